@@ -1,0 +1,28 @@
+"""What was known, and when: feeds, clocks, sessions, universes, sources, the simulator."""
+
+from undertow.market.calendar import Calendar, Decisions, decisions, load_calendar
+from undertow.market.clock import align
+from undertow.market.errors import BookkeepingError, DataError, ParameterError, UndertowError, UnknownNameError
+from undertow.market.feeds import Feed
+from undertow.market.load import load_market
+from undertow.market.market import Market
+from undertow.market.prices import Prices
+from undertow.market.universe import Universe
+
+__all__ = [
+    "BookkeepingError",
+    "Calendar",
+    "DataError",
+    "Decisions",
+    "Feed",
+    "Market",
+    "ParameterError",
+    "Prices",
+    "UndertowError",
+    "Universe",
+    "UnknownNameError",
+    "align",
+    "decisions",
+    "load_calendar",
+    "load_market",
+]

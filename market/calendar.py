@@ -1,0 +1,91 @@
+"""Exchange sessions, from exchange_calendars: opens, closes, half days, holidays and daylight saving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.clock import InstantArray, instants
+from undertow.market.errors import DataError, ParameterError, did_you_mean
+
+Fill = Literal["open", "close"]
+FILLS: tuple[Fill, ...] = ("open", "close")
+
+# How long before the fill a strategy decides.
+LEAD: dict[Fill, np.timedelta64] = {"open": np.timedelta64(30, "m"), "close": np.timedelta64(15, "m")}
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The sessions of an exchange over a span.
+
+    `sessions` (S,) are dates without a zone; `opens` and `closes` (S,) are UTC instants in nanoseconds.
+    """
+
+    name: str
+    sessions: pd.DatetimeIndex
+    opens: InstantArray
+    closes: InstantArray
+
+    def slice(self, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
+        """The sessions from `start` to `end`, both included."""
+        keep = slice(self.sessions.searchsorted(start, "left"), self.sessions.searchsorted(end, "right"))
+        return Calendar(self.name, self.sessions[keep], self.opens[keep], self.closes[keep])
+
+    def nth_close_after(self, dates: InstantArray, n: int) -> InstantArray:
+        """The close of the n-th session strictly after each date; a date past the span gives NaT."""
+        days = np.asarray(self.sessions, dtype="datetime64[ns]")
+        position = np.searchsorted(days, dates, side="right") + (n - 1)
+        out = np.full(len(dates), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
+        inside = position < len(days)
+        out[inside] = self.closes[position[inside]]
+        return out
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """One decision a session: `at` (T,) is when a strategy decides, `filled_at` (T,) when its orders are filled."""
+
+    sessions: pd.DatetimeIndex
+    at: InstantArray
+    filled_at: InstantArray
+    fill: Fill
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
+    """The calendar `name` of exchange_calendars from `start` to `end`; raises `DataError` on an unknown name."""
+    return _load(name, pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize())
+
+
+@lru_cache(maxsize=16)
+def _load(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
+    import exchange_calendars as xcals
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        exchange = xcals.get_calendar(name, start=start, end=end)
+    except InvalidCalendarName:
+        near = did_you_mean(name, xcals.get_calendar_names())
+        raise DataError(f"`calendar` {name!r} is not known to exchange_calendars{near}") from None
+    schedule = exchange.schedule
+    sessions = pd.DatetimeIndex(np.asarray(schedule.index, dtype="datetime64[ns]"), name="session")
+    return Calendar(name, sessions, instants(schedule["open"]), instants(schedule["close"]))
+
+
+def decisions(calendar: Calendar, fill: Fill = "open") -> Decisions:
+    """The decision and fill instants of every session of `calendar`.
+
+    `fill="open"` decides 30 minutes before the open and is filled at the open; `fill="close"` decides 15 minutes before
+    the close (of a half day too) and is filled at the close.
+    """
+    if fill not in FILLS:
+        raise ParameterError(f"`fill` must be open or close, got {fill!r}{did_you_mean(str(fill), FILLS)}")
+    filled_at = calendar.opens if fill == "open" else calendar.closes
+    return Decisions(calendar.sessions, filled_at - LEAD[fill].astype("timedelta64[ns]"), filled_at, fill)

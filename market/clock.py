@@ -1,0 +1,141 @@
+"""What was known, and when: the one place where anything is aligned in time.
+
+Execution timing and look-ahead. Every number carries the instant at which it could have been known, `known_at`. A
+decision taken at instant `d` with a lag of `h` hours uses what was known at `d - h` and nothing later. `align` is the
+only function of Undertow that carries a series from its own clock to decision instants; no other code shifts,
+reindexes, fills or resamples by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from undertow.market.errors import DataError, ParameterError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+InstantArray = npt.NDArray[np.datetime64]
+How = Literal["last", "min", "max"]
+
+_SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
+_UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
+HOUR = np.timedelta64(3_600_000_000_000, "ns")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of time: either of the clock (`minutes`) or of the exchange (`sessions`)."""
+
+    minutes: float = 0.0
+    sessions: int = 0
+
+    @classmethod
+    def parse(cls, text: str, what: str = "interval") -> Span:
+        """Read "10min", "8h", "1d" or "2 sessions"; raises `DataError` on anything else."""
+        match = _SPAN.match(str(text))
+        if match is None:
+            raise DataError(f"`{what}` must look like 10min, 1h, 1d or 1 session, got {text!r}")
+        amount, unit = float(match[1]), match[2]
+        if unit.startswith("session"):
+            if amount != int(amount):
+                raise DataError(f"`{what}` must be a whole number of sessions, got {text!r}")
+            return cls(sessions=int(amount))
+        return cls(minutes=amount * _UNIT_MINUTES[unit])
+
+    @property
+    def timedelta(self) -> np.timedelta64:
+        """The clock part, in nanoseconds."""
+        return np.timedelta64(round(self.minutes * 60_000_000_000), "ns")
+
+    def __str__(self) -> str:
+        if self.sessions:
+            return f"{self.sessions} session" + ("s" if self.sessions > 1 else "")
+        for unit, minutes in (("d", 1440.0), ("h", 60.0)):
+            if self.minutes and self.minutes % minutes == 0:
+                return f"{int(self.minutes // minutes)}{unit}"
+        return f"{self.minutes:g}min" if self.minutes else "0min"
+
+
+def instants(times: Any) -> InstantArray:
+    """UTC instants as a numpy array of nanoseconds without a zone; the zone must be UTC or, in an array, absent."""
+    if isinstance(times, np.ndarray):
+        return times.astype("datetime64[ns]")
+    index = pd.DatetimeIndex(times)
+    if index.tz is not None:
+        index = index.tz_convert("UTC").tz_localize(None)
+    return np.asarray(index.as_unit("ns"), dtype="datetime64[ns]")
+
+
+def window_ends(known_at: InstantArray, decisions: InstantArray, lag_hours: float = 0.0) -> IntArray:
+    """For each decision, the number of rows with `known_at <= decision - lag`: row `n - 1` is the last usable one.
+
+    `known_at` (H,) sorted, `decisions` (T,) sorted, both UTC; `lag_hours` on the 24/7 clock, 0 or more.
+    """
+    if not lag_hours >= 0:
+        raise ParameterError(f"`lag` must be 0 hours or more, got {lag_hours}; a negative lag would look ahead")
+    cutoff = decisions - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
+    return np.searchsorted(known_at, cutoff, side="right").astype(np.int64)
+
+
+def align(
+    known_at: InstantArray,
+    values: npt.ArrayLike,
+    decisions: InstantArray,
+    *,
+    lag_hours: float = 0.0,
+    tolerance: np.timedelta64 | None = None,
+    how: How = "last",
+) -> FloatArray:
+    """Carry a series to decision instants: what was known, and nothing later.
+
+    Shapes: `known_at` (H,) sorted, `values` (H,) or (H, K), `decisions` (T,) sorted; the result is (T,) or (T, K).
+
+    Timing: `how="last"` is the last value with `known_at <= decision - lag`. `how="min"` and `how="max"` are the
+    extreme over all rows that became known after the previous decision's cut-off and by this one's, so that a weekend
+    crash which has recovered by Monday is still seen; where nothing new became known they equal "last". The first
+    decision sees its last row only.
+
+    NaN: before the first known row, and where the last known row is older than `tolerance` at `decision - lag`. A NaN in
+    `values` stays NaN with "last" and is passed over by "min" and "max" unless the window holds nothing else.
+
+    Errors: `ParameterError` on a negative lag, unsorted `known_at` or unequal lengths.
+    """
+    series = np.asarray(values, dtype=np.float64)
+    if len(series) != len(known_at):
+        raise ParameterError(f"`values` has {len(series)} rows, `known_at` has {len(known_at)}; they must be equal")
+    if len(known_at) > 1 and bool((np.diff(known_at) < np.timedelta64(0, "ns")).any()):
+        raise ParameterError("`known_at` must be sorted; the feed's rows are out of order")
+    ends = window_ends(known_at, decisions, lag_hours)
+    out = np.full((len(decisions), *series.shape[1:]), np.nan)
+    seen = ends > 0
+    if not seen.any():
+        return out
+    last = ends[seen] - 1
+    if how == "last":
+        out[seen] = series[last]
+    else:
+        out[seen] = _extreme(series, ends, how)[seen]
+    if tolerance is not None:
+        cutoff = decisions[seen] - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
+        too_old = cutoff - known_at[last] > tolerance
+        out[np.flatnonzero(seen)[too_old]] = np.nan
+    return out
+
+
+def _extreme(series: FloatArray, ends: IntArray, how: How) -> FloatArray:
+    starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
+    fresh = starts < ends
+    out = np.full((len(ends), *series.shape[1:]), np.nan)
+    # The fresh windows touch each other, so each one ends where the next begins and the last where the known rows do.
+    ufunc = np.fmin if how == "min" else np.fmax
+    out[fresh] = ufunc.reduceat(series[: int(ends[-1])], starts[fresh], axis=0)
+    quiet = ~fresh & (ends > 0)
+    out[quiet] = series[ends[quiet] - 1]
+    return out

@@ -1,0 +1,41 @@
+"""The errors of Undertow: one small tree, each raised with the file, feed, row, session or parameter at fault."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UndertowError(Exception):
+    """Anything that a user can mend; the command line prints it and exits with 2."""
+
+
+class DataError(UndertowError):
+    """Market data that cannot be used: the message names file, row or symbol, and what to do."""
+
+
+class ParameterError(UndertowError, ValueError):
+    """An argument or a parameter outside its rule: the message gives the rule, the value received, what to do."""
+
+
+class UnknownNameError(UndertowError, KeyError):
+    """A name that is not there, with the nearest that is."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        message = f"unknown {kind} `{name}`{did_you_mean(name, self.known)}; known: {', '.join(self.known) or 'none'}"
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BookkeepingError(UndertowError):
+    """The order kernel and vectorbt disagree about the value of the portfolio: a defect, never the user's fault."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`, did you mean `x`?` where something near is known, else nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean `{near[0]}`?" if near else ""

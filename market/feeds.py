@@ -1,0 +1,146 @@
+"""Feeds: series that arrive on their own clock, each row with the instant at which it could have been known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from undertow.market.calendar import Calendar
+from undertow.market.clock import HOUR, BoolArray, FloatArray, How, InstantArray, IntArray, Span, align
+from undertow.market.errors import UnknownNameError
+
+# How long a row stays usable after it became known, where market.toml does not say: long enough for an exchange halt or
+# a vendor's missed day, short enough that a feed which ended is not taken for news.
+_LEAST_TOLERANCE = 24 * HOUR
+_SESSION_TOLERANCE = 10 * 24 * HOUR
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """One series or several that share a clock: crypto bars, liquidations, open interest, funding, macro.
+
+    `times` (H,) are the starts of the intervals, strictly increasing UTC; `columns` maps a name to values (H,);
+    `regimes` (H,) numbers the venue regimes (0, 1, ...) in order of appearance, a new number wherever the level of the
+    series is not comparable with before. `known_at` (H,) is when each row could have been known.
+    """
+
+    kind: str
+    asset: str
+    path: str
+    interval: Span
+    delay: Span
+    times: InstantArray
+    known_at: InstantArray
+    columns: Mapping[str, FloatArray]
+    regimes: IntArray
+    regime_names: tuple[str, ...] = ("",)
+    stale_after: np.timedelta64 | None = None
+    repeated_rows: int = 0
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self, column: str) -> FloatArray:
+        if column not in self.columns:
+            raise UnknownNameError(f"column of {self.path}", column, self.columns)
+        return self.columns[column]
+
+    def __getattr__(self, name: str) -> pd.Series:
+        # `bars.close` reads as a vectorbt user expects: a series over time, ready for an indicator.
+        if name.startswith("_") or name not in self.__dict__.get("columns", {}):
+            raise AttributeError(name)
+        return self.frame[name]
+
+    @property
+    def label(self) -> str:
+        """Short name for reports: "liquidations BTC 1h"."""
+        return " ".join(part for part in (self.kind, self.asset, str(self.interval)) if part)
+
+    @property
+    def tolerance(self) -> np.timedelta64:
+        """How old the last row may be before the feed counts as stale."""
+        if self.stale_after is not None:
+            return self.stale_after
+        if self.interval.sessions:
+            return _SESSION_TOLERANCE
+        return max(_LEAST_TOLERANCE, 3 * self.interval.timedelta)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether rows lie on a grid of whole intervals, so that a window of n rows is a window of n intervals."""
+        return self.interval.minutes > 0
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a DataFrame indexed by UTC `time`."""
+        index = pd.DatetimeIndex(self.times, tz="UTC", name="time")
+        return pd.DataFrame(dict(self.columns), index=index)
+
+    @cached_property
+    def grid_rows(self) -> IntArray:
+        """Where each row lies on the regular grid from the first row to the last (its own position if irregular)."""
+        if not self.is_regular or not len(self):
+            return np.arange(len(self), dtype=np.int64)
+        rows: IntArray = ((self.times - self.times[0]) // self.interval.timedelta).astype(np.int64)
+        return rows
+
+    @property
+    def missing_intervals(self) -> int:
+        """Intervals between the first row and the last that the feed does not have."""
+        return int(self.grid_rows[-1]) + 1 - len(self) if len(self) else 0
+
+    def on_grid(self, column: str) -> FloatArray:
+        """`column` on the regular grid (G,), NaN where an interval is missing, so that windows are lengths of time."""
+        return self.spread(self[column], np.nan)
+
+    def spread(self, values: npt.ArrayLike, blank: float) -> FloatArray:
+        """Values of the rows (H,) laid on the regular grid (G,), `blank` where the feed has no row."""
+        rows = self.grid_rows
+        out = np.full(int(rows[-1]) + 1 if len(rows) else 0, blank, dtype=np.float64)
+        out[rows] = values
+        return out
+
+    @cached_property
+    def grid_regimes(self) -> IntArray:
+        """The regime number of each grid interval (G,); a missing interval belongs to the regime before it."""
+        position = np.searchsorted(self.grid_rows, np.arange(int(self.grid_rows[-1]) + 1), side="right") - 1
+        return self.regimes[position]
+
+    def bars(self, hours: float) -> int:
+        """How many of this feed's intervals make up `hours`, at least one."""
+        minutes = self.interval.minutes or 60.0
+        return max(1, round(hours * 60.0 / minutes))
+
+    def at(
+        self, values: npt.ArrayLike, decisions: InstantArray, lag_hours: float = 0.0, how: How = "last"
+    ) -> FloatArray:
+        """Values computed on this feed's grid (G,) or (G, K), carried to decision instants by `align`."""
+        on_rows = np.asarray(values, dtype=np.float64)[self.grid_rows]
+        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=self.tolerance, how=how)
+
+    def keep(self, rows: BoolArray) -> Feed:
+        """The feed with only the rows where `rows` (H,) is true."""
+        return replace(
+            self,
+            times=self.times[rows],
+            known_at=self.known_at[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+            regimes=self.regimes[rows],
+        )
+
+
+def known_instants(times: InstantArray, interval: Span, delay: Span, calendar: Calendar) -> InstantArray:
+    """`known_at = time + interval + delay`; a delay of n sessions is the close of the n-th session after the stamp.
+
+    `calendar` must reach past the last stamp; NaT where it does not.
+    """
+    if delay.sessions:
+        return calendar.nth_close_after(times, delay.sessions)
+    if interval.sessions:
+        return calendar.nth_close_after(times - np.timedelta64(1, "ns"), interval.sessions) + delay.timedelta
+    return times + interval.timedelta + delay.timedelta

@@ -1,0 +1,247 @@
+"""Load a market folder (format 1): read, check, stamp every row with the instant at which it was known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from undertow.market.calendar import Calendar, load_calendar
+from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
+from undertow.market.errors import DataError
+from undertow.market.feeds import Feed, known_instants
+from undertow.market.manifest import FeedEntry, Manifest, read_manifest
+from undertow.market.market import Market, sort_feeds
+from undertow.market.prices import FIELDS, Prices
+from undertow.market.tables import (
+    check_high_low,
+    check_increasing,
+    check_positive,
+    dates,
+    numbers,
+    read_table,
+    utc_times,
+)
+from undertow.market.universe import Universe
+
+_COLUMNS = {
+    "bars": ("open", "high", "low", "close", "volume"),
+    "liquidations": ("long_usd", "short_usd"),
+    "open_interest": ("open_interest_usd",),
+    "funding": ("funding_rate",),
+}
+# A price stamped twice is a contradiction even when both rows agree. Counters come from vendors' polling, which writes the
+# same row again after a retry: identical repeats of those are dropped and counted.
+_POLLED = ("liquidations", "open_interest", "funding")
+
+
+def load_market(folder: str | Path) -> Market:
+    """Load and check the market folder at `folder`.
+
+    Raises `DataError`, naming file, row or symbol and what to do, on anything that is not a usable market. What a vendor
+    could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error; it is
+    counted, and `undertow market check` reports it.
+    """
+    root = Path(folder)
+    manifest = read_manifest(root)
+    prices, notes = _load_prices(root, manifest)
+    universes = {}
+    feeds = []
+    for entry in manifest.feeds:
+        if entry.kind == "universe":
+            if entry.name in universes:
+                raise DataError(f"{entry.path}: universe `{entry.name}` is named twice in market.toml")
+            universes[entry.name] = _load_universe(root, entry, prices)
+        elif entry.kind != "prices":
+            feeds.append(_load_feed(root, entry, prices.calendar))
+    for role, symbol in (("benchmark", manifest.benchmark), ("cash", manifest.cash)):
+        if symbol is not None and symbol not in prices:
+            raise DataError(f"market.toml: `{role}` {symbol!r} has no prices; name a symbol that has, or leave it out")
+    return Market(
+        name=manifest.name,
+        prices=prices,
+        feeds=sort_feeds(feeds),
+        universes=universes,
+        benchmark=manifest.benchmark,
+        cash=manifest.cash,
+        path=str(folder),
+        notes=tuple(notes),
+    )
+
+
+def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
+    required = ("time", *_COLUMNS.get(entry.kind, ()))
+    table = read_table(root, entry.path, required)
+    times = dates(table, "time", entry.path) if entry.kind == "macro" else utc_times(table, entry.path)
+    names = _COLUMNS.get(entry.kind) or tuple(str(column) for column in table.columns if column != "time")
+    columns = {name: numbers(table, name, entry.path) for name in names}
+    regimes, regime_names = _regimes(table)
+    repeated = np.zeros(len(times), dtype=np.bool_)
+    if entry.kind in _POLLED:
+        repeated = _identical_repeats(times, columns)
+    keep = ~repeated
+    times, regimes = times[keep], regimes[keep]
+    columns = {name: values[keep] for name, values in columns.items()}
+    check_increasing(times, entry.path)
+    _check_values(entry, times, columns)
+    span = load_calendar(calendar.name, _before(times[0]), _after(times[-1]))
+    known_at = known_instants(times, entry.interval, entry.delay, span)
+    feed = Feed(
+        kind=entry.kind,
+        asset=entry.asset,
+        path=entry.path,
+        interval=entry.interval,
+        delay=entry.delay,
+        times=times,
+        known_at=known_at,
+        columns=columns,
+        regimes=regimes,
+        regime_names=regime_names,
+        stale_after=entry.tolerance.timedelta if entry.tolerance else None,
+        repeated_rows=int(repeated.sum()),
+    )
+    _check_cover(feed, calendar)
+    return feed
+
+
+def _before(time: np.datetime64) -> pd.Timestamp:
+    return pd.Timestamp(time) - pd.Timedelta(days=15)
+
+
+def _after(time: np.datetime64) -> pd.Timestamp:
+    # Room for a delay of several sessions over the longest holidays.
+    return pd.Timestamp(time) + pd.Timedelta(days=45)
+
+
+def _identical_repeats(times: InstantArray, columns: dict[str, FloatArray]) -> BoolArray:
+    repeated = np.zeros(len(times), dtype=np.bool_)
+    repeated[1:] = times[1:] == times[:-1]
+    for values in columns.values():
+        repeated[1:] &= (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+    return repeated
+
+
+def _regimes(table: pd.DataFrame) -> tuple[IntArray, tuple[str, ...]]:
+    if "venue_regime" not in table.columns:
+        return np.zeros(len(table), dtype=np.int64), ("",)
+    names = table["venue_regime"].fillna("").astype(str).to_numpy(dtype=object)
+    # A regime that comes back after another is a new one: no window may reach across what lies between.
+    starts = np.concatenate(([True], names[1:] != names[:-1]))
+    numbers_of_rows = (np.cumsum(starts) - 1).astype(np.int64)
+    return numbers_of_rows, tuple(str(name) for name in names[starts])
+
+
+def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, FloatArray]) -> None:
+    if entry.kind == "bars":
+        for name in ("open", "high", "low", "close"):
+            check_positive(columns[name], entry.path, name, times)
+        check_high_low(columns["high"], columns["low"], entry.path, times)
+    if entry.kind in ("bars", "liquidations", "open_interest"):
+        for name in set(columns) - {"open", "high", "low", "close"}:
+            bad = np.flatnonzero(columns[name] < 0)
+            if len(bad):
+                row = int(bad[0])
+                stamp = np.datetime_as_string(times[row], unit="m")
+                raise DataError(f"{entry.path}: {stamp}: `{name}` must not be negative, got {columns[name][row]:g}")
+    if entry.interval.minutes:
+        offset = (times - times[0]) % entry.interval.timedelta
+        bad = np.flatnonzero(offset != np.timedelta64(0, "ns"))
+        if len(bad):
+            stamp = np.datetime_as_string(times[int(bad[0])], unit="s")
+            raise DataError(
+                f"{entry.path}: {stamp} is not a whole number of intervals ({entry.interval}) after the first row;"
+                " mend `interval` in market.toml or the stamp"
+            )
+    if all(np.isnan(values).all() for values in columns.values()):
+        raise DataError(f"{entry.path}: every value is blank; remove its [[feed]] from market.toml")
+
+
+def _check_cover(feed: Feed, calendar: Calendar) -> None:
+    first, last = calendar.opens[0], calendar.closes[-1]
+    if feed.times[-1] < first - feed.tolerance or feed.known_at[0] > last:
+        raise DataError(
+            f"{feed.path}: {feed.times[0].astype('datetime64[D]')} to {feed.times[-1].astype('datetime64[D]')} does not"
+            f" cover any of the price period {calendar.sessions[0].date()} to {calendar.sessions[-1].date()};"
+            " remove its [[feed]] or supply the right years"
+        )
+
+
+def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
+    table = read_table(root, entry.path, ("symbol",))
+    if table["symbol"].isna().any():
+        raise DataError(f"{entry.path}: row {int(np.flatnonzero(table['symbol'].isna())[0]) + 1}: `symbol` is blank")
+    blank = pd.Series(pd.NaT, table.index)
+    spans = pd.DataFrame(
+        {
+            "symbol": table["symbol"].astype(str),
+            "start": dates(table, "start", entry.path, blank_ok=True) if "start" in table.columns else blank,
+            "end": dates(table, "end", entry.path, blank_ok=True) if "end" in table.columns else blank,
+        }
+    )
+    backwards = np.flatnonzero(spans["end"] < spans["start"])
+    if len(backwards):
+        row = int(backwards[0])
+        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`")
+    universe = Universe(entry.name, spans)
+    if not any(symbol in prices for symbol in universe.symbols):
+        some = ", ".join(universe.symbols[:5])
+        raise DataError(f"{entry.path}: not one of its {len(universe.symbols)} symbols has prices ({some}, ...)")
+    return universe
+
+
+def _load_prices(root: Path, manifest: Manifest) -> tuple[Prices, list[str]]:
+    entry = next(feed for feed in manifest.feeds if feed.kind == "prices")
+    path = entry.path
+    table = read_table(root, path, ("session", "symbol", *FIELDS))
+    stamps = dates(table, "session", path)
+    if table["symbol"].isna().any():
+        raise DataError(f"{path}: row {int(np.flatnonzero(table['symbol'].isna())[0]) + 1}: `symbol` is blank")
+    names = table["symbol"].astype(str).to_numpy(dtype=object)
+    values = {name: numbers(table, name, path) for name in FIELDS}
+    for name in ("open", "high", "low", "close"):
+        check_positive(values[name], path, name, stamps, names)
+    check_high_low(values["high"], values["low"], path, stamps, names)
+    if (values["volume"] < 0).any():
+        row = int(np.flatnonzero(values["volume"] < 0)[0])
+        raise DataError(f"{path}: row {row + 1} ({names[row]}): `volume` must not be negative")
+    calendar = load_calendar(manifest.calendar, pd.Timestamp(stamps.min()), pd.Timestamp(stamps.max()))
+    session_codes = _session_codes(stamps, names, calendar, path)
+    symbols, symbol_codes = np.unique(names, return_inverse=True)
+    _check_panel_order(session_codes, symbol_codes.astype(np.int64), stamps, names, path)
+    shape = (len(calendar.sessions), len(symbols))
+    fields = {}
+    for name in FIELDS:
+        fields[name] = np.full(shape, np.nan)
+        fields[name][session_codes, symbol_codes] = values[name]
+    prices = Prices(calendar, tuple(str(symbol) for symbol in symbols), **fields)
+    return prices, []
+
+
+def _session_codes(stamps: InstantArray, names: npt.NDArray[np.object_], calendar: Calendar, path: str) -> IntArray:
+    days = np.asarray(calendar.sessions, dtype="datetime64[ns]")
+    codes = np.searchsorted(days, stamps)
+    known = (codes < len(days)) & (days[np.minimum(codes, len(days) - 1)] == stamps) if len(days) else stamps != stamps
+    if not known.all():
+        row = int(np.flatnonzero(~known)[0])
+        raise DataError(
+            f"{path}: row {row + 1} ({names[row]}): {stamps[row].astype('datetime64[D]')} is not a session of the calendar"
+            f" {calendar.name}; remove the row or mend `calendar` in market.toml"
+        )
+    return codes.astype(np.int64)
+
+
+def _check_panel_order(
+    sessions: IntArray, symbols: IntArray, stamps: InstantArray, names: npt.NDArray[np.object_], path: str
+) -> None:
+    # A stable sort by symbol keeps the file's order within each name, where sessions must increase.
+    order = np.argsort(symbols, kind="stable")
+    same = symbols[order][1:] == symbols[order][:-1]
+    step = np.diff(sessions[order])
+    bad = np.flatnonzero(same & (step <= 0))
+    if not len(bad):
+        return
+    row = int(order[bad[0] + 1])
+    how = "is there twice; remove the duplicate" if step[bad[0]] == 0 else "comes after a later session; sort the file"
+    raise DataError(f"{path}: row {row + 1}: {names[row]} on {stamps[row].astype('datetime64[D]')} {how}")

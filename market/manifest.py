@@ -1,0 +1,116 @@
+"""market.toml: the table of contents of a market folder (format 1)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from undertow.market.clock import Span
+from undertow.market.errors import DataError, did_you_mean
+
+FORMAT = 1
+_TOP = {"format": int, "name": str, "calendar": str, "benchmark": str, "cash": str, "feed": list}
+_FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance")
+# What each kind of feed needs beside its path, and the interval and delay it has where the file does not say.
+_KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "bars": (("asset",), "1h", "0min"),
+    "liquidations": (("asset",), "1d", "0min"),
+    "open_interest": (("asset",), "1d", "0min"),
+    "funding": (("asset",), "0h", "0min"),
+    "prices": ((), "1 session", "0min"),
+    "universe": (("name",), "0h", "0min"),
+    "macro": ((), "1 session", "1 session"),
+}
+
+
+@dataclass(frozen=True)
+class FeedEntry:
+    """One [[feed]] of market.toml."""
+
+    path: str
+    kind: str
+    asset: str
+    name: str
+    interval: Span
+    delay: Span
+    tolerance: Span | None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of market.toml."""
+
+    name: str
+    calendar: str
+    benchmark: str | None
+    cash: str | None
+    feeds: tuple[FeedEntry, ...]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check market.toml; raises `DataError` naming the file, the key and the nearest known one."""
+    file = folder / "market.toml"
+    if not folder.is_dir():
+        raise DataError(f"market folder {str(folder)!r} does not exist or is not a folder")
+    if not file.is_file():
+        raise DataError(f"{file}: not found; a market folder has a market.toml (see `undertow market simulate`)")
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: not valid TOML: {error}") from None
+    _check_top(file, raw)
+    feeds = tuple(_entry(file, number, entry) for number, entry in enumerate(raw["feed"], start=1))
+    prices = [feed for feed in feeds if feed.kind == "prices"]
+    if len(prices) != 1:
+        raise DataError(f"{file}: exactly one [[feed]] of kind 'prices' is needed, found {len(prices)}")
+    return Manifest(
+        name=raw.get("name", folder.name),
+        calendar=raw.get("calendar", "XNYS"),
+        benchmark=raw.get("benchmark"),
+        cash=raw.get("cash"),
+        feeds=feeds,
+    )
+
+
+def _check_top(file: Path, raw: dict[str, Any]) -> None:
+    for key, value in raw.items():
+        if key not in _TOP:
+            raise DataError(f"{file}: unknown key `{key}`{did_you_mean(key, _TOP)}; known: {', '.join(_TOP)}")
+        if not isinstance(value, _TOP[key]):
+            raise DataError(f"{file}: `{key}` must be a {_TOP[key].__name__}, got {value!r}")
+    if raw.get("format") != FORMAT:
+        raise DataError(f"{file}: `format` must be {FORMAT}, got {raw.get('format')!r}")
+    if not raw.get("feed"):
+        raise DataError(f"{file}: no [[feed]]; at least one of kind 'prices' is needed")
+
+
+def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
+    where = f"{file}: [[feed]] {number}"
+    if not isinstance(raw, dict):
+        raise DataError(f"{where}: must be a table, got {raw!r}")
+    for key, value in raw.items():
+        if key not in _FEED:
+            raise DataError(f"{where}: unknown key `{key}`{did_you_mean(key, _FEED)}; known: {', '.join(_FEED)}")
+        if not isinstance(value, str):
+            raise DataError(f"{where}: `{key}` must be text, got {value!r}")
+    kind = raw.get("kind", "")
+    if kind not in _KINDS:
+        raise DataError(f"{where}: unknown `kind` {kind!r}{did_you_mean(kind, _KINDS)}; known: {', '.join(_KINDS)}")
+    needed, interval, delay = _KINDS[kind]
+    for key in ("path", *needed):
+        if not raw.get(key):
+            raise DataError(f"{where}: a feed of kind {kind!r} needs `{key}`")
+    try:
+        return FeedEntry(
+            path=raw["path"],
+            kind=kind,
+            asset=raw.get("asset", ""),
+            name=raw.get("name", ""),
+            interval=Span.parse(raw.get("interval", interval), "interval"),
+            delay=Span.parse(raw.get("delay", delay), "delay"),
+            tolerance=Span.parse(raw["tolerance"], "tolerance") if "tolerance" in raw else None,
+        )
+    except DataError as error:
+        raise DataError(f"{where} ({raw['path']}): {error}") from None

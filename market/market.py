@@ -1,0 +1,136 @@
+"""The market: everything a run may look at, each number with the instant at which it was known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.calendar import Calendar
+from undertow.market.errors import DataError, UnknownNameError
+from undertow.market.feeds import Feed
+from undertow.market.prices import FIELDS, Prices
+from undertow.market.universe import Universe
+
+if TYPE_CHECKING:
+    from undertow.market.simulate import Truth
+
+FEED_KINDS = ("bars", "liquidations", "open_interest", "funding", "macro")
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Crypto feeds, macro series, equity prices, universes and the exchange calendar of one market folder.
+
+    `feeds` are sorted by kind, asset and interval, finest first. `cash` is the symbol whose return raised cash earns, or
+    None: cash then earns nothing. `truth` is what a simulated market knows about itself, None for a real one.
+    `path` is the folder it came from, as the user named it.
+    """
+
+    name: str
+    prices: Prices
+    feeds: tuple[Feed, ...]
+    universes: Mapping[str, Universe]
+    benchmark: str | None = None
+    cash: str | None = None
+    truth: Truth | None = None
+    path: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def calendar(self) -> Calendar:
+        """The exchange calendar over the sessions of the prices."""
+        return self.prices.calendar
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Every session from the first price to the last."""
+        return self.prices.sessions
+
+    def feeds_of(self, kind: str, asset: str = "") -> tuple[Feed, ...]:
+        """The feeds of a kind and asset, finest interval first; empty where the market has none."""
+        return tuple(feed for feed in self.feeds if feed.kind == kind and asset in ("", feed.asset))
+
+    def feed(self, kind: str, asset: str = "") -> Feed:
+        """The finest feed of a kind and asset; raises `DataError` where the market has none."""
+        found = self.feeds_of(kind, asset)
+        if not found:
+            have = ", ".join(sorted({f"{each.kind} {each.asset}".strip() for each in self.feeds})) or "none"
+            raise DataError(
+                f"market {self.name!r} has no feed of kind {kind!r} for {asset or 'any asset'}; it has: {have}"
+            )
+        return found[0]
+
+    def bars(self, asset: str = "BTC") -> Feed:
+        """Crypto bars of `asset`: open, high, low, close (USD) and volume (units of the asset)."""
+        return self.feed("bars", asset)
+
+    def liquidations(self, asset: str = "BTC") -> Feed:
+        """Forced closes of `asset`, the finest feed: long_usd and short_usd per interval."""
+        return self.feed("liquidations", asset)
+
+    def open_interest(self, asset: str = "BTC") -> Feed:
+        """Open interest of `asset` in USD."""
+        return self.feed("open_interest", asset)
+
+    def funding(self, asset: str = "BTC") -> Feed:
+        """Funding rate of `asset`, decimal per period."""
+        return self.feed("funding", asset)
+
+    def macro(self, series: str) -> pd.Series:
+        """One macro series (percent), by its stamp."""
+        for feed in self.feeds_of("macro"):
+            if series in feed.columns:
+                return feed.frame[series]
+        raise UnknownNameError("macro series", series, (name for f in self.feeds_of("macro") for name in f.columns))
+
+    def universe(self, name: str) -> Universe:
+        """The universe `name`; raises `UnknownNameError` with the nearest."""
+        if name not in self.universes:
+            raise UnknownNameError("universe", name, self.universes)
+        return self.universes[name]
+
+    def until(self, session: pd.Timestamp | str) -> Market:
+        """The market as it was known at the close of `session`: every later row is gone."""
+        rows = int(self.sessions.searchsorted(pd.Timestamp(session), "right"))
+        if rows == 0:
+            raise DataError(f"market {self.name!r} starts on {self.sessions[0].date()}, after {session}")
+        cutoff = self.calendar.closes[rows - 1]
+        feeds = (feed.keep(feed.known_at <= cutoff) for feed in self.feeds)
+        return replace(
+            self,
+            prices=self.prices.select(slice(0, rows)),
+            feeds=tuple(feed for feed in feeds if len(feed)),
+            truth=None,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that change with any number, stamp or setting of the market, not with where it lies."""
+        digest = hashlib.blake2b(digest_size=16)
+
+        def add(*parts: object) -> None:
+            for part in parts:
+                raw = np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else repr(part).encode()
+                digest.update(len(raw).to_bytes(8, "little"))
+                digest.update(raw)
+
+        add(self.calendar.name, self.benchmark, self.cash, self.prices.symbols)
+        add(np.asarray(self.sessions, dtype="datetime64[ns]"), *(getattr(self.prices, name) for name in FIELDS))
+        for feed in self.feeds:
+            add(feed.kind, feed.asset, str(feed.interval), str(feed.delay), feed.times, feed.regimes, feed.regime_names)
+            add(*(part for name in sorted(feed.columns) for part in (name, feed.columns[name])))
+        for name in sorted(self.universes):
+            spans = self.universes[name].spans
+            add(name, *(str(value) for column in ("symbol", "start", "end") for value in spans[column]))
+        return digest.hexdigest()
+
+
+def sort_feeds(feeds: list[Feed]) -> tuple[Feed, ...]:
+    """Feeds in their settled order: kind, asset, finest interval first."""
+    return tuple(sorted(feeds, key=lambda f: (f.kind, f.asset, f.interval.sessions, f.interval.minutes, f.path)))
