@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -60,7 +61,7 @@ class Decisions:
 
 
 def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
-    """The calendar `name` of exchange_calendars from `start` to `end`; raises `DataError` on an unknown name."""
+    """The calendar `name` of exchange_calendars from `start` to `end`; `DataError` on a name or years it lacks."""
     return _load(name, pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize())
 
 
@@ -69,14 +70,21 @@ def _load(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
     import exchange_calendars as xcals
     from exchange_calendars.errors import InvalidCalendarName
 
+    # A few days more than asked for: exchange_calendars builds no calendar of one day, nor of a weekend.
+    padded = max(end, start + pd.Timedelta(days=7))
     try:
-        exchange = xcals.get_calendar(name, start=start, end=end)
+        with warnings.catch_warnings():
+            # exchange_calendars 4.13 takes the values of a column with a zone, which pandas 3.1 deprecates.
+            warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
+            exchange = xcals.get_calendar(name, start=start, end=padded)
     except InvalidCalendarName:
         near = did_you_mean(name, xcals.get_calendar_names())
         raise DataError(f"`calendar` {name!r} is not known to exchange_calendars{near}") from None
+    except ValueError as error:
+        raise DataError(f"`calendar` {name!r} from {start.date()} to {end.date()}: {error}") from None
     schedule = exchange.schedule
     sessions = pd.DatetimeIndex(np.asarray(schedule.index, dtype="datetime64[ns]"), name="session")
-    return Calendar(name, sessions, instants(schedule["open"]), instants(schedule["close"]))
+    return Calendar(name, sessions, instants(schedule["open"]), instants(schedule["close"])).slice(start, end)
 
 
 def decisions(calendar: Calendar, fill: Fill = "open") -> Decisions:

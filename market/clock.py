@@ -27,6 +27,8 @@ How = Literal["last", "min", "max"]
 _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
+# Ten years: more would leave the range of nanoseconds.
+_LONGEST_LAG = 87_600
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ def window_ends(known_at: InstantArray, decisions: InstantArray, lag_hours: floa
 
     `known_at` (H,) sorted, `decisions` (T,) sorted, both UTC; `lag_hours` on the 24/7 clock, 0 or more.
     """
-    if not lag_hours >= 0:
-        raise ParameterError(f"`lag` must be 0 hours or more, got {lag_hours}; a negative lag would look ahead")
+    if not 0 <= lag_hours <= _LONGEST_LAG:
+        raise ParameterError(
+            f"`lag` must be from 0 to {_LONGEST_LAG} hours, got {lag_hours}; a negative lag would look ahead"
+        )
     cutoff = decisions - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
     return np.searchsorted(known_at, cutoff, side="right").astype(np.int64)
 
@@ -102,16 +106,17 @@ def align(
     crash which has recovered by Monday is still seen; where nothing new became known they equal "last". The first
     decision sees its last row only.
 
-    NaN: before the first known row, and where the last known row is older than `tolerance` at `decision - lag`. A NaN in
-    `values` stays NaN with "last" and is passed over by "min" and "max" unless the window holds nothing else.
+    NaN: before the first known row, and where the last known row is older than `tolerance` at `decision - lag`. A NaN
+    in `values` stays NaN with "last" and is passed over by "min" and "max" unless the window holds nothing else.
 
-    Errors: `ParameterError` on a negative lag, unsorted `known_at` or unequal lengths.
+    Errors: `ParameterError` on a negative lag, unsorted `known_at` or `decisions`, or unequal lengths.
     """
     series = np.asarray(values, dtype=np.float64)
     if len(series) != len(known_at):
         raise ParameterError(f"`values` has {len(series)} rows, `known_at` has {len(known_at)}; they must be equal")
-    if len(known_at) > 1 and bool((np.diff(known_at) < np.timedelta64(0, "ns")).any()):
-        raise ParameterError("`known_at` must be sorted; the feed's rows are out of order")
+    for name, clock in (("known_at", known_at), ("decisions", decisions)):
+        if bool((np.diff(clock) < np.timedelta64(0, "ns")).any()):
+            raise ParameterError(f"`{name}` must be sorted; its rows are out of order")
     ends = window_ends(known_at, decisions, lag_hours)
     out = np.full((len(decisions), *series.shape[1:]), np.nan)
     seen = ends > 0
@@ -138,4 +143,22 @@ def _extreme(series: FloatArray, ends: IntArray, how: How) -> FloatArray:
     out[fresh] = ufunc.reduceat(series[: int(ends[-1])], starts[fresh], axis=0)
     quiet = ~fresh & (ends > 0)
     out[quiet] = series[ends[quiet] - 1]
+    return out
+
+
+def first_known(
+    known_at: InstantArray, condition: BoolArray, decisions: InstantArray, *, lag_hours: float = 0.0
+) -> InstantArray:
+    """When a condition (H,) first became known in each decision's window (T,), NaT where it did not hold in it.
+
+    The windows are those of `align(how="min")`: after the previous decision's cut-off, up to this one's.
+    """
+    ends = window_ends(known_at, decisions, lag_hours)
+    starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
+    rows = np.flatnonzero(condition)
+    place = np.searchsorted(rows, starts)
+    found = place < len(rows)
+    found[found] = rows[place[found]] < ends[found]
+    out = np.full(len(decisions), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
+    out[found] = known_at[rows[place[found]]]
     return out

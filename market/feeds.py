@@ -53,8 +53,13 @@ class Feed:
     def __getattr__(self, name: str) -> pd.Series:
         # `bars.close` reads as a vectorbt user expects: a series over time, ready for an indicator.
         if name.startswith("_") or name not in self.__dict__.get("columns", {}):
-            raise AttributeError(name)
+            raise AttributeError(f"{type(self).__name__} has no attribute or column {name!r}")
         return self.frame[name]
+
+    @property
+    def regime(self) -> pd.Series:
+        """The venue-regime number of each row, ready for an indicator's `regime` input."""
+        return pd.Series(self.regimes.astype(np.float64), self.frame.index, name="regime")
 
     @property
     def label(self) -> str:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from undertow.market.calendar import Calendar, load_calendar
 from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
-from undertow.market.errors import DataError
+from undertow.market.errors import DataError, did_you_mean
 from undertow.market.feeds import Feed, known_instants
 from undertow.market.manifest import FeedEntry, Manifest, read_manifest
 from undertow.market.market import Market, sort_feeds
 from undertow.market.prices import FIELDS, Prices
 from undertow.market.tables import (
-    check_high_low,
+    check_bars,
     check_increasing,
-    check_positive,
+    check_values,
     dates,
     numbers,
     read_table,
+    symbols_of,
     utc_times,
 )
 from undertow.market.universe import Universe
@@ -32,33 +32,34 @@ _COLUMNS = {
     "open_interest": ("open_interest_usd",),
     "funding": ("funding_rate",),
 }
-# A price stamped twice is a contradiction even when both rows agree. Counters come from vendors' polling, which writes the
-# same row again after a retry: identical repeats of those are dropped and counted.
+# A price stamped twice is a contradiction even when both rows agree. Counters come from vendors' polling, which writes
+# the same row again after a retry: identical repeats of those are dropped and counted.
 _POLLED = ("liquidations", "open_interest", "funding")
 
 
 def load_market(folder: str | Path) -> Market:
     """Load and check the market folder at `folder`.
 
-    Raises `DataError`, naming file, row or symbol and what to do, on anything that is not a usable market. What a vendor
-    could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error; it is
-    counted, and `undertow market check` reports it.
+    Raises `DataError`, naming file, row or symbol and what to do, on anything that is not a usable market. What a
+    vendor could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error;
+    it is counted, and `undertow market check` reports it.
     """
     root = Path(folder)
     manifest = read_manifest(root)
-    prices, notes = _load_prices(root, manifest)
+    prices = _load_prices(root, manifest)
     universes = {}
     feeds = []
     for entry in manifest.feeds:
         if entry.kind == "universe":
-            if entry.name in universes:
-                raise DataError(f"{entry.path}: universe `{entry.name}` is named twice in market.toml")
             universes[entry.name] = _load_universe(root, entry, prices)
         elif entry.kind != "prices":
             feeds.append(_load_feed(root, entry, prices.calendar))
     for role, symbol in (("benchmark", manifest.benchmark), ("cash", manifest.cash)):
-        if symbol is not None and symbol not in prices:
-            raise DataError(f"market.toml: `{role}` {symbol!r} has no prices; name a symbol that has, or leave it out")
+        if symbol is not None and not _has_prices(prices, symbol):
+            near = did_you_mean(symbol, prices.symbols)
+            raise DataError(
+                f"market.toml: `{role}` {symbol!r} has no prices{near}; name a symbol that has, or leave it out"
+            )
     return Market(
         name=manifest.name,
         prices=prices,
@@ -67,8 +68,11 @@ def load_market(folder: str | Path) -> Market:
         benchmark=manifest.benchmark,
         cash=manifest.cash,
         path=str(folder),
-        notes=tuple(notes),
     )
+
+
+def _has_prices(prices: Prices, symbol: str) -> bool:
+    return symbol in prices and bool(prices.last_rows[prices.columns_of([symbol])[0]] >= 0)
 
 
 def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
@@ -84,10 +88,13 @@ def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
     keep = ~repeated
     times, regimes = times[keep], regimes[keep]
     columns = {name: values[keep] for name, values in columns.items()}
-    check_increasing(times, entry.path)
+    check_increasing(times, entry.path, rows=np.flatnonzero(keep))
     _check_values(entry, times, columns)
-    span = load_calendar(calendar.name, _before(times[0]), _after(times[-1]))
-    known_at = known_instants(times, entry.interval, entry.delay, span)
+    if entry.interval.sessions or entry.delay.sessions:
+        calendar_of_feed = _calendar(calendar.name, _before(times[0]), _after(times[-1]))
+    else:
+        calendar_of_feed = calendar
+    known_at = known_instants(times, entry.interval, entry.delay, calendar_of_feed)
     feed = Feed(
         kind=entry.kind,
         asset=entry.asset,
@@ -135,16 +142,11 @@ def _regimes(table: pd.DataFrame) -> tuple[IntArray, tuple[str, ...]]:
 
 def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, FloatArray]) -> None:
     if entry.kind == "bars":
-        for name in ("open", "high", "low", "close"):
-            check_positive(columns[name], entry.path, name, times)
-        check_high_low(columns["high"], columns["low"], entry.path, times)
-    if entry.kind in ("bars", "liquidations", "open_interest"):
-        for name in set(columns) - {"open", "high", "low", "close"}:
-            bad = np.flatnonzero(columns[name] < 0)
-            if len(bad):
-                row = int(bad[0])
-                stamp = np.datetime_as_string(times[row], unit="m")
-                raise DataError(f"{entry.path}: {stamp}: `{name}` must not be negative, got {columns[name][row]:g}")
+        check_bars(columns, entry.path, times)
+    if entry.kind in ("liquidations", "open_interest"):
+        for name, values in columns.items():
+            problem = f"`{name}` must not be negative, got {{}}; write the amount without a sign"
+            check_values(values < 0, problem, values, entry.path, times)
     if entry.interval.minutes:
         offset = (times - times[0]) % entry.interval.timedelta
         bad = np.flatnonzero(offset != np.timedelta64(0, "ns"))
@@ -170,12 +172,10 @@ def _check_cover(feed: Feed, calendar: Calendar) -> None:
 
 def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
     table = read_table(root, entry.path, ("symbol",))
-    if table["symbol"].isna().any():
-        raise DataError(f"{entry.path}: row {int(np.flatnonzero(table['symbol'].isna())[0]) + 1}: `symbol` is blank")
     blank = pd.Series(pd.NaT, table.index)
     spans = pd.DataFrame(
         {
-            "symbol": table["symbol"].astype(str),
+            "symbol": symbols_of(table, entry.path),
             "start": dates(table, "start", entry.path, blank_ok=True) if "start" in table.columns else blank,
             "end": dates(table, "end", entry.path, blank_ok=True) if "end" in table.columns else blank,
         }
@@ -183,57 +183,61 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
     backwards = np.flatnonzero(spans["end"] < spans["start"])
     if len(backwards):
         row = int(backwards[0])
-        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`")
+        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`; mend the row")
     universe = Universe(entry.name, spans)
     if not any(symbol in prices for symbol in universe.symbols):
         some = ", ".join(universe.symbols[:5])
-        raise DataError(f"{entry.path}: not one of its {len(universe.symbols)} symbols has prices ({some}, ...)")
+        raise DataError(
+            f"{entry.path}: not one of its {len(universe.symbols)} symbols has prices ({some}, ...);"
+            " write them as the prices do, or remove its [[feed]] from market.toml"
+        )
     return universe
 
 
-def _load_prices(root: Path, manifest: Manifest) -> tuple[Prices, list[str]]:
-    entry = next(feed for feed in manifest.feeds if feed.kind == "prices")
-    path = entry.path
+def _load_prices(root: Path, manifest: Manifest) -> Prices:
+    path = next(feed.path for feed in manifest.feeds if feed.kind == "prices")
     table = read_table(root, path, ("session", "symbol", *FIELDS))
     stamps = dates(table, "session", path)
-    if table["symbol"].isna().any():
-        raise DataError(f"{path}: row {int(np.flatnonzero(table['symbol'].isna())[0]) + 1}: `symbol` is blank")
-    names = table["symbol"].astype(str).to_numpy(dtype=object)
+    names = symbols_of(table, path)
     values = {name: numbers(table, name, path) for name in FIELDS}
-    for name in ("open", "high", "low", "close"):
-        check_positive(values[name], path, name, stamps, names)
-    check_high_low(values["high"], values["low"], path, stamps, names)
-    if (values["volume"] < 0).any():
-        row = int(np.flatnonzero(values["volume"] < 0)[0])
-        raise DataError(f"{path}: row {row + 1} ({names[row]}): `volume` must not be negative")
-    calendar = load_calendar(manifest.calendar, pd.Timestamp(stamps.min()), pd.Timestamp(stamps.max()))
+    check_bars(values, path, stamps, names)
+    if np.isnan(values["close"]).all():
+        raise DataError(f"{path}: every `close` is blank; supply the prices")
+    calendar = _calendar(manifest.calendar, pd.Timestamp(stamps.min()), pd.Timestamp(stamps.max()))
     session_codes = _session_codes(stamps, names, calendar, path)
-    symbols, symbol_codes = np.unique(names, return_inverse=True)
+    symbol_codes, symbols = pd.factorize(names, sort=True)
     _check_panel_order(session_codes, symbol_codes.astype(np.int64), stamps, names, path)
-    shape = (len(calendar.sessions), len(symbols))
+    cells = session_codes * len(symbols) + symbol_codes
     fields = {}
     for name in FIELDS:
-        fields[name] = np.full(shape, np.nan)
-        fields[name][session_codes, symbol_codes] = values[name]
-    prices = Prices(calendar, tuple(str(symbol) for symbol in symbols), **fields)
-    return prices, []
+        panel = np.full(len(calendar.sessions) * len(symbols), np.nan)
+        panel[cells] = values[name]
+        fields[name] = panel.reshape(len(calendar.sessions), len(symbols))
+    return Prices(calendar, tuple(str(symbol) for symbol in symbols), **fields)
 
 
-def _session_codes(stamps: InstantArray, names: npt.NDArray[np.object_], calendar: Calendar, path: str) -> IntArray:
+def _calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
+    try:
+        return load_calendar(name, start, end)
+    except DataError as error:
+        raise DataError(f"market.toml: {error}") from None
+
+
+def _session_codes(stamps: InstantArray, names: pd.Series, calendar: Calendar, path: str) -> IntArray:
     days = np.asarray(calendar.sessions, dtype="datetime64[ns]")
     codes = np.searchsorted(days, stamps)
     known = (codes < len(days)) & (days[np.minimum(codes, len(days) - 1)] == stamps) if len(days) else stamps != stamps
     if not known.all():
         row = int(np.flatnonzero(~known)[0])
         raise DataError(
-            f"{path}: row {row + 1} ({names[row]}): {stamps[row].astype('datetime64[D]')} is not a session of the calendar"
-            f" {calendar.name}; remove the row or mend `calendar` in market.toml"
+            f"{path}: row {row + 1} ({names.iloc[row]}): {stamps[row].astype('datetime64[D]')} is not a session of the"
+            f" calendar {calendar.name}; remove the row or mend `calendar` in market.toml"
         )
     return codes.astype(np.int64)
 
 
 def _check_panel_order(
-    sessions: IntArray, symbols: IntArray, stamps: InstantArray, names: npt.NDArray[np.object_], path: str
+    sessions: IntArray, symbols: IntArray, stamps: InstantArray, names: pd.Series, path: str
 ) -> None:
     # A stable sort by symbol keeps the file's order within each name, where sessions must increase.
     order = np.argsort(symbols, kind="stable")
@@ -244,4 +248,4 @@ def _check_panel_order(
         return
     row = int(order[bad[0] + 1])
     how = "is there twice; remove the duplicate" if step[bad[0]] == 0 else "comes after a later session; sort the file"
-    raise DataError(f"{path}: row {row + 1}: {names[row]} on {stamps[row].astype('datetime64[D]')} {how}")
+    raise DataError(f"{path}: row {row + 1}: {names.iloc[row]} on {stamps[row].astype('datetime64[D]')} {how}")

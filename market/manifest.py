@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not file.is_file():
         raise DataError(f"{file}: not found; a market folder has a market.toml (see `undertow market simulate`)")
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: not valid TOML: {error}") from None
     _check_top(file, raw)
@@ -65,6 +65,7 @@ def read_manifest(folder: Path) -> Manifest:
     prices = [feed for feed in feeds if feed.kind == "prices"]
     if len(prices) != 1:
         raise DataError(f"{file}: exactly one [[feed]] of kind 'prices' is needed, found {len(prices)}")
+    _check_twins(file, feeds)
     return Manifest(
         name=raw.get("name", folder.name),
         calendar=raw.get("calendar", "XNYS"),
@@ -79,7 +80,8 @@ def _check_top(file: Path, raw: dict[str, Any]) -> None:
         if key not in _TOP:
             raise DataError(f"{file}: unknown key `{key}`{did_you_mean(key, _TOP)}; known: {', '.join(_TOP)}")
         if not isinstance(value, _TOP[key]):
-            raise DataError(f"{file}: `{key}` must be a {_TOP[key].__name__}, got {value!r}")
+            rule = {int: "a whole number", str: "text", list: "written as [[feed]], once a file"}[_TOP[key]]
+            raise DataError(f"{file}: `{key}` must be {rule}, got {value!r}")
     if raw.get("format") != FORMAT:
         raise DataError(f"{file}: `format` must be {FORMAT}, got {raw.get('format')!r}")
     if not raw.get("feed"):
@@ -103,7 +105,7 @@ def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
         if not raw.get(key):
             raise DataError(f"{where}: a feed of kind {kind!r} needs `{key}`")
     try:
-        return FeedEntry(
+        entry = FeedEntry(
             path=raw["path"],
             kind=kind,
             asset=raw.get("asset", ""),
@@ -114,3 +116,27 @@ def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
         )
     except DataError as error:
         raise DataError(f"{where} ({raw['path']}): {error}") from None
+    _check_spans(f"{where} ({raw['path']})", entry)
+    return entry
+
+
+def _check_spans(where: str, entry: FeedEntry) -> None:
+    # Without a length, a bar would count as known at its start.
+    if entry.kind in ("bars", "liquidations") and not (entry.interval.minutes or entry.interval.sessions):
+        raise DataError(f"{where}: `interval` of {entry.kind} must be longer than 0, such as 1h or 1d")
+    if entry.tolerance is not None and not entry.tolerance.minutes:
+        raise DataError(
+            f"{where}: `tolerance` must be a length of clock time such as 36h or 10d, got {entry.tolerance}"
+        )
+
+
+def _check_twins(file: Path, feeds: tuple[FeedEntry, ...]) -> None:
+    seen: dict[tuple[str, ...], str] = {}
+    for feed in feeds:
+        what = (feed.kind, feed.asset or feed.name, str(feed.interval))
+        if feed.kind != "macro" and what in seen:
+            raise DataError(
+                f"{file}: {seen[what]} and {feed.path} are both {' '.join(part for part in what if part)};"
+                " remove one or join the files"
+            )
+        seen[what] = feed.path

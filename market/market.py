@@ -27,8 +27,8 @@ FEED_KINDS = ("bars", "liquidations", "open_interest", "funding", "macro")
 class Market:
     """Crypto feeds, macro series, equity prices, universes and the exchange calendar of one market folder.
 
-    `feeds` are sorted by kind, asset and interval, finest first. `cash` is the symbol whose return raised cash earns, or
-    None: cash then earns nothing. `truth` is what a simulated market knows about itself, None for a real one.
+    `feeds` are sorted by kind, asset and interval, finest first. `cash` is the symbol whose return raised cash earns,
+    or None: cash then earns nothing. `truth` is what a simulated market knows about itself, None for a real one.
     `path` is the folder it came from, as the user named it.
     """
 
@@ -125,6 +125,8 @@ class Market:
         for feed in self.feeds:
             add(feed.kind, feed.asset, str(feed.interval), str(feed.delay), feed.times, feed.regimes, feed.regime_names)
             add(*(part for name in sorted(feed.columns) for part in (name, feed.columns[name])))
+            if feed.stale_after is not None:
+                add("tolerance", feed.stale_after)
         for name in sorted(self.universes):
             spans = self.universes[name].spans
             add(name, *(str(value) for column in ("symbol", "start", "end") for value in spans[column]))

@@ -20,8 +20,8 @@ FIELDS = ("open", "high", "low", "close", "volume")
 class Prices:
     """Split- and dividend-adjusted bars of every name over every session of the calendar in their span.
 
-    `open`, `high`, `low`, `close`, `volume` are (sessions, symbols), float64, NaN where there is no row or no value. The
-    open is known at the session's open, the rest at its close.
+    `open`, `high`, `low`, `close`, `volume` are (sessions, symbols), float64, NaN where there is no row or no value.
+    The open is known at the session's open, the rest at its close.
     """
 
     calendar: Calendar

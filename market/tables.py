@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import pyarrow.parquet
 
-from undertow.market.clock import FloatArray, InstantArray
+from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
 from undertow.market.errors import DataError, did_you_mean
 
-Names = Sequence[str] | npt.NDArray[np.object_]
+_UNREADABLE = (ValueError, OSError, EOFError, zlib.error, pd.errors.ParserWarning)
+_BLANKS = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None"]
+# An index that somebody wrote out without a name; nobody means it as a series.
+_NAMELESS = r"Unnamed: \d+$|__index_level_\d+__$"
+# Years outside these are slips or a vendor's "for ever"; 9999 would not fit into nanoseconds.
+_YEARS = (1900, 2200)
 
 
 def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame:
@@ -20,24 +28,78 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
     file = folder / path
     if not file.is_file():
         raise DataError(f"{path}: not found in {folder}; mend its `path` in market.toml or remove the [[feed]]")
+    if not path.lower().endswith((".parquet", ".csv", ".csv.gz")):
+        raise DataError(f"{path}: must be a .parquet, .csv or .csv.gz file; convert it")
     try:
-        table = pd.read_csv(file) if path.endswith((".csv", ".csv.gz")) else pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+        table = _read_parquet(file) if path.lower().endswith(".parquet") else _read_csv(file)
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read: {_first_line(error)}; supply the file again") from None
+    table = table.loc[:, ~table.columns.str.match(_NAMELESS)]
     for column in required:
         if column not in table.columns:
-            found = ", ".join(map(str, table.columns))
-            near = did_you_mean(column, map(str, table.columns))
-            raise DataError(f"{path}: column `{column}` is missing{near}; found: {found}")
+            raise DataError(f"{path}: column `{column}` is missing{_hint(column, list(table.columns))}")
+    if table.columns.has_duplicates:
+        column = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"{path}: column `{column}` is there twice; remove one")
     if table.empty:
         raise DataError(f"{path}: has no rows; remove its [[feed]] from market.toml or supply the file")
     return table
 
 
+def _read_parquet(file: Path) -> pd.DataFrame:
+    # Without the metadata a written index comes back as a column; dates as numpy, not as a million Python objects.
+    frame: pd.DataFrame = pyarrow.parquet.read_table(file).to_pandas(ignore_metadata=True, date_as_object=False)
+    return frame
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    compression: Literal["gzip"] | None = "gzip" if file.suffix.lower() == ".gz" else None
+    header = pd.read_csv(file, nrows=0, skipinitialspace=True, index_col=False, compression=compression).columns
+    # NA and TRUE are tickers and 0700 is not 700: a symbol is text, blank only where nothing is written.
+    blanks = {column: [""] if column == "symbol" else _BLANKS for column in header}
+    with warnings.catch_warnings():
+        # Rows with more values than the header would be cut or, worse, shifted by one column.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            file,
+            dtype={"symbol": str},
+            keep_default_na=False,
+            na_values=blanks,
+            skipinitialspace=True,
+            index_col=False,
+            compression=compression,
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".;")
+
+
+def _hint(column: str, found: list[str]) -> str:
+    if len(found) == 1 and ";" in found[0]:
+        return "; the file is separated by semicolons, write it with commas"
+    lower = {name.lower().strip(): name for name in found}
+    near = did_you_mean(column, lower)
+    for name, original in lower.items():
+        near = near.replace(f"`{name}`", f"`{original}`")
+    return f"{near}; found: {', '.join(found)}; names must be as in the format, in lower case"
+
+
+def symbols_of(table: pd.DataFrame, path: str) -> pd.Series:
+    """The `symbol` column as text (rows,); raises `DataError` on a blank."""
+    series = table["symbol"]
+    blank = series.isna() | (series == "")
+    if blank.any():
+        raise DataError(f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `symbol` is blank")
+    return series if pd.api.types.is_string_dtype(series) else series.astype(str)
+
+
 def numbers(table: pd.DataFrame, column: str, path: str) -> FloatArray:
     """A column as float64 (rows,), blanks as NaN; raises `DataError` where it is not numeric or not finite."""
     series = table[column]
-    if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
+    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+        raise DataError(f"{path}: row 1: `{column}` must be a number, got {series.iloc[0]!r}")
+    if not pd.api.types.is_numeric_dtype(series):
         wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
@@ -52,82 +114,106 @@ def numbers(table: pd.DataFrame, column: str, path: str) -> FloatArray:
 
 def utc_times(table: pd.DataFrame, path: str) -> InstantArray:
     """The `time` column as UTC instants (rows,); raises `DataError` on naive, non-UTC or unreadable stamps."""
-    series = table["time"]
-    if not isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = _parsed(series, path)
-    if series.isna().any():
-        raise DataError(f"{path}: row {int(np.flatnonzero(series.isna())[0]) + 1}: `time` is blank")
+    example = "2024-08-05T06:00:00Z"
+    series = _parsed(table["time"], path, f"a UTC stamp such as {example}")
+    _check_stamps(series, path)
     if series.dt.tz is None:
-        raise DataError(f"{path}: `time` has no time zone; write UTC stamps, for example 2024-08-05T06:00:00Z")
-    if str(series.dt.tz) not in ("UTC", "+00:00", "Etc/UTC", "UTC+00:00"):
-        raise DataError(f"{path}: `time` is in {series.dt.tz}; convert it to UTC")
+        raise DataError(f"{path}: row 1: `time` {series.iloc[0]} has no time zone; write UTC stamps such as {example}")
+    if str(series.dt.tz) not in ("UTC", "+00:00", "Etc/UTC", "UTC+00:00", "GMT"):
+        raise DataError(f"{path}: row 1: `time` {series.iloc[0]} is in {series.dt.tz}; convert it to UTC")
     return np.asarray(series.dt.tz_localize(None), dtype="datetime64[ns]")
 
 
-def _parsed(series: pd.Series, path: str) -> pd.Series:
-    if pd.api.types.is_datetime64_dtype(series):
-        return series
-    if pd.api.types.is_numeric_dtype(series):
-        raise DataError(f"{path}: `time` must be a UTC stamp such as 2024-08-05T06:00:00Z, got {series.iloc[0]!r}")
-    try:
-        return pd.Series(pd.to_datetime(series, format="ISO8601"))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: `time` cannot be read as UTC stamps: {str(error).splitlines()[0]}") from None
-
-
-def dates(table: pd.DataFrame, column: str, path: str, *, blank_ok: bool = False) -> npt.NDArray[np.datetime64]:
+def dates(table: pd.DataFrame, column: str, path: str, *, blank_ok: bool = False) -> InstantArray:
     """A column of dates (rows,) as datetime64[ns] at midnight; raises `DataError` on a stamp with a time of day."""
     series = table[column]
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    try:
-        parsed = pd.to_datetime(series, format="ISO8601") if series.notna().any() else pd.Series(pd.NaT, series.index)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: `{column}` cannot be read as dates: {str(error).splitlines()[0]}") from None
+    if blank_ok and series.isna().all():
+        return np.full(len(series), np.datetime64("NaT"), dtype="datetime64[ns]")
+    parsed = _parsed(series, path, "a date such as 2024-08-05")
+    _check_stamps(parsed, path, blank_ok=blank_ok)
+    if parsed.dt.tz is not None:
+        parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
     values = np.asarray(parsed, dtype="datetime64[ns]")
-    blank = np.isnat(values)
-    if blank.any() and not blank_ok:
-        raise DataError(f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `{column}` is blank")
-    timed = ~blank & (values != values.astype("datetime64[D]").astype("datetime64[ns]"))
-    if timed.any():
-        row = int(np.flatnonzero(timed)[0])
-        raise DataError(f"{path}: row {row + 1}: `{column}` must be a date without a time of day, got {values[row]}")
+    timed = np.flatnonzero(~np.isnat(values) & (values != values.astype("datetime64[D]")))
+    if len(timed):
+        row = int(timed[0])
+        raise DataError(
+            f"{path}: row {row + 1}: `{column}` must be a date without a time of day, got {series.iloc[row]}"
+        )
     return values
 
 
-def check_increasing(times: InstantArray, path: str, column: str = "time") -> None:
-    """Raise `DataError` where stamps are unsorted or repeated, naming the first such row."""
-    step = np.diff(times)
-    bad = np.flatnonzero(step <= np.timedelta64(0, "ns"))
-    if len(bad):
-        row = int(bad[0]) + 1
-        repeated = step[row - 1] == np.timedelta64(0, "ns")
-        how = "is there twice; remove the duplicate" if repeated else "is earlier than the row before; sort the file"
-        raise DataError(f"{path}: row {row + 1}: `{column}` {times[row].astype('datetime64[s]')} {how}")
+def _parsed(series: pd.Series, path: str, rule: str) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return series
+    if not series.isna().all() and (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
+        row = int(np.flatnonzero(series.notna())[0])
+        raise DataError(f"{path}: row {row + 1}: `{series.name}` must be {rule}, got {series.iloc[row]!r}")
+    try:
+        return pd.Series(pd.to_datetime(series, format="ISO8601"), name=series.name)
+    except (ValueError, TypeError):
+        raise DataError(f"{path}: {_unreadable(series, rule)}") from None
 
 
-def check_positive(
-    values: FloatArray, path: str, column: str, stamps: npt.NDArray[np.datetime64], names: Names = ()
-) -> None:
-    """Raise `DataError` on a price that is zero or negative, naming its stamp and, given `names`, its symbol."""
-    bad = np.flatnonzero(values <= 0)
-    if len(bad):
-        row = int(bad[0])
-        symbol = f", {names[row]}" if len(names) else ""
-        stamp = np.datetime_as_string(stamps[row], unit="m")
+def _unreadable(series: pd.Series, rule: str) -> str:
+    parsed = pd.to_datetime(series.astype(str), format="ISO8601", errors="coerce", utc=True)
+    bad = np.flatnonzero(parsed.isna() & series.notna())
+    if not len(bad):
+        return f"`{series.name}` mixes time zones; every row must be {rule}"
+    return f"row {int(bad[0]) + 1}: `{series.name}` must be {rule}, got {series.iloc[int(bad[0])]!r}"
+
+
+def _check_stamps(series: pd.Series, path: str, *, blank_ok: bool = False) -> None:
+    blank = series.isna()
+    if blank.any() and not blank_ok:
+        raise DataError(f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `{series.name}` is blank")
+    far = np.flatnonzero(~blank & ~series.dt.year.between(*_YEARS))
+    if len(far):
+        row = int(far[0])
         raise DataError(
-            f"{path}: row {row + 1} ({stamp}{symbol}): `{column}` must be positive, got {values[row]:g};"
-            " leave it blank where there is no price"
+            f"{path}: row {row + 1}: `{series.name}` {series.iloc[row]} is not between {_YEARS[0]} and {_YEARS[1]};"
+            " mend it, or leave it blank where it is open-ended"
         )
 
 
-def check_high_low(
-    high: FloatArray, low: FloatArray, path: str, stamps: npt.NDArray[np.datetime64], names: Names = ()
-) -> None:
-    """Raise `DataError` where high < low, naming the stamp and, given `names`, the symbol."""
-    bad = np.flatnonzero(high < low)
+def check_increasing(times: InstantArray, path: str, column: str = "time", rows: IntArray | None = None) -> None:
+    """Raise `DataError` where stamps are unsorted or repeated, naming the first such row.
+
+    `rows` are the positions in the file, where some of its rows were dropped.
+    """
+    step = np.diff(times)
+    bad = np.flatnonzero(step <= np.timedelta64(0, "ns"))
     if len(bad):
-        row = int(bad[0])
-        symbol = f", {names[row]}" if len(names) else ""
-        stamp = np.datetime_as_string(stamps[row], unit="m")
-        raise DataError(f"{path}: row {row + 1} ({stamp}{symbol}): high {high[row]:g} is below low {low[row]:g}")
+        at = int(bad[0]) + 1
+        row = at if rows is None else int(rows[at])
+        repeated = step[at - 1] == np.timedelta64(0, "ns")
+        how = "is there twice; remove the duplicate" if repeated else "is earlier than the row before; sort the file"
+        raise DataError(f"{path}: row {row + 1}: `{column}` {times[at].astype('datetime64[s]')} {how}")
+
+
+def check_values(
+    bad: BoolArray, problem: str, values: FloatArray, path: str, stamps: InstantArray, names: pd.Series | None = None
+) -> None:
+    """Raise `DataError` on the first of the `bad` rows, naming its stamp and, given `names`, its symbol.
+
+    `problem` is the message's end, with `{}` where the row's value goes.
+    """
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        row = int(rows[0])
+        symbol = "" if names is None else f", {names.iloc[row]}"
+        stamp = np.datetime_as_string(stamps[row], unit="m" if names is None else "D")
+        raise DataError(f"{path}: row {row + 1} ({stamp}{symbol}): {problem.format(f'{values[row]:g}')}")
+
+
+def check_bars(
+    columns: Mapping[str, FloatArray], path: str, stamps: InstantArray, names: pd.Series | None = None
+) -> None:
+    """Raise `DataError` where a price is not positive, a volume is negative, or the high is below the low."""
+    for column in ("open", "high", "low", "close"):
+        problem = f"`{column}` must be positive, got {{}}; leave it blank where there is no price"
+        check_values(columns[column] <= 0, problem, columns[column], path, stamps, names)
+    upside_down = columns["high"] < columns["low"]
+    check_values(upside_down, "`high` {} is below `low`; mend the row", columns["high"], path, stamps, names)
+    problem = "`volume` must not be negative, got {}; mend the row or leave it blank"
+    check_values(columns["volume"] < 0, problem, columns["volume"], path, stamps, names)

@@ -1,0 +1,1 @@
+"""Strategy times universe to a vectorbt portfolio; costs; the result store."""

@@ -1,0 +1,227 @@
+"""Strategy times universe: one backtest, from market to run."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.book import book, check_agreement
+from undertow.backtests.costs import Costs
+from undertow.backtests.episodes import episodes
+from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.path import Path, walk
+from undertow.backtests.run import Recipe, Run
+from undertow.backtests.tape import Tape, carried, read_tape
+from undertow.market.calendar import Decisions, Fill, load_calendar
+from undertow.market.clock import FloatArray, align
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.signals.table import DecisionTable
+from undertow.strategies.plan import Decision, Plan
+from undertow.strategies.strategy import Strategy
+from undertow.strategies.weights import base_weights
+
+_VERSIONED = ("undertow", "vectorbt", "vectorbt-rust", "numpy", "pandas", "numba", "exchange-calendars")
+
+
+def backtest(
+    strategy: Strategy,
+    market: Market,
+    *,
+    universe: str = "growth",
+    start: str | pd.Timestamp | None = None,
+    end: str | pd.Timestamp | None = None,
+    fill: Fill = "open",
+    costs: Costs | None = None,
+    weighting: str = "equal",
+    rebalance: str = "monthly",
+    capital: float = 1_000_000.0,
+) -> Run:
+    """Run one strategy over one universe.
+
+    The strategy decides once a session, 30 minutes before the open (`fill="open"`) or 15 minutes before the close
+    (`fill="close"`), from what was known then; signals warm up on everything the market has before `start`. Base weights
+    ("equal" or "inverse-volatility") are renewed "daily", "weekly", "monthly", "quarterly" or "never" over the names alive.
+    Raised cash earns the return of the market's cash symbol. Costs default to 5 bps fee and 5 bps slippage.
+
+    Raises `ParameterError` on a bad argument, `UnknownNameError` on an unknown universe, `BookkeepingError` where the
+    kernel's value and vectorbt's differ by more than 1e-9.
+    """
+    costs = costs or Costs()
+    if not (np.isfinite(capital) and capital > 0):
+        raise ParameterError(f"`capital` must be positive, got {capital}")
+    table = DecisionTable(market, universe, fill)
+    rows = session_rows(market, start, end)
+    plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
+    if not plan.base.any():
+        raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
+    tape = read_tape(table, rows, costs.haircut_bps / 1e4)
+    run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
+    build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs)
+    portfolio = build()
+    check_agreement(portfolio, run.values, capital)
+    shocks = strategy.shocks(table)[rows]
+    moments = _stretch(table.decisions, rows)
+    exposure = plan.decision.exposure[:, 0]
+    outcome = Run(
+        recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
+        series=_series(table, rows, tape, run, hold, exposure),
+        weights=_weights(market, run),
+        orders=run.orders(market.cash),
+        episodes=episodes(exposure, shocks, moments, run, hold),
+        counts=_counts(table, rows, run, tape, decision),
+        build_portfolio=build,
+    )
+    outcome.__dict__["portfolio"] = portfolio
+    return outcome
+
+
+def session_rows(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> slice:
+    """The rows of the market's sessions from `start` to `end`, both included.
+
+    Raises `ParameterError` where the market does not reach that far, or where fewer than two sessions are left: a window is
+    never shortened without a word.
+    """
+    sessions = market.sessions
+    first = sessions[0] if start is None else _date("start", start)
+    last = sessions[-1] if end is None else _date("end", end)
+    covered = f"market {market.name!r} has sessions from {sessions[0].date()} to {sessions[-1].date()}"
+    if first < sessions[0] and len(load_calendar(market.calendar.name, first, sessions[0]).sessions) > 1:
+        raise ParameterError(f"`start` {first.date()} is before the first session; {covered}")
+    if last > sessions[-1] and len(load_calendar(market.calendar.name, sessions[-1], last).sessions) > 1:
+        raise ParameterError(f"`end` {last.date()} is after the last session; {covered}")
+    rows = slice(int(sessions.searchsorted(first, "left")), int(sessions.searchsorted(last, "right")))
+    if rows.stop - rows.start < 2:
+        raise ParameterError(f"`start` {first.date()} to `end` {last.date()} holds fewer than two sessions; {covered}")
+    return rows
+
+
+def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError:
+        stamp = pd.NaT
+    if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
+        raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {str(value)!r}")
+    return stamp
+
+
+def make_plan(
+    table: DecisionTable, strategies: list[Strategy], rows: slice, weighting: str, rebalance: str
+) -> tuple[Plan, Decision]:
+    """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
+    kind = type(strategies[0])
+    decision = kind.decide(table, kind.stack(strategies))
+    own = Decision(
+        exposure=np.column_stack([decision.exposure[rows], np.ones(rows.stop - rows.start)]),
+        stale=np.column_stack([decision.stale[rows], np.zeros(rows.stop - rows.start, np.bool_)]),
+        score_of_set=np.append(decision.score_of_set, -1),
+        scores=tuple(score[rows] for score in decision.scores),
+    )
+    base, renewed = base_weights(table, rows, weighting, rebalance)
+    return Plan(own, base, renewed), decision
+
+
+def _stretch(decisions: Decisions, rows: slice) -> Decisions:
+    return Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
+
+
+def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path, exposure: FloatArray) -> pd.DataFrame:
+    columns = {
+        "value": run.values,
+        "return": run.returns,
+        "exposure": exposure,
+        "cash_share": 1.0 - run.weights.sum(axis=1),
+        "turnover": 0.5 * run.traded.sum(axis=1) / run.before,
+        "costs": run.paid.sum(axis=1),
+        "hold_value": hold.values,
+        "hold_return": hold.returns,
+        "benchmark_return": _benchmark_returns(table, rows),
+        "cash_return": tape.cash_close / np.concatenate((tape.cash_fill[:1], tape.cash_close[:-1])) - 1.0,
+        "btc": _btc(table)[rows],
+    }
+    return pd.DataFrame(columns, index=tape.sessions.rename("session"))
+
+
+def _benchmark_returns(table: DecisionTable, rows: slice) -> FloatArray:
+    if table.market.benchmark is None:
+        return np.full(rows.stop - rows.start, np.nan)
+    prices = table.market.prices
+    column = int(prices.columns_of([table.market.benchmark])[0])
+    close = carried(prices.close[:, [column]])[rows, 0]
+    first = (prices.open if table.decisions.fill == "open" else prices.close)[rows.start, column]
+    growth = close / np.concatenate(([first if np.isfinite(first) else close[0]], close[:-1])) - 1.0
+    return np.where(np.isfinite(growth), growth, 0.0)
+
+
+def _btc(table: DecisionTable) -> FloatArray:
+    bars = table.market.feeds_of("bars", "BTC")
+    if not bars:
+        return np.full(len(table), np.nan)
+    return align(bars[0].known_at, bars[0]["close"], table.market.calendar.closes, tolerance=bars[0].tolerance)
+
+
+def _weights(market: Market, run: Path) -> pd.DataFrame:
+    weights = pd.DataFrame(run.weights, index=run.tape.sessions, columns=pd.Index(run.tape.symbols, name="symbol"))
+    cash = 1.0 - weights.sum(axis=1)
+    weights["cash"] = cash.where(cash.abs() > 1e-12, 0.0)
+    return weights
+
+
+def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: Decision) -> dict[str, Any]:
+    stand_in = decision.stand_in
+    return {
+        "deferred_fills": run.deferred,
+        "orders_open_at_end": run.open_at_end,
+        "price_ends_closed": run.closed,
+        "stale_sessions": int(decision.stale[rows, 0].sum()),
+        "stand_in_sessions": int(stand_in[rows, 0].sum()) if stand_in is not None else 0,
+        "cash_sessions_without_price": tape.cash_gaps,
+        "universe_symbols": len(table.universe.symbols),
+        "symbols_without_prices": len(table.unpriced),
+        "signal_sources": {feed: int(used[rows].sum()) for feed, used in sorted(table.used.items())},
+    }
+
+
+def _recipe(
+    strategy: Strategy,
+    market: Market,
+    table: DecisionTable,
+    rows: slice,
+    costs: Costs,
+    weighting: str,
+    rebalance: str,
+    capital: float,
+) -> Recipe:
+    sessions = table.decisions.sessions[rows]
+    start, end = str(sessions[0].date()), str(sessions[-1].date())
+    return Recipe(
+        strategy=strategy.name(),
+        parameters=strategy.parameters,
+        universe=table.universe.name,
+        start=start,
+        end=end,
+        sessions=len(sessions),
+        fill=table.decisions.fill,
+        weighting=weighting,
+        rebalance=rebalance,
+        fee_bps=costs.fee_bps,
+        slippage_bps=costs.slippage_bps,
+        haircut_bps=costs.haircut_bps,
+        capital=float(capital),
+        market=market.name,
+        market_path=market.path,
+        market_fingerprint=market.fingerprint,
+        calendar=market.calendar.name,
+        benchmark=market.benchmark,
+        cash=market.cash,
+        seed=market.truth.seed if market.truth is not None else None,
+        sessions_a_year=SESSIONS_A_YEAR,
+        versions={name: version(name) for name in _VERSIONED},
+        command=None,
+    )

@@ -1,0 +1,85 @@
+"""vectorbt keeps the books: order amounts from the kernel become a real Portfolio, and the two must agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import vectorbt as vbt
+
+from undertow.backtests.costs import Costs
+from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.tape import Tape
+from undertow.market.clock import FloatArray
+from undertow.market.errors import BookkeepingError
+
+
+AGREEMENT = 1e-9
+
+
+class Portfolio(vbt.Portfolio):  # type: ignore[misc]
+    """A vectorbt portfolio that annualises with 252 sessions, not with vectorbt's 365 days."""
+
+    @property
+    def stats_defaults(self) -> dict[str, Any]:
+        """vectorbt's defaults with the year of the exchange."""
+        defaults = super().stats_defaults
+        settings = {**defaults.get("settings", {}), "year_freq": f"{SESSIONS_A_YEAR} days"}
+        return {**defaults, "settings": settings}
+
+    def get_returns_acc(self, *args: Any, **kwargs: Any) -> Any:
+        """vectorbt's returns accessor with the year of the exchange."""
+        if kwargs.get("year_freq") is None:
+            kwargs["year_freq"] = f"{SESSIONS_A_YEAR} days"
+        return super().get_returns_acc(*args, **kwargs)
+
+
+def book(
+    tape: Tape, amounts: FloatArray, sweeps: FloatArray, cash: str | None, capital: float, costs: Costs
+) -> Portfolio:
+    """Book order amounts (T, N) and cash sweeps (T,) with vectorbt's Rust engine as one account.
+
+    The cash symbol, where there is one, is the last column; its orders are free.
+    """
+    size, price, close = amounts, np.where(amounts != 0, tape.fill, tape.close), tape.close
+    ended = np.isfinite(tape.end_price) & (amounts != 0)
+    price = np.where(ended, tape.end_price, price)
+    fees = np.where(ended, 0.0, costs.fee)
+    slippage = np.where(ended, 0.0, costs.slippage)
+    symbols = list(tape.symbols)
+    if cash is not None:
+        free = np.zeros((len(size), 1))
+        size, close = np.column_stack([size, sweeps]), np.column_stack([close, tape.cash_close])
+        price = np.column_stack([price, tape.cash_fill])
+        fees, slippage = np.hstack([fees, free]), np.hstack([slippage, free])
+        symbols.append(f"{cash} (cash)" if cash in tape.symbols else cash)
+    return Portfolio.from_orders(
+        pd.DataFrame(close, index=tape.sessions, columns=pd.Index(symbols, name="symbol")),
+        size=size,
+        size_type="amount",
+        direction="longonly",
+        price=price,
+        fees=fees,
+        slippage=slippage,
+        init_cash=capital,
+        min_size=0.0,
+        cash_sharing=True,
+        group_by=pd.Index(["portfolio"] * len(symbols), name="group"),
+        call_seq=np.argsort(np.sign(size), axis=1, kind="stable"),
+        freq="1D",
+        engine="rust",
+    )
+
+
+def check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:
+    """Raise `BookkeepingError` where vectorbt's value and the kernel's differ by more than 1e-9 of the capital."""
+    booked = np.asarray(portfolio.value(), dtype=np.float64).ravel()
+    apart = np.abs(booked - values) / np.maximum(capital, np.abs(values))
+    worst = int(apart.argmax())
+    if not apart[worst] <= AGREEMENT:
+        session = portfolio.wrapper.index[worst].date()
+        raise BookkeepingError(
+            f"kernel and vectorbt disagree on {session}: {values[worst]:.6f} against {booked[worst]:.6f};"
+            " please report this with the market and the command"
+        )

@@ -1,0 +1,139 @@
+"""A run: what a strategy did with a market, and what it was worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
+from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from undertow.backtests.book import Portfolio
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run, as plain values: equal recipes give equal bytes."""
+
+    strategy: str
+    parameters: dict[str, Any]
+    universe: str
+    start: str
+    end: str
+    sessions: int
+    fill: str
+    weighting: str
+    rebalance: str
+    fee_bps: float
+    slippage_bps: float
+    haircut_bps: float
+    capital: float
+    market: str
+    market_path: str | None
+    market_fingerprint: str
+    calendar: str
+    benchmark: str | None
+    cash: str | None
+    seed: int | None
+    sessions_a_year: int
+    versions: dict[str, str]
+    command: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The outcome of a backtest.
+
+    `series` (sessions) has the columns value and return of the run, exposure (the target), cash_share (at the close),
+    turnover and costs (of the session), hold_value and hold_return (the same basket without the rule), benchmark_return
+    (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
+    shares of the value at the close. `orders` and `episodes` are one row each. Returns are decimal, money in USD.
+    """
+
+    recipe: Recipe
+    series: pd.DataFrame
+    weights: pd.DataFrame
+    orders: pd.DataFrame
+    episodes: pd.DataFrame
+    counts: dict[str, Any]
+    build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
+
+    @property
+    def returns(self) -> pd.Series:
+        """Session returns, close to close; the first from the capital."""
+        return self.series["return"]
+
+    @property
+    def exposure(self) -> pd.Series:
+        """The share of capital in stocks that the strategy asked for."""
+        return self.series["exposure"]
+
+    @property
+    def name(self) -> str:
+        """The strategy's name on the command line."""
+        return self.recipe.strategy
+
+    @cached_property
+    def portfolio(self) -> Portfolio:
+        """The run as a vectorbt Portfolio, annualised with 252 sessions."""
+        if self.build_portfolio is None:
+            raise ParameterError("a loaded run has no vectorbt portfolio; run the `command` in its run.json again")
+        return self.build_portfolio()
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """The headline figures; decimal, annualised where the name says so, costs in USD."""
+        series = self.series
+        years = len(series) / SESSIONS_A_YEAR
+        return {
+            **self._of(series["return"]),
+            "annual_turnover": float(series["turnover"].sum() / years),
+            "average_exposure": float(series["exposure"].mean()),
+            "costs_paid": float(series["costs"].sum()),
+            "episodes": len(self.episodes),
+        }
+
+    @cached_property
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """The same figures for the basket held without the rule, and for the benchmark where there is one."""
+        found = {"buy-and-hold": self._of(self.series["hold_return"])}
+        if self.recipe.benchmark is not None:
+            found[self.recipe.benchmark] = self._of(self.series["benchmark_return"])
+        return found
+
+    def _of(self, returns: pd.Series) -> dict[str, float]:
+        return return_metrics(_array(returns), _array(self.series["cash_return"]))
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        recipe = self.recipe
+        return {
+            "strategy": recipe.strategy,
+            "parameters": recipe.parameters,
+            "universe": recipe.universe,
+            "start": recipe.start,
+            "end": recipe.end,
+            "sessions": recipe.sessions,
+            "metrics": self.metrics,
+            "baselines": self.baselines,
+            "counts": self.counts,
+        }
+
+    def save(self, folder: str | FilePath) -> FilePath:
+        """Write the run into a new folder, all or nothing; see `undertow.backtests.store`."""
+        from undertow.backtests.store import save_run
+
+        return save_run(self, folder)
+
+
+def _array(series: pd.Series) -> FloatArray:
+    return series.to_numpy(dtype=np.float64)

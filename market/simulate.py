@@ -1,0 +1,145 @@
+"""The simulator: a seeded market with a known effect of forced crypto selling on growth stocks, or with none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.clock import BoolArray, FloatArray, instants
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market, sort_feeds
+from undertow.market.simulate_clock import make_clock, streams
+from undertow.market.simulate_crypto import crypto_feeds, simulate_crypto
+from undertow.market.simulate_episodes import draw_episodes
+from undertow.market.simulate_equities import (
+    BENCHMARK,
+    CASH,
+    Names,
+    draw_factor,
+    draw_names,
+    make_prices,
+    ordinary_returns,
+    pressure_weights,
+)
+from undertow.market.simulate_macro import draw_rates, macro_feed
+from undertow.market.simulate_pressure import LAG_SD_HOURS, Pressure, basket_impact, find_cascades, land_selling
+from undertow.market.universe import Universe
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a simulated market knows about itself.
+
+    `events` has a row for each cascade: time (UTC, the end of its worst hour), liquidated_usd (true, whatever the venue
+    reported), btc_return (simple, over the 24 hours up to time) and equity_impact (log-return of the growth basket that
+    it causes, before the reversal; 0 in the null world). `selling` (S, 2) is the forced log-return of the basket by
+    segment, close to open and open to close; `pressure` (S,) is selling and reversal together, by session.
+    `episodes` lists what has nothing to do with forced selling: kind, start, end, equity_return, btc_return (logs).
+    """
+
+    seed: int
+    effect: float
+    lag_hours: float
+    lag_sd_hours: float
+    events: pd.DataFrame
+    pressure: FloatArray
+    selling: FloatArray
+    episodes: pd.DataFrame
+
+
+def simulate_market(
+    *,
+    seed: int = 7,
+    years: float = 6,
+    effect: float = 1.0,
+    lag_hours: float = 36.0,
+    names: int = 40,
+    start: str = "2018-01-02",
+) -> Market:
+    """Simulate a market in which BTC cascades cause equity selling `lag_hours` later, or, with `effect=0`, do not.
+
+    BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through its
+    liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8 hours,
+    never negative) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open. Last quarter's
+    winners and high betas fall most, and three quarters of the fall are bought back over the following sessions. Macro
+    falls, falls in which stocks lead, and divergences are there in every world.
+
+    `years` in (0.5, 30]; `effect` 0 or more, 1 = a basket fall of 2-7.5 % a cascade; `lag_hours` in [0, 240]; `names`
+    in [5, 500] growth stocks. Crypto begins 90 days before `start`.
+
+    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect` or `lag_hours` have
+    equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
+
+    Raises `ParameterError`, naming the parameter, its rule and the value.
+
+    >>> market = simulate_market(seed=7, years=1, names=5)
+    >>> market.name, market.truth.lag_hours, sorted(market.universes)
+    ('simulated-seed7', 36.0, ['defensive', 'growth'])
+    """
+    first = _checked(seed, years, effect, lag_hours, names, start)
+    rng, clock = streams(seed), make_clock(first, years)
+    sessions = len(clock.calendar.sessions)
+    episodes = draw_episodes(clock, rng["episodes"], years)
+    factor = draw_factor(rng["factor"], sessions)
+    crypto = simulate_crypto(clock, rng, episodes.btc, factor)
+
+    cascades = find_cascades(crypto, np.datetime64(clock.calendar.sessions[0], "ns"))
+    impact = effect * basket_impact(cascades.pop("share").to_numpy())
+    pressure = land_selling(instants(cascades["time"]), impact, clock, lag_hours)
+
+    listing = draw_names(rng["names"], names, sessions)
+    returns = ordinary_returns(listing, factor + episodes.equity, rng["returns"])
+    returns += pressure.total[:, :, None] * pressure_weights(listing, returns)[:, None, :]
+    rates = draw_rates(rng["macro"], sessions)
+    prices = make_prices(clock, listing, returns, rates["DTB3"], rng)
+    index = prices.close[:, prices.columns_of([BENCHMARK])[0]]
+    macro = macro_feed(clock, rates, np.diff(np.log(index), prepend=np.log(index[0])), rng["macro"])
+
+    return Market(
+        name=f"simulated-seed{seed}",
+        prices=prices,
+        feeds=sort_feeds([*crypto_feeds(crypto, rng), macro]),
+        universes=_universes(listing, clock.calendar.sessions),
+        benchmark=BENCHMARK,
+        cash=CASH,
+        truth=_truth(seed, effect, lag_hours, cascades.assign(equity_impact=impact), pressure, episodes.table),
+    )
+
+
+def _truth(
+    seed: int, effect: float, lag_hours: float, events: pd.DataFrame, pressure: Pressure, episodes: pd.DataFrame
+) -> Truth:
+    total = pressure.total.sum(axis=1)
+    return Truth(seed, effect, lag_hours, LAG_SD_HOURS, events, total, pressure.selling, episodes)
+
+
+def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
+    starts = pd.Series(sessions[names.first]).where(names.first > 0)
+    ends = pd.Series(sessions[names.last]).where(names.last < len(sessions) - 1)
+    spans = pd.DataFrame({"symbol": names.symbols, "start": starts, "end": ends})
+    growth: BoolArray = np.arange(len(spans)) < names.growth
+    parts = {"growth": spans[growth], "defensive": spans[~growth]}
+    return {name: Universe(name, part.reset_index(drop=True)) for name, part in parts.items()}
+
+
+def _checked(seed: int, years: float, effect: float, lag_hours: float, names: int, start: str) -> pd.Timestamp:
+    whole = (int, np.integer)
+    rules = (
+        ("seed", seed, isinstance(seed, whole) and seed >= 0, "a whole number, 0 or more"),
+        ("years", years, 0.5 < years <= 30, "in (0.5, 30] years"),
+        ("effect", effect, 0 <= effect < np.inf, "0 or more and finite, 1 = the usual size, 0 = none"),
+        ("lag_hours", lag_hours, 0 <= lag_hours <= 240, "in [0, 240] hours"),
+        ("names", names, isinstance(names, whole) and 5 <= names <= 500, "a whole number in [5, 500] stocks"),
+    )
+    for name, value, holds, rule in rules:
+        if not holds:
+            raise ParameterError(f"`{name}` must be {rule}, got {value!r}")
+    try:
+        first = pd.Timestamp(start)
+    except (ValueError, TypeError):
+        raise ParameterError(f"`start` must be a date such as 2018-01-02, got {start!r}") from None
+    if first is pd.NaT or first.tz is not None or not 1990 <= first.year <= 2100:
+        raise ParameterError(f"`start` must be a date without a zone from 1990 to 2100, got {start!r}")
+    return first.normalize()

@@ -1,0 +1,69 @@
+"""Falls of a price: from its trailing high, over a horizon, and how long ago the low was."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+
+
+@njit(cache=True)
+def drawdown_nb(close: FloatArray, window: int) -> FloatArray:
+    """`close / max(close over the last window rows) - 1` (T, N), in [-1, 0]; NaN until the window is full."""
+    return close / rolling_max_nb(close, window) - 1.0
+
+
+@njit(cache=True)
+def drop_nb(close: FloatArray, horizon: int) -> FloatArray:
+    """Return over the last `horizon` rows (T, N), decimal; NaN where either end is missing."""
+    out = np.full(close.shape, np.nan)
+    if horizon < len(close):
+        out[horizon:] = close[horizon:] / close[: len(close) - horizon] - 1.0
+    return out
+
+
+Drawdown = indicator(
+    Spec(
+        name="drawdown",
+        summary="Fall of the close from its highest close in a trailing window.",
+        kernel=drawdown_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={"window": Parameter(168, IntDistribution(24, 720, log=True))},
+        outputs=("drawdown",),
+        units="decimal, 0 at the high, -0.15 for 15 % below it",
+        lookback=lambda window: window,
+        source="Magdon-Ismail and Atiya (2004), drawdown from the running maximum, here over a trailing window",
+    )
+)
+
+Drop = indicator(
+    Spec(
+        name="drop",
+        summary="Return over a horizon: how far the price fell in the last so many rows.",
+        kernel=drop_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={"horizon": Parameter(24, IntDistribution(1, 336, log=True))},
+        outputs=("drop",),
+        units="decimal return over the horizon, not annualised",
+        lookback=lambda horizon: horizon + 1,
+        source="rate of change, ta.momentum.ROCIndicator / 100",
+    )
+)
+
+RowsSinceLow = indicator(
+    Spec(
+        name="rows-since-low",
+        summary="How many rows ago the lowest close of a trailing window was: no new low for so long.",
+        kernel=rows_since_low_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={"window": Parameter(336, IntDistribution(24, 1440, log=True))},
+        outputs=("age",),
+        units="rows (hours on hourly bars), 0 at a new low",
+        lookback=lambda window: window,
+        source="Aroon-down of Chande (1995), counted in rows instead of percent",
+    )
+)

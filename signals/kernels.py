@@ -1,0 +1,176 @@
+"""Rolling statistics in compiled code: each walks (T, N) once, column by column, and looks only backwards.
+
+Windows count rows and include the current one. A statistic is NaN until its window is full, where the current value is
+NaN, and where less than half of the window is there; missing values inside the window are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from undertow.market.clock import FloatArray
+
+
+@njit(cache=True)
+def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
+    """Trailing maximum (T, N) by a monotonic queue, O(T) whatever the window; NaN values are passed over."""
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    queue = np.empty(rows, dtype=np.int64)
+    for column in range(columns):
+        head = tail = 0
+        for row in range(rows):
+            value = values[row, column]
+            if not np.isnan(value):
+                while tail > head and values[queue[tail - 1], column] <= value:
+                    tail -= 1
+                queue[tail] = row
+                tail += 1
+            while tail > head and queue[head] <= row - window:
+                head += 1
+            if row + 1 >= window and tail > head:
+                out[row, column] = values[queue[head], column]
+    return out
+
+
+@njit(cache=True)
+def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
+    """Rows since the lowest value of the trailing window (T, N); 0 where the current row is the low, ties the latest."""
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    queue = np.empty(rows, dtype=np.int64)
+    for column in range(columns):
+        head = tail = 0
+        for row in range(rows):
+            value = values[row, column]
+            if not np.isnan(value):
+                while tail > head and values[queue[tail - 1], column] >= value:
+                    tail -= 1
+                queue[tail] = row
+                tail += 1
+            while tail > head and queue[head] <= row - window:
+                head += 1
+            if row + 1 >= window and tail > head:
+                out[row, column] = row - queue[head]
+    return out
+
+
+@njit(cache=True)
+def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
+    """Trailing sum (T, N) that never crosses a regime border; missing rows count as the mean of those that are there."""
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        start = 0
+        for row in range(rows):
+            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
+                start = row
+            if row == start and np.isnan(values[row, column]):
+                start = row + 1
+            if row - start + 1 < window or np.isnan(values[row, column]):
+                continue
+            total = 0.0
+            there = 0
+            for back in range(row - window + 1, row + 1):
+                if not np.isnan(values[back, column]):
+                    total += values[back, column]
+                    there += 1
+            if 2 * there >= window:
+                out[row, column] = total if there == window else total / there * window
+    return out
+
+
+@njit(cache=True)
+def _insert(ordered: FloatArray, count: int, value: float) -> None:
+    place = np.searchsorted(ordered[:count], value)
+    for position in range(count, place, -1):
+        ordered[position] = ordered[position - 1]
+    ordered[place] = value
+
+
+@njit(cache=True)
+def _remove(ordered: FloatArray, count: int, value: float) -> None:
+    for position in range(np.searchsorted(ordered[:count], value), count - 1):
+        ordered[position] = ordered[position + 1]
+
+
+@njit(cache=True)
+def _median(ordered: FloatArray, count: int) -> float:
+    middle = count // 2
+    return ordered[middle] if count % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])
+
+
+@njit(cache=True)
+def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
+    # The distances below and above the centre are each sorted: walking outwards from it merges the two.
+    above = np.searchsorted(ordered[:count], centre)
+    below = above - 1
+    distance = before = 0.0
+    for _ in range(count // 2 + 1):
+        before = distance
+        if above >= count or (below >= 0 and centre - ordered[below] <= ordered[above] - centre):
+            distance = centre - ordered[below]
+            below -= 1
+        else:
+            distance = ordered[above] - centre
+            above += 1
+    return distance if count % 2 else 0.5 * (before + distance)
+
+
+@njit(cache=True)
+def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Robust z-score and percentile rank (T, N) of the current value in its trailing window.
+
+    The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the mean
+    rank of ties over the count, in (0, 1]. The window is kept sorted, so a row costs O(window) moves and no sorting.
+    """
+    rows, columns = values.shape
+    z = np.full((rows, columns), np.nan)
+    rank = np.full((rows, columns), np.nan)
+    ordered = np.empty(window + 1)
+    for column in range(columns):
+        start = count = 0
+        for row in range(rows):
+            value = values[row, column]
+            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
+                start = row
+                count = 0
+            if row - start >= window and not np.isnan(values[row - window, column]):
+                _remove(ordered, count, values[row - window, column])
+                count -= 1
+            if np.isnan(value):
+                start = row + 1 if row == start else start
+                continue
+            _insert(ordered, count, value)
+            count += 1
+            if row - start + 1 < window or 2 * count < window:
+                continue
+            less = np.searchsorted(ordered[:count], value)
+            equal = np.searchsorted(ordered[:count], value, side="right") - less
+            rank[row, column] = (less + 0.5 * (equal + 1)) / count
+            centre = _median(ordered, count)
+            spread = 1.4826 * _median_distance(ordered, count, centre)
+            if spread > 0:
+                z[row, column] = (value - centre) / spread
+    return z, rank
+
+
+@njit(cache=True)
+def rolling_median_nb(values: FloatArray, window: int) -> FloatArray:
+    """Trailing median (T, N)."""
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    ordered = np.empty(window + 1)
+    for column in range(columns):
+        count = 0
+        for row in range(rows):
+            if row >= window and not np.isnan(values[row - window, column]):
+                _remove(ordered, count, values[row - window, column])
+                count -= 1
+            if not np.isnan(values[row, column]):
+                _insert(ordered, count, values[row, column])
+                count += 1
+            if row + 1 >= window and 2 * count >= window:
+                out[row, column] = _median(ordered, count)
+    return out

@@ -1,0 +1,59 @@
+"""Liquidation spikes: is this much forced selling unusual for this venue, at this time?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+
+
+@njit(cache=True)
+def liquidation_spike_nb(
+    long_usd: FloatArray,
+    short_usd: FloatArray,
+    open_interest_usd: FloatArray,
+    regime: FloatArray,
+    horizon: int,
+    window: int,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Spike statistics of long liquidations summed over the last `horizon` rows, all (T, N).
+
+    `z` and `rank` compare the sum with those of the last `window` rows of the same venue regime; `long_share` is long over
+    long and short; `intensity` is long over open interest. Multiplying the liquidations of a regime by any positive number
+    changes neither z nor rank nor share.
+    """
+    longs = rolling_total_nb(long_usd, regime, horizon)
+    shorts = rolling_total_nb(short_usd, regime, horizon)
+    z, rank = rolling_spike_nb(longs, regime, window)
+    both = longs + shorts
+    long_share = np.where(both > 0, longs / np.where(both > 0, both, 1.0), np.nan)
+    intensity = np.where(open_interest_usd > 0, longs / open_interest_usd, np.nan)
+    return z, rank, long_share, intensity
+
+
+LiquidationSpike = indicator(
+    Spec(
+        name="liquidation-spike",
+        summary="How unusual the forced selling of longs is against its own recent past, within one venue regime.",
+        kernel=liquidation_spike_nb,
+        inputs={
+            "long_usd": ("liquidations", "long_usd"),
+            "short_usd": ("liquidations", "short_usd"),
+            "open_interest_usd": ("open_interest", "open_interest_usd"),
+            "regime": ("liquidations", "regime"),
+        },
+        parameters={
+            "horizon": Parameter(24, IntDistribution(1, 72)),
+            "window": Parameter(2160, IntDistribution(720, 8760, log=True)),
+        },
+        outputs=("z", "rank", "long_share", "intensity"),
+        units="z in robust standard deviations, rank in (0, 1], share and intensity decimal",
+        lookback=lambda horizon, window: window,
+        source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank(pct=True)",
+        defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
+    )
+)

@@ -1,0 +1,52 @@
+"""A stand-in for a liquidation feed, from bars alone, for the years that have none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_median_nb, rolling_spike_nb, rolling_total_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+
+
+@njit(cache=True)
+def liquidation_proxy_nb(
+    close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Selling stress (T, N): falls of the close weighted by volume against its median, summed over `horizon` rows.
+
+    stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the stress with
+    that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
+    """
+    median = rolling_median_nb(volume, window)
+    relative = np.where(median > 0, volume / np.where(median > 0, median, 1.0), np.nan)
+    fall = np.full(close.shape, np.nan)
+    fall[1:] = np.maximum(0.0, -np.log(close[1:] / close[:-1]))
+    stress = rolling_total_nb(fall * relative, regime, horizon)
+    z, rank = rolling_spike_nb(stress, regime, window)
+    return stress, z, rank
+
+
+LiquidationProxy = indicator(
+    Spec(
+        name="liquidation-proxy",
+        summary="A stand-in for long liquidations from closes and volume; results that used it say so.",
+        kernel=liquidation_proxy_nb,
+        inputs={
+            "close": ("bars", "close"),
+            "volume": ("bars", "volume"),
+            "regime": ("bars", "regime"),
+        },
+        parameters={
+            "horizon": Parameter(24, IntDistribution(1, 72)),
+            "window": Parameter(2160, IntDistribution(720, 8760, log=True)),
+        },
+        outputs=("stress", "z", "rank"),
+        units="stress: log return times relative volume; z robust; rank in (0, 1]",
+        lookback=lambda horizon, window: 2 * window,
+        source="our own definition, after the observation that cascades are falls on abnormal volume",
+        defaults={"regime": 0.0},
+    )
+)

@@ -1,0 +1,44 @@
+"""Signals and strategies by name: our own come in by the entry points that everybody else uses."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from undertow.market.errors import ParameterError, UnknownNameError
+
+SIGNALS = "undertow.signals"
+STRATEGIES = "undertow.strategies"
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group by name, sorted; nothing is imported yet."""
+    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
+
+
+def load(group: str, name: str) -> Any:
+    """The object registered under `name`, or the one that a `module:Class` string points at.
+
+    Raises `UnknownNameError` with the nearest name, `ParameterError` where a `module:Class` cannot be imported.
+    """
+    if ":" in name:
+        return _load_path(name)
+    points = registered(group)
+    if name not in points:
+        raise UnknownNameError(
+            group.rsplit(".", 1)[1].removesuffix("ies").removesuffix("s") + ("y" if group.endswith("ies") else ""),
+            name,
+            points,
+        )
+    return points[name].load()
+
+
+def _load_path(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ParameterError(f"`{path}` cannot be imported as module:Class: {error}") from None

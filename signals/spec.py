@@ -1,0 +1,70 @@
+"""What a signal is: a pure, causal array function, and the vectorbt indicator that wraps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import vectorbt as vbt
+from optuna.distributions import FloatDistribution, IntDistribution
+
+Range = IntDistribution | FloatDistribution
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a signal: default, search range, and unit ("rows" is converted from hours by the table)."""
+
+    default: float
+    range: Range
+    unit: str = "rows"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The definition of a signal.
+
+    `kernel` takes the inputs, each (T, N) float64, then the parameters, and returns one (T, N) array for each of
+    `outputs`. It is causal: row t depends on rows up to t. `inputs` maps each argument to the feed kind and column that
+    supplies it; the column "regime" is the venue-regime number. `lookback` gives the number of rows that must be there
+    before the first value, from the parameters. `defaults` are inputs that may be left out, with their neutral value.
+    """
+
+    name: str
+    summary: str
+    kernel: Callable[..., Any]
+    inputs: Mapping[str, tuple[str, str]]
+    parameters: Mapping[str, Parameter]
+    outputs: tuple[str, ...]
+    units: str
+    lookback: Callable[..., int]
+    source: str
+    defaults: Mapping[str, float] = field(default_factory=dict)
+
+    def compute(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Every output, from (T, N) inputs and one value for each parameter."""
+        arguments = [inputs[name] for name in self.inputs]
+        result = self.kernel(*arguments, *(parameters[name] for name in self.parameters))
+        return result if isinstance(result, tuple) else (result,)
+
+
+def indicator(spec: Spec) -> Any:
+    """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
+
+    The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels in
+    the columns, `..._below(x)`, `..._crossed_below(x)`. Windows count rows of the input.
+    """
+    factory = vbt.IndicatorFactory(
+        class_name="".join(part.capitalize() for part in spec.name.split("-")),
+        class_docstring=f"{spec.summary}\n\nUnits: {spec.units}. Source: {spec.source}",
+        module_name=spec.kernel.__module__,
+        short_name=spec.name.replace("-", "_"),
+        input_names=list(spec.inputs),
+        param_names=list(spec.parameters),
+        output_names=list(spec.outputs),
+    )
+    defaults = {name: parameter.default for name, parameter in spec.parameters.items()}
+    wrapped = factory.from_apply_func(spec.kernel, **defaults, **spec.defaults)
+    wrapped.spec = spec
+    return wrapped

@@ -1,0 +1,59 @@
+"""Volatility of returns, annualised explicitly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.spec import Parameter, Spec, indicator
+
+HOURS_A_YEAR = 8760.0
+
+
+@njit(cache=True)
+def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> FloatArray:
+    """Sample standard deviation of the last `window` log returns (T, N), times the root of `periods` a year.
+
+    NaN until `window` returns lie behind, and where less than half of them are there.
+    """
+    rows, columns = close.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        returns = np.full(rows, np.nan)
+        returns[1:] = np.log(close[1:, column] / close[:-1, column])
+        for row in range(window, rows):
+            there = 0
+            total = 0.0
+            for back in range(row - window + 1, row + 1):
+                if not np.isnan(returns[back]):
+                    there += 1
+                    total += returns[back]
+            if 2 * there < window or there < 2:
+                continue
+            mean = total / there
+            squares = 0.0
+            for back in range(row - window + 1, row + 1):
+                if not np.isnan(returns[back]):
+                    squares += (returns[back] - mean) ** 2
+            out[row, column] = np.sqrt(squares / (there - 1) * periods)
+    return out
+
+
+RealizedVolatility = indicator(
+    Spec(
+        name="realized-volatility",
+        summary="Standard deviation of log returns in a trailing window, annualised.",
+        kernel=realized_volatility_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={
+            "window": Parameter(168, IntDistribution(12, 1440, log=True)),
+            "periods": Parameter(HOURS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+        },
+        outputs=("volatility",),
+        units="decimal a year: 8,760 periods for hourly bars around the clock, 252 for sessions",
+        lookback=lambda window, periods: window + 1,
+        source="sample standard deviation, ddof = 1",
+    )
+)

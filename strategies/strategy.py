@@ -1,0 +1,125 @@
+"""A strategy: a frozen record whose annotated fields are its parameters and its search space."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from undertow.market.clock import InstantArray
+from undertow.market.errors import ParameterError, did_you_mean
+from undertow.signals.table import DecisionTable
+from undertow.strategies.plan import Decision
+
+Sets = Mapping[str, npt.NDArray[Any]]
+
+
+class Strategy(BaseModel):
+    """Turns what was known at each decision into the share of capital to hold in stocks, for many sets at once.
+
+    Subclass it with annotated fields, each `Annotated[type, optuna distribution]` with a default: the fields are the
+    parameters, their distributions the search space and the allowed range. Supply one verb, `decide`.
+
+    Timing: `decide` sees a `DecisionTable`, whose values were known at each decision less the lag; it must not look at
+    later rows. NaN: a signal may be NaN; the strategy then holds its last exposure and marks the session stale.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    summary: ClassVar[str] = ""
+
+    @classmethod
+    @abstractmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        """Exposure (T, P) for every session of the table; each parameter in `sets` is an array (P,)."""
+
+    def shocks(self, table: DecisionTable) -> InstantArray:
+        """When the trigger first became known in each decision's window (T,), NaT where it did not; for reports."""
+        return np.full(len(table), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
+
+    @classmethod
+    def name(cls) -> str:
+        """The command line's name: kebab-case of the class."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def search_space(cls) -> dict[str, BaseDistribution]:
+        """Each parameter's Optuna distribution, in the order of the fields."""
+        return {name: _distribution(cls, name) for name in cls.model_fields}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name, as plain values."""
+        return self.model_dump()
+
+    @classmethod
+    def create(cls, parameters: Mapping[str, Any]) -> Self:
+        """A strategy from parameters by name, text included; raises `ParameterError` with the range or the nearest name."""
+        for name in parameters:
+            if name not in cls.model_fields:
+                known = ", ".join(cls.model_fields) or "none"
+                near = did_you_mean(name, cls.model_fields)
+                raise ParameterError(f"`{cls.name()}` has no parameter `{name}`{near}; it has: {known}")
+        try:
+            return cls(**parameters)
+        except ValidationError as error:
+            raise ParameterError(_first_message(cls, error)) from None
+
+    @classmethod
+    def stack(cls, strategies: Sequence[Self]) -> Sets:
+        """The parameters of several strategies of this class, each an array (P,)."""
+        return {name: np.array([getattr(each, name) for each in strategies]) for name in cls.model_fields}
+
+    @classmethod
+    def sets_of(cls, parameters: pd.DataFrame) -> Sets:
+        """The sets of a table, one a row; columns that are left out take the default. Every row is validated."""
+        rows = parameters.to_dict(orient="records")
+        return cls.stack([cls.create({str(name): value for name, value in row.items()}) for row in rows])
+
+    @model_validator(mode="after")
+    def _within_ranges(self) -> Self:
+        for name, distribution in type(self).search_space().items():
+            _check_range(name, getattr(self, name), distribution)
+        return self
+
+
+def _distribution(cls: type[Strategy], name: str) -> BaseDistribution:
+    for mark in cls.model_fields[name].metadata:
+        if isinstance(mark, BaseDistribution):
+            return mark
+    raise ParameterError(
+        f"`{cls.__name__}.{name}` has no search range; annotate it, for example Annotated[int, IntDistribution(0, 96)]"
+    )
+
+
+def _check_range(name: str, value: Any, distribution: BaseDistribution) -> None:
+    if isinstance(distribution, CategoricalDistribution):
+        if value not in distribution.choices:
+            choices = ", ".join(map(str, distribution.choices))
+            near = did_you_mean(str(value), map(str, distribution.choices))
+            raise ValueError(f"`{name}` must be one of {choices}; got {value!r}{near}")
+        return
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    if not low <= value <= high:
+        raise ValueError(f"`{name}` must be in [{low}, {high}], got {value}{_hint(value, low, high)}")
+
+
+def _hint(value: float, low: float, high: float) -> str:
+    if high <= 0 < value < 1:
+        return f"; a fall is negative: {value:.0%} is {-value:g}"
+    return f"; use {low} or more" if value < low else f"; use {high} or less"
+
+
+def _first_message(cls: type[Strategy], error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return f"{cls.name()}: {first['ctx']['error']}"
+    name = ".".join(map(str, first["loc"]))
+    return f"{cls.name()}: `{name}` {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"

@@ -1,0 +1,48 @@
+"""The baseline that any overlay must beat: scale exposure by recent volatility."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.table import DecisionTable
+from undertow.signals.volatility import realized_volatility_nb
+from undertow.strategies.machine import banded_nb
+from undertow.strategies.plan import Decision
+from undertow.strategies.strategy import Sets, Strategy
+
+SESSIONS_A_YEAR = 252.0
+
+
+class VolTarget(Strategy):
+    """Hold the share of capital that would have had the target volatility: min(1, target / realised).
+
+    Realised volatility is that of the equally weighted basket over `window` sessions, annualised with 252. The exposure is
+    changed only when it is `band` or more off. Source: Moreira and Muir (2017), capped at 1 since there is no borrowing.
+    """
+
+    summary: ClassVar[str] = "Exposure min(1, target / realised volatility of the basket)"
+
+    target: Annotated[float, FloatDistribution(0.05, 0.60)] = 0.20  # a year
+    window: Annotated[int, IntDistribution(5, 126)] = 21  # sessions
+    band: Annotated[float, FloatDistribution(0.0, 0.30)] = 0.10  # of capital
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        """Exposure from the basket's closes up to the decision; held, and stale, until the window is full."""
+        index = _index(table.basket_returns)
+        by_window = {
+            int(window): table.known(realized_volatility_nb(index, int(window), SESSIONS_A_YEAR)[:, 0])
+            for window in np.unique(sets["window"])
+        }
+        volatility = np.stack([by_window[int(window)] for window in sets["window"]], axis=1)
+        wanted = np.minimum(1.0, sets["target"] / np.where(volatility > 0, volatility, np.nan))
+        return Decision.proportional(*banded_nb(wanted, sets["band"].astype(np.float64)))
+
+
+def _index(returns: FloatArray) -> FloatArray:
+    growth: FloatArray = np.cumprod(1.0 + np.nan_to_num(returns))[:, None]
+    return growth

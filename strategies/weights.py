@@ -1,0 +1,64 @@
+"""Base weights: what a fully invested portfolio would hold, renewed on a schedule."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.errors import ParameterError, did_you_mean
+from undertow.signals.table import DecisionTable
+from undertow.signals.volatility import realized_volatility_nb
+
+Weighting = Literal["equal", "inverse-volatility"]
+Rebalance = Literal["daily", "weekly", "monthly", "quarterly", "never"]
+WEIGHTINGS: tuple[Weighting, ...] = ("equal", "inverse-volatility")
+REBALANCES: tuple[Rebalance, ...] = ("daily", "weekly", "monthly", "quarterly", "never")
+_PERIOD = {"daily": "D", "weekly": "W", "monthly": "M", "quarterly": "Q"}
+VOLATILITY_WINDOW = 63  # sessions
+
+
+def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: str) -> tuple[FloatArray, IntArray]:
+    """The base weights (R, N) of the sessions in `rows`, and the row that takes effect on each session (T,), -1 if none.
+
+    Renewed on the first session of `rows` and then on the first session of each period. Equal weights, or inverse to the
+    volatility of the last 63 sessions known at the decision, over the names alive at that session; a name without enough
+    history counts as the median one. A row sums to 1, or is all zero where nothing is alive.
+    """
+    renewals = renewal_rows(table.decisions.sessions[rows], rebalance)
+    alive = table.alive[rows][renewals]
+    if weighting == "equal":
+        raw = alive.astype(np.float64)
+    elif weighting == "inverse-volatility":
+        raw = _inverse_volatility(table, rows, renewals, alive)
+    else:
+        raise ParameterError(_one_of("weighting", weighting, WEIGHTINGS))
+    total = raw.sum(axis=1, keepdims=True)
+    base = np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
+    renewed = np.full(len(table.decisions.sessions[rows]), -1, dtype=np.int64)
+    renewed[renewals] = np.arange(len(renewals))
+    return base, renewed
+
+
+def renewal_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
+    """The rows on which base weights are renewed: the first, and the first session of each later period."""
+    if rebalance == "never":
+        return np.zeros(1, dtype=np.int64)
+    if rebalance not in _PERIOD:
+        raise ParameterError(_one_of("rebalance", rebalance, REBALANCES))
+    period = sessions.to_period(_PERIOD[rebalance]).asi8
+    return np.flatnonzero(np.concatenate(([True], period[1:] != period[:-1]))).astype(np.int64)
+
+
+def _inverse_volatility(table: DecisionTable, rows: slice, renewals: IntArray, alive: BoolArray) -> FloatArray:
+    volatility = table.known(realized_volatility_nb(table.close, VOLATILITY_WINDOW, 1.0))[rows][renewals]
+    usable = np.where(alive & (volatility > 0), volatility, np.nan)
+    middle = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 1.0 for row in usable])
+    filled = np.where(np.isfinite(usable), usable, middle[:, None])
+    return np.where(alive, 1.0 / filled, 0.0)
+
+
+def _one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
+    return f"`{name}` must be one of {', '.join(choices)}; got {value!r}{did_you_mean(str(value), choices)}"
