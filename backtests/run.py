@@ -13,6 +13,7 @@ import pandas as pd
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
+from undertow.signals.registry import PAGES, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,11 +129,25 @@ class Run:
             "counts": self.counts,
         }
 
+    def tearsheet(self, path: str | FilePath) -> FilePath:
+        """Write the run's tearsheet, one self-contained HTML page, to `path`."""
+        return _page("tearsheet", self, path)
+
+    def figure(self, path: str | FilePath) -> FilePath:
+        """Write the run's main figure, a PNG, to `path`."""
+        return _page("figure", self, path)
+
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write the run into a new folder, all or nothing; see `undertow.backtests.store`."""
+        """Write the run into `folder`, all or nothing, replacing an earlier run there; see `undertow.backtests.store`."""
         from undertow.backtests.store import save_run
 
         return save_run(self, folder)
+
+
+def _page(name: str, run: Run, path: str | FilePath) -> FilePath:
+    # Pages live above this floor: they are found by name, never imported.
+    written: FilePath = load(PAGES, name)(run, FilePath(path))
+    return written
 
 
 def _array(series: pd.Series) -> FloatArray:

@@ -7,7 +7,9 @@ from undertow.market.feeds import Feed
 from undertow.market.load import load_market
 from undertow.market.market import Market
 from undertow.market.prices import Prices
+from undertow.market.simulate import Truth, simulate_market
 from undertow.market.universe import Universe
+from undertow.market.write import write_market
 
 __all__ = [
     "BookkeepingError",
@@ -18,6 +20,7 @@ __all__ = [
     "Market",
     "ParameterError",
     "Prices",
+    "Truth",
     "UndertowError",
     "Universe",
     "UnknownNameError",
@@ -25,4 +28,6 @@ __all__ = [
     "decisions",
     "load_calendar",
     "load_market",
+    "simulate_market",
+    "write_market",
 ]

@@ -259,11 +259,11 @@ def render(report: Coverage) -> RenderableType:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=any(columns))
+    # Text throughout: square brackets in a plain string would be read as markup.
+    table = Table(title=Text(title), title_justify="left", show_header=any(columns))
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 or not any(columns) else "right", overflow="fold")
     for row in rows:
-        # As Text, since a plain string would have its square brackets read as markup.
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
     return table
 

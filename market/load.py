@@ -56,7 +56,7 @@ def load_market(folder: str | Path) -> Market:
             feeds.append(_load_feed(root, entry, prices.calendar))
     for role, symbol in (("benchmark", manifest.benchmark), ("cash", manifest.cash)):
         if symbol is not None and not _has_prices(prices, symbol):
-            near = did_you_mean(symbol, prices.symbols)
+            near = did_you_mean(symbol, set(prices.symbols) - {symbol})
             raise DataError(
                 f"market.toml: `{role}` {symbol!r} has no prices{near}; name a symbol that has, or leave it out"
             )
@@ -153,9 +153,11 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
         if len(bad):
             stamp = np.datetime_as_string(times[int(bad[0])], unit="s")
             raise DataError(
-                f"{entry.path}: {stamp} is not a whole number of intervals ({entry.interval}) after the first row;"
+                f"{entry.path}: `time` {stamp} is not a whole number of intervals ({entry.interval}) after the first;"
                 " mend `interval` in market.toml or the stamp"
             )
+    if not columns:
+        raise DataError(f"{entry.path}: has no series beside `time`; write one column a series")
     if all(np.isnan(values).all() for values in columns.values()):
         raise DataError(f"{entry.path}: every value is blank; remove its [[feed]] from market.toml")
 
@@ -172,6 +174,10 @@ def _check_cover(feed: Feed, calendar: Calendar) -> None:
 
 def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
     table = read_table(root, entry.path, ("symbol",))
+    for column in table.columns.difference(["start", "end"]):
+        # Passed over, `End` would leave every name in for ever.
+        if (meant := next((name for name in ("start", "end") if column.lower().startswith(name)), None)) is not None:
+            raise DataError(f"{entry.path}: unknown column `{column}`, did you mean `{meant}`?")
     blank = pd.Series(pd.NaT, table.index)
     spans = pd.DataFrame(
         {

@@ -42,6 +42,10 @@ class Market:
     path: str | None = None
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        span = f"{self.sessions[0].date()} to {self.sessions[-1].date()}"
+        return f"<Market {self.name!r}: {len(self.prices.symbols)} symbols, {span}, {len(self.feeds)} feeds>"
+
     @property
     def calendar(self) -> Calendar:
         """The exchange calendar over the sessions of the prices."""

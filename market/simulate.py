@@ -60,17 +60,17 @@ def simulate_market(
 ) -> Market:
     """Simulate a market in which BTC cascades cause equity selling `lag_hours` later, or, with `effect=0`, do not.
 
-    BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through its
-    liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8 hours,
-    never negative) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open. Last quarter's
-    winners and high betas fall most, and three quarters of the fall are bought back over the following sessions. Macro
-    falls, falls in which stocks lead, and divergences are there in every world.
+    BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through
+    its liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8
+    hours, cut off below zero) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open.
+    Last quarter's winners and high betas fall most, and three quarters of the fall are bought back over the following
+    sessions. Macro falls, falls in which stocks lead, and divergences are there in every world.
 
-    `years` in (0.5, 30]; `effect` 0 or more, 1 = a basket fall of 2-7.5 % a cascade; `lag_hours` in [0, 240]; `names`
-    in [5, 500] growth stocks. Crypto begins 90 days before `start`.
+    `years` in (0.5, 30]; `effect` in [0, 20], where 1 takes the basket down 2-7.5 % a cascade and 0 is the null world;
+    `lag_hours` in [0, 240]; `names` in [5, 500] growth stocks. Crypto begins 90 days before `start`.
 
-    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect` or `lag_hours` have
-    equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
+    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect` or `lag_hours`
+    have equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
 
     Raises `ParameterError`, naming the parameter, its rule and the value.
 
@@ -125,13 +125,13 @@ def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
 
 
 def _checked(seed: int, years: float, effect: float, lag_hours: float, names: int, start: str) -> pd.Timestamp:
-    whole = (int, np.integer)
     rules = (
-        ("seed", seed, isinstance(seed, whole) and seed >= 0, "a whole number, 0 or more"),
-        ("years", years, 0.5 < years <= 30, "in (0.5, 30] years"),
-        ("effect", effect, 0 <= effect < np.inf, "0 or more and finite, 1 = the usual size, 0 = none"),
-        ("lag_hours", lag_hours, 0 <= lag_hours <= 240, "in [0, 240] hours"),
-        ("names", names, isinstance(names, whole) and 5 <= names <= 500, "a whole number in [5, 500] stocks"),
+        ("seed", seed, _whole(seed, 0, np.inf), "a whole number, 0 or more"),
+        ("years", years, _within(years, 0.5, 30) and years > 0.5, "in (0.5, 30] years"),
+        # Above this a name can lose all its value in one cascade, and a price must be positive.
+        ("effect", effect, _within(effect, 0, 20), "in [0, 20]; 1 is the usual size, 0 the null world"),
+        ("lag_hours", lag_hours, _within(lag_hours, 0, 240), "in [0, 240] hours"),
+        ("names", names, _whole(names, 5, 500), "a whole number in [5, 500] stocks"),
     )
     for name, value, holds, rule in rules:
         if not holds:
@@ -140,6 +140,14 @@ def _checked(seed: int, years: float, effect: float, lag_hours: float, names: in
         first = pd.Timestamp(start)
     except (ValueError, TypeError):
         raise ParameterError(f"`start` must be a date such as 2018-01-02, got {start!r}") from None
-    if first is pd.NaT or first.tz is not None or not 1990 <= first.year <= 2100:
+    if pd.isna(first) or first.tz is not None or not 1990 <= first.year <= 2100:
         raise ParameterError(f"`start` must be a date without a zone from 1990 to 2100, got {start!r}")
     return first.normalize()
+
+
+def _within(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and bool(low <= value <= high)
+
+
+def _whole(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | np.integer) and bool(low <= value <= high)

@@ -1,8 +1,8 @@
 """A book of leveraged positions with liquidation prices, and the cascade when the price falls through them.
 
 A forced close is a market order: it pushes the price into the next liquidation prices, which are closed in turn
-(Brunnermeier and Pedersen 2009, the loss spiral). Amounts are shares of the usual open interest on the long side, prices
-are logarithms. Positions are kept in bins of liquidation price on a ring, so that the price may wander anywhere.
+(Brunnermeier and Pedersen 2009, the loss spiral). Amounts are shares of the usual open interest on the long side,
+prices are logarithms. Positions are kept in bins of liquidation price on a ring, so that the price may wander anywhere.
 """
 
 from __future__ import annotations

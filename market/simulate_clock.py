@@ -26,7 +26,7 @@ _STREAMS = ("episodes", "factor", "btc", "mood", "bars", "feeds", "eth", "names"
 class Clock:
     """Crypto hours (H,) by their start, burn-in included, and the exchange sessions (S,) they run beside.
 
-    A session has two segments, (S, 2): the night from the last close to its open, and the day from its open to its close.
+    A session has two segments, (S, 2): the night from the last close to its open, the day from its open to its close.
     """
 
     hours: InstantArray
@@ -46,8 +46,8 @@ class Clock:
 
     def hour_rows(self, times: InstantArray) -> IntArray:
         """The hour in which each instant lies, cut to the hours there are."""
-        rows = (times - self.hours[0]) // HOUR
-        return np.clip(rows.astype(np.int64), 0, len(self.hours) - 1)
+        rows: IntArray = ((times - self.hours[0]) // HOUR).astype(np.int64)
+        return np.minimum(np.maximum(rows, 0), len(self.hours) - 1)
 
     def over_hours(self, segments: FloatArray) -> FloatArray:
         """Log-returns of segments (S, 2) spread evenly over the hours of each (H,), zero outside every session."""

@@ -14,7 +14,7 @@ from undertow.market.simulate_clock import BURN_IN, HOURS_A_YEAR, Clock, slow
 USUAL_LONGS_USD = 6e9
 _BTC_START, _ETH_START = 12_000.0, 700.0
 _BTC_VOL = 0.44  # annual, of ordinary trading, before jumps and forced moves
-_BTC_DRIFT = 0.85  # annual, log; forced falls and jumps take most of it back
+_BTC_DRIFT = 0.65  # annual, log; forced falls and jumps take most of it back
 _JUMPS_A_YEAR = 12.0
 _EQUITY_BETA = 0.6  # of BTC to the common factor of stocks
 _ETH_BETA, _ETH_FORCED_BETA, _ETH_OWN_VOL = 1.1, 1.5, 0.35
@@ -25,7 +25,7 @@ _REGIME_NAMES = ("full", "throttled")
 
 @dataclass(frozen=True)
 class Crypto:
-    """The hours (H,) after burn-in: instants, the book's path, and annual volatility of ordinary trading."""
+    """The hours (H,) after burn-in: their starts, the book, annual volatility of ordinary trading, BTC in USD."""
 
     hours: InstantArray
     book: BookPath
@@ -65,14 +65,13 @@ def _ordinary_moves(hours: int, rng: np.random.Generator) -> tuple[FloatArray, F
 
 def crypto_feeds(crypto: Crypto, rng: dict[str, np.random.Generator]) -> list[Feed]:
     """The feeds a vendor would deliver: bars of BTC and ETH, and BTC liquidations, open interest and funding."""
-    feeds = [
+    return [
         _bars("BTC", crypto, crypto.btc, rng["bars"], 900.0),
         _bars("ETH", crypto, _eth_prices(crypto, rng["eth"]), rng["eth"], 9000.0),
         _liquidations(crypto, rng["feeds"]),
         _open_interest(crypto, rng["feeds"]),
         _funding(crypto, rng["feeds"]),
     ]
-    return feeds
 
 
 def _feed(

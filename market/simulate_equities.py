@@ -13,7 +13,7 @@ from undertow.market.simulate_clock import SESSIONS_A_YEAR, Clock, slow
 BENCHMARK, CASH = "GROW", "CASH"
 DEFENSIVE = 4
 
-_FACTOR_VOL, _FACTOR_DRIFT = 0.115, 0.24  # annual; the drift pays for the episodes, which fall more than they rise
+_FACTOR_VOL, _FACTOR_DRIFT = 0.15, 0.28  # annual; the drift pays for the episodes, which fall more than they rise
 _NIGHT = 0.3  # share of variance and drift that falls between close and open
 _QUARTER = 63  # sessions in which last quarter's winners are made
 
@@ -82,7 +82,9 @@ def pressure_weights(names: Names, returns: FloatArray) -> FloatArray:
     quarter = total[rows] - total[np.maximum(rows - _QUARTER, 0)]
     listed = names.listed(len(returns))
     listed[:, names.growth :] = False
-    score = 1.0 + 0.35 * _standard(np.broadcast_to(names.beta, quarter.shape), listed) + 0.5 * _standard(quarter, listed)
+    score = (
+        1.0 + 0.35 * _standard(np.broadcast_to(names.beta, quarter.shape), listed) + 0.5 * _standard(quarter, listed)
+    )
     weights = np.where(listed, np.maximum(score, 0.1), 0.0)
     return np.asarray(weights * listed.sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True))
 
@@ -102,22 +104,28 @@ def make_prices(
     """
     listed = names.listed(len(returns))
     index = _index_returns(returns[:, :, : names.growth], listed[:, : names.growth])
-    everything = np.concatenate((returns, index[:, :, None]), axis=2)
-    first_price = np.append(rng["names"].uniform(20.0, 200.0, len(names.beta)), 100.0)
-    closes = first_price * np.exp(np.cumsum(everything.sum(axis=1), axis=0))
-    opens = closes * np.exp(-everything[:, 1])
-    usual = np.append(np.hypot(names.own_vol, 0.18 * names.beta), 0.18) / np.sqrt(SESSIONS_A_YEAR)
-    reach = np.abs(rng["ranges"].standard_normal((2, *closes.shape))) * 0.4 * usual
-    highs, lows = np.maximum(opens, closes) * np.exp(reach[0]), np.minimum(opens, closes) * np.exp(-reach[1])
-    busy = (1.0 + np.abs(everything.sum(axis=1)) / usual) * rng["ranges"].lognormal(0.0, 0.3, closes.shape)
     there = np.column_stack((listed & ~_halts(names, len(returns), rng["halts"]), np.ones(len(returns), dtype=bool)))
-    fields = [np.where(there, panel, np.nan) for panel in (opens, highs, lows, closes, np.round(1e6 * busy))]
+    usual = np.append(np.hypot(names.own_vol, 0.18 * names.beta), 0.18) / np.sqrt(SESSIONS_A_YEAR)
+    first_price = np.append(rng["names"].uniform(20.0, 200.0, len(names.beta)), 100.0)
+    panels = _bars(first_price, np.concatenate((returns, index[:, :, None]), axis=2), usual, rng["ranges"])
+    panels = [np.where(there, panel, np.nan) for panel in panels]
     cash = _cash_prices(clock, short_rate)
-    fields = [np.column_stack((panel, cash if row < 4 else np.full(len(cash), 1e6))) for row, panel in enumerate(fields)]
+    panels = [np.column_stack(pair) for pair in zip(panels, [cash] * 4 + [np.full(len(cash), 1e6)], strict=True)]
     symbols = (*names.symbols, BENCHMARK, CASH)
     order = np.argsort(np.array(symbols))
-    panels = [np.ascontiguousarray(panel[:, order]) for panel in fields]
+    panels = [np.ascontiguousarray(panel[:, order]) for panel in panels]
     return Prices(clock.calendar, tuple(symbols[place] for place in order), *panels)
+
+
+def _bars(first_price: FloatArray, moves: FloatArray, usual: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
+    """Open, high, low, close and volume (S, N) from moves (S, 2, N); `usual` (N,) is a usual session's move."""
+    whole = moves.sum(axis=1)
+    closes = first_price * np.exp(np.cumsum(whole, axis=0))
+    opens = closes * np.exp(-moves[:, 1])
+    reach = np.abs(rng.standard_normal((2, *closes.shape))) * 0.4 * usual
+    highs, lows = np.maximum(opens, closes) * np.exp(reach[0]), np.minimum(opens, closes) * np.exp(-reach[1])
+    volume = np.round(1e6 * (1.0 + np.abs(whole) / usual) * rng.lognormal(0.0, 0.3, closes.shape))
+    return [opens, highs, lows, closes, volume]
 
 
 def _index_returns(returns: FloatArray, listed: BoolArray) -> FloatArray:

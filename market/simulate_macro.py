@@ -17,9 +17,7 @@ def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]
     return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * slow(rng, (sessions,), 90.0)}
 
 
-def macro_feed(
-    clock: Clock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator
-) -> Feed:
+def macro_feed(clock: Clock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator) -> Feed:
     """The macro feed: rates, VIXCLS and BAMLH0A0HYM2 from the index's log-returns (S,), and the dollar DTWEXBGS."""
     from scipy.signal import lfilter
 

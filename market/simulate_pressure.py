@@ -9,12 +9,12 @@ import pandas as pd
 
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray
 from undertow.market.simulate_clock import Clock
-from undertow.market.simulate_crypto import Crypto
+from undertow.market.simulate_crypto import USUAL_LONGS_USD, Crypto
 
 LAG_SD_HOURS = 8.0
 
 # A cascade: this share of the usual long book closed by force within this many hours.
-_CASCADE_SHARE, _CASCADE_HOURS = 0.25, 12
+_CASCADE_SHARE, _CASCADE_HOURS = 0.22, 12
 _TAIL_HOURS, _QUIET_HOURS = 24, 96  # its size is counted this much longer; nothing within the quiet is a new one
 # The basket's fall: the least, what each further share of the book adds, the most.
 _LEAST, _SLOPE, _MOST = 0.02, 0.06, 0.075
@@ -53,7 +53,7 @@ def find_cascades(crypto: Crypto, first: np.datetime64) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "time": pd.DatetimeIndex(crypto.hours[worst] + HOUR, tz="UTC"),
-            "liquidated_usd": share * (crypto.liquidated_usd.sum() / closed.sum()),
+            "liquidated_usd": share * USUAL_LONGS_USD,
             "btc_return": crypto.btc[worst] / crypto.btc[worst - 24] - 1.0,
             "share": share,
         }

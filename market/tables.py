@@ -15,8 +15,8 @@ import pyarrow.parquet
 from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
 from undertow.market.errors import DataError, did_you_mean
 
-_UNREADABLE = (ValueError, OSError, EOFError, zlib.error, pd.errors.ParserWarning)
-_BLANKS = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None"]
+_UNREADABLE = (ValueError, OSError, EOFError, zlib.error)
+_BLANKS = ["", ".", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None"]
 # An index that somebody wrote out without a name; nobody means it as a series.
 _NAMELESS = r"Unnamed: \d+$|__index_level_\d+__$"
 # Years outside these are slips or a vendor's "for ever"; 9999 would not fit into nanoseconds.
@@ -32,6 +32,8 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
         raise DataError(f"{path}: must be a .parquet, .csv or .csv.gz file; convert it")
     try:
         table = _read_parquet(file) if path.lower().endswith(".parquet") else _read_csv(file)
+    except pd.errors.ParserWarning:
+        raise DataError(f"{path}: rows have more values than the header has names; mend the commas") from None
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {_first_line(error)}; supply the file again") from None
     table = table.loc[:, ~table.columns.str.match(_NAMELESS)]
@@ -90,7 +92,9 @@ def symbols_of(table: pd.DataFrame, path: str) -> pd.Series:
     series = table["symbol"]
     blank = series.isna() | (series == "")
     if blank.any():
-        raise DataError(f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `symbol` is blank")
+        raise DataError(
+            f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `symbol` is blank; write it or remove the row"
+        )
     return series if pd.api.types.is_string_dtype(series) else series.astype(str)
 
 
@@ -98,7 +102,7 @@ def numbers(table: pd.DataFrame, column: str, path: str) -> FloatArray:
     """A column as float64 (rows,), blanks as NaN; raises `DataError` where it is not numeric or not finite."""
     series = table[column]
     if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
-        raise DataError(f"{path}: row 1: `{column}` must be a number, got {series.iloc[0]!r}")
+        raise DataError(f"{path}: row 1: `{column}` must be a number, got {series.iloc[0]}")
     if not pd.api.types.is_numeric_dtype(series):
         wrong = pd.to_numeric(series, errors="coerce").isna() & series.notna()
         if wrong.any():
@@ -148,7 +152,7 @@ def _parsed(series: pd.Series, path: str, rule: str) -> pd.Series:
         return series
     if not series.isna().all() and (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
         row = int(np.flatnonzero(series.notna())[0])
-        raise DataError(f"{path}: row {row + 1}: `{series.name}` must be {rule}, got {series.iloc[row]!r}")
+        raise DataError(f"{path}: row {row + 1}: `{series.name}` must be {rule}, got {series.iloc[row]}")
     try:
         return pd.Series(pd.to_datetime(series, format="ISO8601"), name=series.name)
     except (ValueError, TypeError):

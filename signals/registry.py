@@ -11,6 +11,9 @@ from undertow.market.errors import ParameterError, UnknownNameError
 
 SIGNALS = "undertow.signals"
 STRATEGIES = "undertow.strategies"
+PAGES = "undertow.pages"
+
+_KIND = {SIGNALS: "signal", STRATEGIES: "strategy", PAGES: "page"}
 
 
 @cache
@@ -28,11 +31,7 @@ def load(group: str, name: str) -> Any:
         return _load_path(name)
     points = registered(group)
     if name not in points:
-        raise UnknownNameError(
-            group.rsplit(".", 1)[1].removesuffix("ies").removesuffix("s") + ("y" if group.endswith("ies") else ""),
-            name,
-            points,
-        )
+        raise UnknownNameError(_KIND.get(group, "entry point"), name, points)
     return points[name].load()
 
 

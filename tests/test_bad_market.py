@@ -128,7 +128,7 @@ TABLES = [
     bad("cut gzip", as_zipped(lambda raw: gzip.compress(raw)[:-40]), PRICES + ".gz", "cannot be read"),
     bad("no gzip", as_zipped(lambda raw: raw), PRICES + ".gz", "cannot be read"),
     bad("ragged row", cell(BTC, 5, "volume", "1,2"), BTC, "cannot be read", "line 6"),
-    bad("trailing commas", swap(BTC, ",12.5", ",12.5,"), BTC, "cannot be read"),
+    bad("trailing commas", swap(BTC, ",12.5", ",12.5,"), BTC, "more values than the header has names"),
     bad(
         "missing column",
         swap(BTC, "close", "clsoe"),
@@ -149,7 +149,7 @@ TABLES = [
     ),
     bad("text in a price", cell(PRICES, 4, "close", "n.v."), PRICES, "row 4: `close` must be a number, got 'n.v.'"),
     bad("thousands", cell(PRICES, 4, "volume", '"1,000"'), PRICES, "row 4: `volume` must be a number, got '1,000'"),
-    bad("FRED's dot", cell(MACRO, 3, "DGS2", "."), MACRO, "row 3: `DGS2` must be a number, got '.'"),
+    bad("percent sign", cell(MACRO, 3, "DGS2", "4.2%"), MACRO, "row 3: `DGS2` must be a number, got '4.2%'"),
     bad("infinite", cell(BTC, 6, "high", "inf"), BTC, "row 6: `high` is infinite"),
     bad(
         "truth values",

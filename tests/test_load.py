@@ -127,7 +127,7 @@ def test_a_universe_may_have_no_dates(tiny: Folder):
     assert tiny.load().universe("growth").members(pd.DatetimeIndex(["1990-01-01"]), ("AAA", "BBB")).all()
 
 
-@pytest.mark.parametrize("blank", ["", "NA", "NaN", "null"])
+@pytest.mark.parametrize("blank", ["", ".", "NA", "NaN", "null"])
 def test_blanks_are_nan(tiny: Folder, blank: str):
     tiny.set_cell(BTC, 3, "volume", blank)
     tiny.set_cell(MACRO, 2, "VIXCLS", blank)

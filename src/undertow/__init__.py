@@ -1,0 +1,91 @@
+"""Undertow: when Bitcoin is being force-sold, should growth-stock holders raise cash?
+
+A strategy-framework plug-in for vectorbt. Names are loaded on first use, so that `import undertow` costs nothing::
+
+    import undertow as ut
+    market = ut.simulate_market(seed=7)
+    run = ut.backtest(ut.strategies.LiquidityDrain(lag=24), market)
+    run.tearsheet("drain.html")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from undertow import backtests, evidence, market, signals, strategies, tearsheets
+    from undertow.backtests import Costs, Run, backtest, load_run
+    from undertow.evidence import difference
+    from undertow.market import (
+        BookkeepingError,
+        DataError,
+        Market,
+        ParameterError,
+        UndertowError,
+        UnknownNameError,
+        load_market,
+        simulate_market,
+        write_market,
+    )
+    from undertow.strategies import Strategy
+    from undertow.tearsheets import write_comparison, write_tearsheet
+
+_FLOORS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
+_HOME = {
+    "BookkeepingError": "market",
+    "Costs": "backtests",
+    "DataError": "market",
+    "Market": "market",
+    "ParameterError": "market",
+    "Run": "backtests",
+    "Strategy": "strategies",
+    "UndertowError": "market",
+    "UnknownNameError": "market",
+    "backtest": "backtests",
+    "difference": "evidence",
+    "load_market": "market",
+    "load_run": "backtests",
+    "simulate_market": "market",
+    "write_comparison": "tearsheets",
+    "write_market": "market",
+    "write_tearsheet": "tearsheets",
+}
+
+__all__ = [
+    "BookkeepingError",
+    "Costs",
+    "DataError",
+    "Market",
+    "ParameterError",
+    "Run",
+    "Strategy",
+    "UndertowError",
+    "UnknownNameError",
+    "backtest",
+    "backtests",
+    "difference",
+    "evidence",
+    "load_market",
+    "load_run",
+    "market",
+    "signals",
+    "simulate_market",
+    "strategies",
+    "tearsheets",
+    "write_comparison",
+    "write_market",
+    "write_tearsheet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FLOORS:
+        return importlib.import_module(f"undertow.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"undertow.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'undertow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,101 @@
+"""The result store: one folder a run, written all or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from undertow.backtests.run import Recipe, Run
+from undertow.market.errors import DataError, ParameterError
+
+TABLES = ("returns", "weights", "orders", "episodes")
+
+
+def save_run(run: Run, folder: str | Path) -> Path:
+    """Write run.json, metrics.json, the four tables, tearsheet.html and figure.png into `folder`.
+
+    Everything is written to a temporary folder beside it and renamed, so that a half-written run is never seen. An
+    earlier run in `folder` is replaced; raises `ParameterError` where `folder` holds anything else.
+    """
+    target = Path(folder)
+    with replacing(target) as draft:
+        write_json(draft / "run.json", {**asdict(run.recipe), "counts": run.counts})
+        write_json(draft / "metrics.json", {"run": run.metrics, **run.baselines})
+        run.series.to_parquet(draft / "returns.parquet")
+        run.weights.to_parquet(draft / "weights.parquet")
+        run.orders.to_parquet(draft / "orders.parquet")
+        run.episodes.to_parquet(draft / "episodes.parquet")
+        run.tearsheet(draft / "tearsheet.html")
+        run.figure(draft / "figure.png")
+    return target
+
+
+def load_run(folder: str | Path) -> Run:
+    """Bring a saved run back; raises `DataError` naming what is missing or cannot be read."""
+    source = Path(folder)
+    if not (source / "run.json").is_file():
+        raise DataError(f"{source}: no run.json; a run is saved by `undertow backtest --out` or `Run.save`")
+    try:
+        raw = json.loads((source / "run.json").read_text(encoding="utf-8"))
+        counts = raw.pop("counts")
+        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
+        recipe = Recipe(**raw)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{source}: not a readable run: {str(error).splitlines()[0]}") from None
+    return Run(recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A temporary folder beside `target` that takes its place when the block ends well, and is removed when not."""
+    check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            os.replace(target, old / target.name)
+            os.replace(draft, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise `ParameterError` where `target` is there and is neither an empty folder nor an earlier run."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ParameterError(f"`out` {str(target)!r} is a file; name a folder")
+    if any(target.iterdir()) and not (target / "run.json").is_file():
+        raise ParameterError(f"`out` {str(target)!r} is a folder with other files in it; name a new or empty one")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON with sorted, stable layout; NaN becomes null."""
+    path.write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")
+
+
+def plain(value: Any) -> Any:
+    """`value` with every NaN and infinity replaced by None, for strict JSON."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

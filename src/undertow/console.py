@@ -1,0 +1,143 @@
+"""What the terminal shows: tables on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from undertow.backtests import Run
+    from undertow.market import Market
+
+_PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
+_WORDS = {
+    "total_return": "total return",
+    "cagr": "CAGR",
+    "annual_volatility": "volatility a year",
+    "annual_sharpe": "Sharpe a year",
+    "annual_sharpe_over_cash": "Sharpe over cash",
+    "annual_sortino": "Sortino a year",
+    "max_drawdown": "max drawdown",
+    "calmar": "Calmar",
+    "cvar_95": "CVaR 95 % a session",
+    "annual_turnover": "turnover a year",
+    "average_exposure": "average exposure",
+    "costs_paid": "costs paid, USD",
+    "episodes": "episodes",
+}
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """A spinner on standard error while something runs; nothing where standard error is not a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+def show(*parts: Any) -> None:
+    """Print rich renderables on standard output."""
+    console = _console()
+    for part in parts[0] if len(parts) == 1 and isinstance(parts[0], list | tuple) else parts:
+        console.print(part)
+
+
+def show_run(run: Run) -> None:
+    """The headline table of a run against its baselines, and what was handled."""
+    title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
+    show_metrics(title, {run.name: run.metrics, **run.baselines})
+    handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
+    show("handled: " + (", ".join(f"{name.replace('_', ' ')} {count}" for name, count in handled.items()) or "nothing"))
+
+
+def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
+    """One column of figures for each name."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for metric, words in _WORDS.items():
+        cells = [_figure(metric, figures.get(metric)) for figures in columns.values()]
+        table.add_row(words, *cells)
+    show(table)
+
+
+def show_comparison(table: pd.DataFrame) -> None:
+    """A comparison's metrics, runs in columns."""
+    show_metrics("on common sessions", {str(name): dict(table[name]) for name in table.columns})
+
+
+def show_strategies() -> None:
+    """Every registered strategy with its parameters and ranges."""
+    from undertow.signals.registry import STRATEGIES, load, registered
+
+    rows = []
+    for name in registered(STRATEGIES):
+        strategy = load(STRATEGIES, name)
+        space = strategy.search_space()
+        fields = [f"{each}={strategy.model_fields[each].default} {_range(space[each])}" for each in space]
+        rows.append((name, strategy.summary, "\n".join(fields)))
+    show(_table(("strategy", "what it does", "parameters, defaults, ranges"), rows))
+
+
+def show_signals() -> None:
+    """Every registered signal with its inputs, parameters and source."""
+    from undertow.signals.registry import SIGNALS, load, registered
+
+    rows = []
+    for name in registered(SIGNALS):
+        spec = load(SIGNALS, name).spec
+        fields = [f"{key}={each.default:g} {_range(each.range)}" for key, each in spec.parameters.items()]
+        rows.append((name, spec.summary, "\n".join(fields), ", ".join(spec.outputs)))
+    show(_table(("signal", "what it says", "parameters, defaults, ranges", "outputs"), rows))
+
+
+def show_universes(market: Market) -> None:
+    """Every universe of a market with its size over time."""
+    rows = []
+    for name, universe in sorted(market.universes.items()):
+        members = universe.members(market.sessions, universe.symbols).sum(axis=1)
+        priced = sum(symbol in market.prices for symbol in universe.symbols)
+        size = f"{members[0]} / {int(members.min())} to {int(members.max())} / {members[-1]}"
+        rows.append((name, str(len(universe.symbols)), str(priced), size))
+    show(_table(("universe", "symbols", "with prices", "members first / range / last"), rows))
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(show_lines=True)
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _range(distribution: Any) -> str:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return "{" + ", ".join(map(str, choices)) + "}"
+    return f"in {distribution.low} to {distribution.high}"
+
+
+def _figure(metric: str, value: float | None) -> str:
+    if value is None or value != value:
+        return "-"
+    if metric in _PERCENT:
+        return f"{value:+.2%}" if metric not in ("annual_volatility", "average_exposure") else f"{value:.2%}"
+    if metric == "costs_paid":
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if metric == "episodes" else f"{value:.2f}"
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=140)

@@ -1,0 +1,8 @@
+"""Pictures and pages: one run, many runs side by side."""
+
+from undertow.tearsheets.compare import comparison_table
+from undertow.tearsheets.compare_page import write_comparison
+from undertow.tearsheets.figure import write_figure
+from undertow.tearsheets.page import write_tearsheet
+
+__all__ = ["comparison_table", "write_comparison", "write_figure", "write_tearsheet"]

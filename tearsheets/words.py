@@ -1,0 +1,123 @@
+"""Numbers, dates and names as text, the same in every table."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+MINUS = "\N{MINUS SIGN}"
+BLANK = "\N{EN DASH}"
+
+
+def percent(value: float, places: int = 1) -> str:
+    """A change in percent, with its sign; a dash where there is no number."""
+    return _number(value, f"+,.{places}%")
+
+
+def share(value: float, places: int = 1) -> str:
+    """A part of a whole in percent, without a plus."""
+    return _number(value, f",.{places}%")
+
+
+def plain(value: float, places: int = 2) -> str:
+    """A ratio, hours or money: thousands separated, without a plus."""
+    return _number(value, f",.{places}f")
+
+
+def signed(value: float, places: int = 2) -> str:
+    """A difference of ratios, with its sign."""
+    return _number(value, f"+,.{places}f")
+
+
+def count(value: float) -> str:
+    """A whole number, thousands separated."""
+    return plain(value, 0)
+
+
+def times(value: float) -> str:
+    """A multiple of the capital."""
+    text = plain(value)
+    return text if text == BLANK else f"{text}×"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def day(moment: Any) -> str:
+    """A date; a dash where there is none."""
+    return BLANK if pd.isna(moment) else f"{moment:%Y-%m-%d}"
+
+
+def minute(moment: Any) -> str:
+    """A date and a time of day; a dash where there is none."""
+    return BLANK if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def title(name: str) -> str:
+    """`liquidity-drain` as `Liquidity drain`."""
+    spaced = re.sub(r"[-_](?=\w)", " ", name)
+    return spaced[:1].upper() + spaced[1:]
+
+
+def typeset(sentence: str) -> str:
+    """A sentence with real minus signs."""
+    return re.sub(r"(?<![\w-])-(?=[\d.])", MINUS, sentence)
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """The first few items and how many more there are."""
+    rest = len(items) - most
+    return ", ".join(items[:most]) + (f" + {rest} more" if rest > 0 else "")
+
+
+def value_text(value: Any) -> str:
+    """A parameter or a setting as it would be typed; integers and money with separated thousands stay out."""
+    if value is None:
+        return BLANK
+    if isinstance(value, float):
+        return typeset(f"{value:.10g}")
+    return typeset(str(value)) if isinstance(value, int) else str(value)
+
+
+def _number(value: float, form: str) -> str:
+    if not math.isfinite(value):
+        return BLANK
+    text = f"{value:{form}}"
+    # Nothing but zeros has no sign: -0.0% would hint at a loss that rounds away.
+    if not re.search(r"[1-9]", text):
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of the headline and comparison tables."""
+
+    key: str
+    words: str
+    short: str
+    text: Callable[[float], str]
+
+
+METRICS = (
+    Metric("total_return", "Total return", "Total return", percent),
+    Metric("cagr", "CAGR", "CAGR", percent),
+    Metric("annual_volatility", "Volatility, annual", "Volatility, annual", share),
+    Metric("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", plain),
+    Metric("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
+    Metric("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
+    Metric("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
+    Metric("calmar", "Calmar", "Calmar", plain),
+    Metric("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
+    Metric("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),
+    Metric("average_exposure", "Average exposure", "Average expo\N{SOFT HYPHEN}sure", share),
+    Metric("costs_paid", "Costs paid, USD", "Costs paid, USD", count),
+    Metric("episodes", "De-risk episodes", "Epi\N{SOFT HYPHEN}sodes", count),
+)

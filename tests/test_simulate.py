@@ -1,0 +1,294 @@
+"""The simulator: the same world every time, a mechanism to check by hand, and an effect that can be switched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.market.clock import HOUR, instants
+from undertow.market.simulate_book import sweep, walk, walk_nb
+from undertow.market.simulate_clock import make_clock, streams
+from undertow.market.simulate_pressure import basket_impact, land_selling
+
+
+@lru_cache(maxsize=8)
+def world(seed: int = 7, years: float = 2, effect: float = 1.0, lag_hours: float = 36.0, names: int = 24) -> Market:
+    return simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, names=names)
+
+
+def growth_logs(market: Market) -> np.ndarray:
+    columns = market.prices.columns_of(market.universe("growth").symbols)
+    return np.log(market.prices.close[:, columns])
+
+
+# --- the same world every time
+
+
+@pytest.mark.smoke
+def test_equal_arguments_give_an_equal_fingerprint() -> None:
+    again = simulate_market(seed=7, years=2, names=24)
+    assert again.fingerprint == world().fingerprint
+    assert again.fingerprint != simulate_market(seed=8, years=2, names=24).fingerprint
+
+
+def test_another_process_simulates_the_same_world() -> None:
+    code = "import undertow.market as m; print(m.simulate_market(seed=7, years=2, names=24).fingerprint)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == world().fingerprint
+
+
+def test_the_effect_changes_prices_only_and_in_proportion() -> None:
+    null, one, two = (world(effect=effect) for effect in (0.0, 1.0, 2.0))
+    for feed, other in zip(null.feeds, two.feeds, strict=True):
+        assert feed.label == other.label
+        if feed.kind != "macro":
+            for name in feed.columns:
+                np.testing.assert_array_equal(feed[name], other[name])
+    once, twice = (growth_logs(each) - growth_logs(null) for each in (one, two))
+    np.testing.assert_allclose(twice, 2.0 * once, atol=1e-9)
+    np.testing.assert_array_equal(np.isnan(null.prices.close), np.isnan(two.prices.close))
+
+
+def test_the_lag_moves_the_selling_and_nothing_else() -> None:
+    early, late = world(lag_hours=6.0), world(lag_hours=72.0)
+    np.testing.assert_array_equal(early.bars().columns["close"], late.bars().columns["close"])
+    days = np.arange(len(early.sessions))
+    centre = [(days * each.truth.selling.sum(axis=1)).sum() / each.truth.selling.sum() for each in (early, late)]
+    assert 1.2 < centre[1] - centre[0] < 2.6  # 66 hours are 1.9 sessions of a week's 5
+
+
+# --- truth
+
+
+def test_the_null_world_has_events_without_impact() -> None:
+    truth = world(effect=0.0).truth
+    assert len(truth.events) > 5
+    assert not truth.events["equity_impact"].any()
+    assert not truth.pressure.any()
+    assert truth.events["liquidated_usd"].equals(world().truth.events["liquidated_usd"])
+
+
+def test_pressure_is_what_the_basket_loses_against_the_null_world() -> None:
+    moves = np.diff(growth_logs(world()) - growth_logs(world(effect=0.0)), axis=0)
+    whole = np.isfinite(moves).all(axis=1)
+    assert whole.sum() > 100
+    np.testing.assert_allclose(moves[whole].mean(axis=1), world().truth.pressure[1:][whole], atol=1e-12)
+
+
+def test_all_the_selling_lands() -> None:
+    truth, market = world().truth, world()
+    done = truth.events["time"] < pd.Timestamp(market.calendar.closes[-1], tz="UTC") - pd.Timedelta(days=5)
+    assert done.sum() == len(done)
+    assert truth.selling.sum() == pytest.approx(truth.events["equity_impact"].sum(), rel=1e-9)
+
+
+def test_last_quarters_winners_fall_most() -> None:
+    null, one = growth_logs(world(effect=0.0)), growth_logs(world())
+    worst = int(np.argmin(world().truth.pressure[70:])) + 70
+    hit = np.diff(one - null, axis=0)[worst - 1]
+    quarter = null[worst - 1] - null[worst - 64]
+    both = np.isfinite(hit) & np.isfinite(quarter)
+    assert np.corrcoef(hit[both], quarter[both])[0, 1] < -0.4
+    assert (hit[both] < 0).all()
+
+
+def test_events_are_falls_of_bitcoin_with_liquidations() -> None:
+    market = world()
+    truth, feed = market.truth, market.liquidations()
+    assert (truth.events["btc_return"] < 0).mean() > 0.95
+    rows = np.searchsorted(feed.times, instants(truth.events["time"])) - 1
+    typical = np.array([np.median(feed["long_usd"][feed.regimes == regime]) for regime in (0, 1)])
+    assert (feed["long_usd"][rows] > 50 * typical[feed.regimes[rows]]).all()
+    assert set(truth.episodes["kind"]) == {"macro fall", "stocks first", "divergence"}
+
+
+# --- the mechanism, by hand
+
+
+def test_sweep_takes_every_bin_between_two_prices_on_the_ring() -> None:
+    book = np.zeros(4096)
+    book[[4094, 4095, 0, 1]] = [1.0, 2.0, 4.0, 8.0]
+    assert sweep(book, -0.0024, 0.001) == 6.0
+    assert book.sum() == 9.0
+
+
+def test_a_still_market_liquidates_nobody() -> None:
+    path = walk_nb(np.zeros(500), np.zeros(500))
+    assert not path[:4].any()
+    assert path[4, -1] == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_fall_is_deepened_by_forced_selling_and_partly_returns() -> None:
+    moves = np.zeros(1200)
+    moves[700:706] = -0.025
+    price, forced, closed, _, longs, _ = walk_nb(moves, np.zeros(1200))
+    assert closed[700:712].sum() > 0.2
+    assert forced[700:712].sum() < -0.02
+    assert longs[712] < 0.85 * longs[699]
+    assert price[712] < -0.15 - 0.01
+    assert price[712] < price[-1] < -0.15
+
+
+def test_the_compiled_book_equals_plain_python() -> None:
+    rng = np.random.default_rng(3)
+    moves, mood = rng.normal(-0.0005, 0.012, 900), rng.normal(0, 0.3, 900)
+    np.testing.assert_allclose(walk_nb(moves, mood), walk(moves, mood), rtol=1e-12, atol=1e-14)
+
+
+def test_a_friday_night_cascade_waits_for_mondays_open() -> None:
+    clock = make_clock(pd.Timestamp("2023-03-01"), 0.6)
+    friday = np.array([np.datetime64("2023-03-10T23:00", "ns")])
+    pressure = land_selling(friday, np.array([-0.04]), clock, 24.0)
+    monday = clock.calendar.sessions.get_loc("2023-03-13")
+    np.testing.assert_allclose(pressure.selling[monday], [-0.02, -0.02], rtol=1e-4)
+    np.testing.assert_allclose(pressure.selling[:monday], 0.0, atol=1e-12)
+    assert pressure.reversal[: monday + 1].sum() == 0
+    assert pressure.reversal[monday + 1 :].sum() == pytest.approx(0.75 * 0.04, rel=1e-4)
+
+
+def test_a_morning_cascade_lands_by_its_lag_distribution() -> None:
+    # Tuesday 14:00 UTC, lag 24 h, sd 8 h: half of the orders arrive by Wednesday 14:00, in a session of 14:30 to 21:00.
+    clock = make_clock(pd.Timestamp("2023-02-01"), 0.6)
+    tuesday = np.array([np.datetime64("2023-02-14T14:00", "ns")])
+    pressure = land_selling(tuesday, np.array([-1.0]), clock, 24.0)
+    row = clock.calendar.sessions.get_loc("2023-02-14")
+    # Of the normal distribution (table): 0.00135 below hour 0, 0.01679 below the close at hour 7, 0.52492 below the open
+    # at hour 24.5, 0.80921 below the close at hour 31.
+    whole = 1 - 0.00135
+    night, day = (0.52492 - 0.01679) / whole, (0.80921 - 0.52492) / whole
+    assert -pressure.selling[row].sum() == pytest.approx((0.01679 - 0.00135) / whole, abs=2e-5)
+    np.testing.assert_allclose(-pressure.selling[row + 1], [0.5 * night, 0.5 * night + day], atol=2e-5)
+
+
+def test_basket_impact_grows_with_the_cascade_up_to_a_bound() -> None:
+    impact = basket_impact(np.array([0.22, 0.5, 1.0, 5.0]))
+    assert impact[0] == pytest.approx(-0.02)
+    assert (np.diff(impact) < 0).all()
+    assert impact[-1] == -0.075
+
+
+def test_streams_do_not_disturb_each_other() -> None:
+    one, two = streams(5), streams(5)
+    one["btc"].random(1000)
+    assert one["names"].random() == two["names"].random()
+
+
+# --- what a loaded folder would have to be
+
+
+@pytest.mark.parametrize("names", [5, 24])
+def test_prices_are_possible(names: int) -> None:
+    prices = world(names=names).prices
+    there = np.isfinite(prices.close)
+    for field in ("open", "high", "low", "close"):
+        panel = getattr(prices, field)
+        np.testing.assert_array_equal(np.isfinite(panel), there)
+        assert (panel[there] > 0).all()
+        assert (panel <= prices.high)[there].all()
+        assert (panel >= prices.low)[there].all()
+    assert prices.symbols == tuple(sorted(prices.symbols))
+
+
+def test_listings_delistings_and_halts_are_there_and_universes_know_them() -> None:
+    market = world()
+    prices = market.prices
+    assert (prices.first_rows > 0).sum() == 2
+    assert prices.ended.sum() == 1
+    growth = market.universe("growth").symbols
+    members = market.universe("growth").members(market.sessions, growth)
+    there = np.isfinite(prices.close[:, prices.columns_of(growth)])
+    assert not (there & ~members).any()
+    assert 3 <= (members & ~there).sum() <= 15
+    assert not set(growth) & set(market.universe("defensive").symbols)
+
+
+def test_feeds_are_regular_and_known_after_they_happened() -> None:
+    market = world()
+    for feed in market.feeds:
+        assert (np.diff(feed.times) > np.timedelta64(0)).all()
+        assert (feed.known_at >= feed.times).all()
+        assert all(np.isfinite(values).all() for values in feed.columns.values())
+    bars = market.bars("ETH")
+    assert bars.missing_intervals == 0
+    for name in ("open", "close"):
+        assert ((bars[name] <= bars["high"]) & (bars[name] >= bars["low"])).all()
+    assert bars.known_at[0] == bars.times[0] + HOUR
+    assert market.calendar.opens[0] - bars.times[0] > 90 * 24 * HOUR
+    assert len(market.until("2018-06-01").feed("macro")) < len(market.feed("macro"))
+
+
+def test_macro_series_are_plausible_and_fear_follows_falls() -> None:
+    market = world()
+    assert {"VIXCLS", "DGS10", "DFII10", "DTWEXBGS", "BAMLH0A0HYM2"} <= set(market.feed("macro").columns)
+    vix = market.macro("VIXCLS").to_numpy()
+    moves = np.diff(np.log(market.prices.frame()["GROW"].to_numpy()), prepend=np.nan)
+    assert vix[moves < -0.025].mean() > 1.2 * vix.mean()
+    assert 9 <= vix.min() < vix.max() < 120
+
+
+def test_the_throttled_venue_reports_less_of_the_same() -> None:
+    feed = world(years=4).liquidations()
+    assert feed.regime_names == ("full", "throttled")
+    quiet = [np.median(feed["long_usd"][feed.regimes == regime]) for regime in (0, 1)]
+    assert quiet[1] / quiet[0] == pytest.approx(0.3, rel=0.1)
+
+
+def test_cash_earns_the_short_rate_without_a_losing_day() -> None:
+    cash = world().prices.frame()["CASH"]
+    assert (cash.diff().dropna() > 0).all()
+    rate = world().macro("DTB3").mean() / 100
+    assert np.log(cash.iloc[-1] / cash.iloc[0]) / 2 == pytest.approx(rate, abs=0.002)
+
+
+# --- the effect is there when it is switched on, and only then
+
+
+def test_stocks_fall_after_cascades_only_when_the_effect_is_on() -> None:
+    mean = {effect: np.mean(np.concatenate([_falls(seed, effect) for seed in range(4)])) for effect in (0.0, 1.0)}
+    assert mean[1.0] < -0.015
+    assert mean[0.0] > -0.004
+
+
+def _falls(seed: int, effect: float) -> np.ndarray:
+    """Log-return of the index from the first close at least 12 hours after each cascade to the first after 72 hours."""
+    market = world(seed, 4, effect)
+    index = np.log(market.prices.frame()["GROW"].to_numpy())
+    times = instants(market.truth.events["time"])
+    begin = np.searchsorted(market.calendar.closes, times + 12 * HOUR)
+    end = np.searchsorted(market.calendar.closes, times + 72 * HOUR)
+    inside = end < len(index)
+    return index[end[inside]] - index[begin[inside]]
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("seed", -1),
+        ("seed", 1.5),
+        ("years", 0.5),
+        ("years", 31),
+        ("years", float("nan")),
+        ("effect", -0.1),
+        ("effect", 21),
+        ("lag_hours", -1),
+        ("lag_hours", 241),
+        ("lag_hours", "36"),
+        ("names", 4),
+        ("names", 501),
+        ("names", 10.0),
+        ("start", "yesterday week"),
+        ("start", "1920-01-01"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_rule_and_value(argument: str, value: object) -> None:
+    with pytest.raises(ParameterError, match=rf"`{argument}` must be .*, got"):
+        simulate_market(**{argument: value})
