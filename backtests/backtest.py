@@ -45,9 +45,10 @@ def backtest(
     """Run one strategy over one universe.
 
     The strategy decides once a session, 30 minutes before the open (`fill="open"`) or 15 minutes before the close
-    (`fill="close"`), from what was known then; signals warm up on everything the market has before `start`. Base weights
-    ("equal" or "inverse-volatility") are renewed "daily", "weekly", "monthly", "quarterly" or "never" over the names alive.
-    Raised cash earns the return of the market's cash symbol. Costs default to 5 bps fee and 5 bps slippage.
+    (`fill="close"`), from what was known then; signals warm up on everything the market has before `start`. Base
+    weights ("equal" or "inverse-volatility") are renewed "daily", "weekly", "monthly", "quarterly" or "never" over
+    the names alive. Raised cash earns the return of the market's cash symbol. Costs default to 5 bps fee and 5 bps
+    slippage.
 
     Raises `ParameterError` on a bad argument, `UnknownNameError` on an unknown universe, `BookkeepingError` where the
     kernel's value and vectorbt's differ by more than 1e-9.
@@ -84,8 +85,8 @@ def backtest(
 def session_rows(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> slice:
     """The rows of the market's sessions from `start` to `end`, both included.
 
-    Raises `ParameterError` where the market does not reach that far, or where fewer than two sessions are left: a window is
-    never shortened without a word.
+    Raises `ParameterError` where the market does not reach that far, or where fewer than two sessions are left: a
+    window is never shortened without a word.
     """
     sessions = market.sessions
     first = sessions[0] if start is None else _date("start", start)
@@ -102,12 +103,13 @@ def session_rows(market: Market, start: str | pd.Timestamp | None, end: str | pd
 
 
 def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
+    problem = ParameterError(f"`{name}` must be a date such as 2018-01-02, got {str(value)!r}")
     try:
         stamp = pd.Timestamp(value)
     except ValueError:
-        stamp = pd.NaT
+        raise problem from None
     if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
-        raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {str(value)!r}")
+        raise problem
     return stamp
 
 
@@ -223,5 +225,28 @@ def _recipe(
         seed=market.truth.seed if market.truth is not None else None,
         sessions_a_year=SESSIONS_A_YEAR,
         versions={name: version(name) for name in _VERSIONED},
-        command=None,
+        command=_command(strategy, market, table, start, end, costs, weighting, rebalance, capital),
     )
+
+
+def _command(
+    strategy: Strategy,
+    market: Market,
+    table: DecisionTable,
+    start: str,
+    end: str,
+    costs: Costs,
+    weighting: str,
+    rebalance: str,
+    capital: float,
+) -> str | None:
+    """The command line that makes this run again; None where the market lies in no folder."""
+    if market.path is None:
+        return None
+    words = ["undertow", "backtest", "--market", market.path, "--strategy", strategy.name()]
+    for name, value in strategy.parameters.items():
+        words += ["--set", f"{name}={value}"]
+    words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
+    words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
+    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--weighting", weighting, "--rebalance", rebalance]
+    return shlex.join([*words, "--capital", repr(float(capital))])

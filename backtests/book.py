@@ -14,7 +14,6 @@ from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray
 from undertow.market.errors import BookkeepingError
 
-
 AGREEMENT = 1e-9
 
 
@@ -54,7 +53,7 @@ def book(
         price = np.column_stack([price, tape.cash_fill])
         fees, slippage = np.hstack([fees, free]), np.hstack([slippage, free])
         symbols.append(f"{cash} (cash)" if cash in tape.symbols else cash)
-    return Portfolio.from_orders(
+    portfolio: Portfolio = Portfolio.from_orders(
         pd.DataFrame(close, index=tape.sessions, columns=pd.Index(symbols, name="symbol")),
         size=size,
         size_type="amount",
@@ -70,6 +69,7 @@ def book(
         freq="1D",
         engine="rust",
     )
+    return portfolio
 
 
 def check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:

@@ -12,8 +12,8 @@ from undertow.market.errors import ParameterError
 class Costs:
     """Proportional costs of every stock order, in basis points of its value.
 
-    `fee_bps` is paid on the value traded; `slippage_bps` moves the fill price against the order; `haircut_bps` is taken off
-    the last close of a name whose prices have ended. Sweeping cash into and out of the cash symbol is free.
+    `fee_bps` is paid on the value traded; `slippage_bps` moves the fill price against the order; `haircut_bps` is
+    taken off the last close of a name whose prices have ended. Sweeping cash into and out of the cash symbol is free.
     """
 
     fee_bps: float = 5.0

@@ -32,11 +32,11 @@ def episodes(exposure: FloatArray, shocks: InstantArray, decisions: Decisions, r
     """One row for each stretch of sessions with exposure below 1.
 
     `exposure`, `shocks` and `decisions` (T,) are of the run's sessions; `hold` is the same basket without the rule.
-    `shock` is when the trigger became known and `lag_hours` the hours from then to the fill, both blank where the strategy
-    names no shock. `cash_raised` is the money sold to get there, `sold` the names by money. `re_entry` is the first session
-    on which money went back, `end` the one on which all of it had; blank where the run ends first. `basket_return` and
-    `run_return` run from the first fill to the last (the last close where the run ends first), and `return_avoided` is
-    run less basket: positive where the absence paid, after its costs.
+    `shock` is when the trigger became known and `lag_hours` the hours from then to the fill, both blank where the
+    strategy names no shock. `cash_raised` is the money sold to get there, `sold` the names by money. `re_entry` is
+    the first session on which money went back, `end` the one on which all of it had; blank where the run ends first.
+    `basket_return` and `run_return` run from the first fill to the last (the last close where the run ends first),
+    and `return_avoided` is run less basket: positive where the absence paid, after its costs.
     """
     below = np.concatenate(([False], exposure < 1.0, [False]))
     starts = np.flatnonzero(below[1:-1] & ~below[:-2])

@@ -2,11 +2,12 @@
 
 One path at a time, compiled. `kernel_reference` is the same in plain numpy; tests hold the two equal.
 
-Execution. Orders are sized in money at the session's fill prices and executed sells first, then buys; buys are scaled pro
-rata when cash is short, so weights stay in proportion. The cash target is `1 - exposure` of the value before costs, and is
-met exactly: costs are borne by the stocks. Between actions nothing trades and weights drift.
+Execution. Orders are sized in money at the session's fill prices and executed sells first, then buys; buys are scaled
+pro rata when cash is short, so weights stay in proportion. The cash target is `1 - exposure` of the value before
+costs, and is met exactly: costs are borne by the stocks. Between actions nothing trades and weights drift.
  * Renewal: every name is traded to its base weight, less what the cash target takes from it.
- * Exposure down: cash is raised from the holdings, in proportion or from the highest score first, whole names at a time.
+ * Exposure down: cash is raised from the holdings, in proportion or from the highest score first, whole names at a
+ time.
  * Exposure up: cash is put back in proportion to what each name lacks against its drifted base weight.
  * A missing fill price fills nothing: the order waits, in shares, for the next price or the next action.
  * A name whose prices have ended is closed on the session after, at its last close less the haircut, without costs.
@@ -48,7 +49,8 @@ def _take(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
     if needed >= total:
         return amounts.copy()
     if len(order) == 0:
-        return amounts * (needed / total)
+        taken[:] = amounts * (needed / total)
+        return taken
     _take_in_order(amounts, order, needed, taken)
     return taken
 
@@ -80,7 +82,8 @@ def _wanted(
     if total <= 0.0 or cash <= keep:
         return np.zeros_like(shares)
     lacking = np.maximum(0.0, drifted / total * value - held)
-    return lacking / lacking.sum() * ((cash - keep) / buy_rate) / mark
+    wanted: FloatArray = lacking / lacking.sum() * ((cash - keep) / buy_rate) / mark
+    return wanted
 
 
 @njit(cache=True)
@@ -89,6 +92,28 @@ def _still_there(weights: FloatArray, gone: BoolArray) -> FloatArray:
     kept = np.where(gone, 0.0, weights)
     total = kept.sum()
     return kept * (weights.sum() / total) if total > 0.0 else kept
+
+
+@njit(cache=True)
+def _close_ended(
+    price: FloatArray,
+    shares: FloatArray,
+    units: FloatArray,
+    waiting: FloatArray,
+    gone: BoolArray,
+    traded: FloatArray,
+    cash: float,
+) -> float:
+    """Turn the names that have ended into cash at `price`, which is NaN for all others; returns the cash."""
+    for name in range(len(price)):
+        if not np.isnan(price[name]):
+            gone[name] = True
+            units[name] = waiting[name] = 0.0
+            if shares[name] > 0.0:
+                cash += shares[name] * price[name]
+                traded[name] = -shares[name]
+                shares[name] = 0.0
+    return cash
 
 
 @njit(cache=True)
@@ -133,10 +158,7 @@ def _execute(
 
 @njit(cache=True)
 def _due(waiting: FloatArray, fill: FloatArray) -> bool:
-    for name in range(len(waiting)):
-        if waiting[name] != 0.0 and not np.isnan(fill[name]):
-            return True
-    return False
+    return bool(np.any((waiting != 0.0) & ~np.isnan(fill)))
 
 
 @njit(cache=True)
@@ -157,10 +179,11 @@ def walk_nb(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray, IntArray]:
     """Walk one path over T sessions and N names.
 
-    Prices (T, N): `fill`, NaN where nothing can be filled; `mark` and `close`, the last known price at the fill and at the
-    close, any positive number before a name is listed; `end_price`, not NaN on the one session on which a name that has
-    ended is closed. `base` (R, N) and `renewed` (T,) as in `Plan`; `exposure` (T,); `order` (T, N) name numbers, first sold
-    first, or (T, 0) for proportional; the price of the cash symbol at fill and close (T,). Fee and slippage are decimal.
+    Prices (T, N): `fill`, NaN where nothing can be filled; `mark` and `close`, the last known price at the fill and
+    at the close, any positive number before a name is listed; `end_price`, not NaN on the one session on which a name
+    that has ended is closed. `base` (R, N) and `renewed` (T,) as in `Plan`; `exposure` (T,); `order` (T, N) name
+    numbers, first sold first, or (T, 0) for proportional; the price of the cash symbol at fill and close (T,). Fee
+    and slippage are decimal.
 
     Returns value at the close and at the fill before trading (T,), order amounts in shares (T, N), amounts of the
     cash symbol (T,), reasons (T, N) and counts (3,).
@@ -177,16 +200,9 @@ def walk_nb(
     for row in range(rows):
         cash = cash_units * cash_fill[row] if row > 0 else capital
         traded = amounts[row]
-        for name in range(names):
-            if not np.isnan(end_price[row, name]):
-                gone[name] = True
-                units[name] = waiting[name] = 0.0
-                if shares[name] > 0.0:
-                    cash += shares[name] * end_price[row, name]
-                    traded[name] = -shares[name]
-                    shares[name] = 0.0
-                    reasons[row, name] = ENDED
-                    counts[CLOSED] += 1
+        cash = _close_ended(end_price[row], shares, units, waiting, gone, traded, cash)
+        counts[CLOSED] += np.count_nonzero(traded)
+        reasons[row][traded != 0.0] = ENDED
         value = cash + (shares * mark[row]).sum()
         before[row] = value
         keep = (1.0 - exposure[row]) * value
@@ -209,14 +225,10 @@ def walk_nb(
             wanted = np.where(np.isnan(fill[row]), 0.0, waiting)
             waiting[:] = np.where(np.isnan(fill[row]), waiting, 0.0)
             cash, _ = _execute(wanted, fill[row], shares, waiting, traded, cash, 0.0, sell_rate, buy_rate)
-        for name in range(names):
-            if traded[name] != 0.0 and reasons[row, name] == NONE:
-                reasons[row, name] = reason
+        reasons[row][(traded != 0.0) & (reasons[row] == NONE)] = reason
         if row == 0 or traded.any():
             sweeps[row] = max(0.0, cash) / cash_fill[row] - cash_units
             cash_units += sweeps[row]
         values[row] = cash_units * cash_close[row] + (shares * close[row]).sum()
-    for name in range(names):
-        if waiting[name] != 0.0:
-            counts[OPEN_AT_END] += 1
+    counts[OPEN_AT_END] = np.count_nonzero(waiting)
     return values, before, amounts, sweeps, reasons, counts

@@ -61,7 +61,8 @@ class _Account:
             return np.zeros_like(mark)
         held = self.shares * mark
         lacking = np.maximum(0.0, drifted / drifted.sum() * (self.cash + held.sum()) - held)
-        return lacking / lacking.sum() * (self.cash - keep) / self.buy_rate / mark
+        wanted: FloatArray = lacking / lacking.sum() * (self.cash - keep) / self.buy_rate / mark
+        return wanted
 
     def execute(self, wanted: FloatArray, fill: FloatArray, keep: float) -> FloatArray:
         """Fill what has a price, sells first, buys pro rata within the cash; returns signed shares (N,)."""

@@ -62,7 +62,7 @@ def calmar(returns: FloatArray) -> float:
 
 
 def cvar_95(returns: FloatArray) -> float:
-    """Mean of the worst 5 % of session returns, decimal: expected shortfall by plain history (Acerbi and Tasche 2002)."""
+    """Mean of the worst 5 % of session returns, decimal: historical expected shortfall (Acerbi and Tasche 2002)."""
     worst = np.sort(returns)[: max(1, math.ceil(0.05 * len(returns)))]
     return float(worst.mean())
 

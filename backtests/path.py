@@ -73,7 +73,7 @@ class Path:
         return held
 
     def orders(self, cash: str | None) -> pd.DataFrame:
-        """One row an order: session, symbol, side, shares, price, value, costs, reason; cash sweeps last of their session."""
+        """One row an order: session, symbol, side, shares, price, value, costs, reason; cash sweeps come last."""
         rows, names = np.nonzero(self.amounts)
         ended = self.reasons[rows, names] == ENDED
         price = np.where(ended, self.tape.end_price[rows, names], self.tape.fill[rows, names])

@@ -138,7 +138,7 @@ class Run:
         return _page("figure", self, path)
 
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write the run into `folder`, all or nothing, replacing an earlier run there; see `undertow.backtests.store`."""
+        """Write the run into `folder`, all or nothing, replacing an earlier run; see `undertow.backtests.store`."""
         from undertow.backtests.store import save_run
 
         return save_run(self, folder)

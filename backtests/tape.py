@@ -16,9 +16,9 @@ class Tape:
     """Prices of a run's sessions (T,) and names (N,).
 
     `fill` (T, N) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
-    close; before a name is listed they are its first known price, at which nothing is ever held. `end_price` is not NaN on
-    the session on which a name that has ended is closed. `cash_fill` and `cash_close` (T,) price the cash symbol.
-    `cash_gaps` counts sessions on which the cash symbol had no price of its own, so that cash earned nothing.
+    close; before a name is listed they are its first known price, at which nothing is ever held. `end_price` is not
+    NaN on the session on which a name that has ended is closed. `cash_fill` and `cash_close` (T,) price the cash
+    symbol. `cash_gaps` counts sessions on which the cash symbol had no price of its own, so that cash earned nothing.
     """
 
     sessions: pd.DatetimeIndex
@@ -41,8 +41,8 @@ def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
     fill = prices.open[:, table.columns] if at_open else table.close
     mark = np.where(np.isfinite(fill), fill, before if at_open else close)
     cash_close, gaps = _cash_price(table)
-    # Money swept in at the open of t is priced at the close of t - 1 and so is money taken out: the nights in between are
-    # counted right and no later price is used.
+    # Money swept in at the open of t is priced at the close of t - 1 and so is money taken out: the nights in between
+    # are counted right and no later price is used.
     cash_fill = np.concatenate((cash_close[:1], cash_close[:-1])) if at_open else cash_close
     return Tape(
         sessions=table.decisions.sessions[rows],

@@ -36,7 +36,7 @@ class Difference:
 
     annual_return: Interval
     annual_sharpe: Interval
-    block_sessions: float
+    block_sessions: int
     resamples: int
     seed: int
 
@@ -55,13 +55,13 @@ def difference(
 ) -> Difference:
     """Run less baseline, with percentile intervals from the stationary bootstrap.
 
-    `returns` and `baseline` (T,) are decimal session returns of the same sessions; pairs are resampled together in blocks of
-    random length, so that what the two share cancels and what is serially dependent stays together. The mean block is
-    the optimal one for the difference, at least one session. The interval holds for one rule chosen in advance: picking the
-    best of many makes it too narrow.
+    `returns` and `baseline` (T,) are decimal session returns of the same sessions; pairs are resampled together in
+    blocks of random length, so that what the two share cancels and what is serially dependent stays together. The
+    mean block is the optimal one for the difference, rounded up to whole sessions. The interval holds for one rule
+    chosen in advance: picking the best of many makes it too narrow.
 
-    Raises `ParameterError` on unequal lengths or fewer than 60 sessions. Source: Politis and Romano (1994), block length
-    of Politis and White (2004) as corrected by Patton, Politis and White (2009), both from arch.
+    Raises `ParameterError` on unequal lengths or fewer than 60 sessions. Source: Politis and Romano (1994), block
+    length of Politis and White (2004) as corrected by Patton, Politis and White (2009), both from arch.
     """
     own, base = np.asarray(returns, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     if own.shape != base.shape:
@@ -78,11 +78,11 @@ def difference(
     return Difference(intervals[0], intervals[1], block, resamples, seed)
 
 
-def _block(apart: FloatArray) -> float:
+def _block(apart: FloatArray) -> int:
     if not np.ptp(apart) > 0:
-        return 1.0
+        return 1
     best = float(optimal_block_length(apart)["stationary"].iloc[0])
-    return max(1.0, best) if math.isfinite(best) else 1.0
+    return max(1, math.ceil(best)) if math.isfinite(best) else 1
 
 
 def _statistics(own: FloatArray, base: FloatArray) -> FloatArray:

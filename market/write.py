@@ -111,7 +111,8 @@ def _feed_path(feed: Feed, taken: set[str]) -> str:
 
 
 def _free_path(stem: str, suffix: str, taken: set[str]) -> str:
-    # Where two macro feeds share an interval they are read back in the order of their paths: keep the order they are in.
+    # Where two macro feeds share an interval they are read back in the order of their paths: keep the order they are
+    # in.
     path, number = f"{stem}{suffix}", 1
     while path.lower() in taken:
         number += 1

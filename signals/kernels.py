@@ -36,7 +36,7 @@ def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
-    """Rows since the lowest value of the trailing window (T, N); 0 where the current row is the low, ties the latest."""
+    """Rows since the lowest value of the trailing window (T, N); 0 at the low, ties the latest."""
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     queue = np.empty(rows, dtype=np.int64)
@@ -58,7 +58,7 @@ def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """Trailing sum (T, N) that never crosses a regime border; missing rows count as the mean of those that are there."""
+    """Trailing sum (T, N) within a regime; missing rows count as the mean of those that are there."""
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
@@ -98,7 +98,7 @@ def _remove(ordered: FloatArray, count: int, value: float) -> None:
 @njit(cache=True)
 def _median(ordered: FloatArray, count: int) -> float:
     middle = count // 2
-    return ordered[middle] if count % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])
+    return float(ordered[middle] if count % 2 else 0.5 * (ordered[middle - 1] + ordered[middle]))
 
 
 @njit(cache=True)
@@ -122,8 +122,9 @@ def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
 def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Robust z-score and percentile rank (T, N) of the current value in its trailing window.
 
-    The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the mean
-    rank of ties over the count, in (0, 1]. The window is kept sorted, so a row costs O(window) moves and no sorting.
+    The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the
+    mean rank of ties over the count, in (0, 1]. The window is kept sorted, so a row costs O(window) moves and no
+    sorting.
     """
     rows, columns = values.shape
     z = np.full((rows, columns), np.nan)

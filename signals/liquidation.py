@@ -22,9 +22,9 @@ def liquidation_spike_nb(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Spike statistics of long liquidations summed over the last `horizon` rows, all (T, N).
 
-    `z` and `rank` compare the sum with those of the last `window` rows of the same venue regime; `long_share` is long over
-    long and short; `intensity` is long over open interest. Multiplying the liquidations of a regime by any positive number
-    changes neither z nor rank nor share.
+    `z` and `rank` compare the sum with those of the last `window` rows of the same venue regime; `long_share` is long
+    over long and short; `intensity` is long over open interest. Multiplying the liquidations of a regime by any
+    positive number changes neither z nor rank nor share.
     """
     longs = rolling_total_nb(long_usd, regime, horizon)
     shorts = rolling_total_nb(short_usd, regime, horizon)
@@ -53,7 +53,7 @@ LiquidationSpike = indicator(
         outputs=("z", "rank", "long_share", "intensity"),
         units="z in robust standard deviations, rank in (0, 1], share and intensity decimal",
         lookback=lambda horizon, window: window,
-        source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank(pct=True)",
+        source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
     )
 )

@@ -17,8 +17,8 @@ def liquidation_proxy_nb(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Selling stress (T, N): falls of the close weighted by volume against its median, summed over `horizon` rows.
 
-    stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the stress with
-    that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
+    stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the
+    stress with that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
     """
     median = rolling_median_nb(volume, window)
     relative = np.where(median > 0, volume / np.where(median > 0, median, 1.0), np.nan)

@@ -52,8 +52,8 @@ class Spec:
 def indicator(spec: Spec) -> Any:
     """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
 
-    The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels in
-    the columns, `..._below(x)`, `..._crossed_below(x)`. Windows count rows of the input.
+    The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels
+    in the columns, `..._below(x)`, `..._crossed_below(x)`. Windows count rows of the input.
     """
     factory = vbt.IndicatorFactory(
         class_name="".join(part.capitalize() for part in spec.name.split("-")),

@@ -24,8 +24,8 @@ class DecisionTable:
     """What could be known at each decision of a market: the only way from a market to a strategy.
 
     `market` supplies the numbers; `symbols` (N,) are the tradable names of the universe in alphabetical order;
-    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` counts the sessions
-    for which each feed supplied a signal's value.
+    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` counts the
+    sessions for which each feed supplied a signal's value.
     """
 
     def __init__(self, market: Market, universe: str, fill: Fill = "open") -> None:
@@ -93,9 +93,9 @@ class DecisionTable:
     ) -> FloatArray:
         """One output of a crypto signal at the decisions, (T, P), for P parameter sets at once.
 
-        `lag` and the parameters are (P,) or scalars; parameters whose unit is "rows" are given in hours and become whole
-        rows of the feed. Each distinct combination is computed once. Where several feeds of different intervals supply
-        the signal, the finest that has a value is used; `used` says which. NaN where no feed has a value.
+        `lag` and the parameters are (P,) or scalars; parameters whose unit is "rows" are given in hours and become
+        whole rows of the feed. Each distinct combination is computed once. Where several feeds of different intervals
+        supply the signal, the finest that has a value is used; `used` says which. NaN where no feed has a value.
         """
         spec: Spec = getattr(signal, "spec", signal)
         names = list(spec.parameters)

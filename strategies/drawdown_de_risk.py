@@ -18,8 +18,8 @@ from undertow.strategies.strategy import Sets, Strategy
 class DrawdownDeRisk(Strategy):
     """Cut exposure when BTC falls from its trailing high, restore it when most of the fall is gone.
 
-    Raises `cash` when the worst drawdown since the last decision reached `threshold`, known `lag` hours before; goes back
-    when the drawdown is above `recovered` times the threshold. Sells in proportion.
+    Raises `cash` when the worst drawdown since the last decision reached `threshold`, known `lag` hours before; goes
+    back when the drawdown is above `recovered` times the threshold. Sells in proportion.
     """
 
     summary: ClassVar[str] = "Cash while BTC is far below its trailing high"

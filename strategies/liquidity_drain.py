@@ -27,14 +27,14 @@ class LiquidityDrain(Strategy):
     """After a BTC cascade, raise cash `lag` hours later from what funds sell first, and re-enter when crypto is calm.
 
     Trigger: BTC's drawdown from its trailing high reaches `drawdown`, or the day's long liquidations rank at or above
-    `spike` among those of the last `spike_days`, or both, as `trigger` says; the worst since the previous decision counts,
-    so a weekend cascade that has recovered is seen. Where no liquidation feed has a value the OHLCV proxy stands in and
-    the result says for how many sessions.
+    `spike` among those of the last `spike_days`, or both, as `trigger` says; the worst since the previous decision
+    counts, so a weekend cascade that has recovered is seen. Where no liquidation feed has a value the OHLCV proxy
+    stands in and the result says for how many sessions.
 
     Then the cash target `cash` is raised by selling in proportion, last quarter's winners first, or highest beta first.
     After `min_hold` hours the position comes back once BTC has made no new low (of `low_days`) for `calm` hours, after
-    `max_hold` hours at the latest, in `steps` equal steps, one a session. The lag delays the trigger alone: the all-clear is
-    read at the decision itself.
+    `max_hold` hours at the latest, in `steps` equal steps, one a session. The lag delays the trigger alone: the
+    all-clear is read at the decision itself.
     """
 
     summary: ClassVar[str] = "Raise cash some hours after a BTC liquidation cascade, re-enter when crypto is calm"
@@ -78,14 +78,14 @@ class LiquidityDrain(Strategy):
 
     @classmethod
     def _rank(cls, table: DecisionTable, sets: Sets) -> tuple[FloatArray, BoolArray]:
-        days = {"horizon": HOURS_A_DAY, "window": sets["spike_days"] * HOURS_A_DAY}
+        days: dict[str, npt.ArrayLike] = {"horizon": HOURS_A_DAY, "window": sets["spike_days"] * HOURS_A_DAY}
         rank = table.crypto(LiquidationSpike, days, output="rank", lag=sets["lag"], how="max")
         proxy = table.crypto(LiquidationProxy, days, output="rank", lag=sets["lag"], how="max")
         stand_in = np.isnan(rank) & np.isfinite(proxy)
         return np.where(stand_in, proxy, rank), stand_in
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """When the trigger became known in each decision's window: its first condition for "any", its last for "all"."""
+        """When the trigger became known in each decision's window: "any" by the first condition, "all" by the last."""
         lag = float(self.lag)
         falls = table.first_breach(Drawdown, {"window": self.window}, lambda x: x <= self.drawdown, lag=lag)
         days = {"horizon": HOURS_A_DAY, "window": self.spike_days * HOURS_A_DAY}

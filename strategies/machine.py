@@ -25,10 +25,11 @@ def exposure_nb(
 ) -> tuple[FloatArray, BoolArray]:
     """Exposure (T, P) and stale sessions (T, P) from triggers and all-clears (T, P), each 1, 0 or NaN.
 
-    `hours` (T,) is the clock at each decision. A set goes to `1 - cash` when its trigger is on and armed; a trigger is armed
-    again only after it was off. It leaves after `min_hold` hours once the all-clear is on, or after `max_hold` hours at
-    the latest, and comes back in `steps` equal steps, one a session. A fresh trigger on the way restarts the clock. Where
-    the trigger is NaN, or the all-clear while it is waited for before `max_hold`, the exposure is held and marked stale.
+    `hours` (T,) is the clock at each decision. A set goes to `1 - cash` when its trigger is on and armed; a trigger
+    is armed again only after it was off. It leaves after `min_hold` hours once the all-clear is on, or after
+    `max_hold` hours at the latest, and comes back in `steps` equal steps, one a session. A fresh trigger on the way
+    restarts the clock. Where the trigger is NaN, or the all-clear while it is waited for before `max_hold`, the
+    exposure is held and marked stale.
     """
     rows, sets = trigger.shape
     exposure = np.ones((rows, sets))
@@ -97,7 +98,7 @@ def exposure_np(
 
 @njit(cache=True)
 def banded_nb(wanted: FloatArray, band: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Follow `wanted` (T, P) only when it is `band` (P,) or more away from what is held; NaN holds and is marked stale."""
+    """Follow `wanted` (T, P) only when it is `band` (P,) or more from what is held; NaN holds and is stale."""
     rows, sets = wanted.shape
     exposure = np.ones((rows, sets))
     stale = np.zeros((rows, sets), dtype=np.bool_)

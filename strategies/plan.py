@@ -14,9 +14,9 @@ class Decision:
     """What a strategy decides, session by session.
 
     `exposure` (T, P) is the share of capital in stocks, in [0, 1], never NaN. `stale` (T, P) marks sessions on which a
-    signal was NaN and the last exposure was held. `scores` holds the distinct orders of selling, each (T, N): the highest
-    score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, -1 for proportional selling. `stand_in`
-    (T, P) marks sessions on which a stand-in replaced a feed that had no value.
+    signal was NaN and the last exposure was held. `scores` holds the distinct orders of selling, each (T, N): the
+    highest score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, -1 for proportional selling.
+    `stand_in` (T, P) marks sessions on which a stand-in replaced a feed that had no value.
     """
 
     exposure: FloatArray
@@ -36,8 +36,9 @@ class Decision:
 class Plan:
     """A decision together with what all sets share: the base weights and when they are renewed.
 
-    `base` (R, N) are the weights of a fully invested portfolio, one row for each renewal, summing to 1 or all zero where
-    nothing is alive; `renewed` (T,) is the row of `base` that takes effect on a session, -1 where the old one stays.
+    `base` (R, N) are the weights of a fully invested portfolio, one row for each renewal, summing to 1 or all zero
+    where nothing is alive; `renewed` (T,) is the row of `base` that takes effect on a session, -1 where the old one
+    stays.
     """
 
     decision: Decision

@@ -33,7 +33,7 @@ _SCORES = {"winners": winners, "beta": beta}
 
 
 def selling_orders(table: DecisionTable, source: npt.NDArray[np.str_]) -> tuple[tuple[FloatArray, ...], IntArray]:
-    """The distinct scores (T, N) that `source` (P,) asks for and, for each set, which one it uses (-1: proportional)."""
+    """The distinct scores (T, N) that `source` (P,) asks for and which one each set uses (-1: proportional)."""
     needed = [name for name in _SCORES if (source == name).any()]
     which = np.full(len(source), -1, dtype=np.int64)
     for position, name in enumerate(needed):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from undertow.market.clock import InstantArray
@@ -61,7 +61,7 @@ class Strategy(BaseModel):
 
     @classmethod
     def create(cls, parameters: Mapping[str, Any]) -> Self:
-        """A strategy from parameters by name, text included; raises `ParameterError` with the range or the nearest name."""
+        """A strategy from parameters by name, text included; raises `ParameterError` with range or nearest name."""
         for name in parameters:
             if name not in cls.model_fields:
                 known = ", ".join(cls.model_fields) or "none"

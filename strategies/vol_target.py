@@ -20,8 +20,9 @@ SESSIONS_A_YEAR = 252.0
 class VolTarget(Strategy):
     """Hold the share of capital that would have had the target volatility: min(1, target / realised).
 
-    Realised volatility is that of the equally weighted basket over `window` sessions, annualised with 252. The exposure is
-    changed only when it is `band` or more off. Source: Moreira and Muir (2017), capped at 1 since there is no borrowing.
+    Realised volatility is that of the equally weighted basket over `window` sessions, annualised with 252. The
+    exposure is changed only when it is `band` or more off. Source: Moreira and Muir (2017), capped at 1 since there
+    is no borrowing.
     """
 
     summary: ClassVar[str] = "Exposure min(1, target / realised volatility of the basket)"
@@ -44,5 +45,4 @@ class VolTarget(Strategy):
 
 
 def _index(returns: FloatArray) -> FloatArray:
-    growth: FloatArray = np.cumprod(1.0 + np.nan_to_num(returns))[:, None]
-    return growth
+    return np.asarray(np.cumprod(1.0 + np.nan_to_num(returns))[:, None], dtype=np.float64)

@@ -50,7 +50,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def undertow(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
 ) -> None:
     """When Bitcoin is being force-sold, should growth-stock holders raise cash? Test the rule before you trust it."""
 
@@ -147,7 +149,9 @@ def compare(
 
 
 @app.command("list")
-def list_(what: Annotated[Listing, typer.Argument(help="What to list.")], market: MarketOption = None, seed: SeedOption = 7) -> None:
+def list_(
+    what: Annotated[Listing, typer.Argument(help="What to list.")], market: MarketOption = None, seed: SeedOption = 7
+) -> None:
     """List strategies, signals, or the universes of a market."""
     from undertow import console
 

@@ -36,6 +36,8 @@ def run_demo(*, seed: int, years: float, out: Path) -> None:
     typer.echo(apart.sentence("buy-and-hold"))
     truth = market.truth
     if truth is not None:
-        typer.echo(f"The truth of this market: forced selling {truth.lag_hours:g} hours after {len(truth.events)} cascades.")
+        typer.echo(
+            f"The truth of this market: forced selling {truth.lag_hours:g} hours after {len(truth.events)} cascades."
+        )
     typer.echo(f"tearsheet:  {out / flagship.name / 'tearsheet.html'}")
     typer.echo(f"comparison: {out / 'compare.html'}")
