@@ -27,6 +27,11 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         settings = {**defaults.get("settings", {}), "year_freq": f"{SESSIONS_A_YEAR} days"}
         return {**defaults, "settings": settings}
 
+    @property
+    def plots_defaults(self) -> dict[str, Any]:
+        """vectorbt's defaults with the subplots that one account of many names can show."""
+        return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
+
     def get_returns_acc(self, *args: Any, **kwargs: Any) -> Any:
         """vectorbt's returns accessor with the year of the exchange."""
         if kwargs.get("year_freq") is None:

@@ -25,6 +25,9 @@ from undertow.market.clock import BoolArray, FloatArray, IntArray
 NONE, RENEWAL, DE_RISK, RE_ENTRY, WAITED, ENDED = 0, 1, 2, 3, 4, 5
 REASONS = ("", "rebalance", "de-risk", "re-entry", "deferred", "price end")
 
+# Orders below this share of the value are rounding, not orders.
+DUST = 1e-12
+
 # Positions in the counts of a path.
 DEFERRED, CLOSED, OPEN_AT_END = 0, 1, 2
 
@@ -138,7 +141,8 @@ def _execute(
             waiting[name] = wanted[name]
             deferred += 1
         elif wanted[name] < 0.0:
-            sold = min(-wanted[name], shares[name])
+            # A sale of all but rounding is a sale of all: no dust stays behind.
+            sold = shares[name] if -wanted[name] >= shares[name] * (1.0 - DUST) else -wanted[name]
             traded[name] -= sold
             shares[name] -= sold
             cash += sold * fill[name] * sell_rate
@@ -218,6 +222,7 @@ def walk_nb(
         if reason != NONE:
             waiting[:] = 0.0
             wanted = _wanted(reason, shares, mark[row], weights, units, order[row], cash, keep, sell_rate, buy_rate)
+            wanted[np.abs(wanted * mark[row]) <= DUST * value] = 0.0
             cash, deferred = _execute(wanted, fill[row], shares, waiting, traded, cash, keep, sell_rate, buy_rate)
             counts[DEFERRED] += deferred
         elif _due(waiting, fill[row]):

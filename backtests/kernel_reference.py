@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.backtests.kernel import CLOSED, DE_RISK, DEFERRED, ENDED, NONE, OPEN_AT_END, RE_ENTRY, RENEWAL, WAITED
+from undertow.backtests.kernel import (
+    CLOSED,
+    DE_RISK,
+    DEFERRED,
+    DUST,
+    ENDED,
+    NONE,
+    OPEN_AT_END,
+    RE_ENTRY,
+    RENEWAL,
+    WAITED,
+)
 from undertow.market.clock import FloatArray, IntArray
 
 
@@ -69,7 +80,8 @@ class _Account:
         there = np.isfinite(fill)
         self.waiting = np.where(~there & (wanted != 0), wanted, self.waiting)
         price = np.where(there, fill, 0.0)
-        sold = np.where(there, np.minimum(np.maximum(-wanted, 0.0), self.shares), 0.0)
+        sales = np.maximum(-wanted, 0.0)
+        sold = np.where(there, np.where(sales >= self.shares * (1 - DUST), self.shares, sales) * (wanted < 0), 0.0)
         self.cash += float((sold * price).sum()) * self.sell_rate
         buys = np.where(there, np.maximum(wanted, 0.0), 0.0)
         cost = float((buys * price).sum()) * self.buy_rate
@@ -115,6 +127,7 @@ def walk_np(
             reason, wanted = DE_RISK, account.raise_cash(mark[row], order[row], keep)
         elif exposure[row] > level:
             reason, wanted = RE_ENTRY, account.put_back(mark[row], keep)
+        wanted = np.where(np.abs(wanted * mark[row]) <= DUST * before[row], 0.0, wanted)
         level = exposure[row]
         if reason != NONE:
             account.waiting[:] = 0.0

@@ -129,13 +129,15 @@ class Feed:
         return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=self.tolerance, how=how)
 
     def keep(self, rows: BoolArray) -> Feed:
-        """The feed with only the rows where `rows` (H,) is true."""
+        """The feed with only the rows where `rows` (H,) is true, and only the regimes that these are in."""
+        seen, regimes = np.unique(self.regimes[rows], return_inverse=True)
         return replace(
             self,
+            regime_names=tuple(self.regime_names[number] for number in seen),
             times=self.times[rows],
             known_at=self.known_at[rows],
             columns={name: values[rows] for name, values in self.columns.items()},
-            regimes=self.regimes[rows],
+            regimes=regimes.astype(np.int64),
         )
 
 

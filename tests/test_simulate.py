@@ -158,8 +158,8 @@ def test_a_morning_cascade_lands_by_its_lag_distribution() -> None:
     tuesday = np.array([np.datetime64("2023-02-14T14:00", "ns")])
     pressure = land_selling(tuesday, np.array([-1.0]), clock, 24.0)
     row = clock.calendar.sessions.get_loc("2023-02-14")
-    # Of the normal distribution (table): 0.00135 below hour 0, 0.01679 below the close at hour 7, 0.52492 below the open
-    # at hour 24.5, 0.80921 below the close at hour 31.
+    # Of the normal distribution (table): 0.00135 below hour 0, 0.01679 below the close at hour 7, 0.52492 below the
+    # open at hour 24.5, 0.80921 below the close at hour 31.
     whole = 1 - 0.00135
     night, day = (0.52492 - 0.01679) / whole, (0.80921 - 0.52492) / whole
     assert -pressure.selling[row].sum() == pytest.approx((0.01679 - 0.00135) / whole, abs=2e-5)
@@ -251,8 +251,9 @@ def test_cash_earns_the_short_rate_without_a_losing_day() -> None:
 
 def test_stocks_fall_after_cascades_only_when_the_effect_is_on() -> None:
     mean = {effect: np.mean(np.concatenate([_falls(seed, effect) for seed in range(4)])) for effect in (0.0, 1.0)}
-    assert mean[1.0] < -0.015
-    assert mean[0.0] > -0.004
+    # The first close after 12 hours may already have seen a part of the selling.
+    assert mean[1.0] - mean[0.0] < -0.012
+    assert abs(mean[0.0]) < 0.004
 
 
 def _falls(seed: int, effect: float) -> np.ndarray:
