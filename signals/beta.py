@@ -48,7 +48,7 @@ Beta = indicator(
         parameters={"window": Parameter(126, IntDistribution(20, 504), unit="sessions")},
         outputs=("beta",),
         units="ratio",
-        lookback=lambda window: window + 1,
+        lookback=lambda window: (window + 1,),
         source="ordinary least squares slope, Sharpe (1964)",
     )
 )

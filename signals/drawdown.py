@@ -35,7 +35,7 @@ Drawdown = indicator(
         parameters={"window": Parameter(168, IntDistribution(24, 720, log=True))},
         outputs=("drawdown",),
         units="decimal, 0 at the high, -0.15 for 15 % below it",
-        lookback=lambda window: window,
+        lookback=lambda window: (window,),
         source="Magdon-Ismail and Atiya (2004), drawdown from the running maximum, here over a trailing window",
     )
 )
@@ -49,7 +49,7 @@ Drop = indicator(
         parameters={"horizon": Parameter(24, IntDistribution(1, 336, log=True))},
         outputs=("drop",),
         units="decimal return over the horizon, not annualised",
-        lookback=lambda horizon: horizon + 1,
+        lookback=lambda horizon: (horizon + 1,),
         source="rate of change, ta.momentum.ROCIndicator / 100",
     )
 )
@@ -63,7 +63,7 @@ RowsSinceLow = indicator(
         parameters={"window": Parameter(336, IntDistribution(24, 1440, log=True))},
         outputs=("age",),
         units="rows (hours on hourly bars), 0 at a new low",
-        lookback=lambda window: window,
+        lookback=lambda window: (window,),
         source="Aroon-down of Chande (1995), counted in rows instead of percent",
     )
 )

@@ -45,7 +45,7 @@ LiquidationProxy = indicator(
         },
         outputs=("stress", "z", "rank"),
         units="stress: log return times relative volume; z robust; rank in (0, 1]",
-        lookback=lambda horizon, window: 2 * window,
+        lookback=lambda horizon, window: (window + horizon - 1, *(2 * window + horizon - 2,) * 2),
         source="our own definition, after the observation that cascades are falls on abnormal volume",
         defaults={"regime": 0.0},
     )

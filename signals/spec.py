@@ -27,8 +27,8 @@ class Spec:
 
     `kernel` takes the inputs, each (T, N) float64, then the parameters, and returns one (T, N) array for each of
     `outputs`. It is causal: row t depends on rows up to t. `inputs` maps each argument to the feed kind and column that
-    supplies it; the column "regime" is the venue-regime number. `lookback` gives the number of rows that must be there
-    before the first value, from the parameters. `defaults` are inputs that may be left out, with their neutral value.
+    supplies it; the column "regime" is the venue-regime number. `lookback` gives, from the parameters, how many rows
+    each output needs for its first value. `defaults` are inputs that may be left out, with their neutral value.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Spec:
     parameters: Mapping[str, Parameter]
     outputs: tuple[str, ...]
     units: str
-    lookback: Callable[..., int]
+    lookback: Callable[..., tuple[int, ...]]
     source: str
     defaults: Mapping[str, float] = field(default_factory=dict)
 

@@ -53,7 +53,7 @@ RealizedVolatility = indicator(
         },
         outputs=("volatility",),
         units="decimal a year: 8,760 periods for hourly bars around the clock, 252 for sessions",
-        lookback=lambda window, periods: window + 1,
+        lookback=lambda window, periods: (window + 1,),
         source="sample standard deviation, ddof = 1",
     )
 )

@@ -1,0 +1,90 @@
+"""Metrics: by hand, and as vectorbt has them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import vectorbt  # noqa: F401  registers the .vbt accessor
+
+from undertow.backtests import metrics
+from undertow.evidence import difference
+from undertow.market import ParameterError
+
+RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
+
+
+def test_by_hand() -> None:
+    returns = np.array([0.10, -0.50, 0.20])
+    assert metrics.total_return(returns) == pytest.approx(1.1 * 0.5 * 1.2 - 1)
+    assert metrics.cagr(returns) == pytest.approx(0.66 ** (252 / 3) - 1)
+    assert metrics.max_drawdown(returns) == pytest.approx(-0.5)
+    assert metrics.cvar_95(returns) == pytest.approx(-0.5)
+    assert metrics.annual_sharpe(returns) == pytest.approx(np.mean(returns) / np.std(returns, ddof=1) * math.sqrt(252))
+    assert metrics.annual_sortino(returns) == pytest.approx(np.mean(returns) / math.sqrt(0.25 / 3) * math.sqrt(252))
+
+
+def test_a_first_session_of_loss_is_a_drawdown() -> None:
+    assert metrics.max_drawdown(np.array([-0.2, 0.1])) == pytest.approx(-0.2)
+
+
+def test_what_does_not_exist_is_nan() -> None:
+    assert math.isnan(metrics.annual_sharpe(np.zeros(5)))
+    assert math.isnan(metrics.annual_sortino(np.ones(5) * 0.01))
+    assert math.isnan(metrics.calmar(np.ones(5) * 0.01))
+    assert metrics.cagr(np.array([-1.0, 0.0])) == -1.0
+
+
+def test_as_vectorbt_has_them() -> None:
+    index = pd.bdate_range("2020-01-01", periods=1000)
+    accessor = pd.Series(RETURNS, index).vbt.returns(freq="1D", year_freq="252 days")
+    assert metrics.total_return(RETURNS) == pytest.approx(accessor.total())
+    assert metrics.annual_sharpe(RETURNS) == pytest.approx(accessor.sharpe_ratio())
+    assert metrics.annual_sortino(RETURNS) == pytest.approx(accessor.sortino_ratio())
+    assert metrics.max_drawdown(RETURNS) == pytest.approx(accessor.max_drawdown())
+    assert metrics.cagr(RETURNS) == pytest.approx(accessor.annualized())
+    assert metrics.calmar(RETURNS) == pytest.approx(accessor.calmar_ratio())
+    assert metrics.annual_volatility(RETURNS) == pytest.approx(accessor.annualized_volatility())
+
+
+def test_sharpe_over_cash_takes_off_what_cash_earned() -> None:
+    cash = np.full(1000, 0.0001)
+    assert metrics.annual_sharpe(RETURNS, cash) == pytest.approx(metrics.annual_sharpe(RETURNS - 0.0001))
+
+
+def test_difference_of_equal_series_is_nothing() -> None:
+    found = difference(RETURNS, RETURNS)
+    assert (found.annual_return.low, found.annual_return.estimate, found.annual_return.high) == (0, 0, 0)
+    assert not found.annual_return.excludes_zero
+
+
+def test_difference_finds_a_real_one_and_is_deterministic() -> None:
+    better = RETURNS + np.random.default_rng(1).normal(0.0005, 0.001, 1000)
+    found = difference(better, RETURNS, seed=3)
+    assert found == difference(better, RETURNS, seed=3)
+    assert found != difference(better, RETURNS, seed=4)
+    assert found.annual_return.excludes_zero
+    apart = (np.log1p(better) - np.log1p(RETURNS)).mean() * 252
+    assert found.annual_return.estimate == pytest.approx(apart)
+    # Independent differences: the interval is close to the normal one.
+    spread = 1.96 * (np.log1p(better) - np.log1p(RETURNS)).std() * math.sqrt(252 / 1000 * 252)
+    assert found.annual_return.high - apart == pytest.approx(spread, rel=0.15)
+
+
+def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
+    rng = np.random.default_rng(8)
+    inside = 0
+    for seed in range(60):
+        base = rng.normal(0, 0.01, 250)
+        found = difference(base + rng.normal(0, 0.003, 250), base, seed=seed, resamples=300)
+        inside += not found.annual_return.excludes_zero
+    assert 52 <= inside <= 60
+
+
+def test_difference_refuses_what_it_cannot_tell() -> None:
+    with pytest.raises(ParameterError, match="must share them"):
+        difference(RETURNS, RETURNS[1:])
+    with pytest.raises(ParameterError, match="needs 60 sessions or more, got 10"):
+        difference(RETURNS[:10], RETURNS[:10])
