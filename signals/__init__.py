@@ -5,9 +5,10 @@ from undertow.signals.drawdown import Drawdown, Drop, RowsSinceLow
 from undertow.signals.liquidation import LiquidationSpike
 from undertow.signals.proxy import LiquidationProxy
 from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.volatility import RealizedVolatility
+from undertow.signals.volatility import BasketVolatility, RealizedVolatility
 
 __all__ = [
+    "BasketVolatility",
     "Beta",
     "Drawdown",
     "Drop",

@@ -49,6 +49,8 @@ Beta = indicator(
         outputs=("beta",),
         units="ratio",
         lookback=lambda window: (window + 1,),
+        clock="session",
+        scale_free=("close", "benchmark"),
         source="ordinary least squares slope, Sharpe (1964)",
     )
 )

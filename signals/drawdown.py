@@ -36,6 +36,7 @@ Drawdown = indicator(
         outputs=("drawdown",),
         units="decimal, 0 at the high, -0.15 for 15 % below it",
         lookback=lambda window: (window,),
+        scale_free=("close",),
         source="Magdon-Ismail and Atiya (2004), drawdown from the running maximum, here over a trailing window",
     )
 )
@@ -50,6 +51,7 @@ Drop = indicator(
         outputs=("drop",),
         units="decimal return over the horizon, not annualised",
         lookback=lambda horizon: (horizon + 1,),
+        scale_free=("close",),
         source="rate of change, ta.momentum.ROCIndicator / 100",
     )
 )
@@ -64,6 +66,7 @@ RowsSinceLow = indicator(
         outputs=("age",),
         units="rows (hours on hourly bars), 0 at a new low",
         lookback=lambda window: (window,),
+        scale_free=("close",),
         source="Aroon-down of Chande (1995), counted in rows instead of percent",
     )
 )

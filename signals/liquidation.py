@@ -54,6 +54,7 @@ LiquidationSpike = indicator(
         units="z in robust standard deviations, rank in (0, 1], share and intensity decimal",
         lookback=lambda horizon, window: (horizon + window - 1, horizon + window - 1, horizon, horizon),
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
+        scale_free=("long_usd",),
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
     )
 )

@@ -47,6 +47,7 @@ LiquidationProxy = indicator(
         units="stress: log return times relative volume; z robust; rank in (0, 1]",
         lookback=lambda horizon, window: (window + horizon - 1, *(2 * window + horizon - 2,) * 2),
         source="our own definition, after the observation that cascades are falls on abnormal volume",
+        scale_free=("close", "volume"),
         defaults={"regime": 0.0},
     )
 )

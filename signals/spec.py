@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import vectorbt as vbt
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -20,15 +20,26 @@ class Parameter:
     range: Range
     unit: str = "rows"
 
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers make sense."""
+        return isinstance(self.range, IntDistribution)
+
 
 @dataclass(frozen=True)
 class Spec:
     """The definition of a signal.
 
+    `clock` says where it is computed: "feed" on the regular grid of the feed that supplies its first input (the other
+    inputs enter by what was known of them), its windows in rows of that feed; "session" on the sessions of the
+    exchange, each input by what was known at the close, its windows in sessions.
+
     `kernel` takes the inputs, each (T, N) float64, then the parameters, and returns one (T, N) array for each of
-    `outputs`. It is causal: row t depends on rows up to t. `inputs` maps each argument to the feed kind and column that
-    supplies it; the column "regime" is the venue-regime number. `lookback` gives, from the parameters, how many rows
-    each output needs for its first value. `defaults` are inputs that may be left out, with their neutral value.
+    `outputs`. It is causal: row t depends on rows up to t. A statistic across names has the same value in each
+    column. `inputs` maps each argument to the feed kind and column that supplies it; the column "regime" is the
+    venue-regime number. `lookback` gives, from the parameters, how many rows each output needs for its first value.
+    `defaults` are inputs that may be left out, with their neutral value. `scale_free` names inputs that may be
+    multiplied by any positive number without changing the first output.
     """
 
     name: str
@@ -41,6 +52,8 @@ class Spec:
     lookback: Callable[..., tuple[int, ...]]
     source: str
     defaults: Mapping[str, float] = field(default_factory=dict)
+    clock: Literal["feed", "session"] = "feed"
+    scale_free: tuple[str, ...] = ()
 
     def compute(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Every output, from (T, N) inputs and one value for each parameter."""

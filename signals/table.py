@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from undertow.market.calendar import Decisions, Fill, decisions
 from undertow.market.clock import BoolArray, FloatArray, How, InstantArray, align, first_known
+from undertow.market.coarser import coarser
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
+from undertow.signals.inputs import feed_inputs, session_inputs
 from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
@@ -24,8 +26,8 @@ class DecisionTable:
     """What could be known at each decision of a market: the only way from a market to a strategy.
 
     `market` supplies the numbers; `symbols` (N,) are the tradable names of the universe in alphabetical order;
-    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` counts the
-    sessions for which each feed supplied a signal's value.
+    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` marks, for each
+    feed, the sessions for which it supplied a signal's value; `absent` says why a signal has no value at all.
     """
 
     def __init__(self, market: Market, universe: str, fill: Fill = "open") -> None:
@@ -35,7 +37,8 @@ class DecisionTable:
         self.columns = market.prices.columns_of(self.symbols)
         self.decisions: Decisions = decisions(market.calendar, fill)
         self.used: dict[str, BoolArray] = {}
-        self._columns: dict[tuple[Any, ...], FloatArray] = {}
+        self.absent: dict[str, str] = {}
+        self._found: dict[tuple[Any, ...], FloatArray] = {}
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -50,6 +53,11 @@ class DecisionTable:
         """Closes of the universe (T, N) on their own sessions: not aligned, for signals that are computed on them."""
         return np.ascontiguousarray(self.market.prices.close[:, self.columns])
 
+    @cached_property
+    def member(self) -> BoolArray:
+        """Membership in the universe (T, N), session by session."""
+        return self.universe.members(self.decisions.sessions, self.symbols)
+
     def known(self, values: npt.ArrayLike) -> FloatArray:
         """Session values (T,) or (T, K), known at each session's close, carried to the decisions."""
         return align(self.market.calendar.closes, values, self.decisions.at)
@@ -57,22 +65,20 @@ class DecisionTable:
     @cached_property
     def alive(self) -> BoolArray:
         """Names that can be held (T, N): members that session, with a close known at the decision and not too old."""
-        member = self.universe.members(self.decisions.sessions, self.symbols)
         rows = np.arange(len(self))[:, None]
         last = np.maximum.accumulate(np.where(np.isfinite(self.close), rows, -1), axis=0)
         fresh = (last >= 0) & (rows - last < ALIVE_SESSIONS)
         known_fresh: BoolArray = self.known(fresh) == 1.0
-        return member & known_fresh
+        return self.member & known_fresh
 
     @cached_property
     def basket_returns(self) -> FloatArray:
         """Close-to-close return of the equally weighted members of each session (T,); known at its close."""
         returns = np.full(self.close.shape, np.nan)
         returns[1:] = self.close[1:] / self.close[:-1] - 1.0
-        returns[~self.universe.members(self.decisions.sessions, self.symbols)] = np.nan
+        returns[~self.member] = np.nan
         count = np.isfinite(returns).sum(axis=1)
-        total = np.nansum(returns, axis=1)
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return np.where(count > 0, np.nansum(returns, axis=1) / np.maximum(count, 1), np.nan)
 
     @cached_property
     def benchmark(self) -> FloatArray:
@@ -81,7 +87,7 @@ class DecisionTable:
             raise ParameterError(f"market {self.market.name!r} names no `benchmark`; add one to market.toml")
         return self.market.prices.close[:, self.market.prices.columns_of([self.market.benchmark])[0]]
 
-    def crypto(
+    def signal(
         self,
         signal: Any,
         parameters: Mapping[str, npt.ArrayLike],
@@ -90,12 +96,15 @@ class DecisionTable:
         asset: str = "BTC",
         lag: npt.ArrayLike = 0.0,
         how: How = "last",
+        interval_hours: float = 0.0,
     ) -> FloatArray:
-        """One output of a crypto signal at the decisions, (T, P), for P parameter sets at once.
+        """One output of a signal at the decisions, (T, P), for P parameter sets at once.
 
-        `lag` and the parameters are (P,) or scalars; parameters whose unit is "rows" are given in hours and become
-        whole rows of the feed. Each distinct combination is computed once. Where several feeds of different intervals
-        supply the signal, the finest that has a value is used; `used` says which. NaN where no feed has a value.
+        `lag` (hours) and the parameters are (P,) or scalars. On the "feed" clock, parameters whose unit is "rows" are
+        given in hours and become whole rows of the feed; `interval_hours` computes it on coarser bars, which count
+        only when closed. On the "session" clock parameters are as the signal defines them. Each distinct combination
+        is computed once. Where several feeds of different intervals supply the signal, the finest that has a value is
+        used; `used` says which. NaN where no feed has a value; `absent` says so where there is no feed at all.
         """
         spec: Spec = getattr(signal, "spec", signal)
         names = list(spec.parameters)
@@ -103,50 +112,59 @@ class DecisionTable:
         sets = np.stack([np.ravel(part) for part in np.broadcast_arrays(lag, *values)], axis=1).astype(np.float64)
         distinct, position = np.unique(sets, axis=0, return_inverse=True)
         output = output or spec.outputs[0]
-        found = [
-            self._column(spec, output, asset, float(row[0]), how, dict(zip(names, row[1:], strict=True)))
-            for row in distinct
-        ]
+        found = []
+        for row in distinct:
+            key = (spec.name, output, asset, how, interval_hours, *row)
+            if key not in self._found:
+                given = dict(zip(names, row[1:].tolist(), strict=True))
+                self._found[key] = self._aligned(spec, output, asset, float(row[0]), how, interval_hours, given)
+            found.append(self._found[key])
         return np.stack(found, axis=1)[:, position.ravel()]
 
-    def _column(
-        self, spec: Spec, output: str, asset: str, lag: float, how: How, parameters: Mapping[str, float]
+    def _aligned(
+        self,
+        spec: Spec,
+        output: str,
+        asset: str,
+        lag: float,
+        how: How,
+        interval_hours: float,
+        parameters: Mapping[str, float],
     ) -> FloatArray:
-        key = (spec.name, output, asset, lag, how, tuple(parameters.values()))
-        if key not in self._columns:
-            column = np.full(len(self), np.nan)
-            for feed in self.feeds(spec, asset):
-                values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
-                aligned = feed.at(values, self.decisions.at, lag, how)
-                new = np.isnan(column) & np.isfinite(aligned)
-                column[new] = aligned[new]
-                self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
-            self._columns[key] = column
-        return self._columns[key]
+        if spec.clock == "session":
+            values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
+        column = np.full(len(self), np.nan)
+        for feed in self.feeds(spec, asset, interval_hours):
+            values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+            aligned = feed.at(values, self.decisions.at, lag, how)
+            new = np.isnan(column) & np.isfinite(aligned)
+            column[new] = aligned[new]
+            self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
+        return column
 
-    def feeds(self, spec: Spec, asset: str) -> tuple[Feed, ...]:
-        """The feeds that a signal's first input comes from, finest first."""
+    def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
+        """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
+        spec: Spec = getattr(signal, "spec", signal)
+        inputs = session_inputs(spec, self, asset)
+        return spec.compute(inputs, _given(spec, parameters))
+
+    def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
+        """The feeds that a signal's first input comes from, finest first; none is recorded in `absent`."""
         kind, _ = next(iter(spec.inputs.values()))
-        return self.market.feeds_of(kind, asset)
+        found = self.market.feeds_of(kind, asset)
+        if not found:
+            self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
+        return tuple(coarser(feed, interval_hours) for feed in found) if interval_hours else found
 
-    def series(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
-        """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `crypto`."""
-        inputs = {name: self._input(feed, kind, column) for name, (kind, column) in spec.inputs.items()}
-        given = {name: _in_rows(spec, feed, name, value) for name, value in parameters.items()}
-        return tuple(values[:, 0] for values in spec.compute(inputs, given))
-
-    def _input(self, feed: Feed, kind: str, column: str) -> FloatArray:
-        if column == "regime":
-            return feed.grid_regimes.astype(np.float64)[:, None]
-        if kind == feed.kind:
-            return feed.on_grid(column)[:, None]
-        others = self.market.feeds_of(kind, feed.asset)
-        if not others:
-            return np.full((int(feed.grid_rows[-1]) + 1, 1), np.nan)
-        # A second feed enters by what was known of it when the first one's row became known.
-        other = others[0]
-        on_rows = align(other.known_at, other[column], feed.known_at, tolerance=other.tolerance)
-        return feed.spread(on_rows, np.nan)[:, None]
+    def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
+        """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
+        spec: Spec = getattr(signal, "spec", signal)
+        given = {
+            name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
+            for name, value in _given(spec, parameters).items()
+        }
+        return tuple(values[:, 0] for values in spec.compute(feed_inputs(spec, self, feed), given))
 
     def first_breach(
         self,
@@ -158,22 +176,20 @@ class DecisionTable:
         asset: str = "BTC",
         lag: float = 0.0,
     ) -> InstantArray:
-        """When a condition on a crypto signal first became known in each decision's window (T,), NaT where it did not.
+        """When a condition on a feed signal first became known in each decision's window (T,), NaT where it did not.
 
         `breached` is a function from values (H,) to booleans. The window runs from the previous decision's cut-off to
         this one's, as in `align(how="min")`.
         """
         spec: Spec = getattr(signal, "spec", signal)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
-        given = {name: float(parameters.get(name, each.default)) for name, each in spec.parameters.items()}
         for feed in self.feeds(spec, asset):
-            values = self.series(spec, feed, given)[spec.outputs.index(output or spec.outputs[0])][feed.grid_rows]
+            values = self.series(spec, feed, parameters)[spec.outputs.index(output or spec.outputs[0])][feed.grid_rows]
             when = first_known(feed.known_at, breached(values), self.decisions.at, lag_hours=lag)
             out = np.where(np.isnat(out), when, out)
         return out
 
 
-def _in_rows(spec: Spec, feed: Feed, name: str, value: float) -> float | int:
-    if spec.parameters[name].unit != "rows":
-        return float(value)
-    return feed.bars(value)
+def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
+    values = {name: float(parameters.get(name, each.default)) for name, each in spec.parameters.items()}
+    return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}

@@ -10,6 +10,7 @@ from undertow.market.clock import FloatArray
 from undertow.signals.spec import Parameter, Spec, indicator
 
 HOURS_A_YEAR = 8760.0
+SESSIONS_A_YEAR = 252.0
 
 
 @njit(cache=True)
@@ -54,6 +55,26 @@ RealizedVolatility = indicator(
         outputs=("volatility",),
         units="decimal a year: 8,760 periods for hourly bars around the clock, 252 for sessions",
         lookback=lambda window, periods: (window + 1,),
+        scale_free=("close",),
+        source="sample standard deviation, ddof = 1",
+    )
+)
+
+BasketVolatility = indicator(
+    Spec(
+        name="basket-volatility",
+        summary="Standard deviation of the universe's equally weighted session returns, annualised.",
+        kernel=realized_volatility_nb,
+        inputs={"close": ("prices", "basket")},
+        parameters={
+            "window": Parameter(21, IntDistribution(5, 252, log=True), unit="sessions"),
+            "periods": Parameter(SESSIONS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+        },
+        outputs=("volatility",),
+        units="decimal a year of 252 sessions",
+        lookback=lambda window, periods: (window + 1,),
+        clock="session",
+        scale_free=("close",),
         source="sample standard deviation, ddof = 1",
     )
 )

@@ -34,8 +34,8 @@ class DrawdownDeRisk(Strategy):
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """Exposure from the BTC drawdown; held, and stale, where BTC bars are missing or too old."""
         window = {"window": sets["window"]}
-        worst = table.crypto(Drawdown, window, lag=sets["lag"], how="min")
-        now = table.crypto(Drawdown, window, lag=sets["lag"])
+        worst = table.signal(Drawdown, window, lag=sets["lag"], how="min")
+        now = table.signal(Drawdown, window, lag=sets["lag"])
         trigger = when_known(worst, worst <= sets["threshold"])
         all_clear = when_known(now, now >= sets["recovered"] * sets["threshold"])
         count = len(sets["lag"])

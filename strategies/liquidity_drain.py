@@ -56,14 +56,14 @@ class LiquidityDrain(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """Exposure and selling order; held, and stale, where what the trigger needs is NaN."""
-        fell = table.crypto(Drawdown, {"window": sets["window"]}, lag=sets["lag"], how="min")
+        fell = table.signal(Drawdown, {"window": sets["window"]}, lag=sets["lag"], how="min")
         rank, stood_in = cls._rank(table, sets)
         trigger = _combined(
             sets["trigger"],
             when_known(fell, fell <= sets["drawdown"]),
             when_known(rank, rank >= sets["spike"]),
         )
-        age = table.crypto(RowsSinceLow, {"window": sets["low_days"] * HOURS_A_DAY})
+        age = table.signal(RowsSinceLow, {"window": sets["low_days"] * HOURS_A_DAY})
         exposure, stale = exposure_nb(
             trigger,
             when_known(age, age * _hours_a_row(table) >= sets["calm"]),
@@ -79,8 +79,8 @@ class LiquidityDrain(Strategy):
     @classmethod
     def _rank(cls, table: DecisionTable, sets: Sets) -> tuple[FloatArray, BoolArray]:
         days: dict[str, npt.ArrayLike] = {"horizon": HOURS_A_DAY, "window": sets["spike_days"] * HOURS_A_DAY}
-        rank = table.crypto(LiquidationSpike, days, output="rank", lag=sets["lag"], how="max")
-        proxy = table.crypto(LiquidationProxy, days, output="rank", lag=sets["lag"], how="max")
+        rank = table.signal(LiquidationSpike, days, output="rank", lag=sets["lag"], how="max")
+        proxy = table.signal(LiquidationProxy, days, output="rank", lag=sets["lag"], how="max")
         stand_in = np.isnan(rank) & np.isfinite(proxy)
         return np.where(stand_in, proxy, rank), stand_in
 
@@ -89,7 +89,7 @@ class LiquidityDrain(Strategy):
         lag = float(self.lag)
         falls = table.first_breach(Drawdown, {"window": self.window}, lambda x: x <= self.drawdown, lag=lag)
         days = {"horizon": HOURS_A_DAY, "window": self.spike_days * HOURS_A_DAY}
-        has_feed = np.isfinite(table.crypto(LiquidationSpike, days, output="rank", lag=lag, how="max")[:, 0])
+        has_feed = np.isfinite(table.signal(LiquidationSpike, days, output="rank", lag=lag, how="max")[:, 0])
         spikes, proxies = (
             table.first_breach(signal, days, lambda x: x >= self.spike, output="rank", lag=lag)
             for signal in (LiquidationSpike, LiquidationProxy)

@@ -7,14 +7,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
 from undertow.signals.table import DecisionTable
-from undertow.signals.volatility import realized_volatility_nb
+from undertow.signals.volatility import BasketVolatility
 from undertow.strategies.machine import banded_nb
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
-
-SESSIONS_A_YEAR = 252.0
 
 
 class VolTarget(Strategy):
@@ -34,15 +31,6 @@ class VolTarget(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """Exposure from the basket's closes up to the decision; held, and stale, until the window is full."""
-        index = _index(table.basket_returns)
-        by_window = {
-            int(window): table.known(realized_volatility_nb(index, int(window), SESSIONS_A_YEAR)[:, 0])
-            for window in np.unique(sets["window"])
-        }
-        volatility = np.stack([by_window[int(window)] for window in sets["window"]], axis=1)
+        volatility = table.signal(BasketVolatility, {"window": sets["window"]})
         wanted = np.minimum(1.0, sets["target"] / np.where(volatility > 0, volatility, np.nan))
         return Decision.proportional(*banded_nb(wanted, sets["band"].astype(np.float64)))
-
-
-def _index(returns: FloatArray) -> FloatArray:
-    return np.asarray(np.cumprod(1.0 + np.nan_to_num(returns))[:, None], dtype=np.float64)

@@ -90,8 +90,8 @@ def test_compiled_kernel_equals_the_plain_one(scored: bool, seed: int) -> None:
 
 
 def test_buy_and_hold_by_hand_with_costs() -> None:
-    # 100 USD, two names at 10 and 20, fee 1 %, slippage 1 %: a buy costs 1.01 * 1.01 of its price, so 100 USD buy stocks
-    # worth 100 / 1.0201 in equal halves.
+    # 100 USD, two names at 10 and 20, fee 1 %, slippage 1 %: a buy costs 1.01 * 1.01 of its price, so 100 USD buy
+    # stocks worth 100 / 1.0201 in equal halves.
     values, before, amounts, sweeps, reasons, _ = walk_nb(**world([[10, 20], [11, 20]], fee=0.01, slippage=0.01))
     each = 50 / 1.0201
     np.testing.assert_allclose(amounts[0], [each / 10, each / 20])

@@ -147,7 +147,7 @@ def test_indicators_sweep_as_vectorbt_users_expect() -> None:
 
 def test_table_takes_the_finest_feed_that_has_a_value_and_says_which(real_market: Market) -> None:
     table = DecisionTable(real_market, "growth")
-    table.crypto(LiquidationSpike, {"horizon": 24, "window": 30 * 24}, output="rank")
+    table.signal(LiquidationSpike, {"horizon": 24, "window": 30 * 24}, output="rank")
     hourly, daily = (table.used[name] for name in ("liquidations BTC 1h", "liquidations BTC 1d"))
     sessions = real_market.sessions[hourly]
     assert (str(sessions[0].date()), str(sessions[-1].date())) == ("2024-07-22", "2024-08-20")
@@ -164,7 +164,7 @@ def test_table_sees_a_weekend_crash_that_has_recovered() -> None:
     crashed = replace(bars, columns={**bars.columns, "close": np.where(crash, bars["close"] / 2, bars["close"])})
     market = replace(market, feeds=tuple(crashed if each is bars else each for each in market.feeds))
     table = DecisionTable(market, "growth")
-    worst, last = (table.crypto(Drawdown, {"window": 72}, lag=24, how=how)[:, 0] for how in ("min", "last"))
+    worst, last = (table.signal(Drawdown, {"window": 72}, lag=24, how=how)[:, 0] for how in ("min", "last"))
     monday = market.sessions.get_loc("2018-06-11")
     assert worst[monday] < -0.45
     assert worst[monday - 1] > -0.3
@@ -175,7 +175,7 @@ def test_table_sees_a_weekend_crash_that_has_recovered() -> None:
 
 def test_table_computes_each_distinct_parameter_once() -> None:
     table = DecisionTable(simulate_market(seed=1, years=1, names=5), "growth")
-    found = table.crypto(Drawdown, {"window": np.array([24, 48, 24, 24])}, lag=np.array([0, 0, 0, 24]))
+    found = table.signal(Drawdown, {"window": np.array([24, 48, 24, 24])}, lag=np.array([0, 0, 0, 24]))
     assert found.shape == (len(table), 4)
-    assert len(table._columns) == 3
+    assert len(table._found) == 3
     np.testing.assert_array_equal(found[:, 0], found[:, 2])

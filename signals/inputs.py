@@ -1,0 +1,76 @@
+"""Where a signal's inputs come from: by what was known of each when the signal's own row became known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from undertow.market.clock import FloatArray, align
+from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market.feeds import Feed
+from undertow.signals.spec import Spec
+
+if TYPE_CHECKING:
+    from undertow.signals.table import DecisionTable
+
+_PANELS = ("open", "high", "low", "close", "volume")
+
+
+def feed_inputs(spec: Spec, table: DecisionTable, feed: Feed) -> dict[str, FloatArray]:
+    """Each input (G, 1) on the regular grid of `feed`; another feed's by what was known of it, NaN without one."""
+    return {name: _on_grid(table, feed, kind, column, spec) for name, (kind, column) in spec.inputs.items()}
+
+
+def _on_grid(table: DecisionTable, feed: Feed, kind: str, column: str, spec: Spec) -> FloatArray:
+    own_kind, _ = next(iter(spec.inputs.values()))
+    if column == "regime":
+        return feed.grid_regimes.astype(np.float64)[:, None]
+    if kind == own_kind:
+        return feed.on_grid(column)[:, None]
+    kind, _, asset = kind.partition(":")
+    others = table.market.feeds_of(kind, asset or feed.asset)
+    known = np.full(len(feed), np.nan)
+    for other in others:
+        found = align(other.known_at, other[column], feed.known_at, tolerance=other.tolerance)
+        known = np.where(np.isnan(known), found, known)
+    if not others:
+        table.absent[f"{spec.name}: {column}"] = f"no feed of kind {kind!r} for {asset or feed.asset}"
+    return feed.spread(known, np.nan)[:, None]
+
+
+def session_inputs(spec: Spec, table: DecisionTable, asset: str) -> dict[str, FloatArray]:
+    """Each input (T, N) or (T, 1) by what was known at the close of each session.
+
+    Kind "prices" has the universe's panels by field, "member" (1 or 0), "basket" (level of its equally weighted
+    index) and "benchmark"; any other kind is a feed, whose column enters by its last value known at the close, NaN
+    without a feed.
+    """
+    return {name: _at_close(table, spec, kind, column, asset) for name, (kind, column) in spec.inputs.items()}
+
+
+def _at_close(table: DecisionTable, spec: Spec, kind: str, column: str, asset: str) -> FloatArray:
+    if kind == "prices":
+        return _from_prices(table, column)
+    kind, _, named = kind.partition(":")
+    feeds = [f for f in table.market.feeds_of(kind, "" if kind == "macro" else named or asset) if column in f.columns]
+    known = np.full(len(table), np.nan)
+    for feed in feeds:
+        found = align(feed.known_at, feed[column], table.market.calendar.closes, tolerance=feed.tolerance)
+        known = np.where(np.isnan(known), found, known)
+    if not feeds:
+        table.absent[f"{spec.name}: {column}"] = f"no feed of kind {kind!r} with {column}"
+    return known[:, None]
+
+
+def _from_prices(table: DecisionTable, column: str) -> FloatArray:
+    if column in _PANELS:
+        return np.ascontiguousarray(getattr(table.market.prices, column)[:, table.columns])
+    if column == "member":
+        return table.member.astype(np.float64)
+    if column == "basket":
+        return np.asarray(np.cumprod(1.0 + np.nan_to_num(table.basket_returns))[:, None], dtype=np.float64)
+    if column == "benchmark":
+        return np.ascontiguousarray(table.benchmark[:, None])
+    near = did_you_mean(column, (*_PANELS, "member", "basket", "benchmark"))
+    raise ParameterError(f"`prices` has no input {column!r}{near}")

@@ -1,0 +1,59 @@
+"""Coarser bars: by hand, and never before they have closed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from undertow.market import Feed, ParameterError
+from undertow.market.clock import Span
+from undertow.market.coarser import coarser
+from undertow.signals import Drawdown
+from undertow.signals.table import DecisionTable
+
+HOURS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+
+
+def hourly(hours: np.ndarray = HOURS) -> Feed:
+    times = np.datetime64("2024-01-01", "ns") + hours * np.timedelta64(1, "h")
+    value = 10.0 + hours
+    columns = {"open": value, "high": value + 5, "low": value - 5, "close": value + 1, "volume": np.ones(len(hours))}
+    known = times + np.timedelta64(1, "h")
+    return Feed("bars", "BTC", "x", Span(60.0), Span(), times, known, columns, np.zeros(len(hours), np.int64))
+
+
+def test_four_hour_bars_by_hand() -> None:
+    bars = coarser(hourly(), 4)
+    assert [str(time)[11:13] for time in bars.times] == ["00", "04"]  # the bar of 08:00 has not closed
+    assert bars["open"].tolist() == [10, 14]
+    assert bars["high"].tolist() == [18, 22]
+    assert bars["low"].tolist() == [5, 9]
+    assert bars["close"].tolist() == [14, 18]
+    assert bars["volume"].tolist() == [4, 4]
+    assert [str(time)[11:13] for time in bars.known_at] == ["04", "08"]
+
+
+def test_a_bar_of_which_less_than_half_is_there_is_left_out() -> None:
+    bars = coarser(hourly(np.array([0, 1, 2, 3, 7, 8, 9, 10, 11])), 4)
+    assert [str(time)[11:13] for time in bars.times] == ["00", "08"]
+
+
+@pytest.mark.parametrize("end", range(1, 11))
+def test_closed_bars_do_not_change_when_more_hours_arrive(end: int) -> None:
+    part, whole = coarser(hourly(HOURS[:end]), 4), coarser(hourly(), 4)
+    assert len(part) == end // 4
+    for name in part.columns:
+        np.testing.assert_array_equal(part[name], whole[name][: len(part)])
+
+
+def test_hours_that_do_not_fit_are_refused() -> None:
+    for hours in (5, 0.5, 48):
+        with pytest.raises(ParameterError, match="`interval_hours` must divide 24"):
+            coarser(hourly(), hours)
+
+
+def test_a_signal_on_daily_bars_sees_only_closed_days(tiny_market: object) -> None:
+    table = DecisionTable(tiny_market, "growth")  # type: ignore[arg-type]
+    daily = table.signal(Drawdown, {"window": 48}, interval_hours=24)
+    hourly_values = table.signal(Drawdown, {"window": 48})
+    assert daily.shape == hourly_values.shape
+    assert np.isfinite(daily).any()
