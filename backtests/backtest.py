@@ -138,7 +138,7 @@ def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path
         "value": run.values,
         "return": run.returns,
         "exposure": exposure,
-        "cash_share": 1.0 - run.weights.sum(axis=1),
+        "cash_share": run.cash_share,
         "turnover": 0.5 * run.traded.sum(axis=1) / run.before,
         "costs": run.paid.sum(axis=1),
         "hold_value": hold.values,
@@ -170,8 +170,7 @@ def _btc(table: DecisionTable) -> FloatArray:
 
 def _weights(market: Market, run: Path) -> pd.DataFrame:
     weights = pd.DataFrame(run.weights, index=run.tape.sessions, columns=pd.Index(run.tape.symbols, name="symbol"))
-    cash = 1.0 - weights.sum(axis=1)
-    weights["cash"] = cash.where(cash.abs() > 1e-12, 0.0)
+    weights["cash"] = run.cash_share
     return weights
 
 
@@ -186,7 +185,10 @@ def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: 
         "cash_sessions_without_price": tape.cash_gaps,
         "universe_symbols": len(table.universe.symbols),
         "symbols_without_prices": len(table.unpriced),
-        "signal_sources": {feed: int(used[rows].sum()) for feed, used in sorted(table.used.items())},
+        "absent_feeds": dict(sorted(table.absent.items())),
+        "signal_sources": {
+            feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
+        },
     }
 
 

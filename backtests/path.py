@@ -72,6 +72,12 @@ class Path:
         held: FloatArray = shares * self.tape.close / self.values[:, None]
         return held
 
+    @property
+    def cash_share(self) -> FloatArray:
+        """Share of cash in the value at the close (T,), with rounding noise taken off."""
+        share = 1.0 - self.weights.sum(axis=1)
+        return np.where(np.abs(share) > 1e-12, share, 0.0)
+
     def orders(self, cash: str | None) -> pd.DataFrame:
         """One row an order: session, symbol, side, shares, price, value, costs, reason; cash sweeps come last."""
         rows, names = np.nonzero(self.amounts)

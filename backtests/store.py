@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,13 @@ def load_run(folder: str | Path) -> Run:
         raise DataError(f"{source}: no run.json; a run is saved by `undertow backtest --out` or `Run.save`")
     try:
         raw = json.loads((source / "run.json").read_text(encoding="utf-8"))
+        if not isinstance(raw, dict) or not isinstance(raw.get("counts"), dict):
+            raise DataError(f"{source}: not a readable run: run.json has no `counts`")
         counts = raw.pop("counts")
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
         recipe = Recipe(**raw)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{source}: not a readable run: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
     return Run(recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts)
 
 
@@ -59,24 +61,41 @@ def load_run(folder: str | Path) -> Run:
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place when the block ends well, and is removed when not."""
     check_replaceable(target)
+    # What a link points at is replaced, not the link.
+    target = target.resolve()
+    new_parents = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield draft
         draft.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            os.replace(target, old / target.name)
-            os.replace(draft, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, target)
-    finally:
+        _swap(draft, target)
+    except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            for parent in new_parents:
+                parent.rmdir()
+        raise
+
+
+def _swap(draft: Path, target: Path) -> None:
+    if not target.exists():
+        os.replace(draft, target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    os.replace(target, aside / "run")
+    try:
+        os.replace(draft, target)
+    except BaseException:
+        os.replace(aside / "run", target)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_replaceable(target: Path) -> None:
-    """Raise `ParameterError` where `target` is there and is neither an empty folder nor an earlier run."""
+    """Raise `ParameterError` unless `target` can be made, is an empty folder, or is an earlier run."""
+    check_writable(target)
     if not target.exists():
         return
     if not target.is_dir():
@@ -85,9 +104,18 @@ def check_replaceable(target: Path) -> None:
         raise ParameterError(f"`out` {str(target)!r} is a folder with other files in it; name a new or empty one")
 
 
+def check_writable(target: Path) -> None:
+    """Raise `ParameterError` where the folder that `target` is to be made in is no folder or may not be written to."""
+    there = next(parent for parent in target.resolve().parents if parent.exists())
+    if not there.is_dir():
+        raise ParameterError(f"`out` {str(target)!r} lies below {str(there)!r}, which is a file; name another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ParameterError(f"`out` {str(target)!r} cannot be written: no permission in {str(there)!r}")
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON with sorted, stable layout; NaN becomes null."""
-    path.write_text(json.dumps(plain(content), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def plain(value: Any) -> Any:

@@ -66,6 +66,8 @@ def difference(
     own, base = np.asarray(returns, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
     if own.shape != base.shape:
         raise ParameterError(f"`returns` has {len(own)} sessions, `baseline` {len(base)}; they must share them")
+    if not (own > -1.0).all() or not (base > -1.0).all():
+        raise ParameterError("an interval needs finite returns above -100 %; there is a total loss or a blank session")
     if len(own) < FEWEST_SESSIONS:
         raise ParameterError(f"an interval needs {FEWEST_SESSIONS} sessions or more, got {len(own)}")
     block = _block(np.log1p(own) - np.log1p(base))

@@ -23,11 +23,13 @@ VOLATILITY_WINDOW = 63  # sessions
 def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: str) -> tuple[FloatArray, IntArray]:
     """The base weights (R, N) of the sessions in `rows`, and which takes effect on each session (T,), -1 if none.
 
-    Renewed on the first session of `rows` and then on the first session of each period. Equal weights, or inverse to
-    the volatility of the last 63 sessions known at the decision, over the names alive at that session; a name without
-    enough history counts as the median one. A row sums to 1, or is all zero where nothing is alive.
+    Renewed on the first session of `rows`, on the first one on which any name is alive, and on the first session of
+    each period. Equal weights, or inverse to the volatility of the last 63 sessions known at the decision, over the
+    names alive at that session; a name without enough history counts as the median one. A row sums to 1, or is all
+    zero where nothing is alive.
     """
     renewals = renewal_rows(table.decisions.sessions[rows], rebalance)
+    renewals = np.union1d(renewals, np.flatnonzero(table.alive[rows].any(axis=1))[:1])
     alive = table.alive[rows][renewals]
     if weighting == "equal":
         raw = alive.astype(np.float64)

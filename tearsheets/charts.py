@@ -32,13 +32,19 @@ class Chart:
 
     def place(self) -> Html:
         """The legend and the empty box that the page's script draws into."""
-        keys = (tag("li", tag("span", kind="key", style=f"border-top:3px {dash} {ink}"), name) for name, ink, dash in self.legend)
+        keys = (tag("li", _key(ink, dash), name) for name, ink, dash in self.legend)
         box = tag("div", id=self.id, kind=f"chart {self.size}", role="img", aria_label=self.alt)
         return tag("figure", tag("ul", *keys, kind="legend"), box)
 
     def drawn(self) -> dict[str, Any]:
         """What the page's script needs."""
         return {"id": self.id, "data": self.data, "layout": self.layout}
+
+
+def _key(ink: str, dash: str) -> Html:
+    if dash == "mark":
+        return tag("span", "\N{BLACK DOWN-POINTING TRIANGLE}", kind="mark", style=f"color:{ink}", aria_hidden="true")
+    return tag("span", kind="key", style=f"border-top:3px {dash} {ink}")
 
 
 def packed(values: FloatArray) -> dict[str, str]:
@@ -65,14 +71,18 @@ def line(name: str, values: FloatArray, colour: str, panel: int, form: str, **li
     }
 
 
-def steps(name: str, values: FloatArray, colour: str, panel: int, *, filled: bool) -> dict[str, Any]:
+def steps(name: str, values: FloatArray, colour: str, panel: int, **line_style: Any) -> dict[str, Any]:
     """A share (0-1) that holds from one session to the next."""
-    drawn = line(name, values, colour, panel, ".0%", shape="hv", width=1.2)
-    return {**drawn, "fill": "tozeroy", "fillcolor": f"{colour}22"} if filled else drawn
+    return line(name, values, colour, panel, ".0%", **{"shape": "hv", "width": 1.2, **line_style})
 
 
-def stacked(headings: Sequence[str], heights: Sequence[float], axes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The layout of panels one below the other that share the sessions."""
+def stacked(
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    headings: Sequence[str],
+    heights: Sequence[float],
+    axes: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """The layout of panels one below the other that share the days from the first to the last."""
     bottoms, tops = _domains(heights)
     last = f"y{len(axes)}" if len(axes) > 1 else "y"
     layout: dict[str, Any] = {
@@ -85,6 +95,7 @@ def stacked(headings: Sequence[str], heights: Sequence[float], axes: Sequence[di
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": GRID, "font": {"family": FONT, "size": 12, "color": INK}},
         "xaxis": {
             "type": "date",
+            "range": dates(pd.DatetimeIndex(days)),
             "anchor": last,
             "showgrid": False,
             "linecolor": GRID,
@@ -138,6 +149,7 @@ def _heading(text: str, top: float) -> dict[str, Any]:
         "y": top,
         "xanchor": "left",
         "yanchor": "bottom",
+        "yshift": 3,
         "showarrow": False,
         "font": {"size": 12, "color": INK},
     }

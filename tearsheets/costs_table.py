@@ -5,22 +5,23 @@ from __future__ import annotations
 from undertow.backtests.run import Run
 from undertow.tearsheets.charts import Chart
 from undertow.tearsheets.markup import Html, note, section, table, tag
+from undertow.tearsheets.palette import sessions_of
 from undertow.tearsheets.words import count, share, times
 
 
 def cost_section(run: Run, chart: Chart) -> Html:
     """A table by year beside a picture by month."""
     series = run.series[["turnover", "costs", "value"]]
-    years = series.groupby(series.index.year).agg({"turnover": "sum", "costs": "sum", "value": "mean"})
+    years = series.groupby(sessions_of(run).year).agg({"turnover": "sum", "costs": "sum", "value": "mean"})
     rows = [_row(year, *figures) for year, figures in zip(years.index, years.to_numpy(), strict=True)]
     foot = _row("All", series["turnover"].sum(), series["costs"].sum(), series["value"].mean())
-    head = ["Year", "Turnover", "Costs, USD", "Of the capital"]
+    head = ["Year", "Turnover", "Costs, USD", "Of the value"]
     return section(
         "Turnover and costs",
         tag("div", table(head, rows, kind="costs numbers", foot=foot), chart.place(), kind="beside"),
         note(
-            "Turnover is one-way, in multiples of the capital of the moment. Costs are fees and slippage together; the last"
-            " column sets them against the average value of the year, or of all sessions."
+            "Turnover is one-way, in multiples of the capital of the moment. Costs are fees and slippage together; the"
+            " last column sets them against the average value of the year, or of all sessions."
         ),
     )
 

@@ -13,16 +13,16 @@ from undertow.tearsheets.words import BLANK, count, counted, day, listed, minute
 
 MANY = 15
 _COLUMNS = (
-    "Shock, UTC",
-    "Session",
-    "Lag, hours",
-    "Cash target",
-    "Raised, USD",
-    "Sold",
-    "Re-entry",
-    "Sessions",
-    "Basket",
-    "Avoided (+) or missed (−)",
+    ("Shock, UTC", "when"),
+    ("Session", "when"),
+    ("Lag, hours", "num"),
+    ("Cash target", "num"),
+    ("Raised, USD", "num"),
+    ("Sold", "names"),
+    ("Re-entry", "when"),
+    ("Ses\N{SOFT HYPHEN}sions", "num"),
+    ("Basket", "num"),
+    ("Avoided (+), missed (\N{MINUS SIGN})", "num"),
 )
 
 
@@ -40,9 +40,15 @@ def episode_section(run: Run) -> Html:
 
 
 def _table(rows: list[list[Html]], many: bool) -> Html:
-    head = [tag("th", tag("button", name, type="button"), scope="col") for name in _COLUMNS]
+    head = [_heading(*column) for column in _COLUMNS]
     whole = table(head, rows, kind="episodes sortable")
     return tag("div", whole, kind="tallbox") if many else whole
+
+
+def _heading(words: str, kind: str) -> Html:
+    # Times sort from the earliest, figures from the largest.
+    early = "yes" if kind == "when" else None
+    return tag("th", tag("button", words, type="button"), scope="col", kind=kind, data_early=early)
 
 
 def _totals(found: pd.DataFrame) -> Html:
@@ -64,8 +70,8 @@ def _totals(found: pd.DataFrame) -> Html:
 def _caption(many: bool) -> Html:
     order = "Most consequential first; a heading sorts." if many else "In order of time; a heading sorts."
     return note(
-        f"{order} Basket is the return of the stocks held without the rule between the first fill and the last; avoided is"
-        " the run's return over the same stretch less the basket's, after costs: positive where the absence paid."
+        f"{order} Basket is the return of the stocks held without the rule between the first fill and the last; avoided"
+        " is the run's return over the same stretch less the basket's, after costs: positive where the absence paid."
         " Lag runs from the shock, the moment the trigger became known, to the fill."
     )
 
@@ -93,7 +99,9 @@ def _sold(episode: Any) -> Html:
     if not names:
         return _cell(BLANK, 0, "names")
     written = listed(names, 3)
-    return tag("td", written, kind="names", data_sort=len(names), title=f"{counted(len(names), 'name')}: {', '.join(names)}")
+    return tag(
+        "td", written, kind="names", data_sort=len(names), title=f"{counted(len(names), 'name')}: {', '.join(names)}"
+    )
 
 
 def _cell(text: str, sort: float, kind: str = "num") -> Html:

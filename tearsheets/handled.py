@@ -6,7 +6,7 @@ from typing import Any
 
 from undertow.backtests.run import Recipe, Run
 from undertow.tearsheets.markup import Html, facts, section, tag
-from undertow.tearsheets.words import count, counted, listed, share, title, value_text
+from undertow.tearsheets.words import BLANK, count, counted, share, title, value_text
 
 _SETTINGS = {
     "universe": "Universe",
@@ -71,8 +71,8 @@ def _orders(run: Run) -> list[str]:
     )
     haircut = f" less {run.recipe.haircut_bps:g} bps" if run.recipe.haircut_bps else ""
     return [
-        f"{counted(deferred, 'order')} found no price on {'its' if deferred == 1 else 'their'} session and waited for the"
-        " next one."
+        f"{counted(deferred, 'order')} found no price on {'its' if deferred == 1 else 'their'} session and waited for"
+        " the next one."
         if deferred
         else "Every order found a price on its session.",
         *([f"{counted(waiting, 'order')} still waited for a price when the run ended."] if waiting else []),
@@ -91,9 +91,11 @@ def _signals(run: Run) -> list[str]:
         else "Every signal that was needed had a value on every session."
     ]
     if stand_in:
-        items.append(f"On {_of(stand_in, sessions)} no liquidation feed had a value and a proxy from price and volume stood in.")
+        items.append(
+            f"On {_of(stand_in, sessions)} no liquidation feed had a value and a proxy from price and volume stood in."
+        )
     items += [
-        f"{feed} supplied a signal on {_of(int(used), sessions)}."
+        f"The feed {feed} supplied a signal on {_of(int(used), sessions)}."
         for feed, used in counts.get("signal_sources", {}).items()
     ]
     return items
@@ -123,5 +125,5 @@ def differing(columns: list[dict[str, str]]) -> tuple[list[str], list[str]]:
 
 
 def equal_line(names: list[str], column: dict[str, str]) -> str:
-    """What is equal, in one line."""
-    return listed([f"{name[:1].lower()}{name[1:]} {column[name]}" for name in names], len(names))
+    """What is equal and given, in one line."""
+    return "; ".join(f"{name}: {column[name]}" for name in names if column[name] != BLANK)

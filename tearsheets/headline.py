@@ -10,9 +10,9 @@ from undertow.backtests.run import Run
 from undertow.evidence.difference import FEWEST_SESSIONS, Difference, difference
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.markup import Html, note, table, tag
+from undertow.tearsheets.palette import BASELINE, is_baseline
 from undertow.tearsheets.words import BLANK, METRICS, count, percent, plain, signed, title, typeset
 
-HOLD = "buy-and-hold"
 CHOSEN = (
     "The interval is for a rule chosen in advance: for the best of many rules that were tried it is too narrow and its"
     " middle too high."
@@ -30,7 +30,7 @@ def verdict(run: Run) -> Html:
         return _box(too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold))))
     part = found.annual_return
     tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
-    return _box(typeset(found.sentence(HOLD)), sharpe_sentence(found), CHOSEN, tone=tone)
+    return _box(typeset(found.sentence(BASELINE)), sharpe_sentence(found), CHOSEN, tone=tone)
 
 
 def compared(own: FloatArray, base: FloatArray) -> Difference | None:
@@ -45,8 +45,8 @@ def sharpe_sentence(found: Difference) -> str:
     part = found.annual_sharpe
     return (
         f"Annual Sharpe ratio: {signed(part.estimate)}, {part.level:.0%} interval"
-        f" [{signed(part.low)}, {signed(part.high)}]. Intervals from {count(found.resamples)} resamples of paired sessions"
-        f" in blocks of {plain(found.block_sessions, 1)} sessions on average, seed {found.seed}."
+        f" [{signed(part.low)}, {signed(part.high)}]. Intervals from {count(found.resamples)} resamples of paired"
+        f" sessions in blocks of {plain(found.block_sessions, 1)} sessions on average, seed {found.seed}."
     )
 
 
@@ -57,11 +57,11 @@ def too_short(sessions: int, apart: float) -> str:
         if sessions < FEWEST_SESSIONS
         else "a total loss leaves no interval to give"
     )
-    return f"Total return against {HOLD}: {percent(apart)}; {why}, so nothing can be said about luck."
+    return f"Total return against {BASELINE}: {percent(apart)}; {why}, so nothing can be said about luck."
 
 
 def _same_as_basket(run: Run) -> str:
-    if run.name == HOLD:
+    if run.name == BASELINE:
         return "This is the baseline: the basket held throughout, which every rule must beat after costs."
     return "The rule never acted in this span: its returns are those of buy-and-hold, so there is nothing to judge."
 
@@ -72,8 +72,11 @@ def _box(first: str, *more: str, tone: str = "") -> Html:
 
 def headline(run: Run) -> Html:
     """The headline table: the run, the same basket without the rule, and the benchmark."""
-    columns = [run.metrics, *run.baselines.values()]
-    names = [title(run.name), *(title(name) if name == HOLD else name for name in run.baselines)]
+    baselines = {
+        name: figures for name, figures in run.baselines.items() if not (name == BASELINE and is_baseline(run))
+    }
+    columns = [run.metrics, *baselines.values()]
+    names = [title(run.name), *(title(name) if name == BASELINE else name for name in baselines)]
     rows = [
         [metric.words, *(metric.text(column.get(metric.key, math.nan)) for column in columns)] for metric in METRICS
     ]
@@ -85,15 +88,15 @@ def reading(run: Run) -> Html:
     recipe = run.recipe
     cash = f"Raised cash earns the return of {recipe.cash}." if recipe.cash else "Raised cash earns nothing."
     costs = (
-        f"Every order pays {recipe.fee_bps:g} bps fee and {recipe.slippage_bps:g} bps slippage, and its figures are after"
-        " both."
+        f"Every order of stocks pays {recipe.fee_bps:g} bps fee and {recipe.slippage_bps:g} bps slippage; figures are"
+        " after both."
     )
     return tag(
         "div",
         note("Buy-and-hold is the same basket without the rule, with the same rebalancing and costs."),
         note(f"{costs} {cash}"),
         note(
-            f"Annual figures use {recipe.sessions_a_year} sessions a year. CVaR 95 is the mean of the worst 5 % of"
+            f"Annual figures use {recipe.sessions_a_year} sessions a year. CVaR 95 is the mean of the worst 5% of"
             " sessions. Turnover is one-way: half of what was bought and sold."
         ),
         note(f"{BLANK} stands where a figure does not apply or has no value."),

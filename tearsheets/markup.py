@@ -53,7 +53,9 @@ def note(*content: object) -> Html:
     return tag("p", *content, kind="note")
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, kind: str = "", foot: Sequence[object] = ()) -> Html:
+def table(
+    head: Sequence[object], rows: Iterable[Sequence[object]], *, kind: str = "", foot: Sequence[object] = ()
+) -> Html:
     """A table in a box of its own that scrolls; the first cell of each row is its heading."""
     body = [_row(row) for row in rows]
     parts = [tag("thead", tag("tr", *(_heading(cell) for cell in head))), tag("tbody", *body)]
@@ -63,12 +65,16 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, kind: str
 
 
 def _heading(cell: object) -> Html:
-    return cell if isinstance(cell, Html) and cell.startswith("<th") else tag("th", cell, scope="col")
+    return _element(cell, "th", scope="col")
 
 
 def _row(cells: Sequence[object]) -> Html:
-    rest = (cell if isinstance(cell, Html) and cell.startswith("<td") else tag("td", cell) for cell in cells[1:])
-    return tag("tr", tag("th", cells[0], scope="row"), *rest)
+    first, *rest = cells
+    return tag("tr", _element(first, "th", scope="row"), *(_element(cell, "td") for cell in rest))
+
+
+def _element(cell: object, name: str, **attributes: str) -> Html:
+    return cell if isinstance(cell, Html) and cell.startswith("<t") else tag(name, cell, **attributes)
 
 
 def facts(pairs: Iterable[tuple[object, object]], kind: str = "facts") -> Html:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from undertow.backtests.run import Run
 from undertow.tearsheets.markup import Html, note, section, table, tag
+from undertow.tearsheets.palette import is_baseline
 from undertow.tearsheets.words import BLANK, percent
 
 # A cell's shade is the number of steps that its size reaches; a year's total has steps of its own.
@@ -27,21 +28,21 @@ def monthly_section(run: Run) -> Html:
     """Years by months with the year's total, and the year of buy-and-hold and what the run made more or less."""
     months = compounded(run.returns, "M")
     own, hold = compounded(run.returns, "Y"), compounded(run.series["hold_return"], "Y")
-    by_month = {(stamp.year, stamp.month): value for stamp, value in months.items()}
-    head = ["Year", *calendar.month_abbr[1:], "Year", "Hold", "Apart"]
+    by_month = dict(zip(pd.DatetimeIndex(months.index), months, strict=True))
+    alone = is_baseline(run)
+    head = ["Year", *calendar.month_abbr[1:], "Year", *([] if alone else ["Hold", "Apart"])]
     rows = []
-    for stamp in own.index:
-        cells = [_shaded(by_month.get((stamp.year, month), math.nan), MONTH_STEPS) for month in range(1, 13)]
-        apart = own[stamp] - hold[stamp]
-        years = [_shaded(own[stamp], YEAR_STEPS, "total"), _shaded(hold[stamp], YEAR_STEPS, "hold")]
-        rows.append([stamp.year, *cells, *years, tag("td", _points(apart), kind="apart")])
+    for stamp in pd.DatetimeIndex(own.index):
+        cells = [_shaded(by_month.get(stamp.replace(month=month), math.nan), MONTH_STEPS) for month in range(1, 13)]
+        years = [_shaded(own[stamp], YEAR_STEPS, "total")]
+        if not alone:
+            years += [_shaded(hold[stamp], YEAR_STEPS, "hold"), tag("td", _points(own[stamp] - hold[stamp]))]
+        rows.append([stamp.year, *cells, *years])
     return section(
         "Returns by month",
         table(head, rows, kind="months numbers"),
-        note(
-            "Percent. Blue is a gain, orange a loss; deeper shades are larger. Hold is the year of buy-and-hold, Apart the"
-            " run's year less it, in percentage points. The first and the last month count the sessions of the run alone."
-        ),
+        note("Percent. Blue is a gain, orange a loss; deeper shades are larger. First and last month may be partial."),
+        "" if alone else note("Hold is the year of buy-and-hold, Apart the run's year less it, in percentage points."),
     )
 
 

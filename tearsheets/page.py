@@ -16,7 +16,7 @@ from undertow.tearsheets.handled import handled_section, recipe_section
 from undertow.tearsheets.headline import headline, reading, verdict
 from undertow.tearsheets.markup import Html, fill, join, note, resource, script_json, section, tag, write_whole
 from undertow.tearsheets.months import monthly_section
-from undertow.tearsheets.palette import has_btc, shock_marks
+from undertow.tearsheets.palette import has_btc, sessions_of, shock_marks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
 from undertow.tearsheets.words import counted, title
 
@@ -24,10 +24,10 @@ from undertow.tearsheets.words import counted, title
 def write_tearsheet(run: Run, path: str | Path) -> Path:
     """Write one run as one self-contained HTML page.
 
-    The page holds the verdict against buy-and-hold with its interval, the headline table, equity and drawdown, BTC with
-    the shocks and the target exposure, returns by month, episodes, costs, what was handled, and the recipe. It reaches for
-    nothing over the network, and equal runs give equal bytes. The file appears whole or not at all; folders that are
-    missing are made. Returns the path.
+    The page holds the verdict against buy-and-hold with its interval, the headline table, equity and drawdown, BTC
+    with the shocks and the target exposure, returns by month, episodes, costs, what was handled, and the recipe. It
+    reaches for nothing over the network, and equal runs give equal bytes. The file appears whole or not at all; folders
+    that are missing are made. Returns the path.
 
         run.tearsheet("results/drain.html")
     """
@@ -48,7 +48,7 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
     )
     recipe = run.recipe
     name = f"{title(run.name)}, {recipe.universe}, {recipe.start} to {recipe.end}"
-    return write_whole(path, assemble(name, body, charts, run.series.index).encode("utf-8"))
+    return write_whole(path, assemble(name, body, charts, sessions_of(run)).encode("utf-8"))
 
 
 def assemble(name: str, body: Html, charts: Sequence[Chart], sessions: pd.DatetimeIndex) -> Html:

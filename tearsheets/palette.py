@@ -10,6 +10,7 @@ import pandas as pd
 from undertow.backtests.run import Run
 from undertow.market.clock import FloatArray
 
+BASELINE = "buy-and-hold"
 RUN, HOLD, BENCHMARK = "#0b5cad", "#6b7580", "#c07a1b"
 BTC, SHOCK, EXPOSURE = "#3d444c", "#c2410c", "#0b5cad"
 INK, QUIET, GRID = "#1f2429", "#59636e", "#e3e7eb"
@@ -20,8 +21,12 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 def curve(returns: pd.Series | FloatArray) -> FloatArray:
     """Growth of 1 (T,) at each close."""
-    growth: FloatArray = np.cumprod(1.0 + np.asarray(returns, dtype=np.float64))
-    return growth
+    return np.cumprod(1.0 + np.asarray(returns, dtype=np.float64), dtype=np.float64)
+
+
+def sessions_of(run: Run) -> pd.DatetimeIndex:
+    """The run's sessions (T,)."""
+    return pd.DatetimeIndex(run.series.index)
 
 
 def has_benchmark(run: Run) -> bool:
@@ -40,6 +45,19 @@ def shock_marks(run: Run) -> tuple[pd.DatetimeIndex, FloatArray]:
     known = run.series["btc"].dropna()
     rows = np.maximum(known.index.searchsorted(shocks.to_numpy(), side="right") - 1, 0)
     return shocks, known.to_numpy(dtype=np.float64)[rows]
+
+
+def is_baseline(run: Run) -> bool:
+    """Whether the run is buy-and-hold itself, so that a second line or column of it would say nothing."""
+    return run.name == BASELINE and bool(np.array_equal(run.returns, run.series["hold_return"]))
+
+
+def reach(run: Run) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The first and the last day to draw: the sessions, a shock before the first of them, and a little room."""
+    sessions = sessions_of(run)
+    shocks, _ = shock_marks(run) if has_btc(run) else (sessions, None)
+    room = (sessions[-1] - sessions[0]) / 500
+    return min([sessions[0], *shocks[:1]]) - room, sessions[-1] + room
 
 
 def log_ticks(low: float, high: float, fewest: int = 4) -> list[float]:
@@ -64,5 +82,5 @@ def span(*curves: FloatArray) -> tuple[float, float]:
 
 
 def tick_text(value: float) -> str:
-    """`0.5`, `3`, `20k`."""
-    return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
+    """`0.5`, `3`, `5k`."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"

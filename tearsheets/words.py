@@ -61,8 +61,8 @@ def minute(moment: Any) -> str:
 
 
 def title(name: str) -> str:
-    """`liquidity-drain` as `Liquidity drain`."""
-    spaced = re.sub(r"[-_](?=\w)", " ", name)
+    """`liquidity-drain` as `Liquidity drain`; buy-and-hold is one word."""
+    spaced = name if name == "buy-and-hold" else re.sub(r"[-_](?=\w)", " ", name)
     return spaced[:1].upper() + spaced[1:]
 
 
@@ -78,7 +78,7 @@ def listed(items: Sequence[str], most: int) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A parameter or a setting as it would be typed; integers and money with separated thousands stay out."""
+    """A parameter or a setting as it would be typed, with a real minus sign."""
     if value is None:
         return BLANK
     if isinstance(value, float):

@@ -180,3 +180,10 @@ def test_bad_arguments_are_named(simulated: Market) -> None:
         Costs(fee_bps=-1)
     with pytest.raises(ParameterError, match=r"`fill` must be open or close"):
         backtest(BuyAndHold(), simulated, fill="noon")
+
+
+def test_the_basket_is_bought_on_the_first_session_that_knows_a_price(simulated: Market) -> None:
+    run = backtest(BuyAndHold(), simulated)
+    # Nothing is known before the market's first close, so the second session buys, not the next month's first.
+    assert run.weights["cash"].iloc[0] == 1
+    assert run.weights["cash"].iloc[1] == pytest.approx(0, abs=1e-9)

@@ -1,0 +1,472 @@
+"""Pages and figures: the right numbers, nothing let in from outside, equal bytes, comparisons on common sessions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from plotly.offline import get_plotlyjs
+
+from undertow.backtests import Recipe, Run, backtest, load_run
+from undertow.backtests.episodes import COLUMNS
+from undertow.backtests.metrics import return_metrics
+from undertow.market import ParameterError, simulate_market
+from undertow.strategies import BuyAndHold, LiquidityDrain
+from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
+from undertow.tearsheets.compare import side_by_side
+from undertow.tearsheets.palette import log_ticks
+from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
+from undertow.tearsheets.words import MINUS, listed, percent, plain, title, typeset
+
+NASTY = "<script>alert('x')</script>"
+
+
+def make_run(
+    *, seed: int = 1, sessions: int = 400, start: str = "2020-01-02", episodes: int = 3, name: str = "liquidity-drain"
+) -> Run:
+    """A run made by hand: seeded returns, a few episodes, no market and no portfolio."""
+    rng = np.random.default_rng(seed)
+    index = pd.DatetimeIndex(pd.bdate_range(start, periods=sessions), name="session")
+    hold = rng.normal(0.0006, 0.015, sessions)
+    exposure = np.ones(sessions)
+    begins = np.linspace(5, sessions - 10, episodes).astype(int)
+    for begin in begins:
+        exposure[begin : begin + 3] = 0.5
+    cash = np.full(sessions, 0.0001)
+    returns = exposure * hold + (1.0 - exposure) * cash
+    traded = np.abs(np.diff(exposure, prepend=1.0))
+    value = 1e6 * np.cumprod(1.0 + returns)
+    series = {
+        "value": value,
+        "return": returns,
+        "exposure": exposure,
+        "cash_share": 1.0 - exposure,
+        "turnover": traded,
+        "costs": traded * 1e3,
+        "hold_value": 1e6 * np.cumprod(1.0 + hold),
+        "hold_return": hold,
+        "benchmark_return": 0.8 * hold + rng.normal(0.0, 0.004, sessions),
+        "cash_return": cash,
+        "btc": 20_000.0 * np.cumprod(1.0 + rng.normal(0.001, 0.04, sessions)),
+    }
+    recipe = Recipe(
+        strategy=name,
+        parameters={"lag": 24, "drawdown": -0.15, "source": "winners"},
+        universe="growth",
+        start=str(index[0].date()),
+        end=str(index[-1].date()),
+        sessions=sessions,
+        fill="open",
+        weighting="equal",
+        rebalance="monthly",
+        fee_bps=5.0,
+        slippage_bps=5.0,
+        haircut_bps=0.0,
+        capital=1e6,
+        market="by-hand",
+        market_path=None,
+        market_fingerprint="0123456789abcdef",
+        calendar="XNYS",
+        benchmark="QQQ",
+        cash="BIL",
+        seed=7,
+        sessions_a_year=252,
+        versions={"undertow": "0.1.0"},
+        command=None,
+    )
+    counts = {
+        "deferred_fills": 2,
+        "orders_open_at_end": 0,
+        "price_ends_closed": 1,
+        "stale_sessions": 3,
+        "stand_in_sessions": 40,
+        "cash_sessions_without_price": 0,
+        "universe_symbols": 5,
+        "symbols_without_prices": 1,
+        "signal_sources": {"bars BTC 1h": sessions},
+    }
+    weights = pd.DataFrame({"AAA": exposure, "cash": 1.0 - exposure}, index=index)
+    orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "reason": "rebalance"})
+    found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(COLUMNS))
+    for column in ("shock", "decision"):
+        found[column] = pd.to_datetime(found[column], utc=True).astype("datetime64[ns, UTC]")
+    for column in ("session", "re_entry", "end"):
+        found[column] = pd.to_datetime(found[column]).astype("datetime64[ns]")
+    return Run(recipe, pd.DataFrame(series, index=index), weights, orders, found, counts)
+
+
+def _episode(index: pd.DatetimeIndex, begin: int, rng: np.random.Generator) -> tuple[object, ...]:
+    session = index[begin]
+    basket, avoided = rng.normal(0.0, 0.03, 2)
+    shock = (session - pd.Timedelta(hours=34)).tz_localize("UTC")
+    at = (session + pd.Timedelta(hours=14)).tz_localize("UTC")
+    back = index[begin + 3]
+    return (shock, at, session, 48.5, 0.5, 5e5, 5, "NVDA, AMD, TSLA, SHOP, MELI", back, back, 3, basket, 0.0, avoided)
+
+
+def changed(run: Run, **recipe: Any) -> Run:
+    return replace(run, recipe=replace(run.recipe, **recipe))
+
+
+def with_columns(run: Run, **columns: Any) -> Run:
+    return replace(run, series=run.series.assign(**columns))
+
+
+def body_of(path: Path) -> str:
+    """The page without plotly's own code."""
+    page = path.read_text(encoding="utf-8")
+    assert page.count(get_plotlyjs()) == 1
+    return page.replace(get_plotlyjs(), "")
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return make_run()
+
+
+@pytest.fixture
+def page(run: Run, tmp_path: Path) -> str:
+    return body_of(write_tearsheet(run, tmp_path / "sheet.html"))
+
+
+def row_of(page: str, heading: str) -> list[str]:
+    """The cells of the first table row under a heading."""
+    found = re.search(rf'<tr><th scope="row">{re.escape(heading)}</th>(.*?)</tr>', page)
+    assert found is not None, heading
+    return [html.unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", found[1])]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.25112, "+25.1%"),
+            (-0.4586, f"{MINUS}45.9%"),
+            (-0.0001, "0.0%"),
+            (12.5, "+1,250.0%"),
+            (np.nan, "–"),
+            (np.inf, "–"),
+        ],
+    )
+    def test_percent_has_a_sign_and_a_real_minus(self, value: float, text: str) -> None:
+        assert percent(value) == text
+
+    def test_plain_has_no_plus(self) -> None:
+        assert (plain(0.954), plain(-0.4), plain(265835.9, 0)) == ("0.95", f"{MINUS}0.40", "265,836")
+
+    def test_names(self) -> None:
+        assert title("liquidity-drain") == "Liquidity drain"
+        assert title("buy-and-hold") == "Buy-and-hold"
+        assert typeset("from -2.5% in buy-and-hold, [-1, +2], 2020-01-02") == (
+            f"from {MINUS}2.5% in buy-and-hold, [{MINUS}1, +2], 2020-01-02"
+        )
+        assert listed(["a", "b", "c"], 2) == "a, b + 1 more"
+
+    @pytest.mark.parametrize(("low", "high"), [(0.9, 6.4), (0.98, 1.02), (3000.0, 110_000.0), (1e-3, 1e6)])
+    def test_log_ticks_are_a_few_round_values_inside(self, low: float, high: float) -> None:
+        ticks = log_ticks(low, high)
+        assert 4 <= len(ticks) <= 12
+        assert ticks[0] >= low
+        assert ticks[-1] <= high
+
+
+class TestTearsheet:
+    def test_headline_shows_the_metrics(self, run: Run, page: str) -> None:
+        hold, benchmark = run.baselines["buy-and-hold"], run.baselines["QQQ"]
+        every = (run.metrics, hold, benchmark)
+        assert row_of(page, "CAGR") == [f"{each['cagr']:+.1%}".replace("-", MINUS) for each in every]
+        assert row_of(page, "Max drawdown") == [f"{each['max_drawdown']:.1%}".replace("-", MINUS) for each in every]
+        assert row_of(page, "Calmar") == [f"{each['calmar']:.2f}".replace("-", MINUS) for each in every]
+        assert row_of(page, "Costs paid, USD") == [f"{run.metrics['costs_paid']:,.0f}", "–", "–"]
+        assert row_of(page, "De-risk episodes")[0] == "3"
+
+    def test_verdict_names_interval_and_its_limit(self, page: str) -> None:
+        assert re.search(r"Against buy-and-hold: .+ a year, 95% interval \[.+\];", page)
+        assert "Annual Sharpe ratio:" in page
+        assert "chosen in advance" in page
+
+    def test_months_compound_to_the_year(self, run: Run, page: str) -> None:
+        january = run.returns[run.returns.index < "2020-02-01"]
+        year, hold = (float(np.prod(1 + run.series[name]["2020"]) - 1) for name in ("return", "hold_return"))
+        cells = row_of(page, "2020")
+        assert cells[0] == percent(float(np.prod(1 + january) - 1)).removesuffix("%")
+        assert cells[12:] == [percent(each).removesuffix("%") for each in (year, hold, year - hold)]
+
+    def test_episodes_and_their_totals(self, run: Run, page: str) -> None:
+        worth = run.episodes["return_avoided"]
+        assert f"{(worth > 0).sum()} of 3" in page
+        assert f"<dt>Sum of returns avoided</dt><dd>{percent(worth.sum())}</dd>" in page
+        assert f"<dt>Median</dt><dd>{percent(worth.median(), 2)}</dd>" in page
+        assert "NVDA, AMD, TSLA + 2 more" in page
+        assert f"{run.episodes['shock'][0]:%Y-%m-%d %H:%M}" in page
+
+    def test_many_episodes_come_most_consequential_first(self, tmp_path: Path) -> None:
+        many = make_run(episodes=20)
+        shown = body_of(write_tearsheet(many, tmp_path / "sheet.html"))
+        order = many.episodes["return_avoided"].abs().sort_values(ascending=False).index
+        table = shown[shown.index('class="episodes') :]
+        first = re.findall(r"<tbody><tr>.*?</tr>", table)[0]
+        assert percent(many.episodes["return_avoided"][order[0]], 2) in first
+        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1  # episodes with heading, costs with heading and total
+
+    def test_costs_by_year_add_up(self, run: Run, page: str) -> None:
+        table = page[page.index('class="costs') :]
+        costs = run.series["costs"]
+        assert row_of(table, "2020")[1] == f"{costs['2020'].sum():,.0f}"
+        assert row_of(table, "All")[1] == f"{costs.sum():,.0f}"
+
+    def test_what_was_handled_and_the_recipe(self, page: str) -> None:
+        assert "2 orders found no price on their session" in page
+        assert "1 position in names whose prices had ended" in page
+        assert "On 3 of 400 sessions (1%) a signal had no value" in page
+        assert "The feed bars BTC 1h supplied a signal on 400 of 400 sessions (100%)." in page
+        assert "5 symbols; 1 of them has no prices" in page
+        assert f"<dt>drawdown</dt><dd>{MINUS}0.15</dd>" in page
+        assert "<dt>Market fingerprint</dt><dd>0123456789abcdef</dd>" in page
+
+    def test_nothing_is_fetched(self, page: str) -> None:
+        assert "http:" not in page
+        assert "https:" not in page
+        assert "default-src 'none'" in page
+        assert re.findall(r'(?:src|href)="(?!data:,)[^"]*"', page) == []
+
+    def test_small_without_plotly(self, page: str) -> None:
+        assert len(page.encode()) < 300_000
+
+    def test_text_from_outside_is_escaped(self, run: Run, tmp_path: Path) -> None:
+        hostile = changed(
+            run, strategy=NASTY, universe=NASTY, market=NASTY, benchmark=NASTY, cash=NASTY, command=NASTY,
+            parameters={NASTY: NASTY}, versions={NASTY: NASTY},
+        )  # fmt: skip
+        hostile = replace(
+            hostile,
+            episodes=run.episodes.assign(sold=f'{NASTY}, "><img src=x onerror=y>'),
+            counts={**run.counts, "signal_sources": {NASTY: 3}},
+        )
+        for shown in (
+            body_of(write_tearsheet(hostile, tmp_path / "sheet.html")),
+            body_of(write_comparison([hostile, hostile], tmp_path / "compare.html", labels=[NASTY, "</script>"])),
+        ):
+            assert "<script>alert" not in shown
+            assert "<img" not in shown
+            assert shown.count("</script>") == 3
+        write_figure(changed(run, strategy="$x_{", market="$y^{", benchmark="$z"), tmp_path / "figure.png")
+
+    def test_baseline_and_idle_rules_say_so(self, run: Run, tmp_path: Path) -> None:
+        still = with_columns(run, **{"return": run.series["hold_return"], "exposure": 1.0})
+        still = replace(still, episodes=run.episodes[:0])
+        held = body_of(write_tearsheet(changed(still, strategy="buy-and-hold"), tmp_path / "hold.html"))
+        assert "This is the baseline" in held
+        assert len(row_of(held, "CAGR")) == 2
+        assert "there is no episode" in held
+        assert "The rule never acted" in body_of(write_tearsheet(still, tmp_path / "idle.html"))
+
+    def test_runs_without_btc_benchmark_or_parameters(self, run: Run, tmp_path: Path) -> None:
+        bare = with_columns(run, btc=np.nan, benchmark_return=np.nan)
+        bare = changed(bare, benchmark=None, cash=None, seed=None, parameters={})
+        bare = replace(
+            bare, episodes=run.episodes.assign(shock=pd.Series(pd.NaT, run.episodes.index, "datetime64[ns, UTC]"))
+        )
+        shown = body_of(write_tearsheet(bare, tmp_path / "sheet.html"))
+        assert "The run knew no price of BTC" in shown
+        assert "Raised cash earns nothing" in shown
+        assert "NaN" not in shown
+        assert write_figure(bare, tmp_path / "figure.png").stat().st_size > 20_000
+
+    def test_short_runs_and_total_loss_have_no_interval(self, run: Run, tmp_path: Path) -> None:
+        short = body_of(write_tearsheet(make_run(sessions=20, episodes=1), tmp_path / "short.html"))
+        assert "20 sessions are too few for an interval" in short
+        returns = run.returns.copy()
+        returns.iloc[-1] = -1.0
+        lost = with_columns(run, **{"return": returns})
+        assert "a total loss leaves no interval" in body_of(write_tearsheet(lost, tmp_path / "lost.html"))
+        write_figure(lost, tmp_path / "lost.png")
+
+    def test_charts_are_valid_plotly(self, run: Run) -> None:
+        for chart in (equity_chart(run), btc_chart(run), turnover_chart(run)):
+            go.Figure({"data": chart.data, "layout": chart.layout})
+
+    def test_drawn_values_are_the_runs(self, run: Run) -> None:
+        traces = go.Figure({"data": btc_chart(run).data}).data
+        drawn = np.frombuffer(base64.b64decode(btc_chart(run).data[0]["y"]["bdata"]), dtype="<f4")
+        np.testing.assert_allclose(drawn, run.series["btc"], rtol=1e-6)
+        assert [trace.name for trace in traces] == ["BTC, USD", "Shock", "Target exposure"]
+        assert len(traces[1].x) == 3
+
+
+class TestFiles:
+    def test_written_whole_into_a_new_folder(self, run: Run, tmp_path: Path) -> None:
+        target = tmp_path / "new" / "sheet.html"
+        assert write_tearsheet(run, str(target)) == target
+        write_tearsheet(run, target)
+        assert [each.name for each in target.parent.iterdir()] == ["sheet.html"]
+
+    def test_a_failed_write_leaves_nothing(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "sheet.html").mkdir()
+        with pytest.raises(OSError):
+            write_tearsheet(run, tmp_path / "sheet.html")
+        assert [each.name for each in tmp_path.iterdir()] == ["sheet.html"]
+
+    def test_figure_is_a_png_of_its_size(self, run: Run, tmp_path: Path) -> None:
+        content = write_figure(run, tmp_path / "figure.png").read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (1400, 1000)
+
+    def test_equal_runs_give_equal_bytes_from_disk_and_in_another_process(self, run: Run, tmp_path: Path) -> None:
+        run.save(tmp_path / "run")
+        code = (
+            "import sys; from undertow.backtests import load_run;"
+            "from undertow.tearsheets import write_comparison, write_figure, write_tearsheet;"
+            "run = load_run(sys.argv[1] + '/run'); out = sys.argv[1];"
+            "write_tearsheet(run, out + '/b.html'); write_figure(run, out + '/b.png');"
+            "write_comparison([run, run], out + '/c2.html')"
+        )
+        other = {**os.environ, "PYTHONHASHSEED": "5"}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=other, timeout=120)
+        write_comparison([run, load_run(tmp_path / "run")], tmp_path / "c1.html")
+        pairs = (("run/tearsheet.html", "b.html"), ("run/figure.png", "b.png"), ("c1.html", "c2.html"))
+        for one, two in pairs:
+            first, second = (hashlib.sha256((tmp_path / each).read_bytes()).hexdigest() for each in (one, two))
+            assert first == second, one
+
+
+@pytest.mark.smoke
+def test_a_simulated_market_has_pages(tmp_path: Path) -> None:
+    market = simulate_market(seed=3, years=1.5, names=8)
+    runs = [backtest(rule, market) for rule in (LiquidityDrain(), BuyAndHold())]
+    shown = body_of(runs[0].tearsheet(tmp_path / "sheet.html"))
+    assert "Liquidity drain" in shown
+    assert row_of(shown, "CAGR")[0] == percent(runs[0].metrics["cagr"])
+    assert runs[0].figure(tmp_path / "figure.png").exists()
+    write_comparison(runs, tmp_path / "compare.html")
+
+
+class TestComparison:
+    def test_common_sessions_alone_count(self, tmp_path: Path) -> None:
+        long, late = make_run(), make_run(seed=2, start="2020-09-01", sessions=300, name="vol-target")
+        common = long.series.index.intersection(late.series.index)
+        table = comparison_table([long, late], ["long", "late"])
+        assert list(table.columns) == ["long", "late", "buy-and-hold", "QQQ"]
+        for label, run in (("long", long), ("late", late)):
+            part = run.series.loc[common]
+            expected = return_metrics(part["return"].to_numpy(), part["cash_return"].to_numpy())
+            np.testing.assert_allclose(table[label][list(expected)], list(expected.values()), rtol=1e-9)
+            assert table[label]["costs_paid"] == pytest.approx(part["costs"].sum())
+            assert table[label]["episodes"] == run.episodes["session"].isin(common).sum()
+        assert table["buy-and-hold"]["cagr"] == pytest.approx(
+            return_metrics(long.series.loc[common, "hold_return"].to_numpy(), np.zeros(len(common)))["cagr"]
+        )
+        assert np.isnan(table["QQQ"]["annual_turnover"])
+        shown = body_of(write_comparison([long, late], tmp_path / "compare.html", labels=["long", "late"]))
+        left = [len(each.series) - len(common) for each in (long, late)]
+        assert f"long {left[0]} of 400 sessions; late {left[1]} of 300 sessions" in shown
+        assert f"{len(common)} common sessions" in shown
+        assert row_of(shown, "late")[1] == percent(table["late"]["cagr"])
+        assert "against long:" in shown
+
+    def test_what_differs_is_a_table_and_what_is_equal_a_line(self, run: Run, tmp_path: Path) -> None:
+        other = changed(make_run(seed=3), parameters={**run.recipe.parameters, "lag": 48}, fill="close")
+        shown = body_of(write_comparison([run, other], tmp_path / "compare.html"))
+        assert row_of(shown, "lag") == ["24", "48"]
+        assert row_of(shown, "Fill at the") == ["open", "close"]
+        assert '<th scope="row">source</th>' not in shown
+        assert re.search(r"Equal in all\. .*source: winners; .*Universe: growth", shown)
+        assert "buy-and-hold (open)" in shown
+        assert "buy-and-hold (close)" in shown
+        assert "http:" not in shown
+        assert "https:" not in shown
+
+    def test_sessions_missing_between_are_compounded(self, run: Run) -> None:
+        gappy = replace(run, series=run.series.drop(run.series.index[[50, 51, 90]]))
+        lines = side_by_side([run, gappy], None).lines
+        assert len(lines[0].returns) == 397
+        assert np.prod(1 + lines[0].returns) == pytest.approx(np.prod(1 + run.returns))
+        assert lines[0].figures["costs_paid"] == pytest.approx(run.metrics["costs_paid"])
+
+    def test_equal_labels_are_made_distinct(self, run: Run) -> None:
+        held = with_columns(changed(run, strategy="buy-and-hold"), **{"return": run.series["hold_return"]})
+        table = comparison_table([run, run, held], ["a", "a", "buy-and-hold"])
+        assert list(table.columns) == ["a", "a (2)", "buy-and-hold", "QQQ"]
+        named = comparison_table([run, run], ["buy-and-hold", "QQQ"])
+        assert list(named.columns) == ["buy-and-hold", "QQQ", "buy-and-hold (2)", "QQQ (2)"]
+
+    def test_equal_and_short_runs_are_not_judged(self, run: Run, tmp_path: Path) -> None:
+        shown = body_of(write_comparison([run, run], tmp_path / "same.html"))
+        assert "there is no difference to judge" in shown
+        short = make_run(seed=4, sessions=30, episodes=1)
+        assert "no interval can be given" in body_of(write_comparison([run, short], tmp_path / "short.html"))
+
+    def test_many_runs_fit(self, tmp_path: Path) -> None:
+        many = [make_run(seed=n, sessions=80, episodes=1) for n in range(18)]
+        shown = body_of(write_comparison(many, tmp_path / "many.html"))
+        assert "liquidity-drain (18)" in shown
+
+    @pytest.mark.parametrize(
+        ("runs", "labels", "words"),
+        [
+            ([make_run()], None, "`runs` must be two or more, got 1"),
+            ([], None, "got 0"),
+            ([make_run(), make_run()], ["a"], "`labels` must name each of the 2 runs, got 1"),
+            ([make_run(), make_run(start="2024-01-02")], ["a", "b"], "`b` 2024-01-02 to 2025-07-14 (400 sessions)"),
+        ],
+    )
+    def test_errors_name_what_is_wrong(
+        self, runs: list[Run], labels: list[str] | None, words: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ParameterError, match=re.escape(words)):
+            write_comparison(runs, tmp_path / "compare.html", labels=labels)
+        assert not (tmp_path / "compare.html").exists()
+
+
+PROBE = """<script>window.addEventListener("load", function () { setTimeout(function () {
+  var root = document.documentElement;
+  var small = [].filter.call(document.querySelectorAll("main *"), function (each) {
+    return each.textContent.trim() && parseFloat(getComputedStyle(each).fontSize) < 12;
+  });
+  document.title = JSON.stringify({
+    page: root.scrollWidth, window: root.clientWidth, small: small.length,
+    drawn: document.querySelectorAll(".chart .main-svg .trace").length,
+    fetched: performance.getEntriesByType("resource").length
+  });
+}, 500); });</script></body>"""
+
+
+@pytest.mark.parametrize("kind", ["tearsheet", "comparison"])
+def test_browser_draws_the_page_within_a_narrow_window(run: Run, kind: str, tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium here: the pages were not looked at in a browser")
+    target = tmp_path / "page.html"
+    if kind == "tearsheet":
+        write_tearsheet(run, target)
+    else:
+        write_comparison([run, make_run(seed=2), make_run(seed=3)], target, labels=["a", "b" * 40, "c d"])
+    probed = target.with_name("probed.html")
+    probed.write_text(target.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=2500", "--window-size=500,900", "--dump-dom", probed.as_uri(),
+    ]  # fmt: skip
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    title_found = re.search(r"<title>(\{.*?\})</title>", shown)
+    assert title_found is not None, shown[:500]
+    seen = json.loads(html.unescape(title_found[1]))
+    assert seen["page"] <= seen["window"]
+    assert seen["small"] == 0
+    assert seen["fetched"] == 0
+    assert seen["drawn"] >= 6
