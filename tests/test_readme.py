@@ -1,0 +1,26 @@
+"""The README's first screen runs, and prints what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_first_screen_runs_and_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = README.read_text(encoding="utf-8")
+    code, shown = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "text"))
+    assert code is not None
+    assert shown is not None
+    monkeypatch.chdir(tmp_path)
+    with pd.option_context("display.width", 120):
+        exec(compile(code[1], str(README), "exec"), {})
+    assert capsys.readouterr().out.strip() == shown[1].strip()
+    assert (tmp_path / "drain.html").stat().st_size > 1_000_000
+    assert (tmp_path / "drain.png").read_bytes()[:4] == b"\x89PNG"
