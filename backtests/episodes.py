@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.kernel import DE_RISK, RENEWAL
+from undertow.backtests.orders import DE_RISK, RENEWAL
 from undertow.backtests.path import Path
 from undertow.market.calendar import Decisions
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray

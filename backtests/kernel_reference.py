@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.backtests.kernel import (
+from undertow.backtests.orders import (
     CLOSED,
     DE_RISK,
     DEFERRED,

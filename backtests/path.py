@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel import CLOSED, DEFERRED, ENDED, OPEN_AT_END, REASONS, walk_nb
+from undertow.backtests.kernel import walk_nb
+from undertow.backtests.orders import CLOSED, DEFERRED, ENDED, OPEN_AT_END, REASONS
 from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray, IntArray
 from undertow.strategies.plan import Plan

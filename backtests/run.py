@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.store import save_run
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.signals.registry import PAGES, load
@@ -139,8 +140,6 @@ class Run:
 
     def save(self, folder: str | FilePath) -> FilePath:
         """Write the run into `folder`, all or nothing, replacing an earlier run; see `undertow.backtests.store`."""
-        from undertow.backtests.store import save_run
-
         return save_run(self, folder)
 
 

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from undertow.market.errors import ParameterError
 
-from undertow.backtests.run import Recipe, Run
-from undertow.market.errors import DataError, ParameterError
-
-TABLES = ("returns", "weights", "orders", "episodes")
+if TYPE_CHECKING:
+    from undertow.backtests.run import Run
 
 
 def save_run(run: Run, folder: str | Path) -> Path:
@@ -38,23 +36,6 @@ def save_run(run: Run, folder: str | Path) -> Path:
         run.tearsheet(draft / "tearsheet.html")
         run.figure(draft / "figure.png")
     return target
-
-
-def load_run(folder: str | Path) -> Run:
-    """Bring a saved run back; raises `DataError` naming what is missing or cannot be read."""
-    source = Path(folder)
-    if not (source / "run.json").is_file():
-        raise DataError(f"{source}: no run.json; a run is saved by `undertow backtest --out` or `Run.save`")
-    try:
-        raw = json.loads((source / "run.json").read_text(encoding="utf-8"))
-        if not isinstance(raw, dict) or not isinstance(raw.get("counts"), dict):
-            raise DataError(f"{source}: not a readable run: run.json has no `counts`")
-        counts = raw.pop("counts")
-        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe = Recipe(**raw)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
-    return Run(recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts)
 
 
 @contextmanager

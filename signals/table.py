@@ -155,7 +155,7 @@ class DecisionTable:
         found = self.market.feeds_of(kind, asset)
         if not found:
             self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
-        return tuple(coarser(feed, interval_hours) for feed in found) if interval_hours else found
+        return tuple(_on_interval(feed, interval_hours) for feed in found)
 
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
@@ -193,3 +193,8 @@ class DecisionTable:
 def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
     values = {name: float(parameters.get(name, each.default)) for name, each in spec.parameters.items()}
     return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
+
+
+def _on_interval(feed: Feed, hours: float) -> Feed:
+    # A feed that is as coarse already stays as it is.
+    return coarser(feed, hours) if 0.0 < feed.interval.minutes < hours * 60.0 else feed

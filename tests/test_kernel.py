@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.backtests.kernel import (
-    CLOSED,
-    DE_RISK,
-    DEFERRED,
-    ENDED,
-    OPEN_AT_END,
-    RE_ENTRY,
-    RENEWAL,
-    WAITED,
-    walk_nb,
-)
+from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.orders import CLOSED, DE_RISK, DEFERRED, ENDED, OPEN_AT_END, RE_ENTRY, RENEWAL, WAITED
 
 
 def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
