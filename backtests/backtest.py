@@ -144,7 +144,7 @@ def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path
         "hold_value": hold.values,
         "hold_return": hold.returns,
         "benchmark_return": _benchmark_returns(table, rows),
-        "cash_return": tape.cash_close / np.concatenate((tape.cash_fill[:1], tape.cash_close[:-1])) - 1.0,
+        "cash_return": tape.cash_returns,
         "btc": _btc(table)[rows],
     }
     return pd.DataFrame(columns, index=tape.sessions.rename("session"))

@@ -120,7 +120,7 @@ class Path:
 def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Path:
     """Walk set number `which` of a plan over the tape."""
     score = int(plan.decision.score_of_set[which])
-    order = _selling_order(plan.decision.scores[score]) if score >= 0 else np.zeros((len(tape.sessions), 0), np.int64)
+    order = selling_order(plan.decision.scores[score]) if score >= 0 else np.zeros((len(tape.sessions), 0), np.int64)
     outcome = walk_nb(
         tape.fill,
         tape.mark,
@@ -139,7 +139,8 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
     return Path(tape, costs, capital, *outcome)
 
 
-def _selling_order(score: FloatArray) -> IntArray:
+def selling_order(score: FloatArray) -> IntArray:
+    """The names (T, N) in the order in which they are sold, from their scores (T, N)."""
     # Highest score first; NaN last; ties in the order of the symbols, so that equal input gives equal orders.
     ranked = np.where(np.isnan(score), np.inf, -score)
     return np.ascontiguousarray(np.argsort(ranked, axis=1, kind="stable"))

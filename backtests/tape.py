@@ -31,6 +31,12 @@ class Tape:
     cash_close: FloatArray
     cash_gaps: int
 
+    @property
+    def cash_returns(self) -> FloatArray:
+        """Return of the cash symbol (T,), close to close, the first from the fill."""
+        growth: FloatArray = self.cash_close / np.concatenate((self.cash_fill[:1], self.cash_close[:-1])) - 1.0
+        return growth
+
 
 def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
     """The tape of the sessions in `rows`; `haircut` (decimal) is taken off the last close of a name that has ended."""

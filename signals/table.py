@@ -39,9 +39,15 @@ class DecisionTable:
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
         self._found: dict[tuple[Any, ...], FloatArray] = {}
+        self._last: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[FloatArray, ...]]] = {}
 
     def __len__(self) -> int:
         return len(self.decisions)
+
+    def forget(self) -> None:
+        """Let go of what `signal` has computed, so that a long sweep does not grow."""
+        self._found.clear()
+        self._last.clear()
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -109,15 +115,15 @@ class DecisionTable:
         spec: Spec = getattr(signal, "spec", signal)
         names = list(spec.parameters)
         values = [parameters.get(name, spec.parameters[name].default) for name in names]
-        sets = np.stack([np.ravel(part) for part in np.broadcast_arrays(lag, *values)], axis=1).astype(np.float64)
+        sets = np.stack([np.ravel(part) for part in np.broadcast_arrays(*values, lag)], axis=1).astype(np.float64)
         distinct, position = np.unique(sets, axis=0, return_inverse=True)
         output = output or spec.outputs[0]
         found = []
         for row in distinct:
             key = (spec.name, output, asset, how, interval_hours, *row)
             if key not in self._found:
-                given = dict(zip(names, row[1:].tolist(), strict=True))
-                self._found[key] = self._aligned(spec, output, asset, float(row[0]), how, interval_hours, given)
+                given = dict(zip(names, row[:-1].tolist(), strict=True))
+                self._found[key] = self._aligned(spec, output, asset, float(row[-1]), how, interval_hours, given)
             found.append(self._found[key])
         return np.stack(found, axis=1)[:, position.ravel()]
 
@@ -160,6 +166,13 @@ class DecisionTable:
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
+        # Sets that differ in their lag alone follow each other: the last series of a signal and feed is all to be kept.
+        key, values = (spec.name, feed.label, id(spec)), tuple(parameters.items())
+        if key not in self._last or self._last[key][0] != values:
+            self._last[key] = (values, self._computed(spec, feed, parameters))
+        return self._last[key][1]
+
+    def _computed(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         given = {
             name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
             for name, value in _given(spec, parameters).items()
