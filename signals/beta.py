@@ -34,7 +34,7 @@ def beta_nb(close: FloatArray, benchmark: FloatArray, window: int) -> FloatArray
                 sxx += x * x
                 sxy += x * y
             variance = n * sxx - sx * sx
-            if n >= 2 and 2 * n >= window and variance > 0:
+            if n >= 2 and 2 * n >= window and variance > 0 and not np.isnan(close[row, column]):
                 out[row, column] = (n * sxy - sx * sy) / variance
     return out
 

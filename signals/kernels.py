@@ -172,6 +172,6 @@ def rolling_median_nb(values: FloatArray, window: int) -> FloatArray:
             if not np.isnan(values[row, column]):
                 _insert(ordered, count, values[row, column])
                 count += 1
-            if row + 1 >= window and 2 * count >= window:
+            if row + 1 >= window and 2 * count >= window and not np.isnan(values[row, column]):
                 out[row, column] = _median(ordered, count)
     return out

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,7 +42,10 @@ class Spec:
     column. `inputs` maps each argument to the feed kind and column that supplies it; the column "regime" is the
     venue-regime number. `lookback` gives, from the parameters, how many rows each output needs for its first value.
     `defaults` are inputs that may be left out, with their neutral value. `scale_free` names inputs that may be
-    multiplied by any positive number without changing the first output.
+    multiplied by any positive number without changing the first output. `across_names` says that it is a statistic
+    across the columns, equal in each of them, instead of one that looks at each column by itself.
+
+    A spec pickles as the place where it is written: the module of its `lookback` or `kernel`, and its name there.
     """
 
     name: str
@@ -54,12 +60,34 @@ class Spec:
     defaults: Mapping[str, float] = field(default_factory=dict)
     clock: Literal["feed", "session"] = "feed"
     scale_free: tuple[str, ...] = ()
+    across_names: bool = False
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
+        for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):
+            if any(found is self for found in _written_in(module)):
+                return restored, (module, self.name)
+        raise pickle.PicklingError(f"`{self.name}` pickles by its module, where it must be a module-level indicator")
 
     def compute(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Every output, from (T, N) inputs and one value for each parameter."""
         arguments = [inputs[name] for name in self.inputs]
         result = self.kernel(*arguments, *(parameters[name] for name in self.parameters))
         return result if isinstance(result, tuple) else (result,)
+
+
+def restored(module: str, name: str) -> Spec:
+    """The spec `name` that is written in `module`: what a pickled spec becomes, in any process."""
+    importlib.import_module(module)
+    for spec in _written_in(module):
+        if spec.name == name:
+            return spec
+    raise pickle.UnpicklingError(f"`{module}` has no signal `{name}`")
+
+
+def _written_in(module: str) -> list[Spec]:
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    found = [getattr(value, "spec", value) for value in names.values()]
+    return [each for each in found if isinstance(each, Spec)]
 
 
 def indicator(spec: Spec) -> Any:

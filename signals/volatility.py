@@ -17,7 +17,8 @@ SESSIONS_A_YEAR = 252.0
 def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> FloatArray:
     """Sample standard deviation of the last `window` log returns (T, N), times the root of `periods` a year.
 
-    NaN until `window` returns lie behind, and where less than half of them are there.
+    NaN until `window` returns lie behind, where the current close is missing, and where less than half of the returns
+    are there.
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
@@ -31,7 +32,7 @@ def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> Fl
                 if not np.isnan(returns[back]):
                     there += 1
                     total += returns[back]
-            if 2 * there < window or there < 2:
+            if 2 * there < window or there < 2 or np.isnan(close[row, column]):
                 continue
             mean = total / there
             squares = 0.0

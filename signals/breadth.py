@@ -1,0 +1,102 @@
+"""Breadth: how many of the universe's members still stand above their trend, and how many are at new lows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.kernels import rolling_max_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import full_nb, trailing_moments_nb
+
+# An average of equal closes differs from them by rounding.
+_ROUNDING = 1e-12
+
+
+@njit(cache=True)
+def member_share_nb(met: BoolArray, known: BoolArray, member: FloatArray) -> FloatArray:
+    """Share of the members with a known condition for whom it is met (T, N), the same in all columns.
+
+    NaN where it is known for fewer than half of the members, and where there are none.
+    """
+    rows, columns = met.shape
+    out = np.full((rows, columns), np.nan)
+    for row in range(rows):
+        members = there = count = 0
+        for column in range(columns):
+            if member[row, column] > 0:
+                members += 1
+                there += known[row, column]
+                count += known[row, column] and met[row, column]
+        if there > 0 and 2 * there >= members:
+            out[row] = count / there
+    return out
+
+
+@njit(cache=True)
+def breadth_nb(close: FloatArray, member: FloatArray, window: int, horizon: int) -> tuple[FloatArray, FloatArray]:
+    """Share of members above their own average close and its change over `horizon` rows, both (T, N).
+
+    The average is over the last `window` rows, the current one included. Only members with a full window count: listed
+    for so many rows, a close now and at least half of the closes. NaN where these are fewer than half of the members,
+    and until the first windows are full.
+    """
+    average, _ = trailing_moments_nb(close, window)
+    share = member_share_nb(close > average * (1.0 + _ROUNDING), ~np.isnan(average), member)
+    change = np.full(share.shape, np.nan)
+    if horizon < len(share):
+        change[horizon:] = share[horizon:] - share[: len(share) - horizon]
+    return share, change
+
+
+@njit(cache=True)
+def new_lows_nb(close: FloatArray, member: FloatArray, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Shares of members at their lowest and at their highest close of `window` rows, and highs - lows, all (T, N).
+
+    A close that equals an earlier extreme is at it, so one that never moved is at both. Only members with a full window
+    count, as in `breadth_nb`; NaN where these are fewer than half of the members.
+    """
+    known = full_nb(close, window)
+    lows = member_share_nb(close <= -rolling_max_nb(-close, window), known, member)
+    highs = member_share_nb(close >= rolling_max_nb(close, window), known, member)
+    return lows, highs, highs - lows
+
+
+Breadth = indicator(
+    Spec(
+        name="breadth",
+        summary="Share of the universe's members above their own moving average, and its change.",
+        kernel=breadth_nb,
+        inputs={"close": ("prices", "close"), "member": ("prices", "member")},
+        parameters={
+            "window": Parameter(50, IntDistribution(10, 252, log=True), unit="sessions"),
+            "horizon": Parameter(10, IntDistribution(1, 63, log=True), unit="sessions"),
+        },
+        outputs=("share", "change"),
+        units="share in [0, 1]; change in shares, -0.4 for four members in ten",
+        lookback=lambda window, horizon: (window, window + horizon),
+        source="percentage of stocks above their moving average, a breadth measure of common use without one author",
+        clock="session",
+        scale_free=("close",),
+        across_names=True,
+    )
+)
+
+NewLows = indicator(
+    Spec(
+        name="new-lows",
+        summary="Shares of the universe's members at a new low and at a new high of their closes.",
+        kernel=new_lows_nb,
+        inputs={"close": ("prices", "close"), "member": ("prices", "member")},
+        parameters={"window": Parameter(252, IntDistribution(21, 504, log=True), unit="sessions")},
+        outputs=("lows", "highs", "net"),
+        units="shares in [0, 1]; net = highs - lows, in [-1, 1]",
+        lookback=lambda window: (window,) * 3,
+        source="new highs and new lows of 52 weeks, as exchanges count them, here on closes and as shares",
+        clock="session",
+        scale_free=("close",),
+        across_names=True,
+    )
+)

@@ -1,0 +1,102 @@
+"""How well the proxy stands in for a real liquidation feed: rank correlation, and thresholds that hit equally often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from undertow.market.clock import FloatArray, align
+from undertow.market.errors import DataError, ParameterError
+from undertow.market.feeds import Feed
+from undertow.market.market import Market
+from undertow.signals.liquidation import LiquidationSpike
+from undertow.signals.proxy import LiquidationProxy
+from undertow.signals.spec import Spec
+
+
+@dataclass(frozen=True)
+class ProxyCalibration:
+    """What `calibrate_proxy` found where the proxy and the feed `feed` overlap.
+
+    `rows` intervals of the feed have both ranks, stamped from `first` to `last` (UTC). `rank_correlation` is
+    Spearman's. `hit_rate` is the share of rows whose real rank is `real_threshold` or above; at `proxy_threshold` or
+    above the proxy's rank hits as often (ties aside), and `shared_hits` of the real hits are hits of the proxy too.
+    """
+
+    feed: str
+    rows: int
+    first: np.datetime64
+    last: np.datetime64
+    rank_correlation: float
+    real_threshold: float
+    proxy_threshold: float
+    hit_rate: float
+    shared_hits: float
+
+
+def calibrate_proxy(
+    market: Market,
+    asset: str = "BTC",
+    *,
+    horizon: float = 24.0,
+    window: float = 2160.0,
+    real_threshold: float = 0.95,
+    feed: Feed | None = None,
+) -> ProxyCalibration:
+    """Compare the rank of `LiquidationProxy` with that of a real liquidation feed, row by row of the feed.
+
+    `horizon` and `window` in hours; `feed` is the feed to compare with, by default that with the longest history. The
+    proxy enters by its last value known when the feed's row was. Threshold and figures are over the whole overlap: a
+    statement about the past, not a signal.
+
+    Raises `ParameterError` on a threshold outside (0, 1], `DataError` where a feed is missing, the two do not overlap
+    or no row is above the threshold.
+    """
+    if not 0 < real_threshold <= 1:
+        raise ParameterError(f"`real_threshold` must be a rank in (0, 1], got {real_threshold}")
+    feeds = market.feeds_of("liquidations", asset) or (market.liquidations(asset),)
+    real_feed = feed or max(feeds, key=lambda each: each.known_at[-1] - each.known_at[0])
+    real = _rank(LiquidationSpike, real_feed, horizon, window)
+    bars = market.bars(asset)
+    proxy = align(
+        bars.known_at, _rank(LiquidationProxy, bars, horizon, window), real_feed.known_at, tolerance=bars.tolerance
+    )
+    both = np.isfinite(real) & np.isfinite(proxy)
+    hits = real[both] >= real_threshold
+    if not hits.any():
+        raise DataError(
+            f"{real_feed.path}: {int(both.sum())} rows have both ranks and none is at {real_threshold} or above;"
+            " take a lower `real_threshold` or a shorter `window`"
+        )
+    threshold = np.sort(proxy[both])[-int(hits.sum())]
+    times = real_feed.times[both]
+    return ProxyCalibration(
+        feed=real_feed.label,
+        rows=int(both.sum()),
+        first=times[0],
+        last=times[-1],
+        rank_correlation=float(spearmanr(proxy[both], real[both]).statistic),
+        real_threshold=real_threshold,
+        proxy_threshold=float(threshold),
+        hit_rate=float(hits.mean()),
+        shared_hits=float((proxy[both][hits] >= threshold).mean()),
+    )
+
+
+def _rank(signal: Any, feed: Feed, horizon: float, window: float) -> FloatArray:
+    spec: Spec = signal.spec
+    inputs = {name: _input(feed, column) for name, (_, column) in spec.inputs.items()}
+    found = spec.compute(inputs, {"horizon": feed.bars(horizon), "window": feed.bars(window)})
+    ranks: FloatArray = found[spec.outputs.index("rank")][:, 0]
+    return ranks[feed.grid_rows]
+
+
+def _input(feed: Feed, column: str) -> FloatArray:
+    if column == "regime":
+        return feed.grid_regimes.astype(np.float64)[:, None]
+    # Open interest comes from another feed; the rank does without.
+    values = feed.on_grid(column) if column in feed.columns else np.full(int(feed.grid_rows[-1]) + 1, np.nan)
+    return values[:, None]

@@ -1,0 +1,90 @@
+"""Contagion to altcoins: ether falling by more than its beta to bitcoin explains."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.spec import Parameter, Spec, indicator
+
+
+@njit(cache=True)
+def _fit(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    # Slope and residual deviation (two degrees of freedom spent) of the pairs that have both sides.
+    n = 0
+    mean_x = mean_y = 0.0
+    for i in range(len(x)):
+        if not np.isnan(x[i] + y[i]):
+            n += 1
+            mean_x += x[i]
+            mean_y += y[i]
+    if n < 3 or 2 * n < len(x):
+        return np.nan, np.nan
+    mean_x /= n
+    mean_y /= n
+    sxx = sxy = syy = 0.0
+    for i in range(len(x)):
+        if not np.isnan(x[i] + y[i]):
+            sxx += (x[i] - mean_x) ** 2
+            sxy += (x[i] - mean_x) * (y[i] - mean_y)
+            syy += (y[i] - mean_y) ** 2
+    # A price that stands still leaves rounding only, which is no return to fit on.
+    if sxx <= 1e-24 * n:
+        return np.nan, np.nan
+    left = syy - sxy * sxy / sxx
+    return sxy / sxx, np.sqrt(left / (n - 2)) if left > 1e-12 * syy else 0.0
+
+
+@njit(cache=True)
+def altcoin_contagion_nb(
+    close: FloatArray, alt: FloatArray, horizon: int, window: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Residual return of `alt` over the last `horizon` rows, its z and the beta it is measured with, all (T, N).
+
+    residual = log return of `alt` - beta * log return of `close`, over the horizon; beta is the least-squares slope
+    (with a constant) of the `window` one-row returns before the horizon, so that the fall itself is not in it. z
+    is the residual over the deviation of the fit's own residuals times the root of `horizon`. NaN until both spans lie
+    behind, where an end of the horizon is missing and where less than half of the window's pairs are there; z also
+    where the fit is exact.
+    """
+    rows, columns = close.shape
+    residual = np.full((rows, columns), np.nan)
+    z = np.full((rows, columns), np.nan)
+    slope = np.full((rows, columns), np.nan)
+    x, y = np.log(close), np.log(alt)
+    for column in range(columns):
+        dx, dy = x[1:, column] - x[:-1, column], y[1:, column] - y[:-1, column]
+        for row in range(horizon + window, rows):
+            gap = y[row, column] - y[row - horizon, column]
+            move = x[row, column] - x[row - horizon, column]
+            if np.isnan(gap + move):
+                continue
+            # Element i of the differences is the return of row i + 1: the last one here is that of row - horizon.
+            end = row - horizon
+            beta, deviation = _fit(dx[end - window : end], dy[end - window : end])
+            slope[row, column] = beta
+            residual[row, column] = gap - beta * move
+            if deviation > 0:
+                z[row, column] = residual[row, column] / (deviation * np.sqrt(horizon))
+    return residual, z, slope
+
+
+AltcoinContagion = indicator(
+    Spec(
+        name="altcoin-contagion",
+        summary="Return of ether over a horizon beyond what its earlier beta to bitcoin explains.",
+        kernel=altcoin_contagion_nb,
+        inputs={"close": ("bars", "close"), "alt": ("bars:ETH", "close")},
+        parameters={
+            "horizon": Parameter(24, IntDistribution(1, 168, log=True)),
+            "window": Parameter(720, IntDistribution(168, 4320, log=True)),
+        },
+        outputs=("residual", "z", "beta"),
+        units="residual in log return over the horizon, -0.05 for 5 % below; z in standard deviations; beta a ratio",
+        lookback=lambda horizon, window: (horizon + window + 1,) * 3,
+        scale_free=("close", "alt"),
+        source="market model of an event study, MacKinlay (1997), estimated before the event; without its intercept",
+    )
+)

@@ -1,0 +1,76 @@
+"""Forced exposure: what a fund that targets volatility has to hold, and has to sell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import full_nb
+from undertow.signals.volatility import SESSIONS_A_YEAR
+
+
+@njit(cache=True)
+def ewma_volatility_nb(close: FloatArray, window: int, decay: float) -> FloatArray:
+    """RiskMetrics volatility (T, N), annualised with 252 sessions: root of the weighted mean of squared log returns.
+
+    The return of k rows ago weighs decay^k among the last `window` returns, zero mean; the weights of those that are
+    there sum to one. The window is the warm-up: NaN until it is full, so that no starting value is ever assumed.
+    """
+    returns = np.full(close.shape, np.nan)
+    returns[1:] = np.log(close[1:] / close[:-1])
+    full = full_nb(returns, window)
+    rows, columns = close.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        for row in range(window, rows):
+            if not full[row, column]:
+                continue
+            weight, squares, weights = 1.0, 0.0, 0.0
+            for back in range(row, row - window, -1):
+                if not np.isnan(returns[back, column]):
+                    squares += weight * returns[back, column] ** 2
+                    weights += weight
+                weight *= decay
+            out[row, column] = np.sqrt(squares / weights * SESSIONS_A_YEAR)
+    return out
+
+
+@njit(cache=True)
+def forced_exposure_nb(
+    close: FloatArray, window: int, decay: float, target: float, cap: float
+) -> tuple[FloatArray, FloatArray]:
+    """Exposure min(cap, target / volatility) and its change since the row before, both (T, N).
+
+    The exposure is the cap where the volatility is 0. NaN where the volatility is; the change needs two exposures.
+    """
+    volatility = ewma_volatility_nb(close, window, decay)
+    exposure = np.where(volatility * cap > target, target / np.where(volatility > 0, volatility, 1.0), cap)
+    exposure = np.where(np.isnan(volatility), np.nan, exposure)
+    cut = np.full(close.shape, np.nan)
+    cut[1:] = exposure[1:] - exposure[:-1]
+    return exposure, cut
+
+
+ForcedExposure = indicator(
+    Spec(
+        name="forced-exposure",
+        summary="Exposure that a fund with a volatility target is forced into, and what it has to sell in a session.",
+        kernel=forced_exposure_nb,
+        inputs={"close": ("prices", "basket")},
+        parameters={
+            "window": Parameter(126, IntDistribution(21, 252, log=True), unit="sessions"),
+            "decay": Parameter(0.94, FloatDistribution(0.80, 0.99), unit="weight a session"),
+            "target": Parameter(0.12, FloatDistribution(0.05, 0.40), unit="decimal a year"),
+            "cap": Parameter(1.0, FloatDistribution(0.5, 3.0), unit="share of capital"),
+        },
+        outputs=("exposure", "cut"),
+        units="share of capital; cut is its change in one session, negative where stocks are sold",
+        lookback=lambda window, decay, target, cap: (window + 1, window + 2),
+        source="RiskMetrics (1996) weights in a finite window; volatility targeting as Harvey et al. (2018), capped",
+        clock="session",
+        scale_free=("close",),
+    )
+)

@@ -1,0 +1,77 @@
+"""Funding: what leveraged longs pay to stay, and the moment they stop."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+
+# Three settlements a day around the year.
+SETTLEMENTS_A_YEAR = 1095.0
+
+
+@njit(cache=True)
+def turned_negative_nb(values: FloatArray, within: int) -> FloatArray:
+    """1 where the sign turned from positive to negative in one of the last `within` rows (T, N), else 0.
+
+    A zero or a missing value keeps the sign before it. NaN at a missing value, and until `within` rows lie behind a
+    column's first value.
+    """
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        start = turned = -1
+        sign = 0.0
+        for row in range(rows):
+            value = values[row, column]
+            if np.isnan(value):
+                continue
+            start = row if start < 0 else start
+            if value < 0 and sign > 0:
+                turned = row
+            sign = np.sign(value) if value != 0 else sign
+            if row - start >= within:
+                out[row, column] = 1.0 if turned >= 0 and row - turned < within else 0.0
+    return out
+
+
+@njit(cache=True)
+def funding_nb(
+    funding_rate: FloatArray, window: int, z_window: int, within: int, periods: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Level, robust z and flip of the funding rate, all (T, N).
+
+    level = mean rate of the last `window` settlements times `periods` a year, simple interest; z compares it with those
+    of the last `z_window` settlements; flip is 1 where the level turned from positive to negative in one of the
+    last `within`. NaN until the windows are full, at a missing rate and where less than half of a window is there; z
+    also where the median deviation is 0.
+    """
+    one = np.zeros(funding_rate.shape)
+    level = rolling_total_nb(funding_rate, one, window) / window * periods
+    z, _ = rolling_spike_nb(level, one, z_window)
+    return level, z, turned_negative_nb(level, within)
+
+
+Funding = indicator(
+    Spec(
+        name="funding",
+        summary="Funding rate of perpetual swaps: annualised level, how unusual it is, and whether it turned negative.",
+        kernel=funding_nb,
+        inputs={"funding_rate": ("funding", "funding_rate")},
+        # Settlements have no fixed interval, so the windows count them, whatever the hours between.
+        parameters={
+            "window": Parameter(9, IntDistribution(1, 90, log=True), unit="settlements"),
+            "z_window": Parameter(270, IntDistribution(30, 1095, log=True), unit="settlements"),
+            "within": Parameter(9, IntDistribution(1, 90, log=True), unit="settlements"),
+            "periods": Parameter(SETTLEMENTS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+        },
+        outputs=("level", "z", "flip"),
+        units="level decimal a year of 1,095 settlements of eight hours; z in robust standard deviations; flip 1 or 0",
+        lookback=lambda window, z_window, within, periods: (window, window + z_window - 1, window + within),
+        source="our own definition; robust z of Iglewicz and Hoaglin (1993)",
+    )
+)

@@ -1,0 +1,96 @@
+"""Macro shocks: how fast yields, the dollar and credit spreads move, against how fast they usually do."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import trailing_moments_nb
+
+_PARAMETERS = {
+    "horizon": Parameter(5, IntDistribution(1, 63, log=True), unit="sessions"),
+    "window": Parameter(252, IntDistribution(63, 504, log=True), unit="sessions"),
+}
+_SOURCE = "our own definition, change over the trailing sample deviation of such changes, not centred"
+
+
+@njit(cache=True)
+def shock_nb(series: FloatArray, horizon: int, window: int) -> tuple[FloatArray, FloatArray]:
+    """Change over `horizon` rows, and the change over the deviation of the last `window` such changes, both (T, N).
+
+    The changes overlap and the window includes the current one. NaN where either end is missing; z also until the
+    window is full, where less than half of it is there and where the series has not moved.
+    """
+    change = np.full(series.shape, np.nan)
+    if horizon < len(series):
+        change[horizon:] = series[horizon:] - series[: len(series) - horizon]
+    _, deviation = trailing_moments_nb(change, window)
+    moved = deviation > 0
+    return change, np.where(moved, change / np.where(moved, deviation, 1.0), np.nan)
+
+
+@njit(cache=True)
+def rates_shock_nb(
+    nominal: FloatArray, real: FloatArray, horizon: int, window: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """`shock_nb` of a nominal and of a real yield: both changes, then both z (T, N)."""
+    nominal_change, z_nominal = shock_nb(nominal, horizon, window)
+    real_change, z_real = shock_nb(real, horizon, window)
+    return nominal_change, real_change, z_nominal, z_real
+
+
+@njit(cache=True)
+def log_shock_nb(level: FloatArray, horizon: int, window: int) -> tuple[FloatArray, FloatArray]:
+    """`shock_nb` of the logarithm of a level above zero."""
+    there = level > 0
+    return shock_nb(np.where(there, np.log(np.where(there, level, 1.0)), np.nan), horizon, window)
+
+
+RatesShock = indicator(
+    Spec(
+        name="rates-shock",
+        summary="Change of the 10-year nominal and real yield over a horizon, in points and in usual changes.",
+        kernel=rates_shock_nb,
+        inputs={"nominal": ("macro", "DGS10"), "real": ("macro", "DFII10")},
+        parameters=_PARAMETERS,
+        outputs=("nominal", "real", "z_nominal", "z_real"),
+        units="percentage points over the horizon; z in standard deviations of such changes",
+        lookback=lambda horizon, window: (horizon + 1, horizon + 1, horizon + window, horizon + window),
+        source=_SOURCE,
+        clock="session",
+    )
+)
+
+DollarShock = indicator(
+    Spec(
+        name="dollar-shock",
+        summary="Log change of the broad dollar index over a horizon, and in usual changes.",
+        kernel=log_shock_nb,
+        inputs={"dollar": ("macro", "DTWEXBGS")},
+        parameters=_PARAMETERS,
+        outputs=("change", "z"),
+        units="log change over the horizon; z in standard deviations of such changes",
+        lookback=lambda horizon, window: (horizon + 1, horizon + window),
+        source=_SOURCE,
+        clock="session",
+        scale_free=("dollar",),
+    )
+)
+
+CreditShock = indicator(
+    Spec(
+        name="credit-shock",
+        summary="Change of the US high-yield credit spread over a horizon, in points and in usual changes.",
+        kernel=shock_nb,
+        inputs={"spread": ("macro", "BAMLH0A0HYM2")},
+        parameters=_PARAMETERS,
+        outputs=("change", "z"),
+        units="percentage points over the horizon; z in standard deviations of such changes",
+        lookback=lambda horizon, window: (horizon + 1, horizon + window),
+        source=_SOURCE,
+        clock="session",
+    )
+)

@@ -1,0 +1,131 @@
+"""Open interest: how much leverage stands, how fast it leaves, and when it grows into a falling price."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_spike_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+
+
+@njit(cache=True)
+def log_change_nb(values: FloatArray, regimes: FloatArray, horizon: int) -> FloatArray:
+    """Log change over the last `horizon` rows (T, N); NaN where an end is missing or not above zero, or a regime ends.
+
+    A change never reaches over a regime border: the levels on its two sides are not comparable.
+    """
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        start = 0
+        for row in range(1, rows):
+            if regimes[row, column] != regimes[row - 1, column]:
+                start = row
+            if row - horizon >= start and values[row, column] > 0 and values[row - horizon, column] > 0:
+                out[row, column] = np.log(values[row, column] / values[row - horizon, column])
+    return out
+
+
+@njit(cache=True)
+def drop_from_high_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
+    """`value / highest of the last window rows - 1` (T, N) within a regime, in [-1, 0].
+
+    NaN until the window is full since the regime began, at a missing value and where less than half is there.
+    """
+    rows, columns = values.shape
+    out = np.full((rows, columns), np.nan)
+    for column in range(columns):
+        start = 0
+        for row in range(rows):
+            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
+                start = row
+            high = values[row, column]
+            if row == start and np.isnan(high):
+                start = row + 1
+            if row - start + 1 < window or np.isnan(high):
+                continue
+            there = 0
+            for back in range(row - window + 1, row + 1):
+                if not np.isnan(values[back, column]):
+                    there += 1
+                    high = max(high, values[back, column])
+            if 2 * there >= window and high > 0:
+                out[row, column] = values[row, column] / high - 1.0
+    return out
+
+
+@njit(cache=True)
+def open_interest_change_nb(
+    open_interest_usd: FloatArray, regime: FloatArray, horizon: int, window: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log change over `horizon` rows, its robust z in `window` rows, and the fall from the window's high, all (T, N).
+
+    Each starts again at a venue-regime border. NaN until its window is full, at a missing value and where less than
+    half of the window is there; z also where the median deviation is 0.
+    """
+    change = log_change_nb(open_interest_usd, regime, horizon)
+    z, _ = rolling_spike_nb(change, regime, window)
+    return change, z, drop_from_high_nb(open_interest_usd, regime, window)
+
+
+@njit(cache=True)
+def open_interest_divergence_nb(
+    open_interest_usd: FloatArray, close: FloatArray, regime: FloatArray, horizon: int
+) -> tuple[FloatArray, FloatArray]:
+    """Whether open interest rose while the price fell over the last `horizon` rows (1 or 0), and by how much, (T, N).
+
+    size = log rise of the open interest + log fall of the price where both happened, else 0. Open interest in USD
+    falls with the price by itself, so the size is also the log growth of open interest counted in coins. NaN where
+    either change is, and across a venue-regime border.
+    """
+    rise = log_change_nb(open_interest_usd, regime, horizon)
+    fall = -log_change_nb(close, regime, horizon)
+    known = ~np.isnan(rise + fall)
+    apart = (rise > 0) & (fall > 0)
+    size = np.where(known, np.where(apart, rise + fall, 0.0), np.nan)
+    return np.where(known, np.where(apart, 1.0, 0.0), np.nan), size
+
+
+_REGIME = ("open_interest", "regime")
+
+OpenInterestChange = indicator(
+    Spec(
+        name="open-interest-change",
+        summary="Change of open interest over a horizon, how unusual it is, and its fall from the trailing high.",
+        kernel=open_interest_change_nb,
+        inputs={"open_interest_usd": ("open_interest", "open_interest_usd"), "regime": _REGIME},
+        parameters={
+            "horizon": Parameter(72, IntDistribution(24, 336, log=True)),
+            "window": Parameter(2160, IntDistribution(720, 8760, log=True)),
+        },
+        outputs=("change", "z", "drop"),
+        units="change in log over the horizon, z in robust standard deviations, drop decimal, 0 at the high",
+        lookback=lambda horizon, window: (horizon + 1, horizon + window, window),
+        source="our own definition; robust z of Iglewicz and Hoaglin (1993)",
+        scale_free=("open_interest_usd",),
+        defaults={"regime": 0.0},
+    )
+)
+
+OpenInterestDivergence = indicator(
+    Spec(
+        name="open-interest-divergence",
+        summary="Open interest rising while the price falls: new leverage against the trend, fuel for a cascade.",
+        kernel=open_interest_divergence_nb,
+        inputs={
+            "open_interest_usd": ("open_interest", "open_interest_usd"),
+            "close": ("bars", "close"),
+            "regime": _REGIME,
+        },
+        parameters={"horizon": Parameter(168, IntDistribution(24, 720, log=True))},
+        outputs=("divergence", "size"),
+        units="divergence 1 or 0; size in log, the rise of open interest plus the fall of the price",
+        lookback=lambda horizon: (horizon + 1,) * 2,
+        source="our own definition",
+        scale_free=("open_interest_usd", "close"),
+        defaults={"regime": 0.0},
+    )
+)

@@ -1,0 +1,42 @@
+"""How fast a drawdown came: a fall of 15 % in ten hours is another event than one of 15 % in a week."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import full_nb
+
+
+@njit(cache=True)
+def drawdown_speed_nb(close: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Speed of the drawdown and rows since its high, both (T, N).
+
+    speed = (close / highest close of the last `window` rows - 1) / rows since that high, in [-1, 0], and 0 at the high
+    itself; of equal highs the latest counts. NaN until the window is full, at a missing close and where less than half
+    of the window is there.
+    """
+    full = full_nb(close, window)
+    drawdown = close / rolling_max_nb(close, window) - 1.0
+    age = np.where(full, rows_since_low_nb(-close, window), np.nan)
+    return np.where(full, drawdown / np.maximum(age, 1.0), np.nan), age
+
+
+DrawdownSpeed = indicator(
+    Spec(
+        name="drawdown-speed",
+        summary="How fast the current drawdown came: its depth over the rows since the trailing high.",
+        kernel=drawdown_speed_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={"window": Parameter(168, IntDistribution(24, 720, log=True))},
+        outputs=("speed", "age"),
+        units="speed decimal per row (an hour on hourly bars), -0.015 for 15 % in ten rows; age in rows",
+        lookback=lambda window: (window, window),
+        scale_free=("close",),
+        source="our own definition, drawdown from a trailing high over the time it took",
+    )
+)

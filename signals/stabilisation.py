@@ -1,0 +1,119 @@
+"""The all-clear: has the selling ended? Several signs, and the share of them that say so."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
+from undertow.signals.open_interest import drop_from_high_nb
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import full_nb, trailing_median_nb
+from undertow.signals.volatility import realized_volatility_nb
+
+
+@njit(cache=True)
+def reclaimed_share_nb(close: FloatArray, window: int) -> FloatArray:
+    """Share of the fall from the trailing high to the low after it that has been won back (T, N), in [0, 1].
+
+    1 at the high itself. NaN until the window is full, at a missing close and where less than half of it is there.
+    """
+    rows, columns = close.shape
+    out = np.full((rows, columns), np.nan)
+    full = full_nb(close, window)
+    for column in range(columns):
+        for row in range(window - 1, rows):
+            if not full[row, column]:
+                continue
+            high = low = -np.inf
+            for back in range(row - window + 1, row + 1):
+                if close[back, column] >= high:
+                    high = low = close[back, column]
+                elif close[back, column] < low:
+                    low = close[back, column]
+            out[row, column] = (close[row, column] - low) / (high - low) if high > low else 1.0
+    return out
+
+
+@njit(cache=True)
+def _flag(holds: BoolArray, known: BoolArray) -> FloatArray:
+    return np.where(known, np.where(holds, 1.0, 0.0), np.nan)
+
+
+@njit(cache=True)
+def stabilisation_nb(
+    close: FloatArray,
+    funding_rate: FloatArray,
+    open_interest_usd: FloatArray,
+    open_interest_regime: FloatArray,
+    window: int,
+    calm: int,
+    short: int,
+    fraction: float,
+    reset: float,
+    reclaim: float,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Score, its five signs (1, 0 or NaN) and the share of the fall that was won back, all (T, N).
+
+    In the last `window` rows: no_new_low, the lowest close is at least `calm` rows ago; volatility_falling, the
+    deviation of the last `short` log returns is at most `fraction` of its peak; funding_reset, the funding rate is at
+    or below its median; open_interest_reset, open interest is at least `reset` below its high within its venue
+    regime; reclaimed, at least `reclaim` of the fall from the high to the low after it has been won back. The score
+    is the mean of the signs that are known, NaN where fewer than two are. A sign is NaN until its window is full, at a
+    missing close, without its feed and where less than half of its window is there.
+    """
+    there = full_nb(close, window)
+    volatility = np.where(np.isnan(close), np.nan, realized_volatility_nb(close, short, 1.0))
+    usual = trailing_median_nb(funding_rate, window)
+    drop = drop_from_high_nb(open_interest_usd, open_interest_regime, window)
+    share = reclaimed_share_nb(close, window)
+    no_new_low = _flag(rows_since_low_nb(close, window) >= calm, there)
+    falling = _flag(volatility <= fraction * rolling_max_nb(volatility, window), full_nb(volatility, window))
+    funding_reset = _flag(funding_rate <= usual, there & ~np.isnan(usual))
+    open_interest_reset = _flag(drop <= -reset, there & ~np.isnan(drop))
+    reclaimed = _flag(share >= reclaim, there)
+    total, count = np.zeros(close.shape), np.zeros(close.shape)
+    for sign in (no_new_low, falling, funding_reset, open_interest_reset, reclaimed):
+        total += np.where(np.isnan(sign), 0.0, sign)
+        count += np.where(np.isnan(sign), 0.0, 1.0)
+    score = np.where(count >= 2, total / np.maximum(count, 1.0), np.nan)
+    return score, no_new_low, falling, funding_reset, open_interest_reset, reclaimed, share
+
+
+Stabilisation = indicator(
+    Spec(
+        name="stabilisation",
+        summary="The all-clear after a fall: no new low, calmer, funding and leverage reset, part of it won back.",
+        kernel=stabilisation_nb,
+        inputs={
+            "close": ("bars", "close"),
+            "funding_rate": ("funding", "funding_rate"),
+            "open_interest_usd": ("open_interest", "open_interest_usd"),
+            "open_interest_regime": ("open_interest", "regime"),
+        },
+        parameters={
+            "window": Parameter(336, IntDistribution(72, 1440, log=True)),
+            "calm": Parameter(48, IntDistribution(6, 336, log=True)),
+            "short": Parameter(24, IntDistribution(6, 168, log=True)),
+            "fraction": Parameter(0.6, FloatDistribution(0.2, 1.0), unit="decimal"),
+            "reset": Parameter(0.1, FloatDistribution(0.02, 0.5), unit="decimal"),
+            "reclaim": Parameter(0.33, FloatDistribution(0.1, 0.9), unit="decimal"),
+        },
+        outputs=(
+            "score",
+            "no_new_low",
+            "volatility_falling",
+            "funding_reset",
+            "open_interest_reset",
+            "reclaimed",
+            "reclaimed_share",
+        ),
+        units="score and share decimal in [0, 1]; each sign 1 or 0",
+        lookback=lambda window, short, **_: (window, window, short + window, window, window, window, window),
+        source="our own definition",
+        scale_free=("close", "open_interest_usd"),
+        defaults={"funding_rate": np.nan, "open_interest_usd": np.nan, "open_interest_regime": 0.0},
+    )
+)

@@ -1,0 +1,64 @@
+"""Volatility shocks: how far volatility stands above what has been usual."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from optuna.distributions import IntDistribution
+
+from undertow.market.clock import FloatArray
+from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.trailing import ratio_nb, trailing_median_nb
+from undertow.signals.volatility import realized_volatility_nb
+
+_SOURCE = "our own definition, realised volatility (sample deviation of log returns) over its own trailing median"
+
+
+@njit(cache=True)
+def volatility_shock_nb(close: FloatArray, short: int, window: int) -> FloatArray:
+    """Realised volatility of the last `short` log returns over its median of the last `window` rows (T, N).
+
+    1 is usual, 3 is three times as much. The median includes the current row. NaN until `window` volatilities are
+    there, at a missing close, where less than half of a window is there and where the median is 0.
+    """
+    volatility = realized_volatility_nb(close, short, 1.0)
+    volatility = np.where(np.isnan(close), np.nan, volatility)
+    return ratio_nb(volatility, trailing_median_nb(volatility, window))
+
+
+VolatilityShock = indicator(
+    Spec(
+        name="volatility-shock",
+        summary="Realised volatility of the last hours over its trailing median.",
+        kernel=volatility_shock_nb,
+        inputs={"close": ("bars", "close")},
+        parameters={
+            "short": Parameter(24, IntDistribution(6, 168, log=True)),
+            "window": Parameter(2160, IntDistribution(336, 8760, log=True)),
+        },
+        outputs=("ratio",),
+        units="ratio: 1 is the median of the window",
+        lookback=lambda short, window: (short + window,),
+        source=_SOURCE,
+        scale_free=("close",),
+    )
+)
+
+BasketVolatilityShock = indicator(
+    Spec(
+        name="basket-volatility-shock",
+        summary="Realised volatility of the universe's equally weighted index over its trailing median.",
+        kernel=volatility_shock_nb,
+        inputs={"close": ("prices", "basket")},
+        parameters={
+            "short": Parameter(10, IntDistribution(5, 63, log=True), unit="sessions"),
+            "window": Parameter(252, IntDistribution(63, 504, log=True), unit="sessions"),
+        },
+        outputs=("ratio",),
+        units="ratio: 1 is the median of the window",
+        lookback=lambda short, window: (short + window,),
+        source=_SOURCE,
+        clock="session",
+        scale_free=("close",),
+    )
+)
