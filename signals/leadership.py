@@ -114,7 +114,7 @@ LeadershipBreak = indicator(
             "fall": Parameter(0.06, FloatDistribution(0.0, 0.30), unit="decimal return"),
             "hold": Parameter(0.02, FloatDistribution(0.0, 0.10), unit="decimal return"),
         },
-        outputs=("broken", "leaders", "index"),
+        outputs=("broken", "leaders", "index_return"),
         units="broken 1 or 0; decimal returns over the horizon",
         lookback=lambda formation, horizon, quantile, fall, hold: (
             formation + horizon + 1,

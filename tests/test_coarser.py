@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from undertow.market import Feed, ParameterError
 from undertow.market.clock import Span
 from undertow.market.coarser import coarser

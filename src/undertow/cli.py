@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import sys
-from enum import StrEnum
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -13,24 +16,49 @@ import typer
 if TYPE_CHECKING:
     from undertow.market import Market
 
+FILLS = ("open", "close")
+# Equal to those of strategies/weights.py, which is too slow to import for `--help`; a test compares them.
+WEIGHTINGS = ("equal", "inverse-volatility")
+REBALANCES = ("daily", "weekly", "monthly", "quarterly", "never")
+LISTINGS = ("strategies", "signals", "universes")
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 market_app = typer.Typer(help="Check or make a market folder.")
 app.add_typer(market_app, name="market")
+signals_app = typer.Typer(help="Look at a signal.")
+app.add_typer(signals_app, name="signals")
 
 
-class Fill(StrEnum):
-    """When orders are filled."""
+def _one_of(name: str, choices: tuple[str, ...]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in choices:
+            from undertow.market.errors import ParameterError, did_you_mean
 
-    open = "open"
-    close = "close"
+            near = did_you_mean(value, choices)
+            raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
+        return value
+
+    return check
 
 
-class Listing(StrEnum):
-    """What can be listed."""
+def _day(name: str) -> Callable[[str | None], str | None]:
+    def check(value: str | None) -> str | None:
+        try:
+            return None if value is None else date.fromisoformat(value).isoformat()
+        except ValueError:
+            from undertow.market.errors import ParameterError
 
-    strategies = "strategies"
-    signals = "signals"
-    universes = "universes"
+            raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}") from None
+
+    return check
+
+
+def _money(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        from undertow.market.errors import ParameterError
+
+        raise ParameterError(f"`capital` must be positive, in USD, got {value}")
+    return value
 
 
 MarketOption = Annotated[
@@ -75,28 +103,40 @@ def backtest(
     market: MarketOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
     universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.")] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.")] = None,
-    fill: Annotated[Fill, typer.Option(help="Decide before the open or before the close.")] = Fill.open,
+    start: Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=_day("start"))] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=_day("end"))] = None,
+    fill: Annotated[
+        str, typer.Option(help="Decide and fill before the open or the close.", callback=_one_of("fill", FILLS))
+    ] = "open",
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
-    weighting: Annotated[str, typer.Option(help="equal or inverse-volatility.")] = "equal",
-    rebalance: Annotated[str, typer.Option(help="daily, weekly, monthly, quarterly or never.")] = "monthly",
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.")] = 1_000_000.0,
+    weighting: Annotated[
+        str, typer.Option(help="equal or inverse-volatility.", callback=_one_of("weighting", WEIGHTINGS))
+    ] = "equal",
+    rebalance: Annotated[
+        str,
+        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=_one_of("rebalance", REBALANCES)),
+    ] = "monthly",
+    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=_money)] = 1_000_000.0,
     out: Annotated[Path | None, typer.Option(help="Save the run, with its tearsheet, into this folder.")] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
     """Backtest one strategy over one universe."""
-    from undertow.backtests import Costs
-    from undertow.backtests import backtest as run_backtest
-    from undertow.backtests.store import check_replaceable, plain
+    if start is not None and end is not None and start > end:
+        from undertow.market.errors import ParameterError
 
-    if out is not None:
-        check_replaceable(out)
-    rule = _strategy(strategy, set_ or [])
-    costs = Costs(fee_bps, slippage_bps, haircut_bps)
+        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
+    with _busy("starting"):
+        from undertow.backtests import Costs
+        from undertow.backtests import backtest as run_backtest
+        from undertow.backtests.store import check_replaceable, plain
+
+        if out is not None:
+            check_replaceable(out)
+        rule = _strategy(strategy, set_ or [])
+        costs = Costs(fee_bps, slippage_bps, haircut_bps)
     with _busy("loading the market"):
         world = _market(market, seed)
     with _busy("running the backtest"):
@@ -106,7 +146,7 @@ def backtest(
             universe=universe,
             start=start,
             end=end,
-            fill=fill.value,
+            fill="close" if fill == "close" else "open",
             costs=costs,
             weighting=weighting,
             rebalance=rebalance,
@@ -116,7 +156,7 @@ def backtest(
         with _busy("writing the tearsheet"):
             run.save(out)
     if as_json:
-        print(json.dumps(plain(run.summary()), indent=2))
+        print(json.dumps(plain(run.summary()), indent=2, allow_nan=False))
         return
     from undertow.console import show_run
 
@@ -131,14 +171,19 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("results/compare.html"),
 ) -> None:
     """Lay saved runs side by side on their common sessions."""
-    from undertow.backtests import load_run
     from undertow.console import show_comparison
-    from undertow.tearsheets import comparison_table, write_comparison
+    from undertow.market.errors import ParameterError
 
-    if out.suffix != ".html":
-        from undertow.market.errors import ParameterError
+    if out.suffix != ".html" or out.is_dir():
+        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
+    if len(runs) < 2:
+        raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
+    with _busy("starting"):
+        from undertow.backtests import load_run
+        from undertow.backtests.store import check_writable
+        from undertow.tearsheets import comparison_table, write_comparison
 
-        raise ParameterError(f"`out` must end in .html, got {str(out)!r}")
+        check_writable(out)
     with _busy("reading the runs"):
         loaded = [load_run(folder) for folder in runs]
         labels = [folder.resolve().name for folder in runs]
@@ -150,16 +195,26 @@ def compare(
 
 @app.command("list")
 def list_(
-    what: Annotated[Listing, typer.Argument(help="What to list.")], market: MarketOption = None, seed: SeedOption = 7
+    what: Annotated[
+        str,
+        typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=_one_of("what", LISTINGS)),
+    ],
+    market: MarketOption = None,
+    seed: SeedOption = 7,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Signals with inputs, units, look-back and source.")
+    ] = False,
 ) -> None:
     """List strategies, signals, or the universes of a market."""
     from undertow import console
 
-    if what is Listing.universes:
+    if what == "universes":
         with _busy("loading the market"):
             world = _market(market, seed)
         console.show_universes(world)
-    elif what is Listing.signals:
+    elif what == "signals" and verbose:
+        console.show_definitions()
+    elif what == "signals":
         console.show_signals()
     else:
         console.show_strategies()
@@ -168,13 +223,13 @@ def list_(
 @market_app.command()
 def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
     """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
-    from undertow.market import load_market
-    from undertow.market.coverage import coverage, render
-
     with _busy("reading the market"):
+        from undertow.market import load_market
+        from undertow.market.coverage import coverage, render
+
         report = coverage(load_market(folder))
     if as_json:
-        print(json.dumps(report.as_dict(), indent=2))
+        print(json.dumps(report.as_dict(), indent=2, allow_nan=False))
         return
     from undertow.console import show
 
@@ -190,27 +245,79 @@ def simulate(
     lag_hours: Annotated[float, typer.Option(help="Mean hours from a cascade to the equity selling.")] = 36.0,
 ) -> None:
     """Write a simulated market, whose truth is known, as a market folder."""
-    from undertow.market import simulate_market, write_market
-
     with _busy("simulating"):
+        from undertow.market import simulate_market, write_market
+
         written = write_market(simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours), out)
     typer.echo(f"market: {written}")
 
 
+@signals_app.command()
+def plot(
+    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`) or module:Class.")],
+    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
+    market: MarketOption = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
+    output: Annotated[str, typer.Option(help="One output only; without it: all of them.")] = "",
+    asset: Annotated[str, typer.Option(help="The asset whose feeds the signal reads.")] = "BTC",
+    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    start: Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=_day("start"))] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=_day("end"))] = None,
+    seed: SeedOption = 7,
+) -> None:
+    """Draw a signal over the asset and the universe's basket as one HTML page."""
+    from undertow.market.errors import ParameterError
+
+    if out.suffix != ".html" or out.is_dir():
+        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
+    given = _settings(set_ or [])
+    with _busy("starting"):
+        from undertow.tearsheets.signal_page import write_signal_page
+
+        found = _load_signal(signal)
+    with _busy("loading the market"):
+        world = _market(market, seed)
+    with _busy("drawing"):
+        write_signal_page(
+            found, world, out, parameters=given, universe=universe, output=output, asset=asset, start=start, end=end
+        )
+    typer.echo(f"signal: {out}")
+
+
 def main() -> NoReturn:
-    """Run the command line: 0 where all went well, 2 with a named error on standard error where not."""
-    words = sys.argv[1:]
-    if words in ([], ["market"]):
+    """Run the command line.
+
+    Exit code 0 where all went well, 2 with a named error on standard error where not, 130 where it was interrupted, 1
+    where nobody read the output to its end.
+    """
+    try:
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    if code == 130:
+        print("interrupted", file=sys.stderr)
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    if words in ([], ["market"], ["signals"]):
         words = [*words, "--help"]
     try:
         code = app(words, standalone_mode=False)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         message = _message(error)
         if message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 2
+    return code if isinstance(code, int) else 0
 
 
 def _message(error: Exception) -> str | None:
@@ -237,8 +344,41 @@ def _market(folder: Path | None, seed: int) -> Market:
 
 
 def _strategy(name: str, settings: list[str]) -> Any:
+    from inspect import isabstract
+
     from undertow.market.errors import ParameterError
-    from undertow.signals.registry import STRATEGIES, load
+    from undertow.signals.registry import STRATEGIES
+    from undertow.strategies import Strategy
+
+    given = _settings(settings)
+    kind = _plug_in(STRATEGIES, name)
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
+        raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
+    return kind.create(given)
+
+
+def _load_signal(name: str) -> Any:
+    from undertow.market.errors import ParameterError
+    from undertow.signals.registry import SIGNALS
+    from undertow.signals.spec import Spec
+
+    found = _plug_in(SIGNALS, name)
+    if not isinstance(getattr(found, "spec", found), Spec):
+        raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
+    return found
+
+
+def _plug_in(group: str, name: str) -> Any:
+    from undertow.signals.registry import load
+
+    # A rule in the making lies in the current folder; `python -m` looks there, a console script does not.
+    if ":" in name and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return load(group, name)
+
+
+def _settings(settings: list[str]) -> dict[str, str]:
+    from undertow.market.errors import ParameterError
 
     given = {}
     for setting in settings:
@@ -248,7 +388,7 @@ def _strategy(name: str, settings: list[str]) -> Any:
         if parameter.strip() in given:
             raise ParameterError(f"`--set` gives `{parameter.strip()}` twice")
         given[parameter.strip()] = value.strip()
-    return load(STRATEGIES, name).create(given)
+    return given
 
 
 def _busy(what: str) -> Any:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from undertow.backtests import Run
     from undertow.market import Market
+    from undertow.signals.spec import Spec
 
 _PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
 _WORDS = {
@@ -78,27 +79,59 @@ def show_comparison(table: pd.DataFrame) -> None:
 
 def show_strategies() -> None:
     """Every registered strategy with its parameters and ranges."""
-    from undertow.signals.registry import STRATEGIES, load, registered
-
     rows = []
-    for name in registered(STRATEGIES):
-        strategy = load(STRATEGIES, name)
+    for name, strategy in _everything("undertow.strategies").items():
         space = strategy.search_space()
         fields = [f"{each}={strategy.model_fields[each].default} {_range(space[each])}" for each in space]
         rows.append((name, strategy.summary, "\n".join(fields)))
     show(_table(("strategy", "what it does", "parameters, defaults, ranges"), rows))
 
 
-def show_signals() -> None:
-    """Every registered signal with its inputs, parameters and source."""
-    from undertow.signals.registry import SIGNALS, load, registered
+def show_definitions() -> None:
+    """Every registered signal with its whole definition: inputs, units, parameters, look-back, source."""
+    show(*(_definition(name, signal.spec) for name, signal in _everything("undertow.signals").items()))
 
+
+def show_signals() -> None:
+    """Every registered signal with its parameters and outputs."""
     rows = []
-    for name in registered(SIGNALS):
-        spec = load(SIGNALS, name).spec
+    for name, signal in _everything("undertow.signals").items():
+        spec = signal.spec
         fields = [f"{key}={each.default:g} {_range(each.range)}" for key, each in spec.parameters.items()]
         rows.append((name, spec.summary, "\n".join(fields), ", ".join(spec.outputs)))
     show(_table(("signal", "what it says", "parameters, defaults, ranges", "outputs"), rows))
+
+
+def _definition(name: str, spec: Spec) -> Table:
+    defaults = {key: int(each.default) if each.whole else each.default for key, each in spec.parameters.items()}
+    # The table of a market turns hours into rows of the feed; on hourly bars they are the same.
+    hours = "hours" if spec.clock == "feed" else ""
+    parameters = [
+        f"{key}={each.default:g} {_range(each.range)} {hours if hours and each.unit == 'rows' else each.unit}"
+        for key, each in spec.parameters.items()
+    ]
+    rows = [
+        ("what it says", spec.summary),
+        ("inputs", ", ".join(f"{key} ({kind} {column})" for key, (kind, column) in spec.inputs.items())),
+        ("outputs", ", ".join(spec.outputs)),
+        ("units", spec.units),
+        ("parameters", "\n".join(parameters) or "none"),
+        ("look-back", _look_back(spec, defaults)),
+        ("clock", "its feed's" if spec.clock == "feed" else "sessions of the exchange"),
+        ("source", spec.source),
+    ]
+    table = _table((name, ""), rows)
+    table.show_lines = False
+    return table
+
+
+def _look_back(spec: Spec, defaults: dict[str, float]) -> str:
+    needed = spec.lookback(**defaults)
+    unit = "sessions" if spec.clock == "session" else "rows"
+    if len(set(needed)) == 1:
+        return f"{needed[0]:,} {unit} at the defaults"
+    each = (f"{output} {rows:,}" for output, rows in zip(spec.outputs, needed, strict=True))
+    return f"{', '.join(each)} {unit} at the defaults"
 
 
 def show_universes(market: Market) -> None:
@@ -110,6 +143,13 @@ def show_universes(market: Market) -> None:
         size = f"{members[0]} / {int(members.min())} to {int(members.max())} / {members[-1]}"
         rows.append((name, str(len(universe.symbols)), str(priced), size))
     show(_table(("universe", "symbols", "with prices", "members first / range / last"), rows))
+
+
+def _everything(group: str) -> dict[str, Any]:
+    with busy("loading"):
+        from undertow.signals.registry import load, registered
+
+        return {name: load(group, name) for name in registered(group)}
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -139,5 +179,6 @@ def _figure(metric: str, value: float | None) -> str:
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=140)
+    # Names of markets and runs are the user's: square brackets in them are no markup.
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=140, markup=False, emoji=False)

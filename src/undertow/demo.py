@@ -11,12 +11,13 @@ from undertow.console import busy, show_metrics
 
 def run_demo(*, seed: int, years: float, out: Path) -> None:
     """Simulate a market, run every strategy with its defaults, save the runs below `out`, print the table and where."""
-    from undertow.backtests import backtest
-    from undertow.backtests.store import check_replaceable
-    from undertow.evidence import difference
-    from undertow.market import simulate_market
-    from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, VolTarget
-    from undertow.tearsheets import write_comparison
+    with busy("starting"):
+        from undertow.backtests import backtest
+        from undertow.backtests.store import check_replaceable
+        from undertow.evidence import difference
+        from undertow.market import simulate_market
+        from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, VolTarget
+        from undertow.tearsheets import write_comparison
 
     rules = (LiquidityDrain(), BuyAndHold(), VolTarget(), DrawdownDeRisk())
     for rule in rules:
