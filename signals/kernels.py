@@ -102,20 +102,41 @@ def _median(ordered: FloatArray, count: int) -> float:
 
 
 @njit(cache=True)
-def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
-    # The distances below and above the centre are each sorted: walking outwards from it merges the two.
-    above = np.searchsorted(ordered[:count], centre)
-    below = above - 1
-    distance = before = 0.0
-    for _ in range(count // 2 + 1):
-        before = distance
-        if above >= count or (below >= 0 and centre - ordered[below] <= ordered[above] - centre):
-            distance = centre - ordered[below]
-            below -= 1
+def _replace(ordered: FloatArray, count: int, old: float, new: float) -> None:
+    """Take `old` out and put `new` in, moving only what lies between them."""
+    place = int(np.searchsorted(ordered[:count], old))
+    if new > old:
+        while place + 1 < count and ordered[place + 1] < new:
+            ordered[place] = ordered[place + 1]
+            place += 1
+    else:
+        while place > 0 and ordered[place - 1] > new:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+    ordered[place] = new
+
+
+@njit(cache=True)
+def _nth_distance(ordered: FloatArray, count: int, centre: float, nth: int) -> float:
+    """The nth smallest distance to `centre`, counted from 0: distances below and above it are each sorted already."""
+    above = int(np.searchsorted(ordered[:count], centre))
+    low, high = max(0, nth + 1 - (count - above)), min(nth + 1, above)
+    while low < high:
+        taken = (low + high) // 2
+        if centre - ordered[above - 1 - taken] < ordered[above + nth - taken] - centre:
+            low = taken + 1
         else:
-            distance = ordered[above] - centre
-            above += 1
-    return distance if count % 2 else 0.5 * (before + distance)
+            high = taken
+    below = float(centre - ordered[above - low]) if low > 0 else 0.0
+    over = float(ordered[above + nth - low] - centre) if nth >= low else 0.0
+    return max(below, over)
+
+
+@njit(cache=True)
+def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
+    upper = _nth_distance(ordered, count, centre, count // 2)
+    lower = _nth_distance(ordered, count, centre, count // 2 - 1) if count % 2 == 0 else upper
+    return 0.5 * (lower + upper)
 
 
 @njit(cache=True)
@@ -137,14 +158,18 @@ def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tu
             if row > 0 and regimes[row, column] != regimes[row - 1, column]:
                 start = row
                 count = 0
-            if row - start >= window and not np.isnan(values[row - window, column]):
+            leaves = row - start >= window and not np.isnan(values[row - window, column])
+            if leaves and not np.isnan(value):
+                _replace(ordered, count, values[row - window, column], value)
+            elif leaves:
                 _remove(ordered, count, values[row - window, column])
                 count -= 1
+            elif not np.isnan(value):
+                _insert(ordered, count, value)
+                count += 1
             if np.isnan(value):
                 start = row + 1 if row == start else start
                 continue
-            _insert(ordered, count, value)
-            count += 1
             if row - start + 1 < window or 2 * count < window:
                 continue
             less = np.searchsorted(ordered[:count], value)

@@ -7,8 +7,10 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, Literal
 
+import numpy as np
 import vectorbt as vbt
 from optuna.distributions import FloatDistribution, IntDistribution
 
@@ -106,6 +108,15 @@ def indicator(spec: Spec) -> Any:
         output_names=list(spec.outputs),
     )
     defaults = {name: parameter.default for name, parameter in spec.parameters.items()}
-    wrapped = factory.from_apply_func(spec.kernel, **defaults, **spec.defaults)
+    wrapped = factory.from_apply_func(_contiguous(spec.kernel), **defaults, **spec.defaults)
     wrapped.spec = spec
     return wrapped
+
+
+def _contiguous(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    # vectorbt hands over arrays in any layout, and a compiled kernel is compiled once more for each.
+    @wraps(kernel)
+    def applied(*arguments: Any) -> Any:
+        return kernel(*(np.ascontiguousarray(part) if isinstance(part, np.ndarray) else part for part in arguments))
+
+    return applied
