@@ -98,6 +98,9 @@ def _signals(run: Run) -> list[str]:
         f"The feed {feed} supplied a signal on {_of(int(used), sessions)}."
         for feed, used in counts.get("signal_sources", {}).items()
     ]
+    items += [
+        f"The signal {signal} had no value at all: {why}." for signal, why in counts.get("absent_feeds", {}).items()
+    ]
     return items
 
 

@@ -187,3 +187,10 @@ def test_the_basket_is_bought_on_the_first_session_that_knows_a_price(simulated:
     # Nothing is known before the market's first close, so the second session buys, not the next month's first.
     assert run.weights["cash"].iloc[0] == 1
     assert run.weights["cash"].iloc[1] == pytest.approx(0, abs=1e-9)
+
+
+def test_an_absent_feed_is_named_in_the_run(simulated: Market) -> None:
+    feeds = tuple(feed for feed in simulated.feeds if feed.kind != "liquidations")
+    run = backtest(LiquidityDrain(), replace(simulated, feeds=feeds))
+    assert run.counts["absent_feeds"] == {"liquidation-spike": "no feed of kind 'liquidations' for BTC"}
+    assert run.counts["stand_in_sessions"] > 300

@@ -57,6 +57,8 @@ def show_run(run: Run) -> None:
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
     show_metrics(title, {run.name: run.metrics, **run.baselines})
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
+    for signal, why in run.counts["absent_feeds"].items():
+        show(f"no value: {signal}, {why}")
     show("handled: " + (", ".join(f"{name.replace('_', ' ')} {count}" for name, count in handled.items()) or "nothing"))
 
 

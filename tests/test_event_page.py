@@ -1,0 +1,139 @@
+"""The event page: the right numbers at the right decisions, ranked by the past alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from undertow.market import DataError, Market, simulate_market
+from undertow.market.clock import FloatArray
+from undertow.signals import Beta, Breadth, Drawdown, Funding, LiquidationSpike, PolicyTailwind, Vix, WeekendGap
+from undertow.signals.registry import SIGNALS, load, registered
+from undertow.signals.table import DecisionTable
+from undertow.tearsheets.event_page import level, number_text, write_event_page
+from undertow.tearsheets.event_values import FAMILIES, by_name, event_row, everything_said, family_of, unusual
+from undertow.tearsheets.words import BLANK, MINUS, title
+
+DAY = "2019-03-06"
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return simulate_market(seed=11, years=2, names=6)
+
+
+@pytest.fixture(scope="module")
+def page(market: Market, tmp_path_factory: pytest.TempPathFactory) -> str:
+    written = write_event_page(market, "growth", tmp_path_factory.mktemp("page") / "deep" / "events.html", [DAY])
+    return written.read_text(encoding="utf-8")
+
+
+def cells_of(page: str, name: str) -> list[str]:
+    row = re.search(rf'<th scope="row"[^>]*>{re.escape(title(name))}<small>.*?</th>(.*?)</tr>', page, re.DOTALL)
+    assert row is not None, name
+    return re.findall(r"<td[^>]*>([^<]*)", row[1])
+
+
+def test_every_registered_signal_is_on_the_page_or_says_why_not(page: str, market: Market) -> None:
+    said, absent = everything_said(DecisionTable(market, "growth"))
+    assert {each.spec.name for each in said} | set(absent) == set(registered(SIGNALS))
+    assert all(f"Without a value in this market: {title(name)} (" in page for name in absent)
+    assert all(len(cells_of(page, each.spec.name)) == 6 for each in said)
+
+
+def test_cells_are_what_the_decision_table_says(page: str, market: Market) -> None:
+    table = DecisionTable(market, "growth")
+    row = market.sessions.get_loc(DAY)
+    for signal in (Drawdown, Breadth, Vix, WeekendGap):
+        values = table.signal(signal, {})[row - 2 : row + 4, 0]
+        assert cells_of(page, signal.spec.name) == [number_text(value) for value in values]
+    betas = table.known(_median_of_members(table))
+    assert cells_of(page, "beta") == [number_text(value) for value in betas[row - 2 : row + 4]]
+
+
+def _median_of_members(table: DecisionTable) -> FloatArray:
+    values = np.where(table.member, table.sessions(Beta, {})[0], np.nan)
+    return np.array([np.median(each[~np.isnan(each)]) if (~np.isnan(each)).any() else np.nan for each in values])
+
+
+def test_page_holds_its_picture_and_reaches_for_nothing(page: str, market: Market) -> None:
+    data = page.partition('id="charts">')[2].partition("</script>")[0]
+    (chart,) = json.loads(data)["charts"]
+    assert [trace["name"] for trace in chart["data"]] == [
+        "BTC, USD, hourly",
+        f"{market.benchmark}, at opens and closes",
+    ]
+    assert len(chart["layout"]["shapes"]) == 7
+    # Up to the drawing library, whose own text has addresses that the page's policy never lets it open.
+    assert not re.search(r'(src|href)="(?!data:)', page.partition("<script>")[0])
+
+
+def test_later_values_change_no_place(market: Market) -> None:
+    row = market.sessions.get_loc(DAY)
+    whole = DecisionTable(market, "growth")
+    for signal in (Drawdown, Breadth, Vix):
+        values = whole.signal(signal, {})[:, 0]
+        later = np.where(np.arange(len(values)) > row, 1e9, values)
+        assert unusual(values, row) == unusual(later, row) == unusual(values[: row + 1], row)
+
+
+@given(values=st.lists(st.integers(0, 9), min_size=60, max_size=90))
+def test_place_is_the_mean_percentile_of_scipy(values: list[int]) -> None:
+    array = np.array(values, dtype=np.float64)
+    expected = stats.percentileofscore(array, array[-1], "strict") + stats.percentileofscore(array, array[-1], "weak")
+    assert unusual(array, len(array) - 1) == pytest.approx(expected / 200)
+    assert np.isnan(unusual(array, 58))
+
+
+def test_place_passes_over_missing_values() -> None:
+    values = np.r_[np.full(10, np.nan), np.arange(60.0), np.nan]
+    assert unusual(values, 69) == pytest.approx(59.5 / 60)
+    assert np.isnan(unusual(values, 70))
+    assert np.isnan(unusual(values, 68))
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [(0.5, ("down", 0)), (0.85, ("up", 0)), (0.9, ("up", 1)), (0.975, ("up", 3)), (0.001, ("down", 5))],
+)
+def test_shades(place: float, expected: tuple[str, int]) -> None:
+    assert level(place) == expected
+    assert level(np.nan)[1] == 0
+
+
+def test_families_by_what_a_signal_reads() -> None:
+    signals = (LiquidationSpike, Drawdown, Funding, Breadth, Vix, PolicyTailwind)
+    assert [FAMILIES.index(family_of(each.spec)) for each in signals] == [0, 1, 0, 3, 4, 5]
+    assert all(family_of(load(SIGNALS, name).spec) in FAMILIES for name in registered(SIGNALS))
+    assert by_name(Beta.spec)
+    assert not by_name(Breadth.spec)
+
+
+def test_numbers_as_text() -> None:
+    values = (0.0, -0.0, -0.12345, 12345.6, 0.000984, np.nan)
+    assert [number_text(each) for each in values] == ["0", "0", f"{MINUS}0.123", "12,346", "0.00098", BLANK]
+
+
+def test_days_outside_the_market_are_refused_and_a_holiday_is_the_next_session(market: Market) -> None:
+    table = DecisionTable(market, "growth")
+    assert str(market.sessions[event_row(table, "2019-03-09")].date()) == "2019-03-11"
+    for wrong in ("1999-01-04", "2030-01-04", "soon"):
+        with pytest.raises(DataError, match="days"):
+            event_row(table, wrong)
+
+
+def test_a_market_without_feeds_and_benchmark_still_has_a_page(market: Market, tmp_path: Path) -> None:
+    bare = replace(market, feeds=(), benchmark=None)
+    text = write_event_page(bare, "growth", tmp_path / "bare.html", [DAY]).read_text(encoding="utf-8")
+    assert "neither BTC nor a benchmark" in text
+    assert "no feed of kind &#x27;bars&#x27; for BTC" in text
+    assert "names no `benchmark`" in text
+    assert len(cells_of(text, "breadth")) == 6
