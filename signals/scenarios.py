@@ -58,8 +58,8 @@ def scenario_nb(
     and dollar rise; 3 reflation: nominal yield and benchmark rise and the spread falls. The highest number wins: a rise
     of yields that lifts stocks and narrows spreads is reflation, whatever the dollar does. 0 where no known one holds.
 
-    NaN: a scenario whose own inputs are not all known; the state where all three are unknown. So a market without the
-    dollar, say, never reads tightening, and still has the other two.
+    NaN: a scenario whose own inputs are not all known, or one of which has not moved in its window; the state where all
+    three are unknown. So a market without the dollar, say, never reads tightening, and still has the other two.
     """
     _, stocks = log_shock_nb(benchmark, horizon, window)
     _, currency = log_shock_nb(dollar, horizon, window)

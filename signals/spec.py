@@ -96,7 +96,7 @@ def indicator(spec: Spec) -> Any:
     """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
 
     The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels
-    in the columns, `..._below(x)`, `..._crossed_below(x)`. Windows count rows of the input.
+    in the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
     """
     factory = vbt.IndicatorFactory(
         class_name="".join(part.capitalize() for part in spec.name.split("-")),
@@ -110,6 +110,7 @@ def indicator(spec: Spec) -> Any:
     defaults = {name: parameter.default for name, parameter in spec.parameters.items()}
     wrapped = factory.from_apply_func(_contiguous(spec.kernel), **defaults, **spec.defaults)
     wrapped.spec = spec
+    wrapped.plot = plot
     return wrapped
 
 
@@ -120,3 +121,16 @@ def _contiguous(kernel: Callable[..., Any]) -> Callable[..., Any]:
         return kernel(*(np.ascontiguousarray(part) if isinstance(part, np.ndarray) else part for part in arguments))
 
     return applied
+
+
+def plot(self: Any, column: Any = None, **layout: Any) -> Any:
+    """Draw one column of an indicator that has run: its first input above, each output below, as a plotly figure.
+
+    `column` may be left out where there is only one; `layout` is passed on to the figure, as vectorbt's own plots do.
+    """
+    one = self.select_one(column=column)
+    shown = [self.input_names[0], *self.output_names]
+    figure = vbt.make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.04, subplot_titles=shown)
+    for row, name in enumerate(shown, start=1):
+        getattr(one, name).rename(name).vbt.plot(add_trace_kwargs={"row": row, "col": 1}, fig=figure)
+    return figure.update_layout(height=220 * len(shown), showlegend=False, **layout)

@@ -51,7 +51,7 @@ def test_every_registered_signal_is_on_the_page_or_says_why_not(page: str, marke
 
 def test_cells_are_what_the_decision_table_says(page: str, market: Market) -> None:
     table = DecisionTable(market, "growth")
-    row = market.sessions.get_loc(DAY)
+    row = event_row(table, DAY)
     for signal in (Drawdown, Breadth, Vix, WeekendGap):
         values = table.signal(signal, {})[row - 2 : row + 4, 0]
         assert cells_of(page, signal.spec.name) == [number_text(value) for value in values]
@@ -77,8 +77,8 @@ def test_page_holds_its_picture_and_reaches_for_nothing(page: str, market: Marke
 
 
 def test_later_values_change_no_place(market: Market) -> None:
-    row = market.sessions.get_loc(DAY)
     whole = DecisionTable(market, "growth")
+    row = event_row(whole, DAY)
     for signal in (Drawdown, Breadth, Vix):
         values = whole.signal(signal, {})[:, 0]
         later = np.where(np.arange(len(values)) > row, 1e9, values)

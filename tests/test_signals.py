@@ -179,3 +179,9 @@ def test_table_computes_each_distinct_parameter_once() -> None:
     assert found.shape == (len(table), 4)
     assert len(table._found) == 3
     np.testing.assert_array_equal(found[:, 0], found[:, 2])
+
+
+def test_indicators_plot_one_column_with_every_output() -> None:
+    figure = LiquidationSpike.run(COUNTS, horizon=1, window=[30, 50]).plot(column=(1, 50), title="spike")
+    assert [trace.name for trace in figure.data] == ["long_usd", "z", "rank", "long_share", "intensity"]
+    assert figure.layout.title.text == "spike"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def days(count: int) -> pd.DatetimeIndex:
     return pd.date_range("2024-01-01", periods=count, freq="D")
 
 
-def series(values: list[float]) -> pd.Series:
+def series(values: Sequence[float]) -> pd.Series:
     return pd.Series(values, days(len(values)), dtype=float)
 
 
@@ -212,7 +212,7 @@ def test_selloff_as_pandas_has_it_and_is_nan_without_a_close() -> None:
 # ---------------------------------------------------------------- regime and scenario
 
 
-def regime_of(benchmark: pd.Series, btc: pd.Series, vix: pd.Series | float = NAN) -> pd.Series:
+def regime_of(benchmark: pd.Series, btc: pd.Series, vix: pd.Series | float = NAN) -> Any:
     return Regime.run(benchmark, btc, vix, horizon=1, short=2, trend=5, window=5).regime
 
 
@@ -281,10 +281,10 @@ def test_scenario_says_which_it_does_not_know() -> None:
 
 
 def test_scenario_as_pandas_has_it() -> None:
-    def z(values: pd.Series, change: Callable[[pd.Series], pd.Series] = lambda x: x.diff(10)) -> pd.Series:
+    def z(values: pd.Series, change: Callable[[pd.Series], Any] = lambda x: x.diff(10)) -> Any:
         return change(values) / change(values).rolling(60).std()
 
-    def logs(values: pd.Series) -> pd.Series:
+    def logs(values: pd.Series) -> Any:
         return np.log(values).diff(10)
 
     nominal, spread, vix = PANEL[3], PANEL[4], PANEL[5]
@@ -346,6 +346,6 @@ def test_states_of_the_real_market(table: DecisionTable) -> None:
 def test_scenarios_of_the_real_market(table: DecisionTable) -> None:
     scenario = at_close(table, Scenario, "scenario")
     assert scenario["2017-03":].notna().all()
-    by_year = scenario.groupby(scenario.index.year)
+    by_year = scenario.groupby(table.market.sessions.year)
     assert by_year.apply(lambda year: year.eq(2).mean()).idxmax() == 2022
     assert by_year.apply(lambda year: year.eq(1).mean()).idxmax() == 2021

@@ -284,6 +284,31 @@ def plot(
     typer.echo(f"signal: {out}")
 
 
+@signals_app.command()
+def events(
+    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
+    market: MarketOption = None,
+    day: Annotated[
+        list[str] | None, typer.Option(help="Day to look at, YYYY-MM-DD; repeat. Default: five dated cascades.")
+    ] = None,
+    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    seed: SeedOption = 7,
+) -> None:
+    """What every signal said at the decisions from two sessions before a day to three after."""
+    from undertow.market.errors import ParameterError
+
+    if out.suffix != ".html" or out.is_dir():
+        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
+    days = [found for each in day or [] if (found := _day("day")(each)) is not None]
+    with _busy("starting"):
+        from undertow.tearsheets.event_page import DAYS, write_event_page
+    with _busy("loading the market"):
+        world = _market(market, seed)
+    with _busy("reading every signal"):
+        write_event_page(world, universe, out, days or DAYS)
+    typer.echo(f"events: {out}")
+
+
 def main() -> NoReturn:
     """Run the command line.
 
