@@ -21,6 +21,7 @@ from undertow.market.calendar import Decisions, Fill, load_calendar
 from undertow.market.clock import FloatArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
+from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.strategy import Strategy
@@ -245,10 +246,17 @@ def _command(
     """The command line that makes this run again; None where the market lies in no folder."""
     if market.path is None:
         return None
-    words = ["undertow", "backtest", "--market", market.path, "--strategy", strategy.name()]
+    words = ["undertow", "backtest", "--market", market.path, "--strategy", _named(type(strategy))]
     for name, value in strategy.parameters.items():
         words += ["--set", f"{name}={value}"]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
     words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
     words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
+
+
+def _named(kind: type[Strategy]) -> str:
+    """What the command line calls a strategy: its name where it is registered, else module:Class."""
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    point = registered(STRATEGIES).get(kind.name())
+    return kind.name() if point is not None and point.value == path else path

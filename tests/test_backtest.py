@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,15 @@ import pytest
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.backtest import session_rows
-from undertow.market import Market, ParameterError, Universe, UnknownNameError, simulate_market
+from undertow.market import (
+    Market,
+    ParameterError,
+    Universe,
+    UnknownNameError,
+    load_market,
+    simulate_market,
+    write_market,
+)
 from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, VolTarget
 
 TWENTY = [
@@ -194,3 +203,16 @@ def test_an_absent_feed_is_named_in_the_run(simulated: Market) -> None:
     run = backtest(LiquidityDrain(), replace(simulated, feeds=feeds))
     assert run.counts["absent_feeds"] == {"liquidation-spike": "no feed of kind 'liquidations' for BTC"}
     assert run.counts["stand_in_sessions"] > 300
+
+
+class Elsewhere(BuyAndHold):
+    """A strategy that no entry point knows."""
+
+
+def test_the_command_names_what_the_command_line_can_find(tmp_path: Path) -> None:
+    market = load_market(write_market(simulate_market(seed=3, years=1, names=5), tmp_path / "market"))
+    registered, own = (backtest(rule, market).recipe.command for rule in (BuyAndHold(), Elsewhere()))
+    assert registered is not None
+    assert own is not None
+    assert "--strategy buy-and-hold " in registered
+    assert f"--strategy {__name__}:Elsewhere " in own

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import undertow as ut
-from undertow import cli
+from undertow import cli, options
 from undertow.backtests.store import plain
 
 KEYS = {"strategy", "parameters", "universe", "start", "end", "sessions", "metrics", "baselines", "counts"}
@@ -215,8 +215,8 @@ def test_a_strategy_from_the_current_folder(
 def test_choices_are_those_of_the_floor_that_checks_them_again() -> None:
     from undertow.strategies import weights
 
-    assert cli.WEIGHTINGS == weights.WEIGHTINGS
-    assert cli.REBALANCES == weights.REBALANCES
+    assert options.WEIGHTINGS == weights.WEIGHTINGS
+    assert options.REBALANCES == weights.REBALANCES
 
 
 def test_help_without_a_command(call: Call) -> None:

@@ -3,69 +3,34 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from undertow.options import (
+    FILLS,
+    LISTINGS,
+    REBALANCES,
+    WEIGHTINGS,
+    JsonOption,
+    MarketOption,
+    SeedOption,
+    calendar_day,
+    one_of,
+    positive_money,
+)
+
 if TYPE_CHECKING:
     from undertow.market import Market
-
-FILLS = ("open", "close")
-# Equal to those of strategies/weights.py, which is too slow to import for `--help`; a test compares them.
-WEIGHTINGS = ("equal", "inverse-volatility")
-REBALANCES = ("daily", "weekly", "monthly", "quarterly", "never")
-LISTINGS = ("strategies", "signals", "universes")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 market_app = typer.Typer(help="Check or make a market folder.")
 app.add_typer(market_app, name="market")
 signals_app = typer.Typer(help="Look at a signal.")
 app.add_typer(signals_app, name="signals")
-
-
-def _one_of(name: str, choices: tuple[str, ...]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in choices:
-            from undertow.market.errors import ParameterError, did_you_mean
-
-            near = did_you_mean(value, choices)
-            raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
-        return value
-
-    return check
-
-
-def _day(name: str) -> Callable[[str | None], str | None]:
-    def check(value: str | None) -> str | None:
-        try:
-            return None if value is None else date.fromisoformat(value).isoformat()
-        except ValueError:
-            from undertow.market.errors import ParameterError
-
-            raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}") from None
-
-    return check
-
-
-def _money(value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        from undertow.market.errors import ParameterError
-
-        raise ParameterError(f"`capital` must be positive, in USD, got {value}")
-    return value
-
-
-MarketOption = Annotated[
-    Path | None, typer.Option("--market", help="Market folder. Without it: the built-in simulated market.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated market.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -103,22 +68,24 @@ def backtest(
     market: MarketOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
     universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=_day("start"))] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=_day("end"))] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
     fill: Annotated[
-        str, typer.Option(help="Decide and fill before the open or the close.", callback=_one_of("fill", FILLS))
+        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
     ] = "open",
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
     weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=_one_of("weighting", WEIGHTINGS))
+        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
     ] = "equal",
     rebalance: Annotated[
         str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=_one_of("rebalance", REBALANCES)),
+        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
     ] = "monthly",
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=_money)] = 1_000_000.0,
+    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
     out: Annotated[Path | None, typer.Option(help="Save the run, with its tearsheet, into this folder.")] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
@@ -197,7 +164,7 @@ def compare(
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=_one_of("what", LISTINGS)),
+        typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=one_of("what", LISTINGS)),
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
@@ -261,8 +228,10 @@ def plot(
     output: Annotated[str, typer.Option(help="One output only; without it: all of them.")] = "",
     asset: Annotated[str, typer.Option(help="The asset whose feeds the signal reads.")] = "BTC",
     universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=_day("start"))] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=_day("end"))] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
     seed: SeedOption = 7,
 ) -> None:
     """Draw a signal over the asset and the universe's basket as one HTML page."""
@@ -299,7 +268,7 @@ def events(
 
     if out.suffix != ".html" or out.is_dir():
         raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
-    days = [found for each in day or [] if (found := _day("day")(each)) is not None]
+    days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
     with _busy("starting"):
         from undertow.tearsheets.event_page import DAYS, write_event_page
     with _busy("loading the market"):
