@@ -176,13 +176,13 @@ def _weights(market: Market, run: Path) -> pd.DataFrame:
 
 
 def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: Decision) -> dict[str, Any]:
-    stand_in = decision.stand_in
     return {
         "deferred_fills": run.deferred,
         "orders_open_at_end": run.open_at_end,
         "price_ends_closed": run.closed,
         "stale_sessions": int(decision.stale[rows, 0].sum()),
-        "stand_in_sessions": int(stand_in[rows, 0].sum()) if stand_in is not None else 0,
+        "stand_in_sessions": 0,
+        **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.marks.items()},
         "cash_sessions_without_price": tape.cash_gaps,
         "universe_symbols": len(table.universe.symbols),
         "symbols_without_prices": len(table.unpriced),

@@ -74,7 +74,8 @@ class LiquidityDrain(Strategy):
             sets["steps"].astype(np.int64),
         )
         scores, which = selling_orders(table, sets["source"])
-        return Decision(exposure, stale, which, scores, stand_in=stood_in & (sets["trigger"] != "drawdown"))
+        marks = {"stand_in": stood_in & (sets["trigger"] != "drawdown")}
+        return Decision(exposure, stale, which, scores, marks)
 
     @classmethod
     def _rank(cls, table: DecisionTable, sets: Sets) -> tuple[FloatArray, BoolArray]:

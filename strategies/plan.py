@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from undertow.market.clock import BoolArray, FloatArray, IntArray
+
+
+# What `score_of_set` says of a set whose cash is raised in proportion, and of one that sells what is taxed least.
+PROPORTIONAL, LEAST_TAX = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,20 +20,33 @@ class Decision:
 
     `exposure` (T, P) is the share of capital in stocks, in [0, 1], never NaN. `stale` (T, P) marks sessions on which a
     signal was NaN and the last exposure was held. `scores` holds the distinct orders of selling, each (T, N): the
-    highest score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, -1 for proportional selling.
-    `stand_in` (T, P) marks sessions on which a stand-in replaced a feed that had no value.
+    highest score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, `PROPORTIONAL` for none,
+    `LEAST_TAX` for the holdings on whose sale the least tax is due first. `marks` are further sessions (T, P) that the
+    result counts, by name: `stand_in`, where a stand-in replaced a feed without a value, `vetoed`, `partial`.
+
+    `rotation` (T, P) is the share of capital held in the names of the universe `basket`, at equal weights, at most
+    `1 - exposure`. `hedge` (T, P) is the share of capital sold short in `hedge_symbol` (the market's benchmark where
+    empty), 0 or more; the proceeds stay in cash. `stop` (P,) sells a name that closed so far, decimal, below its
+    highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a renewal may buy it
+    again. None: not used.
     """
 
     exposure: FloatArray
     stale: BoolArray
     score_of_set: IntArray
     scores: tuple[FloatArray, ...] = ()
-    stand_in: BoolArray | None = None
+    marks: Mapping[str, BoolArray] = field(default_factory=dict)
+    rotation: FloatArray | None = None
+    basket: str = ""
+    hedge: FloatArray | None = None
+    hedge_symbol: str = ""
+    stop: FloatArray | None = None
+    stop_wait: IntArray | None = None
 
     @classmethod
     def proportional(cls, exposure: FloatArray, stale: BoolArray | None = None) -> Decision:
         """A decision whose cash is raised from all names in proportion."""
-        no_score = np.full(exposure.shape[1], -1, dtype=np.int64)
+        no_score = np.full(exposure.shape[1], PROPORTIONAL, dtype=np.int64)
         return cls(exposure, np.zeros(exposure.shape, np.bool_) if stale is None else stale, no_score)
 
 

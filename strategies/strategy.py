@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from undertow.market.clock import InstantArray
 from undertow.market.errors import ParameterError, did_you_mean
@@ -19,6 +21,11 @@ from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision
 
 Sets = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Marks a field that is no part of the search space, such as a list of names: `Annotated[str, Constant()]`."""
 
 
 class Strategy(BaseModel):
@@ -51,8 +58,13 @@ class Strategy(BaseModel):
 
     @classmethod
     def search_space(cls) -> dict[str, BaseDistribution]:
-        """Each parameter's Optuna distribution, in the order of the fields."""
-        return {name: _distribution(cls, name) for name in cls.model_fields}
+        """Each parameter's Optuna distribution, in the order of the fields; constants are left out."""
+        return {name: _distribution(cls, name) for name, each in cls.model_fields.items() if not _is_constant(each)}
+
+    @property
+    def label(self) -> str:
+        """What a result calls it: the strategy's name, or a name of its own for a rule that is put together freely."""
+        return self.name()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -88,6 +100,10 @@ class Strategy(BaseModel):
         for name, distribution in type(self).search_space().items():
             _check_range(name, getattr(self, name), distribution)
         return self
+
+
+def _is_constant(given: FieldInfo) -> bool:
+    return any(isinstance(mark, Constant) for mark in given.metadata)
 
 
 def _distribution(cls: type[Strategy], name: str) -> BaseDistribution:

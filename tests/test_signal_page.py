@@ -138,7 +138,7 @@ def test_equal_calls_give_equal_bytes(market: Market, tmp_path: Path) -> None:
 def test_the_command_line_draws_and_refuses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, market: Market
 ) -> None:
-    monkeypatch.setattr("undertow.cli._market", lambda folder, seed: market)
+    monkeypatch.setattr("undertow.cli_signals.resolve_market", lambda folder, seed: market)
     plot = ["signals", "plot", "--out", str(tmp_path / "x.html"), "--signal"]
     assert _run([*plot, "drawdown", "--set", "window=720", "--start", "2018-06-01"]) == 0
     assert (tmp_path / "x.html").is_file()

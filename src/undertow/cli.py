@@ -6,10 +6,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from undertow.cli_market import market_app
+from undertow.cli_signals import signals_app
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -22,14 +24,10 @@ from undertow.options import (
     one_of,
     positive_money,
 )
-
-if TYPE_CHECKING:
-    from undertow.market import Market
+from undertow.resolve import busy, resolve_market, resolve_strategy
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-market_app = typer.Typer(help="Check or make a market folder.")
 app.add_typer(market_app, name="market")
-signals_app = typer.Typer(help="Look at a signal.")
 app.add_typer(signals_app, name="signals")
 
 
@@ -95,18 +93,18 @@ def backtest(
         from undertow.market.errors import ParameterError
 
         raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
-    with _busy("starting"):
+    with busy("starting"):
         from undertow.backtests import Costs
         from undertow.backtests import backtest as run_backtest
         from undertow.backtests.store import check_replaceable, plain
 
         if out is not None:
             check_replaceable(out)
-        rule = _strategy(strategy, set_ or [])
+        rule = resolve_strategy(strategy, set_ or [])
         costs = Costs(fee_bps, slippage_bps, haircut_bps)
-    with _busy("loading the market"):
-        world = _market(market, seed)
-    with _busy("running the backtest"):
+    with busy("loading the market"):
+        world = resolve_market(market, seed)
+    with busy("running the backtest"):
         run = run_backtest(
             rule,
             world,
@@ -120,7 +118,7 @@ def backtest(
             capital=capital,
         )
     if out is not None:
-        with _busy("writing the tearsheet"):
+        with busy("writing the tearsheet"):
             run.save(out)
     if as_json:
         print(json.dumps(plain(run.summary()), indent=2, allow_nan=False))
@@ -145,13 +143,13 @@ def compare(
         raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
     if len(runs) < 2:
         raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
-    with _busy("starting"):
+    with busy("starting"):
         from undertow.backtests import load_run
         from undertow.backtests.store import check_writable
         from undertow.tearsheets import comparison_table, write_comparison
 
         check_writable(out)
-    with _busy("reading the runs"):
+    with busy("reading the runs"):
         loaded = [load_run(folder) for folder in runs]
         labels = [folder.resolve().name for folder in runs]
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -176,8 +174,8 @@ def list_(
     from undertow import console
 
     if what == "universes":
-        with _busy("loading the market"):
-            world = _market(market, seed)
+        with busy("loading the market"):
+            world = resolve_market(market, seed)
         console.show_universes(world)
     elif what == "signals" and verbose:
         console.show_definitions()
@@ -185,97 +183,6 @@ def list_(
         console.show_signals()
     else:
         console.show_strategies()
-
-
-@market_app.command()
-def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
-    """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
-    with _busy("reading the market"):
-        from undertow.market import load_market
-        from undertow.market.coverage import coverage, render
-
-        report = coverage(load_market(folder))
-    if as_json:
-        print(json.dumps(report.as_dict(), indent=2, allow_nan=False))
-        return
-    from undertow.console import show
-
-    show(render(report))
-
-
-@market_app.command()
-def simulate(
-    out: Annotated[Path, typer.Option(help="New folder for the market.")],
-    seed: SeedOption = 7,
-    years: Annotated[float, typer.Option(help="Years to simulate.")] = 6.0,
-    effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null world.")] = 1.0,
-    lag_hours: Annotated[float, typer.Option(help="Mean hours from a cascade to the equity selling.")] = 36.0,
-) -> None:
-    """Write a simulated market, whose truth is known, as a market folder."""
-    with _busy("simulating"):
-        from undertow.market import simulate_market, write_market
-
-        written = write_market(simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours), out)
-    typer.echo(f"market: {written}")
-
-
-@signals_app.command()
-def plot(
-    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`) or module:Class.")],
-    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
-    market: MarketOption = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
-    output: Annotated[str, typer.Option(help="One output only; without it: all of them.")] = "",
-    asset: Annotated[str, typer.Option(help="The asset whose feeds the signal reads.")] = "BTC",
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
-    seed: SeedOption = 7,
-) -> None:
-    """Draw a signal over the asset and the universe's basket as one HTML page."""
-    from undertow.market.errors import ParameterError
-
-    if out.suffix != ".html" or out.is_dir():
-        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
-    given = _settings(set_ or [])
-    with _busy("starting"):
-        from undertow.tearsheets.signal_page import write_signal_page
-
-        found = _load_signal(signal)
-    with _busy("loading the market"):
-        world = _market(market, seed)
-    with _busy("drawing"):
-        write_signal_page(
-            found, world, out, parameters=given, universe=universe, output=output, asset=asset, start=start, end=end
-        )
-    typer.echo(f"signal: {out}")
-
-
-@signals_app.command()
-def events(
-    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
-    market: MarketOption = None,
-    day: Annotated[
-        list[str] | None, typer.Option(help="Day to look at, YYYY-MM-DD; repeat. Default: five dated cascades.")
-    ] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    seed: SeedOption = 7,
-) -> None:
-    """What every signal said at the decisions from two sessions before a day to three after."""
-    from undertow.market.errors import ParameterError
-
-    if out.suffix != ".html" or out.is_dir():
-        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
-    days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
-    with _busy("starting"):
-        from undertow.tearsheets.event_page import DAYS, write_event_page
-    with _busy("loading the market"):
-        world = _market(market, seed)
-    with _busy("reading every signal"):
-        write_event_page(world, universe, out, days or DAYS)
-    typer.echo(f"events: {out}")
 
 
 def main() -> NoReturn:
@@ -329,63 +236,3 @@ def _message(error: Exception) -> str | None:
     if hasattr(error, "format_message"):
         return str(error.format_message())
     return None
-
-
-def _market(folder: Path | None, seed: int) -> Market:
-    from undertow.market import load_market, simulate_market
-
-    return simulate_market(seed=seed) if folder is None else load_market(folder)
-
-
-def _strategy(name: str, settings: list[str]) -> Any:
-    from inspect import isabstract
-
-    from undertow.market.errors import ParameterError
-    from undertow.signals.registry import STRATEGIES
-    from undertow.strategies import Strategy
-
-    given = _settings(settings)
-    kind = _plug_in(STRATEGIES, name)
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
-        raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
-    return kind.create(given)
-
-
-def _load_signal(name: str) -> Any:
-    from undertow.market.errors import ParameterError
-    from undertow.signals.registry import SIGNALS
-    from undertow.signals.spec import Spec
-
-    found = _plug_in(SIGNALS, name)
-    if not isinstance(getattr(found, "spec", found), Spec):
-        raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
-    return found
-
-
-def _plug_in(group: str, name: str) -> Any:
-    from undertow.signals.registry import load
-
-    # A rule in the making lies in the current folder; `python -m` looks there, a console script does not.
-    if ":" in name and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    return load(group, name)
-
-
-def _settings(settings: list[str]) -> dict[str, str]:
-    from undertow.market.errors import ParameterError
-
-    given = {}
-    for setting in settings:
-        parameter, equals, value = setting.partition("=")
-        if not equals or not parameter.strip():
-            raise ParameterError(f"`--set` must be parameter=value, got {setting!r}")
-        if parameter.strip() in given:
-            raise ParameterError(f"`--set` gives `{parameter.strip()}` twice")
-        given[parameter.strip()] = value.strip()
-    return given
-
-
-def _busy(what: str) -> Any:
-    from undertow.console import busy
-
-    return busy(what)

@@ -1,0 +1,82 @@
+"""What commands share: a market, a strategy or a signal from what was typed. Heavy modules are imported inside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from undertow.market import Market
+    from undertow.strategies import Strategy
+
+
+def resolve_market(folder: Path | None, seed: int) -> Market:
+    """The market of a folder, or the simulated one of a seed."""
+    from undertow.market import load_market, simulate_market
+
+    return simulate_market(seed=seed) if folder is None else load_market(folder)
+
+
+def resolve_kind(name: str) -> type[Strategy]:
+    """A strategy's class by its registered name or module:Class; raises `ParameterError` where it is none."""
+    from inspect import isabstract
+
+    from undertow.market.errors import ParameterError
+    from undertow.signals.registry import STRATEGIES
+    from undertow.strategies import Strategy
+
+    kind = _plug_in(STRATEGIES, name)
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
+        raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
+    return kind
+
+
+def resolve_strategy(name: str, settings: list[str]) -> Strategy:
+    """A strategy by name with its parameters as typed; raises `ParameterError` on a bad one."""
+    given = read_settings(settings)
+    return resolve_kind(name).create(given)
+
+
+def resolve_signal(name: str) -> Any:
+    """A signal by its registered name or module:attribute; raises `ParameterError` where it is none."""
+    from undertow.market.errors import ParameterError
+    from undertow.signals.registry import SIGNALS
+    from undertow.signals.spec import Spec
+
+    found = _plug_in(SIGNALS, name)
+    if not isinstance(getattr(found, "spec", found), Spec):
+        raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
+    return found
+
+
+def _plug_in(group: str, name: str) -> Any:
+    from undertow.signals.registry import load
+
+    # A rule in the making lies in the current folder; `python -m` looks there, a console script does not.
+    if ":" in name and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return load(group, name)
+
+
+def read_settings(settings: list[str]) -> dict[str, str]:
+    """What `--set parameter=value` gave, by parameter; raises `ParameterError` on a bad or repeated one."""
+    from undertow.market.errors import ParameterError
+
+    given = {}
+    for setting in settings:
+        parameter, equals, value = setting.partition("=")
+        if not equals or not parameter.strip():
+            raise ParameterError(f"`--set` must be parameter=value, got {setting!r}")
+        if parameter.strip() in given:
+            raise ParameterError(f"`--set` gives `{parameter.strip()}` twice")
+        given[parameter.strip()] = value.strip()
+    return given
+
+
+def busy(what: str) -> Any:
+    """A line on standard error, on a terminal, while something takes its time."""
+    from undertow.console import busy
+
+    return busy(what)
