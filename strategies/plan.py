@@ -9,7 +9,6 @@ import numpy as np
 
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 
-
 # What `score_of_set` says of a set whose cash is raised in proportion, and of one that sells what is taxed least.
 PROPORTIONAL, LEAST_TAX = -1, -2
 

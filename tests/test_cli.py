@@ -282,7 +282,7 @@ EARLY = {
 
 
 def test_every_refusal(call: Call, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
     for name, (words, message) in EARLY.items():
         said = call(*words, *(() if words[0] != "backtest" else ("--out", "out")))
         assert said.code == 2, name
@@ -314,7 +314,7 @@ def test_what_only_the_market_can_refuse(
 def test_an_out_that_cannot_be_used_is_refused_before_the_work(
     call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
     (here / "file").write_text("text", encoding="utf-8")
     (here / "thesis").mkdir()
     (here / "thesis" / "chapter.txt").write_text("years of work", encoding="utf-8")
