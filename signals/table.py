@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from undertow.market.calendar import Decisions, Fill, decisions
-from undertow.market.clock import BoolArray, FloatArray, How, InstantArray, align, first_known
+from undertow.market.calendar import Decisions, Fill, decisions, load_calendar
+from undertow.market.clock import HOUR, BoolArray, FloatArray, How, InstantArray, align, first_known
 from undertow.market.coarser import coarser
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
@@ -20,6 +21,8 @@ from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
 ALIVE_SESSIONS = 5
+# No exchange is closed for longer.
+_WEEKS_AHEAD = pd.Timedelta(days=28)
 
 
 class DecisionTable:
@@ -48,6 +51,19 @@ class DecisionTable:
         """Let go of what `signal` has computed, so that a long sweep does not grow."""
         self._found.clear()
         self._last.clear()
+
+    @cached_property
+    def hours(self) -> FloatArray:
+        """Hours on the 24/7 clock at each decision (T,), from the first one."""
+        return np.asarray((self.decisions.at - self.decisions.at[0]) / HOUR, dtype=np.float64)
+
+    @cached_property
+    def next_hours(self) -> FloatArray:
+        """The same clock at the decision after each one (T,), the last from the exchange's own schedule."""
+        last = self.decisions.sessions[-1]
+        ahead = load_calendar(self.market.calendar.name, last, last + _WEEKS_AHEAD)
+        after = decisions(ahead, self.decisions.fill).at[1]
+        return np.append(self.hours[1:], (after - self.decisions.at[0]) / HOUR)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -107,10 +123,11 @@ class DecisionTable:
         """One output of a signal at the decisions, (T, P), for P parameter sets at once.
 
         `lag` (hours) and the parameters are (P,) or scalars. On the "feed" clock, parameters whose unit is "rows" are
-        given in hours and become whole rows of the feed; `interval_hours` computes it on coarser bars, which count
-        only when closed. On the "session" clock parameters are as the signal defines them. Each distinct combination
-        is computed once. Where several feeds of different intervals supply the signal, the finest that has a value is
-        used; `used` says which. NaN where no feed has a value; `absent` says so where there is no feed at all.
+        given in hours and become whole rows of the feed, and outputs that count rows come back in hours;
+        `interval_hours` computes it on coarser bars, which count only when closed. On the "session" clock parameters
+        are as the signal defines them. Each distinct combination is computed once. Where several feeds of different
+        intervals supply the signal, the finest that has a value is used; `used` says which. NaN where no feed has a
+        value; `absent` says so where there is no feed at all.
         """
         spec: Spec = getattr(signal, "spec", signal)
         names = list(spec.parameters)
@@ -142,12 +159,16 @@ class DecisionTable:
             return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
         column = np.full(len(self), np.nan)
         for feed in self.feeds(spec, asset, interval_hours):
-            values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+            values = self._in_hours(spec, feed, output, parameters)
             aligned = feed.at(values, self.decisions.at, lag, how)
             new = np.isnan(column) & np.isfinite(aligned)
             column[new] = aligned[new]
             self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
         return column
+
+    def _in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
+        values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+        return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
 
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
         """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
@@ -189,15 +210,19 @@ class DecisionTable:
         asset: str = "BTC",
         lag: float = 0.0,
     ) -> InstantArray:
-        """When a condition on a feed signal first became known in each decision's window (T,), NaT where it did not.
+        """When a condition on a signal first became known in each decision's window (T,), NaT where it did not.
 
         `breached` is a function from values (H,) to booleans. The window runs from the previous decision's cut-off to
         this one's, as in `align(how="min")`.
         """
         spec: Spec = getattr(signal, "spec", signal)
+        output = output or spec.outputs[0]
+        if spec.clock == "session":
+            values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
         for feed in self.feeds(spec, asset):
-            values = self.series(spec, feed, parameters)[spec.outputs.index(output or spec.outputs[0])][feed.grid_rows]
+            values = self._in_hours(spec, feed, output, parameters)[feed.grid_rows]
             when = first_known(feed.known_at, breached(values), self.decisions.at, lag_hours=lag)
             out = np.where(np.isnat(out), when, out)
         return out

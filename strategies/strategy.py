@@ -87,7 +87,7 @@ class Strategy(BaseModel):
     @classmethod
     def stack(cls, strategies: Sequence[Self]) -> Sets:
         """The parameters of several strategies of this class, each an array (P,)."""
-        return {name: np.array([getattr(each, name) for each in strategies]) for name in cls.model_fields}
+        return {name: _column([getattr(each, name) for each in strategies]) for name in cls.model_fields}
 
     @classmethod
     def sets_of(cls, parameters: pd.DataFrame) -> Sets:
@@ -100,6 +100,15 @@ class Strategy(BaseModel):
         for name, distribution in type(self).search_space().items():
             _check_range(name, getattr(self, name), distribution)
         return self
+
+
+def _column(values: list[Any]) -> npt.NDArray[Any]:
+    if all(np.isscalar(value) for value in values):
+        return np.array(values)
+    column = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        column[place] = value
+    return column
 
 
 def _is_constant(given: FieldInfo) -> bool:
