@@ -24,6 +24,7 @@ from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
+from undertow.strategies.rule import FreeRule
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.weights import base_weights
 
@@ -206,7 +207,7 @@ def _recipe(
     sessions = table.decisions.sessions[rows]
     start, end = str(sessions[0].date()), str(sessions[-1].date())
     return Recipe(
-        strategy=strategy.name(),
+        strategy=strategy.label,
         parameters=strategy.parameters,
         universe=table.universe.name,
         start=start,
@@ -243,16 +244,23 @@ def _command(
     rebalance: str,
     capital: float,
 ) -> str | None:
-    """The command line that makes this run again; None where the market lies in no folder."""
-    if market.path is None:
+    """The command line that makes this run again; None where the market or a rule of one's own lies in no file."""
+    if market.path is None or (strategy.origin is None and isinstance(strategy, FreeRule)):
         return None
-    words = ["undertow", "backtest", "--market", market.path, "--strategy", _named(type(strategy))]
-    for name, value in strategy.parameters.items():
-        words += ["--set", f"{name}={value}"]
+    words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
     words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
     words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
+
+
+def _rule_words(strategy: Strategy) -> list[str]:
+    if strategy.origin is not None:
+        return ["--rule", strategy.origin]
+    words = ["--strategy", _named(type(strategy))]
+    for name, value in strategy.parameters.items():
+        words += ["--set", f"{name}={value}"]
+    return words
 
 
 def _named(kind: type[Strategy]) -> str:

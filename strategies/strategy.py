@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from undertow.market.clock import InstantArray
@@ -41,6 +41,17 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     summary: ClassVar[str] = ""
+
+    _origin: str | None = PrivateAttr(default=None)
+
+    @property
+    def origin(self) -> str | None:
+        """The rule file or preset it was read from, as the user named it; None where it was made otherwise."""
+        return self._origin
+
+    def came_from(self, path: str) -> None:
+        """Note the rule file that it was read from: results name it."""
+        self._origin = path
 
     @classmethod
     @abstractmethod

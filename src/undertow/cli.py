@@ -24,7 +24,7 @@ from undertow.options import (
     one_of,
     positive_money,
 )
-from undertow.resolve import busy, resolve_market, resolve_strategy
+from undertow.resolve import busy, resolve_market, resolve_rule
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
@@ -62,37 +62,44 @@ def demo(
 
 @app.command()
 def backtest(
-    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    strategy: Annotated[str | None, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Rule file (.toml, .json) or preset, instead of --strategy.")] = None,
     market: MarketOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    universe: Annotated[str | None, typer.Option(help="Universe of the market.", show_default="growth")] = None,
     start: Annotated[
         str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
     ] = None,
     end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
     fill: Annotated[
-        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
-    ] = "open",
+        str | None,
+        typer.Option(
+            help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS), show_default="open"
+        ),
+    ] = None,
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
     weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
-    ] = "equal",
+        str | None,
+        typer.Option(
+            help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS), show_default="equal"
+        ),
+    ] = None,
     rebalance: Annotated[
-        str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
-    ] = "monthly",
+        str | None,
+        typer.Option(
+            help="daily, weekly, monthly, quarterly or never.",
+            callback=one_of("rebalance", REBALANCES),
+            show_default="monthly",
+        ),
+    ] = None,
     capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
     out: Annotated[Path | None, typer.Option(help="Save the run, with its tearsheet, into this folder.")] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
     """Backtest one strategy over one universe."""
-    if start is not None and end is not None and start > end:
-        from undertow.market.errors import ParameterError
-
-        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
     with busy("starting"):
         from undertow.backtests import Costs
         from undertow.backtests import backtest as run_backtest
@@ -100,23 +107,14 @@ def backtest(
 
         if out is not None:
             check_replaceable(out)
-        rule = resolve_strategy(strategy, set_ or [])
+        chosen = resolve_rule(strategy, rule, set_ or [])
+        given = {"universe": universe, "start": start, "end": end, "fill": fill}
+        settings = chosen.with_settings({**given, "weighting": weighting, "rebalance": rebalance})
         costs = Costs(fee_bps, slippage_bps, haircut_bps)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("running the backtest"):
-        run = run_backtest(
-            rule,
-            world,
-            universe=universe,
-            start=start,
-            end=end,
-            fill="close" if fill == "close" else "open",
-            costs=costs,
-            weighting=weighting,
-            rebalance=rebalance,
-            capital=capital,
-        )
+        run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
     if out is not None:
         with busy("writing the tearsheet"):
             run.save(out)
