@@ -24,7 +24,8 @@ from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.rule import FreeRule
+from undertow.strategies.reasons import reasons
+from undertow.strategies.rule import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.weights import base_weights
 
@@ -79,6 +80,7 @@ def backtest(
         episodes=episodes(exposure, shocks, moments, run, hold),
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
+        reasons=reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None,
     )
     outcome.__dict__["portfolio"] = portfolio
     return outcome
