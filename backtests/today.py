@@ -257,7 +257,7 @@ def _worse(why: Reasons, row: int) -> tuple[str, ...]:
             goal = why.wanted(float(score_of(rule, changed[None, :])[0]))
             if goal > have:
                 side = "above" if driver.side > 0 else "below"
-                found.append(f"tier {rule.ladder[goal].name} were {why.names[place]} {side} {driver.level:.4g}")
+                found.append(f"{rule.ladder[goal].name}, were {why.names[place]} {side} {driver.level:.4g}")
     return tuple(found[:4])
 
 

@@ -30,8 +30,8 @@ def instant_of(text: str | pd.Timestamp) -> np.datetime64:
 
 
 def last_known(market: Market) -> np.datetime64:
-    """The last instant at which anything of the market became known."""
-    ends = [feed.known_at[-1] for feed in market.feeds if len(feed)]
+    """The last instant at which a price or a number of crypto became known; macro series are published days later."""
+    ends = [feed.known_at[-1] for feed in market.feeds if len(feed) and not feed.interval.sessions]
     return np.datetime64(max([market.calendar.closes[-1], *ends]))
 
 

@@ -111,12 +111,23 @@ def _verdict(found: Today) -> Html:
 
 def _checks(found: Today) -> Html:
     rows = [
-        (line.name, line.state, value_words(line), level_words(line), age_words(line), plain(line.contribution, 3))
+        (
+            line.name,
+            _state(line.state),
+            value_words(line),
+            level_words(line),
+            age_words(line),
+            plain(line.contribution, 3),
+        )
         for line in found.lines
     ]
     hidden = [note(f"{counted(found.hidden, 'more condition')} not shown.")] if found.hidden else []
     head = ("Check", "State", "Value", "Levels", "Data age", "Adds to the score")
     return section("Checklist", table(head, rows), *hidden)
+
+
+def _state(state: str) -> Html:
+    return tag("td", state, kind={"alarm": "loss", "watch": "gain"}.get(state, ""))
 
 
 def _sales(found: Today) -> Html:
