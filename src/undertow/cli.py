@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertow.cli_market import market_app
+from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_today import today
 from undertow.options import (
@@ -31,6 +32,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
 app.command()(today)
+app.command()(rule)
 
 
 def _print_version(wanted: bool) -> None:
