@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
 ALIVE_SESSIONS = 5
+# How much memory the series of signals on their feeds' own clocks may take before the oldest is let go.
+SERIES_BYTES = 256e6
 # No exchange is closed for longer.
 _WEEKS_AHEAD = pd.Timedelta(days=28)
 
@@ -42,15 +45,14 @@ class DecisionTable:
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
         self._found: dict[tuple[Any, ...], FloatArray] = {}
-        self._last: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[FloatArray, ...]]] = {}
+        self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.decisions)
 
     def forget(self) -> None:
-        """Let go of what `signal` has computed, so that a long sweep does not grow."""
+        """Let go of what `signal` has aligned, so that a long sweep does not grow; series stay within their budget."""
         self._found.clear()
-        self._last.clear()
 
     @cached_property
     def hours(self) -> FloatArray:
@@ -187,11 +189,14 @@ class DecisionTable:
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
-        # Sets that differ in their lag alone follow each other: the last series of a signal and feed is all to be kept.
-        key, values = (spec.name, feed.label, id(spec)), tuple(parameters.items())
-        if key not in self._last or self._last[key][0] != values:
-            self._last[key] = (values, self._computed(spec, feed, parameters))
-        return self._last[key][1]
+        key = (spec.name, id(spec), feed.label, *parameters.items())
+        if key not in self._series:
+            self._series[key] = self._computed(spec, feed, parameters)
+            held = sum(values.nbytes for found in self._series.values() for values in found)
+            while held > SERIES_BYTES and len(self._series) > 1:
+                held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
+        self._series.move_to_end(key)
+        return self._series[key]
 
     def _computed(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         given = {

@@ -270,7 +270,7 @@ class Reasons:
             side = "below" if self.rule.drivers[driver].side > 0 else "above"
             value = self.values[row, driver]
             parts.append(f"{self.names[driver]} been {side} {self._edge(driver, to):.4g} (it was {value:.4g})")
-        return f"no action had {' and '.join(parts)}"
+        return f"not {self.rule.ladder[self.tier[row]].name}, had {' and '.join(parts)}"
 
     def _at_hand(self, row: int) -> FloatArray:
         """The severities of a row as the score uses them: an unknown driver is at ease."""

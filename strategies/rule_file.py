@@ -65,6 +65,11 @@ def presets() -> tuple[str, ...]:
     return tuple(sorted(each.name.removesuffix(".toml") for each in _folder().iterdir() if each.name.endswith(".toml")))
 
 
+def text_of(name: str) -> str:
+    """The text of a preset, or of a rule file."""
+    return _preset_text(name) if name in presets() else Path(name).read_text(encoding="utf-8")
+
+
 def as_toml(rule: Rule) -> str:
     """A rule as a file that `read_rule` reads back, with what is left at its default left out."""
     return tomli_w.dumps(rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json"))

@@ -11,7 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertow.cli_market import market_app
+from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
+from undertow.cli_today import today
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -29,6 +31,8 @@ from undertow.resolve import busy, resolve_market, resolve_rule
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
+app.command()(today)
+app.command()(rule)
 
 
 def _print_version(wanted: bool) -> None:
