@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from undertow.backtests.segment_paths import walk_segments_nb
 from undertow.backtests.segments import Prices, cut
 from undertow.backtests.sweep_metrics import metrics_of
 from undertow.market.clock import FloatArray, IntArray
+
+# Not every threading layer of numba bears being entered by two threads at once.
+_ONE_AT_A_TIME = Lock()
 
 
 class Walked(NamedTuple):
@@ -40,18 +44,12 @@ def by_segments(
 ) -> Walked:
     """Walk paths without basket, hedge, stop or lots; `exposure` (P, T), `orders` and `which` as in `walk_many_nb`."""
     segments = cut(prices)
-    metrics, values, sums, counts = walk_segments_nb(
-        segments,
-        reference_nb(segments, capital, fee, slippage),
-        exposure,
-        _among(orders, segments.names, prices.base.shape[1]),
-        which,
-        capital,
-        fee,
-        slippage,
-        cash_returns,
-        keep,
-    )
+    reference = reference_nb(segments, capital, fee, slippage)
+    among = _among(orders, segments.names, prices.base.shape[1])
+    with _ONE_AT_A_TIME:
+        metrics, values, sums, counts = walk_segments_nb(
+            segments, reference, exposure, among, which, capital, fee, slippage, cash_returns, keep
+        )
     return Walked(metrics, values, sums[:, :2], counts)
 
 
@@ -64,26 +62,30 @@ def by_kernel(
     fee: float,
     slippage: float,
     cash_returns: FloatArray,
+    *,
+    keep: bool = True,
 ) -> Walked:
     """The same by the order kernel, session by session and name by name."""
-    values, sums, counts = walk_many_nb(
-        prices.fill,
-        prices.mark,
-        prices.close,
-        prices.end_price,
-        prices.base,
-        prices.renewed,
-        exposure,
-        orders,
-        which,
-        prices.cash_fill,
-        prices.cash_close,
-        capital,
-        fee,
-        slippage,
-    )
-    metrics = metrics_of(values, capital, cash_returns)
-    return Walked(metrics, values, sums[:, [TURNOVER, PAID]], counts[:, [DEFERRED, CLOSED, OPEN_AT_END]])
+    with _ONE_AT_A_TIME:
+        values, sums, counts = walk_many_nb(
+            prices.fill,
+            prices.mark,
+            prices.close,
+            prices.end_price,
+            prices.base,
+            prices.renewed,
+            exposure,
+            orders,
+            which,
+            prices.cash_fill,
+            prices.cash_close,
+            capital,
+            fee,
+            slippage,
+        )
+        metrics = metrics_of(values, capital, cash_returns)
+    kept = values if keep else values[:, :0]
+    return Walked(metrics, kept, sums[:, [TURNOVER, PAID]], counts[:, [DEFERRED, CLOSED, OPEN_AT_END]])
 
 
 def _among(orders: IntArray, names: IntArray, count: int) -> IntArray:

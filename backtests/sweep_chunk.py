@@ -1,0 +1,153 @@
+"""One chunk of a sweep: from parameter sets to their figures, in whatever process it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.backtest import session_rows
+from undertow.backtests.costs import Costs
+from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.path import selling_order
+from undertow.backtests.segments import Prices
+from undertow.backtests.sweep_metrics import NAMES
+from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
+from undertow.backtests.tape import Tape, read_tape
+from undertow.market.calendar import Fill
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.market import Market
+from undertow.signals.table import DecisionTable
+from undertow.strategies.plan import LEAST_TAX, Decision
+from undertow.strategies.strategy import Sets, Strategy
+from undertow.strategies.weights import base_weights
+
+
+class Stage(NamedTuple):
+    """What all chunks of a sweep share: decisions, the sessions of the run among them, prices and base weights."""
+
+    table: DecisionTable
+    rows: slice
+    tape: Tape
+    prices: Prices
+
+
+class Piece(NamedTuple):
+    """What a chunk came to: one row of figures a set, and session returns (P, T), or (P, 0) where not asked for."""
+
+    metrics: pd.DataFrame
+    returns: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Everything about a sweep but its parameter sets; what is derived from it stays where it was derived."""
+
+    strategy: type[Strategy]
+    market: Market
+    universe: str
+    start: str | pd.Timestamp | None
+    end: str | pd.Timestamp | None
+    fill: Fill
+    costs: Costs
+    weighting: str
+    rebalance: str
+    capital: float
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Decisions, prices and base weights, computed once a process."""
+        table = DecisionTable(self.market, self.universe, self.fill)
+        rows = session_rows(self.market, self.start, self.end)
+        base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
+        tape = read_tape(table, rows, self.costs.haircut_bps / 1e4)
+        prices = Prices(
+            tape.fill,
+            tape.mark,
+            tape.close,
+            tape.end_price,
+            np.ascontiguousarray(base),
+            renewed,
+            np.ascontiguousarray(tape.cash_fill),
+            np.ascontiguousarray(tape.cash_close),
+        )
+        return Stage(table, rows, tape, prices)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: not the stage, which is made there."""
+        return {name: value for name, value in self.__dict__.items() if name != "stage"}
+
+
+def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
+    """The figures of some parameter sets, and their returns where the task asks for them."""
+    sets, keep = task
+    stage = setting.stage
+    decision = setting.strategy.decide(stage.table, sets)
+    stage.table.forget()
+    exposure = np.ascontiguousarray(decision.exposure[stage.rows].T)
+    walked = _walked(setting, decision, exposure, keep)
+    metrics = _figures(stage, decision, exposure, walked)
+    return Piece(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
+
+
+def _walked(setting: Setting, decision: Decision, exposure: FloatArray, keep: bool) -> Walked:
+    """Every path by the segment walk where that covers it, by the order kernel where not."""
+    stage, costs = setting.stage, setting.costs
+    orders = _orders(decision, stage.rows, len(stage.tape.symbols))
+    cash = stage.tape.cash_returns
+    plain = covered(decision, stage.rows)
+    parts = []
+    for those, walk in ((plain, by_segments), (~plain, by_kernel)):
+        if those.any():
+            which = decision.score_of_set[those]
+            given = (stage.prices, exposure[those], orders, which, float(setting.capital), costs.fee, costs.slippage)
+            parts.append((those, walk(*given, cash, keep=keep)))
+    return parts[0][1] if len(parts) == 1 else _merged(parts)
+
+
+def _merged(parts: list[tuple[BoolArray, Walked]]) -> Walked:
+    order = np.argsort(np.concatenate([np.flatnonzero(those) for those, _ in parts]))
+    return Walked(*(np.concatenate(both)[order] for both in zip(*(walked for _, walked in parts), strict=True)))
+
+
+def covered(decision: Decision, rows: slice) -> BoolArray:
+    """The sets (P,) that hold nothing but stocks and cash, without stops or tax lots."""
+    plain: BoolArray = decision.score_of_set != LEAST_TAX
+    for leg in (decision.rotation, decision.hedge):
+        if leg is not None:
+            plain = plain & ~leg[rows].any(axis=0)
+    return plain if decision.stop is None else plain & ~(decision.stop > 0.0)
+
+
+def _figures(stage: Stage, decision: Decision, exposure: FloatArray, walked: Walked) -> pd.DataFrame:
+    metrics = pd.DataFrame(walked.metrics, columns=list(NAMES))
+    metrics["annual_turnover"] = walked.sums[:, 0] / (len(stage.tape.sessions) / SESSIONS_A_YEAR)
+    metrics["average_exposure"] = exposure.mean(axis=1)
+    metrics["costs_paid"] = walked.sums[:, 1]
+    metrics["episodes"] = _episodes(exposure)
+    metrics["deferred_fills"] = walked.counts[:, 0]
+    metrics["price_ends_closed"] = walked.counts[:, 1]
+    metrics["orders_open_at_end"] = walked.counts[:, 2]
+    metrics["stale_sessions"] = decision.stale[stage.rows].sum(axis=0)
+    return metrics
+
+
+def _orders(decision: Decision, rows: slice, names: int) -> IntArray:
+    if not decision.scores:
+        return np.zeros((0, rows.stop - rows.start, names), dtype=np.int64)
+    return np.ascontiguousarray(np.stack([selling_order(score[rows]) for score in decision.scores]))
+
+
+def _returns(values: FloatArray, capital: float) -> FloatArray:
+    growth = np.empty_like(values)
+    growth[:, 0] = values[:, 0] / capital - 1.0
+    growth[:, 1:] = values[:, 1:] / values[:, :-1] - 1.0
+    return growth
+
+
+def _episodes(exposure: FloatArray) -> IntArray:
+    below = exposure < 1.0
+    return np.asarray(below[:, 0] + (below[:, 1:] & ~below[:, :-1]).sum(axis=1), dtype=np.int64)
