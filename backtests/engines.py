@@ -152,7 +152,8 @@ def _ray(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[An
     ray = _installed("ray", "ray")
     started = not ray.is_initialized()
     if started:
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # A cluster that is started for one call reports to nobody.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         given = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
         try:
             ray.init(log_to_driver=False, logging_level="error", **given)

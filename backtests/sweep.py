@@ -11,16 +11,18 @@ import pandas as pd
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import Backend, run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
-from undertow.backtests.sweep_chunk import Setting, work
+from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Sets, Strategy
 
-# What one set takes while a strategy decides, in floats a session: measured over the named strategies, the most among
-# them rounded up. What is kept of a set, its exposure and, if asked for, its returns, comes on top.
-_DECIDING, _KEPT = 40, 2
+# What one set takes while a strategy decides, in floats a session: the most among the named strategies, rounded up.
+# Where that is too much for the memory given, the strategy at hand is measured with a few sets.
+_DECIDING, _PROBE = 300, 16
+# What the walk takes beside that: the exposure by set and by session, and values that become returns.
+_WALKING = 4
 
 
 @overload
@@ -107,8 +109,7 @@ def sweep(
     workers = worker_count(backend, jobs, address)
     sets = strategy.sets_of(parameters)
     setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
-    sessions = len(setting.stage.table)
-    size = _chunk_size(len(parameters), sessions, memory, workers, returns)
+    size = _chunk_size(setting, sets, len(parameters), memory / workers, workers)
     tasks = [(part, returns) for part in _chunks(sets, len(parameters), size)]
     pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
     given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
@@ -116,11 +117,14 @@ def sweep(
     return (table, np.concatenate([piece.returns for piece in pieces])) if returns else table
 
 
-def _chunk_size(count: int, sessions: int, memory: float, workers: int, returns: bool) -> int:
-    each = sessions * 8 * (_DECIDING + _KEPT + returns)
+def _chunk_size(setting: Setting, sets: Sets, count: int, memory: float, workers: int) -> int:
+    each = len(setting.stage.table) * 8.0
+    needed = each * (_DECIDING + _WALKING)
+    if count > _PROBE and needed * count > memory:
+        needed = decision_bytes(setting, next(_chunks(sets, count, _PROBE))) / _PROBE + each * _WALKING
     # Several chunks a worker, so that one that is slow does not hold up the rest.
     share = -(-count // (3 * workers)) if workers > 1 else count
-    return max(1, min(share, int(memory / workers // each)))
+    return max(1, min(share, int(memory // needed)))
 
 
 def _chunks(sets: Sets, count: int, size: int) -> Iterator[Sets]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -91,6 +92,24 @@ def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
     walked = _walked(setting, decision, exposure, keep)
     metrics = _figures(stage, decision, exposure, walked)
     return Piece(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
+
+
+def decision_bytes(setting: Setting, sets: Sets) -> int:
+    """The most memory that deciding for some sets takes at once, in bytes, measured."""
+    table = setting.stage.table
+    # The first time it also loads and computes what all sets share.
+    setting.strategy.decide(table, sets)
+    table.forget()
+    tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    setting.strategy.decide(table, sets)
+    most = tracemalloc.get_traced_memory()[1]
+    table.forget()
+    if not tracing:
+        tracemalloc.stop()
+    return most - before
 
 
 def _walked(setting: Setting, decision: Decision, exposure: FloatArray, keep: bool) -> Walked:
