@@ -26,6 +26,10 @@ from undertow.strategies.plan import LEAST_TAX, Decision
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
 
+# The figures of a set, in the order of the table: those of `Run.metrics`, then what was counted.
+COUNTED = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
+FIGURES = (*NAMES, "annual_turnover", "average_exposure", "costs_paid", "episodes", *COUNTED)
+
 
 class Stage(NamedTuple):
     """What all chunks of a sweep share: decisions, the sessions of the run among them, prices and base weights."""
