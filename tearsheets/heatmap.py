@@ -33,8 +33,8 @@ from undertow.tearsheets.palette import GRID, INK, QUIET
 from undertow.tearsheets.words import BLANK, METRICS, counted, share, value_text
 from undertow.tearsheets.words import title as titled
 
-# A parameter with more values than this is drawn in as many bins.
-CELLS = 12
+# A parameter with more values than CELLS is drawn in BINS that hold equally many sets each.
+CELLS, BINS = 12, 8
 MAPS, SETS = 6, 20
 # From worse to better than the median set, as the months of a tearsheet.
 COLOURS = [[0.0, "#b3440a"], [0.25, "#e9b896"], [0.5, "#f7f7f5"], [0.75, "#aacdee"], [1.0, "#0b5cad"]]
@@ -46,8 +46,7 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
     """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
 
     `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
-    blank. Numbers with more than 12 values are put into 12 bins of equal width, or of equal ratio where the largest is
-    20 times the smallest or more. Raises `ParameterError` where a column is not there.
+    blank. Numbers with more than 12 values are put into 8 bins that hold about equally many sets each. Raises `ParameterError` where a column is not there.
     """
     for name in (x, y, value):
         if name not in frame.columns:
@@ -75,10 +74,10 @@ def binned(values: pd.Series) -> tuple[Any, list[str]]:
     if len(distinct) <= CELLS or not pd.api.types.is_numeric_dtype(values):
         place = {each: at for at, each in enumerate(distinct)}
         return values.map(place).to_numpy(), [_number(each) for each in distinct]
-    low, high = float(distinct[0]), float(distinct[-1])
-    wide = np.geomspace(low, high, CELLS + 1) if low > 0 and high / low >= 20 else np.linspace(low, high, CELLS + 1)
-    cell = np.clip(np.searchsorted(wide, values.to_numpy(dtype=np.float64), side="right") - 1, 0, CELLS - 1)
-    return cell, [f"{_number(one, 3)} to {_number(other, 3)}" for one, other in itertools.pairwise(wide)]
+    edges = np.unique(np.quantile(values.to_numpy(dtype=np.float64), np.linspace(0.0, 1.0, BINS + 1)))
+    last = len(edges) - 2
+    cell = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="right") - 1, 0, last)
+    return cell, [f"{_number(one, 3)} to {_number(other, 3)}" for one, other in itertools.pairwise(edges)]
 
 
 def _number(value: Any, digits: int = 6) -> str:
@@ -117,12 +116,12 @@ def _layout(x: str, y: str, value: str) -> dict[str, Any]:
     axis = {"type": "category", "showgrid": False, "ticks": "", "linecolor": GRID, "automargin": True}
     return {
         "font": {"family": FONT, "size": 12, "color": QUIET},
-        "margin": {"l": 60, "r": 10, "t": 30, "b": 50},
+        "margin": {"l": 60, "r": 10, "t": 34, "b": 64},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "title": {"text": html.escape(f"{y} by {x}"), "x": 0, "font": {"size": 13, "color": INK}},
-        "xaxis": {**axis, "title": {"text": html.escape(x)}},
-        "yaxis": {**axis, "title": {"text": html.escape(y)}},
+        "xaxis": {**axis, "title": {"text": html.escape(x), "standoff": 8}},
+        "yaxis": {**axis, "title": {"text": html.escape(y), "standoff": 12}},
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": GRID, "font": {"family": FONT, "size": 12, "color": INK}},
         "meta": {"value": value},
     }
