@@ -168,17 +168,27 @@ def list_(
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
+    universe: Annotated[
+        list[str] | None, typer.Option(help="A universe or a screen to show, with `universes`; repeat for several.")
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Signals with inputs, units, look-back and source.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List strategies, signals, or the universes of a market."""
+    """List strategies, signals, or the universes of a market with their size over time."""
     from undertow import console
 
     if what == "universes":
         with busy("loading the market"):
+            from undertow.signals.sizes import sizes
+
             world = resolve_market(market, seed)
-        console.show_universes(world)
+            found = [sizes(world, name) for name in universe or sorted(world.universes)]
+        if as_json:
+            print(json.dumps([each.as_dict() for each in found], indent=2, allow_nan=False))
+        else:
+            console.show_universes(found)
     elif what == "signals" and verbose:
         console.show_definitions()
     elif what == "signals":
