@@ -116,7 +116,8 @@ def _same_decisions(
     # A screen may choose other names later: until then those must not have been alive.
     shared = [symbol for symbol in table.symbols if symbol in part.symbols]
     here, there = ([each.symbols.index(symbol) for symbol in shared] for each in (part, table))
-    later = [np.delete(each.alive, names, axis=1).any(axis=1) for each, names in ((part, here), (table, there))]
+    pairs_of = ((part, here), (table, there))
+    later = [np.asarray(np.delete(each.alive, names, axis=1).any(axis=1)) for each, names in pairs_of]
     pairs = [
         ("exposure", decision.exposure, whole.exposure),
         ("stale", decision.stale, whole.stale),
