@@ -54,7 +54,9 @@ def act_nb(
     account: Account,
     lots: Lots,
 ) -> tuple[float, int, float]:
-    """Trade one session for `reason`; returns the cash, how many orders began to wait, and what is parked."""
+    """Trade one session for `reason`, if there is one; returns cash, new waits and what is parked."""
+    if reason == NONE:
+        return cash, 0, parked
     stocks = base.shape[1]
     short = stocks + rules.basket.shape[1]
     if reason in (WAITED, STOP):
@@ -112,18 +114,27 @@ def act_nb(
 
 @njit(cache=True)
 def why_nb(
-    reason: int, turned: bool, shorted: bool, row: int, stocks: int, short: int, ended: BoolArray, account: Account
-) -> IntArray:
-    """The reason of each order of a session (C,)."""
+    reason: int,
+    turned: bool,
+    shorted: bool,
+    row: int,
+    stocks: int,
+    short: int,
+    ended: BoolArray,
+    account: Account,
+    out: IntArray,
+) -> None:
+    """Write the reason of each order of a session into `out` (C,)."""
     plain = WAITED if reason == STOP else reason
-    out = np.where(ended, ENDED, np.where(account.traded != 0.0, plain, NONE))
     for name in range(len(out)):
-        if account.traded[name] == 0.0 or ended[name]:
+        if account.traded[name] == 0.0:
             continue
-        if name >= short and shorted:
+        out[name] = plain
+        if ended[name]:
+            out[name] = ENDED
+        elif name >= short and shorted:
             out[name] = HEDGE
         elif stocks <= name < short and turned:
             out[name] = ROTATE
         elif name < stocks and account.stopped[name] == row:
             out[name] = STOP
-    return out

@@ -28,20 +28,19 @@ from undertow.backtests.orders import (
     CASH,
     CLOSED,
     DEFERRED,
-    HEDGE,
+    DUST,
     NO_LOTS,
     NONE,
     OPEN_AT_END,
     PAID,
-    ROTATE,
-    STOP,
     STOPPED,
     TURNOVER,
-    WAITED,
     Account,
     Rules,
+    any_nb,
+    changed_nb,
     close_ended_nb,
-    due_nb,
+    idle_reason_nb,
     reason_nb,
     tally_nb,
     worth_nb,
@@ -82,7 +81,6 @@ def _walk(
     stocks = base.shape[1]
     short = stocks + rules.basket.shape[1]
     recording = len(amounts) > 0
-    no_gains = np.zeros(0)
     sell_rate = (1.0 - slippage) * (1.0 - fee)
     buy_rate = (1.0 + slippage) * (1.0 + fee)
     account = Account(
@@ -95,90 +93,80 @@ def _walk(
         np.full(stocks, -1),
     )
     lots = open_lots_nb(stocks if rules.lots != NO_LOTS else 0, rows)
-    cash_units, level, pending, renewal, parked = 0.0, 1.0, False, 0, 0.0
-    rotated, hedged, resting = 0.0, 0.0, 0.0
+    cash_units, level, pending, renewal, parked, resting = 0.0, 1.0, False, 0, 0.0, 0.0
     for row in range(rows):
-        reason = reason_nb(renewed[row], exposure[row], level)
-        level = exposure[row]
-        if renewed[row] >= 0:
-            renewal = renewed[row]
+        renewal = renewed[row] if renewed[row] >= 0 else renewal
         turned = shorted = False
         if columns > stocks:
-            turned, shorted = rules.rotation[row] != rotated, rules.hedge[row] != hedged
-            rotated, hedged = rules.rotation[row], rules.hedge[row]
-            if reason == NONE and (turned or shorted):
-                reason = ROTATE if turned else HEDGE
+            turned, shorted = changed_nb(rules.rotation, row), changed_nb(rules.hedge, row)
+        reason = reason_nb(renewed[row], exposure[row], level, turned, shorted)
+        level = exposure[row]
         cash = cash_units * cash_fill[row] if row > 0 else capital
         if ending[row]:
-            account.traded[:] = 0.0
             cash = close_ended_nb(end_price[row], account, cash)
             counts[CLOSED] += np.count_nonzero(account.traded)
+        found = 0
+        # Guarded, since a call that hands over the account costs more than all else on an idle session.
         if rules.stop > 0.0:
-            found, more = trigger_stops_nb(rules.known[row], mark[row], account, row, rules.stop)
+            found, more = trigger_stops_nb(rules.known, mark, account, row, rules.stop)
             counts[STOPPED] += found
             parked += more
-            if found > 0 and reason == NONE:
-                reason = STOP
-        if reason == NONE and pending and due_nb(account.waiting, fill[row]):
-            reason = WAITED
+        if reason == NONE and (pending or found > 0):
+            reason = idle_reason_nb(found, pending, account.waiting, fill[row])
         acting = reason != NONE or ending[row]
         if acting or recording:
             value = cash + worth_nb(account.shares, mark[row])
         if acting:
-            if not ending[row]:
-                account.traded[:] = 0.0
             ended = account.traded != 0.0
-            if reason != NONE:
-                cash, deferred, parked = act_nb(
-                    row,
-                    reason,
-                    turned,
-                    shorted,
-                    renewal,
-                    parked,
-                    fill[row],
-                    mark[row],
-                    base,
-                    exposure[row],
-                    order[row],
-                    cash,
-                    value,
-                    sell_rate,
-                    buy_rate,
-                    rules,
-                    account,
-                    lots,
-                )
-                counts[DEFERRED] += deferred
-            pending = bool(np.any(account.waiting != 0.0))
+            cash, deferred, parked = act_nb(
+                row,
+                reason,
+                turned,
+                shorted,
+                renewal,
+                parked,
+                fill[row],
+                mark[row],
+                base,
+                exposure[row],
+                order[row],
+                cash,
+                value,
+                sell_rate,
+                buy_rate,
+                rules,
+                account,
+                lots,
+            )
+            counts[DEFERRED] += deferred
+            pending = any_nb(account.waiting)
             money, paid = tally_nb(account.traded, ended, fill[row], fee, slippage)
             sums[TURNOVER] += 0.5 * money / value
             sums[PAID] += paid
-            if rules.lots != NO_LOTS:
-                gained = gains[row] if len(gains) > 0 else no_gains
-                book_lots_nb(
-                    lots,
-                    account.traded,
-                    account.shares,
-                    fill[row],
-                    end_price[row],
-                    sell_rate,
-                    buy_rate,
-                    rules.lots,
-                    gained,
-                )
+            book_lots_nb(
+                lots,
+                account.traded,
+                account.shares,
+                fill[row],
+                end_price[row],
+                sell_rate,
+                buy_rate,
+                rules.lots,
+                gains[row : row + 1],
+            )
         if recording:
             before[row] = value
-        if row == 0 or (acting and np.any(account.traded != 0.0)):
+        if row == 0 or (acting and any_nb(account.traded)):
             swept = max(0.0, cash) / cash_fill[row] - cash_units
             cash_units += swept
             if recording:
                 sweeps[row] = swept
                 amounts[row] = account.traded
-                reasons[row] = why_nb(reason, turned, shorted, row, stocks, short, ended, account)
+                why_nb(reason, turned, shorted, row, stocks, short, ended, account, reasons[row])
+            account.traded[:] = 0.0
         in_cash = cash_units * cash_close[row]
         values[row] = in_cash + worth_nb(account.shares, close[row])
-        if in_cash > 0.0:
+        if in_cash > DUST * values[row]:
             resting += in_cash / values[row]
     sums[CASH] = resting
     counts[OPEN_AT_END] = np.count_nonzero(account.waiting)

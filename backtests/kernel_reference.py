@@ -137,7 +137,9 @@ class _Account:
             gains[name] = -traded[name] * price[name] - cost
         return gains
 
-    def to_base(self, weights: FloatArray, mark: FloatArray, order: IntArray, exposure: float, plan: _Cash) -> FloatArray:
+    def to_base(
+        self, weights: FloatArray, mark: FloatArray, order: IntArray, exposure: float, plan: _Cash
+    ) -> FloatArray:
         """Orders of a renewal."""
         goal = weights * plan.value
         goal = goal - take_np(goal, order, (1 - exposure) * goal.sum())

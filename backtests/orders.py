@@ -93,7 +93,10 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
 @njit(cache=True)
 def still_there_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
     """Weights (N,) without the names whose prices have ended, summing to what they summed to."""
-    kept = np.where(gone, 0.0, weights)
+    kept = weights.copy()
+    if not gone.any():
+        return kept
+    kept[gone] = 0.0
     total = kept.sum()
     return kept * (weights.sum() / total) if total > 0.0 else kept
 
@@ -113,6 +116,15 @@ def close_ended_nb(price: FloatArray, account: Account, cash: float) -> float:
             account.traded[name] = -closed
             account.shares[name] -= closed
     return cash
+
+
+@njit(cache=True)
+def any_nb(amounts: FloatArray) -> bool:
+    """Whether any amount is not 0, without a temporary array."""
+    for amount in amounts:  # noqa: SIM110 (what any() would need, numba does not know)
+        if amount != 0.0:
+            return True
+    return False
 
 
 @njit(cache=True)
@@ -153,10 +165,26 @@ def tally_nb(
 
 
 @njit(cache=True)
-def reason_nb(renewed: int, exposure: float, level: float) -> int:
-    """Why anything is traded on a session: a renewal before a change of exposure."""
+def reason_nb(renewed: int, exposure: float, level: float, turned: bool, shorted: bool) -> int:
+    """Why anything is traded on a session: a renewal before a change of exposure, and that before one of a leg."""
     if renewed >= 0:
         return RENEWAL
-    if exposure == level:
-        return NONE
-    return DE_RISK if exposure < level else RE_ENTRY
+    if exposure != level:
+        return DE_RISK if exposure < level else RE_ENTRY
+    if turned:
+        return ROTATE
+    return HEDGE if shorted else NONE
+
+
+@njit(cache=True)
+def changed_nb(share: FloatArray, row: int) -> bool:
+    """Whether a leg's share of the capital (T,) changes on a session; before the first it is 0."""
+    return bool(len(share) > 0 and share[row] != (share[row - 1] if row > 0 else 0.0))
+
+
+@njit(cache=True)
+def idle_reason_nb(found: int, pending: bool, waiting: FloatArray, fill: FloatArray) -> int:
+    """Why anything is traded on a session without a target of its own: a stop, or an order that finds a price."""
+    if found > 0:
+        return STOP
+    return WAITED if pending and due_nb(waiting, fill) else NONE

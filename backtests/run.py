@@ -49,6 +49,9 @@ class Recipe:
     sessions_a_year: int
     versions: dict[str, str]
     command: str | None
+    borrow_bps: float = 50.0
+    tax_rate: float = 0.20
+    lots: str = "hifo"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ class Run:
     """The outcome of a backtest.
 
     `series` (sessions) has the columns value and return of the run, exposure (the target), cash_share (at the close),
+    cash_before (USD at the fill, before anything is traded),
     turnover and costs (of the session), hold_value and hold_return (the same basket without the rule), benchmark_return
     (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
     shares of the value at the close. `orders` and `episodes` are one row each. Returns are decimal, money in USD.
@@ -100,6 +104,7 @@ class Run:
             **self._of(series["return"]),
             "annual_turnover": float(series["turnover"].sum() / years),
             "average_exposure": float(series["exposure"].mean()),
+            "average_cash": float(series["cash_share"].mean()),
             "costs_paid": float(series["costs"].sum()),
             "episodes": len(self.episodes),
         }

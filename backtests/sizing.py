@@ -27,22 +27,20 @@ def renew_nb(weights: FloatArray, mark: FloatArray, account: Account, row: int, 
 
 
 @njit(cache=True)
-def trigger_stops_nb(
-    known: FloatArray, mark: FloatArray, account: Account, row: int, stop: float
-) -> tuple[int, float]:
+def trigger_stops_nb(known: FloatArray, mark: FloatArray, account: Account, row: int, stop: float) -> tuple[int, float]:
     """Mark the names whose last known close is `stop` or more below the highest since they were bought.
 
     Returns how many, and their drifted base weight, which is parked in cash until a renewal.
     """
     found, parked = 0, 0.0
-    for name in range(len(known)):
+    for name in range(known.shape[1]):
         if account.shares[name] <= 0.0:
             account.peak[name] = 0.0
-        elif account.stopped[name] < 0 and not np.isnan(known[name]):
-            account.peak[name] = max(account.peak[name], known[name])
-            if known[name] <= account.peak[name] * (1.0 - stop):
+        elif account.stopped[name] < 0 and not np.isnan(known[row, name]):
+            account.peak[name] = max(account.peak[name], known[row, name])
+            if known[row, name] <= account.peak[name] * (1.0 - stop):
                 account.stopped[name] = row
-                parked += account.units[name] * mark[name]
+                parked += account.units[name] * mark[row, name]
                 account.units[name] = 0.0
                 found += 1
     return found, parked

@@ -55,15 +55,15 @@ def buy_lot_nb(lots: Lots, name: int, shares: float, price: float, way: int) -> 
 def sell_lots_nb(lots: Lots, name: int, shares: float, left: float, way: int) -> float:
     """Take `shares` out of a name's lots, of which `left` stay held; returns what they had cost."""
     if left == 0.0:
-        cost = lots.cost[name]
+        cost = float(lots.cost[name])
         lots.first[name] = lots.end[name] = 0
         lots.cost[name] = 0.0
         return cost
     cost = 0.0
     while shares > 0.0 and lots.end[name] > lots.first[name]:
         place = lots.end[name] - 1 if way == HIFO else lots.first[name]
-        taken = min(shares, lots.shares[name, place])
-        cost += taken * lots.price[name, place]
+        taken = min(shares, float(lots.shares[name, place]))
+        cost += taken * float(lots.price[name, place])
         shares -= taken
         lots.shares[name, place] -= taken
         if lots.shares[name, place] > 0.0:
@@ -88,7 +88,7 @@ def book_lots_nb(
     way: int,
     gains: FloatArray,
 ) -> None:
-    """Book a session's trades of stocks; the gain of each sale after costs goes into `gains`, where it has length."""
+    """Book a session's trades of stocks; the gain of each sale after costs goes into `gains`, (1, N) or (0, N)."""
     for name in range(len(lots.cost)):
         if traded[name] > 0.0:
             buy_lot_nb(lots, name, traded[name], fill[name] * buy_rate, way)
@@ -96,7 +96,7 @@ def book_lots_nb(
             price = fill[name] * sell_rate if np.isnan(end_price[name]) else end_price[name]
             cost = sell_lots_nb(lots, name, -traded[name], shares[name], way)
             if len(gains) > 0:
-                gains[name] = -traded[name] * price - cost
+                gains[0, name] = -traded[name] * price - cost
 
 
 @njit(cache=True)

@@ -5,28 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_kernel import world
 
-from undertow.backtests.kernel import walk_many_nb, walk_nb
+from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
 from undertow.backtests.orders import (
-    CASH,
-    DEFERRED,
-    FIFO,
-    HEDGE,
-    HIFO,
     NO_LOTS,
-    ROTATE,
-    STOP,
-    STOPPED,
-    WAITED,
     Rules,
-    no_rules,
 )
-
-from test_kernel import world
 
 FEATURES = ("basket", "hedge", "stop", "lots")
 
