@@ -89,7 +89,7 @@ def act_nb(
         if short < len(fill) and not account.gone[short] and (reason == RENEWAL or shorted):
             wanted[short] = -hedge * value / mark[short] - account.shares[short]
         target = max(0.0, target - rotation + hedge)
-    if rules.lots != NO_LOTS:
+    if rules.lots != NO_LOTS and (target > 0.0 or len(fill) > stocks):
         order = least_tax_order_nb(lots, free, mark, sell_rate)
     wanted[:stocks] += wanted_nb(
         reason,

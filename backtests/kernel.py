@@ -37,6 +37,7 @@ from undertow.backtests.orders import (
     TURNOVER,
     Account,
     Rules,
+    actions_nb,
     any_nb,
     changed_nb,
     close_ended_nb,
@@ -92,7 +93,7 @@ def _walk(
         np.zeros(stocks),
         np.full(stocks, -1),
     )
-    lots = open_lots_nb(stocks if rules.lots != NO_LOTS else 0, rows)
+    lots = open_lots_nb(stocks if rules.lots != NO_LOTS else 0, actions_nb(renewed, exposure, rules))
     cash_units, level, pending, renewal, parked, resting = 0.0, 1.0, False, 0, 0.0, 0.0
     for row in range(rows):
         renewal = renewed[row] if renewed[row] >= 0 else renewal

@@ -183,6 +183,17 @@ def changed_nb(share: FloatArray, row: int) -> bool:
 
 
 @njit(cache=True)
+def actions_nb(renewed: IntArray, exposure: FloatArray, rules: Rules) -> int:
+    """How many sessions have a target of their own, and so the most orders to buy that a name can be sent."""
+    found = 0
+    for row in range(len(renewed)):
+        moved = exposure[row] != (exposure[row - 1] if row > 0 else 1.0)
+        if renewed[row] >= 0 or moved or changed_nb(rules.rotation, row) or changed_nb(rules.hedge, row):
+            found += 1
+    return found
+
+
+@njit(cache=True)
 def idle_reason_nb(found: int, pending: bool, waiting: FloatArray, fill: FloatArray) -> int:
     """Why anything is traded on a session without a target of its own: a stop, or an order that finds a price."""
     if found > 0:

@@ -299,3 +299,14 @@ def test_the_least_taxed_is_sold_first() -> None:
     # 0.4 x 116.67 = 46.67: all of the second (16.67), then 30 of the third, nothing of the first.
     np.testing.assert_allclose(amounts[1], [0, -third / 10, -3.0], atol=1e-12)
     assert sweeps[1] == pytest.approx(0.4 * before[1])
+
+
+@given(seed=st.integers(0, 100_000), at=st.integers(1, 59))
+def test_orders_do_not_depend_on_later_rows(seed: int, at: int) -> None:
+    given_world = random_world(seed)
+    by_row = ("fill", "mark", "close", "end_price", "renewed", "exposure", "order", "cash_fill", "cash_close")
+    rules = given_world["rules"]
+    short = {name: part[:at] if name in by_row else part for name, part in given_world.items()}
+    short["rules"] = rules._replace(rotation=rules.rotation[:at], hedge=rules.hedge[:at], known=rules.known[:at])
+    for whole, prefix in zip(walk_nb(**given_world)[:5], walk_nb(**short)[:5], strict=True):
+        np.testing.assert_array_equal(whole[:at], prefix)
