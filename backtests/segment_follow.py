@@ -52,7 +52,7 @@ class Reference(NamedTuple):
 @njit(cache=True)
 def reference_nb(segments: Segments, capital: float, fee: float, slippage: float) -> Reference:
     """Walk the fully invested path."""
-    parts, names, rows = len(segments.whole), segments.units.shape[1], len(segments.worth)
+    parts, names, rows = len(segments.renewal), segments.units.shape[1], len(segments.worth)
     kept = Reference(
         np.zeros(rows),
         np.zeros((parts, names)),

@@ -100,6 +100,17 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> None:
 
 
 @njit(cache=True)
+def less_nb(goals: FloatArray, held: FloatArray, mark: FloatArray, order: IntArray, needed: float) -> None:
+    """Lower the goals (N,) where sales down to them do not bring in what is needed: then nothing is bought."""
+    for name in range(len(goals)):
+        needed -= max(0.0, held[name] * mark[name] - goals[name])
+    if needed > 0.0:
+        for name in range(len(goals)):
+            goals[name] = min(goals[name], held[name] * mark[name])
+        take_nb(goals, order, needed)
+
+
+@njit(cache=True)
 def goals_nb(
     reason: int,
     weights: FloatArray,
@@ -125,7 +136,8 @@ def goals_nb(
             lacking = units[name] * mark[name] * (value / total) - held[name] * mark[name] if total > 0.0 else 0.0
             wanted[name] = max(0.0, lacking)
     if reason == RENEWAL:
-        take_nb(wanted, order, keep - max(0.0, value - sum_nb(wanted)))
+        take_nb(wanted, order, keep / value * sum_nb(wanted))
+        less_nb(wanted, held, mark, order, (keep - cash) / sell_rate)
     elif reason == DE_RISK:
         take_nb(wanted, order, (keep - cash) / sell_rate)
     else:
@@ -167,9 +179,10 @@ def fill_nb(
         else:
             cost += wanted[name] * fill[name]
     cash += sold * sell_rate
-    if cost <= 0.0:
+    # What is left of rounding buys nothing.
+    if cost <= 0.0 or cash - keep <= DUST * (cash + cost):
         return cash, sold, 0.0, deferred
-    scale = min(1.0, max(0.0, cash - keep) / (cost * buy_rate))
+    scale = min(1.0, (cash - keep) / (cost * buy_rate))
     for name in range(len(wanted)):
         if wanted[name] > 0.0:
             held[name] += wanted[name] * scale

@@ -61,7 +61,9 @@ def walk_segments_nb(
                     if steady:
                         follow_nb(reference, part, first, last, copies[place], walked[place], sums[path], counts[path])
                         continue
-                    resume_nb(reference, part - 1, copies[place], held[place], waiting[place], state[place], flags[place])
+                    resume_nb(
+                        reference, part - 1, copies[place], held[place], waiting[place], state[place], flags[place]
+                    )
                     copies[place] = 0.0
                 segment_nb(
                     part,
@@ -83,11 +85,18 @@ def walk_segments_nb(
                 )
                 if steady:
                     copies[place] = alike_nb(
-                        reference, part, last, segments, held[place], state[place], flags[place], walked[place, last - 1]
+                        reference,
+                        part,
+                        last,
+                        segments,
+                        held[place],
+                        state[place],
+                        flags[place],
+                        walked[place, last - 1],
                     )
         for place in range(size):
             if copies[place] > 0.0:
-                last_part = len(segments.whole) - 1
+                last_part = len(segments.renewal) - 1
                 resume_nb(reference, last_part, copies[place], held[place], waiting[place], state[place], flags[place])
             for name in range(names):
                 counts[begin + place, OPENS] += waiting[place, name] != 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.backtests.orders import DE_RISK, DUST, NONE, RE_ENTRY, RENEWAL, WAITED, reason_nb
+from undertow.backtests.orders import DE_RISK, DUST, NONE, RE_ENTRY, RENEWAL, WAITED
 from undertow.backtests.segment_orders import act_nb, close_gaps_nb, gaps_nb, line_nb, worth_nb
 from undertow.backtests.segments import Segments
 from undertow.market.clock import BoolArray, FloatArray, IntArray
@@ -26,6 +26,16 @@ SUMS = 3
 # Positions in the counts of a path.
 DEFERS, CLOSES, OPENS = 0, 1, 2
 COUNTS = 3
+
+
+@njit(cache=True)
+def reason_nb(renewed: bool, exposure: float, level: float) -> int:
+    """Why anything is traded on a session: a renewal before a change of exposure."""
+    if renewed:
+        return RENEWAL
+    if exposure == level:
+        return NONE
+    return DE_RISK if exposure < level else RE_ENTRY
 
 
 @njit(cache=True)
@@ -50,28 +60,26 @@ def renew_nb(
     held: FloatArray,
     mark: FloatArray,
     units: FloatArray,
-    whole: float,
     cash: float,
     exposure: float,
     sell_rate: float,
     buy_rate: float,
     state: FloatArray,
-) -> tuple[float, float, float, float]:
-    """A renewal at which every name has a price and cash is raised in proportion. Returns as `by_name_nb`."""
+) -> tuple[bool, float, float, float, float]:
+    """A renewal at which every name has a price and cash is raised in proportion. Returns as `scaled_nb`."""
     value = cash + worth_nb(held, mark)
     keep = (1.0 - exposure) * value
-    needed = keep - max(0.0, value - whole * value)
-    goal = value
-    if needed > 0.0 and whole > 0.0:
-        goal = value - needed / whole
-        # Weights sum to 1 but for rounding; so does what is left when all is sold.
-        goal = goal if goal > DUST * value else 0.0
+    goal = exposure * value
     short, over = gaps_nb(held, units, mark, goal, DUST * value)
     cash += over * sell_rate
-    filled = min(1.0, max(0.0, cash - keep) / (short * buy_rate)) if short > 0.0 else 0.0
+    if cash < keep and goal > 0.0:
+        # Sales do not bring the cash in: goals are lowered, name by name.
+        return False, cash, 0.0, 0.0, value
+    spare = cash - keep if cash - keep > DUST * (cash + short) else 0.0
+    filled = min(1.0, spare / (short * buy_rate)) if short > 0.0 else 0.0
     close_gaps_nb(held, units, mark, goal, DUST * value, filled)
     state[BOUND] = goal
-    return cash - short * filled * buy_rate, over, short * filled, value
+    return True, cash - short * filled * buy_rate, over, short * filled, value
 
 
 @njit(cache=True)
@@ -204,7 +212,7 @@ def trade_nb(
     sell_rate, buy_rate = (1.0 - slippage) * (1.0 - fee), (1.0 + slippage) * (1.0 + fee)
     starts = row == segments.first[part]
     fill, mark, units = segments.fill[row], segments.mark[row], segments.units[part]
-    renewed = 0 if starts and segments.renewal[part] else -1
+    renewed = starts and segments.renewal[part]
     reason = reason_nb(renewed, exposure[row], exposure[row - 1] if row > 0 else 1.0)
     if reason == NONE and flags[PENDING] and due_nb(waiting, fill):
         reason = WAITED
@@ -217,10 +225,11 @@ def trade_nb(
     sold, bought, value, done = 0.0, 0.0, 1.0, reason == NONE
     if not done and not flags[LOOSE] and (order.shape[1] == 0 or reason == RE_ENTRY or exposure[row] >= 1.0):
         if reason == RENEWAL and segments.clean[part]:
-            done = True
-            cash, sold, bought, value = renew_nb(
-                held, mark, units, segments.whole[part], cash, exposure[row], sell_rate, buy_rate, state
+            before = cash
+            done, cash, sold, bought, value = renew_nb(
+                held, mark, units, cash, exposure[row], sell_rate, buy_rate, state
             )
+            cash = cash if done else before
         elif reason != RENEWAL and segments.filled[row]:
             done, cash, sold, bought, value = scaled_nb(
                 reason, held, mark, segments.worth_fill[row], cash, exposure[row], sell_rate, buy_rate, state
@@ -261,7 +270,7 @@ def value_nb(
     for at in range(len(values)):
         cash = units * cash_close[at]
         values[at] = cash + (scale * line[at] + added * worth[at])
-        rested += cash / values[at] if cash > 0.0 else 0.0
+        rested += cash / values[at] if cash > DUST * values[at] else 0.0
     return rested
 
 
@@ -298,7 +307,11 @@ def segment_nb(
         spread_nb(held, segments.units[part - 1], state)
     row = first
     while row < last:
-        if row == first or exposure[row] != exposure[row - 1] or (flags[PENDING] and due_nb(waiting, segments.fill[row])):
+        if (
+            row == first
+            or exposure[row] != exposure[row - 1]
+            or (flags[PENDING] and due_nb(waiting, segments.fill[row]))
+        ):
             by_name = trade_nb(
                 part,
                 row,

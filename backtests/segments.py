@@ -16,36 +16,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from undertow.backtests.tape import Tape
 from undertow.market.clock import BoolArray, FloatArray, IntArray
-
-class Prices(NamedTuple):
-    """What the kernel walks over, as in `walk_nb`: prices (T, N), base weights (R, N) and when they are renewed (T,)."""
-
-    fill: FloatArray
-    mark: FloatArray
-    close: FloatArray
-    end_price: FloatArray
-    base: FloatArray
-    renewed: IntArray
-    cash_fill: FloatArray
-    cash_close: FloatArray
 
 
 class Segments(NamedTuple):
     """The segments of a run, for N names that are in the base at least once.
 
     `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `renewal` (S,) says whether
-    base weights are renewed there, `weights` (S, N) what they are, without names that have ended, `whole` (S,) their sum,
+    base weights are renewed there, `weights` (S, N) what they are, without names that have ended,
     and `units` (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at the
     close and at the fill. `clean` (S,) says that every name sold or bought at the renewal can have a price,
     `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape, `longest`
-    is the number of sessions of the longest segment; prices are those of `Prices`.
+    is the number of sessions of the longest segment; prices are those of the tape.
     """
 
     first: IntArray
     renewal: BoolArray
     weights: FloatArray
-    whole: FloatArray
     units: FloatArray
     worth: FloatArray
     worth_fill: FloatArray
@@ -62,18 +50,18 @@ class Segments(NamedTuple):
     longest: int
 
 
-def cut(prices: Prices) -> Segments:
-    """The segments of a run."""
-    names = np.flatnonzero(prices.base.any(axis=0))
+def cut(tape: Tape, base: FloatArray, renewed: IntArray) -> Segments:
+    """The segments of a run over the stocks of a tape, `base` (R, N) and `renewed` (T,) as in `Plan`."""
+    names = np.flatnonzero(base.any(axis=0))
     fill, mark, close, end_price = (
-        np.ascontiguousarray(part[:, names]) for part in (prices.fill, prices.mark, prices.close, prices.end_price)
+        np.ascontiguousarray(part[:, names]) for part in (tape.fill, tape.mark, tape.close, tape.end_price)
     )
     ending = ~np.isnan(end_price).all(axis=1) if len(names) else np.zeros(len(fill), dtype=np.bool_)
-    starts = (prices.renewed >= 0) | ending
+    starts = (renewed >= 0) | ending
     starts[0] = True
     first = np.append(np.flatnonzero(starts), len(fill)).astype(np.int64)
-    renewal = prices.renewed[first[:-1]] >= 0
-    weights, units = _base(prices.base[:, names], prices.renewed, first, mark, end_price)
+    renewal = renewed[first[:-1]] >= 0
+    weights, units = _base(base[:, names], renewed, first, mark, end_price)
     priced = np.isfinite(fill) & (fill == mark)
     held = units > 0.0
     before = np.vstack([np.zeros((1, len(names)), np.bool_), held[:-1]]) & np.isnan(end_price[first[:-1]])
@@ -82,7 +70,6 @@ def cut(prices: Prices) -> Segments:
         first=first,
         renewal=renewal,
         weights=weights,
-        whole=weights.sum(axis=1),
         units=units,
         worth=np.einsum("tn,tn->t", units[of_row], close),
         worth_fill=np.einsum("tn,tn->t", units[of_row], mark),
@@ -93,8 +80,8 @@ def cut(prices: Prices) -> Segments:
         mark=mark,
         end_price=end_price,
         ending=ending,
-        cash_fill=np.ascontiguousarray(prices.cash_fill),
-        cash_close=np.ascontiguousarray(prices.cash_close),
+        cash_fill=np.ascontiguousarray(tape.cash_fill),
+        cash_close=np.ascontiguousarray(tape.cash_close),
         names=names,
         longest=int(np.diff(first).max()),
     )
@@ -119,4 +106,3 @@ def _without(weights: FloatArray, gone: BoolArray) -> FloatArray:
     kept = np.where(gone, 0.0, weights)
     total = kept.sum()
     return kept * (weights.sum() / total) if total > 0.0 else kept
-

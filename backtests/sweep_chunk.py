@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ import pandas as pd
 
 from undertow.backtests.backtest import session_rows
 from undertow.backtests.costs import Costs
+from undertow.backtests.legs import during, with_legs
+from undertow.backtests.legs import stage as stage_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
-from undertow.backtests.path import selling_order
-from undertow.backtests.segments import Prices
 from undertow.backtests.sweep_metrics import NAMES
 from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
 from undertow.backtests.tape import Tape, read_tape
@@ -22,13 +22,13 @@ from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
-from undertow.strategies.plan import LEAST_TAX, Decision
+from undertow.strategies.plan import LEAST_TAX, Decision, Plan
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
 
 # The figures of a set, in the order of the table: those of `Run.metrics`, then what was counted.
 COUNTED = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
-FIGURES = (*NAMES, "annual_turnover", "average_exposure", "costs_paid", "episodes", *COUNTED)
+FIGURES = (*NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *COUNTED)
 
 
 class Stage(NamedTuple):
@@ -37,7 +37,8 @@ class Stage(NamedTuple):
     table: DecisionTable
     rows: slice
     tape: Tape
-    prices: Prices
+    base: FloatArray
+    renewed: IntArray
 
 
 class Piece(NamedTuple):
@@ -68,18 +69,8 @@ class Setting:
         table = DecisionTable(self.market, self.universe, self.fill)
         rows = session_rows(self.market, self.start, self.end)
         base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
-        tape = read_tape(table, rows, self.costs.haircut_bps / 1e4)
-        prices = Prices(
-            tape.fill,
-            tape.mark,
-            tape.close,
-            tape.end_price,
-            np.ascontiguousarray(base),
-            renewed,
-            np.ascontiguousarray(tape.cash_fill),
-            np.ascontiguousarray(tape.cash_close),
-        )
-        return Stage(table, rows, tape, prices)
+        tape = read_tape(table, rows, self.costs.haircut)
+        return Stage(table, rows, tape, np.ascontiguousarray(base), renewed)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: not the stage, which is made there."""
@@ -90,11 +81,10 @@ def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
     """The figures of some parameter sets, and their returns where the task asks for them."""
     sets, keep = task
     stage = setting.stage
-    decision = setting.strategy.decide(stage.table, sets)
+    decided = setting.strategy.decide(stage.table, sets)
     stage.table.forget()
-    exposure = np.ascontiguousarray(decision.exposure[stage.rows].T)
-    walked = _walked(setting, decision, exposure, keep)
-    metrics = _figures(stage, decision, exposure, walked)
+    walked = _walked(setting, decided, keep)
+    metrics = _figures(during(decided, stage.rows), walked)
     return Piece(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
 
 
@@ -116,18 +106,19 @@ def decision_bytes(setting: Setting, sets: Sets) -> int:
     return most - before
 
 
-def _walked(setting: Setting, decision: Decision, exposure: FloatArray, keep: bool) -> Walked:
+def _walked(setting: Setting, decided: Decision, keep: bool) -> Walked:
     """Every path by the segment walk where that covers it, by the order kernel where not."""
-    stage, costs = setting.stage, setting.costs
-    orders = _orders(decision, stage.rows, len(stage.tape.symbols))
-    cash = stage.tape.cash_returns
-    plain = covered(decision, stage.rows)
+    stage, costs, capital = setting.stage, setting.costs, float(setting.capital)
+    plain = covered(decided, stage.rows)
     parts = []
-    for those, walk in ((plain, by_segments), (~plain, by_kernel)):
-        if those.any():
-            which = decision.score_of_set[those]
-            given = (stage.prices, exposure[those], orders, which, float(setting.capital), costs.fee, costs.slippage)
-            parts.append((those, walk(*given, cash, keep=keep)))
+    if plain.any():
+        plan = Plan(during(only(decided, plain), stage.rows), stage.base, stage.renewed)
+        parts.append((plain, by_segments(stage.tape, plan, costs, capital, keep=keep)))
+    if not plain.all():
+        others = only(decided, ~plain)
+        plan = stage_legs(stage.table, during(others, stage.rows), stage.rows, stage.base, stage.renewed)
+        tape = with_legs(stage.tape, stage.table, stage.rows, others, costs)
+        parts.append((~plain, by_kernel(tape, plan, costs, capital, keep=keep)))
     return parts[0][1] if len(parts) == 1 else _merged(parts)
 
 
@@ -145,23 +136,34 @@ def covered(decision: Decision, rows: slice) -> BoolArray:
     return plain if decision.stop is None else plain & ~(decision.stop > 0.0)
 
 
-def _figures(stage: Stage, decision: Decision, exposure: FloatArray, walked: Walked) -> pd.DataFrame:
+def only(decision: Decision, those: BoolArray) -> Decision:
+    """The decision of some of its sets (P,)."""
+    return replace(
+        decision,
+        exposure=decision.exposure[:, those],
+        stale=decision.stale[:, those],
+        score_of_set=decision.score_of_set[those],
+        marks={name: mark[:, those] for name, mark in decision.marks.items()},
+        rotation=None if decision.rotation is None else decision.rotation[:, those],
+        hedge=None if decision.hedge is None else decision.hedge[:, those],
+        stop=None if decision.stop is None else decision.stop[those],
+        stop_wait=None if decision.stop_wait is None else decision.stop_wait[those],
+    )
+
+
+def _figures(decision: Decision, walked: Walked) -> pd.DataFrame:
+    exposure = np.ascontiguousarray(decision.exposure.T)
     metrics = pd.DataFrame(walked.metrics, columns=list(NAMES))
-    metrics["annual_turnover"] = walked.sums[:, 0] / (len(stage.tape.sessions) / SESSIONS_A_YEAR)
+    metrics["annual_turnover"] = walked.sums[:, 0] / (exposure.shape[1] / SESSIONS_A_YEAR)
     metrics["average_exposure"] = exposure.mean(axis=1)
+    metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]
     metrics["costs_paid"] = walked.sums[:, 1]
     metrics["episodes"] = _episodes(exposure)
     metrics["deferred_fills"] = walked.counts[:, 0]
     metrics["price_ends_closed"] = walked.counts[:, 1]
     metrics["orders_open_at_end"] = walked.counts[:, 2]
-    metrics["stale_sessions"] = decision.stale[stage.rows].sum(axis=0)
+    metrics["stale_sessions"] = decision.stale.sum(axis=0)
     return metrics
-
-
-def _orders(decision: Decision, rows: slice, names: int) -> IntArray:
-    if not decision.scores:
-        return np.zeros((0, rows.stop - rows.start, names), dtype=np.int64)
-    return np.ascontiguousarray(np.stack([selling_order(score[rows]) for score in decision.scores]))
 
 
 def _returns(values: FloatArray, capital: float) -> FloatArray:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.orders import no_rules
 from undertow.strategies.weights import renewal_rows
 
 SESSIONS, NAMES, CHANGES, COST = 2520, 100, 40, 5e-4
@@ -47,6 +48,7 @@ def world() -> dict[str, Any]:
         "capital": 1e6,
         "fee": COST,
         "slippage": COST,
+        "rules": no_rules(),
     }
 
 

@@ -20,14 +20,16 @@ from rich.console import Console
 from rich.table import Table
 from run import COST, NAMES, SESSIONS, by_vectorbt, world
 
-from undertow.backtests.segments import Prices
+from undertow.backtests.costs import Costs
 from undertow.backtests.sweep_paths import by_kernel, by_segments
+from undertow.backtests.tape import Tape
+from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.weights import renewal_rows
 
 PATHS = 1000
 
 
-def prices(sessions: int, names: int) -> Prices:
+def prices(sessions: int, names: int) -> tuple[Tape, Any, Any]:
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
     opens = close * np.exp(rng.normal(0, 0.003, close.shape))
@@ -36,7 +38,9 @@ def prices(sessions: int, names: int) -> Prices:
     renewed[renewals] = np.arange(len(renewals))
     cash = np.ones(sessions)
     base = np.full((len(renewals), names), 1.0 / names)
-    return Prices(opens, opens, close, np.full(close.shape, np.nan), base, renewed, cash, cash)
+    days, labels = pd.bdate_range("2015-01-01", periods=sessions), tuple(map(str, range(names)))
+    tape = Tape(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
+    return tape, base, renewed
 
 
 def changing(sessions: int, paths: int) -> Any:
@@ -71,10 +75,10 @@ def seconds(work: Callable[[], Any], runs: int = 3) -> float:
     return min(taken)
 
 
-def walk(way: Callable[..., Any], given: Prices, exposure: Any) -> Callable[[], Any]:
-    rows, names = given.close.shape
-    orders, which = np.zeros((0, rows, names), dtype=np.int64), np.full(len(exposure), -1)
-    return lambda: way(given, exposure, orders, which, 1e6, COST, COST, np.zeros(rows), keep=False)
+def walk(way: Callable[..., Any], given: tuple[Tape, Any, Any], exposure: Any) -> Callable[[], Any]:
+    tape, base, renewed = given
+    plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, renewed)
+    return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
 
 
 def compare(console: Console) -> None:

@@ -50,9 +50,7 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
     """
     for name in (x, y, value):
         if name not in frame.columns:
-            raise ParameterError(
-                f"the sweep has no column `{name}`{did_you_mean(name, map(str, frame.columns))}"
-            )
+            raise ParameterError(f"the sweep has no column `{name}`{did_you_mean(name, map(str, frame.columns))}")
     if x == y:
         raise ParameterError(f"`x` and `y` must be two parameters, got `{x}` twice")
     across, columns = binned(frame[x])
@@ -96,7 +94,9 @@ def _trace(
         "x": columns,
         "y": rows,
         "z": [[float(cell) if math.isfinite(cell) else None for cell in row] for row in medians],
-        "customdata": [[[int(n), words] for n, words in zip(*row, strict=True)] for row in zip(counts, shown, strict=True)],
+        "customdata": [
+            [[int(n), words] for n, words in zip(*row, strict=True)] for row in zip(counts, shown, strict=True)
+        ],
         "text": shown if len(columns) <= CELLS and max(map(len, itertools.chain(*shown)), default=0) <= 6 else None,
         "texttemplate": "%{text}" if len(columns) <= CELLS else None,
         "textfont": {"size": 11},

@@ -45,7 +45,12 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
     table, returns = sweep(
-        DrawdownDeRisk, simulated(), PARAMETERS, returns=True, backend=backend, jobs=2  # type: ignore[arg-type]
+        DrawdownDeRisk,
+        simulated(),
+        PARAMETERS,
+        returns=True,
+        backend=backend,
+        jobs=2,  # type: ignore[arg-type]
     )
     pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
     assert returns.tobytes() == expected()[1].tobytes()

@@ -6,24 +6,32 @@ from typing import Any
 
 import numba
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from undertow.backtests.costs import Costs
 from undertow.backtests.kernel_reference import walk_np
 from undertow.backtests.metrics import return_metrics
-from undertow.backtests.orders import CLOSED, DEFERRED, OPEN_AT_END
+from undertow.backtests.orders import CLOSED, DEFERRED, OPEN_AT_END, no_rules
 from undertow.backtests.segment_follow import reference_nb
 from undertow.backtests.segment_paths import walk_segments_nb
-from undertow.backtests.segments import Prices, cut
+from undertow.backtests.segments import cut
 from undertow.backtests.sweep_metrics import NAMES, metrics_of
 from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
+from undertow.backtests.tape import Tape
+from undertow.market.clock import FloatArray, IntArray
+from undertow.strategies.plan import Decision, Plan
 
 COST = 7e-4
 CAPITAL = 1e6
 
 
-def tape(rng: np.random.Generator, rows: int, names: int, missing: float, ends: int, every: int) -> Prices:
+def tape(
+    rng: np.random.Generator, rows: int, names: int, missing: float, ends: int, every: int
+) -> tuple[Tape, FloatArray, IntArray]:
+    """Random prices with gaps and ends, base weights and when they are renewed."""
     price = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (rows, names)), axis=0))
     fill = np.where(rng.random((rows, names)) < missing, np.nan, price)
     end_price = np.full((rows, names), np.nan)
@@ -38,22 +46,24 @@ def tape(rng: np.random.Generator, rows: int, names: int, missing: float, ends: 
     # One name is never bought.
     base[:, 1 : 2 if names > 3 else 1] = 0.0
     cash = np.cumprod(1 + rng.random(rows) * 1e-4)
-    return Prices(
+    prices = Tape(
+        sessions=pd.bdate_range("2020-01-01", periods=rows),
+        symbols=tuple(map(str, range(names))),
         fill=fill,
         mark=np.where(np.isnan(fill), price * 1.01, fill),
         close=price * np.exp(rng.normal(0, 0.01, price.shape)),
         end_price=end_price,
-        base=base / base.sum(axis=1, keepdims=True),
-        renewed=renewed,
         cash_fill=np.concatenate((cash[:1], cash[:-1])),
         cash_close=cash,
+        cash_gaps=0,
     )
+    return prices, base / base.sum(axis=1, keepdims=True), renewed
 
 
 def exposures(rng: np.random.Generator, rows: int, paths: int) -> Any:
     levels = rng.choice([1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0], (paths, rows // 4 + 1)).repeat(4, axis=1)[:, :rows]
     levels[0], levels[1 % paths] = 1.0, 0.0
-    return np.ascontiguousarray(levels)
+    return levels.T
 
 
 def agree(found: Walked, wanted: Walked) -> None:
@@ -73,42 +83,46 @@ def agree(found: Walked, wanted: Walked) -> None:
 def test_segments_equal_the_kernel(scored: bool, seed: int, missing: float, ends: int, every: int) -> None:
     rng = np.random.default_rng(seed)
     rows, names, paths = int(rng.integers(30, 130)), int(rng.integers(1, 9)), 5
-    prices, levels = tape(rng, rows, names, missing, min(ends, names - 1), every), exposures(rng, rows, paths)
-    orders = np.argsort(rng.random((2 if scored else 0, rows, names)), axis=2)
-    which = rng.integers(-1, len(orders), paths) if scored else np.full(paths, -1)
-    returns = np.zeros(rows)
-    given_paths = (prices, levels, orders, which, CAPITAL, COST, COST / 3, returns)
-    agree(by_segments(*given_paths, keep=True), by_kernel(*given_paths))
+    prices, base, renewed = tape(rng, rows, names, missing, min(ends, names - 1), every)
+    scores = tuple(rng.random((2, rows, names))) if scored else ()
+    levels, which = exposures(rng, rows, paths), rng.integers(-1, len(scores), paths) if scored else np.full(paths, -1)
+    plan = Plan(Decision(levels, np.zeros(levels.shape, np.bool_), which, scores), base, renewed)
+    costs = Costs(7, 2)
+    agree(by_segments(prices, plan, costs, CAPITAL, keep=True), by_kernel(prices, plan, costs, CAPITAL, keep=True))
 
 
 def test_paths_that_follow_the_basket_stay_within_the_kernel() -> None:
     # Long enough, with few changes, that every path goes back to being a copy of the untouched basket.
-    rng = np.random.default_rng(3)
-    prices = tape(rng, 1500, 30, 0.0, 4, 21)
-    levels = np.ones((6, 1500))
+    prices, base, renewed = tape(np.random.default_rng(3), 1500, 30, 0.0, 4, 21)
+    levels = np.ones((1500, 6))
     for path, at in enumerate((1, 30, 200, 210, 900, 1490)):
-        levels[path, at : at + 7] = 0.3 * (path % 3)
-    given_paths = (prices, levels, np.zeros((0, 1500, 30), np.int64), np.full(6, -1), CAPITAL, 5e-3, 5e-3, np.zeros(1500))
-    agree(by_segments(*given_paths, keep=True), by_kernel(*given_paths))
+        levels[at : at + 7, path] = 0.3 * (path % 3)
+    plan, costs = Plan(Decision.proportional(levels), base, renewed), Costs(50, 50)
+    agree(by_segments(prices, plan, costs, CAPITAL, keep=True), by_kernel(prices, plan, costs, CAPITAL, keep=True))
 
 
 def test_the_plain_twin_agrees_too() -> None:
     rng = np.random.default_rng(8)
-    prices, levels = tape(rng, 90, 6, 0.1, 1, 21), exposures(rng, 90, 3)
-    found = by_segments(
-        prices, levels, np.zeros((0, 90, 6), np.int64), np.full(3, -1), CAPITAL, COST, COST, np.zeros(90), keep=True
-    )
+    prices, base, renewed = tape(rng, 90, 6, 0.1, 1, 21)
+    levels = exposures(rng, 90, 3)
+    plan = Plan(Decision.proportional(levels), base, renewed)
+    found = by_segments(prices, plan, Costs(), CAPITAL, keep=True)
     for path in range(3):
-        given_world = {name: part for name, part in prices._asdict().items() if name not in ("cash_fill", "cash_close")}
         outcome = walk_np(
-            **given_world,
-            exposure=levels[path],
-            order=np.zeros((90, 0), np.int64),
-            cash_fill=prices.cash_fill,
-            cash_close=prices.cash_close,
-            capital=CAPITAL,
-            fee=COST,
-            slippage=COST,
+            prices.fill,
+            prices.mark,
+            prices.close,
+            prices.end_price,
+            base,
+            renewed,
+            np.ascontiguousarray(levels[:, path]),
+            np.zeros((90, 0), np.int64),
+            prices.cash_fill,
+            prices.cash_close,
+            CAPITAL,
+            5e-4,
+            5e-4,
+            no_rules(),
         )
         np.testing.assert_allclose(found.values[path], outcome[0], rtol=1e-10)
         np.testing.assert_array_equal(found.counts[path], outcome[5][[DEFERRED, CLOSED, OPEN_AT_END]])
@@ -116,8 +130,8 @@ def test_the_plain_twin_agrees_too() -> None:
 
 def test_bytes_do_not_depend_on_threads_nor_on_the_other_paths() -> None:
     rng = np.random.default_rng(2)
-    prices, levels = tape(rng, 300, 11, 0.05, 2, 21), exposures(rng, 300, 40)
-    parts = cut(prices)
+    parts = cut(*tape(rng, 300, 11, 0.05, 2, 21))
+    levels = np.ascontiguousarray(exposures(rng, 300, 40).T)
     orders, which, cash = np.zeros((0, 300, 11), np.int64), np.full(40, -1), np.zeros(300)
     reference = reference_nb(parts, CAPITAL, COST, COST)
     before = numba.get_num_threads()
@@ -146,4 +160,6 @@ def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool)
     own = values / np.concatenate(([CAPITAL], values[:-1])) - 1.0
     expected = return_metrics(own, cash)
     assert tuple(expected) == NAMES
-    np.testing.assert_allclose(metrics_of(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        metrics_of(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12
+    )

@@ -39,7 +39,9 @@ def sets_from(
     else:
         count = int(random or sobol or 0)
         if not 1 <= count <= MOST_SETS:
-            raise ParameterError(f"`{'random' if sobol is None else 'sobol'}` must be 1 to {MOST_SETS:,} sets, got {count}")
+            raise ParameterError(
+                f"`{'random' if sobol is None else 'sobol'}` must be 1 to {MOST_SETS:,} sets, got {count}"
+            )
         space = {name: each for name, each in kind.search_space().items() if name not in constants}
         found = (random_sets if sobol is None else design)(space, count, seed=seed)
     return found.assign(**constants)
