@@ -14,15 +14,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import cloudpickle
 import joblib
 
 from undertow.market.errors import ParameterError, did_you_mean
 
-Backend = Literal["serial", "threading", "loky", "dask", "ray"]
-BACKENDS: tuple[str, ...] = get_args(Backend)
+BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 CLUSTERS = ("dask", "ray")
 
 S = TypeVar("S")
@@ -59,10 +58,9 @@ def run_tasks(
             return list(joblib.Parallel()(joblib.delayed(function)(shared, task) for task in tasks))
     payload = cloudpickle.dumps((function, shared))
     key = hashlib.sha256(payload).hexdigest()
-    with _ENGINES[backend](payload, workers, address) as (where, settings):
-        with joblib.parallel_config(**settings):
-            # One task at a time goes out: tasks are chunks of work, long against the cost of sending them.
-            return list(joblib.Parallel(batch_size=1)(joblib.delayed(_remote)(key, where, task) for task in tasks))
+    with _ENGINES[backend](payload, workers, address) as (where, settings), joblib.parallel_config(**settings):
+        # One task at a time goes out: tasks are chunks of work, long against the cost of sending them.
+        return list(joblib.Parallel(batch_size=1)(joblib.delayed(_remote)(key, where, task) for task in tasks))
 
 
 def worker_count(backend: str, jobs: int | None, address: str | None) -> int:

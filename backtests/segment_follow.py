@@ -113,7 +113,7 @@ def resume_nb(
 @njit(cache=True)
 def steady_nb(exposure: FloatArray, first: int, last: int) -> bool:
     """Whether a path is fully invested on every session of a segment."""
-    for row in range(first, last):
+    for row in range(first, last):  # noqa: SIM110 (what all() and any() would need, numba does not know)
         if exposure[row] != 1.0:
             return False
     return True

@@ -161,7 +161,7 @@ def by_name_nb(
 @njit(cache=True)
 def any_nb(waiting: FloatArray) -> bool:
     """Whether any order waits."""
-    for name in range(len(waiting)):
+    for name in range(len(waiting)):  # noqa: SIM110 (what all() and any() would need, numba does not know)
         if waiting[name] != 0.0:
             return True
     return False
@@ -170,7 +170,7 @@ def any_nb(waiting: FloatArray) -> bool:
 @njit(cache=True)
 def due_nb(waiting: FloatArray, fill: FloatArray) -> bool:
     """Whether any waiting order finds a price."""
-    for name in range(len(waiting)):
+    for name in range(len(waiting)):  # noqa: SIM110 (what all() and any() would need, numba does not know)
         if waiting[name] != 0.0 and not np.isnan(fill[name]):
             return True
     return False

@@ -24,11 +24,11 @@ class Segments(NamedTuple):
     """The segments of a run, for N names that are in the base at least once.
 
     `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `renewal` (S,) says whether
-    base weights are renewed there, `weights` (S, N) what they are, without names that have ended,
-    and `units` (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at the
+    base weights are renewed there, `weights` (S, N) what they are, without names that have ended, and `units` (S, N)
+    the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at the
     close and at the fill. `clean` (S,) says that every name sold or bought at the renewal can have a price,
-    `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape, `longest`
-    is the number of sessions of the longest segment; prices are those of the tape.
+    `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape,
+    `longest` is the number of sessions of the longest segment; prices are those of the tape.
     """
 
     first: IntArray
@@ -56,7 +56,7 @@ def cut(tape: Tape, base: FloatArray, renewed: IntArray) -> Segments:
     fill, mark, close, end_price = (
         np.ascontiguousarray(part[:, names]) for part in (tape.fill, tape.mark, tape.close, tape.end_price)
     )
-    ending = ~np.isnan(end_price).all(axis=1) if len(names) else np.zeros(len(fill), dtype=np.bool_)
+    ending = np.asarray((~np.isnan(end_price)).any(axis=1))
     starts = (renewed >= 0) | ending
     starts[0] = True
     first = np.append(np.flatnonzero(starts), len(fill)).astype(np.int64)

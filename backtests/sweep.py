@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.engines import Backend, run_tasks, worker_count
+from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
 from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
 from undertow.market.calendar import Fill
@@ -41,7 +41,7 @@ def sweep(
     capital: float = ...,
     memory_bytes: float | str = ...,
     returns: Literal[False] = ...,
-    backend: Backend = ...,
+    backend: str = ...,
     jobs: int | None = ...,
     address: str | None = ...,
 ) -> pd.DataFrame: ...
@@ -63,7 +63,7 @@ def sweep(
     capital: float = ...,
     memory_bytes: float | str = ...,
     returns: Literal[True],
-    backend: Backend = ...,
+    backend: str = ...,
     jobs: int | None = ...,
     address: str | None = ...,
 ) -> tuple[pd.DataFrame, FloatArray]: ...
@@ -84,7 +84,7 @@ def sweep(
     capital: float = 1_000_000.0,
     memory_bytes: float | str = "1GB",
     returns: bool = False,
-    backend: Backend = "serial",
+    backend: str = "serial",
     jobs: int | None = None,
     address: str | None = None,
 ) -> pd.DataFrame | tuple[pd.DataFrame, FloatArray]:

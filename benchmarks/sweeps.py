@@ -1,8 +1,8 @@
 """Speed of sweeps, as ratios measured in one run, and how time and memory grow.
 
-The task of `run.py` for 1,000 exposure paths: the segment walk that a sweep uses, with every metric; the order kernel
-name by name, values only; a loop of vectorbt calls, value only. Then two kinds of paths: 40 changes at random dates, and
-what a rule makes, twelve short stays in cash. At last a whole sweep, signals and all, in a process of its own.
+The task of `run.py` for 1,000 exposure paths: the segment walk that a sweep uses and the order kernel, both with every
+metric, and a loop of vectorbt calls, value only. Two kinds of paths: 40 changes at random dates, and what a rule makes,
+twelve short stays in cash. At last whole sweeps, signals and all, in processes of their own.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
     """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
 
     `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
-    blank. Numbers with more than 12 values are put into 8 bins that hold about equally many sets each. Raises `ParameterError` where a column is not there.
+    blank. Numbers with more than 12 values are put into 8 bins that hold about equally many sets each.
+
+    Raises `ParameterError` where a column is not there.
     """
     for name in (x, y, value):
         if name not in frame.columns:
@@ -55,12 +57,11 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
         raise ParameterError(f"`x` and `y` must be two parameters, got `{x}` twice")
     across, columns = binned(frame[x])
     up, rows = binned(frame[y])
-    cells = pd.DataFrame({"x": across, "y": up, "value": frame[value]}).groupby(["y", "x"])["value"]
     medians, counts = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), dtype=int)
-    for (row, column), median in cells.median().items():
-        medians[row, column] = median
-    for (row, column), count in cells.size().items():
-        counts[row, column] = count
+    flat = up * len(columns) + across
+    np.add.at(counts.reshape(-1), flat, 1)
+    cells = frame[value].groupby(flat).median()
+    medians.reshape(-1)[cells.index.to_numpy()] = cells.to_numpy()
     figure = go.Figure(go.Heatmap(**_trace(x, y, value, columns, rows, medians, counts, frame[value])))
     figure.update_layout(**_layout(x, y, value))
     return figure
@@ -82,10 +83,14 @@ def _number(value: Any, digits: int = 6) -> str:
     return value_text(float(f"{value:.{digits}g}")) if isinstance(value, float | np.floating) else value_text(value)
 
 
+def _four(value: float) -> str:
+    return _number(float(value), 4)
+
+
 def _trace(
     x: str, y: str, value: str, columns: list[str], rows: list[str], medians: Any, counts: Any, every: pd.Series
 ) -> dict[str, Any]:
-    text = TEXT.get(value, lambda number: _number(float(number), 4))
+    text = TEXT.get(value, _four)
     shown = [[text(cell) if math.isfinite(cell) else "" for cell in row] for row in medians]
     finite = every[np.isfinite(every)]
     middle = float(finite.median()) if len(finite) else 0.0
@@ -207,7 +212,7 @@ def _heading(frame: pd.DataFrame, title: str, words: str) -> Html:
 
 
 def _spread(values: pd.Series, value: str) -> list[tuple[str, str]]:
-    text = TEXT.get(value, lambda number: _number(float(number), 4))
+    text = TEXT.get(value, _four)
     finite = values[np.isfinite(values)]
     if not len(finite):
         return [("Sets without a value", counted(len(values), "set"))]

@@ -142,5 +142,5 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
         heat_map(frame(), "lag", "lag", "annual_sharpe")
     with pytest.raises(ParameterError, match="no column `sharpe`"):
         write_sweep(frame(), tmp_path / "x.html", value="sharpe")
-    with pytest.raises(ParameterError, match="ends in .html"):
+    with pytest.raises(ParameterError, match=r"ends in \.html"):
         write_sweep(frame(), tmp_path / "x.txt")

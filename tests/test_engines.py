@@ -50,14 +50,14 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
         PARAMETERS,
         returns=True,
         backend=backend,
-        jobs=2,  # type: ignore[arg-type]
+        jobs=2,
     )
     pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
     assert returns.tobytes() == expected()[1].tobytes()
 
 
 def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ParameterError, match="`backend` must be one of serial, .*did you mean `dask`"):
+    with pytest.raises(ParameterError, match=r"`backend` must be one of serial, .*did you mean `dask`"):
         run_tasks(shifted, 1, [1], backend="dusk")
     with pytest.raises(ParameterError, match="`jobs` must be 1 or more workers, got 0"):
         run_tasks(shifted, 1, [1], jobs=0)

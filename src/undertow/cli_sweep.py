@@ -110,7 +110,7 @@ def sweep(
             rebalance=rebalance,
             capital=capital,
             memory_bytes=memory,
-            backend=backend,  # type: ignore[arg-type]
+            backend=backend,
             jobs=jobs,
             address=address,
         )
