@@ -25,6 +25,8 @@ from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
+from undertow.strategies.reasons import reasons
+from undertow.strategies.rule import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.weights import base_weights
 
@@ -79,6 +81,7 @@ def backtest(
         episodes=episodes(exposure, shocks, moments, run, hold),
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
+        reasons=reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None,
     )
     outcome.__dict__["portfolio"] = portfolio
     return outcome
@@ -203,7 +206,7 @@ def _recipe(
     sessions = table.decisions.sessions[rows]
     start, end = str(sessions[0].date()), str(sessions[-1].date())
     return Recipe(
-        strategy=strategy.name(),
+        strategy=strategy.label,
         parameters=strategy.parameters,
         universe=table.universe.name,
         start=start,
@@ -243,18 +246,25 @@ def _command(
     rebalance: str,
     capital: float,
 ) -> str | None:
-    """The command line that makes this run again; None where the market lies in no folder."""
-    if market.path is None:
+    """The command line that makes this run again; None where the market or a rule of one's own lies in no file."""
+    if market.path is None or (strategy.origin is None and isinstance(strategy, FreeRule)):
         return None
-    words = ["undertow", "backtest", "--market", market.path, "--strategy", _named(type(strategy))]
-    for name, value in strategy.parameters.items():
-        words += ["--set", f"{name}={value}"]
+    words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
     words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
     words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--borrow-bps", f"{costs.borrow_bps:g}"]
     words += ["--tax-rate", f"{costs.tax_rate:g}", "--lots", costs.lots]
     words += ["--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
+
+
+def _rule_words(strategy: Strategy) -> list[str]:
+    if strategy.origin is not None:
+        return ["--rule", strategy.origin]
+    words = ["--strategy", _named(type(strategy))]
+    for name, value in strategy.parameters.items():
+        words += ["--set", f"{name}={value}"]
+    return words
 
 
 def _named(kind: type[Strategy]) -> str:

@@ -144,8 +144,13 @@ def worth_nb(shares: FloatArray, price: FloatArray) -> float:
         two += shares[name + 1] * price[name + 1]
         three += shares[name + 2] * price[name + 2]
         four += shares[name + 3] * price[name + 3]
-    for name in range(whole, len(shares)):
-        one += shares[name] * price[name]
+    # Each name keeps its sum, so that a further column without shares changes no bit.
+    if whole < len(shares):
+        one += shares[whole] * price[whole]
+    if whole + 1 < len(shares):
+        two += shares[whole + 1] * price[whole + 1]
+    if whole + 2 < len(shares):
+        three += shares[whole + 2] * price[whole + 2]
     return (one + two) + (three + four)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from undertow.backtests.book import Portfolio
+    from undertow.strategies.reasons import Explanation, Reasons
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,48 @@ class Run:
     episodes: pd.DataFrame
     counts: dict[str, Any]
     build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
+    reasons: Reasons | None = field(default=None, repr=False)
+
+    @property
+    def tiers(self) -> pd.Series | None:
+        """The tier of every session by name; None for a strategy that is not put together from parts."""
+        return None if self.reasons is None else self.reasons.tiers
+
+    def explain(self, session: str | pd.Timestamp) -> Explanation:
+        """Why the rule decided what it did for a session: see `Explanation`.
+
+        Raises `ParameterError` for a strategy that is not put together from parts, `DataError` on a day that is no
+        session of the run.
+        """
+        return self._reasons().explain(session)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Every change of tier, one row each: why, the score, what each driver added to it, what would have changed it.
+
+        The columns after `counterfactual` are the drivers' contributions; they sum to `score`. Errors as in `explain`.
+        """
+        reasons = self._reasons()
+        rows = [
+            {
+                "session": each.session,
+                "before": each.before,
+                "tier": each.tier,
+                "event": each.event,
+                "score": each.score,
+                "label": each.label,
+                "vetoed": each.vetoed,
+                "counterfactual": each.counterfactual,
+                **each.contributions,
+            }
+            for each in map(reasons.explain_row, reasons.changes())
+        ]
+        return pd.DataFrame(rows)
+
+    def _reasons(self) -> Reasons:
+        if self.reasons is None:
+            raise ParameterError(f"`{self.name}` is not put together from parts, so its decisions have no drivers")
+        return self.reasons
 
     @property
     def returns(self) -> pd.Series:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from undertow.backtests.run import Recipe, Run
 from undertow.market.errors import DataError
+from undertow.strategies.reasons import Reasons
+from undertow.strategies.rule import Rule
 
 TABLES = ("returns", "weights", "orders", "episodes")
 
@@ -24,7 +26,16 @@ def load_run(folder: str | Path) -> Run:
             raise DataError(f"{source}: not a readable run: run.json has no `counts`")
         counts = raw.pop("counts")
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe = Recipe(**raw)
+        recipe, reasons = Recipe(**raw), _reasons(source)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
-    return Run(recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts)
+    return Run(
+        recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts, reasons=reasons
+    )
+
+
+def _reasons(source: Path) -> Reasons | None:
+    if not (source / "reasons.parquet").is_file():
+        return None
+    rule = Rule.model_validate_json((source / "rule.json").read_text(encoding="utf-8"))
+    return Reasons.from_frame(rule, pd.read_parquet(source / "reasons.parquet"))

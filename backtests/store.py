@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def save_run(run: Run, folder: str | Path) -> Path:
     """Write run.json, metrics.json, the four tables, tearsheet.html and figure.png into `folder`.
 
+    A rule that is put together from parts adds rule.json, which `--rule` takes, and reasons.parquet.
+
     Everything is written to a temporary folder beside it and renamed, so that a half-written run is never seen. An
     earlier run in `folder` is replaced; raises `ParameterError` where `folder` holds anything else.
     """
@@ -33,6 +35,9 @@ def save_run(run: Run, folder: str | Path) -> Path:
         run.weights.to_parquet(draft / "weights.parquet")
         run.orders.to_parquet(draft / "orders.parquet")
         run.episodes.to_parquet(draft / "episodes.parquet")
+        if run.reasons is not None:
+            write_json(draft / "rule.json", run.reasons.rule.model_dump(mode="json"))
+            run.reasons.frame().to_parquet(draft / "reasons.parquet")
         run.tearsheet(draft / "tearsheet.html")
         run.figure(draft / "figure.png")
     return target

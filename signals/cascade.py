@@ -135,6 +135,7 @@ Cascade = indicator(
             "memory": Parameter(168, IntDistribution(48, 1440, log=True)),
         },
         outputs=("stage", "flushes", "age"),
+        in_rows=("age",),
         units="stage 0 to 3, flushes a count, age in rows since the first flush",
         lookback=lambda window, horizon, **_: (window + horizon - 1,) * 3,
         source="our own definition of a cascade's stages; rank as pandas rolling.rank",

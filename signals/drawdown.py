@@ -64,6 +64,7 @@ RowsSinceLow = indicator(
         inputs={"close": ("bars", "close")},
         parameters={"window": Parameter(336, IntDistribution(24, 1440, log=True))},
         outputs=("age",),
+        in_rows=("age",),
         units="rows (hours on hourly bars), 0 at a new low",
         lookback=lambda window: (window,),
         scale_free=("close",),

@@ -45,7 +45,8 @@ class Spec:
     venue-regime number. `lookback` gives, from the parameters, how many rows each output needs for its first value.
     `defaults` are inputs that may be left out, with their neutral value. `scale_free` names inputs that may be
     multiplied by any positive number without changing the first output. `across_names` says that it is a statistic
-    across the columns, equal in each of them, instead of one that looks at each column by itself.
+    across the columns, equal in each of them, instead of one that looks at each column by itself. `in_rows` names
+    outputs that count rows of the feed, which the decision table turns into hours.
 
     A spec pickles as the place where it is written: the module of its `lookback` or `kernel`, and its name there.
     """
@@ -63,6 +64,7 @@ class Spec:
     clock: Literal["feed", "session"] = "feed"
     scale_free: tuple[str, ...] = ()
     across_names: bool = False
+    in_rows: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
         for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):

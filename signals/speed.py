@@ -34,6 +34,7 @@ DrawdownSpeed = indicator(
         inputs={"close": ("bars", "close")},
         parameters={"window": Parameter(168, IntDistribution(24, 720, log=True))},
         outputs=("speed", "age"),
+        in_rows=("age",),
         units="speed decimal per row (an hour on hourly bars), -0.015 for 15 % in ten rows; age in rows",
         lookback=lambda window: (window, window),
         scale_free=("close",),

@@ -2,52 +2,89 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from undertow.market.calendar import Decisions, Fill, decisions
-from undertow.market.clock import BoolArray, FloatArray, How, InstantArray, align, first_known
+from undertow.market.calendar import Decisions, Fill, decisions, load_calendar
+from undertow.market.clock import HOUR, BoolArray, FloatArray, How, InstantArray, align, first_known
 from undertow.market.coarser import coarser
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
+from undertow.market.universe import Universe
 from undertow.signals.inputs import feed_inputs, session_inputs
+from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
 ALIVE_SESSIONS = 5
+# How much memory the series of signals on their feeds' own clocks may take before the oldest is let go.
+SERIES_BYTES = 256e6
+# No exchange is closed for longer.
+_WEEKS_AHEAD = pd.Timedelta(days=28)
 
 
 class DecisionTable:
     """What could be known at each decision of a market: the only way from a market to a strategy.
 
-    `market` supplies the numbers; `symbols` (N,) are the tradable names of the universe in alphabetical order;
-    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` marks, for each
-    feed, the sessions for which it supplied a signal's value; `absent` says why a signal has no value at all.
+    `universe` is a name of the market's, or a screen such as "sp500 | top 100 by beta, momentum | quarterly", evaluated
+    on what was known at its refreshes. `market` supplies the numbers; `symbols` (N,) are the tradable names of the
+    universe in alphabetical order; `decisions` has one row a session of the whole market (T,), of which a run uses a
+    stretch. `used` marks, for each feed, the sessions for which it supplied a signal's value; `absent` says why a
+    signal has no value at all.
     """
 
-    def __init__(self, market: Market, universe: str, fill: Fill = "open") -> None:
+    def __init__(self, market: Market, universe: str, fill: Fill = "open", decided: Decisions | None = None) -> None:
         self.market = market
-        self.universe = market.universe(universe)
-        self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
+        self.decisions: Decisions = decided or decisions(market.calendar, fill)
+        self._screened: BoolArray | None = None
+        if is_screen(universe):
+            self._screen(Screen.parse(universe), fill)
+        else:
+            self.universe = market.universe(universe)
+            self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
         self.columns = market.prices.columns_of(self.symbols)
-        self.decisions: Decisions = decisions(market.calendar, fill)
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
         self._found: dict[tuple[Any, ...], FloatArray] = {}
-        self._last: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[FloatArray, ...]]] = {}
+        self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
+
+    def _screen(self, screen: Screen, fill: Fill) -> None:
+        """Take the names that a screen ever chose, and when each was in it."""
+        parent = DecisionTable(self.market, screen.parent, fill, self.decisions)
+        members = screen.members(parent)
+        # Which names come into question depends on the whole market; which are members on a session does not.
+        ever = np.flatnonzero(members.any(axis=0))
+        self._screened = np.ascontiguousarray(members[:, ever])
+        self.symbols = tuple(parent.symbols[name] for name in ever)
+        spans = parent.universe.spans
+        self.universe = Universe(str(screen), spans[spans["symbol"].isin([*self.symbols, *parent.unpriced])])
 
     def __len__(self) -> int:
         return len(self.decisions)
 
     def forget(self) -> None:
-        """Let go of what `signal` has computed, so that a long sweep does not grow."""
+        """Let go of what `signal` has aligned, so that a long sweep does not grow; series stay within their budget."""
         self._found.clear()
-        self._last.clear()
+
+    @cached_property
+    def hours(self) -> FloatArray:
+        """Hours on the 24/7 clock at each decision (T,), from the first one."""
+        return np.asarray((self.decisions.at - self.decisions.at[0]) / HOUR, dtype=np.float64)
+
+    @cached_property
+    def next_hours(self) -> FloatArray:
+        """The same clock at the decision after each one (T,), the last from the exchange's own schedule."""
+        last = self.decisions.sessions[-1]
+        ahead = load_calendar(self.market.calendar.name, last, last + _WEEKS_AHEAD)
+        after = decisions(ahead, self.decisions.fill).at[1]
+        return np.append(self.hours[1:], (after - self.decisions.at[0]) / HOUR)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -62,6 +99,8 @@ class DecisionTable:
     @cached_property
     def member(self) -> BoolArray:
         """Membership in the universe (T, N), session by session."""
+        if self._screened is not None:
+            return self._screened
         return self.universe.members(self.decisions.sessions, self.symbols)
 
     def known(self, values: npt.ArrayLike) -> FloatArray:
@@ -107,10 +146,11 @@ class DecisionTable:
         """One output of a signal at the decisions, (T, P), for P parameter sets at once.
 
         `lag` (hours) and the parameters are (P,) or scalars. On the "feed" clock, parameters whose unit is "rows" are
-        given in hours and become whole rows of the feed; `interval_hours` computes it on coarser bars, which count
-        only when closed. On the "session" clock parameters are as the signal defines them. Each distinct combination
-        is computed once. Where several feeds of different intervals supply the signal, the finest that has a value is
-        used; `used` says which. NaN where no feed has a value; `absent` says so where there is no feed at all.
+        given in hours and become whole rows of the feed, and outputs that count rows come back in hours;
+        `interval_hours` computes it on coarser bars, which count only when closed. On the "session" clock parameters
+        are as the signal defines them. Each distinct combination is computed once. Where several feeds of different
+        intervals supply the signal, the finest that has a value is used; `used` says which. NaN where no feed has a
+        value; `absent` says so where there is no feed at all.
         """
         spec: Spec = getattr(signal, "spec", signal)
         names = list(spec.parameters)
@@ -142,12 +182,16 @@ class DecisionTable:
             return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
         column = np.full(len(self), np.nan)
         for feed in self.feeds(spec, asset, interval_hours):
-            values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+            values = self._in_hours(spec, feed, output, parameters)
             aligned = feed.at(values, self.decisions.at, lag, how)
             new = np.isnan(column) & np.isfinite(aligned)
             column[new] = aligned[new]
             self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
         return column
+
+    def _in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
+        values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+        return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
 
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
         """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
@@ -166,11 +210,14 @@ class DecisionTable:
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
-        # Sets that differ in their lag alone follow each other: the last series of a signal and feed is all to be kept.
-        key, values = (spec.name, feed.label, id(spec)), tuple(parameters.items())
-        if key not in self._last or self._last[key][0] != values:
-            self._last[key] = (values, self._computed(spec, feed, parameters))
-        return self._last[key][1]
+        key = (spec.name, id(spec), feed.label, *parameters.items())
+        if key not in self._series:
+            self._series[key] = self._computed(spec, feed, parameters)
+            held = sum(values.nbytes for found in self._series.values() for values in found)
+            while held > SERIES_BYTES and len(self._series) > 1:
+                held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
+        self._series.move_to_end(key)
+        return self._series[key]
 
     def _computed(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         given = {
@@ -189,15 +236,19 @@ class DecisionTable:
         asset: str = "BTC",
         lag: float = 0.0,
     ) -> InstantArray:
-        """When a condition on a feed signal first became known in each decision's window (T,), NaT where it did not.
+        """When a condition on a signal first became known in each decision's window (T,), NaT where it did not.
 
         `breached` is a function from values (H,) to booleans. The window runs from the previous decision's cut-off to
         this one's, as in `align(how="min")`.
         """
         spec: Spec = getattr(signal, "spec", signal)
+        output = output or spec.outputs[0]
+        if spec.clock == "session":
+            values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
         for feed in self.feeds(spec, asset):
-            values = self.series(spec, feed, parameters)[spec.outputs.index(output or spec.outputs[0])][feed.grid_rows]
+            values = self._in_hours(spec, feed, output, parameters)[feed.grid_rows]
             when = first_known(feed.known_at, breached(values), self.decisions.at, lag_hours=lag)
             out = np.where(np.isnat(out), when, out)
         return out

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from undertow.market.clock import InstantArray
@@ -41,6 +41,17 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     summary: ClassVar[str] = ""
+
+    _origin: str | None = PrivateAttr(default=None)
+
+    @property
+    def origin(self) -> str | None:
+        """The rule file or preset it was read from, as the user named it; None where it was made otherwise."""
+        return self._origin
+
+    def came_from(self, path: str) -> None:
+        """Note the rule file that it was read from: results name it."""
+        self._origin = path
 
     @classmethod
     @abstractmethod
@@ -87,7 +98,7 @@ class Strategy(BaseModel):
     @classmethod
     def stack(cls, strategies: Sequence[Self]) -> Sets:
         """The parameters of several strategies of this class, each an array (P,)."""
-        return {name: np.array([getattr(each, name) for each in strategies]) for name in cls.model_fields}
+        return {name: _column([getattr(each, name) for each in strategies]) for name in cls.model_fields}
 
     @classmethod
     def sets_of(cls, parameters: pd.DataFrame) -> Sets:
@@ -100,6 +111,15 @@ class Strategy(BaseModel):
         for name, distribution in type(self).search_space().items():
             _check_range(name, getattr(self, name), distribution)
         return self
+
+
+def _column(values: list[Any]) -> npt.NDArray[Any]:
+    if all(np.isscalar(value) for value in values):
+        return np.array(values)
+    column = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        column[place] = value
+    return column
 
 
 def _is_constant(given: FieldInfo) -> bool:

@@ -239,7 +239,7 @@ EARLY = {
     "command": (("backtst",), "Did you mean 'backtest'?"),
     "market command": (("market", "chek"), "Did you mean 'check'?"),
     "option": (("backtest", "--stratgy", "x"), "no such option `--stratgy`, did you mean `--strategy`?"),
-    "no strategy": (("backtest",), "Missing option '--strategy'"),
+    "no strategy": (("backtest",), "give either --strategy"),
     "strategy": (
         ("backtest", "--strategy", "liquidty-drain"),
         "unknown strategy `liquidty-drain`, did you mean `liqui",

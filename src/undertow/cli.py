@@ -11,7 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertow.cli_market import market_app
+from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
+from undertow.cli_today import today
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -25,11 +27,13 @@ from undertow.options import (
     one_of,
     positive_money,
 )
-from undertow.resolve import busy, resolve_market, resolve_strategy
+from undertow.resolve import busy, resolve_market, resolve_rule
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
+app.command()(today)
+app.command()(rule)
 
 
 def _print_version(wanted: bool) -> None:
@@ -63,17 +67,21 @@ def demo(
 
 @app.command()
 def backtest(
-    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    strategy: Annotated[str | None, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Rule file (.toml, .json) or preset, instead of --strategy.")] = None,
     market: MarketOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    universe: Annotated[str | None, typer.Option(help="Universe of the market.", show_default="growth")] = None,
     start: Annotated[
         str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
     ] = None,
     end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
     fill: Annotated[
-        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
-    ] = "open",
+        str | None,
+        typer.Option(
+            help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS), show_default="open"
+        ),
+    ] = None,
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
@@ -85,22 +93,25 @@ def backtest(
         str, typer.Option(help="Lots that a sale sells: hifo or fifo.", callback=one_of("lots", LOTS))
     ] = "hifo",
     weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
-    ] = "equal",
+        str | None,
+        typer.Option(
+            help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS), show_default="equal"
+        ),
+    ] = None,
     rebalance: Annotated[
-        str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
-    ] = "monthly",
+        str | None,
+        typer.Option(
+            help="daily, weekly, monthly, quarterly or never.",
+            callback=one_of("rebalance", REBALANCES),
+            show_default="monthly",
+        ),
+    ] = None,
     capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
     out: Annotated[Path | None, typer.Option(help="Save the run, with its tearsheet, into this folder.")] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
     """Backtest one strategy over one universe."""
-    if start is not None and end is not None and start > end:
-        from undertow.market.errors import ParameterError
-
-        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
     with busy("starting"):
         from undertow.backtests import Costs
         from undertow.backtests import backtest as run_backtest
@@ -108,23 +119,14 @@ def backtest(
 
         if out is not None:
             check_replaceable(out)
-        rule = resolve_strategy(strategy, set_ or [])
+        chosen = resolve_rule(strategy, rule, set_ or [])
+        given = {"universe": universe, "start": start, "end": end, "fill": fill}
+        settings = chosen.with_settings({**given, "weighting": weighting, "rebalance": rebalance})
         costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("running the backtest"):
-        run = run_backtest(
-            rule,
-            world,
-            universe=universe,
-            start=start,
-            end=end,
-            fill="close" if fill == "close" else "open",
-            costs=costs,
-            weighting=weighting,
-            rebalance=rebalance,
-            capital=capital,
-        )
+        run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
     if out is not None:
         with busy("writing the tearsheet"):
             run.save(out)
@@ -174,17 +176,27 @@ def list_(
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
+    universe: Annotated[
+        list[str] | None, typer.Option(help="A universe or a screen to show, with `universes`; repeat for several.")
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Signals with inputs, units, look-back and source.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List strategies, signals, or the universes of a market."""
+    """List strategies, signals, or the universes of a market with their size over time."""
     from undertow import console
 
     if what == "universes":
         with busy("loading the market"):
+            from undertow.signals.sizes import sizes
+
             world = resolve_market(market, seed)
-        console.show_universes(world)
+            found = [sizes(world, name) for name in universe or sorted(world.universes)]
+        if as_json:
+            print(json.dumps([each.as_dict() for each in found], indent=2, allow_nan=False))
+        else:
+            console.show_universes(found)
     elif what == "signals" and verbose:
         console.show_definitions()
     elif what == "signals":

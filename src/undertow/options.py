@@ -24,11 +24,11 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated m
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
-def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str], str]:
-    """A check that a value is one of `choices`; raises `ParameterError` with the nearest."""
+def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
+    """A check that a value is one of `choices`, or not given; raises `ParameterError` with the nearest."""
 
-    def check(value: str) -> str:
-        if value not in choices:
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in choices:
             from undertow.market.errors import ParameterError, did_you_mean
 
             near = did_you_mean(value, choices)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow.market import Market
     from undertow.strategies import Strategy
+    from undertow.strategies.rule_file import RuleFile
 
 
 def resolve_market(folder: Path | None, seed: int) -> Market:
@@ -37,6 +38,20 @@ def resolve_strategy(name: str, settings: list[str]) -> Strategy:
     """A strategy by name with its parameters as typed; raises `ParameterError` on a bad one."""
     given = read_settings(settings)
     return resolve_kind(name).create(given)
+
+
+def resolve_rule(strategy: str | None, rule: str | None, settings: list[str]) -> RuleFile:
+    """What `--strategy` with `--set`, or `--rule`, named; raises `ParameterError` unless it is one of the two."""
+    from undertow.market.errors import ParameterError
+    from undertow.strategies.rule_file import RuleFile, read_rule
+
+    if (strategy is None) == (rule is None):
+        raise ParameterError("give either --strategy (see `undertow list strategies`) or --rule (a file or a preset)")
+    if rule is None:
+        return RuleFile(resolve_strategy(str(strategy), settings))
+    if settings:
+        raise ParameterError("`--set` goes with --strategy; the parameters of a rule are in its file")
+    return read_rule(rule)
 
 
 def resolve_signal(name: str) -> Any:

@@ -1,0 +1,79 @@
+"""A market as it stands at one instant, with the session that is decided next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.calendar import Calendar, Decisions, Fill, decisions, load_calendar
+from undertow.market.clock import FloatArray, InstantArray, instants
+from undertow.market.errors import DataError, ParameterError
+from undertow.market.market import Market
+from undertow.market.prices import FIELDS, Prices
+
+# No exchange is closed for longer.
+_AHEAD = pd.Timedelta(days=28)
+
+
+def instant_of(text: str | pd.Timestamp) -> np.datetime64:
+    """An instant from text with a zone (2024-08-04T15:00Z); raises `ParameterError` without one."""
+    problem = ParameterError(f"`asof` must be an instant with a zone such as 2024-08-04T15:00Z, got {str(text)!r}")
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError:
+        raise problem from None
+    if pd.isna(stamp) or stamp.tz is None:
+        raise problem
+    return np.datetime64(instants(pd.DatetimeIndex([stamp]))[0])
+
+
+def last_known(market: Market) -> np.datetime64:
+    """The last instant at which a price or a number of crypto became known; macro series are published days later."""
+    ends = [feed.known_at[-1] for feed in market.feeds if len(feed) and not feed.interval.sessions]
+    return np.datetime64(max([market.calendar.closes[-1], *ends]))
+
+
+def market_at(market: Market, instant: np.datetime64, fill: Fill = "open") -> tuple[Market, Decisions]:
+    """What was known at `instant`, and the decisions up to the next one, which is taken at `instant` itself.
+
+    The last session is the first whose own decision is at `instant` or later: its prices are blank but for what was
+    known. At a session's own decision instant this is exactly what a backtest decides from. Raises `DataError` where
+    no session closed before `instant`.
+    """
+    if not (market.calendar.closes <= instant).any():
+        raise DataError(
+            f"market {market.name!r}: no session had closed by {instant}; it starts on {market.sessions[0].date()}"
+        )
+    calendar = _up_to(market.calendar, instant, fill)
+    feeds = (feed.keep(feed.known_at <= instant) for feed in market.feeds)
+    known = replace(
+        market,
+        prices=_known_prices(market.prices, calendar, instant),
+        feeds=tuple(feed for feed in feeds if len(feed)),
+        truth=None,
+    )
+    plain = decisions(calendar, fill)
+    at = np.minimum(plain.at, instant)
+    return known, Decisions(plain.sessions, at, plain.filled_at, fill)
+
+
+def _up_to(calendar: Calendar, instant: np.datetime64, fill: Fill) -> Calendar:
+    first = calendar.sessions[0]
+    whole = load_calendar(calendar.name, first, max(calendar.sessions[-1], pd.Timestamp(instant).normalize() + _AHEAD))
+    last = int(np.searchsorted(decisions(whole, fill).at, instant, side="left"))
+    return whole.slice(first, whole.sessions[last])
+
+
+def _known_prices(prices: Prices, calendar: Calendar, instant: np.datetime64) -> Prices:
+    rows = min(len(calendar.sessions), len(prices.sessions))
+
+    def panel(field: str) -> FloatArray:
+        known_at: InstantArray = calendar.opens if field == "open" else calendar.closes
+        out = np.full((len(calendar.sessions), len(prices.symbols)), np.nan)
+        out[:rows] = getattr(prices, field)[:rows]
+        out[known_at > instant] = np.nan
+        return out
+
+    return Prices(calendar, prices.symbols, **{field: panel(field) for field in FIELDS})

@@ -1,0 +1,64 @@
+"""Rotate into defensive sectors instead of cash."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import FloatDistribution
+
+from undertow.strategies.common import (
+    Cash,
+    Depth,
+    Lag,
+    MaxHold,
+    MinHold,
+    Rank,
+    SourceOfCash,
+    SpikeDays,
+    Steps,
+    Window,
+    btc_drawdown,
+    liquidation_spike,
+    stabilised,
+)
+from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
+from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.strategy import Constant
+
+
+class DefensiveRotation(RuleStrategy):
+    """After a BTC cascade, move money from the basket into the universe `basket` until crypto has stabilised.
+
+    Being out of high-beta names need not mean being out of stocks: what is sold to raise cash is not what is bought for
+    shelter. A share `share` of what is raised goes into the equally weighted basket, the rest into cash.
+    """
+
+    summary: ClassVar[str] = "Rotate into defensive sectors after a BTC cascade"
+
+    window: Window = 168  # hours
+    drawdown: Depth = -0.15
+    spike: Rank = 0.98
+    spike_days: SpikeDays = 90
+    lag: Lag = 24  # hours
+    moved: Cash = 0.6  # of capital
+    share: Annotated[float, FloatDistribution(0.0, 1.0)] = 1.0  # of what is moved
+    source: SourceOfCash = "beta"
+    min_hold: MinHold = 72  # hours
+    max_hold: MaxHold = 336  # hours
+    calm_score: Annotated[float, FloatDistribution(0.2, 1.0)] = 0.6
+    steps: Steps = 2  # sessions
+    basket: Annotated[str, Constant()] = "defensive"
+
+    def rule(self) -> Rule:
+        """One tier on either condition, whose money goes into the basket."""
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(
+                when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
+            ),
+            tiers=(Tier(name="cash", at=1.0, cash=self.moved, min_stay=self.min_hold, max_stay=self.max_hold),),
+            timing=Timing(lag=self.lag),
+            source=self.source,
+            destination=Destination(basket=self.basket, share=self.share),
+            reentry=Reentry(when=(stabilised(self.calm_score),), steps=self.steps),
+        )

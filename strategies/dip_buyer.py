@@ -1,0 +1,48 @@
+"""The contrarian: buy when the cascade is exhausted."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.strategies.common import Calm, Depth, Window
+from undertow.strategies.parts import Condition, Tier, Timing, Trigger
+from undertow.strategies.rule import Rule, RuleStrategy
+
+
+class DipBuyer(RuleStrategy):
+    """Keep a reserve in cash and put it into stocks once a deep fall of BTC has made no new low for a while.
+
+    If forced selling pushes stocks below what they are worth, the one with cash should be paid for buying from those
+    who must sell. The counter-thesis of every other rule here, on the same signals.
+    """
+
+    summary: ClassVar[str] = "Hold a reserve, buy stocks into exhausted BTC cascades"
+
+    window: Window = 336  # hours
+    depth: Depth = -0.20
+    calm: Calm = 24  # hours without a new low
+    reserve: Annotated[float, FloatDistribution(0.05, 0.50)] = 0.20  # of capital
+    hold: Annotated[int, IntDistribution(24, 960)] = 240  # hours
+
+    def rule(self) -> Rule:
+        """A resting tier with the reserve, and one without it while the dip is bought."""
+        fell = Condition(signal="drawdown", parameters={"window": self.window}, below=self.depth, seen="last", lag=0.0)
+        exhausted = Condition(
+            signal="rows-since-low",
+            parameters={"window": self.window},
+            above=self.calm,
+            seen="last",
+            lag=0.0,
+            title="hours since BTC's low",
+        )
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(when=(fell, exhausted), combine="all"),
+            tiers=(
+                Tier(name="calm", at=0.0, cash=self.reserve),
+                Tier(name="buy", at=1.0, min_stay=self.hold, max_stay=self.hold),
+            ),
+            timing=Timing(lag=0.0),
+        )

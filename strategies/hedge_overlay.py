@@ -1,0 +1,57 @@
+"""Keep the stocks and sell the index short instead."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import FloatDistribution
+
+from undertow.strategies.common import (
+    Depth,
+    Lag,
+    MaxHold,
+    MinHold,
+    Rank,
+    SpikeDays,
+    Window,
+    btc_drawdown,
+    liquidation_spike,
+    stabilised,
+)
+from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
+from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.strategy import Constant
+
+
+class HedgeOverlay(RuleStrategy):
+    """After a BTC cascade, sell the benchmark short for a share `hedge` of capital; no stock is sold.
+
+    One order instead of a hundred, no realised gains, back in an instant; it costs the borrow fee and leaves the
+    basket's own risk beyond the index. Covered once crypto has stabilised or after `max_hold` hours.
+    """
+
+    summary: ClassVar[str] = "Short the benchmark after a BTC cascade, keep the stocks"
+
+    window: Window = 168  # hours
+    drawdown: Depth = -0.15
+    spike: Rank = 0.98
+    spike_days: SpikeDays = 90
+    lag: Lag = 24  # hours
+    hedge: Annotated[float, FloatDistribution(0.05, 1.0)] = 0.5  # of capital
+    min_hold: MinHold = 24  # hours
+    max_hold: MaxHold = 120  # hours
+    calm_score: Annotated[float, FloatDistribution(0.2, 1.0)] = 0.6
+    symbol: Annotated[str, Constant()] = ""
+
+    def rule(self) -> Rule:
+        """One tier on either condition, with a hedge and no cash."""
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(
+                when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
+            ),
+            tiers=(Tier(name="hedge", at=1.0, hedge=self.hedge, min_stay=self.min_hold, max_stay=self.max_hold),),
+            timing=Timing(lag=self.lag),
+            destination=Destination(hedge_symbol=self.symbol),
+            reentry=Reentry(when=(stabilised(self.calm_score),)),
+        )

@@ -1,0 +1,41 @@
+"""The thesis in one line: liquidations spike, so raise cash for a while."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import IntDistribution
+
+from undertow.strategies.common import Cash, Lag, Rank, SourceOfCash, SpikeDays, liquidation_spike
+from undertow.strategies.parts import Tier, Timing, Trigger
+from undertow.strategies.rule import Rule, RuleStrategy
+
+
+class LiquidationCashRaise(RuleStrategy):
+    """Raise `cash` when a day's long liquidations are unusual, `lag` hours later, and return after `hold` hours.
+
+    Nothing but the liquidations decides, and nothing but the clock ends it: the smallest rule that acts on the thesis,
+    so that what drawdowns, sources of cash and the all-clear add to it can be seen. The cash is raised in `sessions`
+    steps, all of it before `deadline` hours are over.
+    """
+
+    summary: ClassVar[str] = "Raise cash after a liquidation spike, return on time"
+
+    spike: Rank = 0.98
+    spike_days: SpikeDays = 90
+    lag: Lag = 24  # hours
+    cash: Cash = 0.3  # of capital
+    sessions: Annotated[int, IntDistribution(1, 5)] = 2
+    deadline: Annotated[int, IntDistribution(0, 120)] = 48  # hours
+    hold: Annotated[int, IntDistribution(24, 480)] = 72  # hours
+    source: SourceOfCash = "proportional"
+
+    def rule(self) -> Rule:
+        """One tier on the spike, left when its time is over."""
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(when=(liquidation_spike(self.spike_days, self.spike),)),
+            tiers=(Tier(name="cash", at=1.0, cash=self.cash, max_stay=self.hold, min_stay=self.hold),),
+            timing=Timing(lag=self.lag, sessions=self.sessions, deadline=self.deadline),
+            source=self.source,
+        )

@@ -1,0 +1,227 @@
+"""The parts that a rule is put together from: small frozen records, each usable with any other."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from undertow.market.errors import UndertowError, did_you_mean
+from undertow.signals.registry import SIGNALS, load
+from undertow.signals.spec import Spec
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Hours = Annotated[float, Field(ge=0.0, le=8760.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Combine = Literal["any", "all", "score"]
+Seen = Literal["worst", "last"]
+
+WATCH, ALARM = 0.5, 1.0
+
+
+class Part(BaseModel):
+    """A part of a rule: frozen, compared by value, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for key in given:
+                if key not in cls.model_fields:
+                    near = did_you_mean(str(key), cls.model_fields)
+                    raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
+        return given
+
+
+class Condition(Part):
+    """A signal against its levels: ok, watch or alarm, with hysteresis.
+
+    The alarm goes on where the value is at or `above` (at or `below`) its level, and off again only where the value is
+    on the calm side of `leave`; `watch` is a milder level. `parameters` are those of the signal, windows of feed
+    signals in hours. `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade
+    which has recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out.
+    `stand_in` names a signal with the same output and parameters that is read where the first one has no value.
+    `weight` counts where a trigger scores; `label` is the kind of shock it speaks of.
+
+    NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
+    """
+
+    signal: str
+    output: str = ""
+    parameters: dict[str, float] = Field(default_factory=dict)
+    asset: str = "BTC"
+    above: float | None = None
+    below: float | None = None
+    watch: float | None = None
+    leave: float | None = None
+    seen: Seen | None = None
+    lag: Hours | None = None
+    stand_in: str = ""
+    weight: Positive = 1.0
+    title: str = ""
+    label: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """The definition of the signal."""
+        found = load(SIGNALS, self.signal)
+        return getattr(found, "spec", found)  # type: ignore[no-any-return]
+
+    @property
+    def level(self) -> float:
+        """The value at which the alarm goes on."""
+        return float(self.above if self.above is not None else self.below)  # type: ignore[arg-type]
+
+    @property
+    def side(self) -> float:
+        """1 where high values alarm, -1 where low ones do."""
+        return 1.0 if self.above is not None else -1.0
+
+    @property
+    def how(self) -> Literal["last", "min", "max"]:
+        """How `align` reads the signal: signals of the sessions clock have one value a session, so their last."""
+        seen = self.seen or ("worst" if self.spec.clock == "feed" else "last")
+        if seen == "last":
+            return "last"
+        return "max" if self.side > 0 else "min"
+
+    @property
+    def name(self) -> str:
+        """What pages call it: the title, or the signal with its output."""
+        return self.title or (f"{self.signal} {self.output}" if self.output else self.signal)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self._check_levels()
+        self._check_signal()
+        return self
+
+    def _check_levels(self) -> None:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give either `above` or `below`: the level at which the alarm goes on")
+        calm_is_less = self.side > 0
+        for key in ("watch", "leave"):
+            value = getattr(self, key)
+            if value is not None and (value - self.level) * self.side > 0:
+                word = f"at most {self.level:g}" if calm_is_less else f"at least {self.level:g}"
+                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word}; got {value:g}")
+        for value in (self.level, self.watch, self.leave):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"a level must be a finite number, got {value}")
+
+    def _check_signal(self) -> None:
+        for key in ("signal", "stand_in"):
+            name = getattr(self, key)
+            if not name:
+                continue
+            try:
+                found = load(SIGNALS, name)
+            except UndertowError as error:
+                raise ValueError(f"`{key}`: {error}") from None
+            spec = getattr(found, "spec", found)
+            if not isinstance(spec, Spec):
+                raise ValueError(f"`{key}`: `{name}` is not a signal")
+            if spec.clock == "session" and not spec.across_names and ("prices", "close") in spec.inputs.values():
+                raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
+            if self.output and self.output not in spec.outputs:
+                near = did_you_mean(self.output, spec.outputs)
+                raise ValueError(
+                    f"`output`: `{name}` has no output `{self.output}`{near}; allowed: {_list(spec.outputs)}"
+                )
+            for parameter in self.parameters:
+                if parameter not in spec.parameters:
+                    near = did_you_mean(parameter, spec.parameters)
+                    allowed = _list(spec.parameters)
+                    raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{near}; allowed: {allowed}")
+
+
+class Trigger(Part):
+    """Conditions and how they add up to a score in [0, 1].
+
+    "any": the most alarming condition (1 alarm, 0.5 watch, 0 ok); "all": the least alarming; "score": the mean weighted
+    by `weight`. Unknown conditions leave "any" and "all" unknown unless the others settle it, and drop out of "score"
+    as long as conditions with a share `known` of the weight are known.
+    """
+
+    when: Annotated[tuple[Condition, ...], Field(min_length=1)]
+    combine: Combine = "any"
+    known: Share = 0.5
+
+
+class Gate(Condition):
+    """A condition that scales the score while it is on: 0 is a veto, which is counted and recorded.
+
+    Read at the decision itself, by its last value, unless `lag` and `seen` say otherwise. Where it is unknown the score
+    is left as it is.
+    """
+
+    seen: Seen | None = "last"
+    lag: Hours | None = 0.0
+    scale: Share = 0.0
+
+
+class AllClear(Condition):
+    """A condition for the return: read at the decision itself, by its last value, unless it says otherwise."""
+
+    seen: Seen | None = "last"
+    lag: Hours | None = 0.0
+
+
+class Tier(Part):
+    """A state of the rule: entered where the score is at or above `at`, with what is held in it.
+
+    `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short. After `min_stay` hours
+    the tier is left once the score is below `leave` (left out: whatever the score) and the all-clear is on, and after
+    `max_stay` hours at the latest, one tier down. `to` names the tiers that may follow; left out: any.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    at: Share = 0.0
+    leave: Share | None = None
+    cash: Share = 0.0
+    hedge: Share = 0.0
+    min_stay: Hours = 0.0
+    max_stay: Hours | None = None
+    to: tuple[str, ...] | None = None
+
+
+class Timing(Part):
+    """When a trigger is acted on: `lag` hours on the 24/7 clock after it was known, over `sessions` sessions.
+
+    All the cash is raised by the last decision before `deadline` hours have passed since the tier was entered.
+    """
+
+    lag: Hours = 24.0
+    sessions: Annotated[int, Field(ge=1, le=60)] = 1
+    deadline: Hours | None = None
+
+
+class Destination(Part):
+    """Where raised cash goes: `share` of it into the equally weighted universe `basket`, the rest into cash.
+
+    `hedge_symbol` is what a tier's `hedge` sells short: the market's benchmark where it is left out.
+    """
+
+    basket: str = ""
+    share: Share = 1.0
+    hedge_symbol: str = ""
+
+
+class Reentry(Part):
+    """How the money comes back: once every condition of `when` is on (the all-clear), in `steps` steps a session each.
+
+    `wrong` is the stop on being wrong: all comes back where stocks have risen that much, decimal, since the cash was
+    raised. After the return no tier is entered for `cool_down` hours.
+    """
+
+    when: tuple[AllClear, ...] = ()
+    steps: Annotated[int, Field(ge=1, le=60)] = 1
+    wrong: Positive | None = None
+    cool_down: Hours = 0.0
+
+
+def _list(names: Any) -> str:
+    return ", ".join(names) or "none"

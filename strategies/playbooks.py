@@ -1,0 +1,97 @@
+"""Three playbooks by horizon: sessions, weeks, and a drawdown limit for those who rebalance and hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.strategies.common import Calm, Cash, Depth, Lag, MinHold, Rank, SourceOfCash, Steps, Window
+from undertow.strategies.parts import AllClear, Condition, Reentry, Tier, Timing, Trigger
+from undertow.strategies.risk_tiers import RiskTiers
+from undertow.strategies.rule import Rule, RuleStrategy
+
+
+class ShortTerm(RiskTiers):
+    """The checklist for those who trade by the session: quick to act, gone for days, the whole way back at once.
+
+    Looks at three days of Bitcoin instead of a week, acts half a day after a cascade, and is back in stocks within
+    three sessions whatever happens: what is earned or lost is the reaction to the cascade itself.
+    """
+
+    summary: ClassVar[str] = "Playbook by the session: act within a day, back within three"
+
+    window: Window = 72  # hours
+    drawdown: Depth = -0.10
+    lag: Lag = 12  # hours
+    min_hold: MinHold = 0  # hours
+    max_hold: Annotated[int, IntDistribution(24, 960)] = 72  # hours in each tier
+    steps: Steps = 1  # sessions
+
+
+class Swing(RiskTiers):
+    """The checklist for those who trade by the week: slower levels, longer stays, back in thirds.
+
+    Waits two days after a cascade, so that a fall that recovers at once is not sold, stays out for at least five days
+    and for as long as three weeks in each tier.
+    """
+
+    summary: ClassVar[str] = "Playbook by the week: slower to act, out for weeks, back in steps"
+
+    window: Window = 336  # hours
+    drawdown: Depth = -0.20
+    spike: Rank = 0.97
+    lag: Lag = 48  # hours
+    source: SourceOfCash = "beta"
+    min_hold: MinHold = 120  # hours
+    max_hold: Annotated[int, IntDistribution(24, 960)] = 504  # hours in each tier
+    steps: Steps = 3  # sessions
+
+
+class LongTerm(RuleStrategy):
+    """For those who rebalance and hold: nothing but a limit on the basket's own drawdown, in two stages.
+
+    Bitcoin has no say in whether to sell, and the volatility of Bitcoin only in when to come back: the horizon is
+    quarters. A quarter of the capital goes into cash at the first limit, half of it at the second; the return needs
+    the basket above its `trend`-session average or `max_hold` hours to pass.
+    """
+
+    summary: ClassVar[str] = "Playbook by the quarter: rebalance, with a limit on the basket's drawdown"
+
+    first: Annotated[float, FloatDistribution(-0.25, -0.05)] = -0.15  # drawdown of the basket
+    second: Annotated[float, FloatDistribution(-0.50, -0.10)] = -0.25
+    reduce: Cash = 0.25  # of capital
+    cash: Cash = 0.50  # of capital
+    trend: Annotated[int, IntDistribution(20, 250)] = 100  # sessions
+    min_hold: Calm = 120  # hours
+    max_hold: Annotated[int, IntDistribution(240, 8760)] = 4320  # hours in each tier
+    steps: Steps = 3  # sessions
+
+    def rule(self) -> Rule:
+        """Two tiers on the basket's drawdown from its high of a year."""
+        second = min(self.first, self.second)
+        fall = Condition(
+            signal="basket-selloff",
+            output="drawdown",
+            below=second,
+            watch=self.first,
+            lag=0.0,
+            title="drawdown of the basket",
+        )
+        above = AllClear(signal="trend", parameters={"window": self.trend}, above=0.0, title="trend of the basket")
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(when=(fall,)),
+            tiers=(
+                Tier(name="reduce", at=0.5, cash=self.reduce, min_stay=self.min_hold, max_stay=self.max_hold),
+                Tier(
+                    name="cash",
+                    at=1.0,
+                    cash=max(self.reduce, self.cash),
+                    min_stay=self.min_hold,
+                    max_stay=self.max_hold,
+                ),
+            ),
+            timing=Timing(lag=0.0),
+            reentry=Reentry(when=(above,), steps=self.steps),
+        )

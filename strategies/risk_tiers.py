@@ -1,0 +1,98 @@
+"""The full checklist as a strategy: hedge, reduce, or wait."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.strategies.checklist import correlation, crypto, leadership, macro, tailwind, weighted
+from undertow.strategies.common import (
+    Cash,
+    Depth,
+    Lag,
+    MinHold,
+    Rank,
+    SourceOfCash,
+    SpikeDays,
+    Steps,
+    Window,
+    stabilised,
+)
+from undertow.strategies.parts import Reentry, Tier, Timing, Trigger
+from undertow.strategies.rule import Rule, RuleStrategy
+
+Weight = Annotated[float, FloatDistribution(0.05, 1.0)]
+# A tier is left this much below the score at which it is entered.
+SLACK = 0.05
+
+
+class RiskTiers(RuleStrategy):
+    """Score macro, leadership, crypto and correlation, and go through watch, reduce and cash as the score rises.
+
+    Each family counts by its weight, each of its conditions as ok (0), watch (0.5) or alarm (1). Watch hedges a small
+    share with the benchmark, reduce and cash raise cash; a policy tailwind (stocks rallying on falling yields while
+    Bitcoin is sold) scales the score by `policy`. A tier is left once the score has fallen and crypto has stabilised.
+    No single driver can reach the cash tier: a fall of Bitcoin alone, with stocks, credit and yields at ease, is a
+    reason to watch.
+    """
+
+    summary: ClassVar[str] = "The whole checklist: watch, reduce and cash by a weighted score"
+
+    macro_weight: Weight = 0.25
+    leadership_weight: Weight = 0.25
+    crypto_weight: Weight = 0.40
+    correlation_weight: Weight = 0.10
+    window: Window = 168  # hours
+    drawdown: Depth = -0.15
+    spike: Rank = 0.98
+    spike_days: SpikeDays = 90
+    lag: Lag = 24  # hours
+    watch_at: Annotated[float, FloatDistribution(0.10, 0.50)] = 0.25  # score
+    reduce_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above watch
+    cash_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above reduce
+    hedge: Annotated[float, FloatDistribution(0.0, 0.50)] = 0.15  # of capital, while watching
+    reduce: Cash = 0.30  # of capital
+    cash: Cash = 0.60  # of capital
+    source: SourceOfCash = "winners"
+    policy: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5  # of the score
+    min_hold: MinHold = 24  # hours
+    max_hold: Annotated[int, IntDistribution(24, 960)] = 240  # hours in each tier
+    calm_score: Annotated[float, FloatDistribution(0.2, 1.0)] = 0.4
+    steps: Steps = 2  # sessions
+
+    def rule(self) -> Rule:
+        """Three tiers on the weighted score."""
+        families = {
+            "macro": macro(),
+            "leadership": leadership(),
+            "crypto": crypto(self.window, self.drawdown, self.spike_days, self.spike),
+            "correlation": correlation(),
+        }
+        weights = {name: getattr(self, f"{name}_weight") for name in families}
+        return Rule(
+            name=self.name(),
+            trigger=Trigger(when=weighted(families, weights), combine="score"),
+            gates=(tailwind(self.policy),),
+            tiers=self._tiers(),
+            timing=Timing(lag=self.lag),
+            source=self.source,
+            reentry=Reentry(when=(stabilised(self.calm_score),), steps=self.steps),
+        )
+
+    def _tiers(self) -> tuple[Tier, ...]:
+        reduce_at = self.watch_at + self.reduce_after
+        levels = {"watch": self.watch_at, "reduce": reduce_at, "cash": reduce_at + self.cash_after}
+        held = {"watch": 0.0, "reduce": self.reduce, "cash": max(self.reduce, self.cash)}
+        return tuple(
+            Tier(
+                name=name,
+                at=min(1.0, at),
+                leave=min(1.0, at) - SLACK,
+                cash=held[name],
+                hedge=self.hedge if name == "watch" else 0.0,
+                min_stay=0 if name == "watch" else self.min_hold,
+                max_stay=self.max_hold,
+            )
+            for name, at in levels.items()
+        )

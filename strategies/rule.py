@@ -1,0 +1,145 @@
+"""A rule: parts put together. Any combination is a strategy; so is every named strategy that builds one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from undertow.market.clock import InstantArray
+from undertow.market.errors import did_you_mean
+from undertow.signals.table import DecisionTable
+from undertow.strategies import evaluate
+from undertow.strategies.parts import Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
+from undertow.strategies.plan import Decision
+from undertow.strategies.sources import SOURCES
+from undertow.strategies.strategy import Constant, Sets, Strategy
+
+CALM = Tier(name="calm")
+# Exact contributions are worked out over every subset of the drivers.
+MOST_DRIVERS = 16
+
+
+class Rule(Part):
+    """Everything that a rule says; see `undertow.strategies.parts` for what each part means.
+
+    `tiers` are sorted by `at`, lowest first; a calm tier (nothing sold) is put before them unless the first one has
+    `at` 0. `source` is the order in which names are sold. Timing and NaN are those of `Strategy`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "rule"
+    summary: str = ""
+    trigger: Trigger
+    gates: tuple[Gate, ...] = ()
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    timing: Timing = Timing()
+    source: str = "proportional"
+    destination: Destination = Destination()
+    reentry: Reentry = Reentry()
+
+    @property
+    def ladder(self) -> tuple[Tier, ...]:
+        """The tiers with calm as the first."""
+        return self.tiers if self.tiers[0].at == 0.0 else (CALM, *self.tiers)
+
+    @property
+    def drivers(self) -> tuple[Condition, ...]:
+        """What the score is made from: the conditions of the trigger, then the gates."""
+        return (*self.trigger.when, *self.gates)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        levels = [tier.at for tier in self.tiers]
+        if sorted(set(levels)) != levels:
+            raise ValueError(f"`tiers` must have rising `at`, got {', '.join(f'{level:g}' for level in levels)}")
+        names = [tier.name for tier in self.ladder]
+        if len(set(names)) < len(names):
+            raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
+        for tier in self.tiers:
+            for name in tier.to or ():
+                if name not in names:
+                    near = did_you_mean(name, names)
+                    raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
+        if self.source not in SOURCES:
+            near = did_you_mean(self.source, SOURCES)
+            raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{near}")
+        if len(self.drivers) > MOST_DRIVERS:
+            raise ValueError(f"a rule has at most {MOST_DRIVERS} conditions and gates, got {len(self.drivers)}")
+        return self
+
+
+class RuleStrategy(Strategy):
+    """A strategy whose parameters make a rule: supply `rule` and nothing else."""
+
+    @abstractmethod
+    def rule(self) -> Rule:
+        """The rule of these parameters."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        """The decision of the rules of every set."""
+        return evaluate.decide(table, cls.rules_of(sets))
+
+    @classmethod
+    def rules_of(cls, sets: Sets) -> list[Rule]:
+        """The rule of every set."""
+        count = len(next(iter(sets.values()))) if sets else 1
+        # What comes here was validated when the sets were made.
+        rows = ({name: _plain(values[row]) for name, values in sets.items() if name} for row in range(count))
+        return [cls.model_construct(**row).rule() for row in rows]
+
+    def shocks(self, table: DecisionTable) -> InstantArray:
+        """When the trigger became known in each decision's window: that of its first
+        condition, for "all" that of its last.
+        """
+        rule = self.rule()
+        found = [_breaches(table, each, rule.timing.lag) for each in rule.trigger.when]
+        together = np.maximum if rule.trigger.combine == "all" else np.fmin
+        return np.asarray(together.reduce(found), dtype="datetime64[ns]")
+
+
+class FreeRule(RuleStrategy):
+    """A rule of one's own as a strategy: `FreeRule(given=rule)`, or `undertow backtest --rule FILE`."""
+
+    summary: ClassVar[str] = "A rule of one's own, from parts or from a file"
+
+    given: Annotated[Rule, Constant()]
+
+    def rule(self) -> Rule:
+        """The rule that was given."""
+        return self.given
+
+    @property
+    def label(self) -> str:
+        """The rule's own name."""
+        return self.given.name
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _breaches(table: DecisionTable, condition: Condition, lag: float) -> InstantArray:
+    own = lag if condition.lag is None else condition.lag
+
+    def first(signal: Any) -> InstantArray:
+        return table.first_breach(
+            signal,
+            condition.parameters,
+            lambda values: values * condition.side >= condition.level * condition.side,
+            output=condition.output,
+            asset=condition.asset,
+            lag=own,
+        )
+
+    shocks = first(condition.spec)
+    if condition.stand_in:
+        given = {name: np.array([value]) for name, value in condition.parameters.items()}
+        values = table.signal(
+            condition.spec, given, output=condition.output, asset=condition.asset, lag=own, how=condition.how
+        )
+        other = first(condition.model_copy(update={"signal": condition.stand_in}).spec)
+        shocks = np.where(np.isnan(values[:, 0]), other, shocks)
+    return shocks

@@ -1,0 +1,37 @@
+"""What a platform's stop-loss tool offers, as a baseline."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from optuna.distributions import FloatDistribution, IntDistribution
+
+from undertow.signals.table import DecisionTable
+from undertow.strategies.plan import PROPORTIONAL, Decision
+from undertow.strategies.strategy import Sets, Strategy
+
+
+class StopLoss(Strategy):
+    """Sell each name by itself when it closes `stop` below its highest close since it was bought.
+
+    The money stays in cash until the first renewal of the weights at least `wait` sessions later. Looks at nothing but
+    each name's own closes, a session late: what most brokers offer, and what a portfolio rule has to beat.
+    """
+
+    summary: ClassVar[str] = "A trailing stop for each name, bought again at a later renewal"
+
+    stop: Annotated[float, FloatDistribution(0.05, 0.50)] = 0.20  # below the highest close
+    wait: Annotated[int, IntDistribution(0, 126)] = 21  # sessions
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        """Fully invested, with a stop for each name."""
+        shape = (len(table), len(sets["stop"]))
+        return Decision(
+            np.ones(shape),
+            np.zeros(shape, np.bool_),
+            np.full(shape[1], PROPORTIONAL, dtype=np.int64),
+            stop=sets["stop"].astype(np.float64),
+            stop_wait=sets["wait"].astype(np.int64),
+        )

@@ -1,0 +1,180 @@
+"""What a rule says now is what the backtest decided, and nothing later is seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow.backtests import backtest
+from undertow.backtests.similar import similar
+from undertow.backtests.today import today
+from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.market.asof import instant_of, last_known, market_at
+from undertow.market.calendar import Fill, decisions
+from undertow.strategies import BuyAndHold, DipBuyer, LiquidityDrain, RiskTiers, RuleStrategy
+from undertow.strategies.reasons import Reasons
+from undertow.tearsheets.today_page import headline, similar_words, write_today
+
+
+@pytest.fixture(scope="module")
+def world() -> Market:
+    return simulate_market(seed=11, years=2.5, names=8)
+
+
+def moment(market: Market, row: int, fill: Fill = "open") -> pd.Timestamp:
+    return pd.Timestamp(decisions(market.calendar, fill).at[row], tz="UTC")
+
+
+def same(rule: RuleStrategy, market: Market, rows: list[int], fill: Fill = "open") -> None:
+    run = backtest(rule, market, fill=fill)
+    tiers, exposure = run.tiers, run.exposure
+    assert tiers is not None
+    assert run.reasons is not None
+    for row in rows:
+        found = today(rule, market, asof=moment(market, row, fill), fill=fill)
+        assert found.session == str(market.sessions[row].date())
+        assert (found.tier, found.exposure) == (tiers.iloc[row], exposure.iloc[row])
+        assert found.score == pytest.approx(run.reasons.score[row], abs=0, nan_ok=True)
+        assert found.tier_before == (tiers.iloc[row - 1] if row else "calm")
+        assert sum(sale.share for sale in found.sales) == pytest.approx(1.0 - found.exposure, abs=1e-9)
+
+
+def test_fifty_past_sessions_equal_the_backtest(world: Market) -> None:
+    rows = np.random.default_rng(5).choice(np.arange(2, len(world.sessions)), 50, replace=False)
+    same(RiskTiers(), world, rows[:30].tolist())
+    same(LiquidityDrain(), world, rows[30:40].tolist())
+    same(RiskTiers(), world, rows[40:].tolist(), fill="close")
+
+
+def test_real_past_sessions_equal_the_backtest(real_market: Market) -> None:
+    days = ("2020-03-12", "2021-05-20", "2022-06-14", "2024-08-05")
+    same(RiskTiers(), real_market, [int(real_market.sessions.searchsorted(pd.Timestamp(day))) for day in days])
+
+
+def test_between_two_decisions_the_coming_session_is_decided_from_what_is_known(world: Market) -> None:
+    row = 300
+    evening = pd.Timestamp(world.calendar.closes[row - 1], tz="UTC") + pd.Timedelta(hours=2)
+    found = today(RiskTiers(), world, asof=evening)
+    assert found.session == str(world.sessions[row].date())
+    assert found.decided_at == f"{evening:%Y-%m-%dT%H:%M}Z"
+    known, decided = market_at(world, instant_of(evening))
+    assert all((feed.known_at <= decided.at[-1]).all() for feed in known.feeds)
+    assert np.isnan(known.prices.close[-1]).all()
+    assert np.isfinite(known.prices.close[-2]).any()
+
+
+def test_during_a_session_its_open_is_known_and_its_close_is_not(world: Market) -> None:
+    noon = pd.Timestamp(world.calendar.opens[200], tz="UTC") + pd.Timedelta(hours=2)
+    known, decided = market_at(world, instant_of(noon), "close")
+    assert decided.sessions[-1] == world.sessions[200]
+    assert np.isfinite(known.prices.open[-1]).any()
+    assert np.isnan(known.prices.close[-1]).all()
+    # With fills at the open that session is decided already; the next one has no open yet.
+    known, decided = market_at(world, instant_of(noon), "open")
+    assert decided.sessions[-1] == world.sessions[201]
+    assert np.isfinite(known.prices.open[-2]).any()
+    assert np.isnan(known.prices.open[-1]).all()
+
+
+def test_nothing_later_is_seen(world: Market) -> None:
+    asof = moment(world, 320)
+    short = world.until(world.sessions[320])
+    assert today(RiskTiers(), world, asof=asof) == today(RiskTiers(), short, asof=asof)
+
+
+def test_without_an_instant_it_is_the_last_one_that_the_market_knows(world: Market) -> None:
+    found = today(RiskTiers(), world)
+    assert found.asof == f"{pd.Timestamp(last_known(world)):%Y-%m-%dT%H:%M}Z"
+    assert pd.Timestamp(found.session) > world.sessions[-1]
+
+
+def test_the_data_age_is_that_of_the_oldest_input(world: Market) -> None:
+    asof = moment(world, 320)
+    lines = {line.name: line for line in today(RiskTiers(), world, asof=asof).lines}
+    close = pd.Timestamp(world.calendar.closes[319], tz="UTC")
+    assert lines["lead of growth"].age_hours == pytest.approx((asof - close) / pd.Timedelta(hours=1))
+    assert lines["BTC drawdown"].age_hours == pytest.approx(0.0)
+    bare = replace(world, feeds=world.feeds_of("bars"))
+    lines = {line.name: line for line in today(RiskTiers(), bare, asof=asof).lines}
+    assert lines["VIX above its median"].state == "unknown"
+    assert np.isnan(lines["VIX above its median"].age_hours)
+
+
+def test_exit_codes_follow_the_tiers(world: Market) -> None:
+    seen = {
+        found.tier: found.exit_code
+        for found in (today(RiskTiers(), world, asof=moment(world, row)) for row in _each(world))
+    }
+    assert seen.items() <= {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}.items()
+    assert len(seen) >= 3
+    # A tier of another name: a reserve in cash counts as reduced.
+    resting = today(DipBuyer(), world, asof=moment(world, 5))
+    assert (resting.tier, resting.exit_code) == ("calm", 0)
+
+
+def _each(world: Market) -> list[int]:
+    tiers = backtest(RiskTiers(), world).tiers
+    assert tiers is not None
+    return [
+        int(np.flatnonzero(tiers == tier)[-1]) for tier in ("calm", "watch", "reduce", "cash") if (tiers == tier).any()
+    ]
+
+
+def test_at_most_twelve_lines(world: Market) -> None:
+    found = today(RiskTiers(), world)
+    assert len(found.lines) == 12
+    assert found.hidden == 0
+    assert sum(line.contribution for line in found.lines) == pytest.approx(found.score)
+
+
+def test_similar_states_are_those_with_the_same_severities_and_known_futures() -> None:
+    level = np.cumprod(1.0 + np.array([0.0, 0.01, 0.02, -0.03, 0.01, 0.05, 0.02, 0.01, 0.0, 0.0]))
+    severity = np.array([[1.0, 0.0], [0.0, 0.0]] * 5)
+    nothing = np.zeros(10)
+    why = Reasons(
+        RiskTiers().rule(),
+        pd.DatetimeIndex([]),
+        severity,
+        severity,
+        nothing,
+        nothing,
+        nothing,
+        *(nothing.astype(int),) * 2,
+    )
+    found = similar(why, level, 8, horizon=2)
+    # Rows 0, 2, 4 and 6 are alike and over by row 8.
+    after = [level[row + 2] / level[row] - 1.0 for row in (0, 2, 4, 6)]
+    assert (found.count, found.median) == (4, pytest.approx(np.median(after)))
+    every = [level[row + 2] / level[row] - 1.0 for row in range(7)]
+    assert found.all_median == pytest.approx(np.median(every))
+    assert similar(why, level, 1, horizon=2).count == 0
+    assert similar_words(similar(why, level, 1, horizon=2)).startswith("No past state is similar")
+
+
+@pytest.mark.parametrize("bad", ["2024-08-04", "2024-08-04T15:00", "noon", ""])
+def test_an_instant_needs_a_zone(world: Market, bad: str) -> None:
+    with pytest.raises(ParameterError, match="`asof` must be an instant with a zone"):
+        today(RiskTiers(), world, asof=bad)
+
+
+def test_refusals(world: Market) -> None:
+    with pytest.raises(ParameterError, match="`buy-and-hold` is not put together from parts"):
+        today(BuyAndHold(), world)
+    with pytest.raises(DataError, match="no session had closed by"):
+        today(RiskTiers(), world, asof="1999-01-01T00:00Z")
+
+
+def test_the_page_says_it_all(world: Market, tmp_path: Path) -> None:
+    row = _each(world)[-1]
+    found = today(RiskTiers(), world, asof=moment(world, row))
+    text = write_today(found, tmp_path / "today.html").read_text(encoding="utf-8")
+    assert headline(found) in text
+    assert all(line.name in text for line in found.lines)
+    assert all(sale.symbol in text for sale in found.sales[:5])
+    assert "<script" not in text
+    with pytest.raises(ParameterError, match=r"ends in \.html"):
+        write_today(found, tmp_path / "today.txt")
