@@ -22,7 +22,7 @@ class Bridge:
     `timing`: being out of stocks when the rule was, in proportion, back at once when the return began.
     `re_entry_delay`: coming back in steps instead. `selection`: selling in the rule's order, and stops, instead of in
     proportion. `destination`: the basket and the hedge (after its borrow cost) instead of cash. `cash_yield`: what cash
-    earned. `costs`: fees and slippage beyond those of buy-and-hold. Each is the change of final value when it is added
+    earned, `costs`: fees and slippage, both beyond those of buy-and-hold. Each is the change of final value when it is added
     to those before it, so their sum is exactly `run - hold`; in another order the same parts would have other sizes.
     """
 
@@ -57,9 +57,10 @@ def bridge(tape: Tape, plan: Plan, run: Path, hold: Path) -> Bridge:
     values = [value(each, idle, free) for each in (invested, at_once, plain, kept, own)]
     values += [value(own, tape, free), float(run.values[-1])]
     steps = np.diff(values)
-    last_hold = float(hold.values[-1])
-    # What buy-and-hold pays is no cost of the rule.
-    steps[-1] -= last_hold - values[0]
+    last_hold, free_hold = float(hold.values[-1]), value(invested, tape, free)
+    # What buy-and-hold earns on stray cash, and what it pays, are no doing of the rule.
+    steps[-2] -= free_hold - values[0]
+    steps[-1] -= last_hold - free_hold
     return Bridge(last_hold, values[-1], *map(float, steps))
 
 
