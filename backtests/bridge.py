@@ -22,8 +22,8 @@ class Bridge:
     `timing`: being out of stocks when the rule was, in proportion, back at once when the return began.
     `re_entry_delay`: coming back in steps instead. `selection`: selling in the rule's order, and stops, instead of in
     proportion. `destination`: the basket and the hedge (after its borrow cost) instead of cash. `cash_yield`: what cash
-    earned, `costs`: fees and slippage, both beyond those of buy-and-hold. Each is the change of final value when it is added
-    to those before it, so their sum is exactly `run - hold`; in another order the same parts would have other sizes.
+    earned, `costs`: fees and slippage, both beyond those of buy-and-hold. Each is the change of final value when it is
+    added to those before it, so their sum is exactly `run - hold`; in another order the parts would have other sizes.
     """
 
     hold: float
