@@ -61,7 +61,7 @@ def walk(score: list[float], clear: list[float] | float = 0.0, **given: Any) -> 
     hours = np.array(given.pop("hours", np.arange(rows + 1) * DAY), dtype=np.float64)
     index = np.array(given.pop("index", np.ones(rows)), dtype=np.float64)
     clears = np.full(rows, clear) if np.isscalar(clear) else np.array(clear)
-    inputs = (np.array(score)[:, None], clears[:, None].astype(float), hours[:-1], hours[1:], index)
+    inputs = (np.array(score, dtype=np.float64)[:, None], clears[:, None].astype(float), hours[:-1], hours[1:], index)
     steps = ladder(len(given["at"]), **given)
     fast, slow = walk_tiers(*inputs, steps), walk_tiers_np(*inputs, steps)
     for ours, theirs in zip(fast, slow, strict=True):
