@@ -13,6 +13,7 @@ import pandas as pd
 from undertow.backtests.book import book, check_agreement
 from undertow.backtests.costs import Costs
 from undertow.backtests.episodes import episodes
+from undertow.backtests.legs import during, stage, with_hold, with_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.path import Path, walk
 from undertow.backtests.run import Recipe, Run
@@ -64,7 +65,7 @@ def backtest(
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
-    tape = read_tape(table, rows, costs.haircut_bps / 1e4)
+    tape = with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
     build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs)
     portfolio = build()
@@ -76,7 +77,7 @@ def backtest(
         recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
         series=_series(table, rows, tape, run, hold, exposure),
         weights=_weights(market, run),
-        orders=run.orders(market.cash),
+        orders=run.orders(market.cash, market.calendar.name),
         episodes=episodes(exposure, shocks, moments, run, hold),
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
@@ -123,14 +124,8 @@ def make_plan(
     """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
     kind = type(strategies[0])
     decision = kind.decide(table, kind.stack(strategies))
-    own = Decision(
-        exposure=np.column_stack([decision.exposure[rows], np.ones(rows.stop - rows.start)]),
-        stale=np.column_stack([decision.stale[rows], np.zeros(rows.stop - rows.start, np.bool_)]),
-        score_of_set=np.append(decision.score_of_set, -1),
-        scores=tuple(score[rows] for score in decision.scores),
-    )
     base, renewed = base_weights(table, rows, weighting, rebalance)
-    return Plan(own, base, renewed), decision
+    return stage(table, with_hold(during(decision, rows)), rows, base, renewed), decision
 
 
 def _stretch(decisions: Decisions, rows: slice) -> Decisions:
@@ -143,6 +138,7 @@ def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path
         "return": run.returns,
         "exposure": exposure,
         "cash_share": run.cash_share,
+        "cash_before": run.cash_before,
         "turnover": 0.5 * run.traded.sum(axis=1) / run.before,
         "costs": run.paid.sum(axis=1),
         "hold_value": hold.values,
@@ -183,6 +179,7 @@ def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: 
         "deferred_fills": run.deferred,
         "orders_open_at_end": run.open_at_end,
         "price_ends_closed": run.closed,
+        "stopped_positions": run.stopped,
         "stale_sessions": int(decision.stale[rows, 0].sum()),
         "stand_in_sessions": 0,
         **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.marks.items()},
@@ -221,6 +218,9 @@ def _recipe(
         fee_bps=costs.fee_bps,
         slippage_bps=costs.slippage_bps,
         haircut_bps=costs.haircut_bps,
+        borrow_bps=costs.borrow_bps,
+        tax_rate=costs.tax_rate,
+        lots=costs.lots,
         capital=float(capital),
         market=market.name,
         market_path=market.path,
@@ -252,7 +252,9 @@ def _command(
     words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
     words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
-    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--weighting", weighting, "--rebalance", rebalance]
+    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--borrow-bps", f"{costs.borrow_bps:g}"]
+    words += ["--tax-rate", f"{costs.tax_rate:g}", "--lots", costs.lots]
+    words += ["--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
 
 

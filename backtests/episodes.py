@@ -82,11 +82,12 @@ def _episode(
 
 
 def _sold(run: Path, start: int, end: int) -> tuple[float, IntArray]:
-    reasons = run.reasons[start:end]
+    stocks = run.tape.stocks
+    reasons = run.reasons[start:end, :stocks]
     # On a renewal the sales of that session serve the renewal and the rule at once; only the first session's count.
     for_cash = reasons == DE_RISK
     for_cash[0] |= reasons[0] == RENEWAL
-    sold = np.where(for_cash & (run.amounts[start:end] < 0), run.traded[start:end], 0.0).sum(axis=0)
+    sold = np.where(for_cash & (run.amounts[start:end, :stocks] < 0), run.traded[start:end, :stocks], 0.0).sum(axis=0)
     names = np.flatnonzero(sold > 0)
     return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
 

@@ -17,7 +17,9 @@ from undertow.market.coarser import coarser
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
+from undertow.market.universe import Universe
 from undertow.signals.inputs import feed_inputs, session_inputs
+from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
@@ -31,21 +33,38 @@ _WEEKS_AHEAD = pd.Timedelta(days=28)
 class DecisionTable:
     """What could be known at each decision of a market: the only way from a market to a strategy.
 
-    `market` supplies the numbers; `symbols` (N,) are the tradable names of the universe in alphabetical order;
-    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` marks, for each
-    feed, the sessions for which it supplied a signal's value; `absent` says why a signal has no value at all.
+    `universe` is a name of the market's, or a screen such as "sp500 | top 100 by beta, momentum | quarterly", evaluated
+    on what was known at its refreshes. `market` supplies the numbers; `symbols` (N,) are the tradable names of the
+    universe in alphabetical order; `decisions` has one row a session of the whole market (T,), of which a run uses a
+    stretch. `used` marks, for each feed, the sessions for which it supplied a signal's value; `absent` says why a
+    signal has no value at all.
     """
 
-    def __init__(self, market: Market, universe: str, fill: Fill = "open") -> None:
+    def __init__(self, market: Market, universe: str, fill: Fill = "open", decided: Decisions | None = None) -> None:
         self.market = market
-        self.universe = market.universe(universe)
-        self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
+        self.decisions: Decisions = decided or decisions(market.calendar, fill)
+        self._screened: BoolArray | None = None
+        if is_screen(universe):
+            self._screen(Screen.parse(universe), fill)
+        else:
+            self.universe = market.universe(universe)
+            self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
         self.columns = market.prices.columns_of(self.symbols)
-        self.decisions: Decisions = decisions(market.calendar, fill)
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
         self._found: dict[tuple[Any, ...], FloatArray] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
+
+    def _screen(self, screen: Screen, fill: Fill) -> None:
+        """Take the names that a screen ever chose, and when each was in it."""
+        parent = DecisionTable(self.market, screen.parent, fill, self.decisions)
+        members = screen.members(parent)
+        # Which names come into question depends on the whole market; which are members on a session does not.
+        ever = np.flatnonzero(members.any(axis=0))
+        self._screened = np.ascontiguousarray(members[:, ever])
+        self.symbols = tuple(parent.symbols[name] for name in ever)
+        spans = parent.universe.spans
+        self.universe = Universe(str(screen), spans[spans["symbol"].isin([*self.symbols, *parent.unpriced])])
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -80,6 +99,8 @@ class DecisionTable:
     @cached_property
     def member(self) -> BoolArray:
         """Membership in the universe (T, N), session by session."""
+        if self._screened is not None:
+            return self._screened
         return self.universe.members(self.decisions.sessions, self.symbols)
 
     def known(self, values: npt.ArrayLike) -> FloatArray:
