@@ -57,17 +57,26 @@ class Rule(Part):
         names = [tier.name for tier in self.ladder]
         if len(set(names)) < len(names):
             raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
-        for tier in self.tiers:
-            for name in tier.to or ():
-                if name not in names:
-                    near = did_you_mean(name, names)
-                    raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
+        for place, tier in enumerate(self.ladder):
+            _check_ways(tier, names, place)
         if self.source not in SOURCES:
             near = did_you_mean(self.source, SOURCES)
             raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{near}")
         if len(self.drivers) > MOST_DRIVERS:
             raise ValueError(f"a rule has at most {MOST_DRIVERS} conditions and gates, got {len(self.drivers)}")
         return self
+
+
+def _check_ways(tier: Tier, names: list[str], place: int) -> None:
+    if tier.to is None:
+        return
+    for name in tier.to:
+        if name not in names:
+            near = did_you_mean(name, names)
+            raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
+    if place > 0 and not set(tier.to) & set(names[:place]):
+        below = ", ".join(names[:place])
+        raise ValueError(f"tier `{tier.name}`: `to` must name a tier below it, or it is never left; below: {below}")
 
 
 class RuleStrategy(Strategy):
