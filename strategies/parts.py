@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from functools import cache, lru_cache
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,6 +24,11 @@ WATCH, ALARM = 0.5, 1.0
 LONGEST_WINDOW = 100_000
 
 
+@cache
+def _keys(kind: type[BaseModel]) -> frozenset[str]:
+    return frozenset(kind.model_fields)
+
+
 class Part(BaseModel):
     """A part of a rule: frozen, compared by value, and strict about its keys."""
 
@@ -32,11 +37,10 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for key in given:
-                if key not in cls.model_fields:
-                    near = did_you_mean(str(key), cls.model_fields)
-                    raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
+        if isinstance(given, dict) and not given.keys() <= _keys(cls):
+            key = next(key for key in given if key not in cls.model_fields)
+            near = did_you_mean(str(key), cls.model_fields)
+            raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
         return given
 
 
@@ -97,22 +101,20 @@ class Condition(Part):
         """What pages call it: the title, or the signal with its output."""
         return self.title or (f"{self.signal} {self.output}" if self.output else self.signal)
 
-    @model_validator(mode="after")
-    def _checked(self) -> Self:
+    def model_post_init(self, _: Any) -> None:
+        """Check what the parts say together: once, when it is made, not again for each rule that it is put into."""
         self._check_levels()
         self._check_signal()
-        return self
 
     def _check_levels(self) -> None:
         if (self.above is None) == (self.below is None):
             raise ValueError("give either `above` or `below`: the level at which the alarm goes on")
-        calm_is_less = self.side > 0
-        for key in ("watch", "leave"):
-            value = getattr(self, key)
-            if value is not None and (value - self.level) * self.side > 0:
-                word = f"at most {self.level:g}" if calm_is_less else f"at least {self.level:g}"
-                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word}; got {value:g}")
-        for value in (self.level, self.watch, self.leave):
+        level, side = self.level, self.side
+        for key, value in (("watch", self.watch), ("leave", self.leave)):
+            if value is not None and (value - level) * side > 0:
+                word = "at most" if side > 0 else "at least"
+                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word} {level:g}; got {value:g}")
+        for value in (level, self.watch, self.leave):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"a level must be a finite number, got {value}")
 
@@ -172,14 +174,13 @@ class Tier(Part):
     max_stay: Hours | None = None
     to: tuple[str, ...] | None = None
 
-    @model_validator(mode="after")
-    def _calm_is_calm(self) -> Self:
+    def model_post_init(self, _: Any) -> None:
+        """Check that calm is calm."""
         if self.at == 0.0 and (self.leave is not None or self.min_stay > 0.0 or self.max_stay is not None):
             raise ValueError(
-                f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the score"
-                " at which it is entered, or leave them out"
+                f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the"
+                " score at which it is entered, or leave them out"
             )
-        return self
 
 
 class Timing(Part):

@@ -5,7 +5,7 @@ Two implementations, compiled and plain, which tests hold equal.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -204,8 +204,8 @@ def walk_tiers(
 ) -> Walked:
     """The compiled machine over a ladder; see `tiers_nb`."""
     # One memory layout, so that the machine is compiled once.
-    given = (score, clear, hours, next_hours, index, *ladder)
-    return Walked(*tiers_nb(*(np.ascontiguousarray(part) for part in given)))
+    given: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
+    return Walked(*tiers_nb(*given))
 
 
 def walk_tiers_np(
