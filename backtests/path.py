@@ -13,7 +13,7 @@ from undertow.backtests.kernel import walk_nb
 from undertow.backtests.orders import CLOSED, DEFERRED, ENDED, OPEN_AT_END, REASONS
 from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray, IntArray
-from undertow.strategies.plan import Plan
+from undertow.strategies.plan import PROPORTIONAL, Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,12 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
 
 
 def selling_order(score: FloatArray) -> IntArray:
-    """The names (T, N) in the order in which they are sold, from their scores (T, N)."""
+    """The names (T, N) in the order in which they are sold, from their scores (T, N).
+
+    A session on which every score is minus infinity has none: its order begins with -1, for proportional.
+    """
     # Highest score first; NaN last; ties in the order of the symbols, so that equal input gives equal orders.
     ranked = np.where(np.isnan(score), np.inf, -score)
-    return np.ascontiguousarray(np.argsort(ranked, axis=1, kind="stable"))
+    order = np.ascontiguousarray(np.argsort(ranked, axis=1, kind="stable"))
+    order[np.isneginf(score).all(axis=1), :1] = PROPORTIONAL
+    return order

@@ -1,7 +1,7 @@
 """Walk-forward splits: what is trained on and what is tested, in sessions, with a gap between the two.
 
 The convention is scikit-learn's: `split(X)` yields row numbers (train, test), `get_n_splits(X)` says how many.
-What is split is anything with a length; with `events` given by date it is the sessions themselves or a table indexed by them.
+What is split is anything with a length; with `events` given by date it is the sessions, or a table indexed by them.
 """
 
 from __future__ import annotations
