@@ -68,7 +68,7 @@ def walk_forward(
     terms = checked_terms(
         strategy, fixed, narrowed, objective, trials, universe, fill, costs, weighting, rebalance, capital
     )
-    _check_workers(jobs, backend)
+    check_workers(jobs, backend)
     market.universe(universe)
     sessions = market.sessions[session_rows(market, start, end)]
     folds = rule.folds(sessions)
@@ -122,7 +122,8 @@ def checked_terms(
     return Terms(universe, fill, costs or Costs(), weighting, rebalance, capital, objective, trials, kept, space)
 
 
-def _check_workers(jobs: int, backend: str) -> None:
+def check_workers(jobs: int, backend: str) -> None:
+    """Raise `ParameterError` on a number of workers or a backend that there is not."""
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise ParameterError(f"`jobs` must be a whole number of workers, 1 or more, got {jobs!r}")
     if backend not in BACKENDS:
@@ -198,7 +199,8 @@ def _fold_result(
 
 
 def _part(run: Run, column: str, days: slice) -> FloatArray:
-    return run.series.loc[days, column].to_numpy(dtype=np.float64)
+    returns: FloatArray = run.series.loc[days, column].to_numpy(dtype=np.float64)
+    return returns
 
 
 def _figures(returns: FloatArray, cash: FloatArray) -> dict[str, float]:

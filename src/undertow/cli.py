@@ -12,6 +12,7 @@ import typer
 
 from undertow.cli_market import market_app
 from undertow.cli_signals import signals_app
+from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -29,6 +30,7 @@ from undertow.resolve import busy, resolve_market, resolve_strategy
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
+app.command("walk-forward")(walk_forward)
 
 
 def _print_version(wanted: bool) -> None:
