@@ -171,6 +171,7 @@ def stability_chart(result: WalkForwardResult) -> Chart:
         "ticktext": ["low end", "", "middle", "", "high end"],
         "showgrid": True,
         "gridcolor": GRID,
+        "zeroline": False,
     }
     layout["margin"]["l"] = 96
     layout["hovermode"] = "closest"

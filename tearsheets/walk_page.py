@@ -131,15 +131,15 @@ def _shrinkage(result: WalkForwardResult) -> str:
     return (
         f"{OBJECTIVE_WORDS[name]}: {plain(float(np.nanmean(inside)))} on average in training,"
         f" {plain(float(np.nanmean(outside)))} in the test that follows. The best of"
-        f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance shows,"
-        " beside a different market."
+        f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance"
+        " shows, beside a different market."
         f" {kept} of {counted(len(result.folds), 'fold')} ended above buy-and-hold."
     )
 
 
 def _stability(result: WalkForwardResult) -> Html:
     rows = [
-        [row["parameter"], row["searched"], row["chosen"], row["typical"], share(row["spread"], 0)]
+        [row["parameter"], *(typeset(row[name]) for name in ("searched", "chosen", "typical")), share(row["spread"], 0)]
         for row in result.stability.to_dict("records")
     ]
     head = ["Parameter", "Searched", "Chosen, least to most", "Median, or most frequent", "Spread"]
