@@ -1,6 +1,6 @@
 """Does the walk-forward find the lag that a simulated market has, and nothing where there is none?
 
-For each seed a market is simulated with forced selling `--lag-hours` after a cascade (none: `--effect 0`), and LiquidityDrain
+For each seed a market is simulated with forced selling `--lag-hours` after a cascade (none: `--effect 0`). The flagship
 is tuned over its lag alone, once on the whole span and fold by fold, and the stitched run is held against its basket.
 Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
 
@@ -55,10 +55,10 @@ def best_lag(curve: pd.Series) -> float:
     return float(np.median(curve.index[curve >= curve.max() - 1e-12]))
 
 
-def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: int) -> dict[str, float]:
+def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: int, step: int = 1) -> dict[str, float]:
     """One seed: the lag tuned on the whole span, the median over folds, and the stitched run less its basket."""
     market = simulate_market(seed=seed, effect=effect, lag_hours=lag_hours, years=years)
-    whole = best_lag(lag_curve(market, FIXED))
+    whole = best_lag(lag_curve(market, FIXED, step))
     tuned = backtest(LiquidityDrain(lag=int(whole), **FIXED), market)
     found = walk_forward(
         LiquidityDrain,
