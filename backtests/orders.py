@@ -83,7 +83,7 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
         return taken
     if needed >= total:
         return amounts.copy()
-    if len(order) == 0:
+    if len(order) == 0 or order[0] < 0:
         taken[:] = amounts * (needed / total)
         return taken
     take_in_order_nb(amounts, order, needed, taken)
