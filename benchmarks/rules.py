@@ -1,6 +1,6 @@
-"""Speed of the rules: the de-risk state machine and the waterfall of cash, over many parameter sets at once.
+"""Speed of the rules: the tier machine and the waterfall of cash, over many parameter sets at once.
 
-Each set has its own trigger threshold, holding times and cash target; the state machine turns them into exposure, and
+Each set has its own trigger threshold, holding times and cash target; the tier machine turns them into exposure, and
 the kernel raises the cash by "winners first" or from what is taxed least. The plain twins walk a few of the same sets.
 """
 
@@ -19,7 +19,7 @@ from rich.table import Table
 from undertow.backtests.kernel import walk_many_nb
 from undertow.backtests.kernel_reference import walk_np
 from undertow.backtests.orders import HIFO, NO_LOTS, no_rules
-from undertow.strategies.machine import exposure_nb, exposure_np
+from undertow.strategies.tier_machine import Ladder, walk_tiers, walk_tiers_np
 from undertow.strategies.weights import renewal_rows
 
 COST, CAPITAL = 5e-4, 1e6
@@ -54,20 +54,30 @@ def machine_inputs(sessions: int, sets: int) -> tuple[Any, ...]:
     """A trigger on about one session in forty, all-clear on one in three, and parameters of every set."""
     rng = np.random.default_rng(2)
     pressure, calm = rng.random(sessions)[:, None], rng.random(sessions)[:, None]
-    return (
-        (pressure < rng.uniform(0.01, 0.05, sets)).astype(np.float64),
-        (calm < 1 / 3).astype(np.float64) * np.ones(sets),
-        24.0 * np.arange(sessions),
-        rng.uniform(0.2, 1.0, sets),
-        rng.uniform(24, 120, sets),
-        rng.uniform(240, 720, sets),
-        rng.integers(1, 6, sets),
+    score = (pressure < rng.uniform(0.01, 0.05, sets)).astype(np.float64)
+    clear = (calm < 1 / 3).astype(np.float64) * np.ones(sets)
+    hours = 24.0 * np.arange(sessions)
+    calm_tier, none, never = np.zeros(sets), np.zeros((2, sets)), np.full(sets, np.inf)
+    ladder = Ladder(
+        at=np.stack((calm_tier, np.ones(sets))),
+        leave=none + np.inf,
+        cash=np.stack((calm_tier, rng.uniform(0.2, 1.0, sets))),
+        hedge=none,
+        min_stay=none + rng.uniform(24, 120, sets),
+        max_stay=none + rng.uniform(240, 720, sets),
+        allowed=np.ones((2, 2), np.bool_),
+        sessions=np.ones(sets, dtype=np.int64),
+        deadline=never,
+        steps=rng.integers(1, 6, sets),
+        wrong=never,
+        cool_down=calm_tier,
     )
+    return score, clear, hours, hours + 24.0, np.ones(sessions), ladder
 
 
 def compiled(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) -> Any:
-    """State machine and kernel over every set; values at the close (P, T)."""
-    exposure, _ = exposure_nb(*inputs)
+    """Tier machine and kernel over every set; values at the close (P, T)."""
+    exposure = walk_tiers(*inputs).exposure
     sets, none = exposure.shape[1], np.zeros((0, 0))
     head = [given[name] for name in ("fill", "mark", "close", "end_price", "base", "renewed")]
     tail = [given[name] for name in ("cash_fill", "cash_close", "capital", "fee", "slippage")]
@@ -79,7 +89,7 @@ def compiled(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) ->
 
 def plain(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) -> Any:
     """The same by the plain twins, one set after the other."""
-    exposure, _ = exposure_np(*inputs)
+    exposure = walk_tiers_np(*inputs).exposure
     order = given["order"][:, :0] if least_tax else given["order"]
     rules = no_rules()._replace(lots=HIFO if least_tax else NO_LOTS)
     return np.stack([walk_np(**{**given, "order": order}, exposure=each, rules=rules)[0] for each in exposure.T])
@@ -104,9 +114,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     asked = parser.parse_args()
     given, inputs = world(asked.sessions, asked.names), machine_inputs(asked.sessions, asked.sets)
-    few = tuple(
-        part if part.ndim == 1 and len(part) == asked.sessions else part[..., : asked.plain_sets] for part in inputs
-    )
+    few = machine_inputs(asked.sessions, asked.plain_sets)
     table = Table(title=f"{asked.sets:,} sets x {asked.sessions:,} sessions x {asked.names} names")
     for heading in ("cash is raised from", "sets/s", "plain numpy, sets/s", "ratio"):
         table.add_column(heading, justify="left" if heading.startswith("cash") else "right")

@@ -25,18 +25,19 @@ Steps = Annotated[int, IntDistribution(1, 5)]
 HOURS_A_DAY = 24.0
 
 
-def btc_drawdown(window: float, depth: float) -> Condition:
+def btc_drawdown(window: float, depth: float, *, watch: float | None = None) -> Condition:
     """BTC is `depth` (decimal, negative) or more below its high of the last `window` hours."""
-    return Condition(signal="drawdown", parameters={"window": window}, below=depth, title="BTC drawdown")
+    return Condition(signal="drawdown", parameters={"window": window}, below=depth, watch=watch, title="BTC drawdown")
 
 
-def liquidation_spike(days: float, rank: float) -> Condition:
+def liquidation_spike(days: float, rank: float, *, watch: float | None = None) -> Condition:
     """A day's long liquidations rank at or above `rank` among those of the last `days`; the proxy stands in."""
     return Condition(
         signal="liquidation-spike",
         output="rank",
         parameters={"horizon": HOURS_A_DAY, "window": days * HOURS_A_DAY},
         above=rank,
+        watch=watch,
         stand_in="liquidation-proxy",
         title="liquidation rank",
     )

@@ -15,6 +15,7 @@ from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_sweep import sweep
 from undertow.cli_today import today
+from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -36,6 +37,7 @@ app.add_typer(signals_app, name="signals")
 app.command()(today)
 app.command()(sweep)
 app.command()(rule)
+app.command("walk-forward")(walk_forward)
 
 
 def _print_version(wanted: bool) -> None:
