@@ -12,6 +12,7 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
 from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
+from undertow.backtests.sweep_order import reading_order
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
@@ -110,11 +111,16 @@ def sweep(
     sets = strategy.sets_of(parameters)
     setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
     size = _chunk_size(setting, sets, len(parameters), memory / workers, workers)
-    tasks = [(part, returns) for part in _chunks(sets, len(parameters), size)]
+    order = np.arange(len(parameters))
+    if size < len(parameters):
+        order = reading_order(setting, sets, len(parameters))
+    tasks = [(part, returns) for part in _chunks({name: each[order] for name, each in sets.items()}, len(order), size)]
     pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
+    back = np.argsort(order)
     given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
-    table = pd.concat([given, pd.concat([piece.metrics for piece in pieces], ignore_index=True)], axis=1)
-    return (table, np.concatenate([piece.returns for piece in pieces])) if returns else table
+    figures = pd.concat([piece.metrics for piece in pieces], ignore_index=True).iloc[back].reset_index(drop=True)
+    table = pd.concat([given, figures], axis=1)
+    return (table, np.concatenate([piece.returns for piece in pieces])[back]) if returns else table
 
 
 def _chunk_size(setting: Setting, sets: Sets, count: int, memory: float, workers: int) -> int:

@@ -18,10 +18,13 @@ from undertow.backtests.orders import CLOSED, DEFERRED, OPEN_AT_END, no_rules
 from undertow.backtests.segment_follow import reference_nb
 from undertow.backtests.segment_paths import walk_segments_nb
 from undertow.backtests.segments import cut
+from undertow.backtests.sweep_chunk import Setting
 from undertow.backtests.sweep_metrics import NAMES, metrics_of
 from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
 from undertow.backtests.tape import Tape
+from undertow.market import Market
 from undertow.market.clock import FloatArray, IntArray
+from undertow.strategies import DrawdownDeRisk
 from undertow.strategies.plan import Decision, Plan
 
 COST = 7e-4
@@ -163,3 +166,23 @@ def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool)
     np.testing.assert_allclose(
         metrics_of(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
+@pytest.mark.parametrize("universe", ["growth", "sp500"])
+def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe: str, weighting: str) -> None:
+    setting = Setting(
+        DrawdownDeRisk, real_market, universe, None, None, "open", Costs(5, 5, 100), weighting, "monthly", CAPITAL
+    )
+    stage, rng = setting.stage, np.random.default_rng(4)
+    rows, names = stage.tape.fill.shape
+    levels = np.ones((rows, 8))
+    for path in range(2, 8):
+        for at in rng.integers(0, rows, 5 * path):
+            levels[at : at + int(rng.integers(1, 40)), path] = rng.choice([0.0, 0.3, 0.8])
+    levels[:, 1] = 0.6
+    which = np.array([-1, -1, -1, -1, 0, 0, -1, 0])
+    decision = Decision(levels, np.zeros(levels.shape, np.bool_), which, (rng.random((rows, names)),))
+    plan = Plan(decision, stage.base, stage.renewed)
+    walks = (way(stage.tape, plan, setting.costs, CAPITAL, keep=True) for way in (by_segments, by_kernel))
+    agree(*walks)
