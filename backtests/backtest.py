@@ -11,21 +11,22 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.book import book, check_agreement
+from undertow.backtests.bridge import bridge
 from undertow.backtests.costs import Costs
-from undertow.backtests.episodes import episodes
+from undertow.backtests.episodes import Acting, Clock, episodes
 from undertow.backtests.legs import during, stage, with_hold, with_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.path import Path, walk
 from undertow.backtests.run import Recipe, Run
 from undertow.backtests.tape import Tape, carried, read_tape
 from undertow.market.calendar import Decisions, Fill, load_calendar
-from undertow.market.clock import FloatArray, align
+from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.reasons import reasons
+from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rule import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.weights import base_weights
@@ -70,18 +71,19 @@ def backtest(
     build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs)
     portfolio = build()
     check_agreement(portfolio, run.values, capital)
-    shocks = strategy.shocks(table)[rows]
-    moments = _stretch(table.decisions, rows)
     exposure = plan.decision.exposure[:, 0]
+    why = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
+    acting = _acting(strategy.shocks(table)[rows], plan.decision, why)
     outcome = Run(
         recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
         series=_series(table, rows, tape, run, hold, exposure),
         weights=_weights(market, run),
         orders=run.orders(market.cash, market.calendar.name),
-        episodes=episodes(exposure, shocks, moments, run, hold),
+        episodes=episodes(acting, _clock(table, rows, hold), run, hold),
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
-        reasons=reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None,
+        reasons=why,
+        bridge_parts=bridge(tape, plan, run, hold),
     )
     outcome.__dict__["portfolio"] = portfolio
     return outcome
@@ -128,8 +130,30 @@ def make_plan(
     return stage(table, with_hold(during(decision, rows)), rows, base, renewed), decision
 
 
-def _stretch(decisions: Decisions, rows: slice) -> Decisions:
-    return Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
+def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Acting:
+    exposure = decision.exposure[:, 0] - (0.0 if decision.hedge is None else decision.hedge[:, 0])
+    blank = np.full(len(exposure), "", dtype=object)
+    if why is None:
+        return Acting(exposure < 1.0, exposure, shocks, blank, blank)
+    labels = blank.copy()
+    for row in why.changes():
+        labels[row] = why.explain_row(row).label
+    # The money may still be on its way back when the rule is calm again.
+    resting = 1.0 - why.rule.ladder[0].cash
+    active = (why.tier > 0) & (exposure != resting) | (exposure < resting)
+    return Acting(active, exposure, shocks, why.tiers.to_numpy(dtype=object), labels)
+
+
+def _clock(table: DecisionTable, rows: slice, hold: Path) -> Clock:
+    decided = table.decisions
+    stretch = Decisions(decided.sessions[rows], decided.at[rows], decided.filled_at[rows], decided.fill)
+    calendar, prices = table.market.calendar, table.market.prices
+    before = hold.tape.close[:-1, : hold.tape.stocks]
+    opened = prices.open[rows][1:, table.columns]
+    # A name without an open has not moved yet.
+    moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
+    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.tape.stocks] * moves).sum(axis=1)))
+    return Clock(stretch, calendar.opens[rows], calendar.closes[rows], overnight)
 
 
 def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path, exposure: FloatArray) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
         return np.zeros_like(amounts)
     if needed >= total:
         return amounts.copy()
-    if not len(order):
+    if not len(order) or order[0] < 0:
         return amounts * needed / total
     taken = np.zeros_like(amounts)
     before = np.concatenate(([0.0], np.cumsum(amounts[order])[:-1]))

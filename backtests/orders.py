@@ -83,7 +83,7 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
         return taken
     if needed >= total:
         return amounts.copy()
-    if len(order) == 0:
+    if len(order) == 0 or order[0] < 0:
         taken[:] = amounts * (needed / total)
         return taken
     take_in_order_nb(amounts, order, needed, taken)
@@ -136,17 +136,10 @@ def due_nb(waiting: FloatArray, fill: FloatArray) -> bool:
 @njit(cache=True)
 def worth_nb(shares: FloatArray, price: FloatArray) -> float:
     """Shares times price, without a temporary array."""
-    # Four sums that do not wait for each other.
-    one = two = three = four = 0.0
-    whole = len(shares) // 4 * 4
-    for name in range(0, whole, 4):
-        one += shares[name] * price[name]
-        two += shares[name + 1] * price[name + 1]
-        three += shares[name + 2] * price[name + 2]
-        four += shares[name + 3] * price[name + 3]
-    for name in range(whole, len(shares)):
-        one += shares[name] * price[name]
-    return (one + two) + (three + four)
+    total = 0.0
+    for name in range(len(shares)):
+        total += shares[name] * price[name]
+    return total
 
 
 @njit(cache=True)

@@ -26,7 +26,7 @@ from undertow.backtests.settlement import settles
 from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import ParameterError
-from undertow.strategies.plan import LEAST_TAX, Decision, Plan
+from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +225,12 @@ def lots_kept(decision: Decision, costs: Costs) -> IntArray:
 
 
 def selling_order(score: FloatArray) -> IntArray:
-    """The names (T, N) in the order in which they are sold, from their scores (T, N)."""
+    """The names (T, N) in the order in which they are sold, from their scores (T, N).
+
+    A session on which every score is minus infinity has none: its order begins with -1, for proportional.
+    """
     # Highest score first; NaN last; ties in the order of the symbols, so that equal input gives equal orders.
     ranked = np.where(np.isnan(score), np.inf, -score)
-    return np.ascontiguousarray(np.argsort(ranked, axis=1, kind="stable"))
+    order = np.ascontiguousarray(np.argsort(ranked, axis=1, kind="stable"))
+    order[np.isneginf(score).all(axis=1), :1] = PROPORTIONAL
+    return order

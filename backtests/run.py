@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from undertow.backtests.book import Portfolio
+    from undertow.backtests.bridge import Bridge
     from undertow.strategies.reasons import Explanation, Reasons
 
 
@@ -77,6 +78,7 @@ class Run:
     counts: dict[str, Any]
     build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
     reasons: Reasons | None = field(default=None, repr=False)
+    bridge_parts: Bridge | None = field(default=None, repr=False)
 
     @property
     def tiers(self) -> pd.Series | None:
@@ -113,6 +115,12 @@ class Run:
             for each in map(reasons.explain_row, reasons.changes())
         ]
         return pd.DataFrame(rows)
+
+    def bridge(self) -> Bridge:
+        """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Bridge`."""
+        if self.bridge_parts is None:
+            raise ParameterError("this run was saved without its bridge; run the `command` in its run.json again")
+        return self.bridge_parts
 
     def _reasons(self) -> Reasons:
         if self.reasons is None:

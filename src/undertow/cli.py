@@ -14,6 +14,7 @@ from undertow.cli_market import market_app
 from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_today import today
+from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
@@ -34,6 +35,7 @@ app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
 app.command()(today)
 app.command()(rule)
+app.command("walk-forward")(walk_forward)
 
 
 def _print_version(wanted: bool) -> None:
