@@ -37,7 +37,7 @@ class DecisionTable:
     on what was known at its refreshes. `market` supplies the numbers; `symbols` (N,) are the tradable names of the
     universe in alphabetical order; `decisions` has one row a session of the whole market (T,), of which a run uses a
     stretch. `used` marks, for each feed, the sessions for which it supplied a signal's value; `absent` says why a
-    signal has no value at all.
+    signal has no value at all. `series_bytes` is what the series of signals on their feeds' own clocks may take.
     """
 
     def __init__(self, market: Market, universe: str, fill: Fill = "open", decided: Decisions | None = None) -> None:
@@ -52,6 +52,7 @@ class DecisionTable:
         self.columns = market.prices.columns_of(self.symbols)
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
+        self.series_bytes = SERIES_BYTES
         self._found: dict[tuple[Any, ...], FloatArray] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
 
@@ -214,7 +215,7 @@ class DecisionTable:
         if key not in self._series:
             self._series[key] = self._computed(spec, feed, parameters)
             held = sum(values.nbytes for found in self._series.values() for values in found)
-            while held > SERIES_BYTES and len(self._series) > 1:
+            while held > self.series_bytes and len(self._series) > 1:
                 held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
         self._series.move_to_end(key)
         return self._series[key]

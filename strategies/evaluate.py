@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from undertow.strategies.rule import Rule
 
 # A score that meets a tier's level exactly must not miss it by the rounding of a sum.
-_DECIMALS = 12
+DECIMALS = 12
 
 
 class Read(NamedTuple):
@@ -96,7 +96,7 @@ def work_out(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
     for place in range(len(rules[0].gates)):
         gates = [rule.gates[place] for rule in rules]
         severity = read(table, gates, _lags(rules)).severity
-        scaled = np.round(score * np.array([gate.scale for gate in gates]), _DECIMALS)
+        scaled = np.round(score * np.array([gate.scale for gate in gates]), DECIMALS)
         score = np.where(severity == ALARM, scaled, score)
         marks["partial"] |= np.isnan(severity) & ~np.isnan(score)
     ladder = ladder_of(rules)
@@ -171,7 +171,7 @@ class Adding:
             return np.where(whole | (self.least == 0.0), self.least, np.nan)
         enough = (self.weight > 0) & (self.weight >= least_known * self.all_weight * (1.0 - 1e-12))
         score = np.divide(self.total, self.weight, out=np.full(self.total.shape, np.nan), where=enough)
-        return np.asarray(np.round(score, _DECIMALS), dtype=np.float64)
+        return np.asarray(np.round(score, DECIMALS), dtype=np.float64)
 
 
 def _all_clear(table: DecisionTable, rules: Sequence[Rule]) -> FloatArray:

@@ -15,11 +15,11 @@ from undertow.strategies.rule import Rule, RuleStrategy
 class ShortTerm(RiskTiers):
     """The checklist for those who trade by the session: quick to act, gone for days, the whole way back at once.
 
-    Looks at three days of Bitcoin instead of a week, acts half a day after a cascade, and is back in stocks within
-    three sessions whatever happens: what is earned or lost is the reaction to the cascade itself.
+    Looks at three days of Bitcoin instead of a week, acts half a day after a cascade, and stays in a tier for three
+    days at most, whatever happens: what is earned or lost is the reaction to the cascade itself.
     """
 
-    summary: ClassVar[str] = "Playbook by the session: act within a day, back within three"
+    summary: ClassVar[str] = "Playbook by the session: act within a day, three days in a tier at most"
 
     window: Window = 72  # hours
     drawdown: Depth = -0.10
@@ -32,8 +32,8 @@ class ShortTerm(RiskTiers):
 class Swing(RiskTiers):
     """The checklist for those who trade by the week: slower levels, longer stays, back in thirds.
 
-    Waits two days after a cascade, so that a fall that recovers at once is not sold, stays out for at least five days
-    and for as long as three weeks in each tier.
+    Waits two days after a cascade, so that a crash that all else shrugs off is sold late, and stays in `reduce` and
+    `cash` for at least five days and for as long as three weeks each.
     """
 
     summary: ClassVar[str] = "Playbook by the week: slower to act, out for weeks, back in steps"
@@ -51,9 +51,9 @@ class Swing(RiskTiers):
 class LongTerm(RuleStrategy):
     """For those who rebalance and hold: nothing but a limit on the basket's own drawdown, in two stages.
 
-    Bitcoin has no say in whether to sell, and the volatility of Bitcoin only in when to come back: the horizon is
-    quarters. A quarter of the capital goes into cash at the first limit, half of it at the second; the return needs
-    the basket above its `trend`-session average or `max_hold` hours to pass.
+    Bitcoin has no say at all: the horizon is quarters. A quarter of the capital goes into cash at the first limit, half
+    of it at the second, which is never milder than the first; the return needs the basket above its average of `trend`
+    sessions, or `max_hold` hours in each tier.
     """
 
     summary: ClassVar[str] = "Playbook by the quarter: rebalance, with a limit on the basket's drawdown"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -18,14 +17,19 @@ from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
 SESSIONS_A_YEAR = 252
+# Day 0 of the draws: before any market.
+_FIRST_DAY = np.datetime64("1900-01-01", "D")
 
 
 class RandomTiming(Strategy):
     """De-risk at random: about `a_year` episodes of `length` sessions with `cash` out of stocks, by `seed`.
 
     A rule that is worth something beats most of its own placebos: `RandomTiming.like(exposure, seed=...)` has exactly
-    as many episodes, of the same lengths and depths, at random times between the same sessions. Whether an episode
-    starts on a session depends on the seed and the date alone, so nothing looks ahead.
+    as many episodes, of the same lengths and depths, at random times between the same sessions. Whether an episode may
+    start on a session depends on the seed and the date alone, and none starts while one lasts, so nothing looks ahead.
+
+    `pattern` are episodes to be placed between `start` and `end`: exposures by session, parted by commas, episodes by
+    semicolons; between them the exposure is `rest`. With a pattern, `a_year`, `length` and `cash` have no say.
     """
 
     summary: ClassVar[str] = "Placebo: as much de-risking, at random times"
@@ -37,22 +41,27 @@ class RandomTiming(Strategy):
     start: Annotated[str, Constant()] = ""
     end: Annotated[str, Constant()] = ""
     pattern: Annotated[str, Constant()] = ""
+    rest: Annotated[float, Constant()] = 1.0
 
     @classmethod
     def like(cls, exposure: pd.Series, *, seed: int) -> Self:
         """A placebo of `exposure` (sessions): the same episodes, each exposure by exposure, at other times.
 
-        Raises `ParameterError` where there is no episode to place.
+        An episode is a run of sessions away from the most common exposure, the higher one of two. Raises
+        `ParameterError` where there is none, or where the episodes leave no session to move them by.
         """
         values = exposure.to_numpy(dtype=np.float64)
-        below = np.concatenate(([False], values < 1.0, [False]))
-        starts, ends = np.flatnonzero(below[1:-1] & ~below[:-2]), np.flatnonzero(below[1:-1] & ~below[2:]) + 1
+        found, times = np.unique(values, return_counts=True)
+        rest = float(found[times == times.max()][-1])
+        away = np.concatenate(([False], values != rest, [False]))
+        starts, ends = np.flatnonzero(away[1:] & ~away[:-1]), np.flatnonzero(away[:-1] & ~away[1:])
         if not len(starts):
-            raise ParameterError("the exposure never falls below 1: there is no episode whose timing could be random")
-        episodes = (values[first:last] for first, last in zip(starts, ends, strict=True))
-        pattern = ";".join(",".join(f"{1.0 - each:.12g}" for each in episode) for episode in episodes)
-        first, last = (str(pd.Timestamp(exposure.index[place]).date()) for place in (0, -1))
-        return cls(seed=seed, start=first, end=last, pattern=pattern)
+            raise ParameterError(f"the exposure is {rest:g} throughout: it has no episode to place at random")
+        episodes = [values[first:last].tolist() for first, last in zip(starts, ends, strict=True)]
+        start, end = (str(pd.Timestamp(exposure.index[place]).date()) for place in (0, -1))
+        _free(len(values), episodes, start, end)
+        pattern = ";".join(",".join(map(repr, episode)) for episode in episodes)
+        return cls(seed=seed, start=start, end=end, pattern=pattern, rest=rest)
 
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
@@ -77,25 +86,38 @@ def _exposure(table: DecisionTable, rule: RandomTiming) -> FloatArray:
 
 def _draws(sessions: pd.DatetimeIndex, seed: int) -> FloatArray:
     """A number in [0, 1) for each date, from the seed and the date alone: a longer market changes no earlier one."""
-    return np.array([zlib.crc32(f"{seed}/{day.date()}".encode()) / 2.0**32 for day in sessions])
+    days = (np.asarray(sessions, dtype="datetime64[D]") - _FIRST_DAY).astype(np.int64)
+    # The stream of a bit generator is the same for ever, unlike the methods on top of it.
+    raw = np.random.PCG64(seed).random_raw(int(days[-1]) + 1)[days]
+    return np.asarray((raw >> np.uint64(11)) / 2.0**53, dtype=np.float64)
 
 
 def _placed(table: DecisionTable, rule: RandomTiming) -> FloatArray:
     """The episodes in random order with random gaps between them, over the sessions that the pattern is for."""
     start, end = pd.Timestamp(rule.start), pd.Timestamp(rule.end)
     days = load_calendar(table.market.calendar.name, start, end).sessions
-    episodes = [np.array(part.split(","), dtype=np.float64) for part in str(rule.pattern).split(";")]
+    episodes = [[float(value) for value in part.split(",")] for part in str(rule.pattern).split(";")]
+    free = _free(len(days), episodes, rule.start, rule.end)
     rng = np.random.default_rng(int(rule.seed))
     order = rng.permutation(len(episodes))
-    # At least one session between two episodes, so that there are as many of them as there were.
-    free = len(days) - sum(map(len, episodes)) - (len(episodes) - 1)
-    if free < 0:
-        raise ParameterError(f"`pattern` has more sessions than {rule.start} to {rule.end} holds")
-    cuts = np.sort(rng.integers(0, free + 1, size=len(episodes)))
-    exposure, used = np.ones(len(days)), 0
-    for place, (which, gap) in enumerate(zip(order, cuts, strict=True)):
-        first = int(gap) + used + place
-        exposure[first : first + len(episodes[which])] = 1.0 - episodes[which]
+    # Every way to spread the free sessions over the gaps is as likely as any other.
+    places = np.sort(rng.choice(free + len(episodes), size=len(episodes), replace=False))
+    exposure, used = np.full(len(days), float(rule.rest)), 0
+    for place, which in zip(places, order, strict=True):
+        # Each place counts one session for its episode: with it, two episodes never touch.
+        first = int(place) + used
+        exposure[first : first + len(episodes[which])] = episodes[which]
         used += len(episodes[which])
     found = days.get_indexer(table.decisions.sessions)
-    return np.where(found >= 0, exposure[np.maximum(found, 0)], 1.0)
+    return np.where(found >= 0, exposure[np.maximum(found, 0)], float(rule.rest))
+
+
+def _free(sessions: int, episodes: list[list[float]], start: str, end: str) -> int:
+    """How many sessions can go into the gaps, beside the one that parts two episodes, so that their number is kept."""
+    free = sessions - sum(map(len, episodes)) - (len(episodes) - 1)
+    if free < 1:
+        raise ParameterError(
+            f"`pattern` leaves no session free between {start} and {end}, where there are {sessions}: its"
+            f" {len(episodes)} episodes cannot be moved"
+        )
+    return free

@@ -13,7 +13,7 @@ import pandas as pd
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import DataError
 from undertow.signals.table import DecisionTable
-from undertow.strategies.evaluate import read, work_out
+from undertow.strategies.evaluate import DECIMALS, read, work_out
 from undertow.strategies.parts import ALARM, WATCH, Condition
 from undertow.strategies.rule import Rule
 from undertow.strategies.tier_machine import ENTERED, EVENTS, RESTARTED
@@ -305,7 +305,7 @@ def score_of(rule: Rule, severity: FloatArray) -> FloatArray:
         score = (np.nan_to_num(conditions) * weight).sum(axis=1) / weight.sum(axis=1)
     for place, gate in enumerate(rule.gates):
         score = np.where(severity[:, count + place] == ALARM, score * gate.scale, score)
-    return np.asarray(score, dtype=np.float64)
+    return np.asarray(np.round(score, DECIMALS), dtype=np.float64)
 
 
 def reasons(table: DecisionTable, rule: Rule) -> Reasons:

@@ -33,8 +33,8 @@ class RiskTiers(RuleStrategy):
     Each family counts by its weight, each of its conditions as ok (0), watch (0.5) or alarm (1). Watch hedges a small
     share with the benchmark, reduce and cash raise cash; a policy tailwind (stocks rallying on falling yields while
     Bitcoin is sold) scales the score by `policy`. A tier is left once the score has fallen and crypto has stabilised.
-    No single driver can reach the cash tier: a fall of Bitcoin alone, with stocks, credit and yields at ease, is a
-    reason to watch.
+    With the default weights and every driver known, a collapse of crypto alone, with stocks, credit and yields at ease,
+    is a reason to watch and no more; only together with the rest does it raise cash. Cash is never below reduce.
     """
 
     summary: ClassVar[str] = "The whole checklist: watch, reduce and cash by a weighted score"
@@ -49,7 +49,7 @@ class RiskTiers(RuleStrategy):
     spike_days: SpikeDays = 90
     lag: Lag = 24  # hours
     watch_at: Annotated[float, FloatDistribution(0.10, 0.50)] = 0.25  # score
-    reduce_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above watch
+    reduce_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.20  # score above watch
     cash_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above reduce
     hedge: Annotated[float, FloatDistribution(0.0, 0.50)] = 0.15  # of capital, while watching
     reduce: Cash = 0.30  # of capital
@@ -82,13 +82,15 @@ class RiskTiers(RuleStrategy):
 
     def _tiers(self) -> tuple[Tier, ...]:
         reduce_at = self.watch_at + self.reduce_after
+        # Rounded like the score, which is meant to meet a level exactly where it does.
         levels = {"watch": self.watch_at, "reduce": reduce_at, "cash": reduce_at + self.cash_after}
+        levels = {name: min(1.0, round(at, 12)) for name, at in levels.items()}
         held = {"watch": 0.0, "reduce": self.reduce, "cash": max(self.reduce, self.cash)}
         return tuple(
             Tier(
                 name=name,
-                at=min(1.0, at),
-                leave=min(1.0, at) - SLACK,
+                at=at,
+                leave=at - SLACK,
                 cash=held[name],
                 hedge=self.hedge if name == "watch" else 0.0,
                 min_stay=0 if name == "watch" else self.min_hold,

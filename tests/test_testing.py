@@ -219,6 +219,60 @@ class Mixed(Rule):
         return replace(found, exposure=np.repeat(found.exposure[:, :1], found.exposure.shape[1], axis=1))
 
 
+class Bearish(Rule):
+    """Is short without end."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, hedge=np.full(found.exposure.shape, 1.5))
+
+
+class Crowded(Rule):
+    """Puts more into a basket than it takes out of stocks."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, rotation=np.full(found.exposure.shape, 0.3), basket="defensive")
+
+
+class Foresighted(Rule):
+    """Hedges today what happens tomorrow."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, hedge=np.roll(1.0 - found.exposure, -1, axis=0))
+
+
+class Whispering(Rule):
+    """Counts today what is unknown tomorrow."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, marks={"tomorrow": np.roll(found.exposure, -1, axis=0) < 1.0})
+
+
+class Stopless(Rule):
+    """Stops out at once."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, stop=np.zeros(found.exposure.shape[1]))
+
+
+class Unsorted(Rule):
+    """Sells in an order that it does not give."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, score_of_set=np.zeros_like(found.score_of_set))
+
+
 class Silent(Rule):
     """Never says that a feed is missing."""
 
@@ -289,6 +343,20 @@ def test_an_honest_strategy_passes(check: Callable[[Any], None]) -> None:
             r"`peeking`: exposure on 20\d\d-.* changed .*: it looks ahead",
         ),
         (on_simulated(tp.check_sets), Geared, r"`geared`: exposure on .* is 1\.5; it must be a share of capital"),
+        (on_simulated(tp.check_sets), Bearish, r"`bearish`: hedge on .* is 1\.5; it must be a share of capital in"),
+        (on_simulated(tp.check_sets), Crowded, r"`crowded`: rotation on .* is 0\.3; it must be .* 1 - exposure"),
+        (on_simulated(tp.check_sets), Stopless, r"`stopless`: stop must be in \(0, 1\), got"),
+        (on_simulated(tp.check_sets), Unsorted, "`unsorted`: score_of_set names an order that `scores` lacks"),
+        (
+            on_simulated(tp.check_prefix_invariance),
+            Foresighted,
+            r"`foresighted`: hedge on 20\d\d-.* changed .*: it looks ahead",
+        ),
+        (
+            on_simulated(tp.check_prefix_invariance),
+            Whispering,
+            r"`whispering`: mark tomorrow on 20\d\d-.* changed .*: it looks ahead",
+        ),
         (on_simulated(tp.check_sets), Mixed, r"`mixed`: exposure on .* is not the same when .* alone and together"),
         (
             on_simulated(tp.check_missing_feeds),
@@ -298,7 +366,7 @@ def test_an_honest_strategy_passes(check: Callable[[Any], None]) -> None:
         (
             on_simulated(tp.check_missing_feeds),
             Restless,
-            "`restless`: with no feed the exposure moved on .* marks stale",
+            "`restless`: with a gap in every feed the exposure or hedge moved on .* marks stale",
         ),
         (
             on_simulated(tp.check_sets),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,15 @@ from undertow.market.calendar import Fill
 from undertow.market.prices import FIELDS
 from undertow.signals.table import DecisionTable
 from undertow.strategies import Decision, Strategy
+from undertow.strategies.plan import LEAST_TAX
 from undertow.strategies.weights import WEIGHTINGS, base_weights
 
 Kind = type[Strategy]
 # Where in a market the past is cut off, as shares of its sessions.
 CUTS = (0.24, 0.48, 0.76)
+_BY_SESSION = ("exposure", "stale", "rotation", "hedge")
+# What each of the tables that strategies share may keep of its signals.
+_SERIES_BYTES = 32e6
 
 
 @cache
@@ -32,11 +36,14 @@ def simulated() -> Market:
 
 
 def several(strategy: Kind, count: int = 6) -> list[Strategy]:
-    """The defaults and random members of the search space, as many as asked for; one without parameters."""
-    rng = np.random.default_rng(3)
+    """The defaults and random members of the search space, as many as asked for; one without parameters.
+
+    Parameters of one name and range are drawn alike for every strategy, so that strategies share their signals.
+    """
     found = [strategy()]
     while len(found) < count and strategy.model_fields:
-        drawn = {name: _draw(rng, space) for name, space in strategy.search_space().items()}
+        streams = {name: np.random.default_rng([len(found), *name.encode()]) for name in strategy.search_space()}
+        drawn = {name: _draw(streams[name], space) for name, space in strategy.search_space().items()}
         found.append(strategy.create(drawn))
     return found
 
@@ -50,24 +57,55 @@ def _draw(rng: np.random.Generator, space: Any) -> Any:
 
 
 def decided(
-    strategy: Kind, market: Market, rules: Sequence[Strategy], fill: Fill = "open", universe: str = "growth"
+    strategy: Kind,
+    market: Market,
+    rules: Sequence[Strategy],
+    fill: Fill = "open",
+    universe: str = "growth",
+    table: DecisionTable | None = None,
 ) -> tuple[DecisionTable, Decision]:
-    """The table and the decision of several rules at once, after looking at its shapes and its exposure."""
-    table = DecisionTable(market, universe, fill)
+    """The table and the decision of several rules at once, after looking at all its shapes and ranges."""
+    table = table or DecisionTable(market, universe, fill)
     decision = strategy.decide(table, strategy.stack(list(rules)))
-    name, shape = strategy.name(), (len(table), len(rules))
-    for what, have in (("exposure", decision.exposure.shape), ("stale", decision.stale.shape)):
-        if have != shape:
-            raise AssertionError(f"`{name}`: {what} has the shape {have}, expected (sessions, sets) {shape}")
-    if decision.score_of_set.shape != shape[1:]:
-        raise AssertionError(
-            f"`{name}`: score_of_set has the shape {decision.score_of_set.shape}, expected {shape[1:]}"
-        )
-    bad = np.argwhere(~((decision.exposure >= 0) & (decision.exposure <= 1)))
-    if len(bad):
-        session, value = market.sessions[bad[0][0]].date(), decision.exposure[tuple(bad[0])]
-        raise AssertionError(f"`{name}`: exposure on {session} is {value:g}; it must be a share of capital in [0, 1]")
+    _check_shapes(strategy.name(), decision, (len(table), len(rules)), len(table.symbols))
+    _check_ranges(strategy.name(), market, decision)
     return table, decision
+
+
+def _check_shapes(name: str, decision: Decision, shape: tuple[int, int], names: int) -> None:
+    by_session: dict[str, Any] = {name: getattr(decision, name) for name in _BY_SESSION}
+    by_session |= {f"mark {mark}": found for mark, found in decision.marks.items()}
+    by_set: dict[str, Any] = {name: getattr(decision, name) for name in ("score_of_set", "stop", "stop_wait")}
+    expected: list[tuple[str, Any, tuple[int, ...], str]]
+    expected = [(what, found, shape, "(sessions, sets)") for what, found in by_session.items()]
+    expected += [(what, found, shape[1:], "(sets,)") for what, found in by_set.items()]
+    expected += [
+        (f"selling order {n}", each, (shape[0], names), "(sessions, names)") for n, each in enumerate(decision.scores)
+    ]
+    for what, found, wanted, words in expected:
+        if found is not None and found.shape != wanted:
+            raise AssertionError(f"`{name}`: {what} has the shape {found.shape}, expected {words} {wanted}")
+
+
+def _check_ranges(name: str, market: Market, decision: Decision) -> None:
+    rooms: list[tuple[str, Any, Any, str]] = [("exposure", decision.exposure, 1.0, "a share of capital in [0, 1]")]
+    if decision.rotation is not None:
+        # A share that is worked out from another may be a rounding above what is left.
+        room = 1.0 - decision.exposure + 1e-12
+        rooms.append(("rotation", decision.rotation, room, "a share of capital in [0, 1 - exposure]"))
+    if decision.hedge is not None:
+        rooms.append(("hedge", decision.hedge, 1.0, "a share of capital in [0, 1]"))
+    for what, found, most, words in rooms:
+        bad = np.argwhere(~((found >= 0) & (found <= most)))
+        if len(bad):
+            session, value = market.sessions[bad[0][0]].date(), found[tuple(bad[0])]
+            raise AssertionError(f"`{name}`: {what} on {session} is {value:g}; it must be {words}")
+    if decision.stop is not None and not ((decision.stop > 0) & (decision.stop < 1)).all():
+        raise AssertionError(f"`{name}`: stop must be in (0, 1), got {decision.stop}")
+    if decision.rotation is not None and decision.rotation.any() and decision.basket not in market.universes:
+        raise AssertionError(f"`{name}`: basket {decision.basket!r} is no universe of the market")
+    if (decision.score_of_set >= len(decision.scores)).any() or (decision.score_of_set < LEAST_TAX).any():
+        raise AssertionError(f"`{name}`: score_of_set names an order that `scores` lacks: {decision.score_of_set}")
 
 
 def check_definition(strategy: Kind) -> None:
@@ -93,15 +131,27 @@ def check_prefix_invariance(
 ) -> None:
     """A decision stands whatever comes later: when the later part of the market is removed, and when it is noise."""
     rules = several(strategy)
-    table, whole = decided(strategy, market, rules, fill, universe)
+    table, whole = decided(strategy, market, rules, fill, universe, _table(market, universe, fill))
     chosen = sessions or [market.sessions[int(share * len(market.sessions))] for share in CUTS]
     for session in map(pd.Timestamp, chosen):
-        changes = (("removed", market.until(session)), ("replaced by noise", noise_after(market, session)))
-        for words, other in changes:
+        for words, other in _changed(market, session):
             rows = int(market.sessions.searchsorted(session, "right"))
-            part, decision = decided(strategy, other, rules, fill, universe)
+            part, decision = decided(strategy, other, rules, fill, universe, _table(other, universe, fill))
             change = f"when what became known after {session.date()} was {words}: it looks ahead"
             _same_decisions(strategy.name(), table, part, whole, decision, rows, change)
+
+
+@lru_cache(maxsize=6)
+def _changed(market: Market, session: pd.Timestamp) -> tuple[tuple[str, Market], ...]:
+    return ("removed", market.until(session)), ("replaced by noise", noise_after(market, session))
+
+
+@lru_cache(maxsize=14)
+def _table(market: Market, universe: str, fill: Fill) -> DecisionTable:
+    # One strategy after the other is asked about the same markets, and many read the same signals.
+    table = DecisionTable(market, universe, fill)
+    table.series_bytes = _SERIES_BYTES
+    return table
 
 
 def _same_decisions(
@@ -119,8 +169,7 @@ def _same_decisions(
     pairs_of = ((part, here), (table, there))
     later = [np.asarray(np.delete(each.alive, names, axis=1).any(axis=1)) for each, names in pairs_of]
     pairs = [
-        ("exposure", decision.exposure, whole.exposure),
-        ("stale", decision.stale, whole.stale),
+        *_by_session(decision, whole),
         ("the names alive", part.alive[:, here], table.alive[:, there]),
         ("the names that only one of them has", later[0], np.zeros(len(part), np.bool_)),
         ("the names that only one of them has", later[1], np.zeros(len(table), np.bool_)),
@@ -138,6 +187,27 @@ def _same_decisions(
         if found is not None:
             session = table.market.sessions[found].date()
             raise AssertionError(f"`{name}`: {what} on {session} changed {change}")
+    for what, mine, its in _by_set(decision, whole):
+        if not np.array_equal(mine, its):
+            raise AssertionError(f"`{name}`: {what} changed {change}")
+
+
+def _by_session(one: Decision, other: Decision) -> list[tuple[str, Any, Any]]:
+    """What two decisions say of each session; what is not used is nothing held."""
+    marks = sorted({*one.marks, *other.marks})
+    found = [(name, _held(one, getattr(one, name)), _held(other, getattr(other, name))) for name in _BY_SESSION]
+    return found + [
+        (f"mark {mark}", _held(one, one.marks.get(mark)), _held(other, other.marks.get(mark))) for mark in marks
+    ]
+
+
+def _held(decision: Decision, found: Any) -> Any:
+    return np.zeros(decision.exposure.shape) if found is None else found
+
+
+def _by_set(one: Decision, other: Decision) -> list[tuple[str, Any, Any]]:
+    names = ("score_of_set", "stop", "stop_wait", "basket", "hedge_symbol")
+    return [(name, getattr(one, name), getattr(other, name)) for name in names]
 
 
 def check_base_weights(market: Market, universe: str = "growth", sessions: Sequence[str | pd.Timestamp] = ()) -> None:
@@ -157,16 +227,13 @@ def check_base_weights(market: Market, universe: str = "growth", sessions: Seque
 
 
 def check_sets(strategy: Kind, market: Market, universe: str = "growth") -> None:
-    """Many parameter sets at once equal one at a time: exposure, stale sessions, selling order."""
+    """Many parameter sets at once equal one at a time: all that is decided by session, and the selling order."""
     rules = several(strategy, 8)
     _, together = decided(strategy, market, rules, universe=universe)
     for which, rule in enumerate(rules):
         _, alone = decided(strategy, market, [rule], universe=universe)
-        pairs = [
-            ("exposure", together.exposure[:, which], alone.exposure[:, 0]),
-            ("stale", together.stale[:, which], alone.stale[:, 0]),
-            ("the selling order", _score(together, which), _score(alone, 0)),
-        ]
+        pairs = [(what, many[:, which], one[:, 0]) for what, many, one in _by_session(together, alone)]
+        pairs.append(("the selling order", _score(together, which), _score(alone, 0)))
         for what, many, one in pairs:
             found = _first_apart(many, one)
             if found is not None:
@@ -178,7 +245,7 @@ def check_sets(strategy: Kind, market: Market, universe: str = "growth") -> None
 
 def _score(decision: Decision, which: int) -> npt.NDArray[np.float64]:
     score = int(decision.score_of_set[which])
-    return decision.scores[score] if score >= 0 else np.full((len(decision.exposure), 1), -1.0)
+    return decision.scores[score] if score >= 0 else np.full((len(decision.exposure), 1), float(score))
 
 
 def check_missing_feeds(strategy: Kind, market: Market, universe: str = "growth") -> None:
@@ -194,12 +261,16 @@ def check_missing_feeds(strategy: Kind, market: Market, universe: str = "growth"
 
 
 def _holds(name: str, market: Market, words: str, whole: Decision, decision: Decision, reads_feeds: bool) -> None:
-    before = np.vstack((np.ones((1, decision.exposure.shape[1])), decision.exposure[:-1]))
+    # What is held before anything is known, a reserve for example, is the first session's.
+    before = np.vstack((decision.exposure[:1], decision.exposure[:-1]))
     moved = np.argwhere(decision.stale & (decision.exposure != before))
+    if decision.hedge is not None and not len(moved):
+        hedged = np.vstack((decision.hedge[:1], decision.hedge[:-1]))
+        moved = np.argwhere(decision.stale & (decision.hedge != hedged))
     if len(moved):
         raise AssertionError(
-            f"`{name}`: {words} the exposure moved on {market.sessions[moved[0][0]].date()}, a session it marks stale;"
-            " a stale session holds the last exposure"
+            f"`{name}`: {words} the exposure or hedge moved on {market.sessions[moved[0][0]].date()}, a session it"
+            " marks stale; a stale session holds the last exposure and hedge"
         )
     silent = ~decision.stale.any(axis=0)
     # A set that reads no feed at all, beside others that do, decides as before.

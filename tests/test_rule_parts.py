@@ -1,0 +1,266 @@
+"""What the parts of a rule refuse, and in which words; what they stand for where they are accepted."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from undertow.signals import Drawdown
+from undertow.signals.registry import SIGNALS, load, registered
+from undertow.strategies import (
+    AllClear,
+    Condition,
+    Destination,
+    FreeRule,
+    Gate,
+    Reentry,
+    Rule,
+    Tier,
+    Timing,
+    Trigger,
+)
+
+FALL = Condition(signal="drawdown", below=-0.15)
+CASH = Tier(name="cash", at=1.0, cash=0.5)
+
+
+def refused(kind: Any, **given: Any) -> str:
+    with pytest.raises(ValidationError) as error:
+        kind(**given)
+    return str(error.value.errors()[0]["msg"]).removeprefix("Value error, ")
+
+
+def rule(**given: Any) -> Rule:
+    return Rule(**{"trigger": Trigger(when=(FALL,)), "tiers": (CASH,), **given})
+
+
+def rule_refused(**given: Any) -> str:
+    return refused(Rule, **{"trigger": Trigger(when=(FALL,)), "tiers": (CASH,), **given})
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (
+            Condition,
+            {"signal": "drawdown", "belwo": -0.1},
+            "unknown key `belwo`, did you mean `below`?; allowed: signal, output, parameters, asset, above, below,",
+        ),
+        (
+            Trigger,
+            {"when": (FALL,), "combined": "any"},
+            "unknown key `combined`, did you mean `combine`?; allowed:",
+        ),
+        (
+            Gate,
+            {"signal": "vix", "above": 1, "scael": 0},
+            "unknown key `scael`, did you mean `scale`?; allowed:",
+        ),
+        (AllClear, {"signal": "vix", "abov": 1}, "unknown key `abov`, did you mean `above`?"),
+        (
+            Tier,
+            {"name": "cash", "maxstay": 1},
+            "unknown key `maxstay`, did you mean `max_stay`?; allowed: name",
+        ),
+        (Timing, {"lags": 1}, "unknown key `lags`, did you mean `lag`?; allowed: lag, sessions, deadline"),
+        (
+            Destination,
+            {"baskt": ""},
+            "unknown key `baskt`, did you mean `basket`?; allowed: basket, share",
+        ),
+        (Reentry, {"cooldown": 1}, "unknown key `cooldown`, did you mean `cool_down`?; allowed: when, steps, wrong"),
+        (Condition, {"signal": "drawdown"}, "give either `above` or `below`: the level at which the alarm goes on"),
+        (Condition, {"signal": "drawdown", "above": 1, "below": 0}, "give either `above` or `below`"),
+        (
+            Condition,
+            {"signal": "drawdown", "below": -0.1, "watch": -0.2},
+            "`watch` must lie on the calm side of the alarm, at least -0.1; got -0.2",
+        ),
+        (
+            Condition,
+            {"signal": "vix", "above": 0.5, "watch": 0.6},
+            "`watch` must lie on the calm side of the alarm, at most 0.5; got 0.6",
+        ),
+        (
+            Condition,
+            {"signal": "vix", "above": 0.5, "leave": 0.6},
+            "`leave` must lie on the calm side of the alarm, at most 0.5; got 0.6",
+        ),
+        (Condition, {"signal": "drawdown", "below": float("nan")}, "a level must be a finite number, got nan"),
+        (Condition, {"signal": "vix", "above": 1, "leave": float("-inf")}, "a level must be a finite number, got -inf"),
+        (
+            Condition,
+            {"signal": "drawdwn", "below": 0},
+            "`signal`: unknown signal `drawdwn`, did you mean `drawdown`?",
+        ),
+        (
+            Condition,
+            {"signal": "drawdown", "below": 0, "stand_in": "drwdown"},
+            "`stand_in`: unknown signal `drwdown`, did you mean `drawdown`?",
+        ),
+        (
+            Condition,
+            {"signal": "undertow.market:Market", "below": 0},
+            "`undertow.market:Market` is not a signal",
+        ),
+        (
+            Condition,
+            {"signal": "liquidation-spike", "above": 1, "output": "rnk"},
+            "`output`: `liquidation-spike` has no output `rnk`, did you mean `rank`?; allowed: z, rank",
+        ),
+        (
+            Condition,
+            {"signal": "drawdown", "below": 0, "parameters": {"windw": 24}},
+            "`parameters`: `drawdown` has no parameter `windw`, did you mean `window`?; allowed: window",
+        ),
+        (
+            Condition,
+            {"signal": "liquidation-spike", "above": 1, "stand_in": "liquidation-proxy"},
+            "`stand_in`: `liquidation-proxy` gives `stress` on the feed clock, `liquidation-spike` gives `z` on the",
+        ),
+        (
+            Condition,
+            {"signal": "drawdown", "below": 0, "parameters": {"window": 0}},
+            "`parameters`: `window` of `drawdown` must be hours in (0, 100000], got 0",
+        ),
+        (
+            Condition,
+            {"signal": "drawdown", "below": 0, "parameters": {"window": float("nan")}},
+            "`window` of `drawdown` must be hours in (0, 100000], got nan",
+        ),
+        (
+            Condition,
+            {"signal": "trend", "below": 0, "parameters": {"window": 20.5}},
+            "`window` of `trend` must be a whole number of sessions in [1, 100000], got 20.5",
+        ),
+        (
+            Condition,
+            {"signal": "scenario", "above": 1, "parameters": {"ease": float("inf")}},
+            "`ease` of `scenario` must be a finite number, got inf",
+        ),
+        (
+            Condition,
+            {"signal": "beta", "above": 1},
+            "`signal`: `beta` has one value a name; a condition needs one value a session",
+        ),
+        (
+            Tier,
+            {"name": "cash", "cash": 0.5, "max_stay": 24},
+            "tier `cash`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the score",
+        ),
+    ],
+)
+def test_a_part_is_refused_in_words_that_say_what_to_do(kind: Any, given: dict[str, Any], message: str) -> None:
+    assert message in refused(kind, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"tiers": (Tier(name="cash", at=0.5), Tier(name="watch", at=0.5))},
+            "`tiers` must have rising `at`, got 0.5, 0.5",
+        ),
+        ({"tiers": (Tier(name="b", at=1), Tier(name="a", at=0.5))}, "`tiers` must have rising `at`, got 1, 0.5"),
+        (
+            {"tiers": (Tier(name="cash", at=0.5), Tier(name="cash", at=1))},
+            "`tiers` must have different names, got calm, cash, cash",
+        ),
+        ({"tiers": (Tier(name="calm", at=0.5),)}, "`tiers` must have different names, got calm, calm"),
+        (
+            {"tiers": (Tier(name="cash", at=1, to=("clam",)),)},
+            "tier `cash`: `to` names `clam`, did you mean `calm`?; allowed: calm, cash",
+        ),
+        (
+            {"tiers": (Tier(name="watch", at=0.5), Tier(name="cash", at=1, to=("cash",)))},
+            "tier `cash`: `to` must name a tier below it, or it is never left; below: calm, watch",
+        ),
+        ({"source": "winnners"}, "`source` must be one of proportional, winners, beta,"),
+        ({"source": "winnners"}, "got 'winnners', did you mean `winners`?"),
+        ({"trigger": Trigger(when=(FALL,) * 17)}, "a rule has at most 16 conditions and gates, got 17"),
+        (
+            {"trigger": Trigger(when=(FALL,) * 15), "gates": (Gate(signal="vix", above=1),) * 2},
+            "a rule has at most 16 conditions and gates, got 17",
+        ),
+        ({"nmae": "mine"}, "unknown key `nmae`, did you mean `name`?; allowed: name, summary, trigger, gates, tiers"),
+    ],
+)
+def test_a_rule_is_refused_in_words_that_say_what_to_do(given: dict[str, Any], message: str) -> None:
+    assert message in rule_refused(**given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (Tier, {"name": "cash", "at": 1.1}),
+        (Tier, {"name": "cash", "at": 1, "cash": -0.1}),
+        (Tier, {"name": "cash", "at": 1, "hedge": 1.1}),
+        (Tier, {"name": "Cash", "at": 1}),
+        (Tier, {"name": "cash", "at": 1, "min_stay": -1}),
+        (Timing, {"lag": -1}),
+        (Timing, {"sessions": 0}),
+        (Timing, {"deadline": 10_000}),
+        (Reentry, {"steps": 0}),
+        (Reentry, {"wrong": 0}),
+        (Destination, {"share": 1.5}),
+        (Gate, {"signal": "vix", "above": 1, "scale": 2}),
+        (Condition, {"signal": "vix", "above": 1, "weight": 0}),
+        (Trigger, {"when": ()}),
+        (Trigger, {"when": (FALL,), "combine": "some"}),
+        (Rule, {"trigger": Trigger(when=(FALL,)), "tiers": ()}),
+    ],
+)
+def test_numbers_out_of_their_range_are_refused(kind: Any, given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        kind(**given)
+
+
+def test_a_part_is_frozen_equal_by_value_and_pickles() -> None:
+    found = rule(gates=(Gate(signal="vix", above=1),), reentry=Reentry(when=(AllClear(signal="vix", below=1),)))
+    with pytest.raises(ValidationError, match="frozen"):
+        found.source = "beta"
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert Rule.model_validate(found.model_dump()) == found
+    assert FreeRule(given=found).label == "rule"
+
+
+def test_calm_is_put_before_the_tiers_unless_the_first_is_calm() -> None:
+    assert [tier.name for tier in rule().ladder] == ["calm", "cash"]
+    own = rule(tiers=(Tier(name="reserve", at=0, cash=0.2), CASH))
+    assert [tier.name for tier in own.ladder] == ["reserve", "cash"]
+
+
+def test_what_a_condition_reads() -> None:
+    assert FALL.spec is Drawdown.spec
+    assert (FALL.level, FALL.side, FALL.how, FALL.name) == (-0.15, -1.0, "min", "drawdown")
+    vix = Condition(signal="vix", output="spike", above=0.5)
+    # Signals of the sessions clock have one value a session; the worst of feeds counts, a weekend's too.
+    assert (vix.level, vix.side, vix.how, vix.name) == (0.5, 1.0, "last", "vix spike")
+    assert Condition(signal="vix", above=1, seen="worst").how == "max"
+    assert Condition(signal="drawdown", above=0).how == "max"
+    assert Condition(signal="drawdown", above=0, title="fall").name == "fall"
+    for kind in (Gate, AllClear):
+        read = kind(signal="drawdown", below=-0.1)
+        assert (read.how, read.lag) == ("last", 0.0)
+    assert Condition(signal="drawdown", below=-0.1, watch=-0.1, leave=-0.1).watch == -0.1
+
+
+@pytest.mark.parametrize("name", list(registered(SIGNALS)))
+def test_every_signal_is_a_condition_unless_it_has_one_value_a_name(name: str) -> None:
+    spec = load(SIGNALS, name).spec
+    by_name = spec.clock == "session" and not spec.across_names and ("prices", "close") in spec.inputs.values()
+    if by_name:
+        assert re.search("one value a name", refused(Condition, signal=name, above=0))
+        return
+    for output in spec.outputs:
+        parameters = {each: float(parameter.default) for each, parameter in spec.parameters.items()}
+        assert Condition(signal=name, output=output, parameters=parameters, above=0).spec is spec
+
+
+def test_a_mistake_is_not_remembered_as_right() -> None:
+    for _ in range(2):
+        assert "unknown signal" in refused(Condition, signal="nothing", above=0)
