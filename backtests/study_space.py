@@ -100,10 +100,9 @@ def _least_cash(space: Space) -> Parameters:
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return distribution._contains(distribution.to_internal_repr(value))
-    except ValueError:
-        return False
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    return bool(distribution.low <= value <= distribution.high)  # type: ignore[attr-defined]
 
 
 def _check_narrowed(
