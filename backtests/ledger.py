@@ -45,7 +45,8 @@ class Standing:
 
     def sentence(self, subject: str = "This is") -> str:
         """`This is trial 2,001 to 2,400 on this data`."""
-        return f"{subject} trial {self.before + 1:,} to {self.before + self.own:,} on this data, of {self.ever:,} ever made."
+        last = self.before + self.own
+        return f"{subject} trial {self.before + 1:,} to {last:,} on this data, of {self.ever:,} ever made."
 
 
 class Ledger:

@@ -8,16 +8,18 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from undertow.market.errors import ParameterError, did_you_mean
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")
-MAXIMIZE, MINIMIZE = "maximize", "minimize"
+Direction = Literal["maximize", "minimize"]
+MAXIMIZE: Direction = "maximize"
+MINIMIZE: Direction = "minimize"
 
 # Name: the metric and the direction in which it is better. A drawdown and a CVaR are 0 or less: higher is milder.
-NAMED = {
+NAMED: dict[str, tuple[str, Direction]] = {
     "sharpe": ("annual_sharpe", MAXIMIZE),
     "sharpe-over-cash": ("annual_sharpe_over_cash", MAXIMIZE),
     "sortino": ("annual_sortino", MAXIMIZE),
@@ -44,7 +46,7 @@ class Objective:
     """
 
     name: str
-    direction: str
+    direction: Direction
     measure: Callable[[Metrics], float]
     baseline: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -78,7 +78,7 @@ class Tuning:
         """
         if not self.feasible:
             missed = self.trials.filter(like="missed ").sum(axis=1).where(self.trials["state"] == "complete")
-            return self.trials.loc[[int(missed.idxmin())]]
+            return self.trials.iloc[[int(missed.argmin())]]
         kept = self.trials[self.trials["feasible"]]
         scores = self._scores(kept)
         if len(self.objectives) == 1:
@@ -111,7 +111,6 @@ class Tuning:
         """What `--json` prints and best.json holds."""
         row = self.best
         metrics = [name for name in next(iter(self.baselines.values())) if name in row]
-        standing = self.standing
         return {
             "strategy": self.identity["strategy"],
             "study": self.study.study_name,
@@ -125,7 +124,7 @@ class Tuning:
             "baselines": {name: dict(each) for name, each in self.baselines.items()},
             "front": [int(each) for each in self.front["trial"]],
             "search": dict(self.identity),
-            "ledger": None if standing is None else {"before": standing.before, "own": standing.own, "ever": standing.ever},
+            "ledger": None if self.standing is None else asdict(self.standing),
         }
 
     def page(self, path: str | Path) -> Path:
@@ -202,7 +201,7 @@ def optimize(
         "strategy": _path(strategy),
         "market": market.fingerprint,
         **settings,
-        "costs": _plain_costs(settings["costs"]),
+        "costs": asdict(costs or Costs()),
         "objective": [each.name for each in objectives],
         "constraints": [each.name for each in bounds],
         "space": space.plain(),
@@ -255,10 +254,6 @@ def _window(market: Market, start: str | pd.Timestamp | None, end: str | pd.Time
 
 def _path(strategy: type[Strategy]) -> str:
     return f"{strategy.__module__}:{strategy.__qualname__}"
-
-
-def _plain_costs(costs: Costs) -> dict[str, float]:
-    return {name: float(getattr(costs, name)) for name in ("fee_bps", "slippage_bps", "haircut_bps")}
 
 
 def _settings(identity: Mapping[str, Any]) -> dict[str, Any]:

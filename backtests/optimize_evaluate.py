@@ -42,7 +42,7 @@ def evaluated(
     jobs: int,
     sets: Sequence[Mapping[str, Any]],
 ) -> list[Outcome]:
-    """The outcome of every set, in order, from one sweep on `jobs` threads; one that cannot be swept is a failed trial."""
+    """The outcome of every set, in order, from one sweep on `jobs` threads; a set that cannot be swept has failed."""
     whole = [{**fixed, **each} for each in sets]
     with _threads(jobs):
         try:
@@ -76,7 +76,7 @@ def _alone(
 @contextmanager
 def _threads(jobs: int) -> Iterator[None]:
     before = numba.get_num_threads()
-    numba.set_num_threads(min(jobs, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(jobs, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     try:
         yield
     finally:

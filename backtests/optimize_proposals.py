@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from undertow.backtests.design import design
+from undertow.backtests.objectives import Direction
 
 GIVEN, SOBOL, TPE, NSGA2 = "given", "sobol", "tpe", "nsga2"
 _GENERATION = f"{NSGAIISampler.__name__}:generation"
@@ -58,7 +59,7 @@ class Proposer:
     def __init__(
         self,
         space: Mapping[str, BaseDistribution],
-        directions: Sequence[str],
+        directions: Sequence[Direction],
         first: Sequence[Mapping[str, Any]],
         sobol: int,
         schedule: Schedule,
@@ -70,6 +71,8 @@ class Proposer:
         self._first = tuple(first)
         self._sobol = sobol
         self._seed = seed
+        self._known: list[int] = []
+        self._asked: list[Trial] = []
         self._start_again()
 
     @property
@@ -99,8 +102,8 @@ class Proposer:
 
     def _start_again(self) -> None:
         self._study = optuna.create_study(directions=self._directions)
-        self._known: list[int] = []
-        self._asked: list[Trial] = []
+        self._known = []
+        self._asked = []
 
     def _catch_up(self, seen: Mapping[int, FrozenTrial]) -> None:
         wanted = sorted(seen)

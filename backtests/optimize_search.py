@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from undertow.backtests.ledger import Ledger, Search
-from undertow.backtests.optimize_proposals import Proposal, Proposer, Schedule
+from undertow.backtests.optimize_proposals import Proposal, Proposer
 from undertow.backtests.study import DESIGN, ERROR, Outcome, finished_by_position, finished_trial
 from undertow.backtests.study_claims import Claim, Claims
 from undertow.market.errors import UndertowError
@@ -109,9 +109,7 @@ def _run(
 
 
 def _trial(place: int, batch: int, proposal: Proposal, proposer: Proposer, outcome: Outcome) -> FrozenTrial:
-    return finished_trial(
-        place, batch, proposal.design, proposal.parameters, proposer.space, outcome, proposal.system
-    )
+    return finished_trial(place, batch, proposal.design, proposal.parameters, proposer.space, outcome, proposal.system)
 
 
 def _refuse_failures(done: Trials, max_failed: float) -> None:

@@ -104,7 +104,7 @@ def make_study(
 
 
 def finished_by_position(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """Every finished trial by its position in the search, in that order; raises `DataError` where one is there twice."""
+    """Finished trials by its position in the search, in that order; raises `DataError` where one is twice there."""
     found: dict[int, FrozenTrial] = {}
     for trial in study.get_trials(deepcopy=False):
         if not trial.state.is_finished() or POSITION not in trial.user_attrs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,9 +125,11 @@ def _narrow(name: str, own: BaseDistribution, given: Any) -> BaseDistribution:
         raise ParameterError(f"`{name}` must be narrowed to (low, high), got {given!r}") from None
     first, last = own.low, own.high  # type: ignore[attr-defined]
     if not first <= low <= high <= last:
-        raise ParameterError(f"`{name}` must be narrowed to low <= high within [{first}, {last}], got {low:g} to {high:g}")
+        raise ParameterError(
+            f"`{name}` must be narrowed to low <= high within [{first}, {last}], got {low:g} to {high:g}"
+        )
     step = own.step  # type: ignore[attr-defined]
-    if step is not None and any(abs((each - first) / step - round((each - first) / step)) > 1e-9 for each in (low, high)):
+    if step is not None and any(abs(math.remainder(each - first, step)) > 1e-9 * step for each in (low, high)):
         raise ParameterError(f"`{name}` moves in steps of {step} from {first}; {low:g} to {high:g} is not on them")
     if isinstance(own, IntDistribution):
         return IntDistribution(int(low), int(high), log=own.log, step=own.step)

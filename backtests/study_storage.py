@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import optuna
@@ -41,8 +41,8 @@ def open_storage(given: str | BaseStorage | None) -> Iterator[BaseStorage]:
             yield _journal(path)
     elif "://" in given:
         file = _sqlite_file(given)
-        with _held(file, Path(f"{file}-lock")) if file is not None else suppress():
-            yield _database(given)
+        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+            yield from _connected(given)
     else:
         raise ParameterError(
             f"`storage` must be journal:FILE or a database address such as sqlite:///study.db or"
@@ -96,15 +96,25 @@ def _mend_journal(path: Path) -> None:
             lock.unlink()
     written = path.read_bytes()
     whole = written.rfind(b"\n") + 1
-    if whole < len(written):
+    # A file that is no journal is refused by its reader, not shortened.
+    if whole < len(written) and written.startswith(b'{"op_code"'):
         os.truncate(path, whole)
 
 
 def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(JournalFileBackend(str(path)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}") from None
+
+
+def _connected(url: str) -> Iterator[BaseStorage]:
+    storage = _database(url)
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _sqlite_file(url: str) -> Path | None:
@@ -113,7 +123,7 @@ def _sqlite_file(url: str) -> Path | None:
     return Path(path.partition("?")[0]) if is_file else None
 
 
-def _database(url: str) -> BaseStorage:
+def _database(url: str) -> RDBStorage:
     import sqlalchemy.exc
     from sqlalchemy.engine import make_url
 
@@ -137,7 +147,7 @@ def _database(url: str) -> BaseStorage:
         raise DataError(f"`storage` {shown} was made by another version of Optuna: {error}") from None
 
 
-def _patiently(url: str, arguments: dict[str, object]) -> BaseStorage:
+def _patiently(url: str, arguments: dict[str, object]) -> RDBStorage:
     import sqlalchemy.exc
 
     for attempt in range(_ATTEMPTS):
