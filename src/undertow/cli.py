@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertow.cli_market import market_app
+from undertow.cli_optimize import optimize
 from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_today import today
@@ -33,6 +34,7 @@ app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
 app.command()(today)
 app.command()(rule)
+app.command()(optimize)
 
 
 def _print_version(wanted: bool) -> None:

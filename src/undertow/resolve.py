@@ -75,7 +75,7 @@ def _plug_in(group: str, name: str) -> Any:
     return load(group, name)
 
 
-def read_settings(settings: list[str]) -> dict[str, str]:
+def read_settings(settings: list[str], option: str = "--set") -> dict[str, str]:
     """What `--set parameter=value` gave, by parameter; raises `ParameterError` on a bad or repeated one."""
     from undertow.market.errors import ParameterError
 
@@ -83,9 +83,9 @@ def read_settings(settings: list[str]) -> dict[str, str]:
     for setting in settings:
         parameter, equals, value = setting.partition("=")
         if not equals or not parameter.strip():
-            raise ParameterError(f"`--set` must be parameter=value, got {setting!r}")
+            raise ParameterError(f"`{option}` must be parameter=value, got {setting!r}")
         if parameter.strip() in given:
-            raise ParameterError(f"`--set` gives `{parameter.strip()}` twice")
+            raise ParameterError(f"`{option}` gives `{parameter.strip()}` twice")
         given[parameter.strip()] = value.strip()
     return given
 
