@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
 from optuna import visualization
 from optuna.distributions import CategoricalDistribution
@@ -16,7 +19,6 @@ from optuna.trial import FrozenTrial
 
 from undertow.backtests.objectives import MAXIMIZE
 from undertow.backtests.optimize import Tuning
-from undertow.backtests.study_storage import quiet_optuna
 from undertow.tearsheets.charts import FONT, Chart
 from undertow.tearsheets.palette import GRID, INK, MANY, QUIET, RUN
 
@@ -24,6 +26,7 @@ CELLS = 10
 SLICES_A_ROW = 4
 # What a strategy of ours calls the level at which it acts, the first that it has.
 _THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
+_FRONT = (("misses a constraint", "#dfe3e8"), ("beaten by another", "#a9b1b9"), ("on the front", RUN))
 _BLUES = [[0.0, "#f1f6fb"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
 
 
@@ -35,10 +38,31 @@ def importances(tuning: Tuning) -> dict[str, float]:
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     if len(complete) < 10 or complete[f"objective {tuning.names[0]}"].nunique() < 2:
         return {}
-    with quiet_optuna():
+    with _silent():
         return get_param_importances(
-            tuning.study, evaluator=PedAnovaImportanceEvaluator(), target=_first if len(tuning.names) > 1 else None
+            tuning.study,
+            evaluator=PedAnovaImportanceEvaluator(),
+            target=_cost(tuning) if len(tuning.names) > 1 else None,
         )
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Optuna without its words on parameters that have one value or on which values count as good."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="optuna")
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _cost(tuning: Tuning) -> Callable[[FrozenTrial], float]:
+    """The first objective, lower is better: with a target of one's own PED-ANOVA asks what makes it low."""
+    sign = -1.0 if tuning.objectives[0].direction == MAXIMIZE else 1.0
+    return lambda trial: sign * _first(trial)
 
 
 def _first(trial: FrozenTrial) -> float:
@@ -54,16 +78,12 @@ def history_chart(tuning: Tuning) -> Chart:
 
 def importance_chart(tuning: Tuning) -> Chart:
     """How much each parameter matters."""
-    chart = _drawn(
-        "importances",
-        "Importance of each parameter",
-        visualization.plot_param_importances,
-        tuning,
-        "small",
-        evaluator=PedAnovaImportanceEvaluator(),
-    )
-    chart.layout["margin"]["l"] = 110
-    return chart
+    given: dict[str, Any] = {"target": _cost(tuning)} if len(tuning.names) > 1 else {}
+    with _silent():
+        figure = visualization.plot_param_importances(
+            tuning.study, evaluator=PedAnovaImportanceEvaluator(), target_name=tuning.names[0], **given
+        )
+    return _dressed("importances", "Importance of each parameter", figure, "small")
 
 
 def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
@@ -83,7 +103,7 @@ def contour_chart(tuning: Tuning, names: Sequence[str]) -> Chart:
     chart = _drawn("contours", text, visualization.plot_contour, tuning, "taller", params=list(names))
     for trace in chart.data:
         if trace["type"] == "contour":
-            trace |= {"colorscale": _BLUES, "reversescale": False}
+            trace |= {"colorscale": _BLUES, "reversescale": tuning.objectives[0].direction != MAXIMIZE}
     return chart
 
 
@@ -94,13 +114,17 @@ def front_chart(tuning: Tuning) -> Chart:
     def shown(trial: FrozenTrial) -> Sequence[float]:
         return list(trial.values[: len(names)])
 
-    with quiet_optuna():
+    with _silent():
         figure = visualization.plot_pareto_front(
             tuning.study, targets=shown if len(tuning.names) > 3 else None, target_names=names
         )
     chart = _dressed("front", f"Trials by {' and '.join(names)}", figure, "taller")
     for axis in chart.layout.get("scene", {}).values():
         axis |= {"gridcolor": GRID, "backgroundcolor": "rgba(0,0,0,0)"}
+    # Optuna colours by trial number; here it is the front that has to stand out.
+    for trace, (text, colour) in zip(chart.data, _FRONT[-len(chart.data) :], strict=True):
+        trace |= {"name": text, "showlegend": True, "marker": {"color": colour, "size": 5}}
+    chart.layout["margin"]["r"] = 16
     return chart
 
 
@@ -155,7 +179,7 @@ def _cells(values: pd.Series, tuning: Tuning, name: str) -> tuple[pd.Series, lis
 
 def _drawn(name: str, text: str, draw: Callable[..., Any], tuning: Tuning, size: str, **given: Any) -> Chart:
     several = {"target": _first} if len(tuning.names) > 1 else {}
-    with quiet_optuna():
+    with _silent():
         figure = draw(tuning.study, target_name=tuning.names[0], **several, **given)
     return _dressed(name, text, figure, size)
 
@@ -166,6 +190,8 @@ def _dressed(name: str, text: str, figure: Any, size: str) -> Chart:
     layout = _layout(drawn["layout"])
     for place, trace in enumerate(drawn["data"]):
         _dress(trace, MANY[place % len(MANY)])
+        if "colorbar" in (trace.get("marker") or {}):
+            layout["margin"]["r"] = 70
     return Chart(name, drawn["data"], layout, (), text, size=size)
 
 
@@ -179,11 +205,11 @@ def _dress(trace: dict[str, Any], colour: str) -> None:
         trace["marker"] = {"color": colour, "size": 5, "opacity": 0.7}
     elif isinstance(marker, dict) and "colorbar" in marker:
         marker |= {"colorscale": _BLUES, "size": 5, "line": {"width": 0.4, "color": "#59636e"}}
-        marker["colorbar"] |= {"thickness": 10, "outlinewidth": 0}
+        marker["colorbar"] |= {"thickness": 10, "outlinewidth": 0, "x": 1.0, "xpad": 12}
 
 
 def _layout(given: dict[str, Any]) -> dict[str, Any]:
-    layout = {key: value for key, value in given.items() if key not in ("template", "title")}
+    layout = {key: value for key, value in given.items() if key not in ("template", "title", "width", "height")}
     for key, value in layout.items():
         if key.startswith(("xaxis", "yaxis")):
             value |= {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "automargin": True}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
+from optuna.distributions import CategoricalDistribution
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests.objectives import MAXIMIZE
@@ -106,11 +108,14 @@ def _lead(tuning: Tuning) -> str:
         missed = [f"{each.name} by {best[f'missed {each.name}']:.3g}" for each in tuning.constraints]
         return f"No trial keeps to the constraints. The nearest, trial {best['trial']}, misses {listed(missed, 4)}."
     first = tuning.trials.iloc[0]
-    beside = f", {first[f'objective {name}']:.3g} at the defaults" if _is_default(tuning, first) else ""
+    beside = ""
+    if _is_default(tuning, first):
+        misses = "" if first["feasible"] else ", which miss a constraint"
+        beside = f"; {first[f'objective {name}']:.3g} at the defaults{misses}"
     hold = tuning.objectives[0]
     if not hold.baseline:
         value = hold.value(tuning.baselines["buy-and-hold"], tuning.baselines) if _is_named(name) else math.nan
-        beside += f", {value:.3g} for buy-and-hold" if math.isfinite(value) else ""
+        beside += f"; {value:.3g} for buy-and-hold" if math.isfinite(value) else ""
     found = f"Trial {best['trial']} has the best {name}: {best[f'objective {name}']:.3g}{beside}."
     many = f" {counted(len(tuning.front), 'trial')} on the front of {len(tuning.names)} objectives."
     return typeset(found + (many if len(tuning.names) > 1 else ""))
@@ -179,8 +184,8 @@ def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:
         parts.append(placed(f"{title(names[0])} and {names[1].replace('_', ' ')}", [map_chart(tuning, *names)], words))
     sliced = [name for name in ranked[:SLICED] if name in tuning.space.free]
     parts.append(placed("One parameter at a time", slice_charts(tuning, sliced), "Darker trials came later."))
-    crossed = ranked[: min(CROSSED, len(ranked))]
-    if len(crossed) > 1:
+    crossed = [name for name in ranked if not isinstance(tuning.space.free[name], CategoricalDistribution)][:CROSSED]
+    if len(crossed) > 1 and weights:
         words = "Interpolated between the trials, so that a corner without trials says nothing."
         parts.append(placed("Pairs of parameters", [contour_chart(tuning, crossed)], words))
     return parts
@@ -197,32 +202,49 @@ def _failed(tuning: Tuning) -> str:
 
 def _best(tuning: Tuning) -> Html:
     shown = tuning.front.head(SHOWN) if len(tuning.names) > 1 else _ranked(tuning)
-    varied = list(tuning.space.free)
-    metrics = [each for each in METRICS if each.key in shown.columns]
-    rows = [_row(f"Trial {row['trial']}, {row['design']}", row, tuning, metrics, varied) for _, row in shown.iterrows()]
+    named = [(f"Trial {row['trial']}, {row['design']}", row) for _, row in shown.iterrows()]
     first = tuning.trials.iloc[0]
     if _is_default(tuning, first):
-        rows.append(_row("Defaults", first, tuning, metrics, varied))
-    for name, found in tuning.baselines.items():
-        figures = [each.text(float(found[each.key])) for each in metrics]
-        rows.append([title(name), *[BLANK] * len(tuning.names), *figures, *[BLANK] * len(varied)])
-    head = ["", *tuning.names, *(each.short for each in metrics), *varied]
+        named.append((f"Defaults{'' if first['feasible'] else ', which miss a constraint'}", first))
     heading = "On the front" if len(tuning.names) > 1 else "Best trials"
     rest = len(tuning.front) - len(shown) if len(tuning.names) > 1 else 0
     more = f" {counted(rest, 'more trial')} on the front, in trials.csv." if rest > 0 else ""
-    return section(heading, table(head, rows, kind="comparison numbers"), note(f"All in-sample.{more}"))
+    return section(
+        heading,
+        _figures(tuning, named),
+        note(f"All in-sample.{more}"),
+        tag("h3", "Their parameters"),
+        _parameters(tuning, named),
+    )
+
+
+def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
+    metrics = [each for each in METRICS if each.key in tuning.trials.columns]
+    rows: list[list[object]] = [
+        [
+            name,
+            *(typeset(f"{row[f'objective {each}']:.4g}") for each in tuning.names),
+            *(each.text(float(row[each.key])) for each in metrics),
+        ]
+        for name, row in named
+    ]
+    for name, found in tuning.baselines.items():
+        figures = [each.text(float(found[each.key])) for each in metrics]
+        rows.append([title(name), *[BLANK] * len(tuning.names), *figures])
+    head = ["", *(f"Objective {each}" for each in tuning.names), *(each.short for each in metrics)]
+    return table(head, rows, kind="comparison numbers")
+
+
+def _parameters(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
+    names = list(tuning.space.free)
+    rows = [[name, *(_parameter(row[each]) for each in names)] for name, row in named]
+    return table(["", *(each.replace("_", " ") for each in names)], rows, kind="comparison numbers")
 
 
 def _ranked(tuning: Tuning) -> pd.DataFrame:
     kept = tuning.trials[tuning.trials["feasible"]] if tuning.feasible else tuning.front
     maximized = tuning.objectives[0].direction == MAXIMIZE
     return kept.sort_values(f"objective {tuning.names[0]}", ascending=not maximized, kind="stable").head(SHOWN)
-
-
-def _row(name: str, row: pd.Series, tuning: Tuning, metrics: Any, varied: list[str]) -> list[object]:
-    objectives = [typeset(f"{row[f'objective {each}']:.4g}") for each in tuning.names]
-    figures = [each.text(float(row[each.key])) for each in metrics]
-    return [name, *objectives, *figures, *(_parameter(row[each]) for each in varied)]
 
 
 def _parameter(value: Any) -> str:

@@ -213,6 +213,12 @@ def test_what_cannot_be_done_is_refused_before_any_trial(
         optimize(DrawdownDeRisk, market, objective=refused, **{**SHORT, **given})
 
 
+def test_a_driver_that_is_missing_is_named_with_the_extra(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ParameterError, match=r"needs a driver that is not installed.*undertow\[postgres\]"):
+        optimize(DrawdownDeRisk, market, storage="postgresql+psycopg://nobody@127.0.0.1:1/none", **SHORT)
+
+
 def test_a_file_that_is_no_journal_or_in_use_is_refused(market: Market, tmp_path: Path) -> None:
     other = tmp_path / "notes.txt"
     other.write_text("not a journal\nat all")
