@@ -82,7 +82,7 @@ def first_sets(
     """
     usual = strategy.create(space.fixed).parameters
     sets = [usual]
-    quiet = getattr(strategy, "quiet", None) or _least_cash(space)
+    quiet = strategy.quiet or _least_cash(space)
     if quiet:
         sets.append({**usual, **quiet, **space.fixed})
     found = [each for each in sets if space.holds(each)]

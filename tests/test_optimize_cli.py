@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERTOW_LEDGER", str(tmp_path / "ledger"))
-    yield
 
 
 def words(folder: Path, *more: str) -> list[str]:
@@ -113,7 +111,10 @@ def test_an_objective_of_ones_own_in_the_current_folder(
 ) -> None:
     (tmp_path / "my_aims.py").write_text("def calm(row):\n    return -row['annual_volatility']\n")
     done = subprocess.run(
-        [sys.executable, "-m", "undertow", *words(folder, "--objective", "my_aims:calm", "--trials", "3", "--json")],
+        [
+            Path(sys.executable).parent / "undertow",
+            *words(folder, "--objective", "my_aims:calm", "--trials", "3", "--json"),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from undertow.backtests.objectives import NAMED, read_constraints, read_objectiv
 from undertow.backtests.optimize_proposals import Schedule
 from undertow.backtests.study_space import first_sets, make_space
 from undertow.market import ParameterError
+from undertow.signals.registry import STRATEGIES, load, registered
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, Strategy, VolTarget
 
 
@@ -141,7 +143,7 @@ def test_spaces_that_are_none(fixed: dict[str, Any], narrowed: dict[str, Any], m
 class Quiet(VolTarget):
     """Has a corner of its own at which it acts least."""
 
-    quiet: ClassVar[dict[str, Any]] = {"target": 0.6}
+    quiet: ClassVar[Mapping[str, Any]] = {"target": 0.6}
     extra: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
 
 
@@ -156,6 +158,15 @@ def test_first_sets() -> None:
     assert [each["cash"] for each in first_sets(DrawdownDeRisk, narrow)] == [0.1]
     with pytest.raises(ParameterError, match="outside the search space"):
         first_sets(DrawdownDeRisk, narrow, [{"cash": 0.9}])
+
+
+@pytest.mark.parametrize("name", list(registered(STRATEGIES)))
+def test_every_strategys_quiet_corner_is_in_its_space(name: str) -> None:
+    strategy = load(STRATEGIES, name)
+    if strategy.search_space():
+        sets = first_sets(strategy, make_space(strategy))
+        assert sets[0] == {each: strategy().parameters[each] for each in strategy.search_space()}
+        assert len(sets) == 2 or not (strategy.quiet or "cash" in strategy.search_space())
 
 
 def test_points_of_a_design_by_parameters() -> None:

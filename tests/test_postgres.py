@@ -10,12 +10,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.storages import RDBStorage
 
 from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.study_claims import Claim, Shared
+from undertow.backtests.study_storage import open_storage, quiet_optuna
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -127,7 +132,7 @@ def check_whole(tuning: Tuning) -> None:
     assert {trial.state.name for trial in trials} == {"COMPLETE"}
     assert sorted(trial.number for trial in trials) == list(range(42))
     assert tuning.trials["trial"].tolist() == list(range(42))
-    assert tuning.trials["design"].tolist() == ["given"] + ["sobol"] * 8 + ["tpe"] * 33
+    assert tuning.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["tpe"] * 32
 
 
 def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> None:
@@ -135,6 +140,29 @@ def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> 
     settings = {**SETTINGS, "study": "alone", "trials": 20}
     kept = optimize(VolTarget, market, storage=server, **settings)  # type: ignore[arg-type]
     assert kept.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+
+
+def test_a_worker_that_was_thought_dead_may_not_write(server: str) -> None:
+    with quiet_optuna(), open_storage(server) as kept:
+        assert isinstance(kept, RDBStorage)
+        study = optuna.create_study(storage=kept, study_name="claims")
+        slow, quick, third = (Shared(study, kept, lease) for lease in (600.0, 1.0, 600.0))
+        assert slow.take([0, 1], ()) == Claim(0, ())
+        # The design comes before everything else, and only a holder without a sign of life is replaced.
+        until = time.monotonic() + 30
+        while (taken := quick.take([0, 1], ())) is None and time.monotonic() < until:
+            assert third.take([0, 1], ()) is None
+        assert taken == Claim(0, ())
+        with slow.writing(0) as held:
+            assert not held
+        with quick.working(0), quick.writing(0) as held:
+            assert held
+        assert slow.take([1, 2], (0,)) == Claim(1, (0,))
+        assert third.take([1, 2], (0,)) == Claim(2, (0,))
+        with third.writing(2):
+            pass
+        # Free at once, with what was seen when it was first claimed.
+        assert quick.take([2, 3], (0, 1)) == Claim(2, (0,))
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:

@@ -21,7 +21,7 @@ from undertow.options import (
     one_of,
     positive_money,
 )
-from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, look_here, read_settings, resolve_kind, resolve_market
 
 if TYPE_CHECKING:
     from undertow.backtests.optimize import Tuning
@@ -104,6 +104,7 @@ def optimize(
             check_writable(html)
         kind = resolve_kind(strategy)
         aims, bounds = objective or ["sharpe"], constraint or []
+        look_here()
         read_objectives(aims), read_constraints(bounds)
         make_space(kind, fixed, narrowed)
         costs = Costs(fee_bps, slippage_bps, haircut_bps)
