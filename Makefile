@@ -28,6 +28,7 @@ lint: $(READY) ## Check style, format and types.
 bench: $(READY) ## Time backtests, sweeps and start-up.
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/signals.py
+	$(BIN)/python benchmarks/optimize.py
 
 constraints: ## Renew constraints.txt with the newest versions.
 	rm -rf build/fresh

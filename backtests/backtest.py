@@ -11,20 +11,22 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.book import book, check_agreement
+from undertow.backtests.bridge import bridge
 from undertow.backtests.costs import Costs
-from undertow.backtests.episodes import episodes
+from undertow.backtests.episodes import Acting, Clock, episodes
+from undertow.backtests.legs import during, stage, with_hold, with_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.path import Path, walk
 from undertow.backtests.run import Recipe, Run
 from undertow.backtests.tape import Tape, carried, read_tape
 from undertow.market.calendar import Decisions, Fill, load_calendar
-from undertow.market.clock import FloatArray, align
+from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.reasons import reasons
+from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rule import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.weights import base_weights
@@ -64,23 +66,24 @@ def backtest(
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
-    tape = read_tape(table, rows, costs.haircut_bps / 1e4)
+    tape = with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
     build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs)
     portfolio = build()
     check_agreement(portfolio, run.values, capital)
-    shocks = strategy.shocks(table)[rows]
-    moments = _stretch(table.decisions, rows)
     exposure = plan.decision.exposure[:, 0]
+    why = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
+    acting = _acting(strategy.shocks(table)[rows], plan.decision, why)
     outcome = Run(
         recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
         series=_series(table, rows, tape, run, hold, exposure),
         weights=_weights(market, run),
-        orders=run.orders(market.cash),
-        episodes=episodes(exposure, shocks, moments, run, hold),
+        orders=run.orders(market.cash, market.calendar.name),
+        episodes=episodes(acting, _clock(table, rows, hold), run, hold),
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
-        reasons=reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None,
+        reasons=why,
+        bridge_parts=bridge(tape, plan, run, hold),
     )
     outcome.__dict__["portfolio"] = portfolio
     return outcome
@@ -123,18 +126,34 @@ def make_plan(
     """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
     kind = type(strategies[0])
     decision = kind.decide(table, kind.stack(strategies))
-    own = Decision(
-        exposure=np.column_stack([decision.exposure[rows], np.ones(rows.stop - rows.start)]),
-        stale=np.column_stack([decision.stale[rows], np.zeros(rows.stop - rows.start, np.bool_)]),
-        score_of_set=np.append(decision.score_of_set, -1),
-        scores=tuple(score[rows] for score in decision.scores),
-    )
     base, renewed = base_weights(table, rows, weighting, rebalance)
-    return Plan(own, base, renewed), decision
+    return stage(table, with_hold(during(decision, rows)), rows, base, renewed), decision
 
 
-def _stretch(decisions: Decisions, rows: slice) -> Decisions:
-    return Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
+def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Acting:
+    exposure = decision.exposure[:, 0] - (0.0 if decision.hedge is None else decision.hedge[:, 0])
+    blank = np.full(len(exposure), "", dtype=object)
+    if why is None:
+        return Acting(exposure < 1.0, exposure, shocks, blank, blank)
+    labels = blank.copy()
+    for row in why.changes():
+        labels[row] = why.explain_row(row).label
+    # The money may still be on its way back when the rule is calm again.
+    resting = 1.0 - why.rule.ladder[0].cash
+    active = (why.tier > 0) & (exposure != resting) | (exposure < resting)
+    return Acting(active, exposure, shocks, why.tiers.to_numpy(dtype=object), labels)
+
+
+def _clock(table: DecisionTable, rows: slice, hold: Path) -> Clock:
+    decided = table.decisions
+    stretch = Decisions(decided.sessions[rows], decided.at[rows], decided.filled_at[rows], decided.fill)
+    calendar, prices = table.market.calendar, table.market.prices
+    before = hold.tape.close[:-1, : hold.tape.stocks]
+    opened = prices.open[rows][1:, table.columns]
+    # A name without an open has not moved yet.
+    moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
+    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.tape.stocks] * moves).sum(axis=1)))
+    return Clock(stretch, calendar.opens[rows], calendar.closes[rows], overnight)
 
 
 def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path, exposure: FloatArray) -> pd.DataFrame:
@@ -143,6 +162,7 @@ def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path
         "return": run.returns,
         "exposure": exposure,
         "cash_share": run.cash_share,
+        "cash_before": run.cash_before,
         "turnover": 0.5 * run.traded.sum(axis=1) / run.before,
         "costs": run.paid.sum(axis=1),
         "hold_value": hold.values,
@@ -183,6 +203,7 @@ def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: 
         "deferred_fills": run.deferred,
         "orders_open_at_end": run.open_at_end,
         "price_ends_closed": run.closed,
+        "stopped_positions": run.stopped,
         "stale_sessions": int(decision.stale[rows, 0].sum()),
         "stand_in_sessions": 0,
         **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.marks.items()},
@@ -221,6 +242,9 @@ def _recipe(
         fee_bps=costs.fee_bps,
         slippage_bps=costs.slippage_bps,
         haircut_bps=costs.haircut_bps,
+        borrow_bps=costs.borrow_bps,
+        tax_rate=costs.tax_rate,
+        lots=costs.lots,
         capital=float(capital),
         market=market.name,
         market_path=market.path,
@@ -252,7 +276,9 @@ def _command(
     words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
     words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
-    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--weighting", weighting, "--rebalance", rebalance]
+    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--borrow-bps", f"{costs.borrow_bps:g}"]
+    words += ["--tax-rate", f"{costs.tax_rate:g}", "--lots", costs.lots]
+    words += ["--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
 
 

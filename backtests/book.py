@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import vectorbt as vbt
+from vectorbt.portfolio.enums import Direction
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
@@ -52,6 +53,10 @@ def book(
     fees = np.where(ended, 0.0, costs.fee)
     slippage = np.where(ended, 0.0, costs.slippage)
     symbols = list(tape.symbols)
+    # A short sale's proceeds stay in the account's cash: `lock_cash` is off by default.
+    direction = np.full(len(symbols) + (cash is not None), Direction.LongOnly)
+    if tape.short:
+        direction[len(symbols) - 1] = Direction.Both
     if cash is not None:
         free = np.zeros((len(size), 1))
         size, close = np.column_stack([size, sweeps]), np.column_stack([close, tape.cash_close])
@@ -62,7 +67,7 @@ def book(
         pd.DataFrame(close, index=tape.sessions, columns=pd.Index(symbols, name="symbol")),
         size=size,
         size_type="amount",
-        direction="longonly",
+        direction=direction,
         price=price,
         fees=fees,
         slippage=slippage,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from undertow.backtests.orders import DE_RISK, RENEWAL
 from undertow.backtests.path import Path
 from undertow.market.calendar import Decisions
-from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray
+from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
 
 COLUMNS = (
     "shock",
@@ -22,29 +25,59 @@ COLUMNS = (
     "re_entry",
     "end",
     "sessions",
+    "gap_return",
+    "waited_return",
     "basket_return",
     "run_return",
     "return_avoided",
+    "tier",
+    "label",
 )
 
 
-def episodes(exposure: FloatArray, shocks: InstantArray, decisions: Decisions, run: Path, hold: Path) -> pd.DataFrame:
-    """One row for each stretch of sessions with exposure below 1.
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """What a rule did, session by session (T,): `active` where it acts, `exposure` net of what is sold short, `shocks`.
 
-    `exposure`, `shocks` and `decisions` (T,) are of the run's sessions; `hold` is the same basket without the rule.
-    `shock` is when the trigger became known and `lag_hours` the hours from then to the fill, both blank where the
-    strategy names no shock. `cash_raised` is the money sold to get there, `sold` the names by money. `re_entry` is
-    the first session on which money went back, `end` the one on which all of it had; blank where the run ends first.
-    `basket_return` and `run_return` run from the first fill to the last (the last close where the run ends first),
-    and `return_avoided` is run less basket: positive where the absence paid, after its costs.
+    `tiers` and `labels` (T,) name the tier of each session and the kind of shock; blank for a strategy without tiers.
     """
-    below = np.concatenate(([False], exposure < 1.0, [False]))
-    starts = np.flatnonzero(below[1:-1] & ~below[:-2])
-    ends = np.flatnonzero(below[1:-1] & ~below[2:]) + 1
-    rows = [
-        _episode(int(start), int(end), exposure, shocks, decisions, run, hold)
-        for start, end in zip(starts, ends, strict=True)
-    ]
+
+    active: BoolArray
+    exposure: FloatArray
+    shocks: InstantArray
+    tiers: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """The sessions of a run (T,): decisions, opens and closes, and the basket's return over each night before."""
+
+    decisions: Decisions
+    opens: InstantArray
+    closes: InstantArray
+    overnight: FloatArray
+
+
+def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFrame:
+    """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
+
+    `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
+    then to the fill, both blank where the strategy names no shock. `cash_raised` is the money sold to get there, `sold`
+    the names by money. `re_entry` is the first session on which money went back, `end` the one on which all of it had;
+    blank where the run ends first.
+
+    `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
+    trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that
+    session's close, the first price after it) to the first fill: tradable, and given up by the lag. `basket_return` and
+    `run_return` run from the first fill to the last (the last close where the run ends first), and `return_avoided` is
+    run less basket: positive where the absence paid, after its costs. `tier` is the one in which least was held,
+    `label` the kind of shock at the start.
+    """
+    on = np.concatenate(([False], acting.active, [False]))
+    starts = np.flatnonzero(on[1:-1] & ~on[:-2])
+    ends = np.flatnonzero(on[1:-1] & ~on[2:]) + 1
+    rows = [_episode(int(start), int(end), acting, clock, run, hold) for start, end in zip(starts, ends, strict=True)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in ("shock", "decision"):
         table[column] = pd.to_datetime(table[column], utc=True).astype("datetime64[ns, UTC]")
@@ -53,19 +86,18 @@ def episodes(exposure: FloatArray, shocks: InstantArray, decisions: Decisions, r
     return table
 
 
-def _episode(
-    start: int, end: int, exposure: FloatArray, shocks: InstantArray, decisions: Decisions, run: Path, hold: Path
-) -> tuple[object, ...]:
-    sessions = decisions.sessions
+def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold: Path) -> tuple[object, ...]:
+    exposure, sessions = acting.exposure, clock.decisions.sessions
     over = end == len(exposure)
-    shock = shocks[start]
-    lag = float((decisions.filled_at[start] - shock) / HOUR) if not np.isnat(shock) else np.nan
+    shock = acting.shocks[start]
+    lag = float((clock.decisions.filled_at[start] - shock) / HOUR) if not np.isnat(shock) else np.nan
     money, names = _sold(run, start, end)
     rises = np.flatnonzero(np.diff(exposure[start : end + 1]) > 0)
     basket, own = _between(hold, start, end), _between(run, start, end)
+    gap, waited = _before(start, shock, clock, hold)
     return (
         shock,
-        decisions.at[start],
+        clock.decisions.at[start],
         sessions[start],
         lag,
         1.0 - exposure[start:end].min(),
@@ -75,18 +107,37 @@ def _episode(
         sessions[start + 1 + rises[0]] if len(rises) else pd.NaT,
         pd.NaT if over else sessions[end],
         end - start,
+        gap,
+        waited,
         basket,
         own,
         own - basket,
+        acting.tiers[start + int(exposure[start:end].argmin())],
+        acting.labels[start],
     )
 
 
+def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple[float, float]:
+    """The basket's return in the gap after a shock, and from the first tradable price after it to the fill."""
+    if np.isnat(shock) or shock < clock.closes[0]:
+        return float("nan"), float("nan")
+    last = int(np.searchsorted(clock.closes, shock, side="right")) - 1
+    after = last + 1
+    if after >= len(clock.closes) or after > start:
+        return float("nan"), float("nan")
+    if shock > clock.opens[after]:
+        return 0.0, float(hold.before[start] / hold.values[after] - 1.0) if start > after else 0.0
+    gap = float(clock.overnight[after])
+    return gap, float(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
+
+
 def _sold(run: Path, start: int, end: int) -> tuple[float, IntArray]:
-    reasons = run.reasons[start:end]
+    stocks = run.tape.stocks
+    reasons = run.reasons[start:end, :stocks]
     # On a renewal the sales of that session serve the renewal and the rule at once; only the first session's count.
     for_cash = reasons == DE_RISK
     for_cash[0] |= reasons[0] == RENEWAL
-    sold = np.where(for_cash & (run.amounts[start:end] < 0), run.traded[start:end], 0.0).sum(axis=0)
+    sold = np.where(for_cash & (run.amounts[start:end, :stocks] < 0), run.traded[start:end, :stocks], 0.0).sum(axis=0)
     names = np.flatnonzero(sold > 0)
     return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
 

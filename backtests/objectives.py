@@ -34,7 +34,7 @@ NAMED: dict[str, tuple[str, Direction]] = {
     "costs": ("costs_paid", MINIMIZE),
 }
 _BY_METRIC = {metric: name for name, (metric, _) in NAMED.items()}
-# What a constraint may bound: everything that a sweep's row says of a set, and the share of capital in cash.
+# What a constraint may bound: everything that a sweep's row says of a set.
 BOUNDABLE = (*_BY_METRIC, "average_exposure", "average_cash", "episodes", "deferred_fills", "stale_sessions")
 
 
@@ -71,8 +71,8 @@ class Constraint:
 
     def violation(self, metrics: Metrics) -> float:
         """By how much a trial misses the bound; 0 or less where it keeps it, NaN where the metric has no value."""
-        value = 1.0 - float(metrics["average_exposure"]) if self.metric == "average_cash" else metrics[self.metric]
-        return float(value) - self.bound if self.at_most else self.bound - float(value)
+        value = float(metrics[self.metric])
+        return value - self.bound if self.at_most else self.bound - value
 
 
 def read_objectives(given: str | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:

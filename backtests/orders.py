@@ -5,23 +5,62 @@ Compiled code in another file is cached there: after a change here, `make clean`
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 
 # Why an order was sent.
-NONE, RENEWAL, DE_RISK, RE_ENTRY, WAITED, ENDED = 0, 1, 2, 3, 4, 5
-REASONS = ("", "rebalance", "de-risk", "re-entry", "deferred", "price end")
+NONE, RENEWAL, DE_RISK, RE_ENTRY, WAITED, ENDED, STOP, ROTATE, HEDGE = 0, 1, 2, 3, 4, 5, 6, 7, 8
+REASONS = ("", "rebalance", "de-risk", "re-entry", "deferred", "price end", "stop", "rotation", "hedge")
 
 # Orders below this share of the value are rounding, not orders.
 DUST = 1e-12
 
 # Positions in the counts of a path.
-DEFERRED, CLOSED, OPEN_AT_END = 0, 1, 2
+DEFERRED, CLOSED, OPEN_AT_END, STOPPED = 0, 1, 2, 3
 
 # Positions in the sums of a path.
-TURNOVER, PAID = 0, 1
+TURNOVER, PAID, CASH = 0, 1, 2
+
+# In what order lots are sold where a path keeps them.
+NO_LOTS, HIFO, FIFO = 0, 1, 2
+
+
+class Rules(NamedTuple):
+    """What a path uses beside its stocks; arrays without length where it does not.
+
+    `basket` (R, M) are the weights within the basket, a row a renewal; `rotation` and `hedge` (T,) shares of the
+    capital; `known` (T, N) the last close known at each decision, NaN where there is none; `stop` a decimal fall, 0 for
+    none; `wait` sessions; `lots` is `NO_LOTS`, or how lots are sold where cash is raised where the least tax is due.
+    """
+
+    basket: FloatArray
+    rotation: FloatArray
+    hedge: FloatArray
+    known: FloatArray
+    stop: float
+    wait: int
+    lots: int
+
+
+class Account(NamedTuple):
+    """What is held and waits while a path is walked, an entry a column; `stopped` is the session of a stop, or -1."""
+
+    shares: FloatArray
+    units: FloatArray
+    waiting: FloatArray
+    traded: FloatArray
+    gone: BoolArray
+    peak: FloatArray
+    stopped: IntArray
+
+
+def no_rules() -> Rules:
+    """The rules of a path that holds stocks and cash alone."""
+    return Rules(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)), 0.0, 0, NO_LOTS)
 
 
 @njit(cache=True)
@@ -44,7 +83,7 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
         return taken
     if needed >= total:
         return amounts.copy()
-    if len(order) == 0:
+    if len(order) == 0 or order[0] < 0:
         taken[:] = amounts * (needed / total)
         return taken
     take_in_order_nb(amounts, order, needed, taken)
@@ -52,105 +91,40 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
 
 
 @njit(cache=True)
-def wanted_nb(
-    reason: int,
-    shares: FloatArray,
-    mark: FloatArray,
-    base: FloatArray,
-    units: FloatArray,
-    order: IntArray,
-    cash: float,
-    keep: float,
-    sell_rate: float,
-    buy_rate: float,
-) -> FloatArray:
-    """The shares to trade (N,) so that `keep` is left in cash; `cash` is what is there, `units` the drifted base."""
-    held = shares * mark
-    value = cash + held.sum()
-    if reason == RENEWAL:
-        goal = base * value
-        goal = goal - take_nb(goal, order, keep - max(0.0, value - goal.sum()))
-        return np.where(goal > 0.0, goal / mark - shares, -shares)
-    if reason == DE_RISK:
-        return -np.minimum(shares, take_nb(held, order, (keep - cash) / sell_rate) / mark)
-    drifted = units * mark
-    total = drifted.sum()
-    if total <= 0.0 or cash <= keep:
-        return np.zeros_like(shares)
-    lacking = np.maximum(0.0, drifted / total * value - held)
-    wanted: FloatArray = lacking / lacking.sum() * ((cash - keep) / buy_rate) / mark
-    return wanted
-
-
-@njit(cache=True)
 def still_there_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
     """Weights (N,) without the names whose prices have ended, summing to what they summed to."""
-    kept = np.where(gone, 0.0, weights)
+    kept = weights.copy()
+    if not gone.any():
+        return kept
+    kept[gone] = 0.0
     total = kept.sum()
     return kept * (weights.sum() / total) if total > 0.0 else kept
 
 
 @njit(cache=True)
-def close_ended_nb(
-    price: FloatArray,
-    shares: FloatArray,
-    units: FloatArray,
-    waiting: FloatArray,
-    gone: BoolArray,
-    traded: FloatArray,
-    cash: float,
-) -> float:
+def close_ended_nb(price: FloatArray, account: Account, cash: float) -> float:
     """Turn the names that have ended into cash at `price`, which is NaN for all others; returns the cash."""
     for name in range(len(price)):
-        if not np.isnan(price[name]):
-            gone[name] = True
-            units[name] = waiting[name] = 0.0
-            if shares[name] > 0.0:
-                cash += shares[name] * price[name]
-                traded[name] = -shares[name]
-                shares[name] = 0.0
+        if np.isnan(price[name]):
+            continue
+        account.gone[name] = True
+        account.units[name] = account.waiting[name] = 0.0
+        # A short position is bought back with the cash that is there, and never with more.
+        closed = max(account.shares[name], -cash / price[name]) if price[name] > 0.0 else account.shares[name]
+        if closed != 0.0:
+            cash += closed * price[name]
+            account.traded[name] = -closed
+            account.shares[name] -= closed
     return cash
 
 
 @njit(cache=True)
-def execute_nb(
-    wanted: FloatArray,
-    fill: FloatArray,
-    shares: FloatArray,
-    waiting: FloatArray,
-    traded: FloatArray,
-    cash: float,
-    keep: float,
-    sell_rate: float,
-    buy_rate: float,
-) -> tuple[float, int]:
-    """Fill what has a price, sells first, buys within `cash - keep`; the rest waits. Returns cash and new waits."""
-    deferred = 0
-    cost = 0.0
-    for name in range(len(wanted)):
-        if wanted[name] == 0.0:
-            continue
-        if np.isnan(fill[name]):
-            waiting[name] = wanted[name]
-            deferred += 1
-        elif wanted[name] < 0.0:
-            # A sale of all but rounding is a sale of all: no dust stays behind.
-            sold = shares[name] if -wanted[name] >= shares[name] * (1.0 - DUST) else -wanted[name]
-            traded[name] -= sold
-            shares[name] -= sold
-            cash += sold * fill[name] * sell_rate
-        else:
-            cost += wanted[name] * fill[name] * buy_rate
-    if cost <= 0.0:
-        return cash, deferred
-    scale = min(1.0, max(0.0, cash - keep) / cost)
-    for name in range(len(wanted)):
-        if wanted[name] > 0.0 and not np.isnan(fill[name]):
-            bought = wanted[name] * scale
-            traded[name] += bought
-            shares[name] += bought
-            cash -= bought * fill[name] * buy_rate
-    return cash, deferred
+def any_nb(amounts: FloatArray) -> bool:
+    """Whether any amount is not 0, without a temporary array."""
+    for amount in amounts:  # noqa: SIM110 (what any() would need, numba does not know)
+        if amount != 0.0:
+            return True
+    return False
 
 
 @njit(cache=True)
@@ -184,40 +158,37 @@ def tally_nb(
 
 
 @njit(cache=True)
-def reason_nb(renewed: int, exposure: float, level: float) -> int:
-    """Why anything is traded on a session: a renewal before a change of exposure."""
+def reason_nb(renewed: int, exposure: float, level: float, turned: bool, shorted: bool) -> int:
+    """Why anything is traded on a session: a renewal before a change of exposure, and that before one of a leg."""
     if renewed >= 0:
         return RENEWAL
-    if exposure == level:
-        return NONE
-    return DE_RISK if exposure < level else RE_ENTRY
+    if exposure != level:
+        return DE_RISK if exposure < level else RE_ENTRY
+    if turned:
+        return ROTATE
+    return HEDGE if shorted else NONE
 
 
 @njit(cache=True)
-def act_nb(
-    reason: int,
-    weights: FloatArray,
-    fill: FloatArray,
-    mark: FloatArray,
-    order: IntArray,
-    shares: FloatArray,
-    units: FloatArray,
-    waiting: FloatArray,
-    traded: FloatArray,
-    cash: float,
-    keep: float,
-    sell_rate: float,
-    buy_rate: float,
-) -> tuple[float, int]:
-    """Trade one session for `reason`, changing shares, units, waiting and traded; returns cash and new waits."""
-    if reason == WAITED:
-        wanted = np.where(np.isnan(fill), 0.0, waiting)
-        waiting[:] = np.where(np.isnan(fill), waiting, 0.0)
-        return execute_nb(wanted, fill, shares, waiting, traded, cash, 0.0, sell_rate, buy_rate)
-    if reason == RENEWAL:
-        units[:] = weights / mark
-    waiting[:] = 0.0
-    value = cash + worth_nb(shares, mark)
-    wanted = wanted_nb(reason, shares, mark, weights, units, order, cash, keep, sell_rate, buy_rate)
-    wanted[np.abs(wanted * mark) <= DUST * value] = 0.0
-    return execute_nb(wanted, fill, shares, waiting, traded, cash, keep, sell_rate, buy_rate)
+def changed_nb(share: FloatArray, row: int) -> bool:
+    """Whether a leg's share of the capital (T,) changes on a session; before the first it is 0."""
+    return bool(len(share) > 0 and share[row] != (share[row - 1] if row > 0 else 0.0))
+
+
+@njit(cache=True)
+def actions_nb(renewed: IntArray, exposure: FloatArray, rules: Rules) -> int:
+    """How many sessions have a target of their own, and so the most orders to buy that a name can be sent."""
+    found = 0
+    for row in range(len(renewed)):
+        moved = exposure[row] != (exposure[row - 1] if row > 0 else 1.0)
+        if renewed[row] >= 0 or moved or changed_nb(rules.rotation, row) or changed_nb(rules.hedge, row):
+            found += 1
+    return found
+
+
+@njit(cache=True)
+def idle_reason_nb(found: int, pending: bool, waiting: FloatArray, fill: FloatArray) -> int:
+    """Why anything is traded on a session without a target of its own: a stop, or an order that finds a price."""
+    if found > 0:
+        return STOP
+    return WAITED if pending and due_nb(waiting, fill) else NONE

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.costs import Costs
+from undertow.backtests.lots import realised, tax_summary
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
 from undertow.backtests.store import save_run
+from undertow.backtests.waterfall import waterfall
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.signals.registry import PAGES, load
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from undertow.backtests.book import Portfolio
+    from undertow.backtests.bridge import Bridge
     from undertow.strategies.reasons import Explanation, Reasons
 
 
@@ -50,6 +54,9 @@ class Recipe:
     sessions_a_year: int
     versions: dict[str, str]
     command: str | None
+    borrow_bps: float = 50.0
+    tax_rate: float = 0.20
+    lots: str = "hifo"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +64,10 @@ class Run:
     """The outcome of a backtest.
 
     `series` (sessions) has the columns value and return of the run, exposure (the target), cash_share (at the close),
-    turnover and costs (of the session), hold_value and hold_return (the same basket without the rule), benchmark_return
-    (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
-    shares of the value at the close. `orders` and `episodes` are one row each. Returns are decimal, money in USD.
+    cash_before (USD at the fill, before anything is traded), turnover and costs (of the session), hold_value and
+    hold_return (the same basket without the rule), benchmark_return (NaN where the market names no benchmark),
+    cash_return and btc (last known close). `weights` (sessions, symbols) are shares of the value at the close, what is
+    sold short negative. `orders` and `episodes` are one row each. Returns are decimal, money in USD.
     """
 
     recipe: Recipe
@@ -70,6 +78,7 @@ class Run:
     counts: dict[str, Any]
     build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
     reasons: Reasons | None = field(default=None, repr=False)
+    bridge_parts: Bridge | None = field(default=None, repr=False)
 
     @property
     def tiers(self) -> pd.Series | None:
@@ -107,6 +116,12 @@ class Run:
         ]
         return pd.DataFrame(rows)
 
+    def bridge(self) -> Bridge:
+        """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Bridge`."""
+        if self.bridge_parts is None:
+            raise ParameterError("this run was saved without its bridge; run the `command` in its run.json again")
+        return self.bridge_parts
+
     def _reasons(self) -> Reasons:
         if self.reasons is None:
             raise ParameterError(f"`{self.name}` is not put together from parts, so its decisions have no drivers")
@@ -143,6 +158,7 @@ class Run:
             **self._of(series["return"]),
             "annual_turnover": float(series["turnover"].sum() / years),
             "average_exposure": float(series["exposure"].mean()),
+            "average_cash": float(series["cash_share"].mean()),
             "costs_paid": float(series["costs"].sum()),
             "episodes": len(self.episodes),
         }
@@ -154,6 +170,32 @@ class Run:
         if self.recipe.benchmark is not None:
             found[self.recipe.benchmark] = self._of(self.series["benchmark_return"])
         return found
+
+    @property
+    def costs(self) -> Costs:
+        """What trading cost, as the recipe says."""
+        given = self.recipe
+        bps = (given.fee_bps, given.slippage_bps, given.haircut_bps, given.borrow_bps)
+        return Costs(*bps, tax_rate=given.tax_rate, lots=given.lots)
+
+    @cached_property
+    def realised(self) -> pd.DataFrame:
+        """One row for each order that closes a position, with its gain and tax in USD; see `backtests/lots.py`."""
+        return realised(self.orders, self.costs)
+
+    @cached_property
+    def tax(self) -> dict[str, Any]:
+        """Realised gains, losses and the tax on them, in USD: stated, never taken from the account."""
+        return tax_summary(self.realised, self.costs)
+
+    def waterfall(self, session: str | pd.Timestamp) -> pd.DataFrame:
+        """How the cash came together on a session: cash before, each sale and purchase, cash after, as rows.
+
+        Raises `ParameterError` where nothing was traded on it, and where the run was saved without what it takes.
+        """
+        if "cash_before" not in self.series or "settles" not in self.orders:
+            raise ParameterError("this run was saved without settlement; run the `command` in its run.json again")
+        return waterfall(self.orders, self.series["cash_before"], session)
 
     def _of(self, returns: pd.Series) -> dict[str, float]:
         return return_metrics(_array(returns), _array(self.series["cash_return"]))
@@ -170,6 +212,7 @@ class Run:
             "sessions": recipe.sessions,
             "metrics": self.metrics,
             "baselines": self.baselines,
+            "tax": self.tax,
             "counts": self.counts,
         }
 

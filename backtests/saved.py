@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from undertow.backtests.bridge import Bridge
 from undertow.backtests.run import Recipe, Run
 from undertow.market.errors import DataError
 from undertow.strategies.reasons import Reasons
@@ -26,12 +27,24 @@ def load_run(folder: str | Path) -> Run:
             raise DataError(f"{source}: not a readable run: run.json has no `counts`")
         counts = raw.pop("counts")
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe, reasons = Recipe(**raw), _reasons(source)
+        recipe, reasons, bridge = Recipe(**raw), _reasons(source), _bridge(source)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
     return Run(
-        recipe, tables["returns"], tables["weights"], tables["orders"], tables["episodes"], counts, reasons=reasons
+        recipe,
+        tables["returns"],
+        tables["weights"],
+        tables["orders"],
+        tables["episodes"],
+        counts,
+        reasons=reasons,
+        bridge_parts=bridge,
     )
+
+
+def _bridge(source: Path) -> Bridge | None:
+    file = source / "bridge.json"
+    return Bridge(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
 def _reasons(source: Path) -> Reasons | None:

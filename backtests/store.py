@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def save_run(run: Run, folder: str | Path) -> Path:
-    """Write run.json, metrics.json, the four tables, tearsheet.html and figure.png into `folder`.
+    """Write run.json, metrics.json, bridge.json, the four tables, tearsheet.html and figure.png into `folder`.
 
     A rule that is put together from parts adds rule.json, which `--rule` takes, and reasons.parquet.
 
@@ -35,6 +35,8 @@ def save_run(run: Run, folder: str | Path) -> Path:
         run.weights.to_parquet(draft / "weights.parquet")
         run.orders.to_parquet(draft / "orders.parquet")
         run.episodes.to_parquet(draft / "episodes.parquet")
+        if run.bridge_parts is not None:
+            write_json(draft / "bridge.json", asdict(run.bridge_parts))
         if run.reasons is not None:
             write_json(draft / "rule.json", run.reasons.rule.model_dump(mode="json"))
             run.reasons.frame().to_parquet(draft / "reasons.parquet")

@@ -53,8 +53,8 @@ def make_space(
 ) -> Space:
     """The strategy's search space less `fixed`, within `narrowed`.
 
-    `narrowed` gives (low, high) for a number and a list of choices for a choice. Raises `ParameterError` on an unknown
-    name, a value or range outside the parameter's own, and where nothing is left to search.
+    `narrowed` gives (low, high) for a number, a list of choices for a choice, or a distribution. Raises
+    `ParameterError` on an unknown name, a value or range outside the parameter's own, and where nothing is left.
     """
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
     own = strategy.search_space()
@@ -117,6 +117,10 @@ def _check_narrowed(
 
 
 def _narrow(name: str, own: BaseDistribution, given: Any) -> BaseDistribution:
+    if isinstance(given, CategoricalDistribution):
+        given = given.choices
+    elif isinstance(given, IntDistribution | FloatDistribution):
+        given = given.low, given.high
     if isinstance(own, CategoricalDistribution):
         return _narrow_choices(name, own, given)
     try:

@@ -9,17 +9,16 @@ import pandas as pd
 
 from undertow.backtests.backtest import session_rows
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel import walk_many_nb
+from undertow.backtests.legs import during, stage, with_legs
+from undertow.backtests.many import walk_all
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
-from undertow.backtests.orders import CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
-from undertow.backtests.path import selling_order
+from undertow.backtests.orders import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
 from undertow.backtests.tape import Tape, read_tape
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
-from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
 
@@ -86,27 +85,14 @@ def _chunk(
 ) -> pd.DataFrame:
     decision = strategy.decide(table, sets)
     exposure = np.ascontiguousarray(decision.exposure[rows].T)
-    values, sums, counts = walk_many_nb(
-        tape.fill,
-        tape.mark,
-        tape.close,
-        tape.end_price,
-        np.ascontiguousarray(base[0]),
-        base[1],
-        exposure,
-        _orders(decision, rows, len(tape.symbols)),
-        decision.score_of_set,
-        np.ascontiguousarray(tape.cash_fill),
-        np.ascontiguousarray(tape.cash_close),
-        float(capital),
-        costs.fee,
-        costs.slippage,
-    )
+    plan = stage(table, during(decision, rows), rows, *base)
+    values, sums, counts = walk_all(with_legs(tape, table, rows, decision, costs), plan, costs, capital)
     table.forget()
     cash = tape.cash_returns
     metrics = pd.DataFrame([return_metrics(_returns(path, capital), cash) for path in values])
     metrics["annual_turnover"] = sums[:, TURNOVER] / (len(tape.sessions) / SESSIONS_A_YEAR)
     metrics["average_exposure"] = exposure.mean(axis=1)
+    metrics["average_cash"] = sums[:, CASH] / len(tape.sessions)
     metrics["costs_paid"] = sums[:, PAID]
     metrics["episodes"] = _episodes(exposure)
     metrics["deferred_fills"] = counts[:, DEFERRED]
@@ -114,12 +100,6 @@ def _chunk(
     metrics["orders_open_at_end"] = counts[:, OPEN_AT_END]
     metrics["stale_sessions"] = decision.stale[rows].sum(axis=0)
     return metrics
-
-
-def _orders(decision: Decision, rows: slice, names: int) -> IntArray:
-    if not decision.scores:
-        return np.zeros((0, rows.stop - rows.start, names), dtype=np.int64)
-    return np.ascontiguousarray(np.stack([selling_order(score[rows]) for score in decision.scores]))
 
 
 def _returns(values: FloatArray, capital: float) -> FloatArray:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import BoolArray, FloatArray
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
 
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """Prices of a run's sessions (T,) and names (N,).
+    """Prices of a run's sessions (T,) and columns (C,): the stocks, the names of a basket, a symbol sold short.
 
-    `fill` (T, N) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
+    `fill` (T, C) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
     close; before a name is listed they are its first known price, at which nothing is ever held. `end_price` is not
     NaN on the session on which a name that has ended is closed. `cash_fill` and `cash_close` (T,) price the cash
     symbol. `cash_gaps` counts sessions on which the cash symbol had no price of its own, so that cash earned nothing.
+
+    `symbols` labels the columns; the last `members` of them, but for the short one, are the basket's, and `short` says
+    whether the last is sold short. `known` (T, N) is the last close of each stock known at each decision, for stops;
+    without rows where no set has one.
     """
 
     sessions: pd.DatetimeIndex
@@ -30,6 +36,14 @@ class Tape:
     cash_fill: FloatArray
     cash_close: FloatArray
     cash_gaps: int
+    members: int = 0
+    short: bool = False
+    known: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def stocks(self) -> int:
+        """How many columns are stocks of the universe: the first ones."""
+        return len(self.symbols) - self.members - int(self.short)
 
     @property
     def cash_returns(self) -> FloatArray:
@@ -38,29 +52,44 @@ class Tape:
         return growth
 
 
+class Panel(NamedTuple):
+    """Fill, mark, close and end prices of some columns (T, C), as in `Tape`."""
+
+    fill: FloatArray
+    mark: FloatArray
+    close: FloatArray
+    end_price: FloatArray
+
+
 def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
     """The tape of the sessions in `rows`; `haircut` (decimal) is taken off the last close of a name that has ended."""
-    prices = table.market.prices
-    close = carried(table.close)
-    before = np.vstack([np.full((1, close.shape[1]), np.nan), close[:-1]])
     at_open = table.decisions.fill == "open"
-    fill = prices.open[:, table.columns] if at_open else table.close
-    mark = np.where(np.isfinite(fill), fill, before if at_open else close)
     cash_close, gaps = _cash_price(table)
     # Money swept in at the open of t is priced at the close of t - 1 and so is money taken out: the nights in between
     # are counted right and no later price is used.
     cash_fill = np.concatenate((cash_close[:1], cash_close[:-1])) if at_open else cash_close
+    fill, mark, close, end_price = read_panel(table.market, table.columns, at_open, haircut)
     return Tape(
         sessions=table.decisions.sessions[rows],
         symbols=table.symbols,
         fill=np.ascontiguousarray(fill[rows]),
-        mark=_positive(mark)[rows],
-        close=_positive(close)[rows],
-        end_price=_end_prices(table, close, haircut)[rows],
-        cash_fill=cash_fill[rows],
-        cash_close=cash_close[rows],
+        mark=np.ascontiguousarray(mark[rows]),
+        close=np.ascontiguousarray(close[rows]),
+        end_price=np.ascontiguousarray(end_price[rows]),
+        cash_fill=np.ascontiguousarray(cash_fill[rows]),
+        cash_close=np.ascontiguousarray(cash_close[rows]),
         cash_gaps=int(gaps[rows].sum()),
     )
+
+
+def read_panel(market: Market, columns: IntArray, at_open: bool, haircut: float) -> Panel:
+    """Prices of some columns of the market over all its sessions, every gap decided."""
+    own = market.prices.close[:, columns]
+    close = carried(own)
+    before = np.vstack([np.full((1, close.shape[1]), np.nan), close[:-1]])
+    fill = market.prices.open[:, columns] if at_open else own
+    mark = np.where(np.isfinite(fill), fill, before if at_open else close)
+    return Panel(fill, _positive(mark), _positive(close), _end_prices(market, columns, close, haircut))
 
 
 def carried(values: FloatArray) -> FloatArray:
@@ -75,13 +104,13 @@ def _positive(values: FloatArray) -> FloatArray:
     # vectorbt's own benchmark honest.
     finite = np.isfinite(values)
     first = np.take_along_axis(values, finite.argmax(axis=0)[None, :], axis=0)
-    return np.ascontiguousarray(np.where(finite, values, np.where(np.isfinite(first), first, 1.0)))
+    return np.where(finite, values, np.where(np.isfinite(first), first, 1.0))
 
 
-def _end_prices(table: DecisionTable, close: FloatArray, haircut: float) -> FloatArray:
-    last = table.market.prices.last_rows[table.columns]
+def _end_prices(market: Market, columns: IntArray, close: FloatArray, haircut: float) -> FloatArray:
+    last = market.prices.last_rows[columns]
     out = np.full(close.shape, np.nan)
-    ended = np.flatnonzero(table.market.prices.ended[table.columns])
+    ended = np.flatnonzero(market.prices.ended[columns])
     out[last[ended] + 1, ended] = close[last[ended], ended] * (1.0 - haircut)
     return out
 

@@ -125,8 +125,7 @@ def today(
         )
     instant = last_known(market) if asof is None else instant_of(asof)
     known, decided = market_at(market, instant, fill)
-    table = DecisionTable(known, universe, fill)
-    table.decisions = decided
+    table = DecisionTable(known, universe, fill, decided)
     rule, row = strategy.rule(), len(table) - 1
     decision = evaluate.decide(table, [rule])
     why = reasons(table, rule)
@@ -139,7 +138,7 @@ def today(
         decided_at=_text(decided.at[row]),
         filled_at=_text(decided.filled_at[row]),
         strategy=strategy.label,
-        universe=universe,
+        universe=table.universe.name,
         tier=explained.tier,
         tier_before=explained.before,
         event=explained.event,

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from undertow.backtests.kernel import walk_many_nb, walk_nb
 from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.orders import no_rules
 from undertow.strategies.weights import renewal_rows
 
 SESSIONS, NAMES, CHANGES, COST = 2520, 100, 40, 5e-4
@@ -47,6 +48,7 @@ def world() -> dict[str, Any]:
         "capital": 1e6,
         "fee": COST,
         "slippage": COST,
+        "rules": no_rules(),
     }
 
 
@@ -80,8 +82,12 @@ def many(given: dict[str, Any], paths: int) -> Any:
     shared = ("fill", "mark", "close", "end_price", "base", "renewed")
     last = ("cash_fill", "cash_close", "capital", "fee", "slippage")
     orders = np.zeros((0, SESSIONS, NAMES), dtype=np.int64)
-    which = np.full(paths, -1)
-    return lambda: walk_many_nb(*(given[n] for n in shared), exposure, orders, which, *(given[n] for n in last))
+    which, none = np.full(paths, -1), np.zeros(paths, dtype=np.int64)
+    empty = np.zeros((0, 0))
+    rules = (empty, empty, empty, empty, np.zeros(paths), none, none)
+    head = [given[name] for name in shared]
+    tail = [given[name] for name in last]
+    return lambda: walk_many_nb(*head, exposure, orders, which, *tail, *rules)
 
 
 def median_ms(work: Callable[[], Any], runs: int) -> float:

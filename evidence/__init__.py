@@ -1,5 +1,6 @@
-"""Is it real? Intervals, lag curves, event studies, overfitting, the look-ahead audit."""
+"""Is it real? Intervals, alarms, lag curves, event studies, overfitting, the look-ahead audit."""
 
+from undertow.evidence.alarm import AlarmScore, alarm
 from undertow.evidence.difference import Difference, Interval, difference
 
-__all__ = ["Difference", "Interval", "difference"]
+__all__ = ["AlarmScore", "Difference", "Interval", "alarm", "difference"]

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import InstantArray, instants
+from undertow.market.clock import InstantArray, IntArray, instants
 from undertow.market.errors import DataError, ParameterError, did_you_mean
 
 Fill = Literal["open", "close"]
@@ -18,6 +18,10 @@ FILLS: tuple[Fill, ...] = ("open", "close")
 
 # How long before the fill a strategy decides.
 LEAD: dict[Fill, np.timedelta64] = {"open": np.timedelta64(30, "m"), "close": np.timedelta64(15, "m")}
+
+
+# How pandas calls the periods.
+_PERIODS = {"daily": "D", "weekly": "W", "monthly": "M", "quarterly": "Q", "yearly": "Y"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ class Decisions:
 
     def __len__(self) -> int:
         return len(self.sessions)
+
+
+def period_starts(sessions: pd.DatetimeIndex, every: str) -> IntArray:
+    """The rows of the first session of each period, the very first session included; "never" gives that one alone."""
+    if every == "never":
+        return np.zeros(1, dtype=np.int64)
+    period = sessions.to_period(_PERIODS[every]).asi8
+    return np.flatnonzero(np.concatenate(([True], period[1:] != period[:-1]))).astype(np.int64)
 
 
 def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:

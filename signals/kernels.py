@@ -105,15 +105,16 @@ def _median(ordered: FloatArray, count: int) -> float:
 def _replace(ordered: FloatArray, count: int, old: float, new: float) -> None:
     """Take `old` out and put `new` in, moving only what lies between them."""
     place = int(np.searchsorted(ordered[:count], old))
+    goal = int(np.searchsorted(ordered[:count], new))
+    # The moves have no comparison in them, so that they compile to a move of memory.
     if new > old:
-        while place + 1 < count and ordered[place + 1] < new:
-            ordered[place] = ordered[place + 1]
-            place += 1
+        for position in range(place, goal - 1):
+            ordered[position] = ordered[position + 1]
+        ordered[goal - 1] = new
     else:
-        while place > 0 and ordered[place - 1] > new:
-            ordered[place] = ordered[place - 1]
-            place -= 1
-    ordered[place] = new
+        for position in range(place, goal, -1):
+            ordered[position] = ordered[position - 1]
+        ordered[goal] = new
 
 
 @njit(cache=True)
@@ -191,10 +192,14 @@ def rolling_median_nb(values: FloatArray, window: int) -> FloatArray:
     for column in range(columns):
         count = 0
         for row in range(rows):
-            if row >= window and not np.isnan(values[row - window, column]):
+            leaves = row >= window and not np.isnan(values[row - window, column])
+            comes = not np.isnan(values[row, column])
+            if leaves and comes:
+                _replace(ordered, count, values[row - window, column], values[row, column])
+            elif leaves:
                 _remove(ordered, count, values[row - window, column])
                 count -= 1
-            if not np.isnan(values[row, column]):
+            elif comes:
                 _insert(ordered, count, values[row, column])
                 count += 1
             if row + 1 >= window and 2 * count >= window and not np.isnan(values[row, column]):

@@ -32,7 +32,12 @@ def load(group: str, name: str) -> Any:
     points = registered(group)
     if name not in points:
         raise UnknownNameError(_KIND.get(group, "entry point"), name, points)
-    return points[name].load()
+    return _loaded(group, name)
+
+
+@cache
+def _loaded(group: str, name: str) -> Any:
+    return registered(group)[name].load()
 
 
 def _load_path(path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -16,11 +17,15 @@ from undertow.market.coarser import coarser
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
+from undertow.market.universe import Universe
 from undertow.signals.inputs import feed_inputs, session_inputs
+from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
 ALIVE_SESSIONS = 5
+# How much memory the series of signals on their feeds' own clocks may take before the oldest is let go.
+SERIES_BYTES = 256e6
 # No exchange is closed for longer.
 _WEEKS_AHEAD = pd.Timedelta(days=28)
 
@@ -28,29 +33,45 @@ _WEEKS_AHEAD = pd.Timedelta(days=28)
 class DecisionTable:
     """What could be known at each decision of a market: the only way from a market to a strategy.
 
-    `market` supplies the numbers; `symbols` (N,) are the tradable names of the universe in alphabetical order;
-    `decisions` has one row a session of the whole market (T,), of which a run uses a stretch. `used` marks, for each
-    feed, the sessions for which it supplied a signal's value; `absent` says why a signal has no value at all.
+    `universe` is a name of the market's, or a screen such as "sp500 | top 100 by beta, momentum | quarterly", evaluated
+    on what was known at its refreshes. `market` supplies the numbers; `symbols` (N,) are the tradable names of the
+    universe in alphabetical order; `decisions` has one row a session of the whole market (T,), of which a run uses a
+    stretch. `used` marks, for each feed, the sessions for which it supplied a signal's value; `absent` says why a
+    signal has no value at all.
     """
 
-    def __init__(self, market: Market, universe: str, fill: Fill = "open") -> None:
+    def __init__(self, market: Market, universe: str, fill: Fill = "open", decided: Decisions | None = None) -> None:
         self.market = market
-        self.universe = market.universe(universe)
-        self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
+        self.decisions: Decisions = decided or decisions(market.calendar, fill)
+        self._screened: BoolArray | None = None
+        if is_screen(universe):
+            self._screen(Screen.parse(universe), fill)
+        else:
+            self.universe = market.universe(universe)
+            self.symbols = tuple(symbol for symbol in self.universe.symbols if symbol in market.prices)
         self.columns = market.prices.columns_of(self.symbols)
-        self.decisions: Decisions = decisions(market.calendar, fill)
         self.used: dict[str, BoolArray] = {}
         self.absent: dict[str, str] = {}
         self._found: dict[tuple[Any, ...], FloatArray] = {}
-        self._last: dict[tuple[Any, ...], tuple[tuple[Any, ...], tuple[FloatArray, ...]]] = {}
+        self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
+
+    def _screen(self, screen: Screen, fill: Fill) -> None:
+        """Take the names that a screen ever chose, and when each was in it."""
+        parent = DecisionTable(self.market, screen.parent, fill, self.decisions)
+        members = screen.members(parent)
+        # Which names come into question depends on the whole market; which are members on a session does not.
+        ever = np.flatnonzero(members.any(axis=0))
+        self._screened = np.ascontiguousarray(members[:, ever])
+        self.symbols = tuple(parent.symbols[name] for name in ever)
+        spans = parent.universe.spans
+        self.universe = Universe(str(screen), spans[spans["symbol"].isin([*self.symbols, *parent.unpriced])])
 
     def __len__(self) -> int:
         return len(self.decisions)
 
     def forget(self) -> None:
-        """Let go of what `signal` has computed, so that a long sweep does not grow."""
+        """Let go of what `signal` has aligned, so that a long sweep does not grow; series stay within their budget."""
         self._found.clear()
-        self._last.clear()
 
     @cached_property
     def hours(self) -> FloatArray:
@@ -78,6 +99,8 @@ class DecisionTable:
     @cached_property
     def member(self) -> BoolArray:
         """Membership in the universe (T, N), session by session."""
+        if self._screened is not None:
+            return self._screened
         return self.universe.members(self.decisions.sessions, self.symbols)
 
     def known(self, values: npt.ArrayLike) -> FloatArray:
@@ -187,11 +210,14 @@ class DecisionTable:
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
-        # Sets that differ in their lag alone follow each other: the last series of a signal and feed is all to be kept.
-        key, values = (spec.name, feed.label, id(spec)), tuple(parameters.items())
-        if key not in self._last or self._last[key][0] != values:
-            self._last[key] = (values, self._computed(spec, feed, parameters))
-        return self._last[key][1]
+        key = (spec.name, id(spec), feed.label, *parameters.items())
+        if key not in self._series:
+            self._series[key] = self._computed(spec, feed, parameters)
+            held = sum(values.nbytes for found in self._series.values() for values in found)
+            while held > SERIES_BYTES and len(self._series) > 1:
+                held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
+        self._series.move_to_end(key)
+        return self._series[key]
 
     def _computed(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         given = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from undertow.strategies.common import btc_drawdown, liquidation_spike
 from undertow.strategies.parts import Condition, Gate
@@ -10,6 +11,7 @@ from undertow.strategies.parts import Condition, Gate
 FAMILIES = ("macro", "leadership", "crypto", "correlation")
 
 
+@cache
 def macro() -> tuple[Condition, ...]:
     """Volatility, yields, the dollar and credit; all known at the close, so without a lag."""
     return (
@@ -20,6 +22,7 @@ def macro() -> tuple[Condition, ...]:
     )
 
 
+@cache
 def leadership() -> tuple[Condition, ...]:
     """Whether growth still leads, and how many names still hold their average."""
     return (
@@ -30,16 +33,22 @@ def leadership() -> tuple[Condition, ...]:
 
 def crypto(window: float, drawdown: float, days: float, rank: float) -> tuple[Condition, ...]:
     """The fall, the forced selling, the weekend and the leverage that is gone; `lag` hours after they were known."""
-    fall = btc_drawdown(window, drawdown).model_copy(update={"watch": drawdown * 2.0 / 3.0})
-    spike = liquidation_spike(days, rank).model_copy(update={"watch": rank - 0.05})
     return (
-        fall,
-        spike,
+        btc_drawdown(window, drawdown, watch=drawdown * 2.0 / 3.0),
+        liquidation_spike(days, rank, watch=rank - 0.05),
+        *_leverage(),
+    )
+
+
+@cache
+def _leverage() -> tuple[Condition, ...]:
+    return (
         Condition(signal="weekend-gap", output="gap", below=-0.08, watch=-0.05, lag=0.0, title="BTC since the close"),
         Condition(signal="open-interest-change", output="z", below=-2.5, watch=-1.5, title="open interest change"),
     )
 
 
+@cache
 def correlation() -> tuple[Condition, ...]:
     """Whether stocks move with Bitcoin at all."""
     return (

@@ -14,7 +14,8 @@ Cash = Annotated[float, FloatDistribution(0.05, 1.0)]
 Window = Annotated[int, IntDistribution(24, 720, log=True)]
 Depth = Annotated[float, FloatDistribution(-0.40, -0.05)]
 Rank = Annotated[float, FloatDistribution(0.80, 1.0)]
-SpikeDays = Annotated[int, IntDistribution(30, 365)]
+# Every distinct window is a pass over years of hours; five days more or less make no difference to a rank.
+SpikeDays = Annotated[int, IntDistribution(30, 365, step=5)]
 SourceOfCash = Annotated[str, CategoricalDistribution(SOURCES)]
 MinHold = Annotated[int, IntDistribution(0, 120)]
 MaxHold = Annotated[int, IntDistribution(24, 480)]
@@ -24,18 +25,19 @@ Steps = Annotated[int, IntDistribution(1, 5)]
 HOURS_A_DAY = 24.0
 
 
-def btc_drawdown(window: float, depth: float) -> Condition:
+def btc_drawdown(window: float, depth: float, *, watch: float | None = None) -> Condition:
     """BTC is `depth` (decimal, negative) or more below its high of the last `window` hours."""
-    return Condition(signal="drawdown", parameters={"window": window}, below=depth, title="BTC drawdown")
+    return Condition(signal="drawdown", parameters={"window": window}, below=depth, watch=watch, title="BTC drawdown")
 
 
-def liquidation_spike(days: float, rank: float) -> Condition:
+def liquidation_spike(days: float, rank: float, *, watch: float | None = None) -> Condition:
     """A day's long liquidations rank at or above `rank` among those of the last `days`; the proxy stands in."""
     return Condition(
         signal="liquidation-spike",
         output="rank",
         parameters={"horizon": HOURS_A_DAY, "window": days * HOURS_A_DAY},
         above=rank,
+        watch=watch,
         stand_in="liquidation-proxy",
         title="liquidation rank",
     )

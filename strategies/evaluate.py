@@ -19,6 +19,9 @@ from undertow.strategies.tier_machine import Ladder, Walked, walk_tiers
 if TYPE_CHECKING:
     from undertow.strategies.rule import Rule
 
+# A score that meets a tier's level exactly must not miss it by the rounding of a sum.
+_DECIMALS = 12
+
 
 class Read(NamedTuple):
     """One condition of every set (T, P): the signal's values, how alarming they are, where a stand-in was read."""
@@ -64,7 +67,8 @@ def decide(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
         marks,
         rotation=(1.0 - exposure) * share if basket else None,
         basket=basket,
-        hedge=hedge if hedge.any() else None,
+        # By what the rules could do, not by what they did: a later session must not change an earlier answer.
+        hedge=hedge if any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder) else None,
         hedge_symbol=_one_name("hedge_symbol", rules),
     )
 
@@ -92,8 +96,9 @@ def work_out(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
     for place in range(len(rules[0].gates)):
         gates = [rule.gates[place] for rule in rules]
         severity = read(table, gates, _lags(rules)).severity
-        score = np.where(severity == ALARM, score * np.array([gate.scale for gate in gates]), score)
-        marks["partial"] |= np.isnan(severity)
+        scaled = np.round(score * np.array([gate.scale for gate in gates]), _DECIMALS)
+        score = np.where(severity == ALARM, scaled, score)
+        marks["partial"] |= np.isnan(severity) & ~np.isnan(score)
     ladder = ladder_of(rules)
     marks["vetoed"] = _wanted(score, ladder.at) < _wanted(ungated, ladder.at)
     clear = _all_clear(table, rules)
@@ -165,8 +170,8 @@ class Adding:
         if self.combine == "all":
             return np.where(whole | (self.least == 0.0), self.least, np.nan)
         enough = (self.weight > 0) & (self.weight >= least_known * self.all_weight * (1.0 - 1e-12))
-        score: FloatArray = np.divide(self.total, self.weight, out=np.full(self.total.shape, np.nan), where=enough)
-        return score
+        score = np.divide(self.total, self.weight, out=np.full(self.total.shape, np.nan), where=enough)
+        return np.asarray(np.round(score, _DECIMALS), dtype=np.float64)
 
 
 def _all_clear(table: DecisionTable, rules: Sequence[Rule]) -> FloatArray:

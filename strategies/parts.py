@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from functools import cache, lru_cache
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from undertow.market.errors import UndertowError, did_you_mean
+from undertow.market.prices import FIELDS
 from undertow.signals.registry import SIGNALS, load
 from undertow.signals.spec import Spec
 
@@ -18,6 +20,13 @@ Combine = Literal["any", "all", "score"]
 Seen = Literal["worst", "last"]
 
 WATCH, ALARM = 0.5, 1.0
+# Windows beyond this, in hours or sessions, are slips of the pen: more than eleven years of hours.
+LONGEST_WINDOW = 100_000
+
+
+@cache
+def _keys(kind: type[BaseModel]) -> frozenset[str]:
+    return frozenset(kind.model_fields)
 
 
 class Part(BaseModel):
@@ -28,11 +37,10 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            for key in given:
-                if key not in cls.model_fields:
-                    near = did_you_mean(str(key), cls.model_fields)
-                    raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
+        if isinstance(given, dict) and not given.keys() <= _keys(cls):
+            key = next(key for key in given if key not in cls.model_fields)
+            near = did_you_mean(str(key), cls.model_fields)
+            raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
         return given
 
 
@@ -43,7 +51,7 @@ class Condition(Part):
     on the calm side of `leave`; `watch` is a milder level. `parameters` are those of the signal, windows of feed
     signals in hours. `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade
     which has recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out.
-    `stand_in` names a signal with the same output and parameters that is read where the first one has no value.
+    `stand_in` names a signal with the same output, parameters and clock that is read where the first has no value.
     `weight` counts where a trigger scores; `label` is the kind of shock it speaks of.
 
     NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
@@ -93,49 +101,27 @@ class Condition(Part):
         """What pages call it: the title, or the signal with its output."""
         return self.title or (f"{self.signal} {self.output}" if self.output else self.signal)
 
-    @model_validator(mode="after")
-    def _checked(self) -> Self:
+    def model_post_init(self, _: Any) -> None:
+        """Check what the parts say together: once, when it is made, not again for each rule that it is put into."""
         self._check_levels()
         self._check_signal()
-        return self
 
     def _check_levels(self) -> None:
         if (self.above is None) == (self.below is None):
             raise ValueError("give either `above` or `below`: the level at which the alarm goes on")
-        calm_is_less = self.side > 0
-        for key in ("watch", "leave"):
-            value = getattr(self, key)
-            if value is not None and (value - self.level) * self.side > 0:
-                word = f"at most {self.level:g}" if calm_is_less else f"at least {self.level:g}"
-                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word}; got {value:g}")
-        for value in (self.level, self.watch, self.leave):
+        level, side = self.level, self.side
+        for key, value in (("watch", self.watch), ("leave", self.leave)):
+            if value is not None and (value - level) * side > 0:
+                word = "at most" if side > 0 else "at least"
+                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word} {level:g}; got {value:g}")
+        for value in (level, self.watch, self.leave):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"a level must be a finite number, got {value}")
 
     def _check_signal(self) -> None:
-        for key in ("signal", "stand_in"):
-            name = getattr(self, key)
-            if not name:
-                continue
-            try:
-                found = load(SIGNALS, name)
-            except UndertowError as error:
-                raise ValueError(f"`{key}`: {error}") from None
-            spec = getattr(found, "spec", found)
-            if not isinstance(spec, Spec):
-                raise ValueError(f"`{key}`: `{name}` is not a signal")
-            if spec.clock == "session" and not spec.across_names and ("prices", "close") in spec.inputs.values():
-                raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
-            if self.output and self.output not in spec.outputs:
-                near = did_you_mean(self.output, spec.outputs)
-                raise ValueError(
-                    f"`output`: `{name}` has no output `{self.output}`{near}; allowed: {_list(spec.outputs)}"
-                )
-            for parameter in self.parameters:
-                if parameter not in spec.parameters:
-                    near = did_you_mean(parameter, spec.parameters)
-                    allowed = _list(spec.parameters)
-                    raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{near}; allowed: {allowed}")
+        _check_names(self.signal, self.stand_in, self.output, tuple(self.parameters))
+        for name, value in self.parameters.items():
+            _check_value(self.signal, self.spec, name, value)
 
 
 class Trigger(Part):
@@ -175,7 +161,8 @@ class Tier(Part):
 
     `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short. After `min_stay` hours
     the tier is left once the score is below `leave` (left out: whatever the score) and the all-clear is on, and after
-    `max_stay` hours at the latest, one tier down. `to` names the tiers that may follow; left out: any.
+    `max_stay` hours at the latest, for the next one down. `to` names the tiers that may follow; left out: any. A hedge
+    is put on and taken off at once. The tier with `at` 0 is calm: it has no stay and no `leave`.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -186,6 +173,14 @@ class Tier(Part):
     min_stay: Hours = 0.0
     max_stay: Hours | None = None
     to: tuple[str, ...] | None = None
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that calm is calm."""
+        if self.at == 0.0 and (self.leave is not None or self.min_stay > 0.0 or self.max_stay is not None):
+            raise ValueError(
+                f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the"
+                " score at which it is entered, or leave them out"
+            )
 
 
 class Timing(Part):
@@ -213,14 +208,62 @@ class Destination(Part):
 class Reentry(Part):
     """How the money comes back: once every condition of `when` is on (the all-clear), in `steps` steps a session each.
 
-    `wrong` is the stop on being wrong: all comes back where stocks have risen that much, decimal, since the cash was
-    raised. After the return no tier is entered for `cool_down` hours.
+    `wrong` is the stop on being wrong: all comes back where stocks have risen that much, decimal, since a tier was last
+    entered from below or started again, whatever `to` says. After a return to calm no tier is entered for `cool_down`
+    hours.
     """
 
     when: tuple[AllClear, ...] = ()
     steps: Annotated[int, Field(ge=1, le=60)] = 1
     wrong: Positive | None = None
     cool_down: Hours = 0.0
+
+
+@lru_cache(maxsize=4096)
+def _check_names(signal: str, stand_in: str, output: str, parameters: tuple[str, ...]) -> None:
+    """Raise `ValueError` on a name that is not there; what was found right is not looked up again."""
+    spec = _checked_spec("signal", signal, output, parameters)
+    if not stand_in:
+        return
+    other = _checked_spec("stand_in", stand_in, output, parameters)
+    if (output or spec.outputs[0]) != (output or other.outputs[0]) or spec.clock != other.clock:
+        raise ValueError(
+            f"`stand_in`: `{stand_in}` gives `{other.outputs[0]}` on the {other.clock} clock, `{signal}` gives"
+            f" `{spec.outputs[0]}` on the {spec.clock} clock; name an `output` that both have on one clock"
+        )
+
+
+def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...]) -> Spec:
+    try:
+        found = load(SIGNALS, name)
+    except UndertowError as error:
+        raise ValueError(f"`{key}`: {error}") from None
+    spec = getattr(found, "spec", found)
+    if not isinstance(spec, Spec):
+        raise ValueError(f"`{key}`: `{name}` is not a signal")
+    if spec.clock == "session" and not spec.across_names and any(("prices", x) in spec.inputs.values() for x in FIELDS):
+        raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
+    if output and output not in spec.outputs:
+        near = did_you_mean(output, spec.outputs)
+        raise ValueError(f"`output`: `{name}` has no output `{output}`{near}; allowed: {_list(spec.outputs)}")
+    for parameter in parameters:
+        if parameter not in spec.parameters:
+            near, allowed = did_you_mean(parameter, spec.parameters), _list(spec.parameters)
+            raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{near}; allowed: {allowed}")
+    return spec
+
+
+def _check_value(signal: str, spec: Spec, name: str, value: float) -> None:
+    parameter = spec.parameters[name]
+    if parameter.unit == "rows":
+        rule, holds = f"hours in (0, {LONGEST_WINDOW}]", 0 < value <= LONGEST_WINDOW
+    elif parameter.whole:
+        rule = f"a whole number of {parameter.unit} in [1, {LONGEST_WINDOW}]"
+        holds = 1 <= value <= LONGEST_WINDOW and value == int(value)
+    else:
+        rule, holds = "a finite number", math.isfinite(value)
+    if not holds:
+        raise ValueError(f"`parameters`: `{name}` of `{signal}` must be {rule}, got {value:g}")
 
 
 def _list(names: Any) -> str:

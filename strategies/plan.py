@@ -55,12 +55,14 @@ class Plan:
 
     `base` (R, N) are the weights of a fully invested portfolio, one row for each renewal, summing to 1 or all zero
     where nothing is alive; `renewed` (T,) is the row of `base` that takes effect on a session, -1 where the old one
-    stays.
+    stays. `within` (R, M) are the weights within the basket of the same renewals, a row summing to 1, or to 0 where
+    none of its names is alive; no columns where there is no basket.
     """
 
     decision: Decision
     base: FloatArray
     renewed: IntArray
+    within: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def sets(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -57,17 +60,26 @@ class Rule(Part):
         names = [tier.name for tier in self.ladder]
         if len(set(names)) < len(names):
             raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
-        for tier in self.tiers:
-            for name in tier.to or ():
-                if name not in names:
-                    near = did_you_mean(name, names)
-                    raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
+        for place, tier in enumerate(self.ladder):
+            _check_ways(tier, names, place)
         if self.source not in SOURCES:
             near = did_you_mean(self.source, SOURCES)
             raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{near}")
         if len(self.drivers) > MOST_DRIVERS:
             raise ValueError(f"a rule has at most {MOST_DRIVERS} conditions and gates, got {len(self.drivers)}")
         return self
+
+
+def _check_ways(tier: Tier, names: list[str], place: int) -> None:
+    if tier.to is None:
+        return
+    for name in tier.to:
+        if name not in names:
+            near = did_you_mean(name, names)
+            raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
+    if place > 0 and not set(tier.to) & set(names[:place]):
+        below = ", ".join(names[:place])
+        raise ValueError(f"tier `{tier.name}`: `to` must name a tier below it, or it is never left; below: {below}")
 
 
 class RuleStrategy(Strategy):
@@ -85,10 +97,12 @@ class RuleStrategy(Strategy):
     @classmethod
     def rules_of(cls, sets: Sets) -> list[Rule]:
         """The rule of every set."""
-        count = len(next(iter(sets.values()))) if sets else 1
+        if not sets:
+            return [cls().rule()]
         # What comes here was validated when the sets were made.
-        rows = ({name: _plain(values[row]) for name, values in sets.items() if name} for row in range(count))
-        return [cls.model_construct(**row).rule() for row in rows]
+        rows = zip(*(values.tolist() for values in sets.values()), strict=True)
+        with _without_collections():
+            return [cls.model_construct(**dict(zip(sets, row, strict=True))).rule() for row in rows]
 
     def shocks(self, table: DecisionTable) -> InstantArray:
         """When the trigger became known in each decision's window: that of its first
@@ -117,8 +131,16 @@ class FreeRule(RuleStrategy):
         return self.given.name
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    # Thousands of small records that all stay set the garbage collector off again and again: more than half the time.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _breaches(table: DecisionTable, condition: Condition, lag: float) -> InstantArray:

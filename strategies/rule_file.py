@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from undertow.market.errors import DataError, ParameterError, UndertowError, did_you_mean
 from undertow.signals.registry import STRATEGIES, load
+from undertow.signals.screen import Screen, is_screen
 from undertow.strategies.rule import FreeRule, Rule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 
@@ -33,11 +34,13 @@ class RuleFile:
     def with_settings(self, given: Mapping[str, str | None]) -> dict[str, Any]:
         """The settings of the backtest: what is given (not None) before what the file says.
 
-        Raises `ParameterError` where the stretch would end before it starts.
+        Raises `ParameterError` where the stretch would end before it starts or a screen cannot be read.
         """
         found = {**self.settings, **{name: value for name, value in given.items() if value is not None}}
         if found.get("start", "") > found.get("end", "9"):
             raise ParameterError(f"`start` must not be after `end`, got {found['start']} and {found['end']}")
+        if is_screen(found.get("universe", "")):
+            found["universe"] = str(Screen.parse(found["universe"]))
         return found
 
 
@@ -110,6 +113,11 @@ def _rule_of(given: dict[str, Any], where: str, origin: str) -> RuleFile:
 def _settings(given: Any, where: str) -> dict[str, str]:
     if not isinstance(given, dict):
         raise DataError(f"{where}: backtest: must be a table")
+    if isinstance(given.get("universe"), dict):
+        try:
+            given = {**given, "universe": str(Screen.of(given["universe"]))}
+        except ParameterError as error:
+            raise DataError(f"{where}: backtest.universe: {error}") from None
     for key, value in given.items():
         if key not in SETTINGS:
             near = did_you_mean(key, SETTINGS)

@@ -12,6 +12,7 @@ from undertow.signals.beta import beta_nb
 from undertow.signals.correlation import BtcEquityCorrelation
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.inputs import session_inputs
+from undertow.signals.screen import liquidity
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL
 
@@ -51,12 +52,7 @@ def crypto(table: DecisionTable) -> FloatArray:
 
 def liquid(table: DecisionTable) -> FloatArray:
     """Mean money traded a session over the last quarter (T, N): what is sold with the least stir first."""
-    volume = table.market.prices.volume[:, table.columns]
-    money = np.where(np.isfinite(table.close * volume), table.close * volume, 0.0)
-    total = np.cumsum(money, axis=0)
-    mean = total.copy()
-    mean[QUARTER:] = total[QUARTER:] - total[:-QUARTER]
-    return table.known(np.where(np.isfinite(table.close), mean / QUARTER, np.nan))
+    return table.known(liquidity(table))
 
 
 def _btc(table: DecisionTable) -> FloatArray:

@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -72,7 +73,7 @@ class Strategy(BaseModel):
     @classmethod
     def search_space(cls) -> dict[str, BaseDistribution]:
         """Each parameter's Optuna distribution, in the order of the fields; constants are left out."""
-        return {name: _distribution(cls, name) for name, each in cls.model_fields.items() if not _is_constant(each)}
+        return dict(_ranges(cls))
 
     @property
     def label(self) -> str:
@@ -87,10 +88,11 @@ class Strategy(BaseModel):
     @classmethod
     def create(cls, parameters: Mapping[str, Any]) -> Self:
         """A strategy from parameters by name, text included; raises `ParameterError` with range or nearest name."""
+        fields = cls.model_fields
         for name in parameters:
-            if name not in cls.model_fields:
-                known = ", ".join(cls.model_fields) or "none"
-                near = did_you_mean(name, cls.model_fields)
+            if name not in fields:
+                known = ", ".join(fields) or "none"
+                near = did_you_mean(name, fields)
                 raise ParameterError(f"`{cls.name()}` has no parameter `{name}`{near}; it has: {known}")
         try:
             return cls(**parameters)
@@ -110,7 +112,7 @@ class Strategy(BaseModel):
 
     @model_validator(mode="after")
     def _within_ranges(self) -> Self:
-        for name, distribution in type(self).search_space().items():
+        for name, distribution in _ranges(type(self)):
             _check_range(name, getattr(self, name), distribution)
         return self
 
@@ -124,12 +126,19 @@ def _column(values: list[Any]) -> npt.NDArray[Any]:
     return column
 
 
+@cache
+def _ranges(cls: type[Strategy]) -> tuple[tuple[str, BaseDistribution], ...]:
+    # Every record is checked against them: looked up once a class.
+    fields = cls.model_fields.items()
+    return tuple((name, _distribution(name, cls, each)) for name, each in fields if not _is_constant(each))
+
+
 def _is_constant(given: FieldInfo) -> bool:
     return any(isinstance(mark, Constant) for mark in given.metadata)
 
 
-def _distribution(cls: type[Strategy], name: str) -> BaseDistribution:
-    for mark in cls.model_fields[name].metadata:
+def _distribution(name: str, cls: type[Strategy], given: FieldInfo) -> BaseDistribution:
+    for mark in given.metadata:
         if isinstance(mark, BaseDistribution):
             return mark
     raise ParameterError(

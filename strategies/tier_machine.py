@@ -5,7 +5,7 @@ Two implementations, compiled and plain, which tests hold equal.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,13 +59,22 @@ def _up_nb(tier: int, wanted: int, armed: BoolArray, allowed: BoolArray) -> int:
     for goal in range(wanted, tier, -1):
         if armed[goal] and allowed[tier, goal]:
             return goal
-    return tier if wanted == tier and tier > 0 and armed[tier] else -1
+    return tier if 0 < tier <= wanted and armed[tier] else -1
 
 
 @njit(cache=True)
-def _down_nb(tier: int, wanted: int, allowed: BoolArray) -> int:
+def _asked_for_nb(tier: int, wanted: int, allowed: BoolArray) -> int:
     """The lowest tier from `wanted` up, below `tier`, that may follow; the tier itself where none may."""
     for goal in range(min(wanted, tier - 1), tier):
+        if allowed[tier, goal]:
+            return goal
+    return tier
+
+
+@njit(cache=True)
+def _next_down_nb(tier: int, allowed: BoolArray) -> int:
+    """The highest tier below `tier` that may follow; the tier itself where none may."""
+    for goal in range(tier - 1, -1, -1):
         if allowed[tier, goal]:
             return goal
     return tier
@@ -85,16 +94,16 @@ def _wanted_nb(seen: float, at: FloatArray, which: int, armed: BoolArray) -> int
 
 @njit(cache=True)
 def _left_nb(
-    tier: int, wanted: int, rise: float, wrong: float, over: bool, ready: bool, clear: float, allowed: BoolArray
+    tier: int, wanted: int, is_wrong: bool, over: bool, ready: bool, clear: float, allowed: BoolArray
 ) -> tuple[int, int]:
     """Why a tier is left, and for which one; nothing and the tier itself where it is kept."""
     event, goal = HELD, tier
-    if rise >= wrong:
+    if is_wrong:
         event, goal = WRONG, 0
     elif over:
-        event, goal = OVERSTAYED, _down_nb(tier, tier - 1, allowed)
+        event, goal = OVERSTAYED, _next_down_nb(tier, allowed)
     elif ready and clear > 0:
-        event, goal = CLEARED, _down_nb(tier, wanted, allowed)
+        event, goal = CLEARED, _asked_for_nb(tier, wanted, allowed)
     return (event, goal) if goal != tier else (HELD, tier)
 
 
@@ -137,53 +146,54 @@ def tiers_nb(
     `score` (T, P) in [0, 1] and `clear` (T, P), 1 or 0, may be NaN; `hours` (T,) is the 24/7 clock at each decision,
     `next_hours` (T,) at the one after, `index` (T,) the level of the basket known at it. The rest as in `Ladder`.
 
-    A tier is entered where the score is at or above its level, if it is armed, allowed from here and the cool-down is
-    over; it is armed again once the score was below its level. Meeting the level of the present tier afresh starts its
-    clock again. A tier is left, after its shortest stay, when the score is below `leave` and the all-clear is on, for
-    the tier that the score asks for; after its longest stay, for the next one down; and where the basket has risen
-    `wrong` since the tier was entered, for calm. Cash is raised in `sessions` equal steps, at once where the next
-    decision would be past the deadline, and comes back in `steps` equal steps. Where the score is NaN the tier is
-    held, nothing comes back and the session is stale; so it is where the all-clear is NaN and waited for.
+    A tier is entered where the score is at or above its level, if it is armed, allowed from here and the cool-down
+    since the last return to calm is over; it is armed again once the score was below its level. Meeting the level of
+    the present tier afresh starts the clock of the stay again. A tier is left, after its shortest stay, when the score
+    is below `leave` and the all-clear is on, for the lowest allowed tier that the score asks for; after its longest
+    stay, for the next allowed one down; and where the basket has risen `wrong` since a tier was last entered from
+    below or started again, for calm. Cash is raised in `sessions` equal steps, at once where the next decision would
+    be past the deadline, and comes back in `steps` equal steps; a hedge is put on and taken off at once.
+
+    NaN: where the score is unknown the tier and its hedge are held and nothing comes back, but a raise that has begun
+    goes on; where the all-clear is unknown and waited for, the tier is held. Such a session is stale, unless the
+    exposure moves on it as was decided before.
     """
     rows, sets = score.shape
     tier_of, event_of = np.zeros((rows, sets), dtype=np.int8), np.zeros((rows, sets), dtype=np.int8)
     exposure, hedged = np.empty((rows, sets)), np.empty((rows, sets))
     stale = np.zeros((rows, sets), dtype=np.bool_)
-    count = len(at)
     for which in prange(sets):
-        tier, entered, calm_since, bought_at = 0, 0.0, -np.inf, np.nan
+        tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
         level = start = 1.0 - cash[0, which]
-        armed = np.ones(count, dtype=np.bool_)
+        armed = np.ones(len(at), dtype=np.bool_)
         for row in range(rows):
-            seen = score[row, which]
+            seen, now = score[row, which], hours[row]
             known = not np.isnan(seen)
-            wanted = _wanted_nb(seen, at, which, armed) if known else 0
-            event, goal = HELD, -1
-            if wanted > 0 and hours[row] - calm_since >= cool_down[which]:
-                goal = _up_nb(tier, wanted, armed, allowed)
-            moved = goal >= 0
-            waits = False
-            if moved:
-                event = ENTERED if goal > tier else RESTARTED
-                armed[: goal + 1] = False
-                bought_at = index[row]
-            elif tier > 0:
-                held = hours[row] - entered
-                over = held >= max_stay[tier, which]
-                quiet = leave[tier, which] == np.inf or (known and seen < leave[tier, which])
-                ready = quiet and held >= min_stay[tier, which]
-                rise = index[row] / bought_at - 1.0
-                next_down = wanted if known else tier - 1
-                event, goal = _left_nb(tier, next_down, rise, wrong[which], over, ready, clear[row, which], allowed)
-                moved = goal != tier
-                waits = ready and not over and not rise >= wrong[which] and np.isnan(clear[row, which])
-            if moved:
-                calm_since = hours[row] if goal == 0 else calm_since
-                tier, entered, start = goal, hours[row], level
-            stale[row, which] = not known or waits
-            late = next_hours[row] - entered > deadline[which]
-            target = 1.0 - cash[tier, which]
+            event, goal, waits = HELD, tier, False
+            if known:
+                wanted = _wanted_nb(seen, at, which, armed)
+                up = _up_nb(tier, wanted, armed, allowed) if now - calm_since >= cool_down[which] else -1
+                if up >= 0:
+                    event, goal = (ENTERED if up > tier else RESTARTED), up
+                    raised_at = index[row]
+                elif tier > 0:
+                    held = now - stayed_since
+                    is_wrong = index[row] / raised_at - 1.0 >= wrong[which]
+                    over = held >= max_stay[tier, which]
+                    ready = held >= min_stay[tier, which] and seen < leave[tier, which]
+                    event, goal = _left_nb(tier, wanted, is_wrong, over, ready, clear[row, which], allowed)
+                    waits = ready and not is_wrong and not over and np.isnan(clear[row, which])
+                if event != HELD:
+                    # What the score reaches already is not met afresh on the next session.
+                    armed[: min(goal, wanted) + 1] = False
+                    stayed_since = now
+            if goal != tier:
+                calm_since = now if goal == 0 else calm_since
+                tier, moved_at, start = goal, now, level
+            late = next_hours[row] - moved_at > deadline[which]
+            before, target = level, 1.0 - cash[tier, which]
             level = _level_nb(level, start, target, sessions[which], steps[which], late, known)
+            stale[row, which] = (waits or not known) and level == before
             tier_of[row, which], event_of[row, which] = tier, event
             exposure[row, which], hedged[row, which] = level, hedge[tier, which]
     return tier_of, event_of, exposure, hedged, stale
@@ -193,72 +203,69 @@ def walk_tiers(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
 ) -> Walked:
     """The compiled machine over a ladder; see `tiers_nb`."""
-    score, clear = np.ascontiguousarray(score), np.ascontiguousarray(clear)
-    return Walked(*tiers_nb(score, clear, hours, next_hours, index, *ladder))
+    # One memory layout, so that the machine is compiled once.
+    given: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
+    return Walked(*tiers_nb(*given))
 
 
 def walk_tiers_np(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
 ) -> Walked:
     """The same as `walk_tiers`, written across the sets with plain numpy: the reference that tests compare with."""
-    (rows, sets), count = score.shape, len(ladder.at)
-    numbers = np.arange(count)[:, None]
+    sets, numbers = score.shape[1], np.arange(len(ladder.at))[:, None]
     every = np.arange(sets)
-    tier, entered = np.zeros(sets, dtype=np.int64), np.zeros(sets)
-    calm_since, bought_at = np.full(sets, -np.inf), np.full(sets, np.nan)
+    tier, stayed_since, moved_at = np.zeros(sets, dtype=np.int64), np.zeros(sets), np.zeros(sets)
+    calm_since, raised_at = np.full(sets, -np.inf), np.full(sets, np.nan)
     level = 1.0 - ladder.cash[0]
-    start = level.copy()
-    armed = np.ones((count, sets), dtype=np.bool_)
+    start, armed = level.copy(), np.ones((len(ladder.at), sets), dtype=np.bool_)
     found: list[tuple[np.ndarray, ...]] = []
-    for row in range(rows):
-        seen = score[row]
-        known = ~np.isnan(seen)
+    for row, seen in enumerate(score):
+        now, known = hours[row], ~np.isnan(seen)
         reached = known & (seen >= ladder.at) & (numbers > 0)
         armed |= known & ~reached
         wanted = np.where(reached, numbers, 0).max(axis=0)
-        stale = ~known
-        # Up.
         may_follow = ladder.allowed[tier].T
+        # Up.
         higher = (numbers > tier) & (numbers <= wanted) & armed & may_follow
-        goal = np.where(higher.any(axis=0), np.where(higher, numbers, 0).max(axis=0), -1)
-        again = (goal < 0) & (wanted == tier) & (tier > 0) & armed[tier, every]
-        goal = np.where(again, tier, goal)
-        goal = np.where((wanted > 0) & (hours[row] - calm_since >= ladder.cool_down), goal, -1)
-        up = goal >= 0
-        event = np.where(up, np.where(goal > tier, ENTERED, RESTARTED), HELD)
-        armed &= ~(up & (numbers <= goal))
-        bought_at = np.where(up, index[row], bought_at)
+        again = ~higher.any(axis=0) & (tier > 0) & (wanted >= tier) & armed[tier, every]
+        up = known & (higher.any(axis=0) | again) & (now - calm_since >= ladder.cool_down)
+        goal = np.where(up & ~again, np.where(higher, numbers, 0).max(axis=0), tier)
+        event = np.where(up, np.where(again, RESTARTED, ENTERED), HELD)
+        raised_at = np.where(up, index[row], raised_at)
         # Down.
-        inside = ~up & (tier > 0)
-        held = hours[row] - entered
-        may = held >= ladder.min_stay[tier, every]
-        leave = ladder.leave[tier, every]
-        quiet = np.isinf(leave) | (known & (seen < leave))
-        is_wrong = inside & (index[row] / bought_at - 1.0 >= ladder.wrong)
+        inside = known & ~up & (tier > 0)
+        held = now - stayed_since
+        is_wrong = inside & (index[row] / raised_at - 1.0 >= ladder.wrong)
         over = inside & ~is_wrong & (held >= ladder.max_stay[tier, every])
-        waits = inside & ~is_wrong & ~over & may & quiet
-        cleared = waits & (clear[row] > 0)
-        stale |= waits & np.isnan(clear[row])
-        low = np.where(over | ~known, tier - 1, np.minimum(wanted, tier - 1))
-        possible = (numbers >= low) & (numbers < tier) & may_follow
-        lower = np.where(possible.any(axis=0), np.where(possible, numbers, count).min(axis=0), tier)
-        moved = is_wrong | ((over | cleared) & (lower != tier))
-        goal = np.where(moved, np.where(is_wrong, 0, lower), goal)
-        event = np.where(moved, np.select([is_wrong, over], [WRONG, OVERSTAYED], CLEARED), event)
-        changed = up | moved
-        calm_since = np.where(changed & (goal == 0), hours[row], calm_since)
-        tier, entered = np.where(changed, goal, tier), np.where(changed, hours[row], entered)
-        start = np.where(changed, level, start)
+        ready = inside & ~is_wrong & ~over & (held >= ladder.min_stay[tier, every]) & (seen < ladder.leave[tier, every])
+        waits = ready & np.isnan(clear[row])
+        lower = (numbers < tier) & may_follow
+        asked_for = np.where(lower & (numbers >= np.minimum(wanted, tier - 1)), numbers, tier).min(axis=0)
+        next_down = np.where(lower, numbers, -1).max(axis=0)
+        below = np.select(
+            [is_wrong, over & (next_down >= 0), ready & (clear[row] > 0)],
+            [np.zeros_like(tier), next_down, asked_for],
+            goal,
+        )
+        event = np.where(inside & (below < tier), np.select([is_wrong, over], [WRONG, OVERSTAYED], CLEARED), event)
+        goal = np.where(inside, below, goal)
+        armed &= ~((event != HELD) & (numbers <= np.minimum(goal, wanted)))
+        stayed_since = np.where(event != HELD, now, stayed_since)
+        changed = goal != tier
+        calm_since = np.where(changed & (goal == 0), now, calm_since)
+        moved_at, start = np.where(changed, now, moved_at), np.where(changed, level, start)
+        tier = goal
         # Exposure.
-        target = 1.0 - ladder.cash[tier, every]
+        before, target = level, 1.0 - ladder.cash[tier, every]
         raised = level - (start - target) / ladder.sessions
-        at_once = (raised < target + _NEAR) | (next_hours[row] - entered > ladder.deadline)
+        at_once = (raised < target + _NEAR) | (next_hours[row] - moved_at > ladder.deadline)
         returned = level + (target - start) / ladder.steps
         level = np.select(
             [target < level, (target > level) & known],
             [np.where(at_once, target, raised), np.where(returned > target - _NEAR, target, returned)],
             level,
         )
+        stale = (waits | ~known) & (level == before)
         found.append((tier, event, level, ladder.hedge[tier, every], stale))
     tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*found, strict=True))
     return Walked(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)

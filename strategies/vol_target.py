@@ -10,7 +10,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.signals.table import DecisionTable
 from undertow.signals.volatility import BasketVolatility
-from undertow.strategies.machine import banded_nb
+from undertow.strategies.band import banded_nb
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from undertow.market.calendar import period_starts
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.signals.table import DecisionTable
@@ -16,7 +17,6 @@ Weighting = Literal["equal", "inverse-volatility"]
 Rebalance = Literal["daily", "weekly", "monthly", "quarterly", "never"]
 WEIGHTINGS: tuple[Weighting, ...] = ("equal", "inverse-volatility")
 REBALANCES: tuple[Rebalance, ...] = ("daily", "weekly", "monthly", "quarterly", "never")
-_PERIOD = {"daily": "D", "weekly": "W", "monthly": "M", "quarterly": "Q"}
 VOLATILITY_WINDOW = 63  # sessions
 
 
@@ -46,12 +46,9 @@ def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: s
 
 def renewal_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
     """The rows on which base weights are renewed: the first, and the first session of each later period."""
-    if rebalance == "never":
-        return np.zeros(1, dtype=np.int64)
-    if rebalance not in _PERIOD:
+    if rebalance not in REBALANCES:
         raise ParameterError(_one_of("rebalance", rebalance, REBALANCES))
-    period = sessions.to_period(_PERIOD[rebalance]).asi8
-    return np.flatnonzero(np.concatenate(([True], period[1:] != period[:-1]))).astype(np.int64)
+    return period_starts(sessions, rebalance)
 
 
 def _inverse_volatility(table: DecisionTable, rows: slice, renewals: IntArray, alive: BoolArray) -> FloatArray:

@@ -21,6 +21,8 @@ _COLUMNS = (
     ("Sold", "names"),
     ("Re-entry", "when"),
     ("Ses\N{SOFT HYPHEN}sions", "num"),
+    ("Gap", "num"),
+    ("Waited", "num"),
     ("Basket", "num"),
     ("Avoided (+), missed (\N{MINUS SIGN})", "num"),
 )
@@ -30,7 +32,7 @@ def episode_section(run: Run) -> Html:
     """All episodes under their totals; where they are many, the most consequential first in a box that scrolls."""
     found = run.episodes
     if not len(found):
-        return section("De-risk episodes", tag("p", "The target exposure never fell below 100%: there is no episode."))
+        return section("De-risk episodes", tag("p", "The rule never acted: there is no episode."))
     many = len(found) > MANY
     if many:
         order = found["return_avoided"].abs().sort_values(ascending=False, kind="stable").index
@@ -61,7 +63,9 @@ def _totals(found: pd.DataFrame) -> Html:
             ("Sum of returns avoided", percent(worth.sum())),
             ("Mean", percent(worth.mean(), 2)),
             ("Median", percent(worth.median(), 2)),
-            ("Sessions below full exposure", count(found["sessions"].sum())),
+            ("Gap before anyone could trade, mean", percent(found["gap_return"].mean(), 2)),
+            ("While waiting, mean", percent(found["waited_return"].mean(), 2)),
+            ("Sessions acting", count(found["sessions"].sum())),
         ],
         kind="facts totals",
     )
@@ -72,7 +76,9 @@ def _caption(many: bool) -> Html:
     return note(
         f"{order} Basket is the return of the stocks held without the rule between the first fill and the last; avoided"
         " is the run's return over the same stretch less the basket's, after costs: positive where the absence paid."
-        " Lag runs from the shock, the moment the trigger became known, to the fill."
+        " Lag runs from the shock, the moment the trigger became known, to the fill. Gap is the basket's return from"
+        " the last close before the shock to the next open, before anyone could trade; waited goes on from there to the"
+        " fill."
     )
 
 
@@ -89,6 +95,8 @@ def _row(episode: Any) -> list[Html]:
         _sold(episode),
         _cell("still out" if over else day(episode.re_entry), _when(episode.re_entry), "when"),
         _cell(count(episode.sessions), episode.sessions),
+        _cell(percent(episode.gap_return, 2), episode.gap_return),
+        _cell(percent(episode.waited_return, 2), episode.waited_return),
         _cell(percent(episode.basket_return, 2), episode.basket_return),
         _cell(percent(worth, 2), worth, f"num {tone}".strip()),
     ]

@@ -18,6 +18,7 @@ from undertow.tearsheets.markup import Html, fill, join, note, resource, script_
 from undertow.tearsheets.months import monthly_section
 from undertow.tearsheets.palette import has_btc, sessions_of, shock_marks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
+from undertow.tearsheets.why_sections import alarm_section, bridge_section, reasons_section
 from undertow.tearsheets.words import counted, title
 
 
@@ -25,9 +26,10 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
     """Write one run as one self-contained HTML page.
 
     The page holds the verdict against buy-and-hold with its interval, the headline table, equity and drawdown, BTC
-    with the shocks and the target exposure, returns by month, episodes, costs, what was handled, and the recipe. It
-    reaches for nothing over the network, and equal runs give equal bytes. The file appears whole or not at all; folders
-    that are missing are made. Returns the path.
+    with the shocks and the target exposure, returns by month, where the difference came from, episodes, the rule as an
+    alarm, why its tiers changed, costs, what was handled, and the recipe. It reaches for nothing over the network, and
+    equal runs give equal bytes. The file appears whole or not at all; folders that are missing are made. Returns the
+    path.
 
         run.tearsheet("results/drain.html")
     """
@@ -40,7 +42,10 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
             section("Growth and drawdown", charts[0].place(), _hint()),
             _btc_section(run, charts[1]),
             monthly_section(run),
+            bridge_section(run),
             episode_section(run),
+            alarm_section(run),
+            reasons_section(run),
             cost_section(run, charts[2]),
             handled_section(run),
             recipe_section(run),

@@ -18,7 +18,7 @@ import undertow as ut
 from undertow import cli, options
 from undertow.backtests.store import plain
 
-KEYS = {"strategy", "parameters", "universe", "start", "end", "sessions", "metrics", "baselines", "counts"}
+KEYS = {"strategy", "parameters", "universe", "start", "end", "sessions", "metrics", "baselines", "counts", "tax"}
 METRICS = {
     *("total_return", "cagr", "annual_volatility", "annual_sharpe", "annual_sortino", "max_drawdown", "calmar"),
     *("cvar_95", "annual_turnover", "average_exposure", "costs_paid", "episodes"),
@@ -213,10 +213,12 @@ def test_a_strategy_from_the_current_folder(
 
 
 def test_choices_are_those_of_the_floor_that_checks_them_again() -> None:
+    from undertow.backtests import costs
     from undertow.strategies import weights
 
     assert options.WEIGHTINGS == weights.WEIGHTINGS
     assert options.REBALANCES == weights.REBALANCES
+    assert options.LOTS == costs.LOTS
 
 
 def test_help_without_a_command(call: Call) -> None:
@@ -237,7 +239,7 @@ EARLY = {
     "command": (("backtst",), "Did you mean 'backtest'?"),
     "market command": (("market", "chek"), "Did you mean 'check'?"),
     "option": (("backtest", "--stratgy", "x"), "no such option `--stratgy`, did you mean `--strategy`?"),
-    "no strategy": (("backtest",), "Missing option '--strategy'"),
+    "no strategy": (("backtest",), "give either --strategy"),
     "strategy": (
         ("backtest", "--strategy", "liquidty-drain"),
         "unknown strategy `liquidty-drain`, did you mean `liqui",

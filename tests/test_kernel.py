@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.orders import CLOSED, DE_RISK, DEFERRED, ENDED, OPEN_AT_END, RE_ENTRY, RENEWAL, WAITED
+from undertow.backtests.orders import (
+    CLOSED,
+    DE_RISK,
+    DEFERRED,
+    ENDED,
+    OPEN_AT_END,
+    RE_ENTRY,
+    RENEWAL,
+    WAITED,
+    no_rules,
+)
 
 
 def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
@@ -33,6 +43,7 @@ def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
         "capital": 100.0,
         "fee": 0.0,
         "slippage": 0.0,
+        "rules": no_rules(),
     }
     return {**given, **changes}
 
@@ -83,7 +94,7 @@ def test_compiled_kernel_equals_the_plain_one(scored: bool, seed: int) -> None:
 def test_buy_and_hold_by_hand_with_costs() -> None:
     # 100 USD, two names at 10 and 20, fee 1 %, slippage 1 %: a buy costs 1.01 * 1.01 of its price, so 100 USD buy
     # stocks worth 100 / 1.0201 in equal halves.
-    values, before, amounts, sweeps, reasons, _ = walk_nb(**world([[10, 20], [11, 20]], fee=0.01, slippage=0.01))
+    values, before, amounts, sweeps, reasons, *_ = walk_nb(**world([[10, 20], [11, 20]], fee=0.01, slippage=0.01))
     each = 50 / 1.0201
     np.testing.assert_allclose(amounts[0], [each / 10, each / 20])
     np.testing.assert_allclose(values, [2 * each, each * 1.1 + each])
@@ -95,7 +106,7 @@ def test_buy_and_hold_by_hand_with_costs() -> None:
 
 def test_cash_target_is_met_exactly_and_stocks_bear_the_costs() -> None:
     outcome = walk_nb(**world([[10, 20], [10, 20]], exposure=np.array([1.0, 0.4]), fee=0.01, slippage=0.01))
-    _, before, amounts, sweeps, reasons, _ = outcome
+    _, before, amounts, sweeps, reasons, *_ = outcome
     assert sweeps[1] == pytest.approx(0.6 * before[1], rel=1e-12)
     assert (reasons[1] == DE_RISK).all()
     sold = -amounts[1] * np.array([10, 20])
@@ -105,7 +116,7 @@ def test_cash_target_is_met_exactly_and_stocks_bear_the_costs() -> None:
 
 def test_winners_first_sells_whole_names_in_order() -> None:
     order = np.array([[2, 0, 1]] * 2)
-    _, _, amounts, sweeps, _, _ = walk_nb(**world([[10, 10, 10]] * 2, exposure=np.array([1.0, 0.5]), order=order))
+    _, _, amounts, sweeps, *_ = walk_nb(**world([[10, 10, 10]] * 2, exposure=np.array([1.0, 0.5]), order=order))
     # 50 of 100 USD: all of name 2 (33.3) and half of name 0 (16.7).
     np.testing.assert_allclose(-amounts[1] * 10, [50 - 100 / 3, 0, 100 / 3])
     assert sweeps[1] == pytest.approx(50)
@@ -114,7 +125,7 @@ def test_winners_first_sells_whole_names_in_order() -> None:
 def test_re_entry_goes_back_to_the_drifted_base_weights() -> None:
     # While in cash name 0 doubles: the untouched basket would stand at 2 : 1, and so must the portfolio afterwards.
     exposure = np.array([1.0, 0.0, 1.0])
-    _, _, amounts, _, reasons, _ = walk_nb(**world([[10, 10], [10, 10], [20, 10]], exposure=exposure))
+    _, _, amounts, _, reasons, *_ = walk_nb(**world([[10, 10], [10, 10], [20, 10]], exposure=exposure))
     np.testing.assert_allclose(amounts[2] * [20, 10], [200 / 3, 100 / 3])
     assert (reasons[2] == RE_ENTRY).all()
 
@@ -122,7 +133,7 @@ def test_re_entry_goes_back_to_the_drifted_base_weights() -> None:
 def test_re_entry_in_steps_fills_what_was_sold() -> None:
     order = np.array([[0, 1]] * 4)
     exposure = np.array([1.0, 0.5, 0.75, 1.0])
-    _, _, amounts, sweeps, _, _ = walk_nb(**world([[10, 10]] * 4, exposure=exposure, order=order))
+    _, _, amounts, sweeps, *_ = walk_nb(**world([[10, 10]] * 4, exposure=exposure, order=order))
     np.testing.assert_allclose(amounts, [[5, 5], [-5, 0], [2.5, 0], [2.5, 0]], atol=1e-12)
     np.testing.assert_allclose(sweeps, [0, 50, -25, -25], atol=1e-12)
 
@@ -130,7 +141,7 @@ def test_re_entry_in_steps_fills_what_was_sold() -> None:
 def test_missing_fill_waits_and_is_counted() -> None:
     fill = [[10, np.nan], [10, np.nan], [10, 25]]
     close = [[10, 20], [10, 20], [10, 25]]
-    values, _, amounts, sweeps, reasons, counts = walk_nb(**world(fill, close))
+    values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**world(fill, close))
     # 50 USD were meant for name 1 at its last price of 20: 2.5 shares wait, and 2 are bought when it opens at 25.
     np.testing.assert_allclose(amounts[:, 1], [0, 0, 2.0])
     np.testing.assert_allclose(sweeps, [50, 0, -50])
@@ -142,7 +153,7 @@ def test_missing_fill_waits_and_is_counted() -> None:
 
 def test_order_that_never_fills_is_left_open_and_its_money_stays_in_cash() -> None:
     fill = [[10, np.nan], [20, np.nan]]
-    values, _, _, _, _, counts = walk_nb(**world(fill, [[10, 20], [20, 20]]))
+    values, _, _, _, _, counts, *_ = walk_nb(**world(fill, [[10, 20], [20, 20]]))
     assert counts[OPEN_AT_END] == 1
     np.testing.assert_allclose(values, [100, 150])
 
@@ -151,7 +162,7 @@ def test_name_that_ended_is_closed_at_its_last_price_less_haircut_without_costs(
     ends = np.array([[np.nan, np.nan], [np.nan, 18.0], [np.nan, np.nan]])
     fill = [[10, 20], [10, np.nan], [10, np.nan]]
     given_world = world(fill, [[10, 20]] * 3, end_price=ends, renewed=np.array([0, -1, 0]))
-    values, _, amounts, sweeps, reasons, counts = walk_nb(**given_world)
+    values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**given_world)
     assert amounts[1, 1] == -2.5
     assert sweeps[1] == pytest.approx(2.5 * 18)
     assert reasons[1, 1] == ENDED
@@ -171,7 +182,7 @@ def test_cash_earns_the_cash_symbols_return() -> None:
 @given(seed=st.integers(0, 10_000), fee=st.floats(0, 0.01), slippage=st.floats(0, 0.01))
 def test_cash_identity_and_no_short_positions(seed: int, fee: float, slippage: float) -> None:
     given_world = {**random_world(seed, scored=bool(seed % 2)), "fee": fee, "slippage": slippage}
-    values, _, amounts, sweeps, _, _ = walk_nb(**given_world)
+    values, _, amounts, sweeps, *_ = walk_nb(**given_world)
     price = np.where(np.isnan(given_world["end_price"]), np.nan_to_num(given_world["fill"]), given_world["end_price"])
     ended = ~np.isnan(given_world["end_price"])
     buys, sales = np.maximum(amounts, 0) * price, np.maximum(-amounts, 0) * price

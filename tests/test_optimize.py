@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.optimize_tuner import study_tuner
 from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.walk_tuner import Terms
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk, VolTarget
 
@@ -145,7 +149,7 @@ def test_the_study_is_a_plain_optuna_study_that_says_what_it_searched(short: Tun
     said = study.user_attrs["undertow"]
     assert said["market"] == market.fingerprint
     assert (said["universe"], said["seed"], said["objective"]) == ("growth", 7, ["sharpe"])
-    assert said["costs"] == {"fee_bps": 5.0, "slippage_bps": 5.0, "haircut_bps": 0.0}
+    assert said["costs"] == asdict(Costs())
     assert set(said["versions"]) >= {"undertow", "optuna"}
     assert study.best_trial.distributions == DrawdownDeRisk.search_space()
 
@@ -329,6 +333,18 @@ def test_baselines_are_subtracted(market: Market) -> None:
     rule, target = (backtest(each, market).metrics["annual_sharpe"] for each in (DrawdownDeRisk(), VolTarget()))
     np.testing.assert_allclose(tuning.trials["objective sharpe:vol-target"][0], rule - target, rtol=1e-9)
     assert set(tuning.baselines) == {"buy-and-hold", "vol-target"}
+
+
+def test_folds_of_a_walk_forward_are_tuned_by_a_search(market: Market) -> None:
+    terms = Terms(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
+    window = pd.Timestamp("2018-03-01"), pd.Timestamp("2019-03-01")
+    found = study_tuner(VolTarget, market, *window, 7, terms)
+    assert found.parameters["band"] == 0.05
+    assert found.parameters["window"] == VolTarget().window
+    assert len(found.trials) == 12
+    run = backtest(VolTarget.create(found.parameters), market, start=window[0], end=window[1])
+    np.testing.assert_allclose(found.metrics["annual_sharpe"], run.metrics["annual_sharpe"], rtol=1e-9)
+    assert found.metrics["annual_sharpe"] == found.trials["annual_sharpe"].max()
 
 
 def test_a_strategy_without_parameters_has_nothing_to_tune(market: Market) -> None:

@@ -78,7 +78,7 @@ def test_objectives_that_are_none(typed: Any, message: str) -> None:
 
 
 def test_constraints_measure_by_how_much_they_are_missed() -> None:
-    row = {"annual_turnover": 7.5, "average_exposure": 0.75, "episodes": 3}
+    row = {"annual_turnover": 7.5, "average_exposure": 0.75, "average_cash": 0.25, "episodes": 3}
     found = read_constraints(["turnover <= 6", "average_cash<=0.2", "episodes>=4", "average-exposure>=0.5"])
     assert [each.name for each in found] == [
         "annual_turnover<=6",
@@ -113,7 +113,8 @@ def test_space_is_narrowed_within_the_strategys_own() -> None:
     assert set(space.free["source"].choices) == {"winners", "proportional"}
     assert space.fixed == {"cash": 0.3}
     assert "cash" not in space.free
-    # A log range stays one.
+    # A log range stays one, and a distribution says its own range.
+    assert make_space(LiquidityDrain, {}, space.free).free["lag"] == IntDistribution(12, 48)
     narrowed = make_space(LiquidityDrain, {}, {"window": (48, 96)}).free["window"]
     assert narrowed == IntDistribution(48, 96, log=True)
 

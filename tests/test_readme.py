@@ -24,3 +24,13 @@ def test_first_screen_runs_and_prints_what_it_shows(
     assert capsys.readouterr().out.strip() == shown[1].strip()
     assert (tmp_path / "drain.html").stat().st_size > 1_000_000
     assert (tmp_path / "drain.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_code_of_the_rules_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (README.parent / "docs" / "rules.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert code is not None
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code[1], "rules.md", "exec"), names)
+    assert len(names["run"].changes) > 3  # type: ignore[attr-defined]

@@ -106,14 +106,11 @@ def test_a_typo_is_answered_with_file_key_and_what_is_allowed(tmp_path: Path) ->
         ),
         ('rebalance = "monthly"', "rebalance = 1", "backtest.rebalance: must be text, got 1; write it in quotes"),
         ('name = "cash"', 'name = "Cash"', "tiers[1].name: string should match pattern"),
-        ("at = 1.0", "", "trigger score"),
+        # Without `at` it would be the resting tier, and the rule would do nothing.
+        ("at = 1.0", "", "tiers[1]: tier `cash`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give"),
     ):
         assert old in text
         file.write_text(text.replace(old, new, 1), encoding="utf-8")
-        if message == "trigger score":
-            # Without `at` the first tier is the resting one, which is a rule too.
-            assert parts_of(read_rule(file).strategy).ladder[0].cash == 0.5
-            continue
         with pytest.raises(DataError) as refused:
             read_rule(file)
         assert str(refused.value).startswith(f"{file}: ")

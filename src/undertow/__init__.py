@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
     from undertow.backtests import Costs, Run, backtest, load_run
-    from undertow.evidence import difference
+    from undertow.evidence import alarm, difference
     from undertow.market import (
         BookkeepingError,
         DataError,
@@ -42,6 +42,7 @@ _HOME = {
     "Strategy": "strategies",
     "UndertowError": "market",
     "UnknownNameError": "market",
+    "alarm": "evidence",
     "backtest": "backtests",
     "difference": "evidence",
     "load_market": "market",
@@ -62,6 +63,7 @@ __all__ = [
     "Strategy",
     "UndertowError",
     "UnknownNameError",
+    "alarm",
     "backtest",
     "backtests",
     "difference",

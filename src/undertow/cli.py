@@ -15,9 +15,11 @@ from undertow.cli_optimize import optimize
 from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_today import today
+from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
+    LOTS,
     REBALANCES,
     WEIGHTINGS,
     JsonOption,
@@ -35,6 +37,7 @@ app.add_typer(signals_app, name="signals")
 app.command()(today)
 app.command()(rule)
 app.command()(optimize)
+app.command("walk-forward")(walk_forward)
 
 
 def _print_version(wanted: bool) -> None:
@@ -86,6 +89,13 @@ def backtest(
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
+    borrow_bps: Annotated[
+        float, typer.Option(help="Cost of borrowing what is sold short, basis points a year.")
+    ] = 50.0,
+    tax_rate: Annotated[float, typer.Option(help="Tax on realised gains, decimal; stated, never deducted.")] = 0.20,
+    lots: Annotated[
+        str, typer.Option(help="Lots that a sale sells: hifo or fifo.", callback=one_of("lots", LOTS))
+    ] = "hifo",
     weighting: Annotated[
         str | None,
         typer.Option(
@@ -116,7 +126,7 @@ def backtest(
         chosen = resolve_rule(strategy, rule, set_ or [])
         given = {"universe": universe, "start": start, "end": end, "fill": fill}
         settings = chosen.with_settings({**given, "weighting": weighting, "rebalance": rebalance})
-        costs = Costs(fee_bps, slippage_bps, haircut_bps)
+        costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("running the backtest"):
@@ -170,17 +180,27 @@ def list_(
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
+    universe: Annotated[
+        list[str] | None, typer.Option(help="A universe or a screen to show, with `universes`; repeat for several.")
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Signals with inputs, units, look-back and source.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List strategies, signals, or the universes of a market."""
+    """List strategies, signals, or the universes of a market with their size over time."""
     from undertow import console
 
     if what == "universes":
         with busy("loading the market"):
+            from undertow.signals.sizes import sizes
+
             world = resolve_market(market, seed)
-        console.show_universes(world)
+            found = [sizes(world, name) for name in universe or sorted(world.universes)]
+        if as_json:
+            print(json.dumps([each.as_dict() for each in found], indent=2, allow_nan=False))
+        else:
+            console.show_universes(found)
     elif what == "signals" and verbose:
         console.show_definitions()
     elif what == "signals":

@@ -62,6 +62,9 @@ def optimize(
     fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
     slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
     haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
+    borrow_bps: Annotated[
+        float, typer.Option(help="Cost of borrowing what is sold short, basis points a year.")
+    ] = 50.0,
     weighting: Annotated[
         str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
     ] = "equal",
@@ -107,7 +110,7 @@ def optimize(
         look_here()
         read_objectives(aims), read_constraints(bounds)
         make_space(kind, fixed, narrowed)
-        costs = Costs(fee_bps, slippage_bps, haircut_bps)
+        costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with counting(trials) as progress:

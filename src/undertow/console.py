@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from undertow.backtests import Run
-    from undertow.market import Market
+    from undertow.signals.sizes import Sizes
     from undertow.signals.spec import Spec
 
 _PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
@@ -136,15 +136,15 @@ def _look_back(spec: Spec, defaults: dict[str, float]) -> str:
     return f"{', '.join(each)} {unit} at the defaults"
 
 
-def show_universes(market: Market) -> None:
-    """Every universe of a market with its size over time."""
+def show_universes(found: Sequence[Sizes]) -> None:
+    """Universes with their size over time: names that can be held on the first session of each year."""
     rows = []
-    for name, universe in sorted(market.universes.items()):
-        members = universe.members(market.sessions, universe.symbols).sum(axis=1)
-        priced = sum(symbol in market.prices for symbol in universe.symbols)
-        size = f"{members[0]} / {int(members.min())} to {int(members.max())} / {members[-1]}"
-        rows.append((name, str(len(universe.symbols)), str(priced), size))
-    show(_table(("universe", "symbols", "with prices", "members first / range / last"), rows))
+    for each in found:
+        years = "  ".join(f"{year} {size}" for year, size in each.by_year.items())
+        size = f"{each.smallest} to {each.largest}, median {each.median:g}"
+        blank = f"{each.symbols} ({each.unpriced} without prices)" if each.unpriced else str(each.symbols)
+        rows.append((each.name, blank, f"{each.first} to {each.last}", size, years))
+    show(_table(("universe", "symbols ever", "sessions", "names that can be held", "by year"), rows))
 
 
 def _everything(group: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ FILLS = ("open", "close")
 # Equal to those of strategies/weights.py, which is too slow to import for `--help`; a test compares them.
 WEIGHTINGS = ("equal", "inverse-volatility")
 REBALANCES = ("daily", "weekly", "monthly", "quarterly", "never")
+LOTS = ("hifo", "fifo")
 LISTINGS = ("strategies", "signals", "universes")
 
 MarketOption = Annotated[

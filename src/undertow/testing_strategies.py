@@ -113,14 +113,24 @@ def _same_decisions(
     rows: int,
     change: str,
 ) -> None:
-    columns = [table.symbols.index(symbol) for symbol in part.symbols]
+    # A screen may choose other names later: until then those must not have been alive.
+    shared = [symbol for symbol in table.symbols if symbol in part.symbols]
+    here, there = ([each.symbols.index(symbol) for symbol in shared] for each in (part, table))
+    pairs_of = ((part, here), (table, there))
+    later = [np.asarray(np.delete(each.alive, names, axis=1).any(axis=1)) for each, names in pairs_of]
     pairs = [
         ("exposure", decision.exposure, whole.exposure),
         ("stale", decision.stale, whole.stale),
-        ("the names alive", part.alive, table.alive[:, columns]),
+        ("the names alive", part.alive[:, here], table.alive[:, there]),
+        ("the names that only one of them has", later[0], np.zeros(len(part), np.bool_)),
+        ("the names that only one of them has", later[1], np.zeros(len(table), np.bool_)),
     ]
     pairs += [
-        (f"selling order {n}", ours, theirs[:, columns])
+        (
+            f"selling order {n}",
+            np.where(part.alive, ours, np.nan)[:, here],
+            np.where(table.alive, theirs, np.nan)[:, there],
+        )
         for n, (ours, theirs) in enumerate(zip(decision.scores, whole.scores, strict=True))
     ]
     for what, ours, theirs in pairs:

@@ -1,0 +1,197 @@
+"""Combinatorial purged cross-validation of a strategy: many out-of-sample paths instead of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.backtest import make_plan, session_rows
+from undertow.backtests.costs import Costs
+from undertow.backtests.metrics import return_metrics
+from undertow.backtests.path import walk
+from undertow.backtests.splits import Fold
+from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.stitch import Piece, Seams, Stitched
+from undertow.backtests.tape import read_tape
+from undertow.backtests.walk_forward import checked_terms
+from undertow.backtests.walk_tuner import Terms, design
+from undertow.market.calendar import Fill
+from undertow.market.clock import FloatArray, IntArray
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.signals.table import DecisionTable
+from undertow.strategies.strategy import Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class CpcvResult:
+    """Combinatorial purged cross-validation of one strategy.
+
+    `folds` has a row a choice of test groups: what was chosen in training, its objective inside and outside, and
+    `rank`, the share of trials that it beat outside. `paths` (sessions, paths) are out-of-sample returns of continuous
+    accounts, `hold` (sessions,) those of the basket without the rule; decimal, a session.
+    """
+
+    strategy: type[Strategy]
+    split: CombinatorialPurgedKFold
+    terms: Terms
+    seed: int
+    folds: pd.DataFrame
+    paths: pd.DataFrame
+    hold: pd.Series
+    cash: pd.Series
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """The figures of `Run.metrics` that need returns alone, one row a path."""
+        rows = [_metrics(self.paths[name], self.cash) for name in self.paths]
+        return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="path"))
+
+    @property
+    def sharpes(self) -> FloatArray:
+        """The annual Sharpe ratio of each path."""
+        return self.metrics["annual_sharpe"].to_numpy(dtype=np.float64)
+
+    @property
+    def below_median(self) -> float:
+        """The share of folds whose choice, the best in training, was below the median of all trials outside."""
+        return float((self.folds["rank"] < 0.5).mean())
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        low, middle, high = np.percentile(self.sharpes, [5, 50, 95])
+        return {
+            "split": self.split.text,
+            "folds": len(self.folds),
+            "paths": len(self.sharpes),
+            "annual_sharpe": {"p5": float(low), "median": float(middle), "p95": float(high)},
+            "annual_sharpe_buy_and_hold": _metrics(self.hold, self.cash)["annual_sharpe"],
+            "share_below_median": self.below_median,
+        }
+
+
+def cpcv(
+    strategy: type[Strategy],
+    market: Market,
+    *,
+    universe: str = "growth",
+    start: str | pd.Timestamp | None = None,
+    end: str | pd.Timestamp | None = None,
+    split: CombinatorialPurgedKFold | None = None,
+    objective: str = "annual_sharpe",
+    trials: int = 200,
+    seed: int = 7,
+    fixed: Mapping[str, Any] | None = None,
+    narrowed: Mapping[str, Any] | None = None,
+    fill: Fill = "open",
+    costs: Costs | None = None,
+    weighting: str = "equal",
+    rebalance: str = "monthly",
+    capital: float = 1_000_000.0,
+) -> CpcvResult:
+    """Out-of-sample paths of `strategy` from every choice of test groups.
+
+    `trials` parameter sets, one scrambled Sobol design, are walked once over the whole span. Each fold takes the set
+    that is best by `objective` on its training sessions, which need not be in one piece: figures there are of the
+    returns joined together. On each path one account runs through all groups with what their folds chose. Training
+    sessions may lie after the tested ones, as in any cross-validation: the paths say how much the result depends on
+    the stretch of history, not how the rule would have been found at the time. Source: Lopez de Prado (2018), ch. 12.
+
+    Raises `ParameterError` as `walk_forward` does.
+    """
+    rule = split or CombinatorialPurgedKFold()
+    terms = checked_terms(
+        strategy, fixed, narrowed, objective, trials, universe, fill, costs, weighting, rebalance, capital
+    )
+    table = DecisionTable(market, universe, fill)
+    rows = session_rows(market, start, end)
+    sessions = market.sessions[rows]
+    folds = rule.folds(sessions)
+    tried = design(terms.space, terms.fixed, trials, seed)
+    strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
+    returns, hold, cash = _walked(table, list(strategies), rows, terms)
+    chosen, report = _choices(folds, returns, cash, objective)
+    paths = [
+        _seams([strategies[chosen[fold]] for fold in path], rule.groups(sessions), sessions) for path in rule.paths()
+    ]
+    made, _, _ = _walked(table, [Stitched(seams=path) for path in paths], rows, terms)
+    days = sessions.rename("session")
+    picked = tried.iloc[chosen].reset_index(drop=True)[list(terms.space)]
+    groups = [", ".join(str(group + 1) for group in each) for each in rule.choices]
+    report.insert(1, "groups", groups)
+    return CpcvResult(
+        strategy=strategy,
+        split=rule,
+        terms=terms,
+        seed=seed,
+        folds=pd.concat([report, picked], axis=1),
+        paths=pd.DataFrame(made.T, index=days, columns=[f"path {n}" for n in range(1, len(paths) + 1)]),
+        hold=pd.Series(hold, index=days, name="buy-and-hold"),
+        cash=pd.Series(cash, index=days, name="cash"),
+    )
+
+
+def _walked(
+    table: DecisionTable, strategies: list[Strategy], rows: slice, terms: Terms
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
+    plan, _ = make_plan(table, strategies, rows, terms.weighting, terms.rebalance)
+    if not plan.base.any():
+        raise ParameterError(f"universe `{terms.universe}` has no name with prices in the sessions asked for")
+    tape = read_tape(table, rows, terms.costs.haircut_bps / 1e4)
+    # A class without parameters decides one column for all.
+    found = [walk(tape, plan, which, terms.costs, terms.capital).returns for which in range(plan.sets)]
+    own = np.stack(found[:-1])
+    return np.broadcast_to(own, (len(strategies), own.shape[1])), found[-1], tape.cash_returns
+
+
+def _choices(folds: list[Fold], returns: FloatArray, cash: FloatArray, objective: str) -> tuple[IntArray, pd.DataFrame]:
+    """Which trial each fold takes, and one row a fold about it."""
+    chosen, rows = [], []
+    for fold in folds:
+        inside, outside = (
+            np.array([return_metrics(each[part], cash[part])[objective] for each in returns])
+            for part in (fold.train, fold.test)
+        )
+        if not np.isfinite(inside).any():
+            raise ParameterError(
+                f"no trial has a value of `{objective}` in the training sessions of fold {fold.number}"
+            )
+        best = int(np.argmax(np.where(np.isfinite(inside), inside, -np.inf)))
+        beaten = np.where(np.isfinite(outside), outside, -np.inf)
+        # Trials that tie with the choice count half, so that a choice among equals ranks in the middle.
+        rank = ((beaten < beaten[best]).sum() + 0.5 * (beaten == beaten[best]).sum()) / len(beaten)
+        chosen.append(best)
+        rows.append(
+            {
+                "fold": fold.number,
+                "sessions_trained": len(fold.train),
+                "sessions_tested": len(fold.test),
+                "purged": fold.purged,
+                "embargoed": fold.embargoed,
+                "dropped_with_events": fold.dropped,
+                "trial": best,
+                f"in_{objective}": inside[best],
+                f"out_{objective}": outside[best],
+                "rank": rank,
+            }
+        )
+    return np.array(chosen, dtype=np.int64), pd.DataFrame(rows)
+
+
+def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Seams:
+    return Seams(
+        tuple(
+            Piece(strategy, sessions[first], sessions[after - 1])
+            for strategy, first, after in zip(strategies, borders[:-1], borders[1:], strict=True)
+        )
+    )
+
+
+def _metrics(returns: pd.Series, cash: pd.Series) -> dict[str, float]:
+    return return_metrics(returns.to_numpy(dtype=np.float64), cash.to_numpy(dtype=np.float64))

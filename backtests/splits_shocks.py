@@ -1,0 +1,48 @@
+"""Shock events of a strategy as a split keeps them whole: from the shock to the end of what it may set off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.splits_events import Events
+from undertow.market.calendar import Fill
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.signals.table import DecisionTable
+from undertow.strategies.strategy import Strategy
+
+# Parameters, in hours, whose sum is how long after a shock a position may still be away.
+_HORIZON = ("lag", "max_hold")
+_FALLBACK_HOURS = 120.0
+
+
+def shock_events(
+    strategy: Strategy, market: Market, sessions: pd.DatetimeIndex, *, universe: str = "growth", fill: Fill = "open"
+) -> Events:
+    """The shocks of `strategy` within `sessions`: first session, and length up to shock + lag + max_hold hours.
+
+    Five days where the strategy has neither parameter. Raises `ParameterError` where it names no shock there.
+    """
+    table = DecisionTable(market, universe, fill)
+    shocks = strategy.shocks(table)
+    shocks = np.unique(shocks[~np.isnat(shocks)])
+    at = table.decisions.at
+    begin = np.searchsorted(at, shocks)
+    end = np.searchsorted(at, shocks + np.timedelta64(round(horizon_hours(strategy) * 60), "m"), side="right")
+    first, last = (int(market.sessions.searchsorted(sessions[place])) for place in (0, -1))
+    inside = (begin >= first) & (begin <= last)
+    if not inside.any():
+        raise ParameterError(
+            f"`{strategy.name()}` names no shock from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, so there are"
+            " no events to keep whole; leave `events` out"
+        )
+    lengths = np.maximum(end - begin, 1)[inside]
+    return Events([int(row) for row in begin[inside] - first], [int(each) for each in lengths])
+
+
+def horizon_hours(strategy: Strategy) -> float:
+    """How long after a shock the strategy may still be out of the market, in hours."""
+    given = strategy.parameters
+    found = [float(given[name]) for name in _HORIZON if name in given]
+    return sum(found) if found else _FALLBACK_HOURS

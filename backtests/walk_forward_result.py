@@ -1,0 +1,150 @@
+"""What a walk-forward leaves behind: the folds, the run they make together, and how steady the choices were."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from undertow.backtests.run import Run
+from undertow.backtests.splits import Fold, WalkForward
+from undertow.backtests.walk_tuner import Terms
+from undertow.market.clock import FloatArray
+from undertow.strategies.strategy import Strategy
+
+FIGURES = ("annual_sharpe", "max_drawdown", "total_return", "excess_over_buy_and_hold", "excess_over_vol_target")
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """One fold: its sessions, what was chosen, and its figures inside and outside the training sessions.
+
+    `train` and `test` are the first and last session of each; figures are decimal, annualised where the name says so.
+    An excess is total return less the baseline's over the same sessions.
+    """
+
+    fold: Fold
+    train: tuple[pd.Timestamp, pd.Timestamp]
+    test: tuple[pd.Timestamp, pd.Timestamp]
+    parameters: dict[str, Any]
+    in_sample: dict[str, float]
+    out_of_sample: dict[str, float]
+    trials: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class WalkForwardResult:
+    """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions."""
+
+    strategy: type[Strategy]
+    split: WalkForward
+    terms: Terms
+    seed: int
+    sessions: int
+    folds: tuple[FoldResult, ...]
+    run: Run
+    rival: Run
+
+    @property
+    def untested(self) -> int:
+        """Sessions of the span that no test holds: the warm-up before the first."""
+        return self.sessions - sum(len(each.fold.test) for each in self.folds)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a fold: sessions, counts, the parameters that were tuned, figures inside (in_) and outside (out_)."""
+        return pd.DataFrame([self._row(each) for each in self.folds])
+
+    def _row(self, each: FoldResult) -> dict[str, Any]:
+        figures = dict.fromkeys((self.terms.objective, *FIGURES))
+        return {
+            "fold": each.fold.number,
+            "train_start": each.train[0],
+            "train_end": each.train[1],
+            "test_start": each.test[0],
+            "test_end": each.test[1],
+            "sessions_trained": len(each.fold.train),
+            "sessions_tested": len(each.fold.test),
+            "purged": each.fold.purged,
+            "embargoed": each.fold.embargoed,
+            "dropped_with_events": each.fold.dropped,
+            "border_moved": each.fold.moved,
+            "trials": len(each.trials),
+            **{name: each.parameters[name] for name in self.terms.space},
+            **{f"in_{name}": each.in_sample.get(name, math.nan) for name in figures},
+            **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in figures},
+        }
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """Every trial of every fold, the fold's number first."""
+        parts = [each.trials.assign(fold=each.fold.number) for each in self.folds]
+        joined = pd.concat(parts, ignore_index=True)
+        return joined[["fold", *(name for name in joined.columns if name != "fold")]]
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How far the choice of each tuned parameter moved from fold to fold, one row a parameter.
+
+        `spread` is highest less lowest choice as a part of the range that was searched, 0 to 1; for a parameter with
+        choices it is the share of folds that did not take the most frequent one.
+        """
+        rows = [
+            _stability(name, space, [each.parameters[name] for each in self.folds])
+            for name, space in self.terms.space.items()
+        ]
+        return pd.DataFrame(rows, columns=["parameter", "searched", "chosen", "typical", "spread"])
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            **self.run.summary(),
+            "split": self.split.text,
+            "objective": self.terms.objective,
+            "trials": self.terms.trials,
+            "seed": self.seed,
+            "sessions_in_span": self.sessions,
+            "sessions_untested": self.untested,
+            "vol_target": self.rival.metrics,
+            "folds": [{name: _plain(value) for name, value in row.items()} for row in self.table.to_dict("records")],
+            "stability": self.stability.to_dict("records"),
+        }
+
+
+def place(space: BaseDistribution, value: Any) -> float:
+    """Where a value lies in a search range, 0 at its low end to 1 at its high one; logarithmic where the range is."""
+    if isinstance(space, CategoricalDistribution):
+        return space.choices.index(value) / max(len(space.choices) - 1, 1)
+    low, high = float(space.low), float(space.high)  # type: ignore[attr-defined]
+    if high == low:
+        return 0.5
+    if space.log:  # type: ignore[attr-defined]
+        return math.log(value / low) / math.log(high / low)
+    return (float(value) - low) / (high - low)
+
+
+def _stability(name: str, space: BaseDistribution, chosen: list[Any]) -> dict[str, Any]:
+    if isinstance(space, CategoricalDistribution):
+        counts = {choice: chosen.count(choice) for choice in space.choices}
+        most = max(counts, key=lambda choice: counts[choice])
+        taken = ", ".join(f"{choice} {times}" for choice, times in counts.items() if times)
+        searched = ", ".join(map(str, space.choices))
+        return _steady(name, searched, taken, str(most), 1.0 - counts[most] / len(chosen))
+    places = [place(space, value) for value in chosen]
+    values: FloatArray = np.asarray(chosen, dtype=np.float64)
+    searched = f"{space.low:g} to {space.high:g}"  # type: ignore[attr-defined]
+    taken = f"{values.min():.4g} to {values.max():.4g}"
+    return _steady(name, searched, taken, f"{np.median(values):.4g}", max(places) - min(places))
+
+
+def _steady(name: str, searched: str, chosen: str, typical: str, spread: float) -> dict[str, Any]:
+    return {"parameter": name, "searched": searched, "chosen": chosen, "typical": typical, "spread": spread}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value.date()) if hasattr(value, "date") else value

@@ -1,0 +1,63 @@
+"""The waterfall of one session: how the cash came together, order by order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.errors import ParameterError
+
+COLUMNS = ("step", "symbol", "shares", "price", "proceeds", "costs", "cash", "reason", "settles")
+
+
+def waterfall(orders: pd.DataFrame, cash_before: pd.Series, session: str | pd.Timestamp) -> pd.DataFrame:
+    """Cash before, each sale, each purchase and cash after on one session, as rows.
+
+    `orders` as in `Run.orders`, `cash_before` (sessions) in USD. `proceeds` is the order's value, negative for a
+    purchase; `cash` the running balance after the order and its costs; `settles` when the order's cash is there. Money
+    swept into or out of the cash symbol stays cash and has no row.
+
+    Raises `ParameterError` where nothing was traded on the session, naming the nearest one on which something was.
+    """
+    day = _day(session)
+    stocks = orders[orders["reason"] != "cash sweep"]
+    today = stocks[stocks["session"] == day]
+    if today.empty:
+        raise ParameterError(f"`session` {day.date()} has no orders; {_nearest(stocks, day)}")
+    today = today.sort_values("side", ascending=False, kind="stable")
+    sold = today["side"] == "sell"
+    flow = np.where(sold, today["value"], -today["value"])
+    before = float(cash_before.loc[day])
+    balance = before + np.cumsum(flow - today["costs"].to_numpy())
+    steps = pd.DataFrame(
+        {
+            "step": np.where(sold, "sale", "purchase"),
+            "symbol": today["symbol"].to_numpy(),
+            "shares": today["shares"].to_numpy(),
+            "price": today["price"].to_numpy(),
+            "proceeds": flow,
+            "costs": today["costs"].to_numpy(),
+            "cash": balance,
+            "reason": today["reason"].to_numpy(),
+            "settles": today["settles"].to_numpy(),
+        }
+    )
+    first = {"step": "cash before", "cash": before}
+    last = {"step": "cash after", "cash": balance[-1]}
+    rows = [first, *steps.to_dict(orient="records"), last]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"settles": "datetime64[ns]"})
+
+
+def _day(session: str | pd.Timestamp) -> pd.Timestamp:
+    try:
+        return pd.Timestamp(session)
+    except ValueError:
+        raise ParameterError(f"`session` must be a date such as 2018-01-02, got {str(session)!r}") from None
+
+
+def _nearest(orders: pd.DataFrame, day: pd.Timestamp) -> str:
+    if orders.empty:
+        return "the run has none at all"
+    days = pd.DatetimeIndex(orders["session"].unique())
+    nearest = days[int(np.abs(np.asarray(days - day)).argmin())]
+    return f"the nearest session that has is {nearest.date()}"

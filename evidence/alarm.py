@@ -1,0 +1,176 @@
+"""A rule as an alarm: does it sound before falls, and what do false alarms and missed rebounds cost?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from undertow.backtests.run import Run
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.errors import ParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class AlarmScore:
+    """How a rule does as an alarm for falls of the basket; shares and returns decimal, NaN where there is nothing.
+
+    A fall is a stretch from a high of the basket to the low after it, before the high is reached again, at least
+    `fall` deep. An alarm is a session on which the rule begins to act; it is right where a close within `horizon`
+    sessions lies at least `fall` below the last close before it. `base_rate` is the share of all sessions that are
+    followed by one: the precision of an alarm that sounds at random. `precision_low` and `precision_high` are a 95 %
+    Wilson interval.
+
+    `recall` is the share of falls with the rule acting before half of the fall was over; `lead` the median number of
+    sessions from the start of acting to the low. `false_cost` sums run less basket over the wrong alarms;
+    `missed_rebound` is the mean rise of the basket from its low during an episode to the end of the episode.
+    """
+
+    fall: float
+    horizon: int
+    alarms: int
+    right: int
+    precision: float
+    precision_low: float
+    precision_high: float
+    base_rate: float
+    falls: int
+    seen: int
+    recall: float
+    lead: float
+    false_cost: float
+    missed_rebound: float
+    time_in_tier: pd.Series
+    transitions: pd.DataFrame
+
+    def sentence(self) -> str:
+        """One honest sentence for a report."""
+        if not self.alarms:
+            return "The rule never acts, so there is no alarm to score."
+        inside = self.precision_low <= self.base_rate <= self.precision_high
+        verdict = "no better than alarms at random" if inside else "not what alarms at random would do"
+        return (
+            f"{self.right} of {self.alarms} alarms were followed by a fall of {self.fall:.0%} or more within "
+            f"{self.horizon} sessions ({self.precision:.0%}, 95% interval {self.precision_low:.0%} to "
+            f"{self.precision_high:.0%}; any session: {self.base_rate:.0%}): {verdict}."
+        )
+
+
+def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
+    """Score a run's episodes as alarms for falls of its basket of at least `fall` (decimal, positive).
+
+    Everything here is hindsight: it scores and decides nothing. Sessions whose horizon ends after the run are left out
+    of precision and base rate. Raises `ParameterError` on a fall outside (0, 1) or a horizon below one session.
+    Source: Kaminsky, Lizondo and Reinhart (1998) for scoring signals against a window; Wilson (1927).
+    """
+    if not 0.0 < fall < 1.0:
+        raise ParameterError(f"`fall` must be in (0, 1), a positive decimal, got {fall}; 5 % is 0.05")
+    if horizon < 1:
+        raise ParameterError(f"`horizon` must be one session or more, got {horizon}")
+    # Row 0 is the start, so that row t + 1 is the close of session t.
+    level = np.concatenate(([1.0], np.cumprod(1.0 + run.series["hold_return"].to_numpy())))
+    starts, ends = _episode_rows(run)
+    comes, known = _fall_comes(level, fall, horizon)
+    scored = starts[known[starts]]
+    right = comes[scored]
+    peaks, lows = falls_of(level, fall)
+    acting = np.zeros(len(level), dtype=np.bool_)
+    for first, last in zip(starts, ends, strict=True):
+        acting[first:last] = True
+    leads = _leads(level, peaks, lows, acting)
+    wrong = run.episodes["return_avoided"].to_numpy()[known[starts]][~right]
+    test = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson") if len(right) else None
+    return AlarmScore(
+        fall=fall,
+        horizon=horizon,
+        alarms=len(right),
+        right=int(right.sum()),
+        precision=float(right.mean()) if len(right) else float("nan"),
+        precision_low=float(test.low) if test else float("nan"),
+        precision_high=float(test.high) if test else float("nan"),
+        base_rate=float(comes[known].mean()) if known.any() else float("nan"),
+        falls=len(lows),
+        seen=len(leads),
+        recall=len(leads) / len(lows) if len(lows) else float("nan"),
+        lead=float(np.median(leads)) if len(leads) else float("nan"),
+        false_cost=float(np.nansum(wrong)),
+        missed_rebound=_missed(level, starts, ends),
+        time_in_tier=_time_in_tier(run),
+        transitions=_transitions(run),
+    )
+
+
+def falls_of(level: FloatArray, fall: float) -> tuple[IntArray, IntArray]:
+    """The rows of the high and of the low of each fall of at least `fall`, from one high to the next."""
+    high = np.maximum.accumulate(level)
+    at_high = np.flatnonzero(level >= high)
+    peaks, lows = [], []
+    for first, last in zip(at_high, np.append(at_high[1:], len(level)), strict=True):
+        low = first + int(np.argmin(level[first:last]))
+        if level[low] <= level[first] * (1.0 - fall):
+            peaks.append(first)
+            lows.append(low)
+    return np.array(peaks, dtype=np.int64), np.array(lows, dtype=np.int64)
+
+
+def _episode_rows(run: Run) -> tuple[IntArray, IntArray]:
+    """The rows on which the rule begins to act and no longer does."""
+    starts = run.series.index.get_indexer(pd.DatetimeIndex(run.episodes["session"]))
+    return starts.astype(np.int64), starts.astype(np.int64) + run.episodes["sessions"].to_numpy(dtype=np.int64)
+
+
+def _fall_comes(level: FloatArray, fall: float, horizon: int) -> tuple[BoolArray, BoolArray]:
+    """For a decision on each session: whether the fall comes within the horizon, and whether the horizon is over."""
+    rows = len(level) - 1
+    comes, known = np.zeros(rows, dtype=np.bool_), np.arange(rows) + horizon <= rows
+    for row in range(rows):
+        ahead = level[row + 1 : row + 1 + horizon]
+        comes[row] = bool((ahead <= level[row] * (1.0 - fall)).any())
+    return comes, known
+
+
+def _leads(level: FloatArray, peaks: IntArray, lows: IntArray, acting: BoolArray) -> IntArray:
+    """Sessions from acting to the low, of the falls in which the rule acted before half of the fall was over."""
+    found = []
+    for peak, low in zip(peaks, lows, strict=True):
+        middle = 0.5 * (level[peak] + level[low])
+        half = peak + int(np.argmax(level[peak : low + 1] <= middle))
+        on = np.flatnonzero(acting[peak : half + 1])
+        if len(on):
+            found.append(low - (peak + int(on[0])))
+    return np.array(found, dtype=np.int64)
+
+
+def _missed(level: FloatArray, starts: IntArray, ends: IntArray) -> float:
+    rises = []
+    for first, last in zip(starts, ends, strict=True):
+        inside = level[first : last + 1]
+        rises.append(inside[-1] / inside.min() - 1.0)
+    return float(np.mean(rises)) if rises else float("nan")
+
+
+def _time_in_tier(run: Run) -> pd.Series:
+    tiers, names = _tiers(run).to_numpy(), _names(run)
+    return pd.Series([float((tiers == name).mean()) for name in names], index=pd.Index(names, name="tier"))
+
+
+def _transitions(run: Run) -> pd.DataFrame:
+    """How often each tier (rows) was followed by each (columns) on the next session."""
+    tiers, names = _tiers(run).to_numpy(), _names(run)
+    counts = [[int(((tiers[:-1] == a) & (tiers[1:] == b)).sum()) for b in names] for a in names]
+    return pd.DataFrame(counts, index=pd.Index(names, name="from"), columns=pd.Index(names, name="to"))
+
+
+def _names(run: Run) -> list[str]:
+    return [tier.name for tier in run.reasons.rule.ladder] if run.reasons is not None else ["invested", "acting"]
+
+
+def _tiers(run: Run) -> pd.Series:
+    if run.tiers is not None:
+        return run.tiers
+    acting = np.full(len(run.series), "invested", dtype=object)
+    for first, last in zip(*_episode_rows(run), strict=True):
+        acting[first:last] = "acting"
+    return pd.Series(acting, index=run.series.index, name="tier")

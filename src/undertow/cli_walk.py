@@ -1,0 +1,248 @@
+"""`undertow walk-forward`: tune on what came before, test on what came after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undertow.options import (
+    FILLS,
+    REBALANCES,
+    WEIGHTINGS,
+    JsonOption,
+    MarketOption,
+    calendar_day,
+    one_of,
+    positive_money,
+)
+from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
+
+if TYPE_CHECKING:
+    from undertow.backtests.paths_cpcv import CpcvResult
+    from undertow.backtests.splits import WalkForward
+    from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+    from undertow.backtests.walk_forward_result import WalkForwardResult
+    from undertow.market import Market
+    from undertow.strategies import Strategy
+
+
+def walk_forward(
+    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    market: MarketOption = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value, not tuned; repeat.")] = None,
+    narrow: Annotated[
+        list[str] | None, typer.Option("--narrow", help="parameter=low:high, or =this,that for a choice; repeat.")
+    ] = None,
+    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    start: Annotated[
+        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
+    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504,
+    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
+    purge: Annotated[int, typer.Option(help="Last sessions of training that are taken out.")] = 5,
+    embargo: Annotated[int, typer.Option(help="Further sessions between training and test.")] = 0,
+    events: Annotated[bool, typer.Option("--events", help="Keep shock events whole: borders move.")] = False,
+    cpcv: Annotated[
+        str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Parameter sets tried a fold.")] = 200,
+    objective: Annotated[str, typer.Option(help="Figure of which more is better.")] = "annual_sharpe",
+    seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
+    jobs: Annotated[int, typer.Option(help="Workers; the result does not depend on them.")] = 1,
+    backend: Annotated[str, typer.Option(help="loky (processes) or threading.")] = "loky",
+    fill: Annotated[
+        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
+    ] = "open",
+    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
+    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
+    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
+    weighting: Annotated[
+        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
+    ] = "equal",
+    rebalance: Annotated[
+        str,
+        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
+    ] = "monthly",
+    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Save folds, trials, the run and its pages into this folder.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune fold by fold, join what was chosen into one out-of-sample run, and say whether it can be told from luck."""
+    from undertow.market.errors import ParameterError
+
+    if start is not None and end is not None and start > end:
+        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
+    fixed, narrowed = read_settings(set_ or []), _ranges(narrow or [])
+    with busy("starting"):
+        from undertow.backtests import Costs
+        from undertow.backtests.splits import WalkForward
+        from undertow.backtests.store import check_replaceable
+        from undertow.backtests.walk_forward import check_workers, checked_terms
+        from undertow.backtests.walk_forward import walk_forward as walk
+
+        if out is not None:
+            check_replaceable(out)
+        kind = resolve_kind(strategy)
+        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo)
+        groups = _groups(cpcv, purge, embargo)
+        account: dict[str, Any] = {
+            "universe": universe,
+            "fill": "close" if fill == "close" else "open",
+            "costs": Costs(fee_bps, slippage_bps, haircut_bps),
+            "weighting": weighting,
+            "rebalance": rebalance,
+            "capital": capital,
+        }
+        tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
+        checked_terms(kind, **tuning, **account)
+        check_workers(jobs, backend)
+    with busy("loading the market"):
+        world = resolve_market(market, seed)
+    words = {**account, **tuning, "start": start, "end": end, "seed": seed}
+    if events:
+        split, groups = _with_events(kind, fixed, world, split, groups, words)
+    with busy("walking forward"):
+        result = walk(kind, world, split=split, jobs=jobs, backend=backend, **words)
+    paths = None
+    if groups is not None:
+        from undertow.backtests.paths_cpcv import cpcv as combine
+
+        with busy("walking every combination"):
+            paths = combine(kind, world, split=groups, **words)
+    if out is not None:
+        with busy("writing the pages"):
+            _save(result, paths, out)
+    _show(result, paths, out, as_json)
+
+
+def _ranges(given: list[str]) -> dict[str, Any]:
+    """What `--narrow` gave: low:high as a pair of numbers, this,that as choices."""
+    return {name: _range(name, text) for name, text in read_settings(given, "--narrow").items()}
+
+
+def _range(name: str, text: str) -> Any:
+    low, colon, high = text.partition(":")
+    if not colon:
+        return [each.strip() for each in text.split(",")]
+    try:
+        return float(low), float(high)
+    except ValueError:
+        from undertow.market.errors import ParameterError
+
+        raise ParameterError(f"`--narrow` must be parameter=low:high in numbers, got {name}={text}") from None
+
+
+def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKFold | None:
+    from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+    from undertow.market.errors import ParameterError
+
+    if text is None:
+        return None
+    first, _, second = text.partition(":")
+    if not (first.isdecimal() and second.isdecimal()):
+        raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
+    return CombinatorialPurgedKFold(int(first), int(second), purge=purge, embargo=embargo)
+
+
+def _with_events(
+    kind: type[Strategy],
+    fixed: dict[str, str],
+    world: Market,
+    split: WalkForward,
+    groups: CombinatorialPurgedKFold | None,
+    words: dict[str, Any],
+) -> tuple[WalkForward, CombinatorialPurgedKFold | None]:
+    """The splits with the shock events of the strategy at its defaults and what is fixed."""
+    from dataclasses import replace
+
+    from undertow.backtests.backtest import session_rows
+    from undertow.backtests.splits_shocks import shock_events
+
+    sessions = world.sessions[session_rows(world, words["start"], words["end"])]
+    found = shock_events(kind.create(fixed), world, sessions, universe=words["universe"], fill=words["fill"])
+    return replace(split, events=found), None if groups is None else replace(groups, events=found)
+
+
+def _save(result: WalkForwardResult, paths: CpcvResult | None, out: Path) -> None:
+    from undertow.backtests.store import plain, replacing, write_json
+    from undertow.tearsheets.walk_page import write_walk_page
+
+    with replacing(out) as draft:
+        # The run's files lie beside the folds: the folder is a run, and can be compared like any other.
+        result.run.save(draft)
+        result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
+        result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
+        result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
+        write_json(draft / "walk.json", plain(_summary(result, paths)))
+        if paths is not None:
+            paths.folds.to_csv(draft / "cpcv_folds.csv", index=False, lineterminator="\n")
+            paths.metrics.to_csv(draft / "cpcv_paths.csv", lineterminator="\n")
+        write_walk_page(result, draft / "walk.html", paths)
+
+
+def _summary(result: WalkForwardResult, paths: CpcvResult | None) -> dict[str, Any]:
+    found = {**result.summary(), "verdicts": dict(_sentences(result))}
+    return found if paths is None else {**found, "cpcv": paths.summary()}
+
+
+def _sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
+    """Baseline and verdict, as plain text."""
+    from undertow.tearsheets.walk_page import verdicts
+    from undertow.tearsheets.words import MINUS
+
+    return [(name, text.replace(MINUS, "-")) for name, text, _ in verdicts(result)]
+
+
+def _show(result: WalkForwardResult, paths: CpcvResult | None, out: Path | None, as_json: bool) -> None:
+    from undertow.backtests.store import plain
+
+    if as_json:
+        print(json.dumps(plain(_summary(result, paths)), indent=2, allow_nan=False))
+        return
+    from undertow import console
+
+    console.show_metrics(
+        f"{result.run.name} on {result.run.recipe.universe}, {result.run.recipe.start} to {result.run.recipe.end}",
+        {"walked forward": result.run.metrics, **result.run.baselines, "vol-target": result.rival.metrics},
+    )
+    console.show(_fold_lines(result))
+    for _, sentence in _sentences(result):
+        typer.echo(sentence)
+    if paths is not None:
+        found = paths.summary()
+        spread = found["annual_sharpe"]
+        typer.echo(
+            f"{found['paths']} combinatorial paths: annual Sharpe {spread['p5']:.2f} to {spread['p95']:.2f}"
+            f" (5 % to 95 %), median {spread['median']:.2f};"
+            f" {found['share_below_median']:.0%} of choices below the median outside."
+        )
+    if out is not None:
+        typer.echo(f"walk-forward: {out / 'walk.html'}")
+
+
+def _fold_lines(result: WalkForwardResult) -> Any:
+    from rich.table import Table
+
+    name = result.terms.objective
+    table = Table(title="folds", title_justify="left")
+    for heading in ("fold", "trained on", "tested on", f"{name}: in", "out", "less buy-and-hold", "less vol-target"):
+        table.add_column(heading, justify="left" if heading.endswith("on") else "right")
+    for each in result.folds:
+        outside = each.out_of_sample
+        table.add_row(
+            str(each.fold.number),
+            f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
+            f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
+            f"{each.in_sample.get(name, float('nan')):.2f}",
+            f"{outside.get(name, float('nan')):.2f}",
+            f"{outside['excess_over_buy_and_hold']:+.1%}",
+            f"{outside['excess_over_vol_target']:+.1%}",
+        )
+    return table

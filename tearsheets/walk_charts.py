@@ -1,0 +1,219 @@
+"""The pictures of a walk-forward: growth with the folds' borders, folds inside and out, and what was chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from undertow.backtests.metrics import drawdowns
+from undertow.backtests.paths_cpcv import CpcvResult
+from undertow.backtests.walk_forward_result import WalkForwardResult, place
+from undertow.market.clock import FloatArray
+from undertow.tearsheets.charts import Chart, dates, line, log_axis, packed, share_axis, stacked, steps
+from undertow.tearsheets.palette import BASELINE, EXPOSURE, GRID, HOLD, INK, MANY, RUN, curve, sessions_of
+from undertow.tearsheets.words import METRICS, title, value_text
+
+RIVAL_INK = "#c07a1b"
+INSIDE = "#a9b1b9"
+ROOM = 0.6  # of a fold or a row, to the edge of a chart
+
+
+def equity_chart(result: WalkForwardResult) -> Chart:
+    """Growth of 1, drawdown and exposure of the stitched run and its baselines, a thin line where a fold begins."""
+    run = result.run
+    lines = [
+        ("Walked forward", run.returns, RUN),
+        (title(BASELINE), run.series["hold_return"], HOLD),
+        ("Vol target", result.rival.returns, RIVAL_INK),
+    ]
+    series = [(name, returns.to_numpy(dtype=np.float64), ink) for name, returns, ink in lines]
+    curves = [curve(returns) for _, returns, _ in series]
+    data = [
+        {**line(name, values, ink, panel, form), "zorder": -number}
+        for number, ((name, returns, ink), growth) in enumerate(zip(series, curves, strict=True))
+        for values, panel, form in ((growth, 1, ".2f"), (drawdowns(returns), 2, ".1%"))
+    ]
+    exposure = steps("Target exposure", run.exposure.to_numpy(dtype=np.float64), EXPOSURE, 3)
+    data.append({**exposure, "fill": "tozeroy", "fillcolor": f"{EXPOSURE}22"})
+    days = sessions_of(run)
+    layout = stacked(
+        (days[0], days[-1]),
+        ["Growth of 1, logarithmic; a line where a fold begins", "Drawdown", "Target exposure"],
+        [0.58, 0.24, 0.18],
+        [log_axis(*curves), share_axis(rangemode="tozero"), share_axis(range=[0, 1.04], tickvals=[0, 0.5, 1])],
+    )
+    layout["hoversubplots"] = "axis"
+    layout["shapes"] = [_border(str(each.test[0].date())) for each in result.folds[1:]]
+    legend = tuple((name, ink, "solid") for name, _, ink in series)
+    return Chart("equity", data, layout, legend, "Growth of 1 and drawdown out of sample, by fold", size="taller")
+
+
+def _border(day: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": day,
+        "x1": day,
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": "#c3cad1", "width": 1, "dash": "dot"},
+    }
+
+
+def fold_chart(result: WalkForwardResult) -> Chart:
+    """The objective of every fold inside and outside its training sessions; below, what it made over buy-and-hold."""
+    metric = next(each for each in METRICS if each.key == result.terms.objective)
+    table = result.table
+    numbers = table["fold"].to_numpy(dtype=np.float64)
+    inside, outside = (table[f"{side}_{metric.key}"].to_numpy(dtype=np.float64) for side in ("in", "out"))
+    excess = table["out_excess_over_buy_and_hold"].to_numpy(dtype=np.float64)
+    form = ".1%" if metric.text(0.5).endswith("%") else ".2f"
+    bars = {
+        "type": "bar",
+        "name": "Return less buy-and-hold",
+        "x": packed(numbers),
+        "y": packed(excess),
+        "yaxis": "y2",
+        "width": 0.5,
+        "marker": {"color": [RUN if each > 0 else "#b3440a" for each in excess]},
+        "hovertemplate": "%{y:+.1%}",
+    }
+    data = [
+        _stems(numbers, inside, outside),
+        _dots("In training", numbers, inside, INSIDE, form),
+        _dots("In the test", numbers, outside, RUN, form),
+        bars,
+    ]
+    days = sessions_of(result.run)
+    percents = {"tickformat": ".0%"} if form.endswith("%") else {}
+    layout = stacked(
+        (days[0], days[-1]),
+        [f"{metric.words}, by fold", "Return in the test less that of buy-and-hold"],
+        [0.62, 0.38],
+        [{"nticks": 6, **percents, "zeroline": True, "zerolinecolor": GRID}, share_axis(zeroline=True)],
+    )
+    labels = [f"{each.fold.number}<br>{each.test[0]:%b %Y}" for each in result.folds]
+    layout["xaxis"] |= {
+        "type": "linear",
+        "range": [float(numbers[0]) - ROOM, float(numbers[-1]) + ROOM],
+        "tickvals": [float(each) for each in numbers],
+        "ticktext": labels,
+        "hoverformat": "d",
+    }
+    layout["margin"]["b"] = 40
+    layout["hoversubplots"] = "axis"
+    legend = (("In training", INSIDE, "solid"), ("In the test that follows", RUN, "solid"))
+    return Chart("folds", data, layout, legend, f"{metric.words} of each fold in training and in the test", size="tall")
+
+
+def _stems(numbers: FloatArray, inside: FloatArray, outside: FloatArray) -> dict[str, Any]:
+    x = np.repeat(numbers, 3)
+    y = np.column_stack([inside, outside, np.full(len(inside), np.nan)]).ravel()
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": packed(x),
+        "y": packed(y),
+        "line": {"color": "#c3cad1", "width": 2},
+        "hoverinfo": "skip",
+    }
+
+
+def _dots(name: str, x: FloatArray, y: FloatArray, ink: str, form: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": packed(x),
+        "y": packed(y),
+        "marker": {"color": ink, "size": 10, "line": {"color": "#ffffff", "width": 1}},
+        "hovertemplate": f"%{{y:{form}}}",
+    }
+
+
+def stability_chart(result: WalkForwardResult) -> Chart:
+    """Where in its range each fold's choice of each parameter lies: one row a parameter, one dot a fold, by time."""
+    names = list(result.terms.space)
+    rows = np.arange(len(names), 0, -1, dtype=np.float64)
+    data: list[dict[str, Any]] = [_ranges(rows)]
+    count = len(result.folds)
+    for number, each in enumerate(result.folds):
+        x = np.array([place(result.terms.space[name], each.parameters[name]) for name in names])
+        # Later folds sit a little lower, so that equal choices are seen to be several.
+        y = rows + 0.3 - 0.6 * (number / (count - 1) if count > 1 else 0.5)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"fold {each.fold.number}",
+                "x": packed(x),
+                "y": packed(y),
+                "text": [f"{name} = {_value(each.parameters[name])}" for name in names],
+                "marker": {"color": _shade(number, count), "size": 8, "line": {"color": "#ffffff", "width": 0.8}},
+                "hovertemplate": "%{text}",
+            }
+        )
+    days = sessions_of(result.run)
+    layout = stacked(
+        (days[0], days[-1]),
+        ["Place of each choice in the range searched; within a row the earliest fold is on top"],
+        [1.0],
+        [{"range": [ROOM - 0.1, len(names) + ROOM], "tickvals": rows.tolist(), "ticktext": names, "showgrid": False}],
+    )
+    layout["xaxis"] |= {
+        "type": "linear",
+        "range": [-0.03, 1.03],
+        "tickvals": [0, 0.25, 0.5, 0.75, 1],
+        "ticktext": ["low end", "", "middle", "", "high end"],
+        "showgrid": True,
+        "gridcolor": GRID,
+        "zeroline": False,
+    }
+    layout["margin"]["l"] = 96
+    layout["hovermode"] = "closest"
+    size = "taller" if len(names) > 9 else "tall" if len(names) > 4 else "small"
+    legend = (("first fold", _shade(0, count), "solid"), ("last fold", _shade(count - 1, count), "solid"))
+    return Chart("stability", data, layout, legend, "Where in its range each parameter was chosen, by fold", size=size)
+
+
+def _ranges(rows: FloatArray) -> dict[str, Any]:
+    x = np.tile([0.0, 1.0, np.nan], len(rows))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": packed(x),
+        "y": packed(np.repeat(rows, 3)),
+        "line": {"color": "#e9edf1", "width": 16},
+        "hoverinfo": "skip",
+    }
+
+
+def _shade(number: int, count: int) -> str:
+    """Pale for the first fold to the house's blue for the last."""
+    part = number / (count - 1) if count > 1 else 1.0
+    pale, deep = (0x9F, 0xC4, 0xE8), (0x0A, 0x3D, 0x75)
+    return "#" + "".join(f"{round(a + part * (b - a)):02x}" for a, b in zip(pale, deep, strict=True))
+
+
+def _value(value: Any) -> str:
+    return value_text(float(f"{value:.4g}")) if isinstance(value, float) else value_text(value)
+
+
+def paths_chart(paths: CpcvResult) -> Chart:
+    """Growth of 1 of every out-of-sample path and of buy-and-hold."""
+    found = [(str(name), paths.paths[name].to_numpy(dtype=np.float64)) for name in paths.paths]
+    curves = [curve(returns) for _, returns in found]
+    hold = curve(paths.hold)
+    index = pd.DatetimeIndex(paths.paths.index)
+    data = [
+        {**line(name, growth, f"{MANY[0]}99", 1, ".2f", width=1.1), "x": dates(index)}
+        for (name, _), growth in zip(found, curves, strict=True)
+    ]
+    data.append({**line(title(BASELINE), hold, INK, 1, ".2f"), "x": dates(index)})
+    layout = stacked((index[0], index[-1]), ["Growth of 1, logarithmic"], [1.0], [log_axis(*curves, hold)])
+    legend = (("Out-of-sample paths", MANY[0], "solid"), (title(BASELINE), INK, "solid"))
+    return Chart("paths", data, layout, legend, "Growth of 1 of every out-of-sample path", size="tall")

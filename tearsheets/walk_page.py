@@ -1,0 +1,284 @@
+"""A walk-forward as one HTML page: what was chosen before, and what it was worth after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from undertow.backtests.paths_cpcv import CpcvResult
+from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
+from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, too_short
+from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag, write_whole
+from undertow.tearsheets.page import assemble
+from undertow.tearsheets.palette import BASELINE, sessions_of
+from undertow.tearsheets.walk_charts import equity_chart, fold_chart, paths_chart, stability_chart
+from undertow.tearsheets.words import METRICS, count, counted, percent, plain, share, title, typeset, value_text
+
+OBJECTIVE_WORDS = {metric.key: metric.words for metric in METRICS}
+RIVAL = "vol-target"
+
+
+def write_walk_page(result: WalkForwardResult, path: str | Path, paths: CpcvResult | None = None) -> Path:
+    """Write a walk-forward as one self-contained HTML page.
+
+    The page holds the verdict against buy-and-hold and VolTarget with their intervals, the stitched growth with the
+    folds' borders, each fold inside and outside its training sessions, how far the parameters moved, the folds in a
+    table, and the paths of a combinatorial cross-validation where one is given. Equal results give equal bytes; the
+    file appears whole or not at all. Returns the path.
+    """
+    charts = [equity_chart(result), fold_chart(result)]
+    body = [
+        _title(result),
+        _verdict(result),
+        section("Out of sample", tag("div", _headline(result), _reading(result), kind="beside")),
+        section("Growth and drawdown, fold by fold", charts[0].place()),
+        section("What was promised, what was kept", charts[1].place(), note(_shrinkage(result))),
+    ]
+    if len(result.stability):
+        charts.append(stability_chart(result))
+        body.append(section("How steady the choices were", charts[-1].place(), _stability(result)))
+    body.append(section("Folds", _folds(result), _parameters(result), _left_out(result)))
+    if paths is not None:
+        charts.append(paths_chart(paths))
+        body.append(section("Other paths through the same history", _paths(paths), charts[-1].place(), _cpcv(paths)))
+    body.append(_recipe(result))
+    recipe = result.run.recipe
+    name = f"{title(result.strategy.name())} walked forward, {recipe.universe}, {recipe.start} to {recipe.end}"
+    return write_whole(path, assemble(name, join(body), charts, sessions_of(result.run)).encode("utf-8"))
+
+
+def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
+    """Baseline, sentence with the interval, and tone ("better", "worse" or none) of the stitched run."""
+    own = result.run.returns.to_numpy(dtype=np.float64)
+    rivals = {BASELINE: result.run.series["hold_return"], RIVAL: result.rival.returns}
+    found = []
+    for name, returns in rivals.items():
+        base = returns.to_numpy(dtype=np.float64)
+        apart = None if np.array_equal(own, base) else compared(own, base)
+        if apart is None:
+            gap = float(np.prod(1.0 + own) - np.prod(1.0 + base))
+            same = np.array_equal(own, base)
+            text = f"The returns are those of {name}: there is nothing to judge." if same else too_short(len(own), gap)
+            found.append((name, text, ""))
+            continue
+        part = apart.annual_return
+        tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
+        found.append((name, f"{typeset(apart.sentence(name))} {sharpe_sentence(apart)}", tone))
+    return found
+
+
+def _verdict(result: WalkForwardResult) -> Html:
+    (_, first, tone), (_, second, _) = verdicts(result)
+    lead, _, rest = first.partition("Annual Sharpe ratio")
+    notes = [note(f"Annual Sharpe ratio{rest}")] if rest else []
+    words = {
+        "better": "Chosen on the past alone, the rule beat its basket on what came after.",
+        "worse": "Chosen on the past alone, the rule did worse than its basket on what came after.",
+        "": "Chosen on the past alone, the rule cannot be told from its basket on what came after.",
+    }
+    return tag(
+        "div",
+        tag("p", words[tone] if rest else lead, kind="lead"),
+        *([tag("p", lead)] if rest else []),
+        *notes,
+        note(second),
+        note(
+            "The sessions tested were not used to tune; the rule, its search space and this split were chosen by a"
+            f" person who may know them. {CHOSEN}"
+        ),
+        kind=f"verdict {tone}".strip(),
+    )
+
+
+def _headline(result: WalkForwardResult) -> Html:
+    run = result.run
+    columns = [run.metrics, run.baselines[BASELINE], result.rival.metrics]
+    rows = [
+        [metric.words, *(metric.text(float(column.get(metric.key, math.nan))) for column in columns)]
+        for metric in METRICS
+    ]
+    return table(["", "Walked forward", title(BASELINE), title(RIVAL)], rows, kind="headline numbers")
+
+
+def _reading(result: WalkForwardResult) -> Html:
+    recipe = result.run.recipe
+    return tag(
+        "div",
+        note(
+            "One account runs through all tests; on each session it does what that fold's parameters decide, and pays"
+            " for what a change of parameters makes it trade."
+        ),
+        note(
+            "Buy-and-hold is the same basket without the rule. VolTarget, at its defaults, scales exposure by the"
+            " basket's own volatility and never looks at Bitcoin."
+        ),
+        note(
+            f"Figures are after {recipe.fee_bps:g} bps fee and {recipe.slippage_bps:g} bps slippage. Annual figures use"
+            f" {recipe.sessions_a_year} sessions a year."
+        ),
+        kind="reading",
+    )
+
+
+def _shrinkage(result: WalkForwardResult) -> str:
+    name = result.terms.objective
+    inside, outside = (result.table[f"{side}_{name}"].to_numpy(dtype=np.float64) for side in ("in", "out"))
+    kept = int((result.table["out_excess_over_buy_and_hold"] > 0).sum())
+    return (
+        f"{OBJECTIVE_WORDS[name]}: {plain(float(np.nanmean(inside)))} on average in training,"
+        f" {plain(float(np.nanmean(outside)))} in the test that follows. The best of"
+        f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance"
+        " shows, beside a different market."
+        f" {kept} of {counted(len(result.folds), 'fold')} ended above buy-and-hold."
+    )
+
+
+def _stability(result: WalkForwardResult) -> Html:
+    rows = [
+        [row["parameter"], *(typeset(row[name]) for name in ("searched", "chosen", "typical")), share(row["spread"], 0)]
+        for row in result.stability.to_dict("records")
+    ]
+    head = ["Parameter", "Searched", "Chosen, least to most", "Median, or most frequent", "Spread"]
+    return join(
+        [
+            table(head, rows, kind="numbers"),
+            note(
+                "Spread is the distance from the lowest to the highest choice as a part of the range searched; for a"
+                " choice of words, the share of folds that did not take the most frequent. A parameter that wanders"
+                " over its whole range was not found: the data do not say what it is."
+            ),
+        ]
+    )
+
+
+def _folds(result: WalkForwardResult) -> Html:
+    name = result.terms.objective
+    text = {metric.key: metric.text for metric in METRICS}[name]
+    head = [
+        *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{OBJECTIVE_WORDS[name]}: in"),
+        *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
+    ]
+    rows = [_fold_row(each, name, text) for each in result.folds]
+    return table(head, rows, kind="comparison numbers")
+
+
+def _fold_row(each: FoldResult, name: str, text: Any) -> list[object]:
+    inside, outside = each.in_sample, each.out_of_sample
+    return [
+        each.fold.number,
+        f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
+        count(len(each.fold.train)),
+        f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
+        count(len(each.fold.test)),
+        text(inside.get(name, math.nan)),
+        text(outside.get(name, math.nan)),
+        percent(outside["total_return"]),
+        _coloured(outside["excess_over_buy_and_hold"]),
+        _coloured(outside["excess_over_vol_target"]),
+        percent(outside.get("max_drawdown", math.nan)),
+    ]
+
+
+def _coloured(value: float) -> Html:
+    return tag("span", percent(value), kind="gain" if value > 0 else "loss" if value < 0 else "")
+
+
+def _parameters(result: WalkForwardResult) -> Html:
+    names = list(result.terms.space)
+    if not names:
+        return note("No parameter was tuned.")
+    rows = [[each.fold.number, *(_short(each.parameters[name]) for name in names)] for each in result.folds]
+    return join([tag("h3", "Parameters chosen"), table(["Fold", *names], rows, kind="comparison numbers")])
+
+
+def _short(value: Any) -> str:
+    return value_text(float(f"{value:.4g}")) if isinstance(value, float) else value_text(value)
+
+
+def _left_out(result: WalkForwardResult) -> Html:
+    folds = [each.fold for each in result.folds]
+    parts = [
+        f"{counted(result.untested, 'session')} before the first test were never tested.",
+        f"Each fold gave up {counted(folds[0].purged, 'session')} of training to the purge"
+        f" and kept {counted(folds[0].embargoed, 'session')} of embargo before its test.",
+    ]
+    dropped, moved = sum(each.dropped for each in folds), sum(each.moved > 0 for each in folds)
+    if result.split.events is not None:
+        parts.append(
+            f"To keep shock events whole {counted(moved, 'border')} moved back and"
+            f" {counted(dropped, 'session')} of training were dropped."
+        )
+    short = [each.number for each in folds if len(each.test) < result.split.test and not each.moved]
+    if short:
+        parts.append(f"Fold {short[-1]} is shorter: the sessions end there.")
+    return note(" ".join(parts))
+
+
+def _paths(paths: CpcvResult) -> Html:
+    low, middle, high = (float(np.percentile(paths.sharpes, each)) for each in (0, 50, 100))
+    pairs: Sequence[tuple[str, str]] = [
+        ("Folds", count(len(paths.folds))),
+        ("Paths", count(len(paths.sharpes))),
+        ("Sharpe, annual: lowest path", plain(low)),
+        ("Median path", plain(middle)),
+        ("Highest path", plain(high)),
+        ("Buy-and-hold, same sessions", plain(paths.summary()["annual_sharpe_buy_and_hold"])),
+        ("Choices below the median outside", share(paths.below_median, 0)),
+    ]
+    return facts(pairs, kind="facts totals")
+
+
+def _cpcv(paths: CpcvResult) -> Html:
+    return join(
+        [
+            note(
+                f"Combinatorial purged cross-validation: {paths.split.text}. Every group is tested by several folds,"
+                " whose tests join into whole paths. Training may lie after the test, so a path says how much the"
+                " result depends on the stretch of history, not what could have been earned. Paths share most of their"
+                " sessions: their spread is no interval."
+            ),
+            note(
+                "A choice below the median did worse outside its training sessions than half of all trials. For"
+                " choices that carry nothing over, about half of them are."
+            ),
+        ]
+    )
+
+
+def _title(result: WalkForwardResult) -> Html:
+    recipe = result.run.recipe
+    about = [
+        f"Universe {recipe.universe}",
+        f"{recipe.start} to {recipe.end}",
+        counted(recipe.sessions, "session"),
+        counted(len(result.folds), "fold"),
+        f"market {recipe.market}",
+    ]
+    return tag(
+        "header",
+        tag("p", "Undertow walk-forward", kind="eyebrow"),
+        tag("h1", f"{title(result.strategy.name())}, walked forward"),
+        tag("p", *(tag("span", each) for each in about), kind="about"),
+    )
+
+
+def _recipe(result: WalkForwardResult) -> Html:
+    terms, recipe = result.terms, result.run.recipe
+    pairs = [
+        ("Split", result.split.text),
+        ("Objective", OBJECTIVE_WORDS[terms.objective]),
+        ("Trials a fold", count(terms.trials)),
+        ("Seed of the tuning", str(result.seed)),
+        *((f"Fixed: {name}", value_text(value)) for name, value in terms.fixed.items()),
+        ("Fill at the", recipe.fill),
+        ("Base weights", recipe.weighting),
+        ("Rebalanced", recipe.rebalance),
+        ("Market fingerprint", recipe.market_fingerprint),
+        ("Versions", ", ".join(f"{name} {each}" for name, each in recipe.versions.items())),
+    ]
+    command = facts([("Command", tag("code", recipe.command))], kind="facts wide") if recipe.command else ""
+    return section("Recipe", facts(pairs), command)

@@ -1,0 +1,338 @@
+"""Walk-forward: nothing later is seen, one account, equal bytes for any workers, refusals before any work."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow.backtests import Run, backtest, load_run
+from undertow.backtests.kernel import walk_nb
+from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.path import selling_order
+from undertow.backtests.paths_cpcv import CpcvResult, cpcv
+from undertow.backtests.splits import WalkForward
+from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.stitch import Piece, Seams, Stitched, stitched
+from undertow.backtests.store import plain
+from undertow.backtests.sweep import sweep
+from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.backtests.walk_tuner import Terms, Tuned, design, search_space
+from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
+from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, VolTarget
+
+SPLIT = WalkForward(train=160, test=80, purge=5, embargo=2)
+# Few distinct signals, so that the tests are quick; the order of selling differs between trials.
+NARROWED = {"lag": (0, 72), "cash": (0.3, 1.0), "source": ("proportional", "winners")}
+FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 96}
+FIXED |= {"low_days": 7, "calm": 24, "steps": 1, "trigger": "any"}
+
+
+@cache
+def market() -> Market:
+    return simulate_market(seed=5, years=2, names=8)
+
+
+def walked(world: Market, **words: Any) -> WalkForwardResult:
+    given = {"split": SPLIT, "trials": 16, "fixed": FIXED, "narrowed": NARROWED, "seed": 3, **words}
+    return walk_forward(LiquidityDrain, world, **given)
+
+
+@cache
+def result() -> WalkForwardResult:
+    return walked(market())
+
+
+@cache
+def combinatorial() -> CpcvResult:
+    rule = CombinatorialPurgedKFold(4, 2, purge=5, embargo=3)
+    return cpcv(LiquidityDrain, market(), split=rule, trials=8, fixed=FIXED, narrowed=NARROWED, seed=3)
+
+
+# ---------------------------------------------------------------- the walk
+
+
+def test_each_fold_takes_the_best_of_its_training_sessions_alone() -> None:
+    for each in result().folds:
+        start, end = each.train
+        tried = sweep(LiquidityDrain, market(), each.trials[list(LiquidityDrain.model_fields)], start=start, end=end)
+        best = tried["annual_sharpe"].idxmax()
+        assert each.parameters == {name: tried[name][best] for name in LiquidityDrain.model_fields}
+        assert each.in_sample["annual_sharpe"] == pytest.approx(tried["annual_sharpe"][best], rel=1e-12)
+        hold = backtest(BuyAndHold(), market(), start=start, end=end).metrics["total_return"]
+        assert each.in_sample["excess_over_buy_and_hold"] == pytest.approx(tried["total_return"][best] - hold, abs=1e-9)
+
+
+def test_nothing_after_a_folds_test_changes_it() -> None:
+    whole = result()
+    for number in (1, 3):
+        each = whole.folds[number - 1]
+        cut = walked(market().until(each.test[1]))
+        assert len(cut.folds) == number
+        same = cut.folds[-1]
+        assert same.parameters == each.parameters
+        assert same.out_of_sample == pytest.approx(each.out_of_sample, rel=1e-12, nan_ok=True)
+        pd.testing.assert_frame_equal(same.trials, each.trials, check_exact=True)
+        days = slice(None, each.test[1])
+        pd.testing.assert_series_equal(cut.run.returns, whole.run.returns.loc[days], check_exact=True)
+
+
+def test_the_stitched_account_is_what_the_folds_decided_and_pays_at_its_seams() -> None:
+    run = result().run
+    exposure = pd.concat(
+        [
+            backtest(LiquidityDrain(**each.parameters), market()).exposure.loc[each.test[0] : each.test[1]]
+            for each in result().folds
+        ]
+    )
+    pd.testing.assert_series_equal(run.exposure, exposure, check_names=False, check_freq=False)
+    assert run.series.index[0] == result().folds[0].test[0]
+    assert run.series.index[-1] == market().sessions[-1]
+    held = backtest(BuyAndHold(), market(), start=run.recipe.start)
+    np.testing.assert_allclose(run.series["hold_return"], held.returns, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(result().rival.returns, backtest(VolTarget(), market(), start=run.recipe.start).returns)
+
+
+def test_one_strategy_in_every_piece_is_that_strategy() -> None:
+    days = market().sessions
+    for rule in (LiquidityDrain(source="beta", cash=0.8), LiquidityDrain(source="proportional"), VolTarget()):
+        pieces = tuple(Piece(rule, days[a], days[b]) for a, b in ((200, 280), (281, 300), (301, 420)))
+        words = {"start": days[200], "end": days[420]}
+        joined = backtest(Stitched(seams=Seams(pieces)), market(), **words)
+        plain_run = backtest(rule, market(), **words)
+        pd.testing.assert_frame_equal(joined.series, plain_run.series, check_exact=True)
+        pd.testing.assert_frame_equal(joined.orders, plain_run.orders, check_exact=True)
+        pd.testing.assert_frame_equal(joined.episodes, plain_run.episodes, check_exact=True)
+        assert {k: v for k, v in joined.counts.items() if k != "signal_sources"} == {
+            k: v for k, v in plain_run.counts.items() if k != "signal_sources"
+        }
+
+
+def test_a_session_without_a_score_sells_in_proportion() -> None:
+    rng = np.random.default_rng(4)
+    rows, names = 60, 5
+    close = 20 * np.exp(np.cumsum(rng.normal(0, 0.02, (rows, names)), axis=0))
+    score = rng.normal(size=(rows, names))
+    score[10:40] = -np.inf
+    order = selling_order(score)
+    assert (order[10:40, 0] == -1).all()
+    assert (order[:10] >= 0).all()
+    given = {
+        "fill": close,
+        "mark": close,
+        "close": close,
+        "end_price": np.full(close.shape, np.nan),
+        "base": np.full((1, names), 1 / names),
+        "renewed": np.concatenate(([0], np.full(rows - 1, -1))),
+        "exposure": rng.choice([1.0, 0.7, 0.3], rows),
+        "order": order,
+        "cash_fill": np.ones(rows),
+        "cash_close": np.ones(rows),
+        "capital": 1e6,
+        "fee": 5e-4,
+        "slippage": 5e-4,
+    }
+    for mine, theirs in zip(walk_nb(**given), walk_np(**given), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-6)
+
+
+def test_rows_of_a_stitched_decision_by_hand() -> None:
+    found = Decision(
+        exposure=np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]),
+        stale=np.array([[True, False]] * 3),
+        score_of_set=np.array([-1, 0]),
+        scores=(np.arange(6.0).reshape(3, 2),),
+        marks={"stand_in": np.array([[False, True]] * 3)},
+        hedge=np.array([[0.0, 0.1]] * 3),
+        stop=np.array([0.2, 0.2]),
+        stop_wait=np.array([5, 5]),
+    )
+    joined = stitched(found, np.array([[0, 1], [1, 1], [-1, 1]]), 2)
+    assert joined.exposure.tolist() == [[0.1, 0.2], [0.4, 0.4], [1.0, 0.6]]
+    assert joined.stale.tolist() == [[True, False], [False, False], [False, False]]
+    assert joined.marks["stand_in"].tolist() == [[False, True], [True, True], [False, True]]
+    assert joined.hedge is not None
+    assert joined.hedge.tolist() == [[0.0, 0.1], [0.1, 0.1], [0.0, 0.1]]
+    assert joined.score_of_set.tolist() == [0, 1]
+    assert joined.scores[0].tolist() == [[-np.inf, -np.inf], [2.0, 3.0], [-np.inf, -np.inf]]
+    assert joined.scores[1].tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    assert joined.stop is not None
+    assert joined.stop.tolist() == [0.2, 0.2]
+    with pytest.raises(ParameterError, match="`stop` must be the same in every fold of one account"):
+        stitched(
+            Decision(found.exposure, found.stale, found.score_of_set, found.scores, stop=np.array([0.1, 0.2])),
+            np.array([[0], [1], [1]]),
+            2,
+        )
+    with pytest.raises(ParameterError, match="`source` must be least-tax in every fold"):
+        stitched(Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores), np.array([[0], [1], [1]]), 2)
+
+
+def test_equal_bytes_for_any_number_of_workers(tmp_path: Any) -> None:
+    for jobs, backend in ((2, "loky"), (3, "threading")):
+        other = walked(market(), jobs=jobs, backend=backend)
+        pd.testing.assert_frame_equal(other.table, result().table, check_exact=True)
+        pd.testing.assert_frame_equal(other.trials, result().trials, check_exact=True)
+        pd.testing.assert_frame_equal(other.run.series, result().run.series, check_exact=True)
+    result().run.save(tmp_path / "one")
+    other.run.save(tmp_path / "two")
+    for name in ("run.json", "metrics.json", "tearsheet.html"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_stitched_run_is_a_run_like_any_other(tmp_path: Any) -> None:
+    run = result().run
+    back = load_run(run.save(tmp_path / "walk"))
+    assert back.name == "liquidity-drain-walk-forward"
+    assert back.recipe == run.recipe
+    assert back.recipe.parameters["split"] == "train 160 rolling, test 80, step 80, purge 5, embargo 2"
+    folds = [name for name in back.recipe.parameters if name.startswith("fold ")]
+    assert len(folds) == len(result().folds) == 5
+    pd.testing.assert_frame_equal(back.series, run.series, check_freq=False)
+    assert run.portfolio.value().iloc[-1] == pytest.approx(run.series["value"].iloc[-1], rel=1e-9)
+
+
+def test_the_table_counts_every_session() -> None:
+    table = result().table
+    assert table["sessions_tested"].sum() + result().untested == len(market().sessions)
+    assert (table["sessions_trained"] == 155).all()
+    assert (table["purged"] == 5).all()
+    assert (table["embargoed"] == 2).all()
+    assert (table["trials"] == 16).all()
+    assert result().trials.groupby("fold").size().tolist() == [16] * 5
+    grown = np.prod(1 + table["out_total_return"]) - 1
+    assert grown == pytest.approx(result().run.metrics["total_return"], rel=1e-9)
+    json.dumps(plain(result().summary()), allow_nan=False)
+
+
+def test_stability_by_hand() -> None:
+    found = result().stability.set_index("parameter")
+    assert list(found.index) == ["lag", "cash", "source"]
+    lags = result().table["lag"]
+    assert found["spread"]["lag"] == pytest.approx((lags.max() - lags.min()) / 72)
+    sources = result().table["source"]
+    assert found["spread"]["source"] == pytest.approx(1 - sources.value_counts().max() / len(sources))
+
+
+def test_another_tuner_can_take_the_seat() -> None:
+    asked: list[tuple[pd.Timestamp, pd.Timestamp, int]] = []
+
+    def always(kind: Any, world: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms) -> Tuned:
+        asked.append((start, end, seed))
+        tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end)
+        return Tuned(LiquidityDrain(lag=12).parameters, tried.iloc[0, 13:].astype(float).to_dict(), tried)
+
+    found = walked(market(), tuner=always)
+    assert asked == [(*each.train, 3) for each in found.folds]
+    assert {each.parameters["lag"] for each in found.folds} == {12}
+    run: Run = backtest(LiquidityDrain(lag=12), market(), start=found.run.recipe.start)
+    pd.testing.assert_frame_equal(found.run.series, run.series, check_exact=True)
+
+
+def test_a_strategy_without_parameters_walks_too() -> None:
+    found = walk_forward(BuyAndHold, market(), split=SPLIT, trials=1)
+    np.testing.assert_allclose(found.run.returns, found.run.series["hold_return"], rtol=0, atol=1e-15)
+    assert found.stability.empty
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            {"objective": "annual_sharp"},
+            "`objective` must be one of .*; got 'annual_sharp', did you mean `annual_sharpe`",
+        ),
+        ({"trials": 0}, "`trials` must be a whole number, 1 or more, got 0"),
+        ({"jobs": 0}, "`jobs` must be a whole number of workers, 1 or more, got 0"),
+        ({"backend": "dsk"}, "`backend` must be one of loky, threading; got 'dsk'"),
+        ({"fixed": {"lga": 3}}, "has no parameter `lga`, did you mean `lag`"),
+        ({"fixed": {"lag": 300}, "narrowed": {}}, r"`lag` must be in \[0, 96\], got 300"),
+        ({"narrowed": {"lga": (0, 3)}}, "has no parameter `lga` to narrow, did you mean `lag`"),
+        ({"narrowed": {"lag": (0, 300)}}, r"`lag` must be in \[0, 96\], got 300"),
+        ({"narrowed": {"lag": (30, 3)}}, r"`narrowed` must give \(low, high\) for `lag`, low first"),
+        ({"narrowed": {"lag": 3}}, r"`narrowed` must give \(low, high\) for `lag`"),
+        ({"narrowed": {"source": ("proportional", "losers")}}, "`source` must be one of"),
+        ({"fixed": {"lag": 3}, "narrowed": {"lag": (0, 3)}}, "`lag` is both fixed and narrowed"),
+        ({"split": WalkForward(train=600)}, "there are 503 sessions; `train` 600, `embargo` 0 and one session to test"),
+        ({"split": WalkForward(train=160, test=80, step=40)}, "`step` must equal `test`.*got step 40 and test 80"),
+        ({"start": "2001-01-01"}, "`start` 2001-01-01 is before the first session"),
+        ({"universe": "grwth"}, "unknown universe `grwth`, did you mean `growth`"),
+    ],
+)
+def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("undertow.backtests.walk_tuner.sweep", lambda *_, **__: pytest.fail("work began first"))
+    with pytest.raises((ParameterError, UnknownNameError), match=message):
+        walked(market(), **words)
+
+
+def test_no_value_of_the_objective_is_an_error() -> None:
+    # A flat exposure over one rising session has no drawdown, so no Calmar ratio: a training span too short for it.
+    start = market().sessions[rising_row()]
+    quiet = WalkForward(train=2, test=300, purge=0)
+    with pytest.raises(ParameterError, match="no trial has a value of `calmar`"):
+        walk_forward(DrawdownDeRisk, market(), split=quiet, trials=2, objective="calmar", start=start)
+
+
+def rising_row() -> int:
+    hold = backtest(BuyAndHold(), market()).returns.to_numpy()
+    both = (hold[:-1] > 0.005) & (hold[1:] > 0.005)
+    return int(np.flatnonzero(both[20:])[0]) + 20
+
+
+# ---------------------------------------------------------------- the design
+
+
+def test_a_design_covers_ranges_evenly_and_holds_what_is_fixed() -> None:
+    kept, space = search_space(LiquidityDrain, {"cash": 1.0}, {"lag": (24, 48), "source": ["beta", "winners"]})
+    drawn = design(space, kept, 256, 5)
+    assert drawn["lag"].min() == 24
+    assert drawn["lag"].max() == 48
+    # 256 points of a Sobol sequence fill 25 whole hours to within one or two of 10.24 each.
+    assert drawn["lag"].value_counts().between(8, 13).all()
+    assert set(drawn["source"]) == {"beta", "winners"}
+    assert drawn["source"].value_counts().tolist() == [128, 128]
+    assert (drawn["cash"] == 1.0).all()
+    # Half of a range that is searched by its logarithm lies below the geometric mean.
+    assert (drawn["window"] < np.sqrt(24 * 721)).mean() == pytest.approx(0.5, abs=0.02)
+    pd.testing.assert_frame_equal(drawn, design(space, kept, 256, 5))
+    assert not drawn.equals(design(space, kept, 256, 6))
+
+
+# ---------------------------------------------------------------- combinatorial paths
+
+
+def test_paths_are_accounts_of_what_the_folds_chose() -> None:
+    found = combinatorial()
+    assert found.paths.shape == (len(market().sessions), 3)
+    assert len(found.folds) == 6
+    borders = found.split.groups(market().sessions)
+    days = market().sessions
+    for number, path in enumerate(found.split.paths()):
+        pieces = tuple(
+            Piece(LiquidityDrain(**FIXED, **found.folds.loc[fold, list(NARROWED)]), days[a], days[b - 1])
+            for fold, a, b in zip(path, borders[:-1], borders[1:], strict=True)
+        )
+        run = backtest(Stitched(seams=Seams(pieces)), market())
+        np.testing.assert_allclose(found.paths.iloc[:, number], run.returns, rtol=0, atol=1e-12)
+        assert found.sharpes[number] == pytest.approx(run.metrics["annual_sharpe"], rel=1e-9)
+
+
+def test_choices_of_folds_by_a_slower_way() -> None:
+    found = combinatorial()
+    tried = design(found.terms.space, found.terms.fixed, 8, 3)
+    runs = [backtest(LiquidityDrain(**row), market()).returns.to_numpy() for row in tried.to_dict(orient="records")]
+    for fold, row in zip(found.split.folds(market().sessions), found.folds.to_dict("records"), strict=True):
+        inside = [np.mean(r[fold.train]) / np.std(r[fold.train], ddof=1) * np.sqrt(252) for r in runs]
+        outside = [np.mean(r[fold.test]) / np.std(r[fold.test], ddof=1) * np.sqrt(252) for r in runs]
+        assert row["in_annual_sharpe"] == pytest.approx(max(inside), rel=1e-9)
+        assert row["out_annual_sharpe"] == pytest.approx(outside[row["trial"]], rel=1e-9)
+        below = sum(each < outside[row["trial"]] - 1e-12 for each in outside)
+        ties = sum(abs(each - outside[row["trial"]]) <= 1e-12 for each in outside)
+        assert row["rank"] == pytest.approx((below + ties / 2) / 8)
+    assert found.below_median == pytest.approx((found.folds["rank"] < 0.5).mean())
+    json.dumps(plain(found.summary()), allow_nan=False)

@@ -1,0 +1,189 @@
+"""The walk-forward's page and command: one offline file, the right numbers, all or nothing, named refusals."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import undertow as ut
+from undertow.backtests.backtest import backtest
+from undertow.backtests.paths_cpcv import cpcv
+from undertow.backtests.splits import WalkForward
+from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.splits_shocks import horizon_hours, shock_events
+from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.cli import _run
+from undertow.evidence.difference import difference
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.strategies import BuyAndHold, LiquidityDrain, VolTarget
+from undertow.tearsheets.walk_page import verdicts, write_walk_page
+
+FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
+FIXED |= {"low_days": 7, "calm": 24, "steps": 1, "trigger": "any"}
+SETTINGS = [word for name, value in FIXED.items() for word in ("--set", f"{name}={value}")]
+
+
+@cache
+def market() -> Market:
+    return simulate_market(seed=6, years=1.6, names=6)
+
+
+@cache
+def result() -> WalkForwardResult:
+    return walk_forward(LiquidityDrain, market(), split=WalkForward(train=150, test=90), trials=8, fixed=FIXED, seed=2)
+
+
+def charts(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return {each["id"]: each for each in json.loads(found[1])["charts"]}
+
+
+def test_the_page_is_one_file_with_its_numbers(tmp_path: Path) -> None:
+    rule = CombinatorialPurgedKFold(4, 2)
+    paths = cpcv(LiquidityDrain, market(), split=rule, trials=8, fixed=FIXED, seed=2)
+    page = write_walk_page(result(), tmp_path / "walk.html", paths).read_text(encoding="utf-8")
+    body = page.partition("<main>")[2].partition("</main>")[0]
+    assert not re.search(r'(?:src|href)="(?!data:)', page.partition("<main>")[0] + body)
+    drawn = charts(page)
+    assert list(drawn) == ["equity", "folds", "stability", "paths"]
+    assert all(f'id="{name}"' in body for name in drawn)
+    borders = [shape["x0"] for shape in drawn["equity"]["layout"]["shapes"]]
+    assert borders == [str(each.test[0].date()) for each in result().folds[1:]]
+    for each in result().folds:
+        assert f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}" in body
+    assert f"{result().untested} sessions before the first test were never tested" in body
+    own, hold = (result().run.series[name].to_numpy() for name in ("return", "hold_return"))
+    low, high = (getattr(difference(own, hold).annual_return, end) for end in ("low", "high"))
+    assert f"[{low:+.1%}, {high:+.1%}]".replace("-", "\N{MINUS SIGN}") in body
+    again = write_walk_page(result(), tmp_path / "again.html", paths).read_text(encoding="utf-8")
+    assert again == page
+
+
+def test_a_walk_of_nothing_to_tune_has_a_page_too(tmp_path: Path) -> None:
+    found = walk_forward(BuyAndHold, market(), split=WalkForward(train=150, test=90), trials=1)
+    page = write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8")
+    assert "there is nothing to judge" in page
+    assert "No parameter was tuned" in page
+    assert list(charts(page)) == ["equity", "folds"]
+    short = walk_forward(BuyAndHold, market(), split=WalkForward(train=380, test=30), trials=1)
+    assert len(short.run.series) < 60
+    assert "too few for an interval" in verdicts(short)[1][1]
+
+
+def test_the_command_writes_the_numbers_of_the_python_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ut.write_market(market(), tmp_path / "world")
+    out = tmp_path / "walk"
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "90"]
+    words += ["--trials", "8", "--seed", "2", "--narrow", "lag=0:48", "--narrow", "source=winners,beta", *SETTINGS]
+    assert _run([*words, "--cpcv", "4:1", "--embargo", "3", "--events", "--json", "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out, parse_constant=pytest.fail)
+    assert said.err == ""
+    world = ut.load_market(folder)
+    events = shock_events(LiquidityDrain(**FIXED), world, world.sessions)
+    direct = walk_forward(
+        LiquidityDrain,
+        world,
+        split=WalkForward(train=150, test=90, embargo=3, events=events),
+        trials=8,
+        seed=2,
+        fixed=FIXED,
+        narrowed={"lag": (0, 48), "source": ("winners", "beta")},
+    )
+    assert found["metrics"] == pytest.approx(direct.run.metrics, nan_ok=True)
+    assert found["cpcv"]["folds"] == 4
+    table = pd.read_csv(out / "folds.csv")
+    assert table["lag"].tolist() == direct.table["lag"].tolist()
+    np.testing.assert_allclose(table["out_annual_sharpe"], direct.table["out_annual_sharpe"])
+    assert len(pd.read_csv(out / "trials.csv")) == 8 * len(direct.folds)
+    assert {"run.json", "walk.html", "walk.json", "tearsheet.html", "stability.csv", "cpcv_paths.csv"} <= {
+        each.name for each in out.iterdir()
+    }
+    loaded = ut.load_run(out)
+    pd.testing.assert_series_equal(loaded.returns, direct.run.returns, check_freq=False)
+    # The command in the recipe makes the same walk again.
+    program, *again = str(loaded.recipe.command).split()
+    assert program == "undertow"
+    assert _run([*again, "--out", str(tmp_path / "again")]) == 0
+    shown = capsys.readouterr().out
+    assert "walked forward" in shown
+    assert shown.rstrip().endswith(f"walk-forward: {tmp_path / 'again' / 'walk.html'}")
+    for name in ("run.json", "folds.csv", "trials.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--train", "1"), "`train` must be a whole number of sessions, 2 or more, got 1"),
+        (("--train", "20", "--purge", "19"), "`purge` must leave 2 sessions or more of `train` 20"),
+        (("--cpcv", "six"), "`--cpcv` must be groups:tested such as 6:2, got 'six'"),
+        (("--cpcv", "6:6"), "`n_test_groups` must be from 1 to 5"),
+        (("--narrow", "lag=a:b"), "`--narrow` must be parameter=low:high in numbers, got lag=a:b"),
+        (("--narrow", "lag"), "`--narrow` must be parameter=value, got 'lag'"),
+        (("--narrow", "lga=0:3"), "has no parameter `lga` to narrow, did you mean `lag`"),
+        (("--set", "lag=300"), "`lag` must be in [0, 96], got 300"),
+        (("--objective", "sharpe"), "`objective` must be one of annual_sharpe"),
+        (("--trials", "0"), "`trials` must be a whole number, 1 or more, got 0"),
+        (("--jobs", "0"), "`jobs` must be a whole number of workers"),
+        (("--backend", "lokk"), "did you mean `loky`?"),
+        (("--start", "2020-02-01", "--end", "2020-01-01"), "`start` must not be after `end`"),
+    ],
+)
+def test_what_the_command_refuses_before_a_market(
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
+    given = ["walk-forward", "--strategy", "liquidity-drain", "--out", str(tmp_path / "out"), *words]
+    assert _run(given) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_sessions_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: market())
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--out", str(tmp_path / "out")]
+    assert _run(words) == 2
+    said = capsys.readouterr()
+    assert "`train` 504, `embargo` 0 and one session to test need 505" in said.err
+    assert _run([*words[:2], "vol-target", "--events", "--train", "100", "--out", str(tmp_path / "out")]) == 2
+    assert "`vol-target` names no shock from" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_shock_events_begin_where_the_shock_was_known_and_last_as_long_as_the_position_may() -> None:
+    rule = LiquidityDrain(lag=24, max_hold=72)
+    sessions = market().sessions[50:]
+    events = shock_events(rule, market(), sessions)
+    assert horizon_hours(rule) == 96.0
+    assert horizon_hours(VolTarget()) == 120.0
+    run = backtest(rule, market(), start=sessions[0])
+    for each in run.episodes.dropna(subset="shock").to_dict("records"):
+        rows = [row for row, length in zip(events.first, events.each_length, strict=True) if row <= row + length]
+        begun = [
+            (row, length)
+            for row, length in zip(rows, events.each_length, strict=True)
+            if sessions[row] <= each["session"] <= sessions[min(row + length, len(sessions)) - 1]
+        ]
+        assert begun
+    with pytest.raises(ParameterError, match="names no shock"):
+        shock_events(BuyAndHold(), market(), sessions)

@@ -1,0 +1,65 @@
+"""The study of the lag, kept tiny: what the whole of it says is in benchmarks/lag_study.py."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow.backtests.backtest import backtest
+from undertow.market import simulate_market
+from undertow.strategies import LiquidityDrain
+
+SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "lag_study.py"
+SEEDS = range(4)
+
+
+@cache
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("lag_study", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def tuned(effect: float) -> list[tuple[float, float, float]]:
+    """For each seed: the best lag, the median hours from shock to sale there, and best less worst objective."""
+    found = []
+    for seed in SEEDS:
+        market = simulate_market(seed=seed, effect=effect, lag_hours=36, names=5)
+        curve = script().lag_curve(market, script().FIXED, step=6)
+        lag = script().best_lag(curve)
+        run = backtest(LiquidityDrain(lag=int(lag), **script().FIXED), market)
+        found.append((lag, float(run.episodes["lag_hours"].median()), float(np.ptp(curve))))
+    return found
+
+
+def test_the_tuned_rule_sells_a_day_or_two_after_the_shock() -> None:
+    assert 24 <= np.median([hours for _, hours, _ in tuned(1.0)]) <= 48
+
+
+def test_without_the_effect_the_lag_matters_less_and_wanders() -> None:
+    spreads = [np.ptp([lag for lag, _, _ in tuned(effect)]) for effect in (1.0, 0.0)]
+    gains = [np.mean([gain for _, _, gain in tuned(effect)]) for effect in (1.0, 0.0)]
+    assert spreads[0] < spreads[1]
+    assert gains[0] > 2 * gains[1]
+
+
+def test_the_middle_of_a_plateau_is_the_best_lag() -> None:
+    assert script().best_lag(pd.Series([0.1, 0.3, 0.3, 0.3, 0.2], index=[0, 1, 2, 3, 4])) == 2.0
+
+
+def test_one_seed_of_the_study_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    row = script().study(1, effect=1.0, lag_hours=36.0, years=3.6, trials=2, step=24)
+    assert set(row) >= {"lag", "sold_after", "fold_lag", "fold_spread", "gain", "low", "high"}
+    assert row["low"] < row["gain"] < row["high"]
+    script().report(pd.DataFrame([row]))
+    assert "from the shock to the sale" in capsys.readouterr().out
