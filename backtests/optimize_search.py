@@ -65,6 +65,8 @@ def search(
         batches = schedule.batches(trials)
         missing = [batch for batch in batches if not all(p in done for p in schedule.positions(batch, trials))]
         if not missing:
+            if counted is not None:
+                counted.record(done)
             return {position: trial for position, trial in done.items() if position < trials}
         claim = claims.take(missing, set(batches) - set(missing))
         if claim is not None:
@@ -85,7 +87,7 @@ def _run(
     trials: int,
     done: Trials,
 ) -> Trials:
-    """Evaluate what is missing of a batch and write it; nothing where another worker has taken the batch over."""
+    """Evaluate what is missing of a batch and write it, less what another worker has written by then."""
     schedule = proposer.schedule
     places = schedule.positions(claim.batch, trials)
     visible = [place for batch in claim.seen for place in schedule.positions(batch, trials)]
@@ -97,12 +99,10 @@ def _run(
         place: _trial(place, claim.batch, proposals[place - places.start], proposer, outcome)
         for place, outcome in zip(absent, outcomes, strict=True)
     }
-    with claims.writing(claim.batch) as held:
-        if not held:
-            return {}
+    with claims.writing(claim.batch):
         there = finished_by_position(study) if claims.shared else done
         study.add_trials(trial for place, trial in found.items() if place not in there)
-    whole = {**there, **found}
+    whole = {**found, **there}
     if claim.batch:
         proposer.tell({place: whole[place] for place in places})
     return {place: trial for place, trial in found.items() if place not in there}

@@ -45,8 +45,8 @@ class Claims(Protocol):
     def working(self, batch: int) -> AbstractContextManager[None]:
         """Keeps the batch held while the block runs."""
 
-    def writing(self, batch: int) -> AbstractContextManager[bool]:
-        """Whether the batch is still held, and sure to be so while the block runs; it is free afterwards."""
+    def writing(self, batch: int) -> AbstractContextManager[None]:
+        """Keeps everybody else from writing the batch while the block runs; it is free afterwards."""
 
 
 class Alone:
@@ -62,9 +62,9 @@ class Alone:
         """Nothing to keep."""
         return nullcontext()
 
-    def writing(self, batch: int) -> AbstractContextManager[bool]:
-        """Always held."""
-        return nullcontext(True)
+    def writing(self, batch: int) -> AbstractContextManager[None]:
+        """Nobody else writes."""
+        return nullcontext()
 
 
 class Shared:
@@ -72,8 +72,8 @@ class Shared:
 
     A worker inserts the row of a batch to claim it, with the batches that were complete by then, so that whoever takes
     the batch over proposes the same sets. It counts `beat` up while it works; a row whose beat has stood still for the
-    lease, by the watcher's own clock, is taken over. Trials are written only while the row is locked and still one's
-    own: a worker that was thought dead throws its batch away, so no trial is written twice.
+    lease, by the watcher's own clock, is taken over. Trials are written while the row is locked, and only those that
+    are not there yet: where a worker was merely slow, the quicker of the two writes the batch, which is the same.
     """
 
     shared = True
@@ -167,16 +167,14 @@ class Shared:
             try:
                 self._set(own, beat=self._table.c.beat + 1)
             except OperationalError:
-                # Whether the batch is still ours is asked again before anything is written.
+                # At worst another worker does the batch as well, and the quicker one writes it.
                 continue
 
     @contextmanager
-    def writing(self, batch: int) -> Iterator[bool]:
-        """Locks the row; a batch that has been taken over is no longer ours to write."""
+    def writing(self, batch: int) -> Iterator[None]:
+        """Locks the row; the lock of a worker that dies is let go by the server."""
         with self._engine.begin() as connection:
-            locked = select(self._table.c.worker).where(self._mine(batch)).with_for_update()
-            held = connection.execute(locked).scalar_one() == self._worker
-            yield held
-            if held:
-                free = update(self._table).where(self._mine(batch))
-                connection.execute(free.values(worker=_FREE, beat=self._table.c.beat + 1))
+            connection.execute(select(self._table.c.worker).where(self._mine(batch)).with_for_update()).scalar_one()
+            yield
+            free = update(self._table).where(self._mine(batch))
+            connection.execute(free.values(worker=_FREE, beat=self._table.c.beat + 1))

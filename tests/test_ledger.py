@@ -79,11 +79,11 @@ for place in range(60):
 
 
 def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in ("a", "b", "c")]
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in ("a", "b")]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     # Each its own sixty, and the sixty they share once.
-    assert Ledger(tmp_path).trials_so_far(MARKET) == 240
-    assert len(Ledger(tmp_path).path(MARKET).read_text().splitlines()) == 240
+    assert Ledger(tmp_path).trials_so_far(MARKET) == 180
+    assert len(Ledger(tmp_path).path(MARKET).read_text().splitlines()) == 180
 
 
 def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
 
+from undertow.backtests import optimize_search
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.study_claims import Claim, Shared
 from undertow.backtests.study_storage import open_storage, quiet_optuna
@@ -142,7 +144,7 @@ def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> 
     assert kept.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
 
 
-def test_a_worker_that_was_thought_dead_may_not_write(server: str) -> None:
+def test_a_batch_is_claimed_by_one_and_taken_over_without_a_sign_of_life(server: str) -> None:
     with quiet_optuna(), open_storage(server) as kept:
         assert isinstance(kept, RDBStorage)
         study = optuna.create_study(storage=kept, study_name="claims")
@@ -153,16 +155,36 @@ def test_a_worker_that_was_thought_dead_may_not_write(server: str) -> None:
         while (taken := quick.take([0, 1], ())) is None and time.monotonic() < until:
             assert third.take([0, 1], ()) is None
         assert taken == Claim(0, ())
-        with slow.writing(0) as held:
-            assert not held
-        with quick.working(0), quick.writing(0) as held:
-            assert held
+        with quick.working(0), quick.writing(0):
+            pass
         assert slow.take([1, 2], (0,)) == Claim(1, (0,))
         assert third.take([1, 2], (0,)) == Claim(2, (0,))
         with third.writing(2):
             pass
         # Free at once, with what was seen when it was first claimed.
         assert quick.take([2, 3], (0, 1)) == Claim(2, (0,))
+
+
+def test_of_two_workers_on_one_batch_the_quicker_writes_it(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    settings = {**SETTINGS, "study": "overtaken", "trials": 14}
+    slow = optimize_search.finished_trial
+    overtaken = []
+
+    def overtake(*given: Any) -> Any:
+        # Just before the first trial of the second batch is written, another worker does the whole study.
+        if given[0] == 10 and not overtaken:
+            overtaken.append(True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(optimize_search, "finished_trial", slow)
+                optimize(VolTarget, market, storage=server, **{**settings, "lease": 1.0})  # type: ignore[arg-type]
+        return slow(*given)
+
+    monkeypatch.setattr(optimize_search, "finished_trial", overtake)
+    found = optimize(VolTarget, market, storage=server, **{**settings, "lease": 600.0})  # type: ignore[arg-type]
+    assert overtaken
+    assert found.trials["trial"].tolist() == list(range(14))
+    assert found.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:
