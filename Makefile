@@ -27,6 +27,7 @@ lint: $(READY) ## Check style, format and types.
 
 bench: $(READY) ## Time backtests, sweeps and start-up.
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/signals.py
 
 constraints: ## Renew constraints.txt with the newest versions.

@@ -3,27 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, overload
 
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.backtest import session_rows
 from undertow.backtests.costs import Costs
-from undertow.backtests.legs import during, stage, with_legs
-from undertow.backtests.many import walk_all
-from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
-from undertow.backtests.orders import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
-from undertow.backtests.tape import Tape, read_tape
+from undertow.backtests.engines import run_tasks, worker_count
+from undertow.backtests.memory import bytes_of
+from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
+from undertow.backtests.sweep_order import reading_order
 from undertow.market.calendar import Fill
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
 from undertow.strategies.strategy import Sets, Strategy
-from undertow.strategies.weights import base_weights
 
-# What one set takes beside the market: about twelve arrays of a float a session while its signals are put together.
-_ARRAYS_A_SET = 12
+# What one set takes while a strategy decides, in floats a session: the most among the named strategies, rounded up.
+# Where that is too much for the memory given, the strategy at hand is measured with a few sets.
+_DECIDING, _PROBE = 300, 16
+# What the walk takes beside that: the exposure by set and by session, and values that become returns.
+_WALKING = 4
+
+
+@overload
+def sweep(
+    strategy: type[Strategy],
+    market: Market,
+    parameters: pd.DataFrame,
+    *,
+    universe: str = ...,
+    start: str | pd.Timestamp | None = ...,
+    end: str | pd.Timestamp | None = ...,
+    fill: Fill = ...,
+    costs: Costs | None = ...,
+    weighting: str = ...,
+    rebalance: str = ...,
+    capital: float = ...,
+    memory_bytes: float | str = ...,
+    returns: Literal[False] = ...,
+    backend: str = ...,
+    jobs: int | None = ...,
+    address: str | None = ...,
+) -> pd.DataFrame: ...
+
+
+@overload
+def sweep(
+    strategy: type[Strategy],
+    market: Market,
+    parameters: pd.DataFrame,
+    *,
+    universe: str = ...,
+    start: str | pd.Timestamp | None = ...,
+    end: str | pd.Timestamp | None = ...,
+    fill: Fill = ...,
+    costs: Costs | None = ...,
+    weighting: str = ...,
+    rebalance: str = ...,
+    capital: float = ...,
+    memory_bytes: float | str = ...,
+    returns: Literal[True],
+    backend: str = ...,
+    jobs: int | None = ...,
+    address: str | None = ...,
+) -> tuple[pd.DataFrame, FloatArray]: ...
 
 
 def sweep(
@@ -39,74 +83,56 @@ def sweep(
     weighting: str = "equal",
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
-    memory_bytes: float = 1e9,
-) -> pd.DataFrame:
+    memory_bytes: float | str = "1GB",
+    returns: bool = False,
+    backend: str = "serial",
+    jobs: int | None = None,
+    address: str | None = None,
+) -> pd.DataFrame | tuple[pd.DataFrame, FloatArray]:
     """Metrics of every row of `parameters`, in its order: the parameters, then what `Run.metrics` has.
 
     Columns of `parameters` that are left out take the strategy's defaults; every row is checked before any work starts.
-    The sets are worked through in chunks that need about `memory_bytes` beside the market itself. A row equals
-    `backtest` with the same parameters to 1e-9, whatever the chunks and the number of threads.
+    A row equals `backtest` with the same parameters to 1e-9; its bytes depend on neither chunks, threads nor engine.
+    With `returns=True` the session returns (P, T), decimal, close to close, come with it: a pair.
+
+    The sets are worked through in chunks that need about `memory_bytes`, a number or a text such as "500MB", beside
+    the market itself and what is handed back. `backend` runs the chunks: "serial" in this process, on all cores;
+    "threading"; "loky", "dask" or "ray" on `jobs` workers, by default as many as there are cores, or on the cluster at
+    `address`. `memory_bytes` is shared out among the workers.
 
     Raises `ParameterError` as `backtest` does, and where `parameters` has no rows.
     """
-    costs = costs or Costs()
     if not len(parameters):
         raise ParameterError("`parameters` has no rows; give one row a parameter set")
     if not (np.isfinite(capital) and capital > 0):
         raise ParameterError(f"`capital` must be positive, got {capital}")
+    memory = bytes_of("memory_bytes", memory_bytes)
+    workers = worker_count(backend, jobs, address)
     sets = strategy.sets_of(parameters)
-    table = DecisionTable(market, universe, fill)
-    rows = session_rows(market, start, end)
-    base, renewed = base_weights(table, rows, weighting, rebalance)
-    tape = read_tape(table, rows, costs.haircut_bps / 1e4)
-    found = [
-        _chunk(strategy, part, table, rows, tape, (base, renewed), costs, capital)
-        for part in _chunks(sets, len(parameters), len(table), memory_bytes)
-    ]
-    given = pd.DataFrame(dict(sets))
-    return pd.concat([given, pd.concat(found, ignore_index=True)], axis=1)
+    setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
+    size = _chunk_size(setting, sets, len(parameters), memory / workers, workers)
+    order = np.arange(len(parameters))
+    if size < len(parameters):
+        order = reading_order(setting, sets, len(parameters))
+    tasks = [(part, returns) for part in _chunks({name: each[order] for name, each in sets.items()}, len(order), size)]
+    pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
+    back = np.argsort(order)
+    given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
+    figures = pd.concat([piece.metrics for piece in pieces], ignore_index=True).iloc[back].reset_index(drop=True)
+    table = pd.concat([given, figures], axis=1)
+    return (table, np.concatenate([piece.returns for piece in pieces])[back]) if returns else table
 
 
-def _chunks(sets: Sets, count: int, sessions: int, memory_bytes: float) -> Iterator[Sets]:
-    size = max(1, int(memory_bytes // (sessions * 8 * _ARRAYS_A_SET)))
+def _chunk_size(setting: Setting, sets: Sets, count: int, memory: float, workers: int) -> int:
+    each = len(setting.stage.table) * 8.0
+    needed = each * (_DECIDING + _WALKING)
+    if count > _PROBE and needed * count > memory:
+        needed = decision_bytes(setting, next(_chunks(sets, count, _PROBE))) / _PROBE + each * _WALKING
+    # Several chunks a worker, so that one that is slow does not hold up the rest.
+    share = -(-count // (3 * workers)) if workers > 1 else count
+    return max(1, min(share, int(memory // needed)))
+
+
+def _chunks(sets: Sets, count: int, size: int) -> Iterator[Sets]:
     for first in range(0, count, size):
         yield {name: values[first : first + size] for name, values in sets.items()} or {"": np.zeros(1)}
-
-
-def _chunk(
-    strategy: type[Strategy],
-    sets: Sets,
-    table: DecisionTable,
-    rows: slice,
-    tape: Tape,
-    base: tuple[FloatArray, IntArray],
-    costs: Costs,
-    capital: float,
-) -> pd.DataFrame:
-    decision = strategy.decide(table, sets)
-    exposure = np.ascontiguousarray(decision.exposure[rows].T)
-    plan = stage(table, during(decision, rows), rows, *base)
-    values, sums, counts = walk_all(with_legs(tape, table, rows, decision, costs), plan, costs, capital)
-    table.forget()
-    cash = tape.cash_returns
-    metrics = pd.DataFrame([return_metrics(_returns(path, capital), cash) for path in values])
-    metrics["annual_turnover"] = sums[:, TURNOVER] / (len(tape.sessions) / SESSIONS_A_YEAR)
-    metrics["average_exposure"] = exposure.mean(axis=1)
-    metrics["average_cash"] = sums[:, CASH] / len(tape.sessions)
-    metrics["costs_paid"] = sums[:, PAID]
-    metrics["episodes"] = _episodes(exposure)
-    metrics["deferred_fills"] = counts[:, DEFERRED]
-    metrics["price_ends_closed"] = counts[:, CLOSED]
-    metrics["orders_open_at_end"] = counts[:, OPEN_AT_END]
-    metrics["stale_sessions"] = decision.stale[rows].sum(axis=0)
-    return metrics
-
-
-def _returns(values: FloatArray, capital: float) -> FloatArray:
-    growth: FloatArray = values / np.concatenate(([capital], values[:-1])) - 1.0
-    return growth
-
-
-def _episodes(exposure: FloatArray) -> IntArray:
-    below = exposure < 1.0
-    return np.asarray(below[:, 0] + (below[:, 1:] & ~below[:, :-1]).sum(axis=1), dtype=np.int64)

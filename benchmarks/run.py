@@ -17,7 +17,7 @@ import vectorbt as vbt
 from rich.console import Console
 from rich.table import Table
 
-from undertow.backtests.kernel import walk_many_nb, walk_nb
+from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
 from undertow.backtests.orders import no_rules
 from undertow.strategies.weights import renewal_rows
@@ -75,21 +75,6 @@ def by_vectorbt(given: dict[str, Any]) -> float:
     return float(np.asarray(portfolio.value())[-1])
 
 
-def many(given: dict[str, Any], paths: int) -> Any:
-    """The kernel over many exposure paths, in parallel, values only."""
-    rng = np.random.default_rng(2)
-    exposure = np.stack([np.roll(given["exposure"], int(by)) for by in rng.integers(0, SESSIONS, paths)])
-    shared = ("fill", "mark", "close", "end_price", "base", "renewed")
-    last = ("cash_fill", "cash_close", "capital", "fee", "slippage")
-    orders = np.zeros((0, SESSIONS, NAMES), dtype=np.int64)
-    which, none = np.full(paths, -1), np.zeros(paths, dtype=np.int64)
-    empty = np.zeros((0, 0))
-    rules = (empty, empty, empty, empty, np.zeros(paths), none, none)
-    head = [given[name] for name in shared]
-    tail = [given[name] for name in last]
-    return lambda: walk_many_nb(*head, exposure, orders, which, *tail, *rules)
-
-
 def median_ms(work: Callable[[], Any], runs: int) -> float:
     work()
     taken = []
@@ -116,11 +101,6 @@ def main() -> None:
         table.add_row(name, f"{taken:.2f}", f"{slowest / taken:.1f}")
     console = Console(width=100)
     console.print(table)
-    paths = 1000
-    taken = median_ms(many(given, paths), 5)
-    each = measured["vectorbt from_orders(targetpercent), Rust, + value()"]
-    console.print(f"{paths:,} exposure paths, values only: {1e3 * paths / taken:,.0f} paths/s,", end=" ")
-    console.print(f"{each * paths / taken:,.0f} times a loop of vectorbt calls")
 
 
 if __name__ == "__main__":

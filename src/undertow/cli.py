@@ -13,6 +13,7 @@ import typer
 from undertow.cli_market import market_app
 from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
+from undertow.cli_sweep import sweep
 from undertow.cli_today import today
 from undertow.cli_walk import walk_forward
 from undertow.options import (
@@ -34,6 +35,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
 app.command()(today)
+app.command()(sweep)
 app.command()(rule)
 app.command("walk-forward")(walk_forward)
 

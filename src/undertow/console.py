@@ -74,6 +74,21 @@ def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
     show(table)
 
 
+def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) -> None:
+    """Parameter sets, one a row, with the figures that matter most and the one they are sorted by."""
+    shown = ["annual_sharpe", "cagr", "max_drawdown", "average_exposure", "annual_turnover", "episodes"]
+    figures = [by, *(name for name in shown if name != by)]
+    table = Table(title=title, title_justify="left")
+    for name in parameters:
+        table.add_column(name, justify="right")
+    for name in figures:
+        table.add_column(_WORDS.get(name, name.replace("_", " ")), justify="right")
+    for row in sets.to_dict(orient="records"):
+        values = [f"{row[name]:.4g}" if isinstance(row[name], float) else str(row[name]) for name in parameters]
+        table.add_row(*values, *(_figure(name, float(row[name])) for name in figures))
+    show(table)
+
+
 def show_comparison(table: pd.DataFrame) -> None:
     """A comparison's metrics, runs in columns."""
     show_metrics("on common sessions", {str(name): dict(table[name]) for name in table.columns})

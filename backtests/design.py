@@ -1,0 +1,89 @@
+"""Which parameter sets to try: a grid, a random draw, or a Sobol design over a search space."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from scipy.stats import qmc
+
+from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
+
+
+def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> pd.DataFrame:
+    """`count` sets that fill a search space evenly: one row a set, one column a parameter.
+
+    A scrambled Sobol sequence (Owen 1998), so that any projection on a few parameters is covered evenly; best with a
+    power of two. Logarithmic ranges are even in the logarithm, integers and choices equally likely. The first rows of a
+    longer design with the same seed are those of a shorter one of at least half its length, rounded to powers of two.
+
+    Raises `ParameterError` where `count` is below 1 or the space is empty.
+    """
+    _check(space, count)
+    # Whole powers of two keep the balance of the sequence; the rest is cut off.
+    points = qmc.Sobol(len(space), scramble=True, rng=seed).random_base2(math.ceil(math.log2(count)))[:count]
+    return _placed(space, points)
+
+
+def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> pd.DataFrame:
+    """`count` sets drawn independently from a search space; columns and errors as in `design`."""
+    _check(space, count)
+    return _placed(space, np.random.default_rng(seed).random((count, len(space))))
+
+
+def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Every combination of the values, the last parameter changing fastest."""
+    return pd.DataFrame(list(itertools.product(*values.values())), columns=list(values))
+
+
+def _check(space: Mapping[str, BaseDistribution], count: int) -> None:
+    if count < 1:
+        raise ParameterError(f"`count` must be 1 or more sets, got {count}")
+    if not space:
+        raise ParameterError("the search space is empty: the strategy has no parameter that is left to vary")
+
+
+def _placed(space: Mapping[str, BaseDistribution], points: FloatArray) -> pd.DataFrame:
+    columns = {name: place(each, points[:, at]) for at, (name, each) in enumerate(space.items())}
+    return pd.DataFrame(columns, columns=list(space))
+
+
+def place(distribution: BaseDistribution, points: FloatArray) -> Any:
+    """Values (P,) of a distribution from points (P,) in [0, 1)."""
+    if isinstance(distribution, CategoricalDistribution):
+        choices = distribution.choices
+        return [choices[at] for at in np.minimum((points * len(choices)).astype(int), len(choices) - 1)]
+    if isinstance(distribution, IntDistribution):
+        return _whole(distribution, points)
+    if isinstance(distribution, FloatDistribution):
+        return _real(distribution, points)
+    raise ParameterError(f"no design over {distribution!r}; use a float, int or categorical distribution of Optuna")
+
+
+def _whole(given: IntDistribution, points: FloatArray) -> Any:
+    if given.log:
+        # Half a step on either side, so that the ends are as likely as what lies between.
+        low, high = math.log(given.low - 0.5), math.log(given.high + 0.5)
+        values = np.rint(np.exp(low + points * (high - low)))
+    else:
+        steps = (given.high - given.low) // given.step + 1
+        values = given.low + given.step * np.floor(points * steps)
+    return np.clip(values, given.low, given.high).astype(np.int64)
+
+
+def _real(given: FloatDistribution, points: FloatArray) -> Any:
+    if given.log:
+        low, high = math.log(given.low), math.log(given.high)
+        values = np.exp(low + points * (high - low))
+    elif given.step is not None:
+        steps = round((given.high - given.low) / given.step) + 1
+        values = given.low + given.step * np.floor(points * steps)
+    else:
+        values = given.low + points * (given.high - given.low)
+    return np.clip(values, given.low, given.high)

@@ -1,0 +1,168 @@
+"""Engines that run many tasks: this process, its threads, other processes, or a Dask or Ray cluster.
+
+What the tasks share is shipped once: to a file that each loky worker reads, scattered to the workers of Dask, put into
+the object store of Ray. A worker unpacks it once and keeps it for the tasks that follow. Results come in the order of
+the tasks, so that they depend on nothing but function and tasks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cloudpickle
+import joblib
+
+from undertow.market.errors import ParameterError, did_you_mean
+
+BACKENDS = ("serial", "threading", "loky", "dask", "ray")
+CLUSTERS = ("dask", "ray")
+
+S = TypeVar("S")
+T = TypeVar("T")
+R = TypeVar("R")
+
+# What this worker unpacked last: one thing, so that a worker that serves many sweeps does not grow.
+_unpacked: dict[str, Any] = {}
+
+
+def run_tasks(
+    function: Callable[[S, T], R],
+    shared: S,
+    tasks: Sequence[T],
+    *,
+    backend: str = "loky",
+    jobs: int | None = None,
+    address: str | None = None,
+) -> list[R]:
+    """`function(shared, task)` for every task, in the order of the tasks whatever the engine.
+
+    `backend` is "serial", "threading", "loky", "dask" or "ray"; `jobs` the number of workers, by default one a core.
+    `address` names a running cluster of Dask ("tcp://host:8786") or Ray ("auto", "ray://host:10001"); without it a
+    local one is started and stopped again. The function must be importable where it runs, or picklable by value.
+
+    Raises `ParameterError` on an unknown backend, on one whose package is not installed, on `jobs` below 1, and on an
+    `address` that the backend has no use for or that does not answer.
+    """
+    workers = worker_count(backend, jobs, address)
+    if backend == "serial":
+        return [function(shared, task) for task in tasks]
+    if backend == "threading":
+        with joblib.parallel_config(backend="threading", n_jobs=workers):
+            return list(joblib.Parallel()(joblib.delayed(function)(shared, task) for task in tasks))
+    payload = cloudpickle.dumps((function, shared))
+    key = hashlib.sha256(payload).hexdigest()
+    with _ENGINES[backend](payload, workers, address) as (where, settings), joblib.parallel_config(**settings):
+        # One task at a time goes out: tasks are chunks of work, long against the cost of sending them.
+        return list(joblib.Parallel(batch_size=1)(joblib.delayed(_remote)(key, where, task) for task in tasks))
+
+
+def worker_count(backend: str, jobs: int | None, address: str | None) -> int:
+    """How many workers there will be; checks what `run_tasks` was given, and that the engine is installed."""
+    if backend not in BACKENDS:
+        near = did_you_mean(str(backend), BACKENDS)
+        raise ParameterError(f"`backend` must be one of {', '.join(BACKENDS)}; got {backend!r}{near}")
+    if jobs is not None and jobs < 1:
+        raise ParameterError(f"`jobs` must be 1 or more workers, got {jobs}; leave it out for one a core")
+    if address is not None and backend not in CLUSTERS:
+        raise ParameterError(f"`address` is that of a cluster; set `backend` to dask or ray, got {backend!r}")
+    for package in {"dask": ("distributed",), "ray": ("ray",)}.get(backend, ()):
+        _installed(backend, package)
+    if backend == "serial":
+        return 1
+    return jobs or joblib.cpu_count()
+
+
+def _installed(backend: str, package: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise ParameterError(
+            f"`backend` {backend!r} needs a package that is not installed: pip install 'undertow[{backend}]'"
+        ) from None
+
+
+def _remote(key: str, where: Any, task: Any) -> Any:
+    function, shared = _unpack(key, where)
+    return function(shared, task)
+
+
+def _unpack(key: str, where: Any) -> Any:
+    if key not in _unpacked:
+        if isinstance(where, Path):
+            packed = where.read_bytes()
+        elif isinstance(where, bytes):
+            packed = where
+        else:
+            packed = importlib.import_module("ray").get(where.reference)
+        # Unpacked by value: arrays that a store lends out are read-only, for which kernels would be compiled again.
+        loaded = cloudpickle.loads(packed)
+        _unpacked.clear()
+        _unpacked[key] = loaded
+    return _unpacked[key]
+
+
+class _InRay:
+    """A reference that Ray hands on as it is: one that is an argument by itself would be fetched for every task."""
+
+    def __init__(self, reference: Any) -> None:
+        self.reference = reference
+
+
+@contextmanager
+def _loky(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    with tempfile.TemporaryDirectory(prefix="undertow-") as folder:
+        packed = Path(folder) / "shared"
+        packed.write_bytes(payload)
+        yield packed, {"backend": "loky", "n_jobs": workers}
+
+
+@contextmanager
+def _dask(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    distributed = _installed("dask", "distributed")
+    cluster = None
+    if address is None:
+        cluster = distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
+        )
+    try:
+        client = distributed.Client(cluster or address, timeout="20s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"`address` {address!r}: no Dask scheduler answers there ({error})") from None
+    try:
+        with client.as_current():
+            count = workers if cluster else max(1, len(client.scheduler_info()["workers"]))
+            yield payload, {"backend": "dask", "n_jobs": count, "scatter": [payload], "client": client}
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+@contextmanager
+def _ray(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    ray = _installed("ray", "ray")
+    started = not ray.is_initialized()
+    if started:
+        # A cluster that is started for one call reports to nobody.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        given = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
+        try:
+            ray.init(log_to_driver=False, logging_level="error", **given)
+        except ConnectionError as error:
+            raise ParameterError(f"`address` {address!r}: no Ray cluster answers there ({error})") from None
+    try:
+        importlib.import_module("ray.util.joblib").register_ray()
+        yield _InRay(ray.put(payload)), {"backend": "ray", "n_jobs": workers}
+    finally:
+        if started:
+            ray.shutdown()
+
+
+_ENGINES: dict[str, Callable[..., Any]] = {"loky": _loky, "dask": _dask, "ray": _ray}

@@ -1,0 +1,157 @@
+"""Speed of sweeps, as ratios measured in one run, and how time and memory grow.
+
+The task of `run.py` for 1,000 exposure paths: the segment walk that a sweep uses and the order kernel, both with every
+metric, and a loop of vectorbt calls, value only. Two kinds of paths: 40 changes at random dates, and what a rule makes,
+twelve short stays in cash. At last whole sweeps, signals and all, in processes of their own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from run import COST, NAMES, SESSIONS, by_vectorbt, world
+
+from undertow.backtests.costs import Costs
+from undertow.backtests.sweep_paths import by_kernel, by_segments
+from undertow.backtests.tape import Tape
+from undertow.strategies.plan import Decision, Plan
+from undertow.strategies.weights import renewal_rows
+
+PATHS = 1000
+
+
+def prices(sessions: int, names: int) -> tuple[Tape, Any, Any]:
+    rng = np.random.default_rng(1)
+    close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
+    opens = close * np.exp(rng.normal(0, 0.003, close.shape))
+    renewals = renewal_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
+    renewed = np.full(sessions, -1)
+    renewed[renewals] = np.arange(len(renewals))
+    cash = np.ones(sessions)
+    base = np.full((len(renewals), names), 1.0 / names)
+    days, labels = pd.bdate_range("2015-01-01", periods=sessions), tuple(map(str, range(names)))
+    tape = Tape(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
+    return tape, base, renewed
+
+
+def changing(sessions: int, paths: int) -> Any:
+    """Exposure in {1, 0.5, 0}, changing 40 times in ten years."""
+    rng = np.random.default_rng(2)
+    changes = max(1, 40 * sessions // 2520)
+    out = np.empty((paths, sessions))
+    for path in range(paths):
+        at = np.sort(rng.choice(np.arange(1, sessions), changes, replace=False))
+        out[path] = np.repeat(np.array([1.0, 0.5, 0.0])[np.arange(changes + 1) % 3], np.diff([0, *at, sessions]))
+    return out
+
+
+def episodes(sessions: int, paths: int) -> Any:
+    """Fully invested but for twelve weeks at half in ten years."""
+    rng = np.random.default_rng(3)
+    out = np.ones((paths, sessions))
+    for path in range(paths):
+        for at in rng.integers(0, sessions, max(1, 12 * sessions // 2520)):
+            out[path, at : at + 5] = 0.5
+    return out
+
+
+def seconds(work: Callable[[], Any], runs: int = 3) -> float:
+    """The fastest of some runs, after one that compiles: other work on the machine only ever slows things down."""
+    work()
+    taken = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def walk(way: Callable[..., Any], given: tuple[Tape, Any, Any], exposure: Any) -> Callable[[], Any]:
+    tape, base, renewed = given
+    plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, renewed)
+    return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
+
+
+def compare(console: Console) -> None:
+    tape, task = prices(SESSIONS, NAMES), world()
+    loop = 1.0 / seconds(lambda: by_vectorbt(task), runs=5)
+    table = Table(title=f"{PATHS:,} exposure paths, {SESSIONS:,} sessions x {NAMES} names, sets a second")
+    for heading in ("way", "40 changes", "times vectorbt", "12 short stays", "times vectorbt"):
+        table.add_column(heading, justify="left" if heading == "way" else "right")
+    paths = [make(SESSIONS, PATHS) for make in (changing, episodes)]
+    for name, way in (("segment walk, all metrics", by_segments), ("order kernel, all metrics", by_kernel)):
+        rates = [PATHS / seconds(walk(way, tape, exposure)) for exposure in paths]
+        table.add_row(name, *(cell for rate in rates for cell in (f"{rate:,.0f}", f"{rate / loop:,.0f}")))
+    table.add_row("loop of vectorbt calls, value only", f"{loop:,.1f}", "1", f"{loop:,.1f}", "1")
+    console.print(table)
+
+
+def scaling(console: Console) -> None:
+    table = Table(title="segment walk, 40 changes in ten years: time in proportion to")
+    for heading in ("sets", "sessions", "names", "ms", "ns a set and session", "ps a set, session and name"):
+        table.add_column(heading, justify="right")
+    middle = (1000, 2520, 100)
+    sizes = [(250, *middle[1:]), (500, *middle[1:]), middle, (2000, *middle[1:]), (4000, *middle[1:])]
+    sizes += [(1000, 630, 100), (1000, 1260, 100), (1000, 5040, 100)]
+    sizes += [(1000, 2520, 25), (1000, 2520, 50), (1000, 2520, 200), (1000, 2520, 500)]
+    for sets, sessions, names in sizes:
+        taken = seconds(walk(by_segments, prices(sessions, names), changing(sessions, sets)))
+        each = 1e9 * taken / sets / sessions
+        table.add_row(
+            f"{sets:,}", f"{sessions:,}", f"{names}", f"{1e3 * taken:,.0f}", f"{each:.1f}", f"{1e3 * each / names:.0f}"
+        )
+    console.print(table)
+
+
+WHOLE = """
+import resource, sys, time
+import numpy as np
+from undertow.backtests.design import design
+from undertow.backtests.sweep import sweep
+from undertow.market import simulate_market
+from undertow.strategies import DrawdownDeRisk
+names, sets = int(sys.argv[1]), int(sys.argv[2])
+market = simulate_market(seed=1, years=9.5, names=names)
+parameters = design(DrawdownDeRisk.search_space(), sets, seed=1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+sweep(DrawdownDeRisk, market, parameters[:4])
+begun = time.perf_counter()
+sweep(DrawdownDeRisk, market, parameters, memory_bytes="500MB")
+taken = time.perf_counter() - begun
+most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(f"{len(market.sessions)} {taken:.1f} {before:.2f} {most:.2f}")
+"""
+
+
+def whole(console: Console) -> None:
+    table = Table(title="whole sweeps of drawdown-de-risk, Sobol designs, memory_bytes 500MB")
+    for heading in ("names", "sessions", "sets", "s", "sets/s", "GB with the market loaded", "GB at most"):
+        table.add_column(heading, justify="right")
+    for names, sets in ((100, 1000), (100, 10_000), (500, 10_000)):
+        done = subprocess.run(
+            [sys.executable, "-c", WHOLE, str(names), str(sets)], capture_output=True, text=True, check=True
+        )
+        sessions, taken, before, most = done.stdout.split()
+        table.add_row(f"{names}", sessions, f"{sets:,}", taken, f"{sets / float(taken):,.0f}", before, most)
+    console.print(table)
+
+
+def main() -> None:
+    console = Console(width=120)
+    compare(console)
+    scaling(console)
+    whole(console)
+    console.print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
+
+
+if __name__ == "__main__":
+    main()

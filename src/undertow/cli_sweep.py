@@ -1,0 +1,172 @@
+"""`undertow sweep`: many parameter sets of one strategy."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undertow.options import (
+    FILLS,
+    REBALANCES,
+    WEIGHTINGS,
+    JsonOption,
+    MarketOption,
+    calendar_day,
+    one_of,
+    positive_money,
+)
+from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
+from undertow.sweep_words import sets_from
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
+BACKENDS = ("serial", "threading", "loky", "dask", "ray")
+SUFFIXES = (".csv", ".parquet")
+# Of these less is better.
+LESS = ("annual_volatility", "annual_turnover", "costs_paid", "episodes")
+
+
+def sweep(
+    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    market: MarketOption = None,
+    grid: Annotated[
+        list[str] | None, typer.Option(help="parameter=low:high:step or parameter=a,b,c; repeat for a grid of several.")
+    ] = None,
+    random: Annotated[int | None, typer.Option(help="Draw this many sets at random from the search space.")] = None,
+    sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
+    fix: Annotated[list[str] | None, typer.Option(help="parameter=value, the same in every set; repeat.")] = None,
+    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    start: Annotated[
+        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
+    fill: Annotated[
+        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
+    ] = "open",
+    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
+    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
+    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
+    weighting: Annotated[
+        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
+    ] = "equal",
+    rebalance: Annotated[
+        str,
+        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
+    ] = "monthly",
+    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+    by: Annotated[str, typer.Option(help="Figure to sort by.")] = "annual_sharpe",
+    top: Annotated[int, typer.Option(help="How many sets to show.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write every set, in the order tried: .csv or .parquet.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with heat maps, .html.")] = None,
+    memory: Annotated[str, typer.Option(help="Memory for the work beside the market, such as 500MB.")] = "1GB",
+    backend: Annotated[
+        str, typer.Option(help="serial, threading, loky, dask or ray.", callback=one_of("backend", BACKENDS))
+    ] = "serial",
+    jobs: Annotated[int | None, typer.Option(help="Workers; default one a core.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw, and of the simulated market.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Try many parameter sets of one strategy at once; the best of many is luck until it is shown not to be."""
+    from undertow.market.errors import ParameterError
+
+    _check_files(out, html)
+    if start is not None and end is not None and start > end:
+        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
+    if top < 1:
+        raise ParameterError(f"`top` must be 1 or more sets, got {top}")
+    with busy("starting"):
+        from undertow.backtests import Costs
+        from undertow.backtests.engines import worker_count
+        from undertow.backtests.memory import bytes_of
+        from undertow.backtests.sweep import sweep as run_sweep
+        from undertow.backtests.sweep_chunk import FIGURES
+
+        one_of("by", FIGURES)(by)
+        bytes_of("memory", memory)
+        worker_count(backend, jobs, address)
+        kind = resolve_kind(strategy)
+        parameters = sets_from(kind, grid or [], random, sobol, read_settings(fix or [], "--fix"), seed)
+        costs = Costs(fee_bps, slippage_bps, haircut_bps)
+    with busy("loading the market"):
+        world = resolve_market(market, seed)
+    with busy(f"trying {len(parameters):,} sets"):
+        table = run_sweep(
+            kind,
+            world,
+            parameters,
+            universe=universe,
+            start=start,
+            end=end,
+            fill="close" if fill == "close" else "open",
+            costs=costs,
+            weighting=weighting,
+            rebalance=rebalance,
+            capital=capital,
+            memory_bytes=memory,
+            backend=backend,
+            jobs=jobs,
+            address=address,
+        )
+    varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
+    best = table.sort_values(by, ascending=by in LESS, kind="stable", na_position="last").head(top)
+    _write(table, out, html, title=f"{kind.name()} on {universe}", by=by, parameters=varied)
+    if as_json:
+        _print_json(kind.name(), universe, by, table, best)
+        return
+    _show(f"{kind.name()} on {universe}: best {len(best)} of {len(table):,} sets by {by}", best, varied, by)
+    for what, path in (("sets", out), ("heat maps", html)):
+        if path is not None:
+            typer.echo(f"{what}: {path}")
+
+
+def _check_files(out: Path | None, html: Path | None) -> None:
+    from undertow.market.errors import ParameterError
+
+    if out is not None and (out.suffix not in SUFFIXES or out.is_dir()):
+        raise ParameterError(f"`out` must be a file that ends in .csv or .parquet, got {str(out)!r}")
+    if html is not None and (html.suffix != ".html" or html.is_dir()):
+        raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
+    for path in (out, html):
+        if path is not None:
+            from undertow.backtests.store import check_writable
+
+            check_writable(path)
+
+
+def _write(
+    table: pd.DataFrame, out: Path | None, html: Path | None, *, title: str, by: str, parameters: list[str]
+) -> None:
+    from undertow.tearsheets.markup import write_whole
+
+    if out is not None:
+        written = BytesIO()
+        if out.suffix == ".csv":
+            table.to_csv(written, index=False)
+        else:
+            table.to_parquet(written, index=False)
+        write_whole(out, written.getvalue())
+    if html is not None:
+        from undertow.tearsheets.heatmap import write_sweep
+
+        write_sweep(table, html, title=title, value=by, parameters=parameters)
+
+
+def _print_json(name: str, universe: str, by: str, table: pd.DataFrame, best: pd.DataFrame) -> None:
+    from undertow.backtests.store import plain
+
+    found = json.loads(best.to_json(orient="records", double_precision=15))
+    summary: dict[str, Any] = {"strategy": name, "universe": universe, "sets": len(table), "by": by, "best": found}
+    print(json.dumps(plain(summary), indent=2, allow_nan=False))
+
+
+def _show(title: str, best: pd.DataFrame, parameters: list[str], by: str) -> None:
+    from undertow.console import show_sets
+
+    show_sets(title, best, parameters, by)

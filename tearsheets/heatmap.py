@@ -1,0 +1,254 @@
+"""A sweep as pictures: heat maps of a figure over two parameters, and one page with all of them."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from undertow.market.errors import ParameterError, did_you_mean
+from undertow.tearsheets.charts import FONT
+from undertow.tearsheets.markup import (
+    Html,
+    facts,
+    fill,
+    join,
+    note,
+    resource,
+    script_json,
+    section,
+    table,
+    tag,
+    write_whole,
+)
+from undertow.tearsheets.palette import GRID, INK, QUIET
+from undertow.tearsheets.words import BLANK, METRICS, counted, share, value_text
+from undertow.tearsheets.words import title as titled
+
+# A parameter with more values than CELLS is drawn in BINS that hold equally many sets each.
+CELLS, BINS = 12, 8
+MAPS, SETS = 6, 20
+# From worse to better than the median set, as the months of a tearsheet.
+COLOURS = [[0.0, "#b3440a"], [0.25, "#e9b896"], [0.5, "#f7f7f5"], [0.75, "#aacdee"], [1.0, "#0b5cad"]]
+TEXT = {each.key: each.text for each in METRICS}
+WORDS = {each.key: each.words for each in METRICS}
+
+
+def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
+    """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
+
+    `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
+    blank. Numbers with more than 12 values are put into 8 bins that hold about equally many sets each.
+
+    Raises `ParameterError` where a column is not there.
+    """
+    for name in (x, y, value):
+        if name not in frame.columns:
+            raise ParameterError(f"the sweep has no column `{name}`{did_you_mean(name, map(str, frame.columns))}")
+    if x == y:
+        raise ParameterError(f"`x` and `y` must be two parameters, got `{x}` twice")
+    across, columns = binned(frame[x])
+    up, rows = binned(frame[y])
+    medians, counts = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), dtype=int)
+    flat = up * len(columns) + across
+    np.add.at(counts.reshape(-1), flat, 1)
+    cells = frame[value].groupby(flat).median()
+    medians.reshape(-1)[cells.index.to_numpy()] = cells.to_numpy()
+    figure = go.Figure(go.Heatmap(**_trace(x, y, value, columns, rows, medians, counts, frame[value])))
+    figure.update_layout(**_layout(x, y, value))
+    return figure
+
+
+def binned(values: pd.Series) -> tuple[Any, list[str]]:
+    """The cell (P,) that each value falls into, and the cells' names in order."""
+    distinct = sorted(values.unique(), key=lambda each: (isinstance(each, str), each))
+    if len(distinct) <= CELLS or not pd.api.types.is_numeric_dtype(values):
+        place = {each: at for at, each in enumerate(distinct)}
+        return values.map(place).to_numpy(), [_number(each) for each in distinct]
+    edges = np.unique(np.quantile(values.to_numpy(dtype=np.float64), np.linspace(0.0, 1.0, BINS + 1)))
+    last = len(edges) - 2
+    cell = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="right") - 1, 0, last)
+    return cell, [f"{_number(one, 3)} to {_number(other, 3)}" for one, other in itertools.pairwise(edges)]
+
+
+def _number(value: Any, digits: int = 6) -> str:
+    return value_text(float(f"{value:.{digits}g}")) if isinstance(value, float | np.floating) else value_text(value)
+
+
+def _four(value: float) -> str:
+    return _number(float(value), 4)
+
+
+def _trace(
+    x: str, y: str, value: str, columns: list[str], rows: list[str], medians: Any, counts: Any, every: pd.Series
+) -> dict[str, Any]:
+    text = TEXT.get(value, _four)
+    shown = [[text(cell) if math.isfinite(cell) else "" for cell in row] for row in medians]
+    finite = every[np.isfinite(every)]
+    middle = float(finite.median()) if len(finite) else 0.0
+    reach = float(np.nanmax(np.abs(medians - middle))) if np.isfinite(medians).any() else 1.0
+    return {
+        "x": columns,
+        "y": rows,
+        "z": [[float(cell) if math.isfinite(cell) else None for cell in row] for row in medians],
+        "customdata": [
+            [[int(n), words] for n, words in zip(*row, strict=True)] for row in zip(counts, shown, strict=True)
+        ],
+        "text": shown if len(columns) <= CELLS and max(map(len, itertools.chain(*shown)), default=0) <= 6 else None,
+        "texttemplate": "%{text}" if len(columns) <= CELLS else None,
+        "textfont": {"size": 11},
+        "hovertemplate": f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>median %{{customdata[1]}}"
+        "<br>%{customdata[0]} sets<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": COLOURS,
+        "zmin": middle - (reach or 1.0),
+        "zmax": middle + (reach or 1.0),
+        "xgap": 1,
+        "ygap": 1,
+        "colorbar": {"thickness": 10, "outlinewidth": 0, "len": 1.0},
+    }
+
+
+def _layout(x: str, y: str, value: str) -> dict[str, Any]:
+    axis = {"type": "category", "showgrid": False, "ticks": "", "linecolor": GRID, "automargin": True}
+    return {
+        "font": {"family": FONT, "size": 12, "color": QUIET},
+        "margin": {"l": 60, "r": 10, "t": 34, "b": 64},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "title": {"text": html.escape(f"{y} by {x}"), "x": 0, "font": {"size": 13, "color": INK}},
+        "xaxis": {**axis, "title": {"text": html.escape(x), "standoff": 8}},
+        "yaxis": {**axis, "title": {"text": html.escape(y), "standoff": 12}},
+        "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": GRID, "font": {"family": FONT, "size": 12, "color": INK}},
+        "meta": {"value": value},
+    }
+
+
+def write_sweep(
+    frame: pd.DataFrame,
+    path: str | Path,
+    *,
+    title: str = "Sweep",
+    value: str = "annual_sharpe",
+    parameters: Sequence[str] | None = None,
+) -> Path:
+    """Write a sweep as one self-contained HTML page: heat maps of `value`, the spread of it, and the first sets by it.
+
+    `parameters` are the columns that were varied, by default those before `total_return` with more than one value. The
+    heat maps are those of the parameters that move the median of `value` most. Returns the path.
+
+    Raises `ParameterError` where `path` does not end in .html or a column is not there.
+    """
+    if Path(path).suffix != ".html" or Path(path).is_dir():
+        raise ParameterError(f"`html` must be a file that ends in .html, got {str(path)!r}")
+    if value not in frame.columns:
+        raise ParameterError(f"the sweep has no column `{value}`{did_you_mean(value, map(str, frame.columns))}")
+    varied = _varied(frame) if parameters is None else [each for each in parameters if frame[each].nunique() > 1]
+    ranked = sorted(varied, key=lambda name: -_effect(frame, name, value))
+    pairs = list(itertools.combinations(ranked, 2))[:MAPS]
+    figures = [heat_map(frame, *pair, value) for pair in pairs]
+    if len(ranked) == 1:
+        figures = [heat_map(frame.assign(sets="all"), ranked[0], "sets", value)]
+    words = WORDS.get(value, value.replace("_", " "))
+    places = [
+        tag("figure", tag("div", id=f"map{at}", kind="chart tall", role="img", aria_label=f"Heat map of {words}"))
+        for at in range(len(figures))
+    ]
+    body = join(
+        [
+            _heading(frame, title, words),
+            section(f"{words}: the spread over all sets", facts(_spread(frame[value], value))),
+            section("Heat maps", *places, *_notes(ranked, pairs, words)),
+            section(f"First {min(SETS, len(frame))} sets by {words}", _best(frame, value, ranked)),
+        ]
+    )
+    drawn = [{"id": f"map{at}", **_json(figure)} for at, figure in enumerate(figures)]
+    page = fill(
+        "page.html",
+        title=f"{title} | Undertow",
+        style=Html(resource("page.css")),
+        body=body,
+        plotly=Html(get_plotlyjs()),
+        charts=script_json({"sessions": [], "charts": drawn}),
+        scripts=Html(resource("scripts.html")),
+    )
+    return write_whole(path, page.encode("utf-8"))
+
+
+def _json(figure: go.Figure) -> dict[str, Any]:
+    content = figure.to_plotly_json()
+    layout = {name: part for name, part in content["layout"].items() if name != "template"}
+    return {"data": content["data"], "layout": layout}
+
+
+def _varied(frame: pd.DataFrame) -> list[str]:
+    columns = list(map(str, frame.columns))
+    before = columns[: columns.index("total_return")] if "total_return" in columns else columns
+    return [name for name in before if frame[name].nunique() > 1]
+
+
+def _effect(frame: pd.DataFrame, name: str, value: str) -> float:
+    """How far the median of a figure moves over a parameter."""
+    cells, _ = binned(frame[name])
+    medians = frame[value].groupby(cells).median()
+    return float(medians.max() - medians.min()) if medians.notna().any() else 0.0
+
+
+def _heading(frame: pd.DataFrame, title: str, words: str) -> Html:
+    return tag(
+        "header",
+        tag("p", "Undertow sweep", kind="eyebrow"),
+        tag("h1", titled(title)),
+        tag("p", tag("span", counted(len(frame), "parameter set")), tag("span", f"drawn by {words}"), kind="about"),
+    )
+
+
+def _spread(values: pd.Series, value: str) -> list[tuple[str, str]]:
+    text = TEXT.get(value, _four)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return [("Sets without a value", counted(len(values), "set"))]
+    points = (("Lowest", 0.0), ("10 %", 0.1), ("Median", 0.5), ("90 %", 0.9), ("Highest", 1.0))
+    found = [(name, text(float(finite.quantile(at)))) for name, at in points]
+    found.append(("Above 0", share(float((finite > 0).mean()), 0)))
+    missing = len(values) - len(finite)
+    return [*found, ("Without a value", counted(missing, "set"))] if missing else found
+
+
+def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[Html]:
+    if not ranked:
+        return [note("No parameter was varied: there is nothing to map.")]
+    notes = [
+        note(
+            f"A cell is the median {words} of all sets in it, over whatever else was varied; blue is above the median "
+            "set, orange below. Hover for the number of sets."
+        ),
+        note("The highest of many sets is high by luck as well: look for broad areas, not for one cell."),
+    ]
+    left = math.comb(len(ranked), 2) - len(pairs)
+    if left > 0:
+        notes.append(note(f"{counted(left, 'pair')} of parameters with less effect left out."))
+    return notes
+
+
+def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
+    figures = [value, *(each.key for each in METRICS if each.key != value and each.key in frame.columns)][:8]
+    best = frame.sort_values(value, ascending=False, kind="stable", na_position="last").head(SETS)
+    rows = [
+        [
+            str(at),
+            *(_number(row[name], 4) for name in parameters),
+            *(TEXT[name](float(row[name])) if name in TEXT else _number(float(row[name]), 4) for name in figures),
+        ]
+        for at, row in enumerate(best.to_dict(orient="records"), 1)
+    ]
+    head = ["Place", *parameters, *(WORDS.get(name, name.replace("_", " ")) for name in figures)]
+    return table(head, rows, kind="numbers") if rows else note(BLANK)

@@ -1,0 +1,146 @@
+"""`undertow sweep` and its page."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow import cli_sweep, resolve
+from undertow.backtests.engines import BACKENDS
+from undertow.backtests.sweep import sweep
+from undertow.cli import _run
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.strategies import DrawdownDeRisk
+from undertow.tearsheets.heatmap import binned, heat_map, write_sweep
+
+
+@cache
+def simulated() -> Market:
+    return simulate_market(seed=5, years=1, names=6)
+
+
+@pytest.fixture(autouse=True)
+def _small_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(folder: Path | None, seed: int) -> Market:
+        return simulated()
+
+    monkeypatch.setattr(cli_sweep, "resolve_market", small)
+    assert resolve.resolve_market is not small
+
+
+GRID = ["--grid", "lag=0:96:48", "--grid", "threshold=-0.3,-0.1", "--fix", "cash=1"]
+
+
+def run(*words: str) -> int:
+    return _run(["sweep", "--strategy", "drawdown-de-risk", *words])
+
+
+def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, page = tmp_path / "sets.csv", tmp_path / "sets.html"
+    assert run(*GRID, "--out", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
+    printed = json.loads(capsys.readouterr().out)
+    table = pd.read_csv(out)
+    assert table["lag"].tolist() == [0, 0, 48, 48, 96, 96]
+    assert table["threshold"].tolist() == [-0.3, -0.1] * 3
+    assert set(table["cash"]) == {1.0}
+    assert printed["sets"] == 6
+    assert [each["max_drawdown"] for each in printed["best"]] == pytest.approx(
+        table["max_drawdown"].nlargest(2).tolist()
+    )
+    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]])
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
+    text = page.read_text(encoding="utf-8")
+    assert "Heat maps" in text
+    assert "https://" not in text.split("<script>")[0]
+
+
+def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for way in ("--random", "--sobol"):
+        out = tmp_path / "sets.parquet"
+        assert run(way, "9", "--seed", "3", "--fix", "lag=24", "--out", str(out), "--top", "3") == 0
+        table = pd.read_parquet(out)
+        assert len(table) == 9
+        assert set(table["lag"]) == {24}
+        assert table["threshold"].nunique() == 9
+    assert "best 3 of 9 sets by annual_sharpe" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--grid", "lag=0:500:100"], "`lag` must be in [0, 96], got 100; use 96 or less"),
+        (["--grid", "lgg=0"], "has no parameter `lgg`, did you mean `lag`?"),
+        (["--grid", "lag=9:1:1"], "`--grid lag` must be low:high:step with step above 0, got '9:1:1'"),
+        (["--grid", "lag=1,1"], "`--grid` gives `lag` the same value twice"),
+        (["--grid", "lag"], "`--grid` must be parameter=low:high:step or parameter=a,b,c"),
+        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--fix`"),
+        (["--grid", "cash=0.05:1:0.000001", "--grid", "lag=0:96:1"], "use larger steps or `--sobol`"),
+        (["--random", "5", "--sobol", "5"], "give one of `--grid`, `--random` or `--sobol`"),
+        ([], "give one of `--grid`, `--random` or `--sobol`"),
+        (["--random", "0"], "`random` must be 1 to"),
+        (["--random", "5", "--fix", "cash=2"], "`cash` must be in [0.05, 1.0], got 2"),
+        (["--random", "5", "--by", "sharpe"], "did you mean `annual_sharpe`?"),
+        (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
+        (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
+        (["--random", "5", "--jobs", "0", "--backend", "loky"], "`jobs` must be 1 or more workers"),
+        (["--random", "5", "--out", "sets.xlsx"], "must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--html", "sets.txt"], "must be a file that ends in .html"),
+        (["--random", "5", "--top", "0"], "`top` must be 1 or more sets"),
+    ],
+)
+def test_mistakes_are_told_before_any_work(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_sweep, "resolve_market", lambda *_: pytest.fail("a market was loaded"))
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said
+
+
+def test_backends_of_the_command_line_are_those_of_the_engines() -> None:
+    assert cli_sweep.BACKENDS == BACKENDS
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    lag, cash = np.repeat([0, 24, 48], 40), np.tile(rng.random(40), 3)
+    return pd.DataFrame({"lag": lag, "cash": cash, "total_return": 0.1, "annual_sharpe": lag / 48 + rng.random(120)})
+
+
+def test_a_cell_is_the_median_of_its_sets() -> None:
+    sets = frame()
+    figure = heat_map(sets, "lag", "cash", "annual_sharpe")
+    cells, names = binned(sets["cash"])
+    trace = figure.data[0]
+    assert tuple(trace.x) == ("0", "24", "48")
+    assert tuple(trace.y) == tuple(names)
+    for row in range(len(names)):
+        for column, lag in enumerate((0, 24, 48)):
+            inside = sets["annual_sharpe"][(cells == row) & (sets["lag"] == lag)]
+            assert trace.z[row][column] == pytest.approx(inside.median())
+            assert trace.customdata[row][column][0] == len(inside)
+    assert sum(cell[0] for row in trace.customdata for cell in row) == len(sets)
+
+
+def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
+    one = write_sweep(frame().drop(columns="cash"), tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "map0" in one
+    none = frame().iloc[:1].assign(annual_sharpe=np.nan)
+    assert "nothing to map" in write_sweep(none, tmp_path / "none.html").read_text(encoding="utf-8")
+
+
+def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no column `lga`, did you mean `lag`"):
+        heat_map(frame(), "lga", "cash", "annual_sharpe")
+    with pytest.raises(ParameterError, match="two parameters"):
+        heat_map(frame(), "lag", "lag", "annual_sharpe")
+    with pytest.raises(ParameterError, match="no column `sharpe`"):
+        write_sweep(frame(), tmp_path / "x.html", value="sharpe")
+    with pytest.raises(ParameterError, match=r"ends in \.html"):
+        write_sweep(frame(), tmp_path / "x.txt")

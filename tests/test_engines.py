@@ -1,0 +1,85 @@
+"""Engines give what a loop gives, in its order; a sweep on any of them gives the same bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from undertow.backtests.engines import run_tasks
+from undertow.backtests.memory import bytes_of
+from undertow.backtests.sweep import sweep
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.strategies import DrawdownDeRisk
+
+PARAMETERS = pd.DataFrame({"lag": [0, 0, 24, 24, 48, 48, 72], "threshold": [-0.1, -0.2] * 3 + [-0.3]})
+
+
+@cache
+def simulated() -> Market:
+    return simulate_market(seed=5, years=1, names=6)
+
+
+@cache
+def expected() -> tuple[pd.DataFrame, np.ndarray]:  # type: ignore[type-arg]
+    return sweep(DrawdownDeRisk, simulated(), PARAMETERS, returns=True)
+
+
+def shifted(shared: int, task: int) -> tuple[int, int]:
+    return task, shared + task
+
+
+@pytest.mark.parametrize("backend", ["serial", "threading", "loky"])
+def test_results_come_in_the_order_of_the_tasks(backend: str) -> None:
+    assert run_tasks(shifted, 100, range(9), backend=backend, jobs=2) == [(n, 100 + n) for n in range(9)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("backend", ["threading", "loky", "dask", "ray"])
+def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
+    package = {"dask": "distributed", "ray": "ray"}.get(backend, "joblib")
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
+    table, returns = sweep(
+        DrawdownDeRisk,
+        simulated(),
+        PARAMETERS,
+        returns=True,
+        backend=backend,
+        jobs=2,
+    )
+    pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
+    assert returns.tobytes() == expected()[1].tobytes()
+
+
+def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match=r"`backend` must be one of serial, .*did you mean `dask`"):
+        run_tasks(shifted, 1, [1], backend="dusk")
+    with pytest.raises(ParameterError, match="`jobs` must be 1 or more workers, got 0"):
+        run_tasks(shifted, 1, [1], jobs=0)
+    with pytest.raises(ParameterError, match="`address` is that of a cluster"):
+        run_tasks(shifted, 1, [1], backend="loky", address="tcp://localhost:1")
+    for backend, package in (("dask", "distributed"), ("ray", "ray")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ParameterError, match=rf"pip install 'undertow\[{backend}\]'"):
+            run_tasks(shifted, 1, [1], backend=backend)
+
+
+def test_memory_is_a_number_or_a_text() -> None:
+    assert bytes_of("memory_bytes", 5) == 5.0
+    assert bytes_of("memory_bytes", "500MB") == 5e8
+    assert bytes_of("memory_bytes", " 1.5 gib ") == 1.5 * 2**30
+    for bad in ("much", "0", "-1GB", "1XB", "..MB", float("nan"), -5.0):
+        with pytest.raises(ParameterError, match="`memory_bytes` must be a positive number of bytes or a text"):
+            bytes_of("memory_bytes", bad)
+
+
+def test_little_memory_makes_small_chunks_and_changes_nothing() -> None:
+    many = pd.DataFrame({"lag": np.arange(40), "threshold": -0.1})
+    whole = sweep(DrawdownDeRisk, simulated(), many)
+    small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB")
+    pd.testing.assert_frame_equal(whole, small, check_exact=True)
