@@ -248,10 +248,13 @@ class DecisionTable:
             values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
+        unknown = np.ones(len(self), np.bool_)
         for feed in self.feeds(spec, asset):
-            values = self._in_hours(spec, feed, output, parameters)[feed.grid_rows]
-            when = first_known(feed.known_at, breached(values), self.decisions.at, lag_hours=lag)
-            out = np.where(np.isnat(out), when, out)
+            values = self._in_hours(spec, feed, output, parameters)
+            when = first_known(feed.known_at, breached(values[feed.grid_rows]), self.decisions.at, lag_hours=lag)
+            out = np.where(unknown, when, out)
+            # As in `signal`: where a finer feed has a value, a coarser one is not asked.
+            unknown &= np.isnan(feed.at(values, self.decisions.at, lag, "max"))
         return out
 
 

@@ -15,7 +15,7 @@ from undertow.market.clock import InstantArray
 from undertow.market.errors import did_you_mean
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
-from undertow.strategies.parts import Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import WATCH, Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
 from undertow.strategies.plan import Decision
 from undertow.strategies.sources import SOURCES
 from undertow.strategies.strategy import Constant, Sets, Strategy
@@ -105,11 +105,13 @@ class RuleStrategy(Strategy):
             return [cls.model_construct(**dict(zip(sets, row, strict=True))).rule() for row in rows]
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """When the trigger became known in each decision's window: that of its first
-        condition, for "all" that of its last.
+        """When the trigger became known in each decision's window: that of its first condition, for "all" of its last.
+
+        A condition counts from its `watch` level on where that alone can enter a tier, else from its alarm.
         """
         rule = self.rule()
-        found = [_breaches(table, each, rule.timing.lag) for each in rule.trigger.when]
+        mild = rule.trigger.combine != "score" and rule.ladder[1:] and rule.ladder[1].at <= WATCH
+        found = [_breaches(table, each, rule.timing.lag, bool(mild)) for each in rule.trigger.when]
         together = np.maximum if rule.trigger.combine == "all" else np.fmin
         return np.asarray(together.reduce(found), dtype="datetime64[ns]")
 
@@ -143,14 +145,15 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _breaches(table: DecisionTable, condition: Condition, lag: float) -> InstantArray:
+def _breaches(table: DecisionTable, condition: Condition, lag: float, mild: bool) -> InstantArray:
     own = lag if condition.lag is None else condition.lag
+    level = condition.watch if mild and condition.watch is not None else condition.level
 
     def first(signal: Any) -> InstantArray:
         return table.first_breach(
             signal,
             condition.parameters,
-            lambda values: values * condition.side >= condition.level * condition.side,
+            lambda values: values * condition.side >= level * condition.side,
             output=condition.output,
             asset=condition.asset,
             lag=own,
