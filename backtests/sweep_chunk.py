@@ -21,7 +21,7 @@ from undertow.backtests.tape import Tape, read_tape
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
+from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.plan import LEAST_TAX, Decision, Plan
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
@@ -66,7 +66,7 @@ class Setting:
     @cached_property
     def stage(self) -> Stage:
         """Decisions, prices and base weights, computed once a process."""
-        table = DecisionTable(self.market, self.universe, self.fill)
+        table = shared_table(self.market, self.universe, self.fill)
         rows = session_rows(self.market, self.start, self.end)
         base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
         tape = read_tape(table, rows, self.costs.haircut)
