@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -259,7 +259,7 @@ def _search(tuning: Tuning) -> Html:
         ("Trials", ", ".join(f"{name} {number}" for name, number in designs.items())),
         ("Seed", said["seed"]),
         ("Batch", said["batch"]),
-        ("Costs", ", ".join(f"{name.removesuffix('_bps')} {value:g} bps" for name, value in said["costs"].items())),
+        ("Costs", _costs(said["costs"])),
         ("Weights", f"{said['weighting']}, renewed {said['rebalance']}"),
         ("Filled at", f"the {said['fill']}"),
         ("Market", said["market"]),
@@ -267,6 +267,11 @@ def _search(tuning: Tuning) -> Html:
     ]
     rows = [[name, _range(each)] for name, each in tuning.space.free.items()]
     return section("Search", facts(pairs), note("Searched:"), table(["Parameter", "Range"], rows))
+
+
+def _costs(costs: Mapping[str, Any]) -> str:
+    known = [(name.removesuffix("_bps"), value) for name, value in costs.items() if name.endswith("_bps")]
+    return ", ".join(f"{name} {value:g} bps" for name, value in known)
 
 
 def _range(distribution: Any) -> str:
