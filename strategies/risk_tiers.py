@@ -33,8 +33,8 @@ class RiskTiers(RuleStrategy):
     Each family counts by its weight, each of its conditions as ok (0), watch (0.5) or alarm (1). Watch hedges a small
     share with the benchmark, reduce and cash raise cash; a policy tailwind (stocks rallying on falling yields while
     Bitcoin is sold) scales the score by `policy`. A tier is left once the score has fallen and crypto has stabilised.
-    With the default weights and every driver known, a collapse of crypto alone, with stocks, credit and yields at ease,
-    is a reason to watch and no more; only together with the rest does it raise cash. Cash is never below reduce.
+    With the default weights and every driver known no single driver enters a tier, and a collapse of crypto alone, with
+    stocks, credit and yields at ease, goes no further than `reduce`. `cash` is never below `reduce`.
     """
 
     summary: ClassVar[str] = "The whole checklist: watch, reduce and cash by a weighted score"
@@ -49,7 +49,7 @@ class RiskTiers(RuleStrategy):
     spike_days: SpikeDays = 90
     lag: Lag = 24  # hours
     watch_at: Annotated[float, FloatDistribution(0.10, 0.50)] = 0.25  # score
-    reduce_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.20  # score above watch
+    reduce_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above watch
     cash_after: Annotated[float, FloatDistribution(0.05, 0.30)] = 0.15  # score above reduce
     hedge: Annotated[float, FloatDistribution(0.0, 0.50)] = 0.15  # of capital, while watching
     reduce: Cash = 0.30  # of capital

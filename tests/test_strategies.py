@@ -279,13 +279,13 @@ def test_risk_tiers_score_is_the_weighted_mean_of_its_conditions() -> None:
     np.testing.assert_allclose(found.score[:, 0], expected, atol=1e-9)
 
 
-def test_crypto_alone_is_a_reason_to_watch_and_no_more() -> None:
+def test_no_driver_alone_enters_a_tier_and_crypto_alone_goes_no_further_than_reduce() -> None:
     strategy = RiskTiers()
     when = strategy.rule().trigger.when
     crypto = {"drawdown", "liquidation-spike", "weekend-gap", "open-interest-change"}
     alone = round(sum(each.weight for each in when if each.signal in crypto), 12)
     levels = {tier.name: tier.at for tier in strategy.rule().tiers}
-    assert levels["watch"] <= alone < levels["reduce"]
+    assert levels["reduce"] <= alone < levels["cash"]
     assert max(each.weight for each in when) < levels["watch"]
     assert [tier.cash for tier in RiskTiers(reduce=0.7, cash=0.2).rule().tiers] == [0.0, 0.7, 0.7]
 

@@ -52,7 +52,7 @@ def _draw(rng: np.random.Generator, space: Any) -> Any:
     if isinstance(space, CategoricalDistribution):
         return space.choices[rng.integers(len(space.choices))]
     if isinstance(space, IntDistribution):
-        return int(rng.integers(space.low, space.high + 1))
+        return int(space.low + space.step * rng.integers((space.high - space.low) // space.step + 1))
     return float(rng.uniform(space.low, space.high))
 
 
