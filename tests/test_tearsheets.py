@@ -115,7 +115,9 @@ def _episode(index: pd.DatetimeIndex, begin: int, rng: np.random.Generator) -> t
     shock = (session - pd.Timedelta(hours=34)).tz_localize("UTC")
     at = (session + pd.Timedelta(hours=14)).tz_localize("UTC")
     back = index[begin + 3]
-    return (shock, at, session, 48.5, 0.5, 5e5, 5, "NVDA, AMD, TSLA, SHOP, MELI", back, back, 3, basket, 0.0, avoided)
+    sold = "NVDA, AMD, TSLA, SHOP, MELI"
+    worth = (-0.01, 0.004, basket, 0.0, avoided, "cash", "liquidation cascade")
+    return (shock, at, session, 48.5, 0.5, 5e5, 5, sold, back, back, 3, *worth)
 
 
 def changed(run: Run, **recipe: Any) -> Run:
