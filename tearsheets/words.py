@@ -114,6 +114,7 @@ METRICS = (
     Metric("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
     Metric("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
     Metric("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
+    Metric("ulcer_index", "Ulcer index", "Ulcer index", lambda value: share(value, 1)),
     Metric("calmar", "Calmar", "Calmar", plain),
     Metric("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
     Metric("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),

@@ -223,7 +223,8 @@ class TestTearsheet:
         table = shown[shown.index('class="episodes') :]
         first = re.findall(r"<tbody><tr>.*?</tr>", table)[0]
         assert percent(many.episodes["return_avoided"][order[0]], 2) in first
-        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1  # episodes with heading, costs with heading and total
+        # Episodes with heading, the alarm's two tiers with heading, costs with heading and total.
+        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1 + 2 + 1
 
     def test_costs_by_year_add_up(self, run: Run, page: str) -> None:
         table = page[page.index('class="costs') :]
