@@ -29,6 +29,7 @@ bench: $(READY) ## Time backtests, sweeps and start-up.
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/signals.py
+	$(BIN)/python benchmarks/optimize.py
 
 constraints: ## Renew constraints.txt with the newest versions.
 	rm -rf build/fresh

@@ -27,6 +27,7 @@ def during(decision: Decision, rows: slice) -> Decision:
         marks={name: mark[rows] for name, mark in decision.marks.items()},
         rotation=None if decision.rotation is None else decision.rotation[rows],
         hedge=None if decision.hedge is None else decision.hedge[rows],
+        above=None if decision.above is None else decision.above[rows],
     )
     _check(own)
     return own
@@ -51,6 +52,8 @@ def with_hold(decision: Decision) -> Decision:
         hedge=more(decision.hedge, 0.0),
         stop=more(decision.stop, 0.0),
         stop_wait=more(decision.stop_wait, 0),
+        above=more(decision.above, False),
+        resting=more(decision.resting, 1.0),
     )
 
 

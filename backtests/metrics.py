@@ -61,6 +61,11 @@ def calmar(returns: FloatArray) -> float:
     return cagr(returns) / depth if depth > 0 else math.nan
 
 
+def ulcer_index(returns: FloatArray) -> float:
+    """Root mean square of the drawdown at every close, decimal, 0 or more (Martin and McCann 1987)."""
+    return float(np.sqrt(np.mean(drawdowns(returns) ** 2)))
+
+
 def cvar_95(returns: FloatArray) -> float:
     """Mean of the worst 5 % of session returns, decimal: historical expected shortfall (Acerbi and Tasche 2002)."""
     worst = np.sort(returns)[: max(1, math.ceil(0.05 * len(returns)))]
@@ -78,5 +83,6 @@ def return_metrics(returns: FloatArray, cash_returns: FloatArray) -> dict[str, f
         "annual_sortino": annual_sortino(returns),
         "max_drawdown": max_drawdown(returns),
         "calmar": calmar(returns),
+        "ulcer_index": ulcer_index(returns),
         "cvar_95": cvar_95(returns),
     }

@@ -24,7 +24,7 @@ from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
+from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.strategy import Strategy
 
 
@@ -108,7 +108,7 @@ def cpcv(
     terms = checked_terms(
         strategy, fixed, narrowed, objective, trials, universe, fill, costs, weighting, rebalance, capital
     )
-    table = DecisionTable(market, universe, fill)
+    table = shared_table(market, universe, fill)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = rule.folds(sessions)

@@ -9,7 +9,7 @@ from undertow.backtests.splits_events import Events
 from undertow.market.calendar import Fill
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
+from undertow.signals.table import shared_table
 from undertow.strategies.strategy import Strategy
 
 # Parameters, in hours, whose sum is how long after a shock a position may still be away.
@@ -24,7 +24,7 @@ def shock_events(
 
     Five days where the strategy has neither parameter. Raises `ParameterError` where it names no shock there.
     """
-    table = DecisionTable(market, universe, fill)
+    table = shared_table(market, universe, fill)
     shocks = strategy.shocks(table)
     shocks = np.unique(shocks[~np.isnat(shocks)])
     at = table.decisions.at

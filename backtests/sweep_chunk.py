@@ -21,7 +21,7 @@ from undertow.backtests.tape import Tape, read_tape
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
+from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.plan import LEAST_TAX, Decision, Plan
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
@@ -66,7 +66,7 @@ class Setting:
     @cached_property
     def stage(self) -> Stage:
         """Decisions, prices and base weights, computed once a process."""
-        table = DecisionTable(self.market, self.universe, self.fill)
+        table = shared_table(self.market, self.universe, self.fill)
         rows = session_rows(self.market, self.start, self.end)
         base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
         tape = read_tape(table, rows, self.costs.haircut)
@@ -84,7 +84,10 @@ def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
     decided = setting.strategy.decide(stage.table, sets)
     stage.table.forget()
     walked = _walked(setting, decided, keep)
-    metrics = _figures(during(decided, stage.rows), walked)
+    own = during(decided, stage.rows)
+    if own.hedge is not None:
+        own = stage_legs(stage.table, own, stage.rows, stage.base, stage.renewed).decision
+    metrics = _figures(own, walked)
     return Piece(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
 
 
@@ -148,6 +151,8 @@ def only(decision: Decision, those: BoolArray) -> Decision:
         hedge=None if decision.hedge is None else decision.hedge[:, those],
         stop=None if decision.stop is None else decision.stop[those],
         stop_wait=None if decision.stop_wait is None else decision.stop_wait[those],
+        above=None if decision.above is None else decision.above[:, those],
+        resting=None if decision.resting is None else decision.resting[those],
     )
 
 
@@ -158,7 +163,7 @@ def _figures(decision: Decision, walked: Walked) -> pd.DataFrame:
     metrics["average_exposure"] = exposure.mean(axis=1)
     metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]
     metrics["costs_paid"] = walked.sums[:, 1]
-    metrics["episodes"] = _episodes(exposure)
+    metrics["episodes"] = _episodes(_acting(decision))
     metrics["deferred_fills"] = walked.counts[:, 0]
     metrics["price_ends_closed"] = walked.counts[:, 1]
     metrics["orders_open_at_end"] = walked.counts[:, 2]
@@ -173,6 +178,14 @@ def _returns(values: FloatArray, capital: float) -> FloatArray:
     return growth
 
 
-def _episodes(exposure: FloatArray) -> IntArray:
-    below = exposure < 1.0
-    return np.asarray(below[:, 0] + (below[:, 1:] & ~below[:, :-1]).sum(axis=1), dtype=np.int64)
+def _acting(decision: Decision) -> BoolArray:
+    """The sessions (T, P) of episodes, as `backtest` has them."""
+    net = decision.exposure if decision.hedge is None else decision.exposure - decision.hedge
+    if decision.above is None or decision.resting is None:
+        return np.asarray(net < 1.0)
+    # The money may still be on its way back when the rule is calm again.
+    return np.asarray(decision.above & (net != decision.resting) | (net < decision.resting))
+
+
+def _episodes(acting: BoolArray) -> IntArray:
+    return np.asarray(acting[0] + (acting[1:] & ~acting[:-1]).sum(axis=0), dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -256,6 +256,15 @@ class DecisionTable:
             # As in `signal`: where a finer feed has a value, a coarser one is not asked.
             unknown &= np.isnan(feed.at(values, self.decisions.at, lag, "max"))
         return out
+
+
+@lru_cache(maxsize=2)
+def shared_table(market: Market, universe: str, fill: Fill = "open") -> DecisionTable:
+    """The table of a market for work that reads it again and again: a series computed for one batch serves the next.
+
+    What `used` and `absent` say of it is of no single run; a report makes a table of its own.
+    """
+    return DecisionTable(market, universe, fill)
 
 
 def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:

@@ -49,11 +49,13 @@ def decide(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     rows, sets = len(table), len(rules)
     exposure, hedge, stale = np.ones((rows, sets)), np.zeros((rows, sets)), np.zeros((rows, sets), np.bool_)
     marks = {name: np.zeros((rows, sets), np.bool_) for name in ("stand_in", "partial", "vetoed")}
+    above = np.zeros((rows, sets), np.bool_)
     for places in structures.values():
         outcome = work_out(table, [rules[place] for place in places])
         exposure[:, places] = outcome.walked.exposure
         hedge[:, places] = outcome.walked.hedge
         stale[:, places] = outcome.walked.stale
+        above[:, places] = outcome.walked.tier > 0
         for name, mark in outcome.marks.items():
             marks[name][:, places] = mark
     scores, which = selling_orders(table, np.array([rule.source for rule in rules]))
@@ -70,6 +72,8 @@ def decide(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
         # By what the rules could do, not by what they did: a later session must not change an earlier answer.
         hedge=hedge if any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder) else None,
         hedge_symbol=_one_name("hedge_symbol", rules),
+        above=above,
+        resting=np.array([1.0 - rule.ladder[0].cash for rule in rules]),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
@@ -42,6 +43,7 @@ class LiquidityDrain(RuleStrategy):
     """
 
     summary: ClassVar[str] = "Raise cash some hours after a BTC liquidation cascade, re-enter when crypto is calm"
+    quiet: ClassVar[Mapping[str, Any]] = {"trigger": "all", "drawdown": -0.40, "spike": 1.0, "cash": 0.05}
 
     trigger: Annotated[str, CategoricalDistribution(TRIGGERS)] = "any"
     window: Window = 168  # hours

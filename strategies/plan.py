@@ -27,7 +27,8 @@ class Decision:
     `1 - exposure`. `hedge` (T, P) is the share of capital sold short in `hedge_symbol` (the market's benchmark where
     empty), 0 or more; the proceeds stay in cash. `stop` (P,) sells a name that closed so far, decimal, below its
     highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a renewal may buy it
-    again. None: not used.
+    again. `above` (T, P) says when a rule with tiers is in one above calm, and `resting` (P,) is the exposure that it
+    has when calm: together they tell an episode from rest. None: not used.
     """
 
     exposure: FloatArray
@@ -41,6 +42,8 @@ class Decision:
     hedge_symbol: str = ""
     stop: FloatArray | None = None
     stop_wait: IntArray | None = None
+    above: BoolArray | None = None
+    resting: FloatArray | None = None
 
     @classmethod
     def proportional(cls, exposure: FloatArray, stale: BoolArray | None = None) -> Decision:

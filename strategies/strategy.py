@@ -42,6 +42,8 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     summary: ClassVar[str] = ""
+    # The corner of the search space at which the strategy acts least, if it has one: tuning tries it first.
+    quiet: ClassVar[Mapping[str, Any]] = {}
 
     _origin: str | None = PrivateAttr(default=None)
 

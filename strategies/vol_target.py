@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -23,6 +24,7 @@ class VolTarget(Strategy):
     """
 
     summary: ClassVar[str] = "Exposure min(1, target / realised volatility of the basket)"
+    quiet: ClassVar[Mapping[str, Any]] = {"target": 0.60}
 
     target: Annotated[float, FloatDistribution(0.05, 0.60)] = 0.20  # a year
     window: Annotated[int, IntDistribution(5, 126)] = 21  # sessions

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
     from undertow.backtests import Costs, Run, backtest, load_run
+    from undertow.backtests.optimize import Tuning, optimize
     from undertow.evidence import alarm, difference
     from undertow.market import (
         BookkeepingError,
@@ -40,6 +41,7 @@ _HOME = {
     "ParameterError": "market",
     "Run": "backtests",
     "Strategy": "strategies",
+    "Tuning": "backtests.optimize",
     "UndertowError": "market",
     "UnknownNameError": "market",
     "alarm": "evidence",
@@ -47,6 +49,7 @@ _HOME = {
     "difference": "evidence",
     "load_market": "market",
     "load_run": "backtests",
+    "optimize": "backtests.optimize",
     "simulate_market": "market",
     "write_comparison": "tearsheets",
     "write_market": "market",
@@ -61,6 +64,7 @@ __all__ = [
     "ParameterError",
     "Run",
     "Strategy",
+    "Tuning",
     "UndertowError",
     "UnknownNameError",
     "alarm",
@@ -71,6 +75,7 @@ __all__ = [
     "load_market",
     "load_run",
     "market",
+    "optimize",
     "signals",
     "simulate_market",
     "strategies",

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from undertow.cli_market import market_app
+from undertow.cli_optimize import optimize
 from undertow.cli_rule import rule
 from undertow.cli_signals import signals_app
 from undertow.cli_sweep import sweep
@@ -37,6 +38,7 @@ app.add_typer(signals_app, name="signals")
 app.command()(today)
 app.command()(sweep)
 app.command()(rule)
+app.command()(optimize)
 app.command("walk-forward")(walk_forward)
 
 

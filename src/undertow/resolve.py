@@ -69,10 +69,15 @@ def resolve_signal(name: str) -> Any:
 def _plug_in(group: str, name: str) -> Any:
     from undertow.signals.registry import load
 
-    # A rule in the making lies in the current folder; `python -m` looks there, a console script does not.
-    if ":" in name and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    if ":" in name:
+        look_here()
     return load(group, name)
+
+
+def look_here() -> None:
+    """Let imports find what lies in the current folder: `python -m` looks there, a console script does not."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def read_settings(settings: list[str], option: str = "--set") -> dict[str, str]:

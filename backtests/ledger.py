@@ -1,0 +1,157 @@
+"""How many trials have ever been made on a market: an append-only ledger, one file a market."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from undertow.market.errors import DataError, ParameterError
+
+FOLDER = Path("results/ledger")
+VARIABLE = "UNDERTOW_LEDGER"
+DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "sweep", "backtest")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the trials of a line belong to.
+
+    `key` names the search by all that decides its trials, seed included: equal searches repeat equal trials, and each
+    trial of a key is counted once, whoever makes it and however often it is interrupted.
+    """
+
+    strategy: str
+    market: str
+    universe: str
+    window: tuple[str, str]
+    study: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A search's place among all trials on its market: how many came before it, how many are its own, and the sum."""
+
+    before: int
+    own: int
+    ever: int
+
+    def sentence(self, subject: str = "This is") -> str:
+        """`This is trial 2,001 to 2,400 on this data`."""
+        last = self.before + self.own
+        return f"{subject} trial {self.before + 1:,} to {last:,} on this data, of {self.ever:,} ever made."
+
+
+class Ledger:
+    """The ledger of one folder; without one, of the environment's UNDERTOW_LEDGER, else of results/ledger.
+
+    Every line is written with one append under a lock of the file: several processes may write at the same time.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder or os.environ.get(VARIABLE) or FOLDER)
+
+    def path(self, market: str) -> Path:
+        """The file of a market's fingerprint."""
+        if not market.isalnum():
+            raise ParameterError(f"`market` must be a market's fingerprint, got {market!r}")
+        return self.folder / f"{market}.jsonl"
+
+    def record(self, search: Search, design: str, positions: Sequence[int]) -> int:
+        """Append the trials of a search by position, less those that are there already; returns how many were new.
+
+        Raises `DataError` where the ledger cannot be read or written.
+        """
+        if design not in DESIGNS:
+            raise ParameterError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}")
+        with self._opened(search.market) as file:
+            known = _positions(_lines(file), search.key)
+            new = sorted(set(positions) - known)
+            if new:
+                line = {
+                    "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                    **asdict(search),
+                    "design": design,
+                    "trials": len(new),
+                    "spans": _spans(new),
+                }
+                _append(file, line)
+        return len(new)
+
+    def trials_so_far(self, market: str, universe: str | None = None) -> int:
+        """How many trials have ever been made on a market, on one of its universes where one is named."""
+        return sum(each["trials"] for each in self.lines(market) if universe in (None, each["universe"]))
+
+    def standing(self, search: Search) -> Standing:
+        """Where a search stands among all trials on its market."""
+        lines = self.lines(search.market)
+        places = [place for place, each in enumerate(lines) if each["key"] == search.key]
+        counts = [each["trials"] for each in lines]
+        own = sum(counts[place] for place in places)
+        return Standing(sum(counts[: places[0]]) if places else sum(counts), own, sum(counts))
+
+    def lines(self, market: str) -> list[dict[str, Any]]:
+        """Every line of a market, the oldest first; none where nothing was recorded."""
+        if not self.path(market).is_file():
+            return []
+        with self.path(market).open("rb") as file:
+            return _lines(file)
+
+    @contextmanager
+    def _opened(self, market: str) -> Iterator[IO[bytes]]:
+        path = self.path(market)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+b")
+        except OSError as error:
+            raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror}") from None
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+def _append(file: IO[bytes], line: dict[str, Any]) -> None:
+    file.seek(0, os.SEEK_END)
+    text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    # A line that a killed process left half-written is ended, so that it spoils no other.
+    if file.tell():
+        file.seek(-1, os.SEEK_END)
+        text = text if file.read(1) == b"\n" else b"\n" + text
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lines(file: IO[bytes]) -> list[dict[str, Any]]:
+    file.seek(0)
+    found = []
+    for text in file.read().splitlines():
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            # Half-written by a killed process: its trials are recorded again when the search goes on.
+            continue
+    return found
+
+
+def _positions(lines: Sequence[dict[str, Any]], key: str) -> set[int]:
+    spans = [span for each in lines if each["key"] == key for span in each["spans"]]
+    return {position for first, last in spans for position in range(first, last + 1)}
+
+
+def _spans(positions: Sequence[int]) -> list[list[int]]:
+    """Runs of consecutive positions as [first, last]."""
+    spans: list[list[int]] = []
+    for each in positions:
+        if spans and each == spans[-1][1] + 1:
+            spans[-1][1] = each
+        else:
+            spans.append([each, each])
+    return spans

@@ -1,0 +1,161 @@
+"""What tuning aims at and what it must keep to: objectives and constraints by name, read from a sweep's metrics."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from undertow.market.errors import ParameterError, did_you_mean
+
+Metrics = Mapping[str, Any]
+BASELINES = ("buy-and-hold", "vol-target")
+Direction = Literal["maximize", "minimize"]
+MAXIMIZE: Direction = "maximize"
+MINIMIZE: Direction = "minimize"
+
+# Name: the metric and the direction in which it is better. A drawdown and a CVaR are 0 or less: higher is milder.
+NAMED: dict[str, tuple[str, Direction]] = {
+    "sharpe": ("annual_sharpe", MAXIMIZE),
+    "sharpe-over-cash": ("annual_sharpe_over_cash", MAXIMIZE),
+    "sortino": ("annual_sortino", MAXIMIZE),
+    "calmar": ("calmar", MAXIMIZE),
+    "cvar": ("cvar_95", MAXIMIZE),
+    "drawdown": ("max_drawdown", MAXIMIZE),
+    "ulcer": ("ulcer_index", MINIMIZE),
+    "volatility": ("annual_volatility", MINIMIZE),
+    "total-return": ("total_return", MAXIMIZE),
+    "cagr": ("cagr", MAXIMIZE),
+    "turnover": ("annual_turnover", MINIMIZE),
+    "costs": ("costs_paid", MINIMIZE),
+}
+_BY_METRIC = {metric: name for name, (metric, _) in NAMED.items()}
+# What a constraint may bound: everything that a sweep's row says of a set.
+BOUNDABLE = (*_BY_METRIC, "average_exposure", "average_cash", "episodes", "deferred_fills", "stale_sessions")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One objective: its name, the direction in which it is better, and its value from a row of metrics.
+
+    `baseline` is the baseline whose value is subtracted, or "".
+    """
+
+    name: str
+    direction: Direction
+    measure: Callable[[Metrics], float]
+    baseline: str = ""
+
+    def value(self, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
+        """The objective's value for one trial; NaN where the metric has none."""
+        own = float(self.measure(metrics))
+        return own - float(self.measure(baselines[self.baseline])) if self.baseline else own
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound on a metric, such as `annual_turnover<=6`."""
+
+    metric: str
+    at_most: bool
+    bound: float
+
+    @property
+    def name(self) -> str:
+        """As it would be typed."""
+        return f"{self.metric}{'<=' if self.at_most else '>='}{self.bound:g}"
+
+    def violation(self, metrics: Metrics) -> float:
+        """By how much a trial misses the bound; 0 or less where it keeps it, NaN where the metric has no value."""
+        value = float(metrics[self.metric])
+        return value - self.bound if self.at_most else self.bound - value
+
+
+def read_objectives(given: str | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
+    """One or several objectives from what was typed or passed; raises `ParameterError` with the nearest name.
+
+    An objective is a name of `NAMED`, the metric's own name, either of them with `:buy-and-hold` or `:vol-target` for
+    the difference to that baseline, a function of a sweep's row whose value is better when higher, or the path of one
+    as `module:function`.
+    """
+    several = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    if not several:
+        raise ParameterError("`objective` must name at least one objective, got none")
+    found = tuple(_objective(each) for each in several)
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(f"`objective` names `{name}` twice")
+    return found
+
+
+def _objective(given: Any) -> Objective:
+    if callable(given):
+        return Objective(f"{given.__module__}:{given.__qualname__}", MAXIMIZE, given)
+    if not isinstance(given, str):
+        raise ParameterError(f"`objective` must be a name or a function of a row of metrics, got {given!r}")
+    head, _, tail = given.partition(":")
+    name = _BY_METRIC.get(head, head)
+    if name in NAMED:
+        return _named(name, tail, given)
+    if tail:
+        return Objective(given, MAXIMIZE, _function(given))
+    near = did_you_mean(head, NAMED)
+    raise ParameterError(
+        f"unknown objective `{given}`{near}; known: {', '.join(NAMED)}, each also with"
+        f" {' or '.join(':' + each for each in BASELINES)}, or a function as module:function"
+    )
+
+
+def _named(name: str, baseline: str, given: str) -> Objective:
+    metric, direction = NAMED[name]
+    if baseline and baseline not in BASELINES:
+        near = did_you_mean(baseline, BASELINES)
+        raise ParameterError(f"unknown baseline in objective `{given}`{near}; known: {', '.join(BASELINES)}")
+    return Objective(f"{name}:{baseline}" if baseline else name, direction, operator.itemgetter(metric), baseline)
+
+
+def _function(path: str) -> Callable[[Metrics], float]:
+    module, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ParameterError(
+            f"unknown objective `{path}`: it cannot be imported as module:function ({error}); known by name:"
+            f" {', '.join(NAMED)}"
+        ) from None
+    if not callable(found):
+        raise ParameterError(f"objective `{path}` is not a function of a row of metrics")
+    return found  # type: ignore[no-any-return]
+
+
+def read_constraints(given: str | Constraint | Sequence[str | Constraint] | None) -> tuple[Constraint, ...]:
+    """Constraints from text such as `annual_turnover<=6`; raises `ParameterError` on a bad or repeated one."""
+    several = [given] if isinstance(given, str | Constraint) else list(given or ())
+    found = tuple(each if isinstance(each, Constraint) else _constraint(each) for each in several)
+    names = [each.name for each in found]
+    if len(set(names)) < len(names):
+        raise ParameterError(f"`constraint` is given twice: {', '.join(names)}")
+    return found
+
+
+def _constraint(text: str) -> Constraint:
+    parts = re.fullmatch(r"\s*([a-z0-9_-]+)\s*(<=|>=)\s*(\S+)\s*", text)
+    if parts is None:
+        raise ParameterError(f"`constraint` must be metric<=number or metric>=number, got {text!r}")
+    name, sign, number = parts.groups()
+    metric = NAMED[name][0] if name in NAMED else name.replace("-", "_")
+    if metric not in BOUNDABLE:
+        near = did_you_mean(metric, BOUNDABLE)
+        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(BOUNDABLE)}")
+    try:
+        bound = float(number)
+    except ValueError:
+        bound = math.nan
+    if not math.isfinite(bound):
+        raise ParameterError(f"`constraint` {text!r} must end in a number, got {number!r}")
+    return Constraint(metric, sign == "<=", bound)

@@ -1,0 +1,292 @@
+"""Tuning: a space-filling design as one sweep, then Optuna in batches; the same trials for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.storages import BaseStorage
+
+from undertow.backtests.backtest import backtest, session_rows
+from undertow.backtests.costs import Costs
+from undertow.backtests.ledger import Ledger, Search, Standing
+from undertow.backtests.objectives import MAXIMIZE, Constraint, Metrics, Objective, read_constraints, read_objectives
+from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
+from undertow.backtests.optimize_proposals import Proposer, Schedule
+from undertow.backtests.optimize_search import Counted, search
+from undertow.backtests.run import Run
+from undertow.backtests.study import find_study, make_study, trial_table
+from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
+from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
+from undertow.backtests.study_storage import is_shared, open_storage, quiet_optuna
+from undertow.market.calendar import Fill
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.signals.registry import PAGES, load
+from undertow.strategies.strategy import Strategy
+
+BATCH = 16
+TRIALS = 400
+_VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """The outcome of a search.
+
+    `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol, tpe, nsga2), state
+    (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where kept), the parameters, the metrics and
+    the error of a failed one. `study` is the Optuna study, `identity` all that decides its trials. `standing` says how
+    many trials were ever made on the market, where a ledger counts them.
+    """
+
+    strategy: type[Strategy]
+    market: Market
+    study: optuna.Study
+    trials: pd.DataFrame
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    space: Space
+    identity: Mapping[str, Any]
+    baselines: Mapping[str, Metrics]
+    standing: Standing | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The objectives' names."""
+        return tuple(each.name for each in self.objectives)
+
+    @cached_property
+    def feasible(self) -> bool:
+        """Whether any trial keeps to the constraints."""
+        return bool(self.trials["feasible"].any())
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The trials that no other beats in every objective, best first objective first; one row for one objective.
+
+        Among those that keep to the constraints; where none does, the one that misses them by least.
+        """
+        if not self.feasible:
+            missed = self.trials.filter(like="missed ").sum(axis=1).where(self.trials["state"] == "complete")
+            return self.trials.iloc[[int(missed.argmin())]]
+        kept = self.trials[self.trials["feasible"]]
+        scores = self._scores(kept)
+        if len(self.objectives) == 1:
+            return kept.iloc[[int(scores[:, 0].argmax())]]
+        front = kept[~_beaten(scores)]
+        order = np.argsort(-self._scores(front)[:, 0], kind="stable")
+        return front.iloc[order]
+
+    @property
+    def best(self) -> pd.Series:
+        """The best trial; of several objectives, the first's best on the front. Of equals, the earliest."""
+        return self.front.iloc[0]
+
+    @cached_property
+    def best_strategy(self) -> Strategy:
+        """The strategy with the best trial's parameters."""
+        row = self.best
+        return self.strategy.create({**self.space.fixed, **{name: _plain(row[name]) for name in self.space.free}})
+
+    @property
+    def best_parameters(self) -> Parameters:
+        """The best trial's parameters, the fixed ones included."""
+        return self.best_strategy.parameters
+
+    def backtest(self) -> Run:
+        """The best strategy's run, over the window and with the costs of the search."""
+        return backtest(self.best_strategy, self.market, **_settings(self.identity))
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints and best.json holds."""
+        row = self.best
+        metrics = [name for name in next(iter(self.baselines.values())) if name in row]
+        return {
+            "strategy": self.identity["strategy"],
+            "study": self.study.study_name,
+            "trials": len(self.trials),
+            "failed": int((self.trials["state"] == "fail").sum()),
+            "feasible": self.feasible,
+            "trial": int(row["trial"]),
+            "objectives": {name: float(row[f"objective {name}"]) for name in self.names},
+            "parameters": self.best_parameters,
+            "metrics": {name: float(row[name]) for name in metrics},
+            "baselines": {name: dict(each) for name, each in self.baselines.items()},
+            "front": [int(each) for each in self.front["trial"]],
+            "search": dict(self.identity),
+            "ledger": None if self.standing is None else asdict(self.standing),
+        }
+
+    def page(self, path: str | Path) -> Path:
+        """Write the study's page, one self-contained HTML file, to `path`."""
+        written: Path = load(PAGES, "study")(self, Path(path))
+        return written
+
+    def _scores(self, rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+        signs = [1.0 if each.direction == MAXIMIZE else -1.0 for each in self.objectives]
+        return rows[[f"objective {name}" for name in self.names]].to_numpy(dtype=np.float64) * signs
+
+
+def optimize(
+    strategy: type[Strategy],
+    market: Market,
+    *,
+    objective: str | Callable[[Metrics], float] | Sequence[Any] = "sharpe",
+    trials: int = TRIALS,
+    seed: int,
+    jobs: int = 1,
+    storage: str | BaseStorage | None = None,
+    study: str | None = None,
+    universe: str = "growth",
+    start: str | pd.Timestamp | None = None,
+    end: str | pd.Timestamp | None = None,
+    fill: Fill = "open",
+    costs: Costs | None = None,
+    weighting: str = "equal",
+    rebalance: str = "monthly",
+    capital: float = 1_000_000.0,
+    fixed: Mapping[str, Any] | None = None,
+    narrowed: Mapping[str, Any] | None = None,
+    constraints: str | Constraint | Sequence[str | Constraint] | None = None,
+    first: Sequence[Mapping[str, Any]] = (),
+    batch: int = BATCH,
+    sobol: int | None = None,
+    max_failed: float = 0.5,
+    ledger: Ledger | str | Path | None = None,
+    lease: float = LEASE,
+    progress: Callable[[int], None] | None = None,
+) -> Tuning:
+    """Search a strategy's parameters for the best objective, or for the front of several.
+
+    The defaults, the corner where the strategy acts least and the sets in `first` come before a scrambled Sobol design
+    of `sobol` points (by default 16 to 128, by the number of parameters); all of these are one sweep. Then TPE, or
+    NSGA-II where there are several objectives, proposes `batch` sets at a time, each batch one sweep. `trials` is the
+    total in the study: a study that is continued is brought to it. `fixed` gives parameters a value, `narrowed` a
+    range (low, high) or some of the choices. `constraints`, such as "annual_turnover<=6", are Optuna's own.
+
+    The trials are a function of the data, the arguments and `seed` alone, whatever `jobs` (threads), the storage and
+    interruptions. Several workers may share a study in a database server: no trial is lost or made twice, a batch of
+    one that shows no sign of life for `lease` seconds is taken over, but which trials a batch sees depends on who was
+    quicker. An objective that is no number or raises is a failed trial; above the share `max_failed` of them the
+    search stops.
+
+    Raises `ParameterError` or `DataError` before any work on a bad argument, a storage that cannot be reached, or a
+    study of another search; `TuningError` where too many trials fail.
+    """
+    _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
+    objectives, bounds = read_objectives(objective), read_constraints(constraints)
+    space = make_space(strategy, fixed, narrowed)
+    sets = first_sets(strategy, space, first)
+    points = space.sobol if sobol is None else sobol
+    settings = {
+        "universe": market.universe(universe).name,
+        **_window(market, start, end),
+        "fill": fill,
+        "costs": costs or Costs(),
+        "weighting": weighting,
+        "rebalance": rebalance,
+        "capital": float(capital),
+    }
+    identity = {
+        "strategy": _path(strategy),
+        "market": market.fingerprint,
+        **settings,
+        "costs": asdict(costs or Costs()),
+        "objective": [each.name for each in objectives],
+        "constraints": [each.name for each in bounds],
+        "space": space.plain(),
+        "first": list(sets),
+        "sobol": points,
+        "batch": batch,
+        "seed": seed,
+    }
+    name = study or strategy.name()
+    with quiet_optuna(), open_storage(storage) as kept:
+        find_study(kept, name, identity)
+        baselines = baseline_metrics(market, objectives, settings)
+        versions = {each: version(each) for each in _VERSIONED}
+        own = make_study(kept, name, identity, objectives, versions=versions)
+        schedule = Schedule(len(sets) + points, batch)
+        directions = [each.direction for each in objectives]
+        counted = _counted(ledger, strategy, market, settings, name, identity)
+        done = search(
+            own,
+            Proposer(space.free, directions, sets, points, schedule, seed),
+            _claims(own, kept, lease),
+            partial(evaluated, strategy, market, space.fixed, settings, objectives, bounds, baselines, jobs),
+            trials=trials,
+            max_failed=max_failed,
+            counted=counted,
+            progress=progress,
+        )
+        table = trial_table(done, list(space.free), [each.name for each in objectives], space.fixed)
+    standing = None if counted is None else counted.ledger.standing(counted.search)
+    return Tuning(strategy, market, own, table, objectives, bounds, space, identity, baselines, standing)
+
+
+def _check_numbers(
+    trials: int, seed: int, jobs: int, batch: int, sobol: int | None, max_failed: float, lease: float
+) -> None:
+    whole = (("trials", trials, 1), ("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1), ("sobol", sobol, 0))
+    for name, value, least in whole:
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
+            raise ParameterError(f"`{name}` must be a whole number, {least} or more, got {value!r}")
+    if not 0.0 <= max_failed <= 1.0:
+        raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed}")
+    if not 1.0 <= lease <= 86_400.0:
+        raise ParameterError(f"`lease` must be in [1, 86400] seconds, got {lease}")
+
+
+def _window(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> dict[str, str]:
+    sessions = market.sessions[session_rows(market, start, end)]
+    return {"start": str(sessions[0].date()), "end": str(sessions[-1].date())}
+
+
+def _path(strategy: type[Strategy]) -> str:
+    return f"{strategy.__module__}:{strategy.__qualname__}"
+
+
+def _settings(identity: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("universe", "start", "end", "fill", "weighting", "rebalance", "capital")
+    return {**{name: identity[name] for name in names}, "costs": Costs(**identity["costs"])}
+
+
+def _counted(
+    ledger: Ledger | str | Path | None,
+    strategy: type[Strategy],
+    market: Market,
+    settings: Mapping[str, Any],
+    study: str,
+    identity: Mapping[str, Any],
+) -> Counted | None:
+    if ledger is None:
+        return None
+    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=12).hexdigest()
+    window = settings["start"], settings["end"]
+    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key)
+    return Counted(ledger if isinstance(ledger, Ledger) else Ledger(ledger), own)
+
+
+def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
+    return Shared(study, storage, lease) if is_shared(storage) else Alone()  # type: ignore[arg-type]
+
+
+def _beaten(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows another row beats: nowhere worse, somewhere better (all maximised)."""
+    no_worse = (scores[:, None, :] >= scores[None, :, :]).all(axis=2)
+    better = (scores[:, None, :] > scores[None, :, :]).any(axis=2)
+    return np.asarray((no_worse & better).any(axis=0))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

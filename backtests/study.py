@@ -1,0 +1,174 @@
+"""A study: which search it is, and its finished trials by position; a plain Optuna study that any viewer opens."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from undertow.backtests.objectives import Constraint, Objective
+from undertow.backtests.store import plain
+from undertow.market.errors import DataError, ParameterError
+
+# The one attribute that says what a study searches, and those of each trial.
+IDENTITY = "undertow"
+POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metrics", "error"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one trial: the objectives' values, or None and why it failed."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    values: tuple[float, ...] | None = None
+    violations: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def judge(
+    metrics: Mapping[str, float],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    baselines: Mapping[str, Mapping[str, float]],
+) -> Outcome:
+    """The outcome of a row of metrics; one that is no number, or an error of an objective, is a failed trial."""
+    try:
+        values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
+    except Exception as error:  # noqa: BLE001 - an objective is the user's: whatever it raises is a failed trial
+        return Outcome(metrics, error=told(error))
+    violations = {each.name: each.violation(metrics) for each in constraints}
+    for name, value in {**values, **violations}.items():
+        if not math.isfinite(value):
+            return Outcome(metrics, error=f"`{name}` is {value}, not a number")
+    return Outcome(metrics, tuple(values.values()), violations)
+
+
+def told(error: Exception) -> str:
+    """An error on one line, short enough for any database."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:500]
+
+
+def find_study(storage: BaseStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study | None:
+    """The study of that name, None where there is none; raises `ParameterError` where it is of another search."""
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
+    kept = study.user_attrs.get(IDENTITY)
+    if kept is None:
+        if study.get_trials(deepcopy=False):
+            raise ParameterError(f"study `{name}` has trials that are not Undertow's; give another `study` name")
+        return study
+    refuse_other(name, kept, identity)
+    return study
+
+
+def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` naming the first thing in which a kept study differs from the search asked for."""
+    # What is written as JSON comes back as lists: compared in the form it is kept in.
+    asked = json.loads(json.dumps(plain(dict(identity))))
+    for key, value in asked.items():
+        if kept.get(key) != value:
+            raise ParameterError(
+                f"study `{name}` is of another {key.replace('_', ' ')}: {_short(kept.get(key))}, asked for"
+                f" {_short(value)}; give another `study` name"
+            )
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def make_study(
+    storage: BaseStorage, name: str, identity: Mapping[str, Any], objectives: Sequence[Objective], **noted: Any
+) -> optuna.Study:
+    """The study of that name, made where there is none, with what it searches and what else is worth a note."""
+    study = optuna.create_study(
+        storage=storage, study_name=name, directions=[each.direction for each in objectives], load_if_exists=True
+    )
+    if IDENTITY not in study.user_attrs:
+        study.set_metric_names([each.name for each in objectives])
+        study.set_user_attr(IDENTITY, {**plain(dict(identity)), **noted})
+    # Another worker may have been quicker, with another search.
+    refuse_other(name, study.user_attrs[IDENTITY], identity)
+    return study
+
+
+def finished_by_position(study: optuna.Study) -> dict[int, FrozenTrial]:
+    """Finished trials by its position in the search, in that order; raises `DataError` where one is twice there."""
+    found: dict[int, FrozenTrial] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if not trial.state.is_finished() or POSITION not in trial.user_attrs:
+            continue
+        position = trial.user_attrs[POSITION]
+        if position in found:
+            raise DataError(f"study `{study.study_name}` holds trial {position} twice: it was written to by hand")
+        found[position] = trial
+    return dict(sorted(found.items()))
+
+
+def finished_trial(
+    position: int,
+    batch: int,
+    design: str,
+    parameters: Mapping[str, Any],
+    space: Mapping[str, BaseDistribution],
+    outcome: Outcome,
+    system: Mapping[str, Any],
+) -> FrozenTrial:
+    """A finished trial as the study keeps it."""
+    attributes: dict[str, Any] = {POSITION: position, BATCH: batch, DESIGN: design}
+    attributes[METRICS] = plain({str(name): _plain_number(value) for name, value in outcome.metrics.items()})
+    if outcome.values is None:
+        attributes[ERROR] = outcome.error
+    done = outcome.values is not None
+    return optuna.trial.create_trial(
+        state=TrialState.COMPLETE if done else TrialState.FAIL,
+        values=list(outcome.values) if outcome.values is not None else None,
+        params=dict(parameters),
+        distributions=dict(space),
+        user_attrs=attributes,
+        system_attrs=dict(system),
+        constraints=dict(outcome.violations) if done and outcome.violations else None,
+    )
+
+
+def _plain_number(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def trial_table(
+    trials: Mapping[int, FrozenTrial], free: Sequence[str], objectives: Sequence[str], fixed: Mapping[str, Any]
+) -> pd.DataFrame:
+    """One row a trial, by position: how it was proposed, its state, objectives, feasibility, parameters, metrics."""
+    rows = [_row(position, trial, free, objectives, fixed) for position, trial in sorted(trials.items())]
+    return pd.DataFrame(rows)
+
+
+def _row(
+    position: int, trial: FrozenTrial, free: Sequence[str], objectives: Sequence[str], fixed: Mapping[str, Any]
+) -> dict[str, Any]:
+    values = trial.values if trial.state == TrialState.COMPLETE else [math.nan] * len(objectives)
+    kept = {name: math.nan if value is None else value for name, value in trial.user_attrs[METRICS].items()}
+    return {
+        "trial": position,
+        "batch": trial.user_attrs[BATCH],
+        "design": trial.user_attrs[DESIGN],
+        "state": trial.state.name.lower(),
+        **{f"objective {name}": value for name, value in zip(objectives, values, strict=True)},
+        "feasible": trial.state == TrialState.COMPLETE and all(each <= 0 for each in trial.constraints.values()),
+        **{f"missed {name}": max(value, 0.0) for name, value in trial.constraints.items()},
+        **{name: trial.params[name] for name in free},
+        **fixed,
+        **kept,
+        "error": trial.user_attrs.get(ERROR, ""),
+    }

@@ -1,0 +1,180 @@
+"""Who works on which batch of a study: one process alone, or several that share a database server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import optuna
+from optuna.storages import RDBStorage
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from undertow.market.errors import DataError
+
+# A batch whose holder has shown no sign of life for so long is taken over; a holder shows one several times as often.
+LEASE = 60.0  # seconds
+_POLL = 0.2
+_FREE = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch to work on, and the batches whose trials its proposals may see."""
+
+    batch: int
+    seen: tuple[int, ...]
+
+
+class Claims(Protocol):
+    """Hands out the batches of a study."""
+
+    shared: bool
+
+    def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
+        """The next batch to work on; None while others hold all that could be worked on."""
+
+    def working(self, batch: int) -> AbstractContextManager[None]:
+        """Keeps the batch held while the block runs."""
+
+    def writing(self, batch: int) -> AbstractContextManager[None]:
+        """Keeps everybody else from writing the batch while the block runs; it is free afterwards."""
+
+
+class Alone:
+    """One process: the batches in their order."""
+
+    shared = False
+
+    def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
+        """The first open batch; it sees all before it."""
+        return Claim(open_batches[0], tuple(range(open_batches[0])))
+
+    def working(self, batch: int) -> AbstractContextManager[None]:
+        """Nothing to keep."""
+        return nullcontext()
+
+    def writing(self, batch: int) -> AbstractContextManager[None]:
+        """Nobody else writes."""
+        return nullcontext()
+
+
+class Shared:
+    """Several workers: one row a batch in a table beside Optuna's own, in the same database.
+
+    A worker inserts the row of a batch to claim it, with the batches that were complete by then, so that whoever takes
+    the batch over proposes the same sets. It counts `beat` up while it works; a row whose beat has stood still for the
+    lease, by the watcher's own clock, is taken over. Trials are written while the row is locked, and only those that
+    are not there yet: where a worker was merely slow, the quicker of the two writes the batch, which is the same.
+    """
+
+    shared = True
+
+    def __init__(self, study: optuna.Study, storage: RDBStorage, lease: float = LEASE) -> None:
+        self._engine = storage.engine
+        self._study = study._study_id
+        self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._lease = lease
+        self._watched: dict[int, tuple[tuple[str, int], float]] = {}
+        self._table = Table(
+            "undertow_claims",
+            MetaData(),
+            Column("study", Integer, primary_key=True, autoincrement=False),
+            Column("batch", Integer, primary_key=True, autoincrement=False),
+            Column("worker", String(160), nullable=False),
+            Column("beat", Integer, nullable=False),
+            Column("seen", Text, nullable=False),
+        )
+        self._make_table()
+
+    def _make_table(self) -> None:
+        for last in (False, False, False, True):
+            try:
+                self._table.metadata.create_all(self._engine)
+            except (IntegrityError, ProgrammingError, OperationalError) as error:
+                # Another worker makes it at this very moment.
+                if last:
+                    raise DataError(f"`storage`: the table of claims cannot be made: {error.orig}") from None
+                time.sleep(_POLL)
+            else:
+                return
+
+    def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
+        """The first batch that nobody holds, or whose holder is gone; the design comes before everything else."""
+        with self._engine.begin() as connection:
+            rows = {row.batch: row for row in connection.execute(select(self._table).where(self._mine()))}
+        for batch in open_batches:
+            row = rows.get(batch)
+            seen = tuple(sorted(complete)) if row is None else tuple(json.loads(row.seen))
+            if (row is None and self._insert(batch, seen)) or (row is not None and self._take_over(row)):
+                return Claim(batch, seen)
+            if batch == 0:
+                return None
+        time.sleep(_POLL)
+        return None
+
+    def _mine(self, batch: int | None = None) -> Any:
+        own = self._table.c.study == self._study
+        return own if batch is None else and_(own, self._table.c.batch == batch)
+
+    def _insert(self, batch: int, seen: Sequence[int]) -> bool:
+        row = {"study": self._study, "batch": batch, "worker": self._worker, "beat": 0, "seen": json.dumps(list(seen))}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(self._table).values(row))
+        except IntegrityError:
+            return False
+        return True
+
+    def _take_over(self, row: Any) -> bool:
+        state, now = (row.worker, row.beat), time.monotonic()
+        last, since = self._watched.get(row.batch, (None, now))
+        if last != state:
+            self._watched[row.batch] = (state, now)
+            since = now
+        if row.worker not in (_FREE, self._worker) and now - since < self._lease:
+            return False
+        still = and_(self._mine(row.batch), self._table.c.worker == row.worker, self._table.c.beat == row.beat)
+        return self._set(still, worker=self._worker, beat=row.beat + 1)
+
+    def _set(self, where: Any, **values: Any) -> bool:
+        with self._engine.begin() as connection:
+            return bool(connection.execute(update(self._table).where(where).values(**values)).rowcount)
+
+    @contextmanager
+    def working(self, batch: int) -> Iterator[None]:
+        """Counts the beat up, several times a lease, in a thread of its own."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(batch, over), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _beat(self, batch: int, over: threading.Event) -> None:
+        own = and_(self._mine(batch), self._table.c.worker == self._worker)
+        while not over.wait(self._lease / 6):
+            try:
+                self._set(own, beat=self._table.c.beat + 1)
+            except OperationalError:
+                # At worst another worker does the batch as well, and the quicker one writes it.
+                continue
+
+    @contextmanager
+    def writing(self, batch: int) -> Iterator[None]:
+        """Locks the row; the lock of a worker that dies is let go by the server."""
+        with self._engine.begin() as connection:
+            connection.execute(select(self._table.c.worker).where(self._mine(batch)).with_for_update()).scalar_one()
+            yield
+            free = update(self._table).where(self._mine(batch))
+            connection.execute(free.values(worker=_FREE, beat=self._table.c.beat + 1))

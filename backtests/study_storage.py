@@ -1,0 +1,161 @@
+"""Where a study is kept: memory, a journal file, or any database that Optuna takes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from undertow.backtests.store import check_writable
+from undertow.market.errors import DataError, ParameterError
+
+JOURNAL = "journal:"
+# Seconds to wait for a database server to answer, and how often a table that another worker makes just now is retried.
+_PATIENCE, _ATTEMPTS = 10, 8
+_SERVERS = ("postgresql", "mysql", "mariadb")
+
+
+@contextmanager
+def open_storage(given: str | BaseStorage | None) -> Iterator[BaseStorage]:
+    """The storage of None (memory), `journal:FILE`, a database URL or an Optuna storage, for as long as the block runs.
+
+    A file is held by one process at a time, and what a killed one left half-written is cut off. Raises `ParameterError`
+    where it is none of these, is in use, or where a driver is missing; `DataError` where it cannot be reached or read.
+    """
+    if given is None:
+        yield InMemoryStorage()
+    elif isinstance(given, BaseStorage):
+        yield given
+    elif given.startswith(JOURNAL):
+        path = Path(given.removeprefix(JOURNAL))
+        with _held(path, path):
+            _mend_journal(path)
+            yield _journal(path)
+    elif "://" in given:
+        file = _sqlite_file(given)
+        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+            yield from _connected(given)
+    else:
+        raise ParameterError(
+            f"`storage` must be journal:FILE or a database address such as sqlite:///study.db or"
+            f" postgresql://user@host/name, got {given!r}"
+        )
+
+
+def is_shared(storage: BaseStorage) -> bool:
+    """Whether several workers may share the storage: a database server, not memory nor a file."""
+    return isinstance(storage, RDBStorage) and storage.engine.name in _SERVERS
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Optuna without its log lines and without its notes on what is experimental, as long as the block runs."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+@contextmanager
+def _held(path: Path, lock: Path) -> Iterator[None]:
+    check_writable(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
+    with lock.open("ab") as file:
+        try:
+            # Let go by the kernel whatever becomes of the process.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ParameterError(
+                f"`storage` {str(path)!r} is in use by another process; several workers need a database server, such as"
+                " postgresql://user@host/name"
+            ) from None
+        yield
+
+
+def _mend_journal(path: Path) -> None:
+    """Cut off a last line that was not written to its end, and free a lock whose holder is gone."""
+    lock = Path(f"{path}.lock")
+    with suppress(OSError):
+        held = os.lstat(lock).st_mtime_ns
+        # A viewer of the study may hold it, for milliseconds.
+        time.sleep(0.5)
+        if os.lstat(lock).st_mtime_ns == held:
+            lock.unlink()
+    written = path.read_bytes()
+    whole = written.rfind(b"\n") + 1
+    # A file that is no journal is refused by its reader, not shortened.
+    if whole < len(written) and written.startswith(b'{"op_code"'):
+        os.truncate(path, whole)
+
+
+def _journal(path: Path) -> BaseStorage:
+    try:
+        return JournalStorage(JournalFileBackend(str(path)))
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        raise DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}") from None
+
+
+def _connected(url: str) -> Iterator[BaseStorage]:
+    storage = _database(url)
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _sqlite_file(url: str) -> Path | None:
+    _, slashes, path = url.partition(":///")
+    is_file = url.startswith("sqlite") and slashes and path not in ("", ":memory:")
+    return Path(path.partition("?")[0]) if is_file else None
+
+
+def _database(url: str) -> RDBStorage:
+    import sqlalchemy.exc
+    from sqlalchemy.engine import make_url
+
+    try:
+        address = make_url(url)
+        shown = address.render_as_string(hide_password=True)
+        server = address.get_backend_name() in _SERVERS
+        arguments = {"connect_args": {"connect_timeout": _PATIENCE}, "pool_pre_ping": True} if server else {}
+        return _patiently(url, arguments)
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        raise ParameterError(
+            f"`storage` {url.partition(':')[0]}:// needs a driver that is not installed ({error.__cause__ or error});"
+            " for PostgreSQL: pip install 'undertow[postgres]'"
+        ) from None
+    except sqlalchemy.exc.ArgumentError:
+        raise ParameterError("`storage` is not a database address such as postgresql://user@host/name") from None
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise DataError(f"`storage` {shown} cannot be used: {why}") from None
+    except RuntimeError as error:
+        raise DataError(f"`storage` {shown} was made by another version of Optuna: {error}") from None
+
+
+def _patiently(url: str, arguments: dict[str, object]) -> RDBStorage:
+    import sqlalchemy.exc
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            return RDBStorage(url, engine_kwargs=arguments)
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError, optuna.exceptions.StorageInternalError):
+            # Two workers make the tables of an empty database at the same time: one of them is refused.
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.25)
+    raise AssertionError("not reached")

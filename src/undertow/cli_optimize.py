@@ -1,0 +1,222 @@
+"""`undertow optimize`: search a strategy's parameters."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undertow.options import (
+    FILLS,
+    REBALANCES,
+    WEIGHTINGS,
+    JsonOption,
+    MarketOption,
+    calendar_day,
+    one_of,
+    positive_money,
+)
+from undertow.resolve import busy, look_here, read_settings, resolve_kind, resolve_market
+
+if TYPE_CHECKING:
+    from undertow.backtests.optimize import Tuning
+
+
+def optimize(
+    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    market: MarketOption = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, …; repeat for a front."),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials in the study, those it has already included.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the search and of the simulated market.")] = 7,
+    fix: Annotated[list[str] | None, typer.Option(help="parameter=value; repeat for several.")] = None,
+    narrow: Annotated[
+        list[str] | None, typer.Option(help="parameter=low:high, or parameter=choice,choice; repeat for several.")
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="journal:FILE or a database address; without it the study is not kept.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the study; without it the strategy's.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Threads; without it, all. Results are equal.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Trials proposed at a time.")] = None,
+    sobol: Annotated[int | None, typer.Option(help="Points of the design that comes first.")] = None,
+    max_failed: Annotated[float, typer.Option(help="Share of failed trials that ends the search.")] = 0.5,
+    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    start: Annotated[
+        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
+    fill: Annotated[str, typer.Option(help="Fill before the open or the close.", callback=one_of("fill", FILLS))] = (
+        "open"
+    ),
+    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
+    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
+    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
+    borrow_bps: Annotated[
+        float, typer.Option(help="Cost of borrowing what is sold short, basis points a year.")
+    ] = 50.0,
+    weighting: Annotated[
+        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
+    ] = "equal",
+    rebalance: Annotated[
+        str,
+        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
+    ] = "monthly",
+    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Folder of the trial ledger.", show_default="results/ledger")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the best run, trials.csv, best.json, study.html.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the study's page to this file, .html.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search a strategy's parameters: a Sobol design, then TPE, or NSGA-II for several objectives.
+
+    Equal seeds give equal trials, however often the search is interrupted. With a database server, start the command
+    on as many machines as you like: they share the study, and which trials they make depends on who is quicker.
+    """
+    from undertow.market.errors import ParameterError
+
+    if html is not None and (html.suffix != ".html" or html.is_dir()):
+        raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
+    fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
+    with busy("starting"):
+        from undertow.backtests import Costs
+        from undertow.backtests.ledger import Ledger
+        from undertow.backtests.objectives import read_constraints, read_objectives
+        from undertow.backtests.optimize import BATCH
+        from undertow.backtests.optimize import optimize as search
+        from undertow.backtests.store import check_replaceable, check_writable, plain
+        from undertow.backtests.study_space import make_space
+
+        if out is not None:
+            check_replaceable(out)
+        if html is not None:
+            check_writable(html)
+        kind = resolve_kind(strategy)
+        aims, bounds = objective or ["sharpe"], constraint or []
+        look_here()
+        read_objectives(aims), read_constraints(bounds)
+        make_space(kind, fixed, narrowed)
+        costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps)
+    with busy("loading the market"):
+        world = resolve_market(market, seed)
+    with counting(trials) as progress:
+        tuning = search(
+            kind,
+            world,
+            objective=aims,
+            trials=trials,
+            seed=seed,
+            jobs=jobs if jobs is not None else os.cpu_count() or 1,
+            storage=storage,
+            study=study,
+            universe=universe,
+            start=start,
+            end=end,
+            fill="close" if fill == "close" else "open",
+            costs=costs,
+            weighting=weighting,
+            rebalance=rebalance,
+            capital=capital,
+            fixed=fixed,
+            narrowed=narrowed,
+            constraints=bounds,
+            batch=BATCH if batch is None else batch,
+            sobol=sobol,
+            max_failed=max_failed,
+            ledger=Ledger(ledger),
+            progress=progress,
+        )
+    with busy("writing the results"):
+        if out is not None:
+            save(tuning, out)
+        if html is not None:
+            tuning.page(html)
+    if as_json:
+        print(json.dumps(plain(tuning.summary()), indent=2, allow_nan=False))
+        return
+    show_tuning(tuning)
+    for name, path in (("study", html), ("result", out)):
+        if path is not None:
+            typer.echo(f"{name}: {path}")
+
+
+def read_ranges(settings: Sequence[str]) -> dict[str, Any]:
+    """What `--narrow` gave: (low, high) where there is a colon, else choices; raises `ParameterError` on a bad one."""
+    from undertow.market.errors import ParameterError
+
+    found: dict[str, Any] = {}
+    for name, text in read_settings(list(settings), "--narrow").items():
+        low, colon, high = text.partition(":")
+        try:
+            found[name] = (float(low), float(high)) if colon else [each.strip() for each in text.split(",")]
+        except ValueError:
+            raise ParameterError(f"`--narrow {name}` must be low:high in numbers, got {text!r}") from None
+    return found
+
+
+@contextmanager
+def counting(trials: int) -> Iterator[Any]:
+    """A bar of finished trials on standard error; nothing where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("trials", total=trials)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def save(tuning: Tuning, out: Path) -> None:
+    """Write the best strategy's run and the study beside it into `out`, all or nothing."""
+    from undertow.backtests.store import replacing, write_json
+
+    with replacing(out) as draft:
+        tuning.backtest().save(draft)
+        tuning.trials.to_csv(draft / "trials.csv", index=False)
+        write_json(draft / "best.json", tuning.summary())
+        tuning.page(draft / "study.html")
+
+
+def show_tuning(tuning: Tuning) -> None:
+    """The best trial beside the defaults and the baselines, its parameters, and the number of trials ever made."""
+    from undertow.console import show, show_metrics
+
+    said, best = tuning.identity, tuning.best
+    failed = int((tuning.trials["state"] == "fail").sum())
+    columns = {f"trial {best['trial']}": dict(best), "trial 0": dict(tuning.trials.iloc[0])}
+    title = f"{tuning.strategy.name()} on {said['universe']}, {said['start']} to {said['end']}, in-sample"
+    show_metrics(title, {**columns, **{name: dict(each) for name, each in tuning.baselines.items()}})
+    for name in tuning.names:
+        show(
+            f"{name}: {best[f'objective {name}']:.4g} in trial {best['trial']} of {len(tuning.trials)}, {failed} failed"
+        )
+    if len(tuning.names) > 1:
+        show(f"on the front: {len(tuning.front)} trials")
+    if not tuning.feasible:
+        missed = ", ".join(f"{each.name} by {best[f'missed {each.name}']:.3g}" for each in tuning.constraints)
+        show(f"no trial keeps to the constraints; this is the nearest, which misses {missed}")
+    show("parameters: " + ", ".join(f"{name}={_short(value)}" for name, value in tuning.best_parameters.items()))
+    if tuning.standing is not None:
+        show(tuning.standing.sentence() + " The best of many looks good by luck alone: judge it out of sample.")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""The ledger of trials: appended whole, counted once, whoever writes and whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from undertow.backtests.ledger import Ledger, Search
+from undertow.backtests.optimize import optimize
+from undertow.market import DataError, ParameterError, simulate_market
+from undertow.strategies import VolTarget
+
+MARKET = "0" * 32
+SEARCH = Search("vol-target", MARKET, "growth", ("2018-01-02", "2019-07-03"), "one", "key1")
+
+
+def test_trials_are_counted_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "deep" / "ledger")
+    assert ledger.trials_so_far(MARKET) == 0
+    assert ledger.record(SEARCH, "sobol", range(10)) == 10
+    assert ledger.record(SEARCH, "tpe", range(8, 14)) == 4
+    assert ledger.record(SEARCH, "tpe", range(14)) == 0
+    assert ledger.record(replace(SEARCH, key="key2", universe="defensive"), "grid", [0, 1, 5]) == 3
+    assert ledger.trials_so_far(MARKET) == 17
+    assert ledger.trials_so_far(MARKET, "growth") == 14
+    assert ledger.trials_so_far("1" * 32) == 0
+    lines = [json.loads(line) for line in ledger.path(MARKET).read_text().splitlines()]
+    assert [line["spans"] for line in lines] == [[[0, 9]], [[10, 13]], [[0, 1], [5, 5]]]
+    assert lines[0] | {"when": ""} == {
+        "when": "",
+        "strategy": "vol-target",
+        "market": MARKET,
+        "universe": "growth",
+        "window": ["2018-01-02", "2019-07-03"],
+        "study": "one",
+        "key": "key1",
+        "design": "sobol",
+        "trials": 10,
+        "spans": [[0, 9]],
+    }
+
+
+def test_standing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.record(replace(SEARCH, key="earlier"), "sweep", range(2000))
+    ledger.record(SEARCH, "sobol", range(100))
+    ledger.record(replace(SEARCH, key="later"), "backtest", [0])
+    ledger.record(SEARCH, "tpe", range(100, 400))
+    found = ledger.standing(SEARCH)
+    assert (found.before, found.own, found.ever) == (2000, 400, 2401)
+    assert found.sentence() == "This is trial 2,001 to 2,400 on this data, of 2,401 ever made."
+
+
+def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.record(SEARCH, "tpe", range(5))
+    with ledger.path(MARKET).open("ab") as file:
+        file.write(b'{"when":"2024')
+    assert ledger.trials_so_far(MARKET) == 5
+    assert ledger.record(SEARCH, "tpe", range(7)) == 2
+    assert ledger.trials_so_far(MARKET) == 7
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from undertow.backtests.ledger import Ledger, Search
+own = Search("s", "0" * 32, "growth", ("a", "b"), "study", sys.argv[2])
+shared = replace(own, key="shared")
+for place in range(60):
+    Ledger(sys.argv[1]).record(own, "tpe", [place])
+    Ledger(sys.argv[1]).record(shared, "tpe", [place])
+"""
+
+
+def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name]) for name in ("a", "b")]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    # Each its own sixty, and the sixty they share once.
+    assert Ledger(tmp_path).trials_so_far(MARKET) == 180
+    assert len(Ledger(tmp_path).path(MARKET).read_text().splitlines()) == 180
+
+
+def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Ledger().folder == Path("results/ledger")
+    monkeypatch.setenv("UNDERTOW_LEDGER", str(tmp_path / "there"))
+    assert Ledger().folder == tmp_path / "there"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        Ledger(tmp_path / "file").record(SEARCH, "tpe", [1])
+    with pytest.raises(ParameterError, match="`design` must be one of"):
+        Ledger(tmp_path).record(SEARCH, "guess", [1])
+    with pytest.raises(ParameterError, match="must be a market's fingerprint"):
+        Ledger(tmp_path).trials_so_far("../x")
+
+
+def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    given = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
+    first = optimize(VolTarget, market, trials=7, **given)  # type: ignore[arg-type]
+    again = optimize(VolTarget, market, trials=9, **given)  # type: ignore[arg-type]
+    other = optimize(VolTarget, market, trials=5, **{**given, "seed": 8})  # type: ignore[arg-type]
+    found = [each.standing for each in (first, again, other)]
+    assert [(each.before, each.own, each.ever) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
+    designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
+    assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
+    assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).standing is None

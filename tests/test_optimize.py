@@ -1,0 +1,357 @@
+"""Tuning: the same trials for the same seed whatever happens on the way, refusals before work, failures kept."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from undertow.backtests import Costs, backtest
+from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.optimize_tuner import study_tuner
+from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.walk_tuner import Terms
+from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.strategies import BuyAndHold, DrawdownDeRisk, VolTarget
+
+SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return simulate_market(seed=7, years=1.5, names=5)
+
+
+@pytest.fixture(scope="module")
+def short(market: Market) -> Tuning:
+    return optimize(DrawdownDeRisk, market, **SHORT)
+
+
+def text(tuning: Tuning) -> str:
+    written = io.StringIO()
+    tuning.trials.to_csv(written, index=False)
+    return written.getvalue()
+
+
+def test_first_come_the_defaults_and_the_least_cash_then_the_design_then_tpe(short: Tuning) -> None:
+    assert short.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["tpe"] * 14
+    assert short.trials["trial"].tolist() == list(range(24))
+    assert short.trials["batch"].tolist() == [0] * 10 + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 2
+    parameters = short.trials[list(DrawdownDeRisk.model_fields)].to_dict(orient="records")
+    assert parameters[0] == DrawdownDeRisk().parameters
+    assert parameters[1] == {**DrawdownDeRisk().parameters, "cash": 0.05}
+
+
+def test_the_best_trial_is_the_one_a_backtest_and_optuna_find(short: Tuning) -> None:
+    best = short.trials["annual_sharpe"].idxmax()
+    assert short.best["trial"] == best == short.study.best_trial.number
+    run = short.backtest()
+    assert run.recipe.parameters == short.best_parameters == short.study.best_params
+    np.testing.assert_allclose(run.metrics["annual_sharpe"], short.best["objective sharpe"], rtol=1e-9)
+    np.testing.assert_allclose(run.metrics["ulcer_index"], short.best["ulcer_index"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_jobs_change_nothing(market: Market, short: Tuning, jobs: int) -> None:
+    assert text(optimize(DrawdownDeRisk, market, jobs=jobs, **SHORT)) == text(short)
+
+
+def test_the_seed_changes_the_trials(market: Market, short: Tuning) -> None:
+    assert text(optimize(DrawdownDeRisk, market, **{**SHORT, "seed": 8})) != text(short)
+
+
+def test_two_hundred_and_two_hundred_are_four_hundred(market: Market, tmp_path: Path) -> None:
+    kept = f"journal:{tmp_path / 'study.log'}"
+    given: dict[str, Any] = {"seed": 3, "fixed": {"window": 168, "recovered": 0.5}}
+    half = optimize(DrawdownDeRisk, market, trials=200, storage=kept, **given)
+    whole = optimize(DrawdownDeRisk, market, trials=400, storage=kept, **given)
+    at_once = optimize(DrawdownDeRisk, market, trials=400, **given)
+    assert len(half.trials) == 200
+    assert text(whole) == text(at_once)
+    assert text(whole).startswith(text(half).rstrip("\n"))
+
+
+@pytest.mark.parametrize("objective", ["sharpe", ["cagr", "drawdown", "turnover"]])
+def test_every_cut_is_continued_to_the_same_trials_in_sqlite(
+    market: Market, tmp_path: Path, objective: str | list[str]
+) -> None:
+    given = {**SHORT, "objective": objective, "constraints": ["annual_turnover<=8", "episodes>=3"]}
+    at_once = text(optimize(DrawdownDeRisk, market, **given))
+    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    for trials in (1, 10, 11, 17, 24):
+        cut = optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": trials})
+    assert text(cut) == at_once
+    # Asked for fewer, a study that has more shows those asked for.
+    assert len(optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 5}).trials) == 5
+
+
+KILLED = """
+import os, signal, sys
+from optuna.storages.journal import JournalFileBackend
+from undertow.backtests.optimize import optimize
+from undertow.market import simulate_market
+from undertow.strategies import DrawdownDeRisk
+
+writes, whole = 0, JournalFileBackend.append_logs
+def killed(self, logs):
+    global writes
+    writes += 1
+    if writes == int(sys.argv[2]):
+        self._lock.acquire()
+        with open(self._file_path, "ab") as file:
+            file.write(b'{"op_code":4,"worker')
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    whole(self, logs)
+JournalFileBackend.append_logs = killed
+optimize(DrawdownDeRisk, simulate_market(seed=7, years=1.5, names=5), storage="journal:" + sys.argv[1],
+         ledger=sys.argv[3], seed=7, trials=24, sobol=8, batch=4)
+"""
+
+
+def test_a_search_killed_in_the_middle_of_a_write_goes_on_to_the_same_trials(
+    market: Market, short: Tuning, tmp_path: Path
+) -> None:
+    path, ledger = tmp_path / "study.log", tmp_path / "ledger"
+    # The study, its metric names and its identity are three writes; the 19th is the 16th trial, amid a batch.
+    done = subprocess.run([sys.executable, "-c", KILLED, path, "19", ledger], check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL
+    assert not path.read_bytes().endswith(b"\n")
+    assert os.path.lexists(f"{path}.lock")
+    whole = optimize(DrawdownDeRisk, market, storage=f"journal:{path}", ledger=ledger, **SHORT)
+    assert text(whole) == text(short)
+    assert whole.standing is not None
+    assert (whole.standing.before, whole.standing.own, whole.standing.ever) == (0, 24, 24)
+    with quiet_optuna():
+        study = optuna.load_study(study_name="drawdown-de-risk", storage=JournalStorage(JournalFileBackend(str(path))))
+    assert [trial.number for trial in study.trials] == [trial.user_attrs["position"] for trial in study.trials]
+
+
+def test_the_study_is_a_plain_optuna_study_that_says_what_it_searched(short: Tuning, market: Market) -> None:
+    study = short.study
+    assert isinstance(study, optuna.Study)
+    assert study.metric_names == ["sharpe"]
+    said = study.user_attrs["undertow"]
+    assert said["market"] == market.fingerprint
+    assert (said["universe"], said["seed"], said["objective"]) == ("growth", 7, ["sharpe"])
+    assert said["costs"] == asdict(Costs())
+    assert set(said["versions"]) >= {"undertow", "optuna"}
+    assert study.best_trial.distributions == DrawdownDeRisk.search_space()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "sortino"}, r"is of another objective: \[\"sharpe\"\], asked for \[\"sortino\"\]"),
+        ({"seed": 8}, "is of another seed: 7, asked for 8"),
+        ({"end": "2019-06-28"}, "is of another end"),
+        ({"costs": Costs(1, 1)}, "is of another costs"),
+        ({"narrowed": {"lag": (12, 48)}}, "is of another space"),
+        ({"batch": 5}, "is of another batch"),
+    ],
+)
+def test_a_study_of_another_search_is_refused_by_name(
+    market: Market, short: Tuning, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterError, match=f"study `drawdown-de-risk` {message}.*give another `study` name"):
+        optimize(DrawdownDeRisk, market, storage=short.study._storage, **{**SHORT, **change})
+
+
+def test_a_study_of_another_market_or_strategy_is_refused(market: Market, short: Tuning) -> None:
+    kept = short.study._storage
+    other = simulate_market(seed=8, years=1, names=5)
+    with pytest.raises(ParameterError, match="study `drawdown-de-risk` is of another market"):
+        optimize(DrawdownDeRisk, other, storage=kept, **SHORT)
+    with pytest.raises(ParameterError, match="is of another strategy"):
+        optimize(VolTarget, market, storage=kept, study="drawdown-de-risk", **SHORT)
+    with quiet_optuna():
+        optuna.create_study(storage=kept, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
+    with pytest.raises(ParameterError, match="study `theirs` has trials that are not Undertow's"):
+        optimize(DrawdownDeRisk, market, storage=kept, study="theirs", **SHORT)
+
+
+def refused(metrics: Mapping[str, Any]) -> float:
+    raise AssertionError("no trial may be evaluated")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (
+            {"storage": "postgresql://nobody@127.0.0.1:1/none"},
+            DataError,
+            "`storage` postgresql.* cannot be used:",
+        ),
+        ({"storage": "postgresql://a:secret@127.0.0.1:1/b"}, DataError, r"^(?!.*secret)"),
+        ({"storage": "oracle://somewhere/x"}, ParameterError, "needs a driver that is not installed"),
+        ({"storage": "study.db"}, ParameterError, "`storage` must be journal:FILE or a database address"),
+        ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in a folder that is there"),
+        ({"universe": "grwth"}, KeyError, "unknown universe `grwth`, did you mean `growth`"),
+        ({"weighting": "equl"}, ParameterError, "weighting"),
+        ({"trials": 0}, ParameterError, "`trials` must be a whole number, 1 or more, got 0"),
+        ({"jobs": 0}, ParameterError, "`jobs` must be"),
+        ({"max_failed": 2}, ParameterError, "`max_failed` must be a share"),
+        ({"fixed": {"lag": 500}}, ParameterError, r"`lag` must be in \[0, 96\], got 500"),
+        ({"first": [{"lag": 24, "cash": 7}]}, ParameterError, "`cash` must be in"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_trial(
+    market: Market, given: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        optimize(DrawdownDeRisk, market, objective=refused, **{**SHORT, **given})
+
+
+def test_a_driver_that_is_missing_is_named_with_the_extra(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ParameterError, match=r"needs a driver that is not installed.*undertow\[postgres\]"):
+        optimize(DrawdownDeRisk, market, storage="postgresql+psycopg://nobody@127.0.0.1:1/none", **SHORT)
+
+
+def test_a_file_that_is_no_journal_or_in_use_is_refused(market: Market, tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a journal\nat all")
+    with pytest.raises(DataError, match="is not an Optuna journal"):
+        optimize(DrawdownDeRisk, market, storage=f"journal:{other}", **SHORT)
+    assert other.read_text() == "not a journal\nat all"
+    for kept in (f"journal:{tmp_path / 'study.log'}", f"sqlite:///{tmp_path / 'study.db'}"):
+
+        def again(count: int, kept: str = kept) -> None:
+            with pytest.raises(ParameterError, match="in use by another process"):
+                optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
+
+        optimize(DrawdownDeRisk, market, storage=kept, progress=again, **{**SHORT, "trials": 3})
+
+
+def choosy(metrics: Mapping[str, Any]) -> float:
+    if metrics["average_exposure"] < 0.9:
+        raise ValueError("too little in stocks\nand a second line")
+    return float("nan") if metrics["episodes"] > 15 else metrics["cagr"]
+
+
+def test_a_failed_trial_is_kept_with_its_error_and_ends_nothing(market: Market) -> None:
+    tuning = optimize(DrawdownDeRisk, market, objective=choosy, max_failed=0.95, **SHORT)
+    failed = tuning.trials[tuning.trials["state"] == "fail"]
+    own = tuning.trials["average_exposure"] < 0.9
+    assert own.any()
+    assert (failed["error"][own] == "ValueError: too little in stocks").all()
+    assert (failed["error"][~own] == "`test_optimize:choosy` is nan, not a number").all()
+    assert len(failed) == (own | (tuning.trials["episodes"] > 15)).sum() < 24
+    assert tuning.best["state"] == "complete"
+    states = [trial.state.name for trial in tuning.study.trials]
+    assert states.count("FAIL") == len(failed)
+
+
+def test_too_many_failures_end_the_search_and_say_why(market: Market) -> None:
+    with pytest.raises(TuningError, match=r"10 of 10 trials failed, every one; the last one: AssertionError: no trial"):
+        optimize(DrawdownDeRisk, market, objective=refused, max_failed=1.0, **SHORT)
+    with pytest.raises(TuningError, match=r"of 10 trials failed, more than the share `max_failed` of 0.1"):
+        optimize(DrawdownDeRisk, market, objective=choosy, max_failed=0.1, **SHORT)
+
+
+class Brittle(DrawdownDeRisk):
+    """Cannot be decided for some parameters."""
+
+    @classmethod
+    def decide(cls, table: Any, sets: Any) -> Any:
+        if (np.asarray(sets["lag"]) > 60).any():
+            raise RuntimeError("lag too long")
+        return super().decide(table, sets)
+
+
+def test_a_set_that_cannot_be_swept_fails_alone(market: Market) -> None:
+    tuning = optimize(Brittle, market, **SHORT)
+    long = tuning.trials["lag"] > 60
+    assert 0 < long.sum() < 12
+    assert (tuning.trials["state"] == np.where(long, "fail", "complete")).all()
+    assert set(tuning.trials["error"][long]) == {"RuntimeError: lag too long"}
+
+
+def test_constraints_are_optunas_own_and_the_best_keeps_them(market: Market) -> None:
+    bounds = ["turnover<=4", "average_exposure>=0.9"]
+    tuning = optimize(DrawdownDeRisk, market, constraints=bounds, **SHORT)
+    assert tuning.feasible
+    for row, trial in zip(tuning.trials.to_dict(orient="records"), tuning.study.trials, strict=True):
+        missed = {
+            "annual_turnover<=4": row["annual_turnover"] - 4,
+            "average_exposure>=0.9": 0.9 - row["average_exposure"],
+        }
+        assert trial.constraints == pytest.approx(missed)
+        assert row["missed annual_turnover<=4"] == pytest.approx(max(missed["annual_turnover<=4"], 0))
+        assert row["feasible"] == all(each <= 0 for each in missed.values())
+    assert tuning.best["trial"] == tuning.study.best_trial.number
+    assert tuning.best["annual_turnover"] <= 4
+
+
+def test_where_no_trial_keeps_the_constraints_the_nearest_is_shown(market: Market) -> None:
+    tuning = optimize(DrawdownDeRisk, market, constraints="episodes>=1000", **SHORT)
+    assert not tuning.feasible
+    assert tuning.best["episodes"] == tuning.trials["episodes"].max()
+    assert tuning.summary()["feasible"] is False
+
+
+def test_a_front_of_several_objectives_is_optunas(market: Market) -> None:
+    tuning = optimize(DrawdownDeRisk, market, objective=["cagr", "drawdown", "turnover"], **{**SHORT, "trials": 40})
+    assert set(tuning.trials["design"]) == {"given", "sobol", "nsga2"}
+    assert sorted(tuning.front["trial"]) == [trial.number for trial in tuning.study.best_trials]
+    assert tuning.best["objective cagr"] == tuning.trials["objective cagr"].max()
+    generations = [trial.system_attrs["NSGAIISampler:generation"] for trial in tuning.study.trials]
+    assert generations == sorted(generations)
+    assert generations[0] == 0
+    assert generations[-1] > 3
+
+
+def test_fixed_and_narrowed_hold_for_every_trial(market: Market) -> None:
+    tuning = optimize(
+        DrawdownDeRisk, market, fixed={"window": 72}, narrowed={"lag": (12, 48), "cash": (0.2, 0.4)}, **SHORT
+    )
+    assert (tuning.trials["window"] == 72).all()
+    assert tuning.trials["lag"].between(12, 48).all()
+    assert tuning.trials["cash"].between(0.2, 0.4).all()
+    # The default of cash lies outside, the corner within.
+    assert tuning.trials["design"].tolist()[:2] == ["given", "sobol"]
+    assert tuning.best_parameters["window"] == 72
+
+
+def test_baselines_are_subtracted(market: Market) -> None:
+    tuning = optimize(DrawdownDeRisk, market, objective="sharpe:vol-target", **{**SHORT, "trials": 3})
+    rule, target = (backtest(each, market).metrics["annual_sharpe"] for each in (DrawdownDeRisk(), VolTarget()))
+    np.testing.assert_allclose(tuning.trials["objective sharpe:vol-target"][0], rule - target, rtol=1e-9)
+    assert set(tuning.baselines) == {"buy-and-hold", "vol-target"}
+
+
+def test_folds_of_a_walk_forward_are_tuned_by_a_search(market: Market) -> None:
+    terms = Terms(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
+    window = pd.Timestamp("2018-03-01"), pd.Timestamp("2019-03-01")
+    found = study_tuner(VolTarget, market, *window, 7, terms)
+    assert found.parameters["band"] == 0.05
+    assert found.parameters["window"] == VolTarget().window
+    assert len(found.trials) == 12
+    run = backtest(VolTarget.create(found.parameters), market, start=window[0], end=window[1])
+    np.testing.assert_allclose(found.metrics["annual_sharpe"], run.metrics["annual_sharpe"], rtol=1e-9)
+    assert found.metrics["annual_sharpe"] == found.trials["annual_sharpe"].max()
+
+
+def test_a_strategy_without_parameters_has_nothing_to_tune(market: Market) -> None:
+    with pytest.raises(ParameterError, match="`buy-and-hold` has nothing to tune: it has no parameters"):
+        optimize(BuyAndHold, market, **SHORT)
+
+
+def test_tables_come_back_from_csv(short: Tuning) -> None:
+    back = pd.read_csv(io.StringIO(text(short)))
+    assert back["annual_sharpe"].tolist() == short.trials["annual_sharpe"].tolist()

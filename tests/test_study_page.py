@@ -1,0 +1,130 @@
+"""The page of a study: whole, offline, the same bytes for the same search, honest about luck."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.study_storage import quiet_optuna
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.strategies import DrawdownDeRisk, VolTarget
+from undertow.tearsheets.study_charts import importances, map_chart, map_names
+from undertow.tearsheets.study_page import expected_best
+
+SHORT: dict[str, Any] = {"seed": 7, "trials": 40, "batch": 8}
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return simulate_market(seed=7, years=1.5, names=5)
+
+
+@pytest.fixture(scope="module")
+def tuning(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Tuning:
+    ledger = tmp_path_factory.mktemp("ledger")
+    optimize(VolTarget, market, seed=1, trials=3, ledger=ledger)
+    return optimize(DrawdownDeRisk, market, constraints="annual_turnover<=6", ledger=ledger, **SHORT)
+
+
+def read(tuning: Tuning, path: Path) -> tuple[str, list[dict[str, Any]]]:
+    page = tuning.page(path).read_text(encoding="utf-8")
+    data = page.partition('id="charts">')[2].partition("</script>")[0]
+    return page, json.loads(data)["charts"]
+
+
+def test_the_page_is_whole_and_reaches_for_nothing(tuning: Tuning, tmp_path: Path) -> None:
+    page, charts = read(tuning, tmp_path / "deep" / "study.html")
+    names = ["history", "importances", "map", "slice0", "slice1", "contours"]
+    assert [chart["id"] for chart in charts] == names
+    assert all(f'id="{name}"' in page for name in names)
+    assert not re.search(r'(src|href)="(?!data:)', page.partition("<script>")[0])
+    assert page == read(tuning, tmp_path / "again.html")[0]
+    history = charts[0]["data"]
+    drawn = sorted(x for trace in history if trace.get("mode") == "markers" for x in trace["x"])
+    assert drawn == list(range(40))
+
+
+def test_the_words_say_what_was_found_and_how_much_may_be_luck(tuning: Tuning, tmp_path: Path) -> None:
+    page, _ = read(tuning, tmp_path / "study.html")
+    text = re.sub(r"<[^>]+>", " ", page.partition("<script>")[0])
+    assert f"Trial {tuning.best['trial']} has the best sharpe: {tuning.best['objective sharpe']:.3g}" in text
+    assert "This is trial 4 to 43 on this data, of 43 ever made." in text
+    assert "These figures are in-sample" in text
+    assert "the best of 43 independent ones would be expected" in text
+    assert "at the defaults, which miss a constraint" in text
+    assert tuning.market.fingerprint in text
+
+
+def test_without_a_ledger_the_page_says_so(market: Market, tmp_path: Path) -> None:
+    page, charts = read(optimize(VolTarget, market, seed=7, trials=2), tmp_path / "study.html")
+    assert "No ledger was kept" in page
+    # Two trials say nothing of what matters.
+    assert [chart["id"] for chart in charts] == ["history", "map", "slice0"]
+
+
+def test_a_front_has_its_picture(market: Market, tmp_path: Path) -> None:
+    given = {**SHORT, "trials": 24}
+    for objectives in (["cagr", "turnover"], ["cagr", "ulcer", "turnover", "cvar"]):
+        found = optimize(DrawdownDeRisk, market, objective=objectives, **given)
+        page, charts = read(found, tmp_path / "front.html")
+        front = charts[0]
+        assert front["id"] == "front"
+        assert front["data"][-1]["name"] == "on the front"
+        assert f"{len(found.front)} trials on the front of {len(objectives)} objectives" in page
+        if len(objectives) == 2:
+            assert sorted(front["data"][-1]["x"]) == sorted(found.front["objective cagr"])
+
+
+def test_importances_of_a_front_ask_what_makes_the_first_objective_better(market: Market) -> None:
+    several = optimize(DrawdownDeRisk, market, objective=["cagr", "turnover"], **SHORT)
+    with quiet_optuna():
+        alone = optuna.create_study(direction="maximize")
+    for trial in several.study.trials:
+        alone.add_trial(
+            optuna.create_trial(value=trial.values[0], params=trial.params, distributions=trial.distributions)
+        )
+    assert importances(several) == get_param_importances(alone, evaluator=PedAnovaImportanceEvaluator())
+
+
+def test_where_no_trial_keeps_the_constraints_the_page_leads_with_it(market: Market, tmp_path: Path) -> None:
+    found = optimize(DrawdownDeRisk, market, constraints="episodes>=999", **{**SHORT, "trials": 12})
+    page, _ = read(found, tmp_path / "study.html")
+    assert "No trial keeps to the constraints. The nearest" in page
+
+
+def test_cells_of_the_map_hold_the_median_of_their_trials(tuning: Tuning) -> None:
+    assert map_names(tuning, []) == ("lag", "threshold")
+    chart = map_chart(tuning, "lag", "threshold")
+    heat = chart.data[0]
+    assert sum(map(sum, heat["customdata"])) == len(tuning.trials)
+    rows = tuning.trials
+    cell = rows[
+        (rows["lag"] >= 19.2) & (rows["lag"] < 28.8) & rows["threshold"].between(-0.19, -0.155, inclusive="left")
+    ]
+    found = heat["z"][6][2]
+    assert (found is None) == cell.empty
+    if not cell.empty:
+        assert found == pytest.approx(cell["objective sharpe"].median(), abs=1e-6)
+
+
+def test_expected_best_of_many_draws() -> None:
+    # The mean of the highest of 100 standard normal draws is 2.5076 (Harter 1961).
+    values = pd.Series(np.array([-1.0, 1.0]) / math.sqrt(2))
+    assert values.std(ddof=1) == pytest.approx(1.0)
+    assert expected_best(values, 100) == pytest.approx(2.5076, abs=0.03)
+    assert math.isnan(expected_best(values, 1))
+
+
+def test_a_page_is_an_html_file(tuning: Tuning, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"must be a file that ends in \.html"):
+        tuning.page(tmp_path / "study.txt")
