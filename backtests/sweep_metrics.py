@@ -20,6 +20,7 @@ NAMES = (
     "annual_sortino",
     "max_drawdown",
     "calmar",
+    "ulcer_index",
     "cvar_95",
 )
 METRICS = len(NAMES)
@@ -56,6 +57,19 @@ def deepest_nb(values: FloatArray, capital: float) -> float:
         if value < high * floor:
             floor = value / high
     return floor - 1.0
+
+
+@njit(cache=True)
+def ulcer_nb(values: FloatArray, capital: float) -> float:
+    """Root mean square of the fall from the highest value so far; the capital counts as a high."""
+    high, share, squares = capital, 1.0 / capital, 0.0
+    for row in range(len(values)):
+        value = values[row]
+        if value > high:
+            high, share = value, 1.0 / value
+        fall = value * share - 1.0
+        squares += fall * fall
+    return math.sqrt(squares / len(values))
 
 
 @njit(cache=True)
@@ -129,7 +143,8 @@ def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out
     out[5] = ratio_nb(mean, math.sqrt(losses / count))
     out[6] = fall
     out[7] = out[1] / -fall if fall < 0.0 else math.nan
-    out[8] = worst_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
+    out[8] = ulcer_nb(values, capital)
+    out[9] = worst_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
 
 
 @njit(cache=True, parallel=True)
