@@ -32,6 +32,8 @@ OBJECTIVES = (
 )
 BACKENDS = ("loky", "threading")
 
+LEAST_TAX_FIRST = "least-tax"
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -137,8 +139,10 @@ def search_space(
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
     """What is fixed, checked, and the distribution of each parameter that is left to tune.
 
-    `narrowed` gives a distribution, a pair (low, high) or, for a choice, the choices that are left. Raises
-    `ParameterError` on an unknown name, a value or range outside the strategy's own, or a parameter given twice.
+    `narrowed` gives a distribution, a pair (low, high) or, for a choice, the choices that are left. Selling what is
+    taxed least needs one account's lots from beginning to end, so that `source` has it only where it is fixed or
+    narrowed to. Raises `ParameterError` on an unknown name, a value or range outside the strategy's own, or a parameter
+    given twice.
     """
     whole = kind.search_space()
     for name in narrowed:
@@ -151,11 +155,18 @@ def search_space(
             raise ParameterError(f"`{name}` is both fixed and narrowed; give it once")
     checked = kind.create(fixed).parameters
     space = {
-        name: _narrow(kind, name, each, narrowed[name]) if name in narrowed else each
+        name: _narrow(kind, name, each, narrowed[name]) if name in narrowed else _joinable(each)
         for name, each in whole.items()
         if name not in fixed
     }
     return {name: checked[name] for name in fixed}, space
+
+
+def _joinable(whole: BaseDistribution) -> BaseDistribution:
+    """A distribution without the choice that folds of one account may not differ in."""
+    if isinstance(whole, CategoricalDistribution) and LEAST_TAX_FIRST in whole.choices:
+        return CategoricalDistribution([each for each in whole.choices if each != LEAST_TAX_FIRST])
+    return whole
 
 
 def _narrow(kind: type[Strategy], name: str, whole: BaseDistribution, given: Any) -> BaseDistribution:
