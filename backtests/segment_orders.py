@@ -8,34 +8,26 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from undertow.backtests.lanes import dot, dot_four, gaps_of
 from undertow.backtests.orders import DE_RISK, DUST, RENEWAL, WAITED
 from undertow.market.clock import FloatArray, IntArray
 
-# Sums may be added up in vectors: the order is fixed when the code is compiled, so equal input gives equal bytes.
-FAST = {"reassoc", "contract", "nsz"}
 
-
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True)
 def worth_nb(shares: FloatArray, price: FloatArray) -> float:
     """Shares times price."""
-    total = 0.0
-    for name in range(len(shares)):
-        total += shares[name] * price[name]
-    return total
+    worth: float = dot(shares, price)
+    return worth
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True)
 def gaps_nb(held: FloatArray, units: FloatArray, mark: FloatArray, goal: float, dust: float) -> tuple[float, float]:
     """Money to buy and to sell so that `goal` base portfolios are held; less than `dust` is left alone."""
-    short = over = 0.0
-    for name in range(len(held)):
-        gap = (goal * units[name] - held[name]) * mark[name]
-        short += gap if gap > dust else 0.0
-        over -= gap if gap < -dust else 0.0
+    short, over = gaps_of(held, units, mark, goal, dust)
     return short, over
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True)
 def close_gaps_nb(
     held: FloatArray, units: FloatArray, mark: FloatArray, goal: float, dust: float, filled: float
 ) -> None:
@@ -48,22 +40,17 @@ def close_gaps_nb(
         held[name] = bought if gap > dust else after
 
 
-@njit(cache=True, fastmath=FAST)
+@njit(cache=True)
 def line_nb(held: FloatArray, close: FloatArray, line: FloatArray) -> None:
     """Value of the holdings (N,) at each session of `close` (L, N) into `line` (L,)."""
-    rows, names = close.shape
+    rows = len(close)
     whole = rows - rows % 4
     # Four sessions at a time: what is held is read once for all of them.
     for row in range(0, whole, 4):
-        one = two = three = four = 0.0
-        for name in range(names):
-            one += held[name] * close[row, name]
-            two += held[name] * close[row + 1, name]
-            three += held[name] * close[row + 2, name]
-            four += held[name] * close[row + 3, name]
-        line[row], line[row + 1], line[row + 2], line[row + 3] = one, two, three, four
+        found = dot_four(held, close[row], close[row + 1], close[row + 2], close[row + 3])
+        line[row], line[row + 1], line[row + 2], line[row + 3] = found
     for row in range(whole, rows):
-        line[row] = worth_nb(held, close[row])
+        line[row] = dot(held, close[row])
 
 
 @njit(cache=True)

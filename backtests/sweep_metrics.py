@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from undertow.backtests.lanes import squares_of, sums_of
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.market.clock import FloatArray
 
@@ -25,24 +26,14 @@ NAMES = (
 )
 METRICS = len(NAMES)
 _ROOT = math.sqrt(SESSIONS_A_YEAR)
-_FAST = {"reassoc", "contract", "nsz"}
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True)
 def moments_nb(returns: FloatArray, cash_returns: FloatArray) -> tuple[float, float, float, float, float]:
     """Mean and sum of squared deviations of returns and of what exceeds cash, and the sum of squared losses."""
-    count = len(returns)
-    total = over = losses = 0.0
-    for row in range(count):
-        total += returns[row]
-        over += returns[row] - cash_returns[row]
-        loss = min(returns[row], 0.0)
-        losses += loss * loss
-    mean, extra = total / count, over / count
-    squares = extras = 0.0
-    for row in range(count):
-        squares += (returns[row] - mean) ** 2
-        extras += (returns[row] - cash_returns[row] - extra) ** 2
+    total, over, losses = sums_of(returns, cash_returns)
+    mean, extra = total / len(returns), over / len(returns)
+    squares, extras = squares_of(returns, cash_returns, mean, extra)
     return mean, squares, extra, extras, losses
 
 
