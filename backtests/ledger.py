@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from undertow.market.errors import DataError, ParameterError
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
-DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "sweep", "backtest")
+DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,15 @@ class Standing:
     ever: int
 
     def sentence(self, subject: str = "This is") -> str:
-        """`This is trial 2,001 to 2,400 on this data`."""
+        """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`"""
         last = self.before + self.own
         return f"{subject} trial {self.before + 1:,} to {last:,} on this data, of {self.ever:,} ever made."
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """The key of a search from all that decides its trials, as plain values."""
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 class Ledger:
@@ -84,6 +91,11 @@ class Ledger:
                 }
                 _append(file, line)
         return len(new)
+
+    def enter(self, search: Search, design: str, trials: int) -> Standing:
+        """Record trials 0 to `trials` - 1 of a search and return where it stands; raises as `record` does."""
+        self.record(search, design, range(trials))
+        return self.standing(search)
 
     def trials_so_far(self, market: str, universe: str | None = None) -> int:
         """How many trials have ever been made on a market, on one of its universes where one is named."""

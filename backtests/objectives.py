@@ -50,6 +50,11 @@ class Objective:
     measure: Callable[[Metrics], float]
     baseline: str = ""
 
+    @property
+    def sign(self) -> float:
+        """1 where more is better, -1 where less is."""
+        return 1.0 if self.direction == MAXIMIZE else -1.0
+
     def value(self, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
         """The objective's value for one trial; NaN where the metric has none."""
         own = float(self.measure(metrics))
@@ -75,7 +80,7 @@ class Constraint:
         return value - self.bound if self.at_most else self.bound - value
 
 
-def read_objectives(given: str | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
+def read_objectives(given: str | Objective | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
     """One or several objectives from what was typed or passed; raises `ParameterError` with the nearest name.
 
     An objective is a name of `NAMED`, the metric's own name, either of them with `:buy-and-hold` or `:vol-target` for
@@ -94,6 +99,8 @@ def read_objectives(given: str | Callable[[Metrics], float] | Sequence[Any]) -> 
 
 
 def _objective(given: Any) -> Objective:
+    if isinstance(given, Objective):
+        return given
     if callable(given):
         return Objective(f"{given.__module__}:{given.__qualname__}", MAXIMIZE, given)
     if not isinstance(given, str):

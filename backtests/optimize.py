@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -18,8 +16,8 @@ from optuna.storages import BaseStorage
 
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger import Ledger, Search, Standing
-from undertow.backtests.objectives import MAXIMIZE, Constraint, Metrics, Objective, read_constraints, read_objectives
+from undertow.backtests.ledger import Ledger, Search, Standing, key_of
+from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import Counted, search
@@ -133,7 +131,7 @@ class Tuning:
         return written
 
     def _scores(self, rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-        signs = [1.0 if each.direction == MAXIMIZE else -1.0 for each in self.objectives]
+        signs = [each.sign for each in self.objectives]
         return rows[[f"objective {name}" for name in self.names]].to_numpy(dtype=np.float64) * signs
 
 
@@ -141,7 +139,7 @@ def optimize(
     strategy: type[Strategy],
     market: Market,
     *,
-    objective: str | Callable[[Metrics], float] | Sequence[Any] = "sharpe",
+    objective: str | Objective | Callable[[Metrics], float] | Sequence[Any] = "sharpe",
     trials: int = TRIALS,
     seed: int,
     jobs: int = 1,
@@ -271,9 +269,8 @@ def _counted(
 ) -> Counted | None:
     if ledger is None:
         return None
-    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=12).hexdigest()
     window = settings["start"], settings["end"]
-    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key)
+    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key_of(identity))
     return Counted(ledger if isinstance(ledger, Ledger) else Ledger(ledger), own)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,24 @@ import pandas as pd
 
 from undertow.backtests.backtest import make_plan, session_rows
 from undertow.backtests.costs import Costs
+from undertow.backtests.design import design
+from undertow.backtests.ledger import Ledger
+from undertow.backtests.ledger_entries import enter_sweep
 from undertow.backtests.metrics import return_metrics
+from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.path import walk
 from undertow.backtests.splits import Fold
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.tape import read_tape
-from undertow.backtests.walk_forward import checked_terms
-from undertow.backtests.walk_tuner import Terms, design
+from undertow.backtests.walk_tuner import Terms, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.strategy import Strategy
+from undertow.strategies.vol_target import VolTarget
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ def cpcv(
     start: str | pd.Timestamp | None = None,
     end: str | pd.Timestamp | None = None,
     split: CombinatorialPurgedKFold | None = None,
-    objective: str = "annual_sharpe",
+    objective: str | Objective | Callable[[Metrics], float] = "sharpe",
     trials: int = 200,
     seed: int = 7,
     fixed: Mapping[str, Any] | None = None,
@@ -93,6 +98,7 @@ def cpcv(
     weighting: str = "equal",
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
+    ledger: Ledger | str | Path | None = None,
 ) -> CpcvResult:
     """Out-of-sample paths of `strategy` from every choice of test groups.
 
@@ -100,22 +106,34 @@ def cpcv(
     that is best by `objective` on its training sessions, which need not be in one piece: figures there are of the
     returns joined together. On each path one account runs through all groups with what their folds chose. Training
     sessions may lie after the tested ones, as in any cross-validation: the paths say how much the result depends on
-    the stretch of history, not how the rule would have been found at the time. Source: Lopez de Prado (2018), ch. 12.
+    the stretch of history, not how the rule would have been found at the time. A `ledger` counts the sets. Source:
+    Lopez de Prado (2018), ch. 12.
 
-    Raises `ParameterError` as `walk_forward` does.
+    The objective must need returns alone: training sessions in pieces have no turnover or costs of their own. Raises
+    `ParameterError` where it does not, and as `walk_forward` does.
     """
     rule = split or CombinatorialPurgedKFold()
-    terms = checked_terms(
-        strategy, fixed, narrowed, objective, trials, universe, fill, costs, weighting, rebalance, capital
-    )
+    account: dict[str, Any] = {
+        "universe": universe,
+        "fill": fill,
+        "costs": costs,
+        "weighting": weighting,
+        "rebalance": rebalance,
+        "capital": capital,
+    }
+    terms = checked_terms(strategy, fixed, narrowed, objective, None, trials, **account)
     table = shared_table(market, universe, fill)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = rule.folds(sessions)
-    tried = design(terms.space, terms.fixed, trials, seed)
+    tried = _tried(terms, seed)
+    if ledger is not None:
+        kept = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=terms.account)
     strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
     returns, hold, cash = _walked(table, list(strategies), rows, terms)
-    chosen, report = _choices(folds, returns, cash, objective)
+    rival, _, _ = _walked(table, [VolTarget()], rows, terms)
+    chosen, report = _choices(folds, returns, dict(zip(BASELINES, (hold, rival[0]), strict=True)), cash, terms.aim)
     paths = [
         _seams([strategies[chosen[fold]] for fold in path], rule.groups(sessions), sessions) for path in rule.paths()
     ]
@@ -150,20 +168,30 @@ def _walked(
     return np.broadcast_to(own, (len(strategies), own.shape[1])), found[-1], tape.cash_returns
 
 
-def _choices(folds: list[Fold], returns: FloatArray, cash: FloatArray, objective: str) -> tuple[IntArray, pd.DataFrame]:
+def _tried(terms: Terms, seed: int) -> pd.DataFrame:
+    """One parameter set a row, what is fixed included; one row where nothing is tuned."""
+    count = terms.trials if terms.space else 1
+    drawn = design(terms.space, count, seed=seed) if terms.space else pd.DataFrame(index=range(1))
+    return drawn.assign(**{name: [value] * count for name, value in terms.fixed.items()})
+
+
+def _choices(
+    folds: list[Fold], returns: FloatArray, others: Mapping[str, FloatArray], cash: FloatArray, aim: Objective
+) -> tuple[IntArray, pd.DataFrame]:
     """Which trial each fold takes, and one row a fold about it."""
     chosen, rows = [], []
     for fold in folds:
         inside, outside = (
-            np.array([return_metrics(each[part], cash[part])[objective] for each in returns])
+            _scores(
+                [each[part] for each in returns], {name: each[part] for name, each in others.items()}, cash[part], aim
+            )
             for part in (fold.train, fold.test)
         )
+        better = np.where(np.isfinite(inside), aim.sign * inside, -np.inf)
         if not np.isfinite(inside).any():
-            raise ParameterError(
-                f"no trial has a value of `{objective}` in the training sessions of fold {fold.number}"
-            )
-        best = int(np.argmax(np.where(np.isfinite(inside), inside, -np.inf)))
-        beaten = np.where(np.isfinite(outside), outside, -np.inf)
+            raise ParameterError(f"no trial has a value of `{aim.name}` in the training sessions of fold {fold.number}")
+        best = int(np.argmax(better))
+        beaten = np.where(np.isfinite(outside), aim.sign * outside, -np.inf)
         # Trials that tie with the choice count half, so that a choice among equals ranks in the middle.
         rank = ((beaten < beaten[best]).sum() + 0.5 * (beaten == beaten[best]).sum()) / len(beaten)
         chosen.append(best)
@@ -176,12 +204,26 @@ def _choices(folds: list[Fold], returns: FloatArray, cash: FloatArray, objective
                 "embargoed": fold.embargoed,
                 "dropped_with_events": fold.dropped,
                 "trial": best,
-                f"in_{objective}": inside[best],
-                f"out_{objective}": outside[best],
+                "in_objective": inside[best],
+                "out_objective": outside[best],
                 "rank": rank,
             }
         )
     return np.array(chosen, dtype=np.int64), pd.DataFrame(rows)
+
+
+def _scores(
+    returns: list[FloatArray], others: Mapping[str, FloatArray], cash: FloatArray, aim: Objective
+) -> FloatArray:
+    """The objective of each trial (P,) over some sessions; NaN where it has none."""
+    baselines = {name: return_metrics(each, cash) for name, each in others.items()}
+    try:
+        return np.array([aim.value(return_metrics(each, cash), baselines) for each in returns], dtype=np.float64)
+    except KeyError as error:
+        raise ParameterError(
+            f"`objective` {aim.name} needs {error.args[0]!r}, which combinatorial paths have not: they are judged by"
+            f" returns alone"
+        ) from None
 
 
 def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Seams:

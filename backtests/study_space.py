@@ -51,10 +51,21 @@ class Space:
 def make_space(
     strategy: type[Strategy], fixed: Mapping[str, Any] | None = None, narrowed: Mapping[str, Any] | None = None
 ) -> Space:
-    """The strategy's search space less `fixed`, within `narrowed`.
+    """The space of `space_left`; raises `ParameterError` where nothing is left to tune."""
+    space = space_left(strategy, fixed, narrowed)
+    if not space.free:
+        why = "every parameter is fixed" if space.fixed else "it has no parameters"
+        raise ParameterError(f"`{strategy.name()}` has nothing to tune: {why}")
+    return space
+
+
+def space_left(
+    strategy: type[Strategy], fixed: Mapping[str, Any] | None = None, narrowed: Mapping[str, Any] | None = None
+) -> Space:
+    """The strategy's search space less `fixed`, within `narrowed`; possibly empty.
 
     `narrowed` gives (low, high) for a number, a list of choices for a choice, or a distribution. Raises
-    `ParameterError` on an unknown name, a value or range outside the parameter's own, and where nothing is left.
+    `ParameterError` on an unknown name and on a value or range outside the parameter's own.
     """
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
     own = strategy.search_space()
@@ -66,9 +77,6 @@ def make_space(
         for name, each in own.items()
         if name not in fixed
     }
-    if not free:
-        why = "every parameter is fixed" if own else "it has no parameters"
-        raise ParameterError(f"`{strategy.name()}` has nothing to tune: {why}")
     return Space(free, {name: values[name] for name in fixed})
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
+from undertow.backtests.engines import run_tasks, worker_count
+from undertow.backtests.ledger import Ledger, Search, Standing
 from undertow.backtests.metrics import return_metrics
+from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward
 from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep import sweep
-from undertow.backtests.walk_forward_recipe import command_line, described
+from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
-from undertow.backtests.walk_tuner import BACKENDS, OBJECTIVES, Terms, Tuned, Tuner, each, search_space, sobol_tuner
+from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
@@ -37,11 +41,13 @@ def walk_forward(
     start: str | pd.Timestamp | None = None,
     end: str | pd.Timestamp | None = None,
     split: WalkForward | None = None,
-    objective: str = "annual_sharpe",
+    objective: str | Objective | Callable[[Metrics], float] = "sharpe",
+    constraints: str | Constraint | Sequence[str | Constraint] | None = None,
     trials: int = 200,
     seed: int = 7,
-    jobs: int = 1,
+    jobs: int | None = 1,
     backend: str = "loky",
+    address: str | None = None,
     fixed: Mapping[str, Any] | None = None,
     narrowed: Mapping[str, Any] | None = None,
     fill: Fill = "open",
@@ -49,26 +55,37 @@ def walk_forward(
     weighting: str = "equal",
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
-    tuner: Tuner = sobol_tuner,
+    tuner: Tuner | str = "search",
+    ledger: Ledger | str | Path | None = None,
 ) -> WalkForwardResult:
     """Tune `strategy` fold by fold and join what was chosen into one out-of-sample run.
 
-    Each fold is tuned on its training sessions alone, by `objective` (a figure of `Run.metrics` of which more is
-    better) over `trials` parameter sets; `fixed` parameters are not tuned, `narrowed` ones within (low, high), fewer
-    choices or a distribution. Every fold has the same `seed`, so that folds differ by their sessions alone. Then one
-    account runs through all tests: on each session it does what the strategy of that fold decides, from the same
-    decision table, and pays for what a seam makes it trade. Sessions before the first test are warm-up.
+    Each fold is tuned on its training sessions alone, over `trials` parameter sets, for one `objective` of `optimize`
+    under its `constraints`; `fixed` parameters are not tuned, `narrowed` ones within (low, high) or some of the
+    choices. `tuner` is "search", what `optimize` does, "design", its Sobol design alone, or a function of `Tuner`.
+    Every fold has the same `seed`, so that folds differ by their sessions alone. Then one account runs through all
+    tests: on each session it does what the strategy of that fold decides, from the same decision table, and pays for
+    what a seam makes it trade. Sessions before the first test are warm-up.
 
-    Deterministic in its arguments, whatever `jobs` and `backend` ("loky" or "threading"). Raises `ParameterError`
-    before any work where an argument, a parameter range or the split does not fit.
+    Folds are tuned one after another, or by `jobs` workers of `backend`: "loky", "threading", "dask" or "ray", the
+    last two also on the cluster at `address`. A `ledger` counts the trials of all folds. The result is a function of
+    the other arguments alone. Raises `ParameterError` before any work where an argument, a parameter range or the
+    split does not fit, and `TuningError` where too many trials of a fold fail.
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).run.tearsheet("walk.html")
     """
     rule = split or WalkForward()
-    terms = checked_terms(
-        strategy, fixed, narrowed, objective, trials, universe, fill, costs, weighting, rebalance, capital
-    )
-    check_workers(jobs, backend)
+    account: dict[str, Any] = {
+        "universe": universe,
+        "fill": fill,
+        "costs": costs,
+        "weighting": weighting,
+        "rebalance": rebalance,
+        "capital": capital,
+    }
+    terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, **account)
+    seat, seat_name = _seated(tuner)
+    engine = fold_engine(jobs, backend, address)
     market.universe(universe)
     sessions = market.sessions[session_rows(market, start, end)]
     folds = rule.folds(sessions)
@@ -77,11 +94,10 @@ def walk_forward(
             f"`step` must equal `test`, so that one account holds each session once, got step {rule.stride} and test"
             f" {rule.test}"
         )
-    tasks = [
-        (strategy, market, sessions[fold.train[0]], sessions[fold.train[-1]], seed, terms, tuner) for fold in folds
-    ]
-    tuned = each(_tune, tasks, jobs=jobs, backend=backend)
-    run = _stitched_run(strategy, market, sessions, folds, [found for found, _ in tuned], rule, terms, seed, tuner)
+    spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
+    tuned = run_tasks(_tune, Shared(strategy, market, seed, terms, seat), spans, **engine)
+    recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name)
+    run = _stitched_run(strategy, market, sessions, folds, [found for found, _ in tuned], terms, recipe)
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
     rival = backtest(VolTarget(), market, **tested, **terms.account)
     return WalkForwardResult(
@@ -89,58 +105,49 @@ def walk_forward(
         split=rule,
         terms=terms,
         seed=seed,
+        tuner=seat_name,
         sessions=len(sessions),
         folds=tuple(
-            _fold_result(fold, sessions, found, held, run, rival)
+            _fold_result(fold, sessions, found, held, run, rival, terms.aim)
             for fold, (found, held) in zip(folds, tuned, strict=True)
         ),
         run=run,
         rival=rival,
+        standing=_counted(ledger, recipe, strategy, market, terms, sessions, [len(found.trials) for found, _ in tuned]),
     )
 
 
-def checked_terms(
-    strategy: type[Strategy],
-    fixed: Mapping[str, Any] | None,
-    narrowed: Mapping[str, Any] | None,
-    objective: str,
-    trials: int,
-    universe: str,
-    fill: Fill,
-    costs: Costs | None,
-    weighting: str,
-    rebalance: str,
-    capital: float,
-) -> Terms:
-    """The terms of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule."""
-    if objective not in OBJECTIVES:
-        near = did_you_mean(objective, OBJECTIVES)
-        raise ParameterError(f"`objective` must be one of {', '.join(OBJECTIVES)}; got {objective!r}{near}")
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ParameterError(f"`trials` must be a whole number, 1 or more, got {trials!r}")
-    kept, space = search_space(strategy, fixed or {}, narrowed or {})
-    return Terms(universe, fill, costs or Costs(), weighting, rebalance, capital, objective, trials, kept, space)
+class Shared(NamedTuple):
+    """What the tasks of all folds have in common."""
+
+    strategy: type[Strategy]
+    market: Market
+    seed: int
+    terms: Terms
+    tuner: Tuner
 
 
-def check_workers(jobs: int, backend: str) -> None:
-    """Raise `ParameterError` on a number of workers or a backend that there is not."""
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise ParameterError(f"`jobs` must be a whole number of workers, 1 or more, got {jobs!r}")
-    if backend not in BACKENDS:
-        near = did_you_mean(backend, BACKENDS)
-        raise ParameterError(f"`backend` must be one of {', '.join(BACKENDS)}; got {backend!r}{near}")
+def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str, Any]:
+    """The engine that tunes the folds, as `run_tasks` takes it; raises `ParameterError` where there is none such."""
+    worker_count(backend, jobs, address)
+    # One worker needs no other process.
+    alone = jobs == 1 and address is None
+    return {"backend": "serial" if alone else backend, "jobs": None if alone else jobs, "address": address}
 
 
-def _tune(
-    strategy: type[Strategy],
-    market: Market,
-    start: pd.Timestamp,
-    end: pd.Timestamp,
-    seed: int,
-    terms: Terms,
-    tuner: Tuner,
-) -> tuple[Tuned, dict[str, float]]:
+def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
+    if not isinstance(tuner, str):
+        return tuner, f"{tuner.__module__}:{getattr(tuner, '__qualname__', type(tuner).__qualname__)}"
+    if tuner not in TUNERS:
+        near = did_you_mean(tuner, TUNERS)
+        raise ParameterError(f"`tuner` must be one of {', '.join(TUNERS)} or a function; got {tuner!r}{near}")
+    return TUNERS[tuner], tuner
+
+
+def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> tuple[Tuned, dict[str, float]]:
     """What the tuner found in the training sessions, and the total return of the two baselines there."""
+    strategy, market, seed, terms, tuner = shared
+    start, end = span
     found = tuner(strategy, market, start, end, seed, terms)
     held = {
         f"excess_over_{kind.name().replace('-', '_')}": float(
@@ -151,32 +158,52 @@ def _tune(
     return found, held
 
 
+def _counted(
+    ledger: Ledger | str | Path | None,
+    recipe: WalkRecipe,
+    strategy: type[Strategy],
+    market: Market,
+    terms: Terms,
+    sessions: pd.DatetimeIndex,
+    trials: Sequence[int],
+) -> Standing | None:
+    if ledger is None:
+        return None
+    kept = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    window = str(sessions[0].date()), str(sessions[-1].date())
+    own = Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
+    return kept.enter(own, "walk-forward", sum(trials))
+
+
 def _stitched_run(
     strategy: type[Strategy],
     market: Market,
     sessions: pd.DatetimeIndex,
     folds: list[Fold],
     tuned: list[Tuned],
-    rule: WalkForward,
     terms: Terms,
-    seed: int,
-    tuner: Tuner,
+    recipe: WalkRecipe,
 ) -> Run:
     pieces = tuple(
         Piece(strategy.create(found.parameters), sessions[fold.test[0]], sessions[fold.test[-1]])
         for fold, found in zip(folds, tuned, strict=True)
     )
-    seams = Seams(pieces, described(strategy, pieces, rule.text, terms, seed))
+    seams = Seams(pieces, recipe.described(pieces))
     run = backtest(Stitched(seams=seams), market, start=pieces[0].first, end=pieces[-1].last, **terms.account)
-    own = tuner is sobol_tuner
-    command = command_line(strategy, market, sessions, rule, terms, seed) if own and market.path is not None else None
-    renamed = replace(run, recipe=replace(run.recipe, strategy=f"{strategy.name()}-walk-forward", command=command))
+    named = replace(run.recipe, strategy=f"{strategy.name()}-walk-forward", command=recipe.command)
+    renamed = replace(run, recipe=named)
     renamed.__dict__["portfolio"] = run.portfolio
     return renamed
 
 
 def _fold_result(
-    fold: Fold, sessions: pd.DatetimeIndex, found: Tuned, held: dict[str, float], run: Run, rival: Run
+    fold: Fold,
+    sessions: pd.DatetimeIndex,
+    found: Tuned,
+    held: dict[str, float],
+    run: Run,
+    rival: Run,
+    aim: Objective,
 ) -> FoldResult:
     days = slice(sessions[fold.test[0]], sessions[fold.test[-1]])
     own, cash, hold = (_part(run, column, days) for column in ("return", "cash_return", "hold_return"))
@@ -186,7 +213,10 @@ def _fold_result(
         f"excess_over_{name}": outside["total_return"] - float(np.prod(1.0 + each) - 1.0)
         for name, each in growth.items()
     }
-    inside = found.metrics | {name: found.metrics["total_return"] - each for name, each in held.items()}
+    others = dict(zip(BASELINES, (_figures(each, cash) for each in growth.values()), strict=True))
+    outside["objective"] = _reached(aim, outside, others)
+    inside = found.metrics | {"objective": found.objective}
+    inside |= {name: found.metrics["total_return"] - each for name, each in held.items()}
     return FoldResult(
         fold=fold,
         train=(sessions[fold.train[0]], sessions[fold.train[-1]]),
@@ -208,3 +238,11 @@ def _figures(returns: FloatArray, cash: FloatArray) -> dict[str, float]:
     if len(returns) < 2:
         return {"total_return": float(returns[0])}
     return return_metrics(returns, cash)
+
+
+def _reached(aim: Objective, metrics: Metrics, others: Mapping[str, Metrics]) -> float:
+    """The objective of a fold's test; NaN where it needs what a part of an account has no figure for, such as costs."""
+    try:
+        return aim.value(metrics, others)
+    except KeyError:
+        return float("nan")

@@ -1,41 +1,80 @@
-"""What a stitched run says about itself: its folds in words, and the command that makes it again."""
+"""What a stitched run says about itself: its folds in words, the command that makes it again, and its key."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, distribution_to_json
 
+from undertow.backtests.ledger import key_of
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.stitch import Piece
-from undertow.backtests.walk_tuner import Terms
+from undertow.backtests.walk_tuner import TUNERS, Terms
 from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
 from undertow.strategies.strategy import Strategy
 
 
-def described(
-    strategy: type[Strategy], pieces: Sequence[Piece], split: str, terms: Terms, seed: int
-) -> tuple[tuple[str, Any], ...]:
-    """The parameters that a stitched run's recipe lists: the walk, then each fold with its own."""
-    folds = [
-        (
-            f"fold {number}, {piece.first:%Y-%m-%d} to {piece.last:%Y-%m-%d}",
-            ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items()) or "no parameters",
+@dataclass(frozen=True)
+class WalkRecipe:
+    """A walk-forward in words: `head` names its settings, `command` is the command line that makes it again.
+
+    `command` is None where there is none: a market that is not a folder, or a tuner or objective that has no name.
+    `key` names the search by all that decides its trials.
+    """
+
+    head: tuple[tuple[str, Any], ...]
+    command: str | None
+    key: str
+
+    def described(self, pieces: Sequence[Piece]) -> tuple[tuple[str, Any], ...]:
+        """The parameters that a stitched run's recipe lists: the walk, then each fold with its own."""
+        folds = (
+            (
+                f"fold {number}, {piece.first:%Y-%m-%d} to {piece.last:%Y-%m-%d}",
+                ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items())
+                or "no parameters",
+            )
+            for number, piece in enumerate(pieces, 1)
         )
-        for number, piece in enumerate(pieces, 1)
-    ]
+        return (*self.head, *folds)
+
+
+def recipe_of(
+    strategy: type[Strategy],
+    market: Market,
+    sessions: pd.DatetimeIndex,
+    rule: WalkForward,
+    terms: Terms,
+    seed: int,
+    tuner: str,
+) -> WalkRecipe:
+    """The recipe of a walk-forward whose folds `tuner` tunes: a name of `TUNERS`, or the path of a function."""
     head: list[tuple[str, Any]] = [
         ("walk-forward of", strategy.name()),
-        ("split", split),
+        ("split", rule.text),
         ("objective", terms.objective),
+        *([("constraints", ", ".join(each.name for each in terms.constraints))] if terms.constraints else []),
         ("trials a fold", terms.trials),
+        ("tuner", tuner),
         ("seed of the tuning", seed),
     ]
-    return (*head, *folds)
+    repeatable = tuner in TUNERS and market.path is not None
+    command = command_line(strategy, market, sessions, rule, terms, seed, tuner) if repeatable else None
+    whole = {
+        "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
+        "market": market.fingerprint,
+        "window": [str(sessions[0]), str(sessions[-1])],
+        "account": {**terms.account, "costs": asdict(terms.costs)},
+        "head": [[name, str(value)] for name, value in head],
+        "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
+        "fixed": dict(terms.fixed),
+    }
+    return WalkRecipe(tuple(head), command, key_of(whole))
 
 
 def command_line(
@@ -45,11 +84,12 @@ def command_line(
     rule: WalkForward,
     terms: Terms,
     seed: int,
+    tuner: str,
 ) -> str:
     """The command line that makes the walk-forward again."""
     words = ["undertow", "walk-forward", "--market", str(market.path), "--strategy", _named(strategy)]
     for name, value in terms.fixed.items():
-        words += ["--set", f"{name}={value}"]
+        words += ["--fix", f"{name}={value}"]
     whole = strategy.search_space()
     for name, space in terms.space.items():
         if space != whole[name]:
@@ -58,11 +98,20 @@ def command_line(
     words += ["--train", str(rule.train), "--test", str(rule.test), "--purge", str(rule.purge)]
     words += ["--embargo", str(rule.embargo), *(["--anchored"] if rule.anchored else [])]
     words += ["--events"] if rule.events is not None else []
-    words += ["--trials", str(terms.trials), "--objective", terms.objective, "--seed", str(seed)]
-    words += ["--fill", terms.fill, "--fee-bps", f"{terms.costs.fee_bps:g}"]
-    words += ["--slippage-bps", f"{terms.costs.slippage_bps:g}", "--haircut-bps", f"{terms.costs.haircut_bps:g}"]
-    words += ["--weighting", terms.weighting, "--rebalance", terms.rebalance, "--capital", repr(float(terms.capital))]
+    words += ["--objective", terms.objective]
+    for bound in terms.constraints:
+        words += ["--constraint", bound.name]
+    words += ["--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed), *_account(terms)]
     return shlex.join(words)
+
+
+def _account(terms: Terms) -> list[str]:
+    costs = terms.costs
+    words = ["--fill", terms.fill]
+    for name in ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate"):
+        words += [f"--{name.replace('_', '-')}", f"{getattr(costs, name):g}"]
+    words += ["--lots", costs.lots, "--weighting", terms.weighting, "--rebalance", terms.rebalance]
+    return [*words, "--capital", repr(float(terms.capital))]
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,21 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from undertow.backtests.ledger import Standing
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward
 from undertow.backtests.walk_tuner import Terms
 from undertow.market.clock import FloatArray
 from undertow.strategies.strategy import Strategy
 
-FIGURES = ("annual_sharpe", "max_drawdown", "total_return", "excess_over_buy_and_hold", "excess_over_vol_target")
+FIGURES = (
+    "objective",
+    "annual_sharpe",
+    "max_drawdown",
+    "total_return",
+    "excess_over_buy_and_hold",
+    "excess_over_vol_target",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +47,21 @@ class FoldResult:
 
 @dataclass(frozen=True, eq=False)
 class WalkForwardResult:
-    """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions."""
+    """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions.
+
+    `standing` says how many trials were ever made on the market, where a ledger counts them.
+    """
 
     strategy: type[Strategy]
     split: WalkForward
     terms: Terms
     seed: int
+    tuner: str
     sessions: int
     folds: tuple[FoldResult, ...]
     run: Run
     rival: Run
+    standing: Standing | None = None
 
     @property
     def untested(self) -> int:
@@ -57,11 +70,13 @@ class WalkForwardResult:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a fold: sessions, counts, the parameters that were tuned, figures inside (in_) and outside (out_)."""
+        """One row a fold: sessions, counts, the parameters that were tuned, figures inside (in_) and outside (out_).
+
+        `objective` is what the folds were tuned for, NaN outside where it needs what a part of an account has not.
+        """
         return pd.DataFrame([self._row(each) for each in self.folds])
 
     def _row(self, each: FoldResult) -> dict[str, Any]:
-        figures = dict.fromkeys((self.terms.objective, *FIGURES))
         return {
             "fold": each.fold.number,
             "train_start": each.train[0],
@@ -76,8 +91,8 @@ class WalkForwardResult:
             "border_moved": each.fold.moved,
             "trials": len(each.trials),
             **{name: each.parameters[name] for name in self.terms.space},
-            **{f"in_{name}": each.in_sample.get(name, math.nan) for name in figures},
-            **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in figures},
+            **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FIGURES},
+            **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FIGURES},
         }
 
     @cached_property
@@ -106,7 +121,10 @@ class WalkForwardResult:
             **self.run.summary(),
             "split": self.split.text,
             "objective": self.terms.objective,
+            "constraints": [each.name for each in self.terms.constraints],
             "trials": self.terms.trials,
+            "tuner": self.tuner,
+            "ledger": None if self.standing is None else asdict(self.standing),
             "seed": self.seed,
             "sessions_in_span": self.sessions,
             "sessions_untested": self.untested,

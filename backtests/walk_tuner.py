@@ -1,43 +1,32 @@
-"""The seam between a walk-forward and what tunes its folds: one call a fold, and the default that answers it."""
+"""What tunes the folds of a walk-forward: the search of `optimize`, a design alone, or whatever takes their seat."""
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.sweep import sweep
+from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
+from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
+from undertow.backtests.study_space import space_left
 from undertow.market.calendar import Fill
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
 
-# Figures of a run of which more is better; drawdown and shortfall are negative.
-OBJECTIVES = (
-    "annual_sharpe",
-    "annual_sharpe_over_cash",
-    "annual_sortino",
-    "calmar",
-    "cagr",
-    "total_return",
-    "max_drawdown",
-    "cvar_95",
-)
-BACKENDS = ("loky", "threading")
-
+# The choice of `source` that needs one account's lots.
 LEAST_TAX_FIRST = "least-tax"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What every fold of a walk-forward has in common: the account, and what may be tuned."""
+    """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned."""
 
     universe: str = "growth"
     fill: Fill = "open"
@@ -45,7 +34,8 @@ class Terms:
     weighting: str = "equal"
     rebalance: str = "monthly"
     capital: float = 1_000_000.0
-    objective: str = "annual_sharpe"
+    aim: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
+    constraints: tuple[Constraint, ...] = ()
     trials: int = 200
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
@@ -56,14 +46,23 @@ class Terms:
         names = ("universe", "fill", "costs", "weighting", "rebalance", "capital")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def objective(self) -> str:
+        """The objective's name."""
+        return self.aim.name
+
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """What tuning a fold came to: the best parameters, their figures in the training span, and one row a trial."""
+    """What tuning a fold came to: the best parameters, their metrics in the training span, and one row a trial.
+
+    `objective` is the value of what was aimed at, by default read from `metrics`.
+    """
 
     parameters: dict[str, Any]
     metrics: dict[str, float]
     trials: pd.DataFrame
+    objective: float = float("nan")
 
 
 class Tuner(Protocol):
@@ -72,94 +71,114 @@ class Tuner(Protocol):
     def __call__(
         self, kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
     ) -> Tuned:
-        """The best parameters of `kind` by `terms.objective`; equal arguments give equal answers."""
+        """The best parameters of `kind` by `terms.aim`; equal arguments give equal answers."""
         ...
 
 
-def sobol_tuner(
+def search_tuner(
     kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
 ) -> Tuned:
-    """One sweep over a scrambled Sobol design; the first of the best trials wins. Source: Owen (1998)."""
-    trials = sweep(
-        kind, market, design(terms.space, terms.fixed, terms.trials, seed), start=start, end=end, **terms.account
-    )
-    scores = trials[terms.objective].to_numpy(dtype=np.float64)
-    if not np.isfinite(scores).any():
-        raise ParameterError(
-            f"no trial has a value of `{terms.objective}` from {start:%Y-%m-%d} to {end:%Y-%m-%d}; choose another"
-        )
-    best = trials.iloc[int(np.argmax(np.where(np.isfinite(scores), scores, -np.inf)))]
-    given = {name: best[name] for name in kind.model_fields}
-    parameters = kind.create({name: _plain(value) for name, value in given.items()}).parameters
-    rest = [name for name in trials.columns if name not in kind.model_fields]
-    return Tuned(parameters, {str(name): float(best[name]) for name in rest}, trials)
+    """`optimize` on the training sessions alone: the defaults, a Sobol design, then TPE.
 
-
-def design(space: Mapping[str, BaseDistribution], fixed: Mapping[str, Any], count: int, seed: int) -> pd.DataFrame:
-    """`count` parameter sets, one a row: a scrambled Sobol sequence laid over the space, and what is fixed."""
-    points = _points(len(space), count, seed)
-    columns: dict[str, Any] = {
-        name: [_value(each, float(u)) for u in points[:, place]] for place, (name, each) in enumerate(space.items())
-    }
-    columns |= {name: [value] * count for name, value in fixed.items()}
-    return pd.DataFrame(columns, index=range(count))
-
-
-def _points(dimensions: int, count: int, seed: int) -> FloatArray:
-    if dimensions == 0:
-        return np.zeros((count, 0))
-    from scipy.stats import qmc
-
-    power = max(0, math.ceil(math.log2(count)))
-    drawn: FloatArray = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random_base2(power)
-    return drawn[:count]
-
-
-def _value(space: BaseDistribution, u: float) -> Any:
-    if isinstance(space, CategoricalDistribution):
-        return space.choices[min(int(u * len(space.choices)), len(space.choices) - 1)]
-    if isinstance(space, IntDistribution):
-        low, high = (space.low, space.high + 1) if space.log else (space.low, space.high + space.step)
-        raw = low * (high / low) ** u if space.log else low + u * (high - low)
-        return min(space.low + int((raw - space.low) // space.step) * space.step, space.high)
-    if not isinstance(space, FloatDistribution):
-        raise ParameterError(f"a search range of kind {type(space).__name__} cannot be laid out; narrow it")
-    value = space.low * (space.high / space.low) ** u if space.log else space.low + u * (space.high - space.low)
-    if space.step is not None:
-        value = space.low + round((value - space.low) / space.step) * space.step
-    return min(max(value, space.low), space.high)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def search_space(
-    kind: type[Strategy], fixed: Mapping[str, Any], narrowed: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """What is fixed, checked, and the distribution of each parameter that is left to tune.
-
-    `narrowed` gives a distribution, a pair (low, high) or, for a choice, the choices that are left. Selling what is
-    taxed least needs one account's lots from beginning to end, so that `source` has it only where it is fixed or
-    narrowed to. Raises `ParameterError` on an unknown name, a value or range outside the strategy's own, or a parameter
-    given twice.
+    With nothing to tune it is one trial. Raises what `optimize` raises.
     """
-    whole = kind.search_space()
-    for name in narrowed:
-        if name not in whole:
-            raise ParameterError(
-                f"`{kind.name()}` has no parameter `{name}` to narrow{did_you_mean(name, whole)}; it has:"
-                f" {', '.join(whole) or 'none'}"
-            )
-        if name in fixed:
-            raise ParameterError(f"`{name}` is both fixed and narrowed; give it once")
-    checked = kind.create(fixed).parameters
-    space = {
-        name: _narrow(kind, name, each, narrowed[name]) if name in narrowed else _joinable(each)
-        for name, each in whole.items()
-        if name not in fixed
-    }
-    return {name: checked[name] for name in fixed}, space
+    return _tuned(kind, market, start, end, seed, terms, None)
+
+
+def design_tuner(
+    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
+) -> Tuned:
+    """One sweep on the training sessions: the defaults and a scrambled Sobol design (Owen 1998), nothing adaptive."""
+    return _tuned(kind, market, start, end, seed, terms, terms.trials)
+
+
+TUNERS: dict[str, Tuner] = {"search": search_tuner, "design": design_tuner}
+
+
+def _tuned(
+    kind: type[Strategy],
+    market: Market,
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    seed: int,
+    terms: Terms,
+    sobol: int | None,
+) -> Tuned:
+    if not terms.space:
+        return _single(kind, market, start, end, terms)
+    usual = kind.create(terms.fixed).parameters
+    found = optimize(
+        kind,
+        market,
+        objective=terms.aim,
+        constraints=terms.constraints,
+        trials=terms.trials,
+        seed=seed,
+        jobs=os.cpu_count() or 1,
+        start=start,
+        end=end,
+        fixed={**terms.fixed, **{name: usual[name] for name in usual if name not in terms.space}},
+        narrowed=terms.space,
+        sobol=sobol,
+        **terms.account,
+    )
+    return Tuned(
+        found.best_parameters, _metrics(found), found.trials, float(found.best[f"objective {terms.objective}"])
+    )
+
+
+def _metrics(found: Tuning) -> dict[str, float]:
+    best = found.best
+    return {name: float(best[name]) for name in found.baselines["buy-and-hold"] if name in best}
+
+
+def _single(kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, terms: Terms) -> Tuned:
+    """The one set that is left where nothing is tuned."""
+    settings = {**terms.account, "start": start, "end": end}
+    whole = kind.create(terms.fixed).parameters
+    baselines = baseline_metrics(market, [terms.aim], settings)
+    made = evaluated(
+        kind, market, {}, settings, [terms.aim], terms.constraints, baselines, os.cpu_count() or 1, [whole]
+    )
+    outcome = made[0]
+    if outcome.values is None:
+        raise ParameterError(
+            f"`{kind.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {outcome.error}"
+        )
+    metrics = {name: float(value) for name, value in outcome.metrics.items()}
+    return Tuned(whole, metrics, pd.DataFrame([{**whole, **metrics}]), float(outcome.values[0]))
+
+
+def checked_terms(
+    strategy: type[Strategy],
+    fixed: Mapping[str, Any] | None = None,
+    narrowed: Mapping[str, Any] | None = None,
+    objective: str | Objective | Callable[[Metrics], float] = "sharpe",
+    constraints: str | Constraint | Sequence[str | Constraint] | None = None,
+    trials: int = 200,
+    *,
+    universe: str = "growth",
+    fill: Fill = "open",
+    costs: Costs | None = None,
+    weighting: str = "equal",
+    rebalance: str = "monthly",
+    capital: float = 1_000_000.0,
+) -> Terms:
+    """The terms of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
+
+    Selling what is taxed least needs one account's lots from beginning to end, so that a tuned `source` has it only
+    where it is narrowed to.
+    """
+    aims = read_objectives(objective)
+    if len(aims) != 1:
+        raise ParameterError(f"`objective` must be one objective, got {len(aims)}: folds choose by one figure")
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise ParameterError(f"`trials` must be a whole number, 1 or more, got {trials!r}")
+    space = space_left(strategy, fixed, narrowed)
+    free = {name: each if name in (narrowed or {}) else _joinable(each) for name, each in space.free.items()}
+    bounds = read_constraints(constraints)
+    own = costs or Costs()
+    return Terms(universe, fill, own, weighting, rebalance, capital, aims[0], bounds, trials, space.fixed, free)
 
 
 def _joinable(whole: BaseDistribution) -> BaseDistribution:
@@ -167,35 +186,3 @@ def _joinable(whole: BaseDistribution) -> BaseDistribution:
     if isinstance(whole, CategoricalDistribution) and LEAST_TAX_FIRST in whole.choices:
         return CategoricalDistribution([each for each in whole.choices if each != LEAST_TAX_FIRST])
     return whole
-
-
-def _narrow(kind: type[Strategy], name: str, whole: BaseDistribution, given: Any) -> BaseDistribution:
-    if isinstance(given, BaseDistribution):
-        found = given
-    elif isinstance(whole, CategoricalDistribution):
-        found = CategoricalDistribution([given] if isinstance(given, str) else list(given))
-    else:
-        found = _between(name, whole, given)
-    ends = found.choices if isinstance(found, CategoricalDistribution) else (found.low, found.high)  # type: ignore[attr-defined]
-    for end in ends:
-        kind.create({name: end})
-    return found
-
-
-def _between(name: str, whole: BaseDistribution, given: Any) -> BaseDistribution:
-    pair = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
-    if len(pair) != 2 or not pair[0] <= pair[1]:
-        raise ParameterError(f"`narrowed` must give (low, high) for `{name}`, low first, got {given!r}")
-    if isinstance(whole, IntDistribution):
-        return IntDistribution(int(pair[0]), int(pair[1]), log=whole.log, step=whole.step)
-    log = isinstance(whole, FloatDistribution) and whole.log
-    return FloatDistribution(float(pair[0]), float(pair[1]), log=log)
-
-
-def each(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *, jobs: int, backend: str) -> list[Any]:
-    """`function(*task)` of every task, in their order, whatever the number of workers."""
-    if jobs == 1 or len(tasks) == 1:
-        return [function(*task) for task in tasks]
-    from joblib import Parallel, delayed
-
-    return list(Parallel(n_jobs=jobs, backend=backend)(delayed(function)(*task) for task in tasks))

@@ -1,8 +1,9 @@
 """Speed of sweeps, as ratios measured in one run, and how time and memory grow.
 
 The task of `run.py` for 1,000 exposure paths: the segment walk that a sweep uses and the order kernel, both with every
-metric, and a loop of vectorbt calls, value only. Two kinds of paths: 40 changes at random dates, and what a rule makes,
-twelve short stays in cash. At last whole sweeps, signals and all, in processes of their own.
+metric; the plain kernel of `plain.py`, four metrics; and a loop of vectorbt calls, value only. Two kinds of paths: 40
+changes at random dates, and what a rule makes, twelve short stays in cash. At last whole sweeps, signals and all, in
+processes of their own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from plain import plain_nb
 from rich.console import Console
 from rich.table import Table
 from run import COST, NAMES, SESSIONS, by_vectorbt, world
@@ -81,6 +83,11 @@ def walk(way: Callable[..., Any], given: tuple[Tape, Any, Any], exposure: Any) -
     return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
 
 
+def by_plain(given: tuple[Tape, Any, Any], exposure: Any) -> Callable[[], Any]:
+    tape, _, renewed = given
+    return lambda: plain_nb(tape.fill, tape.close, renewed >= 0, exposure, 1e6, 2 * COST)
+
+
 def compare(console: Console) -> None:
     tape, task = prices(SESSIONS, NAMES), world()
     table = Table(title=f"{PATHS:,} exposure paths, {SESSIONS:,} sessions x {NAMES} names; CPU time is of all threads")
@@ -94,6 +101,9 @@ def compare(console: Console) -> None:
             wall, cpu = (seconds(walk(way, tape, exposure), 5, clock) / PATHS for clock in clocks)
             figures = (f"{1 / wall:,.0f}", f"{loop[0] / wall:,.0f}", f"{1e6 * cpu:,.0f}", f"{loop[1] / cpu:,.0f}")
             table.add_row(name, kind, *figures)
+        wall, cpu = (seconds(by_plain(tape, exposure), 5, clock) / PATHS for clock in clocks)
+        figures = (f"{1 / wall:,.0f}", f"{loop[0] / wall:,.0f}", f"{1e6 * cpu:,.0f}", f"{loop[1] / cpu:,.0f}")
+        table.add_row("plain kernel, four metrics", kind, *figures)
     table.add_row(
         "loop of vectorbt calls, value only", "40 changes", f"{1 / loop[0]:.1f}", "1", f"{1e6 * loop[1]:,.0f}", "1"
     )

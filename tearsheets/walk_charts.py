@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.metrics import drawdowns
+from undertow.backtests.objectives import NAMED, Objective
 from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import WalkForwardResult, place
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.charts import Chart, dates, line, log_axis, packed, share_axis, stacked, steps
 from undertow.tearsheets.palette import BASELINE, EXPOSURE, GRID, HOLD, INK, MANY, RUN, curve, sessions_of
-from undertow.tearsheets.words import METRICS, title, value_text
+from undertow.tearsheets.words import METRICS, Metric, plain, title, value_text
 
 RIVAL_INK = "#c07a1b"
 INSIDE = "#a9b1b9"
@@ -64,12 +65,23 @@ def _border(day: str) -> dict[str, Any]:
     }
 
 
+def objective_metric(aim: Objective) -> Metric:
+    """How an objective is written: as the figure that it is, or by its name."""
+    name = aim.name.removesuffix(f":{aim.baseline}") if aim.baseline else aim.name
+    key = NAMED[name][0] if name in NAMED else ""
+    found = next((each for each in METRICS if each.key == key), Metric("objective", name, name, plain))
+    if not aim.baseline:
+        return found
+    less = f"{found.words}, less that of {aim.baseline}"
+    return Metric("objective", less, less, found.text)
+
+
 def fold_chart(result: WalkForwardResult) -> Chart:
     """The objective of every fold inside and outside its training sessions; below, what it made over buy-and-hold."""
-    metric = next(each for each in METRICS if each.key == result.terms.objective)
+    metric = objective_metric(result.terms.aim)
     table = result.table
     numbers = table["fold"].to_numpy(dtype=np.float64)
-    inside, outside = (table[f"{side}_{metric.key}"].to_numpy(dtype=np.float64) for side in ("in", "out"))
+    inside, outside = (table[f"{side}_objective"].to_numpy(dtype=np.float64) for side in ("in", "out"))
     excess = table["out_excess_over_buy_and_hold"].to_numpy(dtype=np.float64)
     form = ".1%" if metric.text(0.5).endswith("%") else ".2f"
     bars = {

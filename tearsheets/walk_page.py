@@ -11,14 +11,20 @@ import numpy as np
 
 from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
+from undertow.market.clock import FloatArray
 from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, too_short
 from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag, write_whole
 from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import BASELINE, sessions_of
-from undertow.tearsheets.walk_charts import equity_chart, fold_chart, paths_chart, stability_chart
+from undertow.tearsheets.walk_charts import (
+    equity_chart,
+    fold_chart,
+    objective_metric,
+    paths_chart,
+    stability_chart,
+)
 from undertow.tearsheets.words import METRICS, count, counted, percent, plain, share, title, typeset, value_text
 
-OBJECTIVE_WORDS = {metric.key: metric.words for metric in METRICS}
 RIVAL = "vol-target"
 
 
@@ -90,6 +96,11 @@ def _verdict(result: WalkForwardResult) -> Html:
             "The sessions tested were not used to tune; the rule, its search space and this split were chosen by a"
             f" person who may know them. {CHOSEN}"
         ),
+        note(
+            "No ledger was kept, so what was tried before on this data is not counted."
+            if result.standing is None
+            else result.standing.sentence("In training it took")
+        ),
         kind=f"verdict {tone}".strip(),
     )
 
@@ -125,16 +136,21 @@ def _reading(result: WalkForwardResult) -> Html:
 
 
 def _shrinkage(result: WalkForwardResult) -> str:
-    name = result.terms.objective
-    inside, outside = (result.table[f"{side}_{name}"].to_numpy(dtype=np.float64) for side in ("in", "out"))
+    inside, outside = (result.table[f"{side}_objective"].to_numpy(dtype=np.float64) for side in ("in", "out"))
     kept = int((result.table["out_excess_over_buy_and_hold"] > 0).sum())
+    metric = objective_metric(result.terms.aim)
     return (
-        f"{OBJECTIVE_WORDS[name]}: {plain(float(np.nanmean(inside)))} on average in training,"
-        f" {plain(float(np.nanmean(outside)))} in the test that follows. The best of"
+        f"{metric.words}: {metric.text(_mean(inside))} on average in training,"
+        f" {metric.text(_mean(outside))} in the test that follows. The best of"
         f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance"
         " shows, beside a different market."
         f" {kept} of {counted(len(result.folds), 'fold')} ended above buy-and-hold."
     )
+
+
+def _mean(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _stability(result: WalkForwardResult) -> Html:
@@ -156,17 +172,16 @@ def _stability(result: WalkForwardResult) -> Html:
 
 
 def _folds(result: WalkForwardResult) -> Html:
-    name = result.terms.objective
-    text = {metric.key: metric.text for metric in METRICS}[name]
+    metric = objective_metric(result.terms.aim)
     head = [
-        *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{OBJECTIVE_WORDS[name]}: in"),
+        *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.words}: in"),
         *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
     ]
-    rows = [_fold_row(each, name, text) for each in result.folds]
+    rows = [_fold_row(each, metric.text) for each in result.folds]
     return table(head, rows, kind="comparison numbers")
 
 
-def _fold_row(each: FoldResult, name: str, text: Any) -> list[object]:
+def _fold_row(each: FoldResult, text: Any) -> list[object]:
     inside, outside = each.in_sample, each.out_of_sample
     return [
         each.fold.number,
@@ -174,8 +189,8 @@ def _fold_row(each: FoldResult, name: str, text: Any) -> list[object]:
         count(len(each.fold.train)),
         f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
         count(len(each.fold.test)),
-        text(inside.get(name, math.nan)),
-        text(outside.get(name, math.nan)),
+        text(inside["objective"]),
+        text(outside["objective"]),
         percent(outside["total_return"]),
         _coloured(outside["excess_over_buy_and_hold"]),
         _coloured(outside["excess_over_vol_target"]),
@@ -270,8 +285,10 @@ def _recipe(result: WalkForwardResult) -> Html:
     terms, recipe = result.terms, result.run.recipe
     pairs = [
         ("Split", result.split.text),
-        ("Objective", OBJECTIVE_WORDS[terms.objective]),
+        ("Objective", f"{terms.objective} ({terms.aim.direction})"),
+        *((f"Constraint {number}", each.name) for number, each in enumerate(terms.constraints, 1)),
         ("Trials a fold", count(terms.trials)),
+        ("Tuner", result.tuner),
         ("Seed of the tuning", str(result.seed)),
         *((f"Fixed: {name}", value_text(value)) for name, value in terms.fixed.items()),
         ("Fill at the", recipe.fill),

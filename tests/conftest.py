@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,3 +144,11 @@ def real_folder(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def real_market(real_folder: Path) -> Market:
     return load_market(real_folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trials of the tests are not counted among those of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNDERTOW_LEDGER", str(tmp_path_factory.mktemp("ledger")))
+        yield

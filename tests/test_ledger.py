@@ -47,7 +47,7 @@ def test_trials_are_counted_once(tmp_path: Path) -> None:
 
 def test_standing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.record(replace(SEARCH, key="earlier"), "sweep", range(2000))
+    ledger.record(replace(SEARCH, key="earlier"), "grid", range(2000))
     ledger.record(SEARCH, "sobol", range(100))
     ledger.record(replace(SEARCH, key="later"), "backtest", [0])
     ledger.record(SEARCH, "tpe", range(100, 400))
@@ -87,6 +87,7 @@ def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNDERTOW_LEDGER")
     assert Ledger().folder == Path("results/ledger")
     monkeypatch.setenv("UNDERTOW_LEDGER", str(tmp_path / "there"))
     assert Ledger().folder == tmp_path / "there"

@@ -23,9 +23,8 @@ from optuna.storages.journal import JournalFileBackend
 from undertow.backtests import Costs, backtest
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_search import TuningError
-from undertow.backtests.optimize_tuner import study_tuner
 from undertow.backtests.study_storage import quiet_optuna
-from undertow.backtests.walk_tuner import Terms
+from undertow.backtests.walk_tuner import Terms, search_tuner
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk, VolTarget
 
@@ -338,7 +337,7 @@ def test_baselines_are_subtracted(market: Market) -> None:
 def test_folds_of_a_walk_forward_are_tuned_by_a_search(market: Market) -> None:
     terms = Terms(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
     window = pd.Timestamp("2018-03-01"), pd.Timestamp("2019-03-01")
-    found = study_tuner(VolTarget, market, *window, 7, terms)
+    found = search_tuner(VolTarget, market, *window, 7, terms)
     assert found.parameters["band"] == 0.05
     assert found.parameters["window"] == VolTarget().window
     assert len(found.trials) == 12

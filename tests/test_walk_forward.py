@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from functools import cache
 from typing import Any
@@ -11,8 +12,13 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import Run, backtest, load_run
+from undertow.backtests.design import design
 from undertow.backtests.kernel import walk_nb
 from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.ledger import Ledger
+from undertow.backtests.metrics import ulcer_index
+from undertow.backtests.optimize import optimize
+from undertow.backtests.optimize_search import TuningError
 from undertow.backtests.orders import no_rules
 from undertow.backtests.path import selling_order
 from undertow.backtests.paths_cpcv import CpcvResult, cpcv
@@ -23,7 +29,7 @@ from undertow.backtests.store import plain
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.backtests.walk_tuner import Terms, Tuned, design, search_space
+from undertow.backtests.walk_tuner import Terms, Tuned, checked_terms
 from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, VolTarget
 
@@ -190,6 +196,17 @@ def test_equal_bytes_for_any_number_of_workers(tmp_path: Any) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_folds_are_the_same_to_the_byte_on_a_cluster(backend: str) -> None:
+    package = {"dask": "distributed", "ray": "ray"}[backend]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
+    other = walked(market(), jobs=2, backend=backend)
+    pd.testing.assert_frame_equal(other.trials, result().trials, check_exact=True)
+    pd.testing.assert_frame_equal(other.run.series, result().run.series, check_exact=True)
+
+
 def test_a_stitched_run_is_a_run_like_any_other(tmp_path: Any) -> None:
     run = result().run
     back = load_run(run.save(tmp_path / "walk"))
@@ -248,21 +265,22 @@ def test_a_strategy_without_parameters_walks_too() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            {"objective": "annual_sharp"},
-            "`objective` must be one of .*; got 'annual_sharp', did you mean `annual_sharpe`",
-        ),
+        ({"objective": "sharp"}, "unknown objective `sharp`, did you mean `sharpe`"),
         ({"trials": 0}, "`trials` must be a whole number, 1 or more, got 0"),
-        ({"jobs": 0}, "`jobs` must be a whole number of workers, 1 or more, got 0"),
-        ({"backend": "dsk"}, "`backend` must be one of loky, threading; got 'dsk'"),
+        ({"objective": ["sharpe", "calmar"]}, "`objective` must be one objective, got 2"),
+        ({"constraints": "turnovr<=3"}, "unknown metric `turnovr` in constraint, did you mean `annual_turnover`"),
+        ({"tuner": "serch"}, "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`"),
+        ({"jobs": 0}, "`jobs` must be 1 or more workers, got 0"),
+        ({"backend": "dsk"}, "`backend` must be one of serial, threading, loky, dask, ray; got 'dsk'"),
+        ({"address": "tcp://nowhere:1"}, "`address` is that of a cluster"),
         ({"fixed": {"lga": 3}}, "has no parameter `lga`, did you mean `lag`"),
         ({"fixed": {"lag": 300}, "narrowed": {}}, r"`lag` must be in \[0, 96\], got 300"),
         ({"narrowed": {"lga": (0, 3)}}, "has no parameter `lga` to narrow, did you mean `lag`"),
-        ({"narrowed": {"lag": (0, 300)}}, r"`lag` must be in \[0, 96\], got 300"),
-        ({"narrowed": {"lag": (30, 3)}}, r"`narrowed` must give \(low, high\) for `lag`, low first"),
-        ({"narrowed": {"lag": 3}}, r"`narrowed` must give \(low, high\) for `lag`"),
-        ({"narrowed": {"source": ("proportional", "losers")}}, "`source` must be one of"),
-        ({"fixed": {"lag": 3}, "narrowed": {"lag": (0, 3)}}, "`lag` is both fixed and narrowed"),
+        ({"narrowed": {"lag": (0, 300)}}, r"`lag` must be narrowed to low <= high within \[0, 96\], got 0 to 300"),
+        ({"narrowed": {"lag": (30, 3)}}, r"`lag` must be narrowed to low <= high within \[0, 96\], got 30 to 3"),
+        ({"narrowed": {"lag": 3}}, r"`lag` must be narrowed to \(low, high\), got 3"),
+        ({"narrowed": {"source": ("proportional", "losers")}}, "`source` must be narrowed to some of"),
+        ({"fixed": {"lag": 3}, "narrowed": {"lag": (0, 3)}}, "`lag` is fixed and narrowed"),
         ({"split": WalkForward(train=600)}, "there are 503 sessions; `train` 600, `embargo` 0 and one session to test"),
         ({"split": WalkForward(train=160, test=80, step=40)}, "`step` must equal `test`.*got step 40 and test 80"),
         ({"start": "2001-01-01"}, "`start` 2001-01-01 is before the first session"),
@@ -270,7 +288,8 @@ def test_a_strategy_without_parameters_walks_too() -> None:
     ],
 )
 def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("undertow.backtests.walk_tuner.sweep", lambda *_, **__: pytest.fail("work began first"))
+    for name in ("walk_forward.sweep", "optimize_evaluate.sweep"):
+        monkeypatch.setattr(f"undertow.backtests.{name}", lambda *_, **__: pytest.fail("work began first"))
     with pytest.raises((ParameterError, UnknownNameError), match=message):
         walked(market(), **words)
 
@@ -279,7 +298,7 @@ def test_no_value_of_the_objective_is_an_error() -> None:
     # A flat exposure over one rising session has no drawdown, so no Calmar ratio: a training span too short for it.
     start = market().sessions[rising_row()]
     quiet = WalkForward(train=2, test=300, purge=0)
-    with pytest.raises(ParameterError, match="no trial has a value of `calmar`"):
+    with pytest.raises(TuningError, match="`calmar` is nan, not a number"):
         walk_forward(DrawdownDeRisk, market(), split=quiet, trials=2, objective="calmar", start=start)
 
 
@@ -289,23 +308,69 @@ def rising_row() -> int:
     return int(np.flatnonzero(both[20:])[0]) + 20
 
 
-# ---------------------------------------------------------------- the design
+# ---------------------------------------------------------------- the tuners
 
 
-def test_a_design_covers_ranges_evenly_and_holds_what_is_fixed() -> None:
-    kept, space = search_space(LiquidityDrain, {"cash": 1.0}, {"lag": (24, 48), "source": ["beta", "winners"]})
-    drawn = design(space, kept, 256, 5)
-    assert drawn["lag"].min() == 24
-    assert drawn["lag"].max() == 48
-    # 256 points of a Sobol sequence fill 25 whole hours to within one or two of 10.24 each.
-    assert drawn["lag"].value_counts().between(8, 13).all()
-    assert set(drawn["source"]) == {"beta", "winners"}
-    assert drawn["source"].value_counts().tolist() == [128, 128]
-    assert (drawn["cash"] == 1.0).all()
-    # Half of a range that is searched by its logarithm lies below the geometric mean.
-    assert (drawn["window"] < np.sqrt(24 * 721)).mean() == pytest.approx(0.5, abs=0.02)
-    pd.testing.assert_frame_equal(drawn, design(space, kept, 256, 5))
-    assert not drawn.equals(design(space, kept, 256, 6))
+def test_folds_are_tuned_by_the_search_of_optimize() -> None:
+    found = walked(market(), trials=24, split=WalkForward(train=200, test=303), objective="calmar")
+    (fold,) = found.folds
+    terms = {"start": fold.train[0], "end": fold.train[1], "fixed": FIXED, "narrowed": NARROWED}
+    tuning = optimize(LiquidityDrain, market(), objective="calmar", trials=24, seed=3, **terms)
+    pd.testing.assert_frame_equal(fold.trials, tuning.trials, check_exact=True)
+    assert set(fold.trials["design"]) == {"given", "sobol", "tpe"}
+    assert fold.parameters == tuning.best_parameters
+    assert fold.in_sample["objective"] == tuning.trials["calmar"].max() == fold.in_sample["calmar"]
+    assert fold.out_of_sample["objective"] == fold.out_of_sample["calmar"]
+
+
+def test_a_design_alone_has_nothing_adaptive() -> None:
+    found = walked(market(), trials=24, split=WalkForward(train=200, test=303), tuner="design")
+    assert found.folds[0].trials["design"].value_counts().to_dict() == {"sobol": 23, "given": 1}
+    assert found.run.recipe.parameters["tuner"] == "design"
+
+
+def test_an_objective_where_less_is_better_and_one_against_a_baseline() -> None:
+    split = WalkForward(train=200, test=303)
+    (calm,) = walked(market(), split=split, objective="ulcer", tuner="design").folds
+    assert calm.in_sample["objective"] == calm.trials["ulcer_index"].min()
+    against = walked(market(), split=split, objective="sharpe:vol-target", tuner="design")
+    (fold,) = against.folds
+    inside = backtest(VolTarget(), market(), start=fold.train[0], end=fold.train[1]).metrics["annual_sharpe"]
+    assert fold.in_sample["objective"] == pytest.approx(fold.in_sample["annual_sharpe"] - inside, rel=1e-9)
+    outside = against.run.metrics["annual_sharpe"] - against.rival.metrics["annual_sharpe"]
+    assert fold.out_of_sample["objective"] == pytest.approx(outside, rel=1e-9)
+
+
+def test_constraints_bind_in_training() -> None:
+    split = WalkForward(train=200, test=303)
+    free = walked(market(), split=split, tuner="design").folds[0].trials
+    bound = f"annual_turnover<={free['annual_turnover'].median():.2f}"
+    found = walked(market(), split=split, constraints=bound, tuner="design")
+    (fold,) = found.folds
+    kept = fold.trials[fold.trials["feasible"]]
+    assert 0 < len(kept) < len(fold.trials)
+    assert fold.in_sample["objective"] == kept["annual_sharpe"].max() < free["annual_sharpe"].max()
+    assert found.run.recipe.parameters["constraints"] == bound
+
+
+def test_what_is_taxed_least_is_only_tuned_where_it_is_asked_for() -> None:
+    assert "least-tax" not in checked_terms(LiquidityDrain).space["source"].choices  # type: ignore[attr-defined]
+    asked = checked_terms(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
+    assert asked.space["source"].choices == ("beta", "least-tax")  # type: ignore[attr-defined]
+
+
+def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None:
+    first = walked(market(), ledger=tmp_path)
+    assert first.standing is not None
+    assert (first.standing.before, first.standing.own, first.standing.ever) == (0, 80, 80)
+    again = walked(market(), ledger=tmp_path, jobs=2, backend="threading")
+    assert again.standing == first.standing
+    other = walked(market(), ledger=tmp_path, seed=4)
+    assert other.standing is not None
+    assert (other.standing.before, other.standing.own) == (80, 80)
+    paths = {"split": CombinatorialPurgedKFold(4, 2), "fixed": FIXED, "narrowed": NARROWED}
+    cpcv(LiquidityDrain, market(), trials=8, seed=3, ledger=tmp_path, **paths)
+    assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 168
 
 
 # ---------------------------------------------------------------- combinatorial paths
@@ -329,15 +394,29 @@ def test_paths_are_accounts_of_what_the_folds_chose() -> None:
 
 def test_choices_of_folds_by_a_slower_way() -> None:
     found = combinatorial()
-    tried = design(found.terms.space, found.terms.fixed, 8, 3)
+    tried = design(found.terms.space, 8, seed=3).assign(**found.terms.fixed)
     runs = [backtest(LiquidityDrain(**row), market()).returns.to_numpy() for row in tried.to_dict(orient="records")]
     for fold, row in zip(found.split.folds(market().sessions), found.folds.to_dict("records"), strict=True):
         inside = [np.mean(r[fold.train]) / np.std(r[fold.train], ddof=1) * np.sqrt(252) for r in runs]
         outside = [np.mean(r[fold.test]) / np.std(r[fold.test], ddof=1) * np.sqrt(252) for r in runs]
-        assert row["in_annual_sharpe"] == pytest.approx(max(inside), rel=1e-9)
-        assert row["out_annual_sharpe"] == pytest.approx(outside[row["trial"]], rel=1e-9)
+        assert row["in_objective"] == pytest.approx(max(inside), rel=1e-9)
+        assert row["out_objective"] == pytest.approx(outside[row["trial"]], rel=1e-9)
         below = sum(each < outside[row["trial"]] - 1e-12 for each in outside)
         ties = sum(abs(each - outside[row["trial"]]) <= 1e-12 for each in outside)
         assert row["rank"] == pytest.approx((below + ties / 2) / 8)
     assert found.below_median == pytest.approx((found.folds["rank"] < 0.5).mean())
     json.dumps(plain(found.summary()), allow_nan=False)
+
+
+def test_paths_choose_what_is_lowest_where_less_is_better() -> None:
+    words = {"fixed": FIXED, "narrowed": NARROWED, "trials": 8, "seed": 3}
+    rule = CombinatorialPurgedKFold(4, 2, purge=5, embargo=3)
+    found = cpcv(LiquidityDrain, market(), split=rule, objective="ulcer:buy-and-hold", **words)
+    tried = design(found.terms.space, 8, seed=3).assign(**found.terms.fixed)
+    hold = backtest(BuyAndHold(), market()).returns.to_numpy()
+    runs = [backtest(LiquidityDrain(**row), market()).returns.to_numpy() for row in tried.to_dict(orient="records")]
+    fold, row = found.split.folds(market().sessions)[0], found.folds.iloc[0]
+    inside = [ulcer_index(each[fold.train]) - ulcer_index(hold[fold.train]) for each in runs]
+    assert row["in_objective"] == pytest.approx(min(inside), rel=1e-9)
+    with pytest.raises(ParameterError, match=r"`objective` turnover needs 'annual_turnover'.*judged by returns alone"):
+        cpcv(LiquidityDrain, market(), split=rule, objective="turnover", **words)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -20,17 +20,28 @@ from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
-    LOTS,
     REBALANCES,
     WEIGHTINGS,
+    BorrowOption,
+    CapitalOption,
+    EndOption,
+    FeeOption,
+    HaircutOption,
     JsonOption,
+    LedgerOption,
+    LotsOption,
     MarketOption,
     SeedOption,
-    calendar_day,
+    SlippageOption,
+    StartOption,
+    TaxOption,
     one_of,
-    positive_money,
 )
 from undertow.resolve import busy, resolve_market, resolve_rule
+
+if TYPE_CHECKING:
+    from undertow.backtests import Run
+    from undertow.backtests.ledger import Standing
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
@@ -78,26 +89,20 @@ def backtest(
     market: MarketOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
     universe: Annotated[str | None, typer.Option(help="Universe of the market.", show_default="growth")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
+    start: StartOption = None,
+    end: EndOption = None,
     fill: Annotated[
         str | None,
         typer.Option(
             help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS), show_default="open"
         ),
     ] = None,
-    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
-    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
-    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
-    borrow_bps: Annotated[
-        float, typer.Option(help="Cost of borrowing what is sold short, basis points a year.")
-    ] = 50.0,
-    tax_rate: Annotated[float, typer.Option(help="Tax on realised gains, decimal; stated, never deducted.")] = 0.20,
-    lots: Annotated[
-        str, typer.Option(help="Lots that a sale sells: hifo or fifo.", callback=one_of("lots", LOTS))
-    ] = "hifo",
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 5.0,
+    haircut_bps: HaircutOption = 0.0,
+    borrow_bps: BorrowOption = 50.0,
+    tax_rate: TaxOption = 0.20,
+    lots: LotsOption = "hifo",
     weighting: Annotated[
         str | None,
         typer.Option(
@@ -112,7 +117,8 @@ def backtest(
             show_default="monthly",
         ),
     ] = None,
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+    capital: CapitalOption = 1_000_000.0,
+    ledger: LedgerOption = None,
     out: Annotated[Path | None, typer.Option(help="Save the run, with its tearsheet, into this folder.")] = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
@@ -133,6 +139,7 @@ def backtest(
         world = resolve_market(market, seed)
     with busy("running the backtest"):
         run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
+    standing = _counted(run, ledger)
     if out is not None:
         with busy("writing the tearsheet"):
             run.save(out)
@@ -142,8 +149,23 @@ def backtest(
     from undertow.console import show_run
 
     show_run(run)
+    if standing is not None:
+        typer.echo(standing.sentence())
     if out is not None:
         typer.echo(f"tearsheet: {out / 'tearsheet.html'}")
+
+
+def _counted(run: Run, ledger: Path | None) -> Standing | None:
+    """Where the run stands among all trials on its market; None, and said so, where no ledger can be written."""
+    from undertow.backtests.ledger import Ledger
+    from undertow.backtests.ledger_entries import enter_run
+    from undertow.market.errors import DataError
+
+    try:
+        return enter_run(Ledger(ledger), run)
+    except DataError as error:
+        typer.echo(f"This trial is not counted: {error}", err=True)
+        return None
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,23 +12,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undertow.options import (
-    FILLS,
-    REBALANCES,
-    WEIGHTINGS,
+    BorrowOption,
+    CapitalOption,
+    EndOption,
+    FeeOption,
+    FillOption,
+    HaircutOption,
     JsonOption,
+    LedgerOption,
+    LotsOption,
     MarketOption,
-    calendar_day,
-    one_of,
-    positive_money,
+    RebalanceOption,
+    SlippageOption,
+    StartOption,
+    StrategyOption,
+    TaxOption,
+    UniverseOption,
+    WeightingOption,
+    account_of,
 )
-from undertow.resolve import busy, look_here, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market
 
 if TYPE_CHECKING:
     from undertow.backtests.optimize import Tuning
 
 
 def optimize(
-    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    strategy: StrategyOption,
     market: MarketOption = None,
     objective: Annotated[
         list[str] | None,
@@ -51,31 +61,20 @@ def optimize(
     batch: Annotated[int | None, typer.Option(help="Trials proposed at a time.")] = None,
     sobol: Annotated[int | None, typer.Option(help="Points of the design that comes first.")] = None,
     max_failed: Annotated[float, typer.Option(help="Share of failed trials that ends the search.")] = 0.5,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
-    fill: Annotated[str, typer.Option(help="Fill before the open or the close.", callback=one_of("fill", FILLS))] = (
-        "open"
-    ),
-    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
-    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
-    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
-    borrow_bps: Annotated[
-        float, typer.Option(help="Cost of borrowing what is sold short, basis points a year.")
-    ] = 50.0,
-    weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
-    ] = "equal",
-    rebalance: Annotated[
-        str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
-    ] = "monthly",
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
-    ledger: Annotated[
-        Path | None, typer.Option(help="Folder of the trial ledger.", show_default="results/ledger")
-    ] = None,
+    universe: UniverseOption = "growth",
+    start: StartOption = None,
+    end: EndOption = None,
+    fill: FillOption = "open",
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 5.0,
+    haircut_bps: HaircutOption = 0.0,
+    borrow_bps: BorrowOption = 50.0,
+    tax_rate: TaxOption = 0.20,
+    lots: LotsOption = "hifo",
+    weighting: WeightingOption = "equal",
+    rebalance: RebalanceOption = "monthly",
+    capital: CapitalOption = 1_000_000.0,
+    ledger: LedgerOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the best run, trials.csv, best.json, study.html.")
     ] = None,
@@ -93,7 +92,6 @@ def optimize(
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
-        from undertow.backtests import Costs
         from undertow.backtests.ledger import Ledger
         from undertow.backtests.objectives import read_constraints, read_objectives
         from undertow.backtests.optimize import BATCH
@@ -110,7 +108,14 @@ def optimize(
         look_here()
         read_objectives(aims), read_constraints(bounds)
         make_space(kind, fixed, narrowed)
-        costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps)
+        account = account_of(
+            universe,
+            fill,
+            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
+            weighting,
+            rebalance,
+            capital,
+        )
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with counting(trials) as progress:
@@ -123,14 +128,9 @@ def optimize(
             jobs=jobs if jobs is not None else os.cpu_count() or 1,
             storage=storage,
             study=study,
-            universe=universe,
             start=start,
             end=end,
-            fill="close" if fill == "close" else "open",
-            costs=costs,
-            weighting=weighting,
-            rebalance=rebalance,
-            capital=capital,
+            **account,
             fixed=fixed,
             narrowed=narrowed,
             constraints=bounds,
@@ -152,20 +152,6 @@ def optimize(
     for name, path in (("study", html), ("result", out)):
         if path is not None:
             typer.echo(f"{name}: {path}")
-
-
-def read_ranges(settings: Sequence[str]) -> dict[str, Any]:
-    """What `--narrow` gave: (low, high) where there is a colon, else choices; raises `ParameterError` on a bad one."""
-    from undertow.market.errors import ParameterError
-
-    found: dict[str, Any] = {}
-    for name, text in read_settings(list(settings), "--narrow").items():
-        low, colon, high = text.partition(":")
-        try:
-            found[name] = (float(low), float(high)) if colon else [each.strip() for each in text.split(",")]
-        except ValueError:
-            raise ParameterError(f"`--narrow {name}` must be low:high in numbers, got {text!r}") from None
-    return found
 
 
 @contextmanager

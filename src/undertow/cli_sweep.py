@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,20 +11,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undertow.options import (
-    FILLS,
-    REBALANCES,
-    WEIGHTINGS,
+    BorrowOption,
+    CapitalOption,
+    EndOption,
+    FeeOption,
+    FillOption,
+    HaircutOption,
     JsonOption,
+    LedgerOption,
+    LotsOption,
     MarketOption,
-    calendar_day,
+    RebalanceOption,
+    SlippageOption,
+    StartOption,
+    StrategyOption,
+    TaxOption,
+    UniverseOption,
+    WeightingOption,
+    account_of,
     one_of,
-    positive_money,
+    ordered_days,
 )
 from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
 from undertow.sweep_words import sets_from
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from undertow.backtests.ledger import Standing
 
 # Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
@@ -33,7 +48,7 @@ LESS = ("annual_volatility", "annual_turnover", "costs_paid", "episodes")
 
 
 def sweep(
-    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    strategy: StrategyOption,
     market: MarketOption = None,
     grid: Annotated[
         list[str] | None, typer.Option(help="parameter=low:high:step or parameter=a,b,c; repeat for a grid of several.")
@@ -41,25 +56,19 @@ def sweep(
     random: Annotated[int | None, typer.Option(help="Draw this many sets at random from the search space.")] = None,
     sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="parameter=value, the same in every set; repeat.")] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
-    fill: Annotated[
-        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
-    ] = "open",
-    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
-    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
-    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
-    weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
-    ] = "equal",
-    rebalance: Annotated[
-        str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
-    ] = "monthly",
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+    universe: UniverseOption = "growth",
+    start: StartOption = None,
+    end: EndOption = None,
+    fill: FillOption = "open",
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 5.0,
+    haircut_bps: HaircutOption = 0.0,
+    borrow_bps: BorrowOption = 50.0,
+    tax_rate: TaxOption = 0.20,
+    lots: LotsOption = "hifo",
+    weighting: WeightingOption = "equal",
+    rebalance: RebalanceOption = "monthly",
+    capital: CapitalOption = 1_000_000.0,
     by: Annotated[str, typer.Option(help="Figure to sort by.")] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="How many sets to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write every set, in the order tried: .csv or .parquet.")] = None,
@@ -71,19 +80,20 @@ def sweep(
     jobs: Annotated[int | None, typer.Option(help="Workers; default one a core.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw, and of the simulated market.")] = 7,
+    ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try many parameter sets of one strategy at once; the best of many is luck until it is shown not to be."""
     from undertow.market.errors import ParameterError
 
     _check_files(out, html)
-    if start is not None and end is not None and start > end:
-        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
+    ordered_days(start, end)
     if top < 1:
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
-        from undertow.backtests import Costs
         from undertow.backtests.engines import worker_count
+        from undertow.backtests.ledger import Ledger
+        from undertow.backtests.ledger_entries import enter_sweep
         from undertow.backtests.memory import bytes_of
         from undertow.backtests.sweep import sweep as run_sweep
         from undertow.backtests.sweep_chunk import FIGURES
@@ -93,7 +103,14 @@ def sweep(
         worker_count(backend, jobs, address)
         kind = resolve_kind(strategy)
         parameters = sets_from(kind, grid or [], random, sobol, read_settings(fix or [], "--fix"), seed)
-        costs = Costs(fee_bps, slippage_bps, haircut_bps)
+        account = account_of(
+            universe,
+            fill,
+            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
+            weighting,
+            rebalance,
+            capital,
+        )
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy(f"trying {len(parameters):,} sets"):
@@ -101,26 +118,24 @@ def sweep(
             kind,
             world,
             parameters,
-            universe=universe,
             start=start,
             end=end,
-            fill="close" if fill == "close" else "open",
-            costs=costs,
-            weighting=weighting,
-            rebalance=rebalance,
-            capital=capital,
+            **account,
             memory_bytes=memory,
             backend=backend,
             jobs=jobs,
             address=address,
         )
+    way = "grid" if grid else "sobol" if sobol is not None else "random"
+    standing = enter_sweep(Ledger(ledger), kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS, kind="stable", na_position="last").head(top)
     _write(table, out, html, title=f"{kind.name()} on {universe}", by=by, parameters=varied)
     if as_json:
-        _print_json(kind.name(), universe, by, table, best)
+        _print_json(kind.name(), universe, by, table, best, standing)
         return
     _show(f"{kind.name()} on {universe}: best {len(best)} of {len(table):,} sets by {by}", best, varied, by)
+    typer.echo(standing.sentence() + " The best of many looks good by luck alone.")
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
@@ -158,11 +173,12 @@ def _write(
         write_sweep(table, html, title=title, value=by, parameters=parameters)
 
 
-def _print_json(name: str, universe: str, by: str, table: pd.DataFrame, best: pd.DataFrame) -> None:
+def _print_json(name: str, universe: str, by: str, table: pd.DataFrame, best: pd.DataFrame, standing: Standing) -> None:
     from undertow.backtests.store import plain
 
     found = json.loads(best.to_json(orient="records", double_precision=15))
     summary: dict[str, Any] = {"strategy": name, "universe": universe, "sets": len(table), "by": by, "best": found}
+    summary["ledger"] = asdict(standing)
     print(json.dumps(plain(summary), indent=2, allow_nan=False))
 
 

@@ -9,16 +9,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undertow.options import (
-    FILLS,
-    REBALANCES,
-    WEIGHTINGS,
+    BorrowOption,
+    CapitalOption,
+    EndOption,
+    FeeOption,
+    FillOption,
+    HaircutOption,
     JsonOption,
+    LedgerOption,
+    LotsOption,
     MarketOption,
-    calendar_day,
+    RebalanceOption,
+    SlippageOption,
+    StartOption,
+    StrategyOption,
+    TaxOption,
+    UniverseOption,
+    WeightingOption,
+    account_of,
     one_of,
-    positive_money,
+    ordered_days,
 )
-from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market
 
 if TYPE_CHECKING:
     from undertow.backtests.paths_cpcv import CpcvResult
@@ -29,18 +41,20 @@ if TYPE_CHECKING:
     from undertow.strategies import Strategy
 
 
+# Equal to those of backtests/engines.py and walk_tuner.py, too slow to import for `--help`; a test compares them.
+BACKENDS = ("loky", "threading", "dask", "ray")
+TUNERS = ("search", "design")
+
+
 def walk_forward(
-    strategy: Annotated[str, typer.Option(help="Name (see `undertow list strategies`) or module:Class.")],
+    strategy: StrategyOption,
     market: MarketOption = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value, not tuned; repeat.")] = None,
+    fix: Annotated[
+        list[str] | None, typer.Option("--fix", "--set", help="parameter=value, not tuned; repeat for several.")
+    ] = None,
     narrow: Annotated[
-        list[str] | None, typer.Option("--narrow", help="parameter=low:high, or =this,that for a choice; repeat.")
+        list[str] | None, typer.Option(help="parameter=low:high, or parameter=choice,choice; repeat for several.")
     ] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
     train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504,
     test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
     anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
@@ -50,25 +64,39 @@ def walk_forward(
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
     ] = None,
+    objective: Annotated[
+        str, typer.Option(help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}")
+    ] = "sharpe",
+    constraint: Annotated[
+        list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
+    ] = None,
     trials: Annotated[int, typer.Option(help="Parameter sets tried a fold.")] = 200,
-    objective: Annotated[str, typer.Option(help="Figure of which more is better.")] = "annual_sharpe",
-    seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
-    jobs: Annotated[int, typer.Option(help="Workers; the result does not depend on them.")] = 1,
-    backend: Annotated[str, typer.Option(help="loky (processes) or threading.")] = "loky",
-    fill: Annotated[
-        str, typer.Option(help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS))
-    ] = "open",
-    fee_bps: Annotated[float, typer.Option(help="Fee, basis points of an order's value.")] = 5.0,
-    slippage_bps: Annotated[float, typer.Option(help="Slippage, basis points of the price.")] = 5.0,
-    haircut_bps: Annotated[float, typer.Option(help="Taken off the last close of a name that ended.")] = 0.0,
-    weighting: Annotated[
-        str, typer.Option(help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS))
-    ] = "equal",
-    rebalance: Annotated[
+    tuner: Annotated[
         str,
-        typer.Option(help="daily, weekly, monthly, quarterly or never.", callback=one_of("rebalance", REBALANCES)),
-    ] = "monthly",
-    capital: Annotated[float, typer.Option(help="Starting capital, USD.", callback=positive_money)] = 1_000_000.0,
+        typer.Option(
+            help="search: as `undertow optimize`; design: its Sobol design alone.", callback=one_of("tuner", TUNERS)
+        ),
+    ] = "search",
+    seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
+    jobs: Annotated[int, typer.Option(help="Workers that tune folds; the result does not depend on them.")] = 1,
+    backend: Annotated[
+        str, typer.Option(help="loky (processes), threading, dask or ray.", callback=one_of("backend", BACKENDS))
+    ] = "loky",
+    address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
+    universe: UniverseOption = "growth",
+    start: StartOption = None,
+    end: EndOption = None,
+    fill: FillOption = "open",
+    fee_bps: FeeOption = 5.0,
+    slippage_bps: SlippageOption = 5.0,
+    haircut_bps: HaircutOption = 0.0,
+    borrow_bps: BorrowOption = 50.0,
+    tax_rate: TaxOption = 0.20,
+    lots: LotsOption = "hifo",
+    weighting: WeightingOption = "equal",
+    rebalance: RebalanceOption = "monthly",
+    capital: CapitalOption = 1_000_000.0,
+    ledger: LedgerOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Save folds, trials, the run and its pages into this folder.")
     ] = None,
@@ -77,39 +105,43 @@ def walk_forward(
     """Tune fold by fold, join what was chosen into one out-of-sample run, and say whether it can be told from luck."""
     from undertow.market.errors import ParameterError
 
-    if start is not None and end is not None and start > end:
-        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
-    fixed, narrowed = read_settings(set_ or []), _ranges(narrow or [])
+    ordered_days(start, end)
+    if cpcv is not None and constraint:
+        raise ParameterError("`--constraint` binds the walk-forward alone; leave out `--cpcv`")
+    fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
-        from undertow.backtests import Costs
+        from undertow.backtests.ledger import Ledger
         from undertow.backtests.splits import WalkForward
         from undertow.backtests.store import check_replaceable
-        from undertow.backtests.walk_forward import check_workers, checked_terms
+        from undertow.backtests.walk_forward import fold_engine
         from undertow.backtests.walk_forward import walk_forward as walk
+        from undertow.backtests.walk_tuner import checked_terms
 
         if out is not None:
             check_replaceable(out)
         kind = resolve_kind(strategy)
+        look_here()
         split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo)
         groups = _groups(cpcv, purge, embargo)
-        account: dict[str, Any] = {
-            "universe": universe,
-            "fill": "close" if fill == "close" else "open",
-            "costs": Costs(fee_bps, slippage_bps, haircut_bps),
-            "weighting": weighting,
-            "rebalance": rebalance,
-            "capital": capital,
-        }
+        account = account_of(
+            universe,
+            fill,
+            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
+            weighting,
+            rebalance,
+            capital,
+        )
         tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
-        checked_terms(kind, **tuning, **account)
-        check_workers(jobs, backend)
+        checked_terms(kind, constraints=constraint, **tuning, **account)
+        fold_engine(jobs, backend, address)
     with busy("loading the market"):
         world = resolve_market(market, seed)
-    words = {**account, **tuning, "start": start, "end": end, "seed": seed}
+    words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
     if events:
         split, groups = _with_events(kind, fixed, world, split, groups, words)
     with busy("walking forward"):
-        result = walk(kind, world, split=split, jobs=jobs, backend=backend, **words)
+        engine: dict[str, Any] = {"jobs": jobs, "backend": backend, "address": address}
+        result = walk(kind, world, split=split, constraints=constraint, tuner=tuner, **engine, **words)
     paths = None
     if groups is not None:
         from undertow.backtests.paths_cpcv import cpcv as combine
@@ -120,23 +152,6 @@ def walk_forward(
         with busy("writing the pages"):
             _save(result, paths, out)
     _show(result, paths, out, as_json)
-
-
-def _ranges(given: list[str]) -> dict[str, Any]:
-    """What `--narrow` gave: low:high as a pair of numbers, this,that as choices."""
-    return {name: _range(name, text) for name, text in read_settings(given, "--narrow").items()}
-
-
-def _range(name: str, text: str) -> Any:
-    low, colon, high = text.partition(":")
-    if not colon:
-        return [each.strip() for each in text.split(",")]
-    try:
-        return float(low), float(high)
-    except ValueError:
-        from undertow.market.errors import ParameterError
-
-        raise ParameterError(f"`--narrow` must be parameter=low:high in numbers, got {name}={text}") from None
 
 
 def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKFold | None:
@@ -223,6 +238,8 @@ def _show(result: WalkForwardResult, paths: CpcvResult | None, out: Path | None,
             f" (5 % to 95 %), median {spread['median']:.2f};"
             f" {found['share_below_median']:.0%} of choices below the median outside."
         )
+    if result.standing is not None:
+        typer.echo(result.standing.sentence("In training it took"))
     if out is not None:
         typer.echo(f"walk-forward: {out / 'walk.html'}")
 
@@ -240,8 +257,8 @@ def _fold_lines(result: WalkForwardResult) -> Any:
             str(each.fold.number),
             f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
             f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
-            f"{each.in_sample.get(name, float('nan')):.2f}",
-            f"{outside.get(name, float('nan')):.2f}",
+            f"{each.in_sample['objective']:.2f}",
+            f"{outside['objective']:.2f}",
             f"{outside['excess_over_buy_and_hold']:+.1%}",
             f"{outside['excess_over_vol_target']:+.1%}",
         )

@@ -100,3 +100,17 @@ def busy(what: str) -> Any:
     from undertow.console import busy
 
     return busy(what)
+
+
+def read_ranges(settings: list[str]) -> dict[str, Any]:
+    """What `--narrow` gave: (low, high) where there is a colon, else choices; raises `ParameterError` on a bad one."""
+    from undertow.market.errors import ParameterError
+
+    found: dict[str, Any] = {}
+    for name, text in read_settings(settings, "--narrow").items():
+        low, colon, high = text.partition(":")
+        try:
+            found[name] = (float(low), float(high)) if colon else [each.strip() for each in text.split(",")]
+        except ValueError:
+            raise ParameterError(f"`--narrow {name}` must be low:high in numbers, got {text!r}") from None
+    return found

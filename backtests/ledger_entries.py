@@ -1,0 +1,51 @@
+"""What runs that are no search tell the ledger: a sweep its sets, a backtest its one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from undertow.backtests.backtest import session_rows
+from undertow.backtests.ledger import Ledger, Search, Standing, key_of
+from undertow.backtests.run import Run
+from undertow.market.market import Market
+from undertow.strategies.strategy import Strategy
+
+
+def enter_sweep(
+    ledger: Ledger,
+    strategy: type[Strategy],
+    market: Market,
+    parameters: pd.DataFrame,
+    design: str,
+    *,
+    start: str | pd.Timestamp | None,
+    end: str | pd.Timestamp | None,
+    account: Mapping[str, Any],
+) -> Standing:
+    """Count every set of a sweep; the same sets over the same sessions and account are counted once."""
+    sessions = market.sessions[session_rows(market, start, end)]
+    window = str(sessions[0].date()), str(sessions[-1].date())
+    hashed = pd.util.hash_pandas_object(parameters.sort_index(axis=1), index=False)
+    identity = {
+        "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
+        "market": market.fingerprint,
+        "window": window,
+        "account": {**account, "costs": asdict(account["costs"])},
+        "columns": sorted(map(str, parameters.columns)),
+        "sets": [int(each) for each in hashed],
+    }
+    search = Search(strategy.name(), market.fingerprint, account["universe"], window, "sweep", key_of(identity))
+    return ledger.enter(search, design, len(parameters))
+
+
+def enter_run(ledger: Ledger, run: Run) -> Standing:
+    """Count one backtest; the same recipe again is not counted twice."""
+    recipe = run.recipe
+    window = recipe.start, recipe.end
+    told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "versions")}
+    search = Search(recipe.strategy, recipe.market_fingerprint, recipe.universe, window, "backtest", key_of(told))
+    return ledger.enter(search, "backtest", 1)
