@@ -25,11 +25,13 @@ lint: $(READY) ## Check style, format and types.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(READY) ## Time backtests, sweeps and start-up.
+bench: $(READY) ## Time backtests, sweeps, rules, tuning and engines.
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/signals.py
+	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/optimize.py
+	$(BIN)/python benchmarks/engines.py
 
 constraints: ## Renew constraints.txt with the newest versions.
 	rm -rf build/fresh

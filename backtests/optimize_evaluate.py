@@ -28,7 +28,12 @@ def baseline_metrics(
     Raises what `sweep` raises on a setting that does not hold: the first work of a search is its check as well.
     """
     needed = [name for name in BASELINES if name == "buy-and-hold" or name in {each.baseline for each in objectives}]
-    return {name: _rows(_RULES[name], market, [{}], settings)[0] for name in needed}
+    return {name: baseline_row(name, market, settings) for name in needed}
+
+
+def baseline_row(name: str, market: Market, settings: Mapping[str, Any]) -> Metrics:
+    """The metrics of a baseline at its defaults; `settings` as `sweep` takes them."""
+    return _rows(_RULES[name], market, [{}], settings)[0]
 
 
 def evaluated(

@@ -1,7 +1,8 @@
 """Does the walk-forward find the lag that a simulated market has, and nothing where there is none?
 
 For each seed a market is simulated with forced selling `--lag-hours` after a cascade (none: `--effect 0`). The flagship
-is tuned over its lag alone, once on the whole span and fold by fold, and the stitched run is held against its basket.
+is tuned over its lag alone, once on the whole span and fold by fold, and the stitched run is held against its basket:
+net of costs, and gross, since a rule that must act pays for it whether or not there is anything to find.
 Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
 
 What is fixed, and why. The trigger stays at its defaults: searching it would move the clock that the lag is counted on.
@@ -24,11 +25,14 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.backtest import backtest
+from undertow.backtests.costs import Costs
+from undertow.backtests.engines import BACKENDS, run_tasks
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
-from undertow.evidence.difference import difference
+from undertow.evidence.difference import Interval, difference
 from undertow.market import Market, simulate_market
+from undertow.market.clock import FloatArray
 from undertow.strategies import LiquidityDrain
 
 FIXED: dict[str, Any] = {
@@ -60,6 +64,26 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
     market = simulate_market(seed=seed, effect=effect, lag_hours=lag_hours, years=years)
     whole = best_lag(lag_curve(market, FIXED, step))
     tuned = backtest(LiquidityDrain(lag=int(whole), **FIXED), market)
+    lags, net = _walked(market, seed, trials, Costs())
+    _, gross = _walked(market, seed, trials, Costs(fee_bps=0.0, slippage_bps=0.0))
+    return {
+        "seed": seed,
+        "cascades": 0 if market.truth is None else len(market.truth.events),
+        "lag": whole,
+        "sold_after": float(tuned.episodes["lag_hours"].median()),
+        "fold_lag": float(np.median(lags)),
+        "fold_spread": float(np.ptp(lags)),
+        "net": net.estimate,
+        "net_low": net.low,
+        "net_high": net.high,
+        "gross": gross.estimate,
+        "gross_low": gross.low,
+        "gross_high": gross.high,
+    }
+
+
+def _walked(market: Market, seed: int, trials: int, costs: Costs) -> tuple[FloatArray, Interval]:
+    """The lag of each fold, and the stitched run less its basket, a year."""
     found = walk_forward(
         LiquidityDrain,
         market,
@@ -68,21 +92,11 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
         trials=trials,
         fixed=FIXED,
         seed=seed,
+        costs=costs,
     )
-    lags = found.table["lag"].to_numpy(dtype=np.float64)
     series = found.run.series
-    apart = difference(series["return"].to_numpy(), series["hold_return"].to_numpy()).annual_return
-    return {
-        "seed": seed,
-        "cascades": 0 if market.truth is None else len(market.truth.events),
-        "lag": whole,
-        "sold_after": float(tuned.episodes["lag_hours"].median()),
-        "fold_lag": float(np.median(lags)),
-        "fold_spread": float(np.ptp(lags)),
-        "gain": apart.estimate,
-        "low": apart.low,
-        "high": apart.high,
-    }
+    apart = difference(series["return"].to_numpy(), series["hold_return"].to_numpy())
+    return found.table["lag"].to_numpy(dtype=np.float64), apart.annual_return
 
 
 def main() -> None:
@@ -93,14 +107,17 @@ def main() -> None:
     given.add_argument("--years", type=float, default=6.0)
     given.add_argument("--trials", type=int, default=64)
     given.add_argument("--jobs", type=int, default=1)
+    given.add_argument("--backend", choices=BACKENDS, default="loky")
+    given.add_argument("--address", help="a running Dask or Ray cluster")
     words = given.parse_args()
-    from joblib import Parallel, delayed
+    world = {name: getattr(words, name) for name in ("effect", "lag_hours", "years", "trials")}
+    engine = {"backend": words.backend, "jobs": words.jobs, "address": words.address}
+    report(pd.DataFrame(run_tasks(one_seed, world, range(words.seeds), **engine)))
 
-    rows = Parallel(n_jobs=words.jobs)(
-        delayed(study)(seed, effect=words.effect, lag_hours=words.lag_hours, years=words.years, trials=words.trials)
-        for seed in range(words.seeds)
-    )
-    report(pd.DataFrame(rows))
+
+def one_seed(world: dict[str, Any], seed: int) -> dict[str, float]:
+    """A task of `main`."""
+    return study(seed, **world)
 
 
 def report(table: pd.DataFrame) -> None:
@@ -113,11 +130,14 @@ def report(table: pd.DataFrame) -> None:
     ):
         low, middle, high = np.percentile(table[name], [25, 50, 75])
         print(f"{words}: median {middle:g} h, half of the seeds within {low:g} to {high:g} h")
-    above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
-    print(f"seeds whose 95 % interval of the gain lies above zero: {above}, below: {below}, of {len(table)}")
-    gains = table["gain"].to_numpy()
-    error = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
-    print(f"mean gain over buy-and-hold: {gains.mean():+.2%} a year, 95 % over seeds +-{error:.2%}")
+    for name in ("net", "gross"):
+        above, below = (table[f"{name}_low"] > 0).sum(), (table[f"{name}_high"] < 0).sum()
+        gains = table[name].to_numpy()
+        error = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
+        print(
+            f"walked forward less buy-and-hold, {name} of costs: mean {gains.mean():+.2%} a year, 95 % over seeds"
+            f" +-{error:.2%}; 95 % interval of a seed above zero for {above}, below for {below} of {len(table)}"
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from undertow.tearsheets.markup import (
     write_whole,
 )
 from undertow.tearsheets.palette import GRID, INK, QUIET
-from undertow.tearsheets.words import BLANK, METRICS, counted, share, value_text
+from undertow.tearsheets.words import BLANK, METRICS, THRESHOLDS, counted, share, value_text
 from undertow.tearsheets.words import title as titled
 
 # A parameter with more values than CELLS is drawn in BINS that hold equally many sets each.
@@ -139,11 +139,16 @@ def write_sweep(
     title: str = "Sweep",
     value: str = "annual_sharpe",
     parameters: Sequence[str] | None = None,
+    about: Sequence[str] = (),
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write a sweep as one self-contained HTML page: heat maps of `value`, the spread of it, and the first sets by it.
 
     `parameters` are the columns that were varied, by default those before `total_return` with more than one value. The
-    heat maps are those of the parameters that move the median of `value` most. Returns the path.
+    first heat map is of lag and threshold where both are among them, the others of the parameters that move the median
+    of `value` most. `about` is told below the title, such as the sessions; `baselines` gives metrics by name to hold
+    the spread against; `notes` are added to it. Returns the path.
 
     Raises `ParameterError` where `path` does not end in .html or a column is not there.
     """
@@ -153,7 +158,7 @@ def write_sweep(
         raise ParameterError(f"the sweep has no column `{value}`{did_you_mean(value, map(str, frame.columns))}")
     varied = _varied(frame) if parameters is None else [each for each in parameters if frame[each].nunique() > 1]
     ranked = sorted(varied, key=lambda name: -_effect(frame, name, value))
-    pairs = list(itertools.combinations(ranked, 2))[:MAPS]
+    pairs = _pairs(ranked)[:MAPS]
     figures = [heat_map(frame, *pair, value) for pair in pairs]
     if len(ranked) == 1:
         figures = [heat_map(frame.assign(sets="all"), ranked[0], "sets", value)]
@@ -164,8 +169,12 @@ def write_sweep(
     ]
     body = join(
         [
-            _heading(frame, title, words),
-            section(f"{words}: the spread over all sets", facts(_spread(frame[value], value))),
+            _heading(frame, title, words, about),
+            section(
+                f"{words}: the spread over all sets",
+                facts([*_spread(frame[value], value), *_held_against(baselines or {}, value)]),
+                *map(note, notes),
+            ),
             section("Heat maps", *places, *_notes(ranked, pairs, words)),
             section(f"First {min(SETS, len(frame))} sets by {words}", _best(frame, value, ranked)),
         ]
@@ -202,12 +211,30 @@ def _effect(frame: pd.DataFrame, name: str, value: str) -> float:
     return float(medians.max() - medians.min()) if medians.notna().any() else 0.0
 
 
-def _heading(frame: pd.DataFrame, title: str, words: str) -> Html:
+def _pairs(ranked: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of parameters, lag and threshold first, then those with most effect."""
+    level = next((name for name in THRESHOLDS if name in ranked), None)
+    pairs = [pair for pair in itertools.combinations(ranked, 2) if set(pair) != {"lag", level}]
+    return [("lag", level), *pairs] if "lag" in ranked and level is not None else pairs
+
+
+def _held_against(baselines: Mapping[str, Mapping[str, float]], value: str) -> list[tuple[str, str]]:
+    text = TEXT.get(value, _four)
+    return [(titled(name), text(float(each[value]))) for name, each in baselines.items() if value in each]
+
+
+def _heading(frame: pd.DataFrame, title: str, words: str, about: Sequence[str]) -> Html:
     return tag(
         "header",
         tag("p", "Undertow sweep", kind="eyebrow"),
         tag("h1", titled(title)),
-        tag("p", tag("span", counted(len(frame), "parameter set")), tag("span", f"drawn by {words}"), kind="about"),
+        tag(
+            "p",
+            tag("span", counted(len(frame), "parameter set")),
+            tag("span", f"drawn by {words}"),
+            *(tag("span", each) for each in about),
+            kind="about",
+        ),
     )
 
 

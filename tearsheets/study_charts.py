@@ -21,11 +21,10 @@ from undertow.backtests.objectives import MAXIMIZE
 from undertow.backtests.optimize import Tuning
 from undertow.tearsheets.charts import FONT, Chart
 from undertow.tearsheets.palette import GRID, INK, MANY, QUIET, RUN
+from undertow.tearsheets.words import THRESHOLDS
 
 CELLS = 10
 SLICES_A_ROW = 4
-# What a strategy of ours calls the level at which it acts, the first that it has.
-_THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
 _FRONT = (("misses a constraint", "#dfe3e8"), ("beaten by another", "#a9b1b9"), ("on the front", RUN))
 _BLUES = [[0.0, "#f1f6fb"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
 
@@ -133,7 +132,7 @@ def map_names(tuning: Tuning, ranked: Sequence[str]) -> tuple[str, str] | None:
     free = [name for name, each in tuning.space.free.items() if not isinstance(each, CategoricalDistribution)]
     ordered = [name for name in ranked if name in free] + [name for name in free if name not in ranked]
     across = "lag" if "lag" in free else next(iter(ordered), None)
-    up = next((name for name in (*_THRESHOLDS, *ordered) if name in free and name != across), None)
+    up = next((name for name in (*THRESHOLDS, *ordered) if name in free and name != across), None)
     return None if across is None or up is None else (across, up)
 
 

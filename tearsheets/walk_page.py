@@ -174,7 +174,7 @@ def _stability(result: WalkForwardResult) -> Html:
 def _folds(result: WalkForwardResult) -> Html:
     metric = objective_metric(result.terms.aim)
     head = [
-        *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.words}: in"),
+        *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.short}: in"),
         *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
     ]
     rows = [_fold_row(each, metric.text) for each in result.folds]

@@ -96,6 +96,10 @@ def _number(value: float, form: str) -> str:
     return text.replace("-", MINUS)
 
 
+# What a strategy of ours calls the level at which it acts, the first that it has.
+THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
+
+
 @dataclass(frozen=True)
 class Metric:
     """One figure of the headline and comparison tables."""

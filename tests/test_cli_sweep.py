@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from undertow import cli_sweep, resolve
+from undertow.backtests.backtest import backtest
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.sweep import sweep
 from undertow.cli import _run
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.strategies import DrawdownDeRisk
+from undertow.strategies import BuyAndHold, DrawdownDeRisk
 from undertow.tearsheets.heatmap import binned, heat_map, write_sweep
 
 
@@ -54,8 +55,14 @@ def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pyt
     )
     expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]])
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
+    hold = backtest(BuyAndHold(), simulated())
+    assert printed["baselines"]["buy-and-hold"]["max_drawdown"] == pytest.approx(hold.metrics["max_drawdown"])
+    assert printed["ledger"]["own"] == 6
     text = page.read_text(encoding="utf-8")
     assert "Heat maps" in text
+    assert f"{hold.recipe.start} to {hold.recipe.end}" in text
+    assert "<dt>Buy-and-hold</dt>" in text
+    assert "on this data, of" in text
     assert "https://" not in text.split("<script>")[0]
 
 
@@ -133,6 +140,14 @@ def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
     assert "map0" in one
     none = frame().iloc[:1].assign(annual_sharpe=np.nan)
     assert "nothing to map" in write_sweep(none, tmp_path / "none.html").read_text(encoding="utf-8")
+
+
+def test_lag_and_threshold_come_first_whatever_moves_most(tmp_path: Path) -> None:
+    lags, levels, shares = np.meshgrid([0, 24], [-0.3, -0.1], [0.1, 0.5, 1.0], indexing="ij")
+    sets = pd.DataFrame({"lag": lags.ravel(), "threshold": levels.ravel(), "cash": shares.ravel()})
+    sets["annual_sharpe"] = sets["cash"] * 3.0 + sets["lag"] / 1e3
+    page = write_sweep(sets, tmp_path / "page.html", parameters=["lag", "threshold", "cash"]).read_text()
+    assert page.index('"text":"threshold by lag"') < page.index('"text":"lag by cash"')
 
 
 def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:

@@ -38,8 +38,6 @@ from undertow.sweep_words import sets_from
 if TYPE_CHECKING:
     import pandas as pd
 
-    from undertow.backtests.ledger import Standing
-
 # Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 SUFFIXES = (".csv", ".parquet")
@@ -91,10 +89,13 @@ def sweep(
     if top < 1:
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
+        from undertow.backtests.backtest import session_rows
         from undertow.backtests.engines import worker_count
         from undertow.backtests.ledger import Ledger
         from undertow.backtests.ledger_entries import enter_sweep
         from undertow.backtests.memory import bytes_of
+        from undertow.backtests.objectives import BASELINES
+        from undertow.backtests.optimize_evaluate import baseline_row
         from undertow.backtests.sweep import sweep as run_sweep
         from undertow.backtests.sweep_chunk import FIGURES
 
@@ -126,15 +127,33 @@ def sweep(
             jobs=jobs,
             address=address,
         )
+        baselines = {each: baseline_row(each, world, {**account, "start": start, "end": end}) for each in BASELINES}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
     standing = enter_sweep(Ledger(ledger), kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS, kind="stable", na_position="last").head(top)
-    _write(table, out, html, title=f"{kind.name()} on {universe}", by=by, parameters=varied)
+    _write_table(table, out)
+    if html is not None:
+        from undertow.tearsheets.heatmap import write_sweep
+
+        days = world.sessions[session_rows(world, start, end)]
+        write_sweep(
+            table,
+            html,
+            title=f"{kind.name()} on {universe}",
+            value=by,
+            parameters=varied,
+            about=[f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}", f"{len(days):,} sessions", f"market {world.name}"],
+            baselines=baselines,
+            notes=[standing.sentence(), "What is shown is in-sample: judge a choice on sessions that it never saw."],
+        )
     if as_json:
-        _print_json(kind.name(), universe, by, table, best, standing)
+        found = {"strategy": kind.name(), "universe": universe, "sets": len(table), "by": by}
+        _print_json({**found, "best": _records(best), "baselines": baselines, "ledger": asdict(standing)})
         return
     _show(f"{kind.name()} on {universe}: best {len(best)} of {len(table):,} sets by {by}", best, varied, by)
+    held = ", ".join(f"{each} {figures[by]:.4g}" for each, figures in baselines.items() if by in figures)
+    typer.echo(f"On the same sessions, by {by}: {held}.")
     typer.echo(standing.sentence() + " The best of many looks good by luck alone.")
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
@@ -155,9 +174,7 @@ def _check_files(out: Path | None, html: Path | None) -> None:
             check_writable(path)
 
 
-def _write(
-    table: pd.DataFrame, out: Path | None, html: Path | None, *, title: str, by: str, parameters: list[str]
-) -> None:
+def _write_table(table: pd.DataFrame, out: Path | None) -> None:
     from undertow.tearsheets.markup import write_whole
 
     if out is not None:
@@ -167,18 +184,15 @@ def _write(
         else:
             table.to_parquet(written, index=False)
         write_whole(out, written.getvalue())
-    if html is not None:
-        from undertow.tearsheets.heatmap import write_sweep
-
-        write_sweep(table, html, title=title, value=by, parameters=parameters)
 
 
-def _print_json(name: str, universe: str, by: str, table: pd.DataFrame, best: pd.DataFrame, standing: Standing) -> None:
+def _records(best: pd.DataFrame) -> Any:
+    return json.loads(best.to_json(orient="records", double_precision=15))
+
+
+def _print_json(summary: dict[str, Any]) -> None:
     from undertow.backtests.store import plain
 
-    found = json.loads(best.to_json(orient="records", double_precision=15))
-    summary: dict[str, Any] = {"strategy": name, "universe": universe, "sets": len(table), "by": by, "best": found}
-    summary["ledger"] = asdict(standing)
     print(json.dumps(plain(summary), indent=2, allow_nan=False))
 
 
