@@ -7,7 +7,8 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
+from undertow.signals.kernels import rolling_total_nb
+from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
 CALM, FIRST, SECOND, EXHAUSTED = 0.0, 1.0, 2.0, 3.0
@@ -94,7 +95,7 @@ def cascade_nb(
     spike, and at a border of the liquidations' regime, it is calm again. NaN where the rank is: until the window is
     full, at a missing `long_usd` and where less than half of the window is there.
     """
-    _, rank = rolling_spike_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
+    rank = rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
     stage, flushes, age = np.empty(rank.shape), np.empty(rank.shape), np.empty(rank.shape)
     for column in range(rank.shape[1]):
         out = _stages(

@@ -181,27 +181,3 @@ def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tu
             if spread > 0:
                 z[row, column] = (value - centre) / spread
     return z, rank
-
-
-@njit(cache=True)
-def rolling_median_nb(values: FloatArray, window: int) -> FloatArray:
-    """Trailing median (T, N)."""
-    rows, columns = values.shape
-    out = np.full((rows, columns), np.nan)
-    ordered = np.empty(window + 1)
-    for column in range(columns):
-        count = 0
-        for row in range(rows):
-            leaves = row >= window and not np.isnan(values[row - window, column])
-            comes = not np.isnan(values[row, column])
-            if leaves and comes:
-                _replace(ordered, count, values[row - window, column], values[row, column])
-            elif leaves:
-                _remove(ordered, count, values[row - window, column])
-                count -= 1
-            elif comes:
-                _insert(ordered, count, values[row, column])
-                count += 1
-            if row + 1 >= window and 2 * count >= window and not np.isnan(values[row, column]):
-                out[row, column] = _median(ordered, count)
-    return out

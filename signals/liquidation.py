@@ -8,6 +8,7 @@ from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
 from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
+from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
 
@@ -35,6 +36,19 @@ def liquidation_spike_nb(
     return z, rank, long_share, intensity
 
 
+@njit(cache=True)
+def liquidation_rank_nb(
+    long_usd: FloatArray,
+    short_usd: FloatArray,
+    open_interest_usd: FloatArray,
+    regime: FloatArray,
+    horizon: int,
+    window: int,
+) -> FloatArray:
+    """The rank of `liquidation_spike_nb` alone."""
+    return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
+
+
 LiquidationSpike = indicator(
     Spec(
         name="liquidation-spike",
@@ -55,6 +69,7 @@ LiquidationSpike = indicator(
         lookback=lambda horizon, window: (horizon + window - 1, horizon + window - 1, horizon, horizon),
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         scale_free=("long_usd",),
+        alone={"rank": liquidation_rank_nb},
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
     )
 )

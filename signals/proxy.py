@@ -7,7 +7,8 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.kernels import rolling_median_nb, rolling_spike_nb, rolling_total_nb
+from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
+from undertow.signals.order import rolling_median_nb, rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
 
@@ -20,13 +21,24 @@ def liquidation_proxy_nb(
     stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the
     stress with that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
     """
+    stress = _stress_nb(close, volume, regime, horizon, window)
+    z, rank = rolling_spike_nb(stress, regime, window)
+    return stress, z, rank
+
+
+@njit(cache=True)
+def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
+    """The rank of `liquidation_proxy_nb` alone."""
+    return rolling_rank_nb(_stress_nb(close, volume, regime, horizon, window), regime, window)
+
+
+@njit(cache=True)
+def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
     median = rolling_median_nb(volume, window)
     relative = np.where(median > 0, volume / np.where(median > 0, median, 1.0), np.nan)
     fall = np.full(close.shape, np.nan)
     fall[1:] = np.maximum(0.0, -np.log(close[1:] / close[:-1]))
-    stress = rolling_total_nb(fall * relative, regime, horizon)
-    z, rank = rolling_spike_nb(stress, regime, window)
-    return stress, z, rank
+    return rolling_total_nb(fall * relative, regime, horizon)
 
 
 LiquidationProxy = indicator(
@@ -48,6 +60,7 @@ LiquidationProxy = indicator(
         lookback=lambda horizon, window: (window + horizon - 1, *(2 * window + horizon - 2,) * 2),
         source="our own definition, after the observation that cascades are falls on abnormal volume",
         scale_free=("close", "volume"),
+        alone={"rank": proxy_rank_nb},
         defaults={"regime": 0.0},
     )
 )

@@ -55,6 +55,7 @@ class DecisionTable:
         self.series_bytes = SERIES_BYTES
         self._found: dict[tuple[Any, ...], FloatArray] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
+        self._held = 0
 
     def _screen(self, screen: Screen, fill: Fill) -> None:
         """Take the names that a screen ever chose, and when each was in it."""
@@ -191,7 +192,7 @@ class DecisionTable:
         return column
 
     def _in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
-        values = self.series(spec, feed, parameters)[spec.outputs.index(output)]
+        values = self._output(spec, feed, output, parameters)
         return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
 
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
@@ -212,20 +213,34 @@ class DecisionTable:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
         key = (spec.name, id(spec), feed.label, *parameters.items())
+
+        def computed() -> tuple[FloatArray, ...]:
+            found = spec.compute(feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
+            return tuple(values[:, 0] for values in found)
+
+        return self._kept(key, computed)
+
+    def _output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
+        """One output (G,), by itself where the signal can give it sooner and the others are not there yet."""
+        whole = (spec.name, id(spec), feed.label, *parameters.items())
+        if output not in spec.alone or whole in self._series:
+            return self.series(spec, feed, parameters)[spec.outputs.index(output)]
+
+        def computed() -> tuple[FloatArray, ...]:
+            found = spec.compute_one(output, feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
+            return (found[:, 0],)
+
+        return self._kept((output, *whole), computed)[0]
+
+    def _kept(self, key: tuple[Any, ...], computed: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
+        """What was computed before under this key; the least lately used makes room."""
         if key not in self._series:
-            self._series[key] = self._computed(spec, feed, parameters)
-            held = sum(values.nbytes for found in self._series.values() for values in found)
-            while held > self.series_bytes and len(self._series) > 1:
-                held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
+            self._series[key] = computed()
+            self._held += sum(values.nbytes for values in self._series[key])
+            while self._held > self.series_bytes and len(self._series) > 1:
+                self._held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
         self._series.move_to_end(key)
         return self._series[key]
-
-    def _computed(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
-        given = {
-            name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
-            for name, value in _given(spec, parameters).items()
-        }
-        return tuple(values[:, 0] for values in spec.compute(feed_inputs(spec, self, feed), given))
 
     def first_breach(
         self,
@@ -270,6 +285,14 @@ def shared_table(market: Market, universe: str, fill: Fill = "open") -> Decision
 def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
     values = {name: float(parameters.get(name, each.default)) for name, each in spec.parameters.items()}
     return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
+
+
+def _in_bars(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
+    """Every parameter of a signal, those in hours as whole rows of the feed."""
+    return {
+        name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
+        for name, value in _given(spec, parameters).items()
+    }
 
 
 def _on_interval(feed: Feed, hours: float) -> Feed:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.kernels import rolling_median_nb
+from undertow.signals.order import rolling_median_nb
 
 
 @njit(cache=True)

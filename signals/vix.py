@@ -7,7 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.kernels import rolling_spike_nb
+from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import ratio_nb, trailing_median_nb
 
@@ -20,7 +20,7 @@ def vix_nb(vix: FloatArray, window: int) -> tuple[FloatArray, FloatArray, FloatA
     current level among them, mean rank of ties over the count. Spike and rank are NaN until the window is full, at a
     missing level and where less than half of the window is there.
     """
-    _, rank = rolling_spike_nb(vix, np.zeros(vix.shape), window)
+    rank = rolling_rank_nb(vix, np.zeros(vix.shape), window)
     return vix.copy(), ratio_nb(vix, trailing_median_nb(vix, window)) - 1.0, rank
 
 

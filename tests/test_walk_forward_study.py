@@ -59,7 +59,7 @@ def test_the_middle_of_a_plateau_is_the_best_lag() -> None:
 
 def test_one_seed_of_the_study_reports(capsys: pytest.CaptureFixture[str]) -> None:
     row = script().study(1, effect=1.0, lag_hours=36.0, years=3.6, trials=2, step=24)
-    assert set(row) >= {"lag", "sold_after", "fold_lag", "fold_spread", "net", "net_low", "net_high", "gross"}
+    assert set(row) >= {"lag", "sold_after", "fold_lag", "fold_spread", "net", "net_low", "net_high", "timing"}
     assert row["net_low"] < row["net"] < row["net_high"]
     script().report(pd.DataFrame([row]))
     assert "from the shock to the sale" in capsys.readouterr().out

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
     from undertow.backtests import Costs, Run, backtest, load_run
+    from undertow.backtests.design import design, grid
+    from undertow.backtests.ledger import Ledger
     from undertow.backtests.optimize import Tuning, optimize
+    from undertow.backtests.paths_cpcv import cpcv
+    from undertow.backtests.splits import WalkForward
+    from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+    from undertow.backtests.sweep import sweep
+    from undertow.backtests.walk_forward import walk_forward
     from undertow.evidence import alarm, difference
     from undertow.market import (
         BookkeepingError,
@@ -35,8 +42,10 @@ if TYPE_CHECKING:
 _FLOORS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
 _HOME = {
     "BookkeepingError": "market",
+    "CombinatorialPurgedKFold": "backtests.splits_cpcv",
     "Costs": "backtests",
     "DataError": "market",
+    "Ledger": "backtests.ledger",
     "Market": "market",
     "ParameterError": "market",
     "Run": "backtests",
@@ -44,13 +53,19 @@ _HOME = {
     "Tuning": "backtests.optimize",
     "UndertowError": "market",
     "UnknownNameError": "market",
+    "WalkForward": "backtests.splits",
     "alarm": "evidence",
     "backtest": "backtests",
+    "cpcv": "backtests.paths_cpcv",
+    "design": "backtests.design",
     "difference": "evidence",
+    "grid": "backtests.design",
     "load_market": "market",
     "load_run": "backtests",
     "optimize": "backtests.optimize",
     "simulate_market": "market",
+    "sweep": "backtests.sweep",
+    "walk_forward": "backtests.walk_forward",
     "write_comparison": "tearsheets",
     "write_market": "market",
     "write_tearsheet": "tearsheets",
@@ -58,8 +73,10 @@ _HOME = {
 
 __all__ = [
     "BookkeepingError",
+    "CombinatorialPurgedKFold",
     "Costs",
     "DataError",
+    "Ledger",
     "Market",
     "ParameterError",
     "Run",
@@ -67,11 +84,15 @@ __all__ = [
     "Tuning",
     "UndertowError",
     "UnknownNameError",
+    "WalkForward",
     "alarm",
     "backtest",
     "backtests",
+    "cpcv",
+    "design",
     "difference",
     "evidence",
+    "grid",
     "load_market",
     "load_run",
     "market",
@@ -79,7 +100,9 @@ __all__ = [
     "signals",
     "simulate_market",
     "strategies",
+    "sweep",
     "tearsheets",
+    "walk_forward",
     "write_comparison",
     "write_market",
     "write_tearsheet",

@@ -94,6 +94,10 @@ class SignalContract(_Contract):
         """Parameter values do not disturb each other."""
         testing_signals.check_parameters(signal, parameters, sampler)
 
+    def test_alone(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
+        """An output by itself is the same."""
+        testing_signals.check_alone(signal, parameters, sampler)
+
     def test_vectorbt(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
         """It is a vectorbt indicator."""
         testing_signals.check_vectorbt(signal, parameters, sampler)

@@ -247,6 +247,26 @@ def check_parameters(signal: Any, given: Given = None, sampler: Sampler = sample
                     )
 
 
+def check_alone(signal: Any, given: Given = None, sampler: Sampler = sample_inputs) -> None:
+    """An output that can be had by itself is the same by itself, bit for bit."""
+    spec = spec_of(signal)
+    for name in spec.alone:
+        if name not in spec.outputs:
+            raise AssertionError(
+                f"`{spec.name}`: `alone` names `{name}`, which is no output: {', '.join(spec.outputs)}"
+            )
+    inputs = {name: np.ascontiguousarray(each) for name, each in inputs_of(spec, sampler).items()}
+    values = {**small(spec), **(given or {})}
+    whole = dict(zip(spec.outputs, computed(spec, inputs, values), strict=True))
+    for name in spec.alone:
+        alone = spec.compute_one(name, inputs, values)
+        apart = ~((alone == whole[name]) | (np.isnan(alone) & np.isnan(whole[name])))
+        if apart.any():
+            raise AssertionError(
+                f"`{spec.name}`.{name} at row {int(np.argwhere(apart)[0, 0])} is not the same by itself"
+            )
+
+
 def check_vectorbt(signal: Any, given: Given = None, sampler: Sampler = sample_inputs) -> None:
     """It runs as a vectorbt indicator: parameter levels in the columns, comparisons and crossings of every output."""
     spec = spec_of(signal)
@@ -315,6 +335,7 @@ CHECKS = (
     check_scale,
     check_columns,
     check_parameters,
+    check_alone,
     check_vectorbt,
     check_plain,
     check_pickle,
