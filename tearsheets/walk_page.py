@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
@@ -26,15 +27,21 @@ from undertow.tearsheets.walk_charts import (
 from undertow.tearsheets.words import METRICS, count, counted, percent, plain, share, title, typeset, value_text
 
 RIVAL = "vol-target"
+_RIVALS = (("buy-and-hold", "buy_and_hold"), ("vol-target", "vol_target"))
 
 
-def write_walk_page(result: WalkForwardResult, path: str | Path, paths: CpcvResult | None = None) -> Path:
+def write_walk_page(
+    result: WalkForwardResult,
+    path: str | Path,
+    paths: CpcvResult | None = None,
+    seeds: pd.DataFrame | None = None,
+) -> Path:
     """Write a walk-forward as one self-contained HTML page.
 
     The page holds the verdict against buy-and-hold and VolTarget with their intervals, the stitched growth with the
     folds' borders, each fold inside and outside its training sessions, how far the parameters moved, the folds in a
-    table, and the paths of a combinatorial cross-validation where one is given. Equal results give equal bytes; the
-    file appears whole or not at all. Returns the path.
+    table, what other seeds of the tuning came to (`walk_seeds`), and the paths of a combinatorial cross-validation,
+    where they are given. Equal results give equal bytes; the file appears whole or not at all. Returns the path.
     """
     charts = [equity_chart(result), fold_chart(result)]
     body = [
@@ -48,6 +55,8 @@ def write_walk_page(result: WalkForwardResult, path: str | Path, paths: CpcvResu
         charts.append(stability_chart(result))
         body.append(section("How steady the choices were", charts[-1].place(), _stability(result)))
     body.append(section("Folds", _folds(result), _parameters(result), _left_out(result)))
+    if seeds is not None:
+        body.append(section("Other seeds of the tuning", tag("p", seeds_sentence(seeds)), _seed_table(seeds)))
     if paths is not None:
         charts.append(paths_chart(paths))
         body.append(section("Other paths through the same history", _paths(paths), charts[-1].place(), _cpcv(paths)))
@@ -75,6 +84,35 @@ def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
         tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
         found.append((name, f"{typeset(apart.sentence(name))} {sharpe_sentence(apart)}", tone))
     return found
+
+
+def seeds_sentence(seeds: pd.DataFrame) -> str:
+    """What the rows of `walk_seeds` say in one sentence."""
+    sharpe = seeds["annual_sharpe"]
+    above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in _RIVALS}
+    told = " and ".join(f"above {name} with {count}" for name, count in above.items())
+    return (
+        f"With {len(seeds)} seeds of the tuning the annual Sharpe ratio out of sample is {sharpe.min():.2f} to"
+        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {told} of them."
+    )
+
+
+def _seed_table(seeds: pd.DataFrame) -> Html:
+    head = ["Seed", "Objective in training", "Sharpe, annual", "CAGR", "Max drawdown", "Turnover a year"]
+    head += ["Sharpe less buy-and-hold", "Sharpe less VolTarget"]
+    rows = [
+        [
+            str(int(row["seed"])),
+            plain(row["in_objective"]),
+            plain(row["annual_sharpe"]),
+            percent(row["cagr"]),
+            percent(row["max_drawdown"]),
+            f"{row['annual_turnover']:.2f}\N{MULTIPLICATION SIGN}",
+            *(typeset(f"{row[f'sharpe_over_{key}']:+.2f}") for _, key in _RIVALS),
+        ]
+        for row in seeds.to_dict("records")
+    ]
+    return table(head, rows, kind="numbers")
 
 
 def _verdict(result: WalkForwardResult) -> Html:

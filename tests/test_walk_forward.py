@@ -29,6 +29,7 @@ from undertow.backtests.store import plain
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.backtests.walk_seeds import seed_row, walk_seeds
 from undertow.backtests.walk_tuner import Terms, Tuned, checked_terms
 from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, VolTarget
@@ -371,6 +372,18 @@ def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None
     paths = {"split": CombinatorialPurgedKFold(4, 2), "fixed": FIXED, "narrowed": NARROWED}
     cpcv(LiquidityDrain, market(), trials=8, seed=3, ledger=tmp_path, **paths)
     assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 168
+
+
+def test_other_seeds_are_walks_of_their_own() -> None:
+    words = {"split": SPLIT, "trials": 16, "fixed": FIXED, "narrowed": NARROWED}
+    rows = walk_seeds(LiquidityDrain, market(), [3, 4], jobs=2, backend="threading", **words)
+    assert rows["seed"].tolist() == [3, 4]
+    assert rows.iloc[0].to_dict() == seed_row(result())
+    other = walked(market(), seed=4)
+    assert rows["annual_sharpe"][1] == other.run.metrics["annual_sharpe"]
+    assert rows["in_objective"][1] == pytest.approx(np.mean([each.in_sample["annual_sharpe"] for each in other.folds]))
+    with pytest.raises(ParameterError, match=r"`seeds` must be one or more different whole numbers, got \[3, 3\]"):
+        walk_seeds(LiquidityDrain, market(), [3, 3], **words)
 
 
 # ---------------------------------------------------------------- combinatorial paths

@@ -86,7 +86,9 @@ def test_the_command_writes_the_numbers_of_the_python_api(
     out = tmp_path / "walk"
     words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "90"]
     words += ["--trials", "8", "--seed", "2", "--narrow", "lag=0:48", "--narrow", "source=winners,beta", *SETTINGS]
-    assert _run([*words, "--cpcv", "4:1", "--embargo", "3", "--events", "--json", "--out", str(out)]) == 0
+    assert (
+        _run([*words, "--cpcv", "4:1", "--embargo", "3", "--events", "--seeds", "2", "--json", "--out", str(out)]) == 0
+    )
     said = capsys.readouterr()
     found = json.loads(said.out, parse_constant=pytest.fail)
     assert said.err == ""
@@ -103,6 +105,9 @@ def test_the_command_writes_the_numbers_of_the_python_api(
     )
     assert found["metrics"] == pytest.approx(direct.run.metrics, nan_ok=True)
     assert found["cpcv"]["folds"] == 4
+    assert [each["seed"] for each in found["seeds"]] == [2, 3] == pd.read_csv(out / "seeds.csv")["seed"].tolist()
+    assert found["seeds"][0]["annual_sharpe"] == pytest.approx(direct.run.metrics["annual_sharpe"])
+    assert "With 2 seeds of the tuning" in (out / "walk.html").read_text(encoding="utf-8")
     table = pd.read_csv(out / "folds.csv")
     assert table["lag"].tolist() == direct.table["lag"].tolist()
     np.testing.assert_allclose(table["out_annual_sharpe"], direct.table["out_annual_sharpe"])
@@ -140,6 +145,7 @@ def test_the_command_writes_the_numbers_of_the_python_api(
         (("--tuner", "serch"), "`tuner` must be one of search, design; got 'serch', did you mean `search`?"),
         (("--address", "tcp://nowhere:1"), "`address` is that of a cluster"),
         (("--trials", "0"), "`trials` must be a whole number, 1 or more, got 0"),
+        (("--seeds", "0"), "`seeds` must be 1 to 1000 seeds, got 0"),
         (("--jobs", "0"), "`jobs` must be 1 or more workers"),
         (("--backend", "lokk"), "did you mean `loky`?"),
         (("--start", "2020-02-01", "--end", "2020-01-01"), "`start` must not be after `end`"),

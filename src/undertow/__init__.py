@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
     from undertow.backtests.sweep import sweep
     from undertow.backtests.walk_forward import walk_forward
+    from undertow.backtests.walk_seeds import walk_seeds
     from undertow.evidence import alarm, difference
     from undertow.market import (
         BookkeepingError,
@@ -66,6 +67,7 @@ _HOME = {
     "simulate_market": "market",
     "sweep": "backtests.sweep",
     "walk_forward": "backtests.walk_forward",
+    "walk_seeds": "backtests.walk_seeds",
     "write_comparison": "tearsheets",
     "write_market": "market",
     "write_tearsheet": "tearsheets",
@@ -103,6 +105,7 @@ __all__ = [
     "sweep",
     "tearsheets",
     "walk_forward",
+    "walk_seeds",
     "write_comparison",
     "write_market",
     "write_tearsheet",

@@ -33,6 +33,8 @@ from undertow.options import (
 from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from undertow.backtests.paths_cpcv import CpcvResult
     from undertow.backtests.splits import WalkForward
     from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 # Equal to those of backtests/engines.py and walk_tuner.py, too slow to import for `--help`; a test compares them.
 BACKENDS = ("loky", "threading", "dask", "ray")
 TUNERS = ("search", "design")
+MOST_SEEDS = 1000
 
 
 def walk_forward(
@@ -78,6 +81,7 @@ def walk_forward(
         ),
     ] = "search",
     seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
+    seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
     jobs: Annotated[int, typer.Option(help="Workers that tune folds; the result does not depend on them.")] = 1,
     backend: Annotated[
         str, typer.Option(help="loky (processes), threading, dask or ray.", callback=one_of("backend", BACKENDS))
@@ -106,6 +110,8 @@ def walk_forward(
     from undertow.market.errors import ParameterError
 
     ordered_days(start, end)
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
     if cpcv is not None and constraint:
         raise ParameterError("`--constraint` binds the walk-forward alone; leave out `--cpcv`")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
@@ -115,6 +121,7 @@ def walk_forward(
         from undertow.backtests.store import check_replaceable
         from undertow.backtests.walk_forward import fold_engine
         from undertow.backtests.walk_forward import walk_forward as walk
+        from undertow.backtests.walk_seeds import walk_seeds
         from undertow.backtests.walk_tuner import checked_terms
 
         if out is not None:
@@ -142,6 +149,12 @@ def walk_forward(
     with busy("walking forward"):
         engine: dict[str, Any] = {"jobs": jobs, "backend": backend, "address": address}
         result = walk(kind, world, split=split, constraints=constraint, tuner=tuner, **engine, **words)
+    others = None
+    if seeds > 1:
+        with busy(f"walking forward with {seeds - 1} more seeds"):
+            rest = {**words, "split": split, "constraints": constraint, "tuner": tuner}
+            del rest["seed"]
+            others = _seeds(result, walk_seeds(kind, world, range(seed + 1, seed + seeds), **engine, **rest))
     paths = None
     if groups is not None:
         from undertow.backtests.paths_cpcv import cpcv as combine
@@ -150,8 +163,8 @@ def walk_forward(
             paths = combine(kind, world, split=groups, **words)
     if out is not None:
         with busy("writing the pages"):
-            _save(result, paths, out)
-    _show(result, paths, out, as_json)
+            _save(result, paths, others, out)
+    _show(result, paths, others, out, as_json)
 
 
 def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKFold | None:
@@ -185,7 +198,16 @@ def _with_events(
     return replace(split, events=found), None if groups is None else replace(groups, events=found)
 
 
-def _save(result: WalkForwardResult, paths: CpcvResult | None, out: Path) -> None:
+def _seeds(result: WalkForwardResult, others: pd.DataFrame) -> pd.DataFrame:
+    """The rows of all seeds, the one in full first."""
+    import pandas as pd
+
+    from undertow.backtests.walk_seeds import seed_row
+
+    return pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
+
+
+def _save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFrame | None, out: Path) -> None:
     from undertow.backtests.store import plain, replacing, write_json
     from undertow.tearsheets.walk_page import write_walk_page
 
@@ -195,15 +217,19 @@ def _save(result: WalkForwardResult, paths: CpcvResult | None, out: Path) -> Non
         result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
         result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
         result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
-        write_json(draft / "walk.json", plain(_summary(result, paths)))
+        write_json(draft / "walk.json", plain(_summary(result, paths, seeds)))
+        if seeds is not None:
+            seeds.to_csv(draft / "seeds.csv", index=False, lineterminator="\n")
         if paths is not None:
             paths.folds.to_csv(draft / "cpcv_folds.csv", index=False, lineterminator="\n")
             paths.metrics.to_csv(draft / "cpcv_paths.csv", lineterminator="\n")
-        write_walk_page(result, draft / "walk.html", paths)
+        write_walk_page(result, draft / "walk.html", paths, seeds)
 
 
-def _summary(result: WalkForwardResult, paths: CpcvResult | None) -> dict[str, Any]:
+def _summary(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFrame | None) -> dict[str, Any]:
     found = {**result.summary(), "verdicts": dict(_sentences(result))}
+    if seeds is not None:
+        found["seeds"] = seeds.to_dict("records")
     return found if paths is None else {**found, "cpcv": paths.summary()}
 
 
@@ -215,11 +241,17 @@ def _sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
     return [(name, text.replace(MINUS, "-")) for name, text, _ in verdicts(result)]
 
 
-def _show(result: WalkForwardResult, paths: CpcvResult | None, out: Path | None, as_json: bool) -> None:
+def _show(
+    result: WalkForwardResult,
+    paths: CpcvResult | None,
+    seeds: pd.DataFrame | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     from undertow.backtests.store import plain
 
     if as_json:
-        print(json.dumps(plain(_summary(result, paths)), indent=2, allow_nan=False))
+        print(json.dumps(plain(_summary(result, paths, seeds)), indent=2, allow_nan=False))
         return
     from undertow import console
 
@@ -230,6 +262,10 @@ def _show(result: WalkForwardResult, paths: CpcvResult | None, out: Path | None,
     console.show(_fold_lines(result))
     for _, sentence in _sentences(result):
         typer.echo(sentence)
+    if seeds is not None:
+        from undertow.tearsheets.walk_page import seeds_sentence
+
+        typer.echo(seeds_sentence(seeds))
     if paths is not None:
         found = paths.summary()
         spread = found["annual_sharpe"]

@@ -1,0 +1,64 @@
+"""The same walk-forward with other seeds of the tuning: how much of its outcome is the luck of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from undertow.backtests.engines import run_tasks
+from undertow.backtests.walk_forward import fold_engine, walk_forward
+from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.strategies.strategy import Strategy
+
+FIGURES = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover", "average_exposure")
+
+
+class Shared(NamedTuple):
+    """What the walks of all seeds have in common."""
+
+    strategy: type[Strategy]
+    market: Market
+    words: Mapping[str, Any]
+
+
+def walk_seeds(
+    strategy: type[Strategy],
+    market: Market,
+    seeds: Sequence[int],
+    *,
+    jobs: int | None = 1,
+    backend: str = "loky",
+    address: str | None = None,
+    **words: Any,
+) -> pd.DataFrame:
+    """One row a seed: the mean objective of the folds in training and the figures of the joined run out of sample.
+
+    `words` are the other arguments of `walk_forward`. Whole walks are the tasks here, one worker each. The median over
+    seeds says more of a rule than the best of them. Raises what `walk_forward` raises, and `ParameterError` where
+    `seeds` are none or repeat.
+    """
+    given = [int(each) for each in seeds]
+    if not given or len(set(given)) < len(given):
+        raise ParameterError(f"`seeds` must be one or more different whole numbers, got {list(seeds)}")
+    engine = fold_engine(jobs, backend, address)
+    return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), given, **engine))
+
+
+def seed_row(result: WalkForwardResult) -> dict[str, float]:
+    """A walk as a row of `walk_seeds`."""
+    metrics, hold = result.run.metrics, result.run.baselines["buy-and-hold"]
+    return {
+        "seed": result.seed,
+        "in_objective": float(result.table["in_objective"].mean()),
+        **{name: metrics[name] for name in FIGURES},
+        "sharpe_over_buy_and_hold": metrics["annual_sharpe"] - hold["annual_sharpe"],
+        "sharpe_over_vol_target": metrics["annual_sharpe"] - result.rival.metrics["annual_sharpe"],
+    }
+
+
+def _walked(shared: Shared, seed: int) -> dict[str, float]:
+    return seed_row(walk_forward(shared.strategy, shared.market, seed=seed, **shared.words))
