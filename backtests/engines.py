@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +121,10 @@ def _loky(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[A
     with tempfile.TemporaryDirectory(prefix="undertow-") as folder:
         packed = Path(folder) / "shared"
         packed.write_bytes(payload)
-        yield packed, {"backend": "loky", "n_jobs": workers}
+        with warnings.catch_warnings():
+            # A worker that has grown, as one does that keeps a market, is replaced by loky; its results are there.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+            yield packed, {"backend": "loky", "n_jobs": workers}
 
 
 @contextmanager

@@ -45,9 +45,9 @@ class Standing:
     ever: int
 
     def sentence(self, subject: str = "This is") -> str:
-        """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`"""
-        last = self.before + self.own
-        return f"{subject} trial {self.before + 1:,} to {last:,} on this data, of {self.ever:,} ever made."
+        """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number where it is one trial."""
+        span = f"{self.before + 1:,}" if self.own == 1 else f"{self.before + 1:,} to {self.before + self.own:,}"
+        return f"{subject} trial {span} on this data, of {self.ever:,} ever made."
 
 
 def key_of(identity: Mapping[str, Any]) -> str:

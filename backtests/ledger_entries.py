@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -29,14 +30,15 @@ def enter_sweep(
     """Count every set of a sweep; the same sets over the same sessions and account are counted once."""
     sessions = market.sessions[session_rows(market, start, end)]
     window = str(sessions[0].date()), str(sessions[-1].date())
-    hashed = pd.util.hash_pandas_object(parameters.sort_index(axis=1), index=False)
+    plain = parameters.sort_index(axis=1).apply(lambda each: each.astype(str) if each.dtype == object else each)
+    sets = pd.util.hash_pandas_object(plain, index=False).to_numpy().tobytes()
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
         "window": window,
         "account": {**account, "costs": asdict(account["costs"])},
         "columns": sorted(map(str, parameters.columns)),
-        "sets": [int(each) for each in hashed],
+        "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
     }
     search = Search(strategy.name(), market.fingerprint, account["universe"], window, "sweep", key_of(identity))
     return ledger.enter(search, design, len(parameters))
@@ -46,6 +48,6 @@ def enter_run(ledger: Ledger, run: Run) -> Standing:
     """Count one backtest; the same recipe again is not counted twice."""
     recipe = run.recipe
     window = recipe.start, recipe.end
-    told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "versions")}
+    told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")}
     search = Search(recipe.strategy, recipe.market_fingerprint, recipe.universe, window, "backtest", key_of(told))
     return ledger.enter(search, "backtest", 1)

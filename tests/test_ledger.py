@@ -7,13 +7,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
-from undertow.backtests.ledger import Ledger, Search
+from undertow.backtests.backtest import backtest
+from undertow.backtests.costs import Costs
+from undertow.backtests.ledger import Ledger, Search, Standing
+from undertow.backtests.ledger_entries import enter_run, enter_sweep
 from undertow.backtests.optimize import optimize
 from undertow.market import DataError, ParameterError, simulate_market
-from undertow.strategies import VolTarget
+from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
 MARKET = "0" * 32
 SEARCH = Search("vol-target", MARKET, "growth", ("2018-01-02", "2019-07-03"), "one", "key1")
@@ -112,3 +117,26 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
     assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
     assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).standing is None
+
+
+def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:
+    market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
+    account = {"universe": "growth", "costs": Costs()}
+    sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
+
+    def enter(given: pd.DataFrame, **words: Any) -> Standing:
+        settings = {"start": None, "end": None, "account": account, **words}
+        return enter_sweep(ledger, LiquidityDrain, market, given, "grid", **settings)
+
+    first = enter(sets)
+    assert (first.before, first.own) == (0, 3)
+    assert enter(sets[["source", "lag"]]) == first
+    other = enter(sets.assign(lag=[0, 24, 49]))
+    assert (other.before, other.own) == (3, 3)
+    fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
+    assert (fees.before, fees.own) == (6, 3)
+    run = backtest(DrawdownDeRisk(), market)
+    assert enter_run(ledger, run) == enter_run(ledger, run) == Standing(9, 1, 10)
+    assert Standing(9, 1, 10).sentence() == "This is trial 10 on this data, of 10 ever made."
+    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market)) == Standing(10, 1, 11)
+    assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 3 + ["backtest"] * 2

@@ -34,3 +34,16 @@ def test_the_code_of_the_rules_page_runs(tmp_path: Path, monkeypatch: pytest.Mon
     names: dict[str, object] = {}
     exec(compile(code[1], "rules.md", "exec"), names)
     assert len(names["run"].changes) > 3  # type: ignore[attr-defined]
+
+
+def test_the_code_of_the_tuning_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (README.parent / "docs" / "tuning.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert code is not None
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code[1], "tuning.md", "exec"), {})
+    assert "in training" in capsys.readouterr().out
+    # Nothing is counted that was not asked to be.
+    assert not list(tmp_path.iterdir())
