@@ -17,9 +17,9 @@ from undertow.strategies.strategy import Constant, Sets, Strategy
 
 @dataclass(frozen=True)
 class Piece:
-    """One strategy and the sessions that it rules, both ends included."""
+    """One strategy, or None for buy-and-hold, and the sessions that it rules, both ends included."""
 
-    strategy: Strategy
+    strategy: Strategy | None
     first: pd.Timestamp
     last: pd.Timestamp
 
@@ -61,10 +61,15 @@ class Stitched(Strategy):
         paths: list[Seams] = list(sets["seams"])
         distinct: list[Strategy] = []
         for piece in (piece for path in paths for piece in path.pieces):
-            if piece.strategy not in distinct:
+            if piece.strategy is not None and piece.strategy not in distinct:
                 distinct.append(piece.strategy)
+        if not distinct:
+            shape = len(table), len(paths)
+            return Decision.proportional(np.ones(shape), np.zeros(shape, dtype=np.bool_))
         kind = type(distinct[0])
         found = kind.decide(table, kind.stack(distinct))
+        if found.stop is not None and any(piece.strategy is None for path in paths for piece in path.pieces):
+            raise ParameterError("a stop is that of the whole account: no fold may hold without it; leave `proof` out")
         which = np.stack([_columns(path, table, distinct) for path in paths], axis=1)
         return stitched(found, which, len(table.symbols))
 
@@ -73,12 +78,15 @@ class Stitched(Strategy):
         out = super().shocks(table)
         ruling = self.seams.rulers(table.decisions.sessions)
         for number, piece in enumerate(self.seams.pieces):
+            if piece.strategy is None:
+                continue
             out[ruling == number] = piece.strategy.shocks(table)[ruling == number]
         return out
 
 
 def _columns(path: Seams, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
-    columns = np.array([*(distinct.index(piece.strategy) for piece in path.pieces), -1], dtype=np.int64)
+    kept = [-1 if piece.strategy is None else distinct.index(piece.strategy) for piece in path.pieces]
+    columns = np.array([*kept, -1], dtype=np.int64)
     picked: IntArray = columns[path.rulers(table.decisions.sessions)]
     return picked
 

@@ -23,6 +23,7 @@ from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
+from undertow.backtests.walk_proof import Proof, proven
 from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
@@ -56,6 +57,7 @@ def walk_forward(
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
     tuner: Tuner | str = "search",
+    proof: Proof | None = None,
     ledger: Ledger | str | Path | None = None,
 ) -> WalkForwardResult:
     """Tune `strategy` fold by fold and join what was chosen into one out-of-sample run.
@@ -66,6 +68,9 @@ def walk_forward(
     Every fold has the same `seed`, so that folds differ by their sessions alone. Then one account runs through all
     tests: on each session it does what the strategy of that fold decides, from the same decision table, and pays for
     what a seam makes it trade. Sessions before the first test are warm-up.
+
+    With a `proof`, such as `evidence.Superior(level=0.10)`, a fold acts only where what was tried in training is told
+    from luck; in its test the others hold the basket. `tuner` and `proof` go to the workers, so that both must pickle.
 
     Folds are tuned one after another, or by `jobs` workers of `backend`: "loky", "threading", "dask" or "ray", the
     last two also on the cluster at `address`. A `ledger` counts the trials of all folds. The result is a function of
@@ -95,9 +100,11 @@ def walk_forward(
             f" {rule.test}"
         )
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
-    tuned = run_tasks(_tune, Shared(strategy, market, seed, terms, seat), spans, **engine)
-    recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name)
-    run = _stitched_run(strategy, market, sessions, folds, [found for found, _ in tuned], terms, recipe)
+    tuned = run_tasks(_tune, Shared(strategy, market, seed, terms, seat, proof), spans, **engine)
+    acts = [proof is None or each.p <= proof.level for each in tuned]
+    recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name, proof)
+    chosen = [each.found.parameters if acting else None for each, acting in zip(tuned, acts, strict=True)]
+    run = _stitched_run(strategy, market, sessions, folds, chosen, terms, recipe)
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
     rival = backtest(VolTarget(), market, **tested, **terms.account)
     return WalkForwardResult(
@@ -108,12 +115,13 @@ def walk_forward(
         tuner=seat_name,
         sessions=len(sessions),
         folds=tuple(
-            _fold_result(fold, sessions, found, held, run, rival, terms.aim)
-            for fold, (found, held) in zip(folds, tuned, strict=True)
+            _fold_result(fold, sessions, each, acting, run, rival, terms.aim)
+            for fold, each, acting in zip(folds, tuned, acts, strict=True)
         ),
         run=run,
         rival=rival,
-        standing=_counted(ledger, recipe, strategy, market, terms, sessions, [len(found.trials) for found, _ in tuned]),
+        standing=_counted(ledger, recipe, strategy, market, terms, sessions, tuned),
+        proof=None if proof is None else proof.name,
     )
 
 
@@ -125,6 +133,15 @@ class Shared(NamedTuple):
     seed: int
     terms: Terms
     tuner: Tuner
+    proof: Proof | None
+
+
+class Trained(NamedTuple):
+    """A fold's training: what the tuner found, total returns of the baselines, and p where a proof was asked for."""
+
+    found: Tuned
+    held: dict[str, float]
+    p: float
 
 
 def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str, Any]:
@@ -144,9 +161,8 @@ def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
     return TUNERS[tuner], tuner
 
 
-def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> tuple[Tuned, dict[str, float]]:
-    """What the tuner found in the training sessions, and the total return of the two baselines there."""
-    strategy, market, seed, terms, tuner = shared
+def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
+    strategy, market, seed, terms, tuner, proof = shared
     start, end = span
     found = tuner(strategy, market, start, end, seed, terms)
     held = {
@@ -155,7 +171,8 @@ def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> tuple[Tune
         )
         for kind in (BuyAndHold, VolTarget)
     }
-    return found, held
+    p = float("nan") if proof is None else proven(proof, strategy, market, found, start, end, terms)
+    return Trained(found, held, p)
 
 
 def _counted(
@@ -165,14 +182,14 @@ def _counted(
     market: Market,
     terms: Terms,
     sessions: pd.DatetimeIndex,
-    trials: Sequence[int],
+    tuned: Sequence[Trained],
 ) -> Standing | None:
     if ledger is None:
         return None
     kept = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
     window = str(sessions[0].date()), str(sessions[-1].date())
     own = Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
-    return kept.enter(own, "walk-forward", sum(trials))
+    return kept.enter(own, "walk-forward", sum(len(each.found.trials) for each in tuned))
 
 
 def _stitched_run(
@@ -180,13 +197,13 @@ def _stitched_run(
     market: Market,
     sessions: pd.DatetimeIndex,
     folds: list[Fold],
-    tuned: list[Tuned],
+    chosen: list[dict[str, Any] | None],
     terms: Terms,
     recipe: WalkRecipe,
 ) -> Run:
+    rules = [None if each is None else strategy.create(each) for each in chosen]
     pieces = tuple(
-        Piece(strategy.create(found.parameters), sessions[fold.test[0]], sessions[fold.test[-1]])
-        for fold, found in zip(folds, tuned, strict=True)
+        Piece(each, sessions[fold.test[0]], sessions[fold.test[-1]]) for fold, each in zip(folds, rules, strict=True)
     )
     seams = Seams(pieces, recipe.described(pieces))
     run = backtest(Stitched(seams=seams), market, start=pieces[0].first, end=pieces[-1].last, **terms.account)
@@ -199,8 +216,8 @@ def _stitched_run(
 def _fold_result(
     fold: Fold,
     sessions: pd.DatetimeIndex,
-    found: Tuned,
-    held: dict[str, float],
+    trained: Trained,
+    acts: bool,
     run: Run,
     rival: Run,
     aim: Objective,
@@ -215,8 +232,9 @@ def _fold_result(
     }
     others = dict(zip(BASELINES, (_figures(each, cash) for each in growth.values()), strict=True))
     outside["objective"] = _reached(aim, outside, others)
+    found = trained.found
     inside = found.metrics | {"objective": found.objective}
-    inside |= {name: found.metrics["total_return"] - each for name, each in held.items()}
+    inside |= {name: found.metrics["total_return"] - each for name, each in trained.held.items()}
     return FoldResult(
         fold=fold,
         train=(sessions[fold.train[0]], sessions[fold.train[-1]]),
@@ -225,6 +243,8 @@ def _fold_result(
         in_sample=inside,
         out_of_sample=outside,
         trials=found.trials,
+        p=trained.p,
+        acts=acts,
     )
 
 

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, distribution_to_json
 from undertow.backtests.ledger import key_of
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.stitch import Piece
+from undertow.backtests.walk_proof import Proof
 from undertow.backtests.walk_tuner import TUNERS, Terms
 from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, registered
@@ -36,12 +37,18 @@ class WalkRecipe:
         folds = (
             (
                 f"fold {number}, {piece.first:%Y-%m-%d} to {piece.last:%Y-%m-%d}",
-                ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items())
-                or "no parameters",
+                _told(piece),
             )
             for number, piece in enumerate(pieces, 1)
         )
         return (*self.head, *folds)
+
+
+def _told(piece: Piece) -> str:
+    if piece.strategy is None:
+        return "holds: nothing was proven in training"
+    given = ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items())
+    return given or "no parameters"
 
 
 def recipe_of(
@@ -52,6 +59,7 @@ def recipe_of(
     terms: Terms,
     seed: int,
     tuner: str,
+    proof: Proof | None = None,
 ) -> WalkRecipe:
     """The recipe of a walk-forward whose folds `tuner` tunes: a name of `TUNERS`, or the path of a function."""
     head: list[tuple[str, Any]] = [
@@ -62,9 +70,15 @@ def recipe_of(
         ("trials a fold", terms.trials),
         ("tuner", tuner),
         ("seed of the tuning", seed),
+        *([("proof", proof.name)] if proof is not None else []),
     ]
-    repeatable = tuner in TUNERS and market.path is not None
-    command = command_line(strategy, market, sessions, rule, terms, seed, tuner) if repeatable else None
+    # The command line has the level of the usual proof alone.
+    usual = [] if proof is None else ["--proof", f"{proof.level:g}"]
+    plain = proof is None or proof.name == f"SPA p <= {proof.level:g}"
+    repeatable = tuner in TUNERS and market.path is not None and plain
+    command = None
+    if repeatable:
+        command = shlex.join([*command_words(strategy, market, sessions, rule, terms, seed, tuner), *usual])
     whole = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
@@ -77,7 +91,7 @@ def recipe_of(
     return WalkRecipe(tuple(head), command, key_of(whole))
 
 
-def command_line(
+def command_words(
     strategy: type[Strategy],
     market: Market,
     sessions: pd.DatetimeIndex,
@@ -85,8 +99,8 @@ def command_line(
     terms: Terms,
     seed: int,
     tuner: str,
-) -> str:
-    """The command line that makes the walk-forward again."""
+) -> list[str]:
+    """The command line that makes the walk-forward again, word by word."""
     words = ["undertow", "walk-forward", "--market", str(market.path), "--strategy", _named(strategy)]
     for name, value in terms.fixed.items():
         words += ["--fix", f"{name}={value}"]
@@ -101,8 +115,7 @@ def command_line(
     words += ["--objective", terms.objective]
     for bound in terms.constraints:
         words += ["--constraint", bound.name]
-    words += ["--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed), *_account(terms)]
-    return shlex.join(words)
+    return [*words, "--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed), *_account(terms)]
 
 
 def _account(terms: Terms) -> list[str]:

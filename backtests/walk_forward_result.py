@@ -33,7 +33,8 @@ class FoldResult:
     """One fold: its sessions, what was chosen, and its figures inside and outside the training sessions.
 
     `train` and `test` are the first and last session of each; figures are decimal, annualised where the name says so.
-    An excess is total return less the baseline's over the same sessions.
+    An excess is total return less the baseline's over the same sessions. `p` is what a proof made of the trials in
+    training, NaN where none was asked for; where the choice does not act (`acts`), the test holds the basket.
     """
 
     fold: Fold
@@ -43,13 +44,16 @@ class FoldResult:
     in_sample: dict[str, float]
     out_of_sample: dict[str, float]
     trials: pd.DataFrame
+    p: float = math.nan
+    acts: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class WalkForwardResult:
     """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions.
 
-    `standing` says how many trials were ever made on the market, where a ledger counts them.
+    `standing` says how many trials were ever made on the market, where a ledger counts them. `proof` names what a
+    fold's choice had to pass to act.
     """
 
     strategy: type[Strategy]
@@ -62,6 +66,12 @@ class WalkForwardResult:
     run: Run
     rival: Run
     standing: Standing | None = None
+    proof: str | None = None
+
+    @property
+    def acting(self) -> int:
+        """The number of folds whose choice acted in its test."""
+        return sum(each.acts for each in self.folds)
 
     @property
     def untested(self) -> int:
@@ -90,6 +100,8 @@ class WalkForwardResult:
             "dropped_with_events": each.fold.dropped,
             "border_moved": each.fold.moved,
             "trials": len(each.trials),
+            "proof_p": each.p,
+            "acts": each.acts,
             **{name: each.parameters[name] for name in self.terms.space},
             **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FIGURES},
             **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FIGURES},
@@ -124,6 +136,8 @@ class WalkForwardResult:
             "constraints": [each.name for each in self.terms.constraints],
             "trials": self.terms.trials,
             "tuner": self.tuner,
+            "proof": self.proof,
+            "folds_acting": self.acting,
             "ledger": None if self.standing is None else asdict(self.standing),
             "seed": self.seed,
             "sessions_in_span": self.sessions,

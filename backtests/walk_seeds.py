@@ -54,6 +54,7 @@ def seed_row(result: WalkForwardResult) -> dict[str, float]:
     return {
         "seed": result.seed,
         "in_objective": float(result.table["in_objective"].mean()),
+        "folds_acting": result.acting,
         **{name: metrics[name] for name in FIGURES},
         "sharpe_over_buy_and_hold": metrics["annual_sharpe"] - hold["annual_sharpe"],
         "sharpe_over_vol_target": metrics["annual_sharpe"] - result.rival.metrics["annual_sharpe"],

@@ -4,7 +4,8 @@ For each seed a market is simulated with forced selling `--lag-hours` after a ca
 is tuned over its lag alone, once on the whole span and fold by fold. The stitched run is held against its basket, net
 of costs: that is what it gained. A rule that must act pays for it whether or not there is anything to find, in costs
 and in what stocks earn while it is away; so its timing is told as well: gross of costs, against a mix of basket and
-cash that is as much in stocks on every session as the rule is on average.
+cash that is as much in stocks on every session as the rule is on average. And the same walk with a proof is told: a
+fold acts only where Hansen's test of all that was tried in training gives p of 0.10 or less, and holds otherwise.
 Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
 
 What is fixed, and why. The trigger stays at its defaults: searching it would move the clock that the lag is counted on.
@@ -32,7 +33,8 @@ from undertow.backtests.engines import BACKENDS, run_tasks
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
-from undertow.evidence.difference import Interval, difference
+from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.evidence import Interval, Superior, difference
 from undertow.market import Market, simulate_market
 from undertow.market.clock import FloatArray
 from undertow.strategies import LiquidityDrain
@@ -66,8 +68,10 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
     market = simulate_market(seed=seed, effect=effect, lag_hours=lag_hours, years=years)
     whole = best_lag(lag_curve(market, FIXED, step))
     tuned = backtest(LiquidityDrain(lag=int(whole), **FIXED), market)
-    lags, net, _ = _walked(market, seed, trials, Costs())
-    _, _, timing = _walked(market, seed, trials, Costs(fee_bps=0.0, slippage_bps=0.0))
+    free = _walked(market, seed, trials, Costs())
+    proven = _walked(market, seed, trials, Costs(), Superior(level=0.10))
+    gross = _walked(market, seed, trials, Costs(fee_bps=0.0, slippage_bps=0.0))
+    lags = free.table["lag"].to_numpy(dtype=np.float64)
     return {
         "seed": seed,
         "cascades": 0 if market.truth is None else len(market.truth.events),
@@ -75,18 +79,15 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
         "sold_after": float(tuned.episodes["lag_hours"].median()),
         "fold_lag": float(np.median(lags)),
         "fold_spread": float(np.ptp(lags)),
-        "net": net.estimate,
-        "net_low": net.low,
-        "net_high": net.high,
-        "timing": timing.estimate,
-        "timing_low": timing.low,
-        "timing_high": timing.high,
+        **_told("net", _net(free)),
+        **_told("proven", _net(proven)),
+        "acting": proven.acting / len(proven.folds),
+        **_told("timing", _timing(gross)),
     }
 
 
-def _walked(market: Market, seed: int, trials: int, costs: Costs) -> tuple[FloatArray, Interval, Interval]:
-    """The lag of each fold, and the stitched run less its basket, and less a mix of equal exposure, a year."""
-    found = walk_forward(
+def _walked(market: Market, seed: int, trials: int, costs: Costs, proof: Superior | None = None) -> WalkForwardResult:
+    return walk_forward(
         LiquidityDrain,
         market,
         split=WalkForward(train=504, test=252),
@@ -95,11 +96,29 @@ def _walked(market: Market, seed: int, trials: int, costs: Costs) -> tuple[Float
         fixed=FIXED,
         seed=seed,
         costs=costs,
+        proof=proof,
     )
-    own, hold, cash = (found.run.series[name].to_numpy() for name in ("return", "hold_return", "cash_return"))
+
+
+def _net(found: WalkForwardResult) -> Interval:
+    """The stitched run less its basket, a year."""
+    own, hold, _ = _returns(found)
+    return difference(own, hold).annual_return
+
+
+def _timing(found: WalkForwardResult) -> Interval:
+    """The stitched run less a mix of basket and cash of equal exposure, a year."""
+    own, hold, cash = _returns(found)
     share = found.run.metrics["average_exposure"]
-    gain, timing = (difference(own, other).annual_return for other in (hold, share * hold + (1.0 - share) * cash))
-    return found.table["lag"].to_numpy(dtype=np.float64), gain, timing
+    return difference(own, share * hold + (1.0 - share) * cash).annual_return
+
+
+def _returns(found: WalkForwardResult) -> tuple[FloatArray, ...]:
+    return tuple(found.run.series[name].to_numpy() for name in ("return", "hold_return", "cash_return"))
+
+
+def _told(name: str, part: Interval) -> dict[str, float]:
+    return {name: part.estimate, f"{name}_low": part.low, f"{name}_high": part.high}
 
 
 def main() -> None:
@@ -133,7 +152,12 @@ def report(table: pd.DataFrame) -> None:
     ):
         low, middle, high = np.percentile(table[name], [25, 50, 75])
         print(f"{words}: median {middle:g} h, half of the seeds within {low:g} to {high:g} h")
-    for name, words in (("net", "walked forward less buy-and-hold"), ("timing", "its timing alone")):
+    print(f"with a proof {table['acting'].mean():.0%} of the folds act")
+    for name, words in (
+        ("net", "walked forward less buy-and-hold"),
+        ("proven", "the same where a fold acts on proof alone"),
+        ("timing", "its timing alone"),
+    ):
         above, below = (table[f"{name}_low"] > 0).sum(), (table[f"{name}_high"] < 0).sum()
         gains = table[name].to_numpy()
         error = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan

@@ -2,5 +2,6 @@
 
 from undertow.evidence.alarm import AlarmScore, alarm
 from undertow.evidence.difference import Difference, Interval, difference
+from undertow.evidence.superior import Superior
 
-__all__ = ["AlarmScore", "Difference", "Interval", "alarm", "difference"]
+__all__ = ["AlarmScore", "Difference", "Interval", "Superior", "alarm", "difference"]

@@ -86,6 +86,16 @@ def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
     return found
 
 
+def proof_sentence(result: WalkForwardResult) -> str:
+    """How many folds passed the proof that was asked of them, and what the others did."""
+    held = len(result.folds) - result.acting
+    rest = f"{counted(held, 'fold')} held the basket" if held else "all acted"
+    return (
+        f"In {result.acting} of {counted(len(result.folds), 'fold')} what was tried beat holding in training by more"
+        f" than luck ({result.proof}); {rest}."
+    )
+
+
 def seeds_sentence(seeds: pd.DataFrame) -> str:
     """What the rows of `walk_seeds` say in one sentence."""
     sharpe = seeds["annual_sharpe"]
@@ -130,6 +140,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *([tag("p", lead)] if rest else []),
         *notes,
         note(second),
+        *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
         note(
             "The sessions tested were not used to tune; the rule, its search space and this split were chosen by a"
             f" person who may know them. {CHOSEN}"
@@ -213,13 +224,14 @@ def _folds(result: WalkForwardResult) -> Html:
     metric = objective_metric(result.terms.aim)
     head = [
         *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.short}: in"),
+        *([] if result.proof is None else ["p", "Acts"]),
         *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
     ]
-    rows = [_fold_row(each, metric.text) for each in result.folds]
+    rows = [_fold_row(each, metric.text, result.proof is not None) for each in result.folds]
     return table(head, rows, kind="comparison numbers")
 
 
-def _fold_row(each: FoldResult, text: Any) -> list[object]:
+def _fold_row(each: FoldResult, text: Any, proof: bool) -> list[object]:
     inside, outside = each.in_sample, each.out_of_sample
     return [
         each.fold.number,
@@ -228,6 +240,7 @@ def _fold_row(each: FoldResult, text: Any) -> list[object]:
         f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
         count(len(each.fold.test)),
         text(inside["objective"]),
+        *([f"{each.p:.2f}", "yes" if each.acts else "no"] if proof else []),
         text(outside["objective"]),
         percent(outside["total_return"]),
         _coloured(outside["excess_over_buy_and_hold"]),

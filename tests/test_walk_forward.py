@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from functools import cache
 from typing import Any
 
@@ -31,8 +32,9 @@ from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.backtests.walk_seeds import seed_row, walk_seeds
 from undertow.backtests.walk_tuner import Terms, Tuned, checked_terms
+from undertow.evidence import Superior
 from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
-from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, VolTarget
+from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, StopLoss, VolTarget
 
 SPLIT = WalkForward(train=160, test=80, purge=5, embargo=2)
 # Few distinct signals, so that the tests are quick; the order of selling differs between trials.
@@ -372,6 +374,53 @@ def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None
     paths = {"split": CombinatorialPurgedKFold(4, 2), "fixed": FIXED, "narrowed": NARROWED}
     cpcv(LiquidityDrain, market(), trials=8, seed=3, ledger=tmp_path, **paths)
     assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 168
+
+
+def test_a_fold_acts_only_where_its_trials_prove_it() -> None:
+    free, levels = result(), []
+    for each in free.folds:
+        sets = each.trials[list(LiquidityDrain.model_fields)]
+        words = {"start": each.train[0], "end": each.train[1], "returns": True}
+        tried = sweep(LiquidityDrain, market(), sets, **words)[1]
+        levels.append(Superior()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words)[1][0]))
+    level = float(np.sort(levels)[0])
+    found = walked(market(), proof=Superior(level=level))
+    np.testing.assert_allclose([each.p for each in found.folds], levels, atol=0.02)
+    assert found.table["acts"].tolist() == [each <= level for each in found.table["proof_p"]]
+    assert 0 < found.acting < len(found.folds)
+    assert found.summary()["folds_acting"] == found.acting
+    for each, other in zip(found.folds, free.folds, strict=True):
+        days = slice(*each.test)
+        assert each.parameters == other.parameters
+        wanted = free.run.exposure.loc[days] if each.acts else 1.0
+        assert (found.run.exposure.loc[days] == wanted).all()
+    told = [text for name, text in found.run.recipe.parameters.items() if name.startswith("fold")]
+    assert [text.startswith("holds") for text in told] == [not each.acts for each in found.folds]
+    assert found.run.recipe.parameters["proof"] == f"SPA p <= {level:g}"
+    assert math.isnan(free.folds[0].p)
+    assert free.acting == len(free.folds)
+    shared = walked(market(), proof=Superior(level=level), jobs=2)
+    pd.testing.assert_frame_equal(shared.table, found.table, check_exact=True)
+
+
+def test_where_nothing_is_proven_the_basket_is_held() -> None:
+    found = walked(market(), proof=Superior(level=1e-6))
+    assert found.acting == 0
+    assert (found.run.exposure == 1.0).all()
+    np.testing.assert_array_equal(found.run.returns, found.run.series["hold_return"])
+    assert found.run.metrics["episodes"] == 0
+    days = market().sessions
+    pieces = (Piece(StopLoss(), days[200], days[280]), Piece(None, days[281], days[420]))
+    with pytest.raises(ParameterError, match="a stop is that of the whole account"):
+        backtest(Stitched(seams=Seams(pieces)), market())
+
+
+def test_a_tuner_of_ones_own_must_tell_what_it_tried_for_a_proof() -> None:
+    def secretive(kind: Any, world: Market, *rest: Any) -> Tuned:
+        return Tuned(kind().parameters, {"total_return": 0.0}, pd.DataFrame({"trial": [0]}))
+
+    with pytest.raises(ParameterError, match="`proof` needs cash, lag, source for each trial"):
+        walked(market(), tuner=secretive, proof=Superior())
 
 
 def test_other_seeds_are_walks_of_their_own() -> None:

@@ -128,9 +128,30 @@ def test_the_command_writes_the_numbers_of_the_python_api(
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
+def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "90"]
+    words += ["--trials", "8", "--tuner", "design", "--proof", "0.000001", *SETTINGS]
+    assert _run([*words, "--out", str(out)]) == 0
+    folds = pd.read_csv(out / "folds.csv")
+    assert not folds["acts"].any()
+    sentence = f"In 0 of {len(folds)} folds what was tried beat holding in training by more than luck (SPA p <= 1e-06)"
+    said = capsys.readouterr().out
+    assert sentence in said.replace("\n", " ")
+    assert "The returns are those of buy-and-hold" in said.replace("\n", " ")
+    assert sentence in (out / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
+    _program, *again = str(ut.load_run(out).recipe.command).split()
+    assert again[-2:] == ["--proof", "1e-06"]
+    assert _run([*again, "--out", str(tmp_path / "again")]) == 0
+    for name in ("run.json", "folds.csv", "trials.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--proof", "0"), "`level` must lie between 0 and 1, such as 0.10; got 0.0"),
+        (("--proof", "0.1", "--cpcv", "6:2"), "`--proof` binds the walk-forward alone; leave out `--cpcv`"),
         (("--train", "1"), "`train` must be a whole number of sessions, 2 or more, got 1"),
         (("--train", "20", "--purge", "19"), "`purge` must leave 2 sessions or more of `train` 20"),
         (("--cpcv", "six"), "`--cpcv` must be groups:tested such as 6:2, got 'six'"),

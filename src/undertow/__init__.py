@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from undertow.backtests.sweep import sweep
     from undertow.backtests.walk_forward import walk_forward
     from undertow.backtests.walk_seeds import walk_seeds
-    from undertow.evidence import alarm, difference
+    from undertow.evidence import Superior, alarm, difference
     from undertow.market import (
         BookkeepingError,
         DataError,
@@ -51,6 +51,7 @@ _HOME = {
     "ParameterError": "market",
     "Run": "backtests",
     "Strategy": "strategies",
+    "Superior": "evidence",
     "Tuning": "backtests.optimize",
     "UndertowError": "market",
     "UnknownNameError": "market",
@@ -83,6 +84,7 @@ __all__ = [
     "ParameterError",
     "Run",
     "Strategy",
+    "Superior",
     "Tuning",
     "UndertowError",
     "UnknownNameError",

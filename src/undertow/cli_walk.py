@@ -80,6 +80,10 @@ def walk_forward(
             help="search: as `undertow optimize`; design: its Sobol design alone.", callback=one_of("tuner", TUNERS)
         ),
     ] = "search",
+    proof: Annotated[
+        float | None,
+        typer.Option(help="A fold acts only where the SPA test of its trials gives this p or less; else it holds."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
     seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
     jobs: Annotated[int, typer.Option(help="Workers that tune folds; the result does not depend on them.")] = 1,
@@ -112,8 +116,9 @@ def walk_forward(
     ordered_days(start, end)
     if not 1 <= seeds <= MOST_SEEDS:
         raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
-    if cpcv is not None and constraint:
-        raise ParameterError("`--constraint` binds the walk-forward alone; leave out `--cpcv`")
+    if cpcv is not None and (constraint or proof is not None):
+        bound = "--constraint" if constraint else "--proof"
+        raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
         from undertow.backtests.ledger import Ledger
@@ -123,6 +128,7 @@ def walk_forward(
         from undertow.backtests.walk_forward import walk_forward as walk
         from undertow.backtests.walk_seeds import walk_seeds
         from undertow.backtests.walk_tuner import checked_terms
+        from undertow.evidence.superior import Superior
 
         if out is not None:
             check_replaceable(out)
@@ -140,6 +146,7 @@ def walk_forward(
         )
         tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
         checked_terms(kind, constraints=constraint, **tuning, **account)
+        asked = None if proof is None else Superior(level=proof)
         fold_engine(jobs, backend, address)
     with busy("loading the market"):
         world = resolve_market(market, seed)
@@ -148,11 +155,12 @@ def walk_forward(
         split, groups = _with_events(kind, fixed, world, split, groups, words)
     with busy("walking forward"):
         engine: dict[str, Any] = {"jobs": jobs, "backend": backend, "address": address}
-        result = walk(kind, world, split=split, constraints=constraint, tuner=tuner, **engine, **words)
+        choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "proof": asked}
+        result = walk(kind, world, split=split, **choice, **engine, **words)
     others = None
     if seeds > 1:
         with busy(f"walking forward with {seeds - 1} more seeds"):
-            rest = {**words, "split": split, "constraints": constraint, "tuner": tuner}
+            rest = {**words, **choice, "split": split}
             del rest["seed"]
             others = _seeds(result, walk_seeds(kind, world, range(seed + 1, seed + seeds), **engine, **rest))
     paths = None
@@ -262,6 +270,10 @@ def _show(
     console.show(_fold_lines(result))
     for _, sentence in _sentences(result):
         typer.echo(sentence)
+    if result.proof is not None:
+        from undertow.tearsheets.walk_page import proof_sentence
+
+        typer.echo(proof_sentence(result).replace("\N{MINUS SIGN}", "-"))
     if seeds is not None:
         from undertow.tearsheets.walk_page import seeds_sentence
 
@@ -285,7 +297,9 @@ def _fold_lines(result: WalkForwardResult) -> Any:
 
     name = result.terms.objective
     table = Table(title="folds", title_justify="left")
-    for heading in ("fold", "trained on", "tested on", f"{name}: in", "out", "less buy-and-hold", "less vol-target"):
+    tested = [] if result.proof is None else ["p", "acts"]
+    headings = ["fold", "trained on", "tested on", f"{name}: in", *tested, "out"]
+    for heading in (*headings, "less buy-and-hold", "less vol-target"):
         table.add_column(heading, justify="left" if heading.endswith("on") else "right")
     for each in result.folds:
         outside = each.out_of_sample
@@ -294,6 +308,7 @@ def _fold_lines(result: WalkForwardResult) -> Any:
             f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
             f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
             f"{each.in_sample['objective']:.2f}",
+            *([f"{each.p:.2f}", "yes" if each.acts else "no"] if tested else []),
             f"{outside['objective']:.2f}",
             f"{outside['excess_over_buy_and_hold']:+.1%}",
             f"{outside['excess_over_vol_target']:+.1%}",

@@ -1,0 +1,60 @@
+"""What a fold must show in training before its choice may act; without it the fold holds the basket."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pandas as pd
+
+from undertow.backtests.sweep import sweep
+from undertow.backtests.walk_tuner import Terms, Tuned
+from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
+from undertow.market.market import Market
+from undertow.strategies.buy_and_hold import BuyAndHold
+from undertow.strategies.strategy import Strategy
+
+
+class Proof(Protocol):
+    """A test of everything that was tried against doing nothing, such as `evidence.Superior`."""
+
+    @property
+    def level(self) -> float:
+        """The choice of a fold acts where p is this or less."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What a recipe says; equal names, equal answers."""
+        ...
+
+    def __call__(self, returns: FloatArray, hold: FloatArray) -> float:
+        """p from session returns (P, T) of all that was tried and (T,) of buy-and-hold; equal in, equal out."""
+        ...
+
+
+def proven(
+    proof: Proof,
+    strategy: type[Strategy],
+    market: Market,
+    found: Tuned,
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    terms: Terms,
+) -> float:
+    """p of the trials of a fold on its training sessions, among all that could have been chosen.
+
+    Trials that failed or missed a constraint could not have been. Raises `ParameterError` where a tuner of one's own
+    leaves the tuned parameters out of its trials.
+    """
+    missing = sorted(set(terms.space) - set(found.trials.columns))
+    if missing or not len(found.trials):
+        raise ParameterError(f"`proof` needs {', '.join(missing) or 'a row'} for each trial; the tuner gave none")
+    tried = found.trials
+    if "feasible" in tried:
+        tried = tried[tried["feasible"].astype(bool)]
+    sets = tried[list(terms.space)].drop_duplicates().assign(**terms.fixed)
+    settings = {"start": start, "end": end, **terms.account}
+    returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **settings)[1]
+    hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True, **settings)[1][0]
+    return proof(returns, hold)

@@ -1,0 +1,91 @@
+"""Is the best of many rules better than doing nothing, given that many were tried?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from arch.bootstrap import SPA
+
+from undertow.evidence.difference import FEWEST_SESSIONS
+from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
+
+_ROUNDING = 1e-12  # of a session's return: a rule that did nothing may differ from its basket by so much
+
+
+@dataclass(frozen=True)
+class Superior:
+    """Hansen's test of superior predictive ability, as proof that a rule may act: passed where p is `level` or less.
+
+    The null hypothesis is that no rule tried grows capital faster than the baseline; what is compared is log returns of
+    the same sessions. p is the consistent one, from studentised means and `resamples` of the stationary bootstrap with
+    mean blocks of sqrt(T) sessions. It allows for the best having been picked from many, also from many that are alike,
+    and is little moved by adding hopeless ones. Raises `ParameterError` where `level` is not between 0 and 1 or
+    `resamples` is below 100.
+
+    Source: Hansen (2005), A Test for Superior Predictive Ability. arch resamples; it compares means as they are given,
+    so each difference is divided by its long-run deviation first, as the paper recommends.
+    """
+
+    level: float = 0.10
+    resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.level < 1.0:
+            raise ParameterError(f"`level` must lie between 0 and 1, such as 0.10; got {self.level}")
+        if self.resamples < 100:
+            raise ParameterError(f"`resamples` must be 100 or more, got {self.resamples}")
+
+    @property
+    def name(self) -> str:
+        """What a recipe says: `SPA p <= 0.1`, and what is not usual."""
+        unusual = [f"{name} {getattr(self, name)}" for name in ("resamples", "seed") if self._unusual(name)]
+        return ", ".join([f"SPA p <= {self.level:g}", *unusual])
+
+    def _unusual(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).__dataclass_fields__[name].default)
+
+    def __call__(self, returns: FloatArray, hold: FloatArray) -> float:
+        """p for decimal session returns (P, T) of P rules against the baseline's (T,); 1.0 with nothing to test.
+
+        Rules that never left the baseline, or lost everything, cannot be better and do not count. Raises
+        `ParameterError` on fewer than 60 sessions, on returns that do not share them, and on blank ones.
+        """
+        tried, base = np.atleast_2d(np.asarray(returns, dtype=np.float64)), np.asarray(hold, dtype=np.float64)
+        if base.ndim != 1 or tried.shape[1] != len(base):
+            raise ParameterError(f"`returns` has {tried.shape[1]} sessions, `hold` {base.size}; they must share them")
+        if len(base) < FEWEST_SESSIONS:
+            raise ParameterError(f"the test needs {FEWEST_SESSIONS} sessions or more, got {len(base)}")
+        if np.isnan(tried).any() or not (base > -1.0).all():
+            raise ParameterError("the test needs known returns, and a baseline that did not lose everything")
+        apart = np.log1p(tried[(tried > -1.0).all(axis=1)]) - np.log1p(base)
+        acting = np.unique(apart[np.ptp(apart, axis=1) > _ROUNDING], axis=0)
+        if not len(acting):
+            return 1.0
+        block = math.isqrt(len(base))
+        scaled = acting / long_run_deviation(acting, block)[:, None]
+        # Losses; what both share cancels in the difference, so the baseline's may be taken as zero.
+        found = SPA(np.zeros(len(base)), -scaled.T, block_size=block, reps=self.resamples, seed=self.seed)
+        found.compute()
+        return float(found.pvalues["consistent"])
+
+
+def long_run_deviation(values: FloatArray, block: float) -> FloatArray:
+    """Standard deviation of sqrt(T) times the mean of each row of `values` (N, T), as the stationary bootstrap has it.
+
+    Autocovariances weighted by the kernel of that bootstrap with mean blocks of `block` sessions; (N,), 0 or more.
+    Source: Politis and Romano (1994), lemma 1.
+    """
+    count = values.shape[1]
+    centred = values - values.mean(axis=1, keepdims=True)
+    # Twice the length, so that the ends do not meet.
+    power = np.abs(np.fft.rfft(centred, 2 * count, axis=1)) ** 2
+    covariances = np.fft.irfft(power, axis=1)[:, :count] / count
+    gaps, stay = np.arange(count), 1.0 - 1.0 / block
+    weights = (count - gaps) / count * stay**gaps + gaps / count * stay ** (count - gaps)
+    weights[1:] *= 2.0
+    deviation: FloatArray = np.sqrt(np.maximum(covariances @ weights, 0.0))
+    return deviation

@@ -1,0 +1,110 @@
+"""Hansen's test: its p by another derivation, its size under the null, what does not count, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from arch.bootstrap import StationaryBootstrap
+
+from undertow.evidence import Superior
+from undertow.evidence.superior import long_run_deviation
+from undertow.market import ParameterError
+
+SESSIONS = 400
+
+
+def tried(seed: int, edges: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Rules that share most of the baseline's returns, each with its own noise and an edge a session."""
+    rng = np.random.default_rng(seed)
+    hold = rng.normal(0.0005, 0.012, SESSIONS)
+    noise = rng.normal(0.0, 0.004, (len(edges), SESSIONS))
+    # Some memory from session to session, so that blocks matter.
+    noise[:, 1:] += 0.3 * noise[:, :-1]
+    return hold + noise + np.array(edges)[:, None], hold
+
+
+def plain_p(returns: np.ndarray, hold: np.ndarray, seed: int, resamples: int) -> float:
+    """Hansen (2005), sections 2 and 3, in loops: the consistent p with a stationary bootstrap of one's own."""
+    apart = np.log1p(returns) - np.log1p(hold)
+    rules, count = apart.shape
+    mean = apart.mean(axis=1)
+    stop = 1.0 / np.sqrt(count)
+    spread = np.empty(rules)
+    for rule in range(rules):
+        centred = apart[rule] - mean[rule]
+        total = centred @ centred / count
+        for gap in range(1, count):
+            kernel = (count - gap) / count * (1 - stop) ** gap + gap / count * (1 - stop) ** (count - gap)
+            total += 2.0 * kernel * (centred[gap:] @ centred[:-gap]) / count
+        spread[rule] = np.sqrt(total)
+    hopeless = mean < -spread * np.sqrt(2.0 * np.log(np.log(count)) / count)
+    centre = np.where(hopeless, 0.0, mean)
+    statistic = max(0.0, float((np.sqrt(count) * mean / spread).max()))
+    rng = np.random.default_rng(seed)
+    above = 0
+    for _ in range(resamples):
+        rows = np.empty(count, dtype=np.int64)
+        rows[0] = rng.integers(count)
+        for at in range(1, count):
+            rows[at] = rng.integers(count) if rng.random() < stop else (rows[at - 1] + 1) % count
+        drawn = np.sqrt(count) * (apart[:, rows].mean(axis=1) - centre) / spread
+        above += max(0.0, float(drawn.max())) > statistic
+    return above / resamples
+
+
+@pytest.mark.parametrize("edges", [[0.0, 0.0, 0.0], [0.0003, -0.002, 0.0], [0.0006, 0.0001, -0.004]])
+def test_p_is_that_of_hansen_2005_worked_out_in_loops(edges: list[float]) -> None:
+    returns, hold = tried(11, edges)
+    found = Superior(resamples=2000)(returns, hold)
+    assert found == pytest.approx(plain_p(returns, hold, seed=5, resamples=1000), abs=0.05)
+
+
+def test_the_long_run_deviation_is_that_of_the_bootstrapped_mean() -> None:
+    returns, hold = tried(7, [0.0])
+    apart = (returns - hold)[0]
+    drawn = StationaryBootstrap(20, apart, seed=3).apply(np.mean, 4000).std() * np.sqrt(SESSIONS)
+    assert long_run_deviation(apart[None], 20.0)[0] == pytest.approx(drawn, rel=0.05)
+    assert long_run_deviation(np.full((1, 100), 0.25), 10.0)[0] == 0.0
+
+
+def test_luck_is_called_proof_about_as_rarely_as_the_level_says() -> None:
+    found = np.array([Superior(resamples=200)(*tried(seed, [0.0] * 8)) for seed in range(120)])
+    # Binomial: 120 tries at 0.10 give 4 to 21 but once in a thousand.
+    assert 4 <= (found <= 0.10).sum() <= 21
+
+
+def test_an_edge_is_found_and_hopeless_rules_do_not_hide_it() -> None:
+    returns, hold = tried(2, [0.0015, 0.0, 0.0])
+    hopeless, _ = tried(3, [-0.02] * 40)
+    alone, among = (Superior()(each, hold) for each in (returns, np.vstack([returns, hopeless])))
+    assert alone <= 0.01
+    assert among <= 0.02
+    assert Superior()(returns, hold) == alone
+
+
+def test_rules_that_never_acted_or_lost_everything_do_not_count() -> None:
+    returns, hold = tried(4, [0.001, 0.0])
+    ruined = returns[:1].copy()
+    ruined[0, 5] = -1.0
+    known = Superior()(returns, hold)
+    assert Superior()(np.vstack([hold, returns, ruined, returns]), hold) == pytest.approx(known, abs=0.02)
+    assert Superior()(hold[None, :], hold) == 1.0
+    assert Superior()(hold[None, :] * (1.0 + 1e-15), hold) == 1.0
+    assert Superior()(ruined, hold) == 1.0
+
+
+def test_refusals_and_names() -> None:
+    returns, hold = tried(4, [0.001])
+    for words in ({"level": 0.0}, {"level": 1.0}, {"level": float("nan")}, {"resamples": 10}):
+        with pytest.raises(ParameterError, match=next(iter(words))):
+            Superior(**words)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="share them"):
+        Superior()(returns[:, 1:], hold)
+    with pytest.raises(ParameterError, match="60 sessions"):
+        Superior()(returns[:, :59], hold[:59])
+    blank = returns.copy()
+    blank[0, 3] = np.nan
+    with pytest.raises(ParameterError, match="known returns"):
+        Superior()(blank, hold)
+    assert Superior().name == "SPA p <= 0.1"
+    assert Superior(level=0.05, resamples=500, seed=2).name == "SPA p <= 0.05, resamples 500, seed 2"
