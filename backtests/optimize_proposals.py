@@ -104,6 +104,7 @@ class Proposer:
         self._study = optuna.create_study(directions=self._directions)
         self._known = []
         self._asked = []
+        self._generation = 0
 
     def _catch_up(self, seen: Mapping[int, FrozenTrial]) -> None:
         wanted = sorted(seen)
@@ -111,6 +112,22 @@ class Proposer:
             self._start_again()
         self._study.add_trials(seen[position] for position in wanted[len(self._known) :])
         self._known = wanted
+        if self.several:
+            self._keep_parents()
+
+    def _keep_parents(self) -> None:
+        """Choose the parents of every generation that has trials, the earliest first.
+
+        Optuna hands out parents in another order when it chooses them than when it remembers them, and looks for those
+        of a late generation by recursion: chosen here, both are as they were when the trials were made.
+        """
+        trials = self._study.get_trials(deepcopy=False)
+        last = max((trial.system_attrs.get(_GENERATION, 0) for trial in trials), default=0)
+        sampler = self._sampler(0)
+        assert isinstance(sampler, NSGAIISampler)
+        for generation in range(self._generation + 1, last + 1):
+            sampler.get_parent_population(self._study, generation)
+        self._generation = last
 
     def _sampler(self, batch: int) -> BaseSampler:
         seed = int(np.random.SeedSequence((self._seed, batch)).generate_state(1)[0])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,25 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
+from undertow.backtests.objectives import Direction
 from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.study import Outcome, finished_trial
 from undertow.backtests.study_storage import quiet_optuna
 from undertow.backtests.walk_tuner import Terms, search_tuner
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk, VolTarget
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
+FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "sobol": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
+GENERATION = "NSGAIISampler:generation"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +104,36 @@ def test_every_cut_is_continued_to_the_same_trials_in_sqlite(
     assert text(cut) == at_once
     # Asked for fewer, a study that has more shows those asked for.
     assert len(optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 5}).trials) == 5
+
+
+@pytest.mark.parametrize("stop", [18, 42])
+def test_a_front_that_was_stopped_goes_on_to_the_same_trials(market: Market, tmp_path: Path, stop: int) -> None:
+    kept = f"journal:{tmp_path / 'study.log'}"
+    given = {**FRONT, "constraints": "annual_turnover<=5"}
+    optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": stop})
+    assert text(optimize(DrawdownDeRisk, market, storage=kept, **given)) == text(front(market))
+
+
+@cache
+def front(market: Market) -> Tuning:
+    return optimize(DrawdownDeRisk, market, constraints="annual_turnover<=5", **FRONT)
+
+
+def test_a_front_of_many_generations_is_taken_up_again() -> None:
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
+    schedule = Schedule(2, 2)
+    ways: list[Direction] = ["maximize", "maximize"]
+    made: dict[int, FrozenTrial] = {}
+
+    def proposer() -> Proposer:
+        return Proposer(space, ways, [], 2, schedule, 1)
+
+    for place in range(1300):
+        x = (place * 0.618) % 1
+        outcome = Outcome({}, (x, 1 - x))
+        made[place] = finished_trial(place, 0, "nsga2", {"x": x}, space, outcome, {GENERATION: place // 2})
+    with quiet_optuna():
+        assert len(proposer().propose(650, 2, made)) == 2
 
 
 KILLED = """
@@ -309,7 +346,7 @@ def test_a_front_of_several_objectives_is_optunas(market: Market) -> None:
     assert set(tuning.trials["design"]) == {"given", "sobol", "nsga2"}
     assert sorted(tuning.front["trial"]) == [trial.number for trial in tuning.study.best_trials]
     assert tuning.best["objective cagr"] == tuning.trials["objective cagr"].max()
-    generations = [trial.system_attrs["NSGAIISampler:generation"] for trial in tuning.study.trials]
+    generations = [trial.system_attrs[GENERATION] for trial in tuning.study.trials]
     assert generations == sorted(generations)
     assert generations[0] == 0
     assert generations[-1] > 3
