@@ -20,6 +20,7 @@ from undertow.backtests.path import Path, walk
 from undertow.backtests.run import Recipe, Run
 from undertow.backtests.tape import Tape, carried, read_tape
 from undertow.market.calendar import Decisions, Fill, load_calendar
+from undertow.market.checks import check_positive
 from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
@@ -59,8 +60,9 @@ def backtest(
     kernel's value and vectorbt's differ by more than 1e-9.
     """
     costs = costs or Costs()
-    if not (np.isfinite(capital) and capital > 0):
-        raise ParameterError(f"`capital` must be positive, got {capital}")
+    check_positive("capital", capital)
+    if isinstance(strategy, RuleStrategy):
+        strategy.check_market(market)
     table = DecisionTable(market, universe, fill)
     rows = session_rows(market, start, end)
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
@@ -137,7 +139,7 @@ def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Ac
         return Acting(exposure < 1.0, exposure, shocks, blank, blank)
     labels = blank.copy()
     for row in why.changes():
-        labels[row] = why.explain_row(row).label
+        labels[row] = why.label(why.contributions(row))
     # The money may still be on its way back when the rule is calm again.
     resting = 1.0 - why.rule.ladder[0].cash
     active = (why.tier > 0) & (exposure != resting) | (exposure < resting)

@@ -18,13 +18,15 @@ from undertow.backtests.waterfall import waterfall
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.signals.registry import PAGES, load
+from undertow.strategies.explain import changes, explain, vetoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from undertow.backtests.book import Portfolio
     from undertow.backtests.bridge import Bridge
-    from undertow.strategies.reasons import Explanation, Reasons
+    from undertow.strategies.explain import Explanation
+    from undertow.strategies.reasons import Reasons
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Run:
         Raises `ParameterError` for a strategy that is not put together from parts, `DataError` on a day that is no
         session of the run.
         """
-        return self._reasons().explain(session)
+        return explain(self._reasons(), session)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
@@ -99,22 +101,12 @@ class Run:
 
         The columns after `counterfactual` are the drivers' contributions; they sum to `score`. Errors as in `explain`.
         """
-        reasons = self._reasons()
-        rows = [
-            {
-                "session": each.session,
-                "before": each.before,
-                "tier": each.tier,
-                "event": each.event,
-                "score": each.score,
-                "label": each.label,
-                "vetoed": each.vetoed,
-                "counterfactual": each.counterfactual,
-                **each.contributions,
-            }
-            for each in map(reasons.explain_row, reasons.changes())
-        ]
-        return pd.DataFrame(rows)
+        return changes(self._reasons())
+
+    @cached_property
+    def vetoes(self) -> pd.DataFrame:
+        """Every stretch of sessions on which gates kept the score from a higher tier, one row each; errors as above."""
+        return vetoes(self._reasons())
 
     def bridge(self) -> Bridge:
         """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Bridge`."""

@@ -33,14 +33,16 @@ class Similar:
     all_positive: float
 
 
-def similar(reasons: Reasons, level: FloatArray, row: int, horizon: int = 5) -> Similar:
+def similar(reasons: Reasons, level: FloatArray, blank: FloatArray, row: int, horizon: int = 5) -> Similar:
     """The past states most like that of `row`, and what the basket did after each.
 
-    `level` (T,) is the basket's level known at each decision. States are compared by the mean difference of the
+    `level` (T,) is the basket's level known at each decision, `blank` (T,) how many sessions until then had no basket:
+    what spans one of them does not count. States are compared by the mean difference of the
     severities that are known in both; only those whose `horizon` sessions were over by `row` count.
     """
     ahead = np.full(len(level), np.nan)
-    ahead[:-horizon] = level[horizon:] / level[:-horizon] - 1.0
+    whole = blank[horizon:] == blank[:-horizon]
+    ahead[:-horizon] = np.where(whole, level[horizon:] / level[:-horizon] - 1.0, np.nan)
     past = np.flatnonzero(np.isfinite(ahead) & (np.arange(len(level)) + horizon <= row))
     found = ahead[_spaced(past, _distance(reasons.severity, past, row), horizon)]
     low, median, high = np.quantile(found, (0.1, 0.5, 0.9)) if len(found) else (np.nan,) * 3

@@ -8,49 +8,47 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.orders import take_nb
-from undertow.backtests.path import selling_order
+from undertow.backtests.costs import Costs
 from undertow.backtests.similar import Similar, similar
+from undertow.backtests.today_orders import Order, coming_orders
 from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill
 from undertow.market.clock import HOUR, FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
+from undertow.signals.spec import Spec
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
+from undertow.strategies.counterfactual import counterfactual, worse
+from undertow.strategies.explain import explain_row
 from undertow.strategies.parts import ALARM, Condition
-from undertow.strategies.plan import Decision
-from undertow.strategies.reasons import Reasons, reasons, score_of
+from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rule import RuleStrategy
 from undertow.strategies.strategy import Strategy
-from undertow.strategies.weights import base_weights
+from undertow.strategies.waits import waits_for
 
 LINES = 12
-# Renewals are at most a quarter apart.
-_LOOK_BACK = 70  # sessions
+# Closed sessions that a market may lack before what it says of now is an error: a week.
+MOST_MISSING = 5
 EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the checklist: `state` is ok, watch, alarm or unknown; `age_hours` is that of its oldest input."""
+    """One line of the checklist: `state` is ok, watch, alarm or unknown; `age_hours` is that of its oldest input.
+
+    An alarm goes on at `alarm` and off on the calm side of `leave`, where there is one.
+    """
 
     name: str
     state: str
     value: float
     watch: float | None
     alarm: float
+    leave: float | None
     side: str
     age_hours: float
     contribution: float
-
-
-@dataclass(frozen=True)
-class Sale:
-    """A name to sell, as a share of capital."""
-
-    symbol: str
-    share: float
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,10 @@ class Today:
     """The checklist at one instant.
 
     `session` is the one that is decided, `filled_at` when its orders would be filled. `exposure`, `hedge` and
-    `rotation` are shares of capital from then on, `before` the exposure and `hedge_before` the hedge until then.
-    `sales` raise the cash from a basket at its base weights, drifted since the last renewal. `changes` say what would
-    change the answer; `hidden` counts conditions that are not shown.
+    `rotation` are shares of capital from then on, those with `_before` until then. `orders` are what an account that
+    has followed the rule would send, priced at the last known prices. `waits_for` says what brings stocks back,
+    `changes` what would change the answer, `notes` what to beware of; `hidden` counts conditions that are not shown,
+    which are the least alarming.
     """
 
     asof: str
@@ -81,19 +80,30 @@ class Today:
     hedge_before: float
     hedge_symbol: str
     rotation: float
+    rotation_before: float
     basket: str
     vetoed: bool
     label: str
     lines: tuple[Line, ...]
     hidden: int
-    sales: tuple[Sale, ...]
+    orders: tuple[Order, ...]
     source: str
+    lag_hours: float
+    over_sessions: int
+    deadline_hours: float | None
+    waits_for: tuple[str, ...]
     changes: tuple[str, ...]
+    notes: tuple[str, ...]
     similar: Similar
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return asdict(self)
+
+    @property
+    def sales(self) -> tuple[Order, ...]:
+        """The stocks that are sold, largest first."""
+        return tuple(each for each in self.orders if each.leg == "stocks" and each.side == "sell")
 
     @property
     def exit_code(self) -> int:
@@ -112,12 +122,14 @@ def today(
     fill: Fill = "open",
     weighting: str = "equal",
     rebalance: str = "monthly",
+    costs: Costs | None = None,
 ) -> Today:
     """What `strategy` says at `asof`, an instant with a zone; without one: when the market last learned anything.
 
     Everything that became known later is out of sight. At a session's own decision instant the answer is what a
     backtest decided for that session; between two of them it is what would be decided now for the coming session.
-    Raises `ParameterError` for a strategy that is not put together from parts.
+    Raises `ParameterError` for a strategy that is not put together from parts, `DataError` where the market lacks more
+    than a week of sessions that had closed by then.
     """
     if not isinstance(strategy, RuleStrategy):
         raise ParameterError(
@@ -125,13 +137,15 @@ def today(
         )
     instant = last_known(market) if asof is None else instant_of(asof)
     known, decided = market_at(market, instant, fill)
+    missing = _missing(known, instant)
     table = DecisionTable(known, universe, fill, decided)
     rule, row = strategy.rule(), len(table) - 1
     decision = evaluate.decide(table, [rule])
     why = reasons(table, rule)
-    explained = why.explain_row(row)
-    exposure, hedge = _last_two(decision.exposure), _last_two(decision.hedge)
+    explained = explain_row(why, row)
+    exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
     lines = _lines(table, why, row, instant)
+    shown = _shown(lines)
     return Today(
         asof=_text(instant),
         session=str(table.decisions.sessions[row].date()),
@@ -150,17 +164,52 @@ def today(
         hedge=hedge[1],
         hedge_before=hedge[0],
         hedge_symbol=decision.hedge_symbol or str(known.benchmark or ""),
-        rotation=0.0 if decision.rotation is None else float(decision.rotation[row, 0]),
+        rotation=rotation[1],
+        rotation_before=rotation[0],
         basket=decision.basket,
         vetoed=explained.vetoed,
         label=explained.label,
-        lines=lines[:LINES],
-        hidden=max(0, len(lines) - LINES),
-        sales=_sales(table, decision, weighting, rebalance),
+        lines=shown,
+        hidden=len(lines) - len(shown),
+        orders=coming_orders(table, decision, weighting, rebalance, costs or Costs()),
         source=rule.source,
-        changes=tuple(filter(None, (why.counterfactual(row), *_worse(why, row)))),
-        similar=similar(why, _level(table), row),
+        lag_hours=rule.timing.lag,
+        over_sessions=rule.timing.sessions,
+        deadline_hours=rule.timing.deadline,
+        waits_for=waits_for(why, row),
+        changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
+        notes=_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),
+        similar=similar(why, *_level(table), row),
     )
+
+
+def _missing(known: Market, instant: np.datetime64) -> int:
+    """How many sessions had closed by `instant` without any price of theirs; raises `DataError` on more than a week."""
+    closed = int((known.calendar.closes <= instant).sum())
+    priced = np.flatnonzero(np.isfinite(known.prices.close[:closed]).any(axis=1))
+    last = int(priced[-1]) if len(priced) else -1
+    missing = closed - 1 - last
+    if missing > MOST_MISSING:
+        ends = f"ends on {known.sessions[last].date()}" if last >= 0 else "has no price"
+        raise DataError(
+            f"market {known.name!r} {ends}: {missing} sessions had closed since by {_text(instant)}; bring it up to"
+            " date, or ask for an earlier instant"
+        )
+    return missing
+
+
+def _notes(why: Reasons, row: int, stale: bool, vetoed: bool, missing: int, known: Market) -> tuple[str, ...]:
+    found = []
+    if np.isnan(why.score[row]):
+        found.append("The score is unknown: the last state is held.")
+    elif stale:
+        found.append("A signal that the rule needs is unknown: the last state is held.")
+    if vetoed:
+        found.append(f"Held back from a higher tier by {', '.join(why.gates_on(row))}.")
+    if missing:
+        last = known.sessions[np.flatnonzero(np.isfinite(known.prices.close).any(axis=1))[-1]]
+        found.append(f"Prices end on {last.date()}: {missing} closed sessions are missing.")
+    return tuple(found)
 
 
 def _last_two(values: FloatArray | None) -> tuple[float, float]:
@@ -178,8 +227,11 @@ def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
     return "return" if exposure[1] > exposure[0] or hedge[1] < hedge[0] else "wait"
 
 
-def _level(table: DecisionTable) -> FloatArray:
-    return table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns)))
+def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:
+    """The basket's level known at each decision (T,), and how many sessions had no basket until then."""
+    returns = table.basket_returns
+    blank = np.cumsum(np.isnan(returns)).astype(np.float64)
+    return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(blank)
 
 
 def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64) -> tuple[Line, ...]:
@@ -192,12 +244,22 @@ def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64)
             value=float(why.values[row, place]),
             watch=driver.watch,
             alarm=driver.level,
+            leave=driver.leave,
             side="above" if driver.side > 0 else "below",
             age_hours=_age(table, driver, instant),
             contribution=float(added[place]),
         )
         for place, (name, driver) in enumerate(zip(why.names, why.rule.drivers, strict=True))
     )
+
+
+def _shown(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The lines that say most, in the order of the rule."""
+    if len(lines) <= LINES:
+        return lines
+    loud = {"alarm": 0, "watch": 1, "unknown": 2, "ok": 3}
+    ranked = sorted(range(len(lines)), key=lambda place: (loud[lines[place].state], -abs(lines[place].contribution)))
+    return tuple(lines[place] for place in sorted(ranked[:LINES]))
 
 
 def _state(severity: float) -> str:
@@ -207,57 +269,27 @@ def _state(severity: float) -> str:
 
 
 def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> float:
-    """Hours since the oldest of the driver's inputs became known; NaN where one is not there at all."""
-    spec, market = driver.spec, table.market
-    known: list[np.datetime64] = []
-    for kind, column in spec.inputs.values():
-        if kind == "prices":
-            known.append(market.calendar.closes[market.calendar.closes <= instant][-1])
-        elif kind != "sessions" and column != "regime":
-            name, _, asset = kind.partition(":")
-            feeds = market.feeds_of(name, "" if name == "macro" else asset or driver.asset)
-            rows = [feed.known_at[np.isfinite(feed[column])] for feed in feeds if column in feed.columns]
-            ends = [times[-1] for times in rows if len(times)]
-            known += [max(ends)] if ends else []
+    """Hours since the oldest of the driver's inputs became known, or of its stand-in's; NaN where there are none."""
+    known = _known(table, driver, driver.spec, instant)
+    if not known and driver.stand_in:
+        known = _known(table, driver, driver.model_copy(update={"signal": driver.stand_in}).spec, instant)
     return float((instant - min(known)) / HOUR) if known else float("nan")
 
 
-def _sales(table: DecisionTable, decision: Decision, weighting: str, rebalance: str) -> tuple[Sale, ...]:
-    """What is sold to get from a whole basket to the exposure of the last row, in the order of the source."""
-    needed = 1.0 - float(decision.exposure[-1, 0])
-    holdings = _holdings(table, weighting, rebalance)
-    score = int(decision.score_of_set[0])
-    order = selling_order(decision.scores[score][-1:])[0] if score >= 0 else np.zeros(0, dtype=np.int64)
-    taken = take_nb(holdings, order, needed)
-    names = order if len(order) else np.argsort(-taken, kind="stable")
-    return tuple(Sale(table.symbols[name], float(taken[name])) for name in names if taken[name] > 0)
-
-
-def _holdings(table: DecisionTable, weighting: str, rebalance: str) -> FloatArray:
-    """The base weights of the last renewal (N,), drifted with the closes known since; summing to 1."""
-    rows = slice(max(0, len(table) - _LOOK_BACK), len(table))
-    base, renewed = base_weights(table, rows, weighting, rebalance)
-    last = int(np.flatnonzero(renewed >= 0)[-1])
-    close = table.known(table.close)[rows]
-    grown = np.nan_to_num(base[renewed[last]] * close[-1] / close[last])
-    total = grown.sum()
-    return np.ascontiguousarray(grown / total) if total > 0 else grown
-
-
-def _worse(why: Reasons, row: int) -> tuple[str, ...]:
-    """Which single drivers would take the rule to a higher tier if they alarmed."""
-    rule, have = why.rule, why.wanted(float(why.score[row])) if np.isfinite(why.score[row]) else 0
-    severity = np.nan_to_num(why.severity[row])
-    found = []
-    for place, driver in enumerate(rule.trigger.when):
-        if severity[place] < ALARM:
-            changed = severity.copy()
-            changed[place] = ALARM
-            goal = why.wanted(float(score_of(rule, changed[None, :])[0]))
-            if goal > have:
-                side = "above" if driver.side > 0 else "below"
-                found.append(f"{rule.ladder[goal].name}, were {why.names[place]} {side} {driver.level:.4g}")
-    return tuple(found[:4])
+def _known(table: DecisionTable, driver: Condition, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
+    """When the last of each input of a signal became known."""
+    market, known = table.market, []
+    for kind, column in spec.inputs.values():
+        if kind == "prices":
+            rows = np.isfinite(market.prices.close[:, table.columns]).any(axis=1) & (market.calendar.closes <= instant)
+            known += [market.calendar.closes[rows][-1]] if rows.any() else []
+        elif kind != "sessions" and column != "regime":
+            name, _, asset = kind.partition(":")
+            feeds = market.feeds_of(name, "" if name == "macro" else asset or driver.asset)
+            times = [feed.known_at[np.isfinite(feed[column])] for feed in feeds if column in feed.columns]
+            ends = [each[-1] for each in times if len(each)]
+            known += [max(ends)] if ends else []
+    return known
 
 
 def _text(instant: np.datetime64) -> str:

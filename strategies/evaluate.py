@@ -32,11 +32,12 @@ class Read(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What rules of one structure make of a table, each (T, P)."""
+    """What rules of one structure make of a table, each (T, P); `level` (T,) is that of the basket, as it was known."""
 
     score: FloatArray
     ungated: FloatArray
     clear: FloatArray
+    level: FloatArray
     walked: Walked
     marks: dict[str, BoolArray]
 
@@ -106,9 +107,9 @@ def work_out(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
     ladder = ladder_of(rules)
     marks["vetoed"] = _wanted(score, ladder.at) < _wanted(ungated, ladder.at)
     clear = _all_clear(table, rules)
-    index = table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns)))
-    walked = walk_tiers(score, clear, table.hours, table.next_hours, index, ladder)
-    return Outcome(score, ungated, clear, walked, marks)
+    level = table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns)))
+    walked = walk_tiers(score, clear, table.hours, table.next_hours, level, ladder)
+    return Outcome(score, ungated, clear, level, walked, marks)
 
 
 def read(table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray) -> Read:

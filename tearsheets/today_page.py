@@ -7,18 +7,21 @@ from pathlib import Path
 
 from undertow.backtests.similar import Similar
 from undertow.backtests.today import Line, Today
+from undertow.backtests.today_orders import Order
 from undertow.market.errors import ParameterError
 from undertow.tearsheets.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.words import BLANK, counted, percent, plain, share, title, typeset
 
-SHOWN_SALES = 20
+SHOWN_ORDERS = 20
+# On one line of a terminal.
+_FEW = 8
 
 
 def write_today(found: Today, path: str | Path) -> Path:
     """Write the checklist as one self-contained HTML page; returns the path."""
     if Path(path).suffix != ".html" or Path(path).is_dir():
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(path)!r}")
-    body = join([_title(found), _verdict(found), _checks(found), _sales(found), _reasons(found)])
+    body = join([_title(found), _verdict(found), _checks(found), _orders(found), _reasons(found)])
     page = fill("plain.html", title=f"{headline(found)} | Undertow", style=Html(resource("page.css")), body=body)
     return write_whole(path, page.encode("utf-8"))
 
@@ -29,28 +32,71 @@ def headline(found: Today) -> str:
 
 
 def action_words(found: Today) -> str:
-    """What to do at the next fill."""
+    """What to do at the next fill, leg by leg."""
+    parts = []
+    if found.exposure < found.before:
+        parts.append(f"reduce stocks from {share(found.before, 0)} to {share(found.exposure, 0)} of capital")
+    elif found.exposure > found.before:
+        parts.append(f"buy stocks back from {share(found.before, 0)} to {share(found.exposure, 0)} of capital")
+    if found.rotation != found.rotation_before:
+        way = "buy" if found.rotation > found.rotation_before else "sell"
+        parts.append(f"{way} {found.basket} to {share(found.rotation, 0)}")
+    if found.hedge != found.hedge_before:
+        way = "sell" if found.hedge > found.hedge_before else "cover"
+        parts.append(f"{way} {found.hedge_symbol} short to {share(found.hedge, 0)}")
+    if parts:
+        return ", ".join(parts)
     cash = 1.0 - found.exposure
-    if found.action == "reduce":
-        return f"reduce stocks from {share(found.before, 0)} to {share(found.exposure, 0)} of capital"
-    if found.action == "hedge":
-        return f"sell {found.hedge_symbol} short for {share(found.hedge, 0)} of capital"
-    if found.action == "return":
-        covered = f", cover the short in {found.hedge_symbol}" if found.hedge < found.hedge_before else ""
-        back = (
-            f"buy back to {share(found.exposure, 0)} in stocks" if found.exposure > found.before else "stay in stocks"
-        )
-        return back + covered
     held = [f"{share(cash, 0)} out of stocks"] if cash > 0 else []
+    held += [f"{share(found.rotation, 0)} in {found.basket}"] if found.rotation > 0 else []
     held += [f"{share(found.hedge, 0)} short {found.hedge_symbol}"] if found.hedge > 0 else []
     return f"wait, with {' and '.join(held)}" if held else "wait, fully invested"
+
+
+def execution_words(found: Today) -> str:
+    """How the rule acts: how late, how fast, what it sells first, and when its orders are filled."""
+    pace = "at once" if found.over_sessions == 1 else f"over {found.over_sessions} sessions"
+    end = "" if found.deadline_hours is None else f", within {found.deadline_hours:g} hours"
+    first = "in proportion" if found.source == "proportional" else f"{found.source} first"
+    return (
+        f"execution: {found.lag_hours:g} hours after a shock was known, {pace}{end}, sold {first};"
+        f" decided {found.decided_at[11:16]}, filled {found.filled_at[11:16]} UTC on {found.filled_at[:10]}"
+    )
+
+
+def order_words(found: Today) -> tuple[str, ...]:
+    """The coming orders in a line for each leg and side; none where nothing is traded."""
+    lines = []
+    for heading, orders in _groups(found):
+        names = ", ".join(f"{each.symbol} {each.share:.2%}" for each in orders[:_FEW])
+        more = f" + {len(orders) - _FEW} more" if len(orders) > _FEW else ""
+        total = sum(each.share for each in orders)
+        lines.append(f"{heading} {total:.2%} of capital: {names}{more}")
+    return tuple(lines)
+
+
+def _groups(found: Today) -> list[tuple[str, list[Order]]]:
+    """The coming orders by leg and side, with a heading each."""
+    renewed = any(each.reason == "rebalance" for each in found.orders)
+    why = " (base weights are renewed)" if renewed else ""
+    headings = {
+        ("stocks", "sell"): f"sell stocks{why}",
+        ("stocks", "buy"): f"buy stocks{why}",
+        ("basket", "sell"): f"sell from {found.basket}",
+        ("basket", "buy"): f"buy for {found.basket}",
+        ("short", "sell"): "sell short",
+        ("short", "buy"): "cover",
+    }
+    groups = {key: [each for each in found.orders if (each.leg, each.side) == key] for key in headings}
+    return [(headings[key], orders) for key, orders in groups.items() if orders]
 
 
 def level_words(line: Line) -> str:
     """Where a check starts to watch and to alarm."""
     sign = "\N{GREATER-THAN OR EQUAL TO}" if line.side == "above" else "\N{LESS-THAN OR EQUAL TO}"
     watch = "" if line.watch is None else f"watch {sign} {_figure(line.watch)}, "
-    return f"{watch}alarm {sign} {_figure(line.alarm)}"
+    off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {_figure(line.leave)}"
+    return f"{watch}alarm {sign} {_figure(line.alarm)}{off}"
 
 
 def value_words(line: Line) -> str:
@@ -101,12 +147,12 @@ def _verdict(found: Today) -> Html:
     moved = f", from {found.tier_before}" if found.tier_before != found.tier else ""
     why = f" ({found.event})" if found.event else ""
     lead = f"Tier {found.tier}{moved}{why}; score {known}" + (f", mostly {found.label}" if found.label else "")
-    remarks = []
-    if found.stale:
-        remarks.append(note("A signal that the rule needs is unknown: the last state is held."))
-    if found.vetoed:
-        remarks.append(note("A gate held the rule back from a higher tier."))
-    return tag("div", tag("p", lead, kind="lead"), *remarks, kind="verdict")
+    remarks = [*found.notes, _sentence(execution_words(found))]
+    return tag("div", tag("p", lead, kind="lead"), *map(note, remarks), kind="verdict")
+
+
+def _sentence(words: str) -> str:
+    return typeset(f"{words[:1].upper()}{words[1:]}.")
 
 
 def _checks(found: Today) -> Html:
@@ -130,35 +176,47 @@ def _state(state: str) -> Html:
     return tag("td", state, kind={"alarm": "loss", "watch": "gain"}.get(state, ""))
 
 
-def _sales(found: Today) -> Html:
-    if not found.sales:
-        return section("What to sell", note("Nothing: the rule holds no cash."))
-    shown = [(sale.symbol, share(sale.share, 2)) for sale in found.sales[:SHOWN_SALES]]
-    rest = found.sales[SHOWN_SALES:]
-    tail = [(counted(len(rest), "more name"), share(sum(sale.share for sale in rest), 2))] if rest else []
-    total = share(sum(sale.share for sale in found.sales))
+def _orders(found: Today) -> Html:
+    groups = _groups(found)
+    if not groups:
+        return section("What to trade", note("Nothing: the account stays as it is."))
+    parts = []
+    for heading, orders in groups:
+        shown = [(each.symbol, share(each.share, 2)) for each in orders[:SHOWN_ORDERS]]
+        rest = orders[SHOWN_ORDERS:]
+        tail = [(counted(len(rest), "more name"), share(sum(each.share for each in rest), 2))] if rest else []
+        total = share(sum(each.share for each in orders), 2)
+        parts += [
+            tag("h3", f"{heading[:1].upper()}{heading[1:]}: {total} of capital"),
+            table(("Name", "Share of capital"), [*shown, *tail], kind="numbers"),
+        ]
     return section(
-        "What to sell",
+        "What to trade",
         note(
-            f"{total} of capital from a fully invested basket, source {found.source}, at base weights drifted since "
-            "the last renewal."
+            "The orders of an account that has followed this rule, at the last known prices; it sells the source"
+            f" {found.source} first."
+            if found.source != "proportional"
+            else "The orders of an account that has followed this rule, at the last known prices."
         ),
-        table(("Name", "Share of capital"), [*shown, *tail], kind="numbers"),
+        *parts,
     )
 
 
 def _reasons(found: Today) -> Html:
-    changes = [tag("li", typeset(each[:1].upper() + each[1:])) for each in found.changes] or [
+    changes = [tag("li", _sentence(each)) for each in found.changes] or [
         tag("li", "Nothing within one driver's reach.")
     ]
+    lead = "Until a tier is entered again:" if found.tier == "calm" else "Stocks come back:"
+    back = [tag("p", lead), tag("ul", *(tag("li", _sentence(each)) for each in found.waits_for))]
     pairs = [("Exposure", f"{share(found.before)} to {share(found.exposure)}")]
     if found.hedge or found.hedge_before:
         pairs.append((f"Short {found.hedge_symbol}", f"{share(found.hedge_before)} to {share(found.hedge)}"))
     if found.basket:
-        pairs.append((f"In {found.basket}", share(found.rotation)))
+        pairs.append((f"In {found.basket}", f"{share(found.rotation_before)} to {share(found.rotation)}"))
     return section(
         "What would change the answer, and what followed",
         tag("ul", *changes),
+        *(back if found.waits_for else []),
         tag("p", similar_words(found.similar)),
         facts(pairs),
         note("Past states are few and alike by these checks alone; the range says more than the median."),

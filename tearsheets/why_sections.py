@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undertow.backtests.run import Run
 from undertow.evidence.alarm import AlarmScore, alarm
-from undertow.strategies.reasons import Explanation
+from undertow.strategies.explain import Explanation, explain_row
 from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag
 from undertow.tearsheets.words import BLANK, count, counted, day, percent, plain, share, signed, title, typeset
 
@@ -79,7 +79,7 @@ def reasons_section(run: Run) -> Html:
     """Every change of tier with what drove it; nothing for a strategy that is not put together from parts."""
     if run.reasons is None:
         return join([])
-    found = [run.reasons.explain_row(row) for row in run.reasons.changes()]
+    found = [explain_row(run.reasons, row) for row in run.reasons.changes()]
     if not found:
         return section("Why the tier changed", tag("p", "It never did."))
     head = ("Session", "Tier", "Why", "Score", "Shock", "What added most", "What would have changed it")
@@ -88,7 +88,25 @@ def reasons_section(run: Run) -> Html:
         "Why the tier changed",
         note("Contributions are Shapley values over the drivers; those of a session sum to its score."),
         tag("div", whole, kind="tallbox") if len(found) > 15 else whole,
+        *_vetoes(run),
     )
+
+
+def _vetoes(run: Run) -> list[Html]:
+    rows = [
+        [
+            tag("td", day(row["session"]), kind="when"),
+            count(row["sessions"]),
+            f"{row['asked']} asked for, {row['tier']} held",
+            tag("td", f"{plain(row['ungated'])} to {plain(row['score'])}", kind="num"),
+            row["gates"],
+        ]
+        for row in run.vetoes.to_dict("records")
+    ]
+    if not rows:
+        return []
+    whole = table(("From", "Sessions", "Tier", "Score", "Gates"), rows, kind="episodes")
+    return [tag("h3", "Held back by a gate"), tag("div", whole, kind="tallbox") if len(rows) > 15 else whole]
 
 
 def _row(each: Explanation) -> list[object]:

@@ -13,8 +13,27 @@ from hypothesis import strategies as st
 
 from undertow.backtests import Run, backtest, load_run
 from undertow.market import DataError, Market, ParameterError, simulate_market
-from undertow.strategies import BuyAndHold, Condition, Gate, RiskTiers, Rule, Tier, Trigger, WinnersFirst
-from undertow.strategies.reasons import Reasons, label_of, score_of
+from undertow.strategies import (
+    AllClear,
+    BuyAndHold,
+    Condition,
+    FreeRule,
+    Gate,
+    Reentry,
+    RiskTiers,
+    Rule,
+    RuleStrategy,
+    Tier,
+    Trigger,
+    WinnersFirst,
+)
+from undertow.strategies.counterfactual import Change, _milder, counterfactual, worse
+from undertow.strategies.evaluate import ladder_of
+from undertow.strategies.explain import explain_row
+from undertow.strategies.reasons import Reasons, known_score, label_of, score_of
+from undertow.strategies.tier_machine import walk_tiers
+from undertow.strategies.tier_state import Machine, Seen, States
+from undertow.strategies.waits import waits_for
 
 LEVELS = st.sampled_from([0.0, 0.5, 1.0, np.nan])
 
@@ -32,9 +51,13 @@ def made(combine: str, severity: list[float], gates: list[float], weights: list[
     )
     row = np.array([[*severity, *gates]])
     score = slow_score(rule, row[0])
-    one, nothing = np.array([score]), np.zeros(1, dtype=np.int64)
+    one, zero = np.array([score]), np.zeros(1)
+    states = States.of(Machine(ladder_of([rule])), one, one, zero, np.ones(1))
+    tier, event = Machine(ladder_of([rule])).step(states.memory(0), Seen(score, 1.0, 0.0, 1.0))
+    numbers = np.array([tier.tier]), np.array([event])
+    values = -0.3 * np.nan_to_num(row)
     return Reasons(
-        rule, pd.DatetimeIndex(["2024-01-02"]), -0.3 * np.nan_to_num(row), row, one, one, one, nothing, nothing
+        rule, pd.DatetimeIndex(["2024-01-02"]), values, row, one, one, one, *numbers, np.zeros((1, 0)), states
     )
 
 
@@ -75,7 +98,7 @@ def test_contributions_are_shapley_values_and_sum_to_the_score(
 
 def slow_shapley(why: Reasons) -> np.ndarray:
     """The mean of what each driver adds over every order in which they can come."""
-    have, count = why._at_hand(0), len(why.rule.drivers)
+    have, count = why.at_hand(0), len(why.rule.drivers)
     added = np.zeros(count)
     orders = list(permutations(range(count)))
     for order in orders:
@@ -91,12 +114,23 @@ def slow_shapley(why: Reasons) -> np.ndarray:
 
 def test_the_counterfactual_is_the_nearest_change_of_as_few_drivers_as_possible() -> None:
     one = made("any", [1.0, 0.0], [])
-    one.tier[0] = 1
-    assert one.counterfactual(0) == "not cash, had c0 been above -0.1 (it was -0.3)"
+    assert counterfactual(one, 0) == "not cash, had c0 been above -0.1 (it was -0.3)"
     both = made("any", [1.0, 1.0], [])
-    both.tier[0] = 1
-    assert both.counterfactual(0).startswith("not cash, had c0 been above -0.1 (it was -0.3) and c1 been above -0.1")
-    assert made("any", [0.0, 0.0], []).counterfactual(0) == ""
+    assert counterfactual(both, 0).startswith("not cash, had c0 been above -0.1 (it was -0.3) and c1 been above -0.1")
+    assert counterfactual(made("any", [0.0, 0.0], []), 0) == ""
+    assert counterfactual(made("any", [np.nan, 0.0], []), 0) == ""
+
+
+def test_what_would_be_worse_is_one_change_and_the_nearest_first() -> None:
+    # From 0 to -0.1, at which it watches: the tier is at 0.5.
+    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 below -0.1", "cash, were c1 below -0.1")
+    assert worse(made("any", [1.0, 0.0], []), 0) == ()
+    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 below -0.1",)
+    # With one of them unknown, no other can make "all" known.
+    assert worse(made("all", [0.0, np.nan], []), 0) == ()
+    held = made("any", [1.0], [1.0])
+    assert worse(held, 0) == ("cash, were g0 below 20",)
+    assert counterfactual(made("any", [1.0], [0.0]), 0) == "not cash, had c0 been above -0.1 (it was -0.3)"
 
 
 def test_labels_come_from_the_signals_or_from_the_condition() -> None:
@@ -143,6 +177,8 @@ def test_one_session_is_explained(run: Run) -> None:
     assert str(first["session"].date()) in found.sentence()
     with pytest.raises(DataError, match="is not a session of this run"):
         run.explain("2018-12-25")
+    with pytest.raises(DataError, match="`session` must be a date such as"):
+        run.explain("nonsense")
 
 
 def test_a_saved_run_still_knows_its_reasons(run: Run, tmp_path: Path) -> None:
@@ -162,7 +198,111 @@ def test_a_veto_is_recorded(world: Market) -> None:
     held = backtest(WinnersFirst(lead=-1.0), world)
     assert held.counts["vetoed_sessions"] > 0
     assert held.reasons is not None
-    vetoed = [each for each in map(held.reasons.explain_row, range(len(world.sessions))) if each.vetoed]
+    vetoed = [each for each in (explain_row(held.reasons, row) for row in range(len(world.sessions))) if each.vetoed]
     assert len(vetoed) == held.counts["vetoed_sessions"]
     assert "a gate held it back" in vetoed[0].sentence()
     assert vetoed[0].contributions["growth still leads"] < 0
+    table = held.vetoes
+    assert table["sessions"].sum() == len(vetoed)
+    assert table["session"][0] == vetoed[0].session
+    assert set(table["gates"]) == {"growth still leads"}
+    assert (table["score"] < table["ungated"]).all()
+    assert held.explain(table["last"][0]).vetoed
+    assert len(backtest(RiskTiers(), world, start=str(world.sessions[300].date())).vetoes.columns) == 8
+
+
+def tier_after(why: Reasons, row: int, score: float) -> tuple[int, int]:
+    """The tier and event of a row had its score been another, by walking the compiled machine up to it."""
+    scores = why.score[: row + 1].copy()
+    scores[row] = score
+    clocks = why.states.hours[: row + 1], np.zeros(row + 1), why.states.level[: row + 1]
+    walked = walk_tiers(scores[:, None], why.clear[: row + 1, None], *clocks, ladder_of([why.rule]))
+    return int(walked.tier[row, 0]), int(walked.event[row, 0])
+
+
+HYSTERESIS = Rule(
+    name="hysteresis",
+    trigger=Trigger(
+        when=(
+            Condition(signal="drawdown", parameters={"window": 168}, below=-0.12, watch=-0.08, leave=-0.04),
+            Condition(signal="basket-selloff", below=-0.04, title="selloff"),
+        ),
+        combine="score",
+    ),
+    gates=(
+        Gate(signal="drawdown", output="drawdown", parameters={"window": 24}, below=-0.15, scale=0.5, title="fast"),
+    ),
+    tiers=(Tier(name="watch", at=0.25), Tier(name="cash", at=0.5, cash=0.5, leave=0.4, min_stay=24, max_stay=120)),
+    reentry=Reentry(when=(AllClear(signal="stabilisation", above=0.3),), steps=2, wrong=0.04, cool_down=48),
+)
+
+
+@pytest.mark.parametrize("rule", [RiskTiers(), WinnersFirst(lead=-1.0), FreeRule(given=HYSTERESIS)])
+def test_every_counterfactual_is_true(world: Market, rule: RuleStrategy) -> None:
+    why = backtest(rule, world, start=str(world.sessions[40].date())).reasons
+    assert why is not None
+    whole = backtest(rule, world).reasons
+    assert whole is not None
+    tested = 0
+    for row in range(len(why.sessions)):
+        if why.tier[row] == 0 or np.isnan(why.score[row]) or why.tier[row] < why.states.tier[row]:
+            continue
+        said = counterfactual(why, row)
+        singles = [each for driver in range(len(why.names)) for each in _milder(why, row, driver)]
+        # From the first session of the market on, so that the tiers before the run's first session are there too.
+        after = {each: tier_after(whole, row + 40, known_score(why.rule, eased(why, row, each))) for each in singles}
+        enough = [each for each, (tier, event) in after.items() if changed(why, row, tier, event)]
+        if " and " not in said and said.startswith(("not ", f"{why.rule.ladder[why.tier[row]].name} not")):
+            named = [each for each in enough if said.count(f"{each.edge:.4g} (it was")]
+            assert named, (row, said)
+            tested += 1
+        elif not said or " and " in said:
+            assert not enough, (row, said, enough)
+    assert tested > 3
+
+
+def eased(why: Reasons, row: int, change: Change) -> np.ndarray:
+    severity = why.severity[row].copy()
+    severity[change.driver] = change.to
+    return severity
+
+
+def changed(why: Reasons, row: int, tier: int, event: int) -> bool:
+    if why.event[row] == 2:
+        return tier <= why.tier[row] and event != 2
+    return tier < why.tier[row]
+
+
+def test_an_exit_says_what_would_have_kept_the_tier(world: Market) -> None:
+    changes = backtest(FreeRule(given=HYSTERESIS), world).changes
+    left = changes[~changes["event"].isin(["entered", "entered again"])]
+    said = dict(zip(left["event"], left["counterfactual"], strict=True))
+    assert set(said) >= {"all clear", "longest stay over"}
+    assert (left["counterfactual"].str.startswith("still ")).mean() > 0.9
+    assert said["longest stay over"] == "still cash, were its longest stay more than 120 hours" or "had" in str(said)
+
+
+def test_an_alarm_that_has_just_gone_on_ends_at_its_level_and_one_that_lasts_where_it_leaves(world: Market) -> None:
+    given = Condition(signal="drawdown", parameters={"window": 168}, below=-0.12, leave=-0.04)
+    rule = Rule(trigger=Trigger(when=(given,)), tiers=(Tier(name="cash", at=1.0, cash=0.5),))
+    why = backtest(FreeRule(given=rule), world).reasons
+    assert why is not None
+    new = next(row for row in range(1, len(why.sessions)) if why.event[row] == 1 and why.severity[row - 1, 0] == 0)
+    assert "been above -0.12 (" in counterfactual(why, new)
+    held = next(row for row in range(new, len(why.sessions)) if why.severity[row - 1, 0] == why.severity[row, 0] == 1)
+    assert _milder(why, held, 0)[0].edge == -0.04
+
+
+def test_what_a_tier_waits_for(world: Market) -> None:
+    why = backtest(FreeRule(given=HYSTERESIS), world).reasons
+    assert why is not None
+    row = int(np.flatnonzero((why.event == 1) & (why.tier == 2))[0])
+    first = waits_for(why, row)
+    assert first[0] == "not before 24 hours are over (shortest stay)"
+    assert first[1].startswith("score below 0.4 (now ")
+    assert first[2].startswith("stabilisation above 0.3 (now ")
+    assert first[3] == "in 120 hours at the latest (longest stay)"
+    assert first[4] == "or once stocks have risen 4.00% (so far +0.00%)"
+    back = int(np.flatnonzero((why.tier == 0) & (why.states.tier > 0))[0])
+    assert waits_for(why, back) == ("no tier is entered for 48 hours (cool-down)",)
+    assert waits_for(why, 0) == ()

@@ -22,6 +22,7 @@ from undertow.strategies.tier_machine import (
     walk_tiers,
     walk_tiers_np,
 )
+from undertow.strategies.tier_state import Machine, Seen, States
 
 NAN, INF = np.nan, np.inf
 Array = npt.NDArray[Any]
@@ -308,6 +309,23 @@ def test_the_compiled_machine_equals_the_plain_one(seed: int) -> None:
     drawn = Drawn(seed)
     for fast, slow in zip(drawn.walked(), drawn.walked(plain=True), strict=True):
         np.testing.assert_array_equal(fast, slow)
+
+
+@given(seed=SEEDS)
+def test_one_decision_at_a_time_equals_the_compiled_machine(seed: int) -> None:
+    drawn = Drawn(seed, sets=3)
+    walked = drawn.walked()
+    for which in range(3):
+        only = slice(which, which + 1)
+        parts = (part if name == "allowed" else part[..., only] for name, part in drawn.ladder._asdict().items())
+        machine = Machine(Ladder(*map(np.ascontiguousarray, parts)))
+        states = States.of(machine, drawn.score[:, which], drawn.clear[:, which], drawn.hours[:-1], drawn.index)
+        before = np.concatenate(([0], walked.tier[:-1, which]))
+        np.testing.assert_array_equal(states.tier, before)
+        for row in range(len(before)):
+            seen = Seen(drawn.score[row, which], drawn.clear[row, which], drawn.hours[row], drawn.index[row])
+            memory, event = machine.step(states.memory(row), seen)
+            assert (memory.tier, event) == (walked.tier[row, which], walked.event[row, which])
 
 
 @given(seed=SEEDS)

@@ -10,13 +10,29 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import backtest
+from undertow.backtests.run import Run
 from undertow.backtests.similar import similar
-from undertow.backtests.today import today
+from undertow.backtests.today import Today, today
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill, decisions
-from undertow.strategies import BuyAndHold, DipBuyer, LiquidityDrain, RiskTiers, RuleStrategy
+from undertow.strategies import (
+    BuyAndHold,
+    Condition,
+    DefensiveRotation,
+    DipBuyer,
+    FreeRule,
+    HedgeOverlay,
+    LiquidityDrain,
+    RiskTiers,
+    Rule,
+    RuleStrategy,
+    Tier,
+    Trigger,
+)
+from undertow.strategies.evaluate import ladder_of
 from undertow.strategies.reasons import Reasons
+from undertow.strategies.tier_state import Machine, States
 from undertow.tearsheets.today_page import headline, similar_words, write_today
 
 
@@ -40,7 +56,19 @@ def same(rule: RuleStrategy, market: Market, rows: list[int], fill: Fill = "open
         assert (found.tier, found.exposure) == (tiers.iloc[row], exposure.iloc[row])
         assert found.score == pytest.approx(run.reasons.score[row], abs=0, nan_ok=True)
         assert found.tier_before == (tiers.iloc[row - 1] if row else "calm")
-        assert sum(sale.share for sale in found.sales) == pytest.approx(1.0 - found.exposure, abs=1e-9)
+        _same_orders(found, run, row)
+
+
+def _same_orders(found: Today, run: Run, row: int) -> None:
+    """What was traded then: the same names, at what the prices were before they were known."""
+    traded = run.orders[(run.orders["session"] == run.series.index[row]) & (run.orders["reason"] != "cash sweep")]
+    before = run.series["value"].iloc[row - 1]
+    wanted = {(each.symbol, each.side): each.value / before for each in traded.itertuples()}
+    given = {(each.symbol, each.side): each.share for each in found.orders}
+    # Prices move from the last close to the fill: what hardly needs an order may then need none, or one the other way.
+    large = [key for key in {*wanted, *given} if max(wanted.get(key, 0.0), given.get(key, 0.0)) > 0.02]
+    for key in large:
+        assert given.get(key, 0.0) == pytest.approx(wanted.get(key, 0.0), abs=0.02), (key, row)
 
 
 def test_fifty_past_sessions_equal_the_backtest(world: Market) -> None:
@@ -48,6 +76,53 @@ def test_fifty_past_sessions_equal_the_backtest(world: Market) -> None:
     same(RiskTiers(), world, rows[:30].tolist())
     same(LiquidityDrain(), world, rows[30:40].tolist())
     same(RiskTiers(), world, rows[40:].tolist(), fill="close")
+
+
+@pytest.mark.parametrize(
+    "rule", [LiquidityDrain(source="least-tax"), HedgeOverlay(), DefensiveRotation(), RiskTiers(source="beta")]
+)
+def test_the_orders_are_those_of_the_backtest(world: Market, rule: RuleStrategy) -> None:
+    run = backtest(rule, world)
+    assert run.reasons is not None
+    acted = [row for row in run.reasons.changes().tolist() if row > 30]
+    for row in (*acted[:2], acted[-1]):
+        found = today(rule, world, asof=moment(world, row))
+        sold = sum(each.share for each in found.sales)
+        if rule.rule().source == "least-tax":
+            # Which lots lose most is known at the fill alone; how much is sold is known before.
+            fills = run.orders[(run.orders["session"] == run.series.index[row]) & (run.orders["side"] == "sell")]
+            whole = fills.loc[fills["reason"] != "cash sweep", "value"].sum() / run.series["value"].iloc[row - 1]
+            assert sold == pytest.approx(whole, abs=0.02)
+        else:
+            _same_orders(found, run, row)
+        legs, reasons = ({getattr(each, name) for each in found.orders} for name in ("leg", "reason"))
+        assert sold > 0.0 or found.exposure >= found.before
+        assert ("short" in legs) == (found.hedge != found.hedge_before) or "rebalance" in reasons
+    quiet = next(row for row in range(acted[0] + 1, len(world.sessions)) if not _traded(run, row))
+    assert today(rule, world, asof=moment(world, quiet)).orders == ()
+
+
+def _traded(run: Run, row: int) -> bool:
+    orders = run.orders[run.orders["reason"] != "cash sweep"]
+    return bool((orders["session"] == run.series.index[row]).any())
+
+
+def test_a_market_that_lags_is_named_and_one_that_ended_refused(world: Market) -> None:
+    end = pd.Timestamp(world.calendar.closes[-1], tz="UTC")
+    late = today(RiskTiers(), world, asof=end + pd.Timedelta(days=4))
+    assert any(note.startswith(f"Prices end on {world.sessions[-1].date()}: ") for note in late.notes)
+    with pytest.raises(DataError, match=r"sessions had closed since by .*; bring it up to date"):
+        today(RiskTiers(), world, asof=end + pd.Timedelta(days=30))
+
+
+def test_of_more_than_twelve_conditions_the_loudest_are_shown(world: Market) -> None:
+    quiet = tuple(Condition(signal="drawdown", parameters={"window": 48 + n}, below=-0.99) for n in range(13))
+    loud = Condition(signal="drawdown", parameters={"window": 720}, below=-0.001, title="the loud one")
+    rule = Rule(trigger=Trigger(when=(*quiet, loud)), tiers=(Tier(name="cash", at=1.0, cash=0.5),))
+    found = today(FreeRule(given=rule), world, asof=moment(world, 300))
+    assert (len(found.lines), found.hidden) == (12, 2)
+    assert found.lines[-1].name == "the loud one"
+    assert found.lines[-1].state == "alarm"
 
 
 def test_real_past_sessions_equal_the_backtest(real_market: Market) -> None:
@@ -135,24 +210,22 @@ def test_similar_states_are_those_with_the_same_severities_and_known_futures() -
     level = np.cumprod(1.0 + np.array([0.0, 0.01, 0.02, -0.03, 0.01, 0.05, 0.02, 0.01, 0.0, 0.0]))
     severity = np.array([[1.0, 0.0], [0.0, 0.0]] * 5)
     nothing = np.zeros(10)
-    why = Reasons(
-        RiskTiers().rule(),
-        pd.DatetimeIndex([]),
-        severity,
-        severity,
-        nothing,
-        nothing,
-        nothing,
-        *(nothing.astype(int),) * 2,
-    )
-    found = similar(why, level, 8, horizon=2)
+    rule, numbers = RiskTiers().rule(), nothing.astype(int)
+    states = States.of(Machine(ladder_of([rule])), nothing, nothing, nothing, level)
+    parts = (severity, severity, nothing, nothing, nothing, numbers, numbers, np.zeros((10, 1)), states)
+    why = Reasons(rule, pd.DatetimeIndex([]), *parts)
+    found = similar(why, level, nothing, 8, horizon=2)
     # Rows 0, 2, 4 and 6 are alike and over by row 8.
     after = [level[row + 2] / level[row] - 1.0 for row in (0, 2, 4, 6)]
     assert (found.count, found.median) == (4, pytest.approx(np.median(after)))
     every = [level[row + 2] / level[row] - 1.0 for row in range(7)]
     assert found.all_median == pytest.approx(np.median(every))
-    assert similar(why, level, 1, horizon=2).count == 0
-    assert similar_words(similar(why, level, 1, horizon=2)).startswith("No past state is similar")
+    assert similar(why, level, nothing, 1, horizon=2).count == 0
+    assert similar_words(similar(why, level, nothing, 1, horizon=2)).startswith("No past state is similar")
+    # Sessions without a basket are no returns of 0: what spans one does not count.
+    blank = np.array([1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0])
+    fewer = similar(why, level, blank, 8, horizon=2)
+    assert fewer.all_median == pytest.approx(np.median(every[2:]))
 
 
 @pytest.mark.parametrize("bad", ["2024-08-04", "2024-08-04T15:00", "noon", ""])

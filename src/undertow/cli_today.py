@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,7 @@ def today(
     if html is not None and (html.suffix != ".html" or html.is_dir()):
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
     with busy("starting"):
+        from undertow.backtests.costs import Costs
         from undertow.backtests.today import today as ask
         from undertow.tearsheets.today_page import write_today
 
@@ -55,8 +57,9 @@ def today(
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("reading the signals"):
-        given = {name: value for name, value in settings.items() if name not in ("start", "end")}
-        found = ask(chosen.strategy, world, asof=asof, **given)
+        account = {name: settings[name] for name in ("universe", "fill", "weighting", "rebalance") if name in settings}
+        costs = Costs(**{name: settings[name] for name in Costs.__dataclass_fields__ if name in settings})
+        found = ask(chosen.strategy, world, asof=asof, costs=costs, **account)
     if html is not None:
         write_today(found, html)
     if as_json:
@@ -75,7 +78,15 @@ def _show(found: Today) -> None:
     from rich.text import Text
 
     from undertow.console import show
-    from undertow.tearsheets.today_page import age_words, headline, level_words, similar_words, value_words
+    from undertow.tearsheets.today_page import (
+        age_words,
+        execution_words,
+        headline,
+        level_words,
+        order_words,
+        similar_words,
+        value_words,
+    )
 
     table = Table(title=f"as of {found.asof}, for {found.session}", title_justify="left")
     for name in ("check", "state", "value", "levels", "age", "adds"):
@@ -85,12 +96,15 @@ def _show(found: Today) -> None:
         adds = f"{line.contribution:.3f}"
         table.add_row(line.name, state, value_words(line), level_words(line), age_words(line), adds)
     show(table)
+    if found.hidden:
+        show(f"{found.hidden} more conditions, less alarming, are not shown")
     why = f", {found.label}" if found.label else ""
-    show(f"{headline(found)} (score {found.score:.3f}{why})")
-    if found.sales:
-        names = ", ".join(f"{sale.symbol} {sale.share:.2%}" for sale in found.sales[:8])
-        more = f" + {len(found.sales) - 8} more" if len(found.sales) > 8 else ""
-        show(f"sell, {found.source} first: {names}{more}" if found.source != "proportional" else f"sell: {names}{more}")
+    score = "score unknown" if math.isnan(found.score) else f"score {found.score:.3f}"
+    show(f"{headline(found)} ({score}{why})")
+    for remark in (*found.notes, *order_words(found), execution_words(found)):
+        show(remark)
+    if found.waits_for:
+        show(f"stocks come back: {'; '.join(found.waits_for)}" if found.tier != "calm" else "; ".join(found.waits_for))
     for change in found.changes:
         show(change)
     show(similar_words(found.similar))
