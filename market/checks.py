@@ -1,0 +1,32 @@
+"""Checks of arguments that every floor has: whole numbers and positive ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from undertow.market.errors import ParameterError
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether `value` is a whole number of `least` or more; True and False are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number: no text, no NaN, neither True nor False."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return number and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def check_whole(name: str, value: object, least: int, kind: str = "a whole number") -> None:
+    """Raise `ParameterError` unless `value` is a whole number of `least` or more."""
+    if not is_whole(value, least):
+        raise ParameterError(f"`{name}` must be {kind}, {least} or more, got {value!r}")
+
+
+def check_positive(name: str, value: object) -> None:
+    """Raise `ParameterError` unless `value` is a finite number above 0."""
+    if not is_number(value) or not value > 0:  # type: ignore[operator]
+        raise ParameterError(f"`{name}` must be positive, a finite number, got {value!r}")
