@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import vectorbt as vbt
-from vectorbt.portfolio.enums import Direction
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray
 from undertow.market.errors import BookkeepingError
 
+if TYPE_CHECKING:
+    from undertow.backtests.portfolio import Portfolio
+
 AGREEMENT = 1e-9
-
-
-class Portfolio(vbt.Portfolio):  # type: ignore[misc]
-    """A vectorbt portfolio that annualises with 252 sessions, not with vectorbt's 365 days."""
-
-    @property
-    def stats_defaults(self) -> dict[str, Any]:
-        """vectorbt's defaults with the year of the exchange."""
-        defaults = super().stats_defaults
-        settings = {**defaults.get("settings", {}), "year_freq": f"{SESSIONS_A_YEAR} days"}
-        return {**defaults, "settings": settings}
-
-    @property
-    def plots_defaults(self) -> dict[str, Any]:
-        """vectorbt's defaults with the subplots that one account of many names can show."""
-        return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
-
-    def get_returns_acc(self, *args: Any, **kwargs: Any) -> Any:
-        """vectorbt's returns accessor with the year of the exchange."""
-        if kwargs.get("year_freq") is None:
-            kwargs["year_freq"] = f"{SESSIONS_A_YEAR} days"
-        return super().get_returns_acc(*args, **kwargs)
 
 
 def book(
@@ -47,6 +25,11 @@ def book(
 
     The cash symbol, where there is one, is the last column; its orders are free.
     """
+    # Two seconds of imports, which what keeps no books does not wait for.
+    from vectorbt.portfolio.enums import Direction
+
+    from undertow.backtests.portfolio import Portfolio
+
     size, price, close = amounts, np.where(amounts != 0, tape.fill, tape.close), tape.close
     ended = np.isfinite(tape.end_price) & (amounts != 0)
     price = np.where(ended, tape.end_price, price)

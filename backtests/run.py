@@ -23,8 +23,8 @@ from undertow.strategies.explain import changes, explain, vetoes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from undertow.backtests.book import Portfolio
     from undertow.backtests.bridge import Bridge
+    from undertow.backtests.portfolio import Portfolio
     from undertow.strategies.explain import Explanation
     from undertow.strategies.reasons import Reasons
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from undertow.market.clock import FloatArray, align
 from undertow.market.errors import DataError, ParameterError
@@ -71,6 +70,9 @@ def calibrate_proxy(
             f"{real_feed.path}: {int(both.sum())} rows have both ranks and none is at {real_threshold} or above;"
             " take a lower `real_threshold` or a shorter `window`"
         )
+    # scipy.stats takes most of a second to import, and few calibrate.
+    from scipy.stats import spearmanr
+
     threshold = np.sort(proxy[both])[-int(hits.sum())]
     times = real_feed.times[both]
     return ProxyCalibration(

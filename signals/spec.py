@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any, Literal
 
 import numpy as np
-import vectorbt as vbt
 from optuna.distributions import FloatDistribution, IntDistribution
 
 Range = IntDistribution | FloatDistribution
@@ -104,15 +103,58 @@ def _written_in(module: str) -> list[Spec]:
     return [each for each in found if isinstance(each, Spec)]
 
 
+class Lazy(type):
+    """A class that becomes a vectorbt indicator when anything but its `spec` is asked of it.
+
+    vectorbt takes two seconds to import, and most commands run no indicator.
+    """
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(cls._built(), name)
+
+    def __call__(cls, *words: Any, **named: Any) -> Any:
+        """An instance of the vectorbt class."""
+        return cls._built()(*words, **named)
+
+    def __instancecheck__(cls, other: Any) -> bool:
+        return isinstance(other, cls._built())
+
+    def __dir__(cls) -> list[str]:
+        return dir(cls._built())
+
+    def _built(cls) -> Any:
+        if "built" not in cls.__dict__:
+            built = _wrapped(cls.spec, cls.__name__)
+            type.__setattr__(cls, "built", built)
+            home = sys.modules.get(cls.__module__)
+            # What has run pickles by the name of its class.
+            if getattr(home, cls.__name__, None) is cls:
+                setattr(home, cls.__name__, built)
+        return cls.__dict__["built"]
+
+
 def indicator(spec: Spec) -> Any:
     """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
 
     The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels
     in the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
     """
+    name = "".join(part.capitalize() for part in spec.name.split("-"))
+    return Lazy(name, (), {"spec": spec, "__doc__": _told(spec), "__module__": spec.kernel.__module__})
+
+
+def _told(spec: Spec) -> str:
+    return f"{spec.summary}\n\nUnits: {spec.units}. Source: {spec.source}"
+
+
+def _wrapped(spec: Spec, name: str) -> Any:
+    import vectorbt as vbt
+
     factory = vbt.IndicatorFactory(
-        class_name="".join(part.capitalize() for part in spec.name.split("-")),
-        class_docstring=f"{spec.summary}\n\nUnits: {spec.units}. Source: {spec.source}",
+        class_name=name,
+        class_docstring=_told(spec),
         module_name=spec.kernel.__module__,
         short_name=spec.name.replace("-", "_"),
         input_names=list(spec.inputs),
@@ -140,6 +182,8 @@ def plot(self: Any, column: Any = None, **layout: Any) -> Any:
 
     `column` may be left out where there is only one; `layout` is passed on to the figure, as vectorbt's own plots do.
     """
+    import vectorbt as vbt
+
     one = self.select_one(column=column)
     shown = [self.input_names[0], *self.output_names]
     figure = vbt.make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.04, subplot_titles=shown)
