@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# A list of known names that is longer is shortened to the nearest ones and their number.
+MOST_NAMES = 40
+_NEAREST = 5
+
 
 class UndertowError(Exception):
     """Anything that a user can mend; the command line prints it and exits with 2."""
@@ -19,13 +23,19 @@ class ParameterError(UndertowError, ValueError):
 
 
 class UnknownNameError(UndertowError, KeyError):
-    """A name that is not there, with the nearest that is."""
+    """A name that is not there, with the nearest that is; `where` is the file and key that name it, if any do."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         self.name = name
         self.known = sorted(known)
-        message = f"unknown {kind} `{name}`{did_you_mean(name, self.known)}; known: {', '.join(self.known) or 'none'}"
-        super().__init__(message)
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}unknown {kind} `{name}`{did_you_mean(name, self.known)}; {self._known()}")
+
+    def _known(self) -> str:
+        if len(self.known) <= MOST_NAMES:
+            return f"known: {', '.join(self.known) or 'none'}"
+        near = difflib.get_close_matches(self.name, self.known, n=_NEAREST, cutoff=0.0)
+        return f"the nearest of {len(self.known)} known: {', '.join(near)}"
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from undertow.market.calendar import period_starts
 from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market.errors import ParameterError, UnknownNameError, did_you_mean
 from undertow.signals.beta import beta_nb
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.volatility import realized_volatility_nb
 
 if TYPE_CHECKING:
+    from undertow.market.market import Market
     from undertow.signals.table import DecisionTable
 
 YEAR, HALF_YEAR, QUARTER, MONTH = 252, 126, 63, 21  # sessions
@@ -114,29 +114,20 @@ class Screen:
         if ("top" in given) == ("bottom" in given) or not {"parent", "by"} <= set(given):
             raise ParameterError(f"`universe` needs `parent`, `by` and either `top` or `bottom`; as text: {GRAMMAR}")
         side = "top" if "top" in given else "bottom"
-        by = [given["by"]] if isinstance(given["by"], str) else list(given["by"])
-        for measure in by:
-            if measure not in MEASURES:
-                near = did_you_mean(str(measure), MEASURES)
-                raise ParameterError(f"`universe`: unknown measure `{measure}`{near}; known: {', '.join(MEASURES)}")
+        parent, by = _parent(given["parent"]), _measures(given["by"])
         refresh = str(given.get("refresh", "quarterly"))
         if refresh not in _REFRESH:
             near = did_you_mean(refresh, _REFRESH)
             raise ParameterError(f"`universe`: refresh must be one of {', '.join(_REFRESH)}; got {refresh!r}{near}")
         history = _whole("min-history", given.get("min-history", 0), 0)
-        return cls(str(given["parent"]), _whole(side, given[side], 1), tuple(by), refresh, side == "top", history)
+        return cls(parent, _whole(side, given[side], 1), by, refresh, side == "top", history)
 
     def members(self, table: DecisionTable) -> BoolArray:
         """Membership (T, N) among the names of the parent's table.
 
         Raises `ParameterError` where the parent never has as many members as are asked for.
         """
-        most = int(table.member.sum(axis=1).max(initial=0))
-        if self.count > most:
-            raise ParameterError(
-                f"`universe` {str(self)!r}: `{self.parent}` never has more than {most} members with prices;"
-                f" ask for {most} or fewer"
-            )
+        self.check_count(table.member)
         out = np.zeros(table.member.shape, dtype=np.bool_)
         refreshes = period_starts(table.decisions.sessions, self.refresh)
         measures = [table.known(MEASURES[name](table))[refreshes] for name in self.by]
@@ -149,8 +140,20 @@ class Screen:
             out[first:last, chosen] = True
         return out & table.member
 
+    def check_count(self, member: BoolArray) -> None:
+        """Raise `ParameterError` where the parent, by its membership (T, N), never has the members asked for."""
+        most = int(member.sum(axis=1).max(initial=0))
+        if self.count > most:
+            raise ParameterError(
+                f"`universe` {str(self)!r}: `{self.parent}` never has more than {most} members with prices;"
+                f" ask for {most} or fewer"
+            )
+
     def _chosen(self, measures: list[FloatArray], eligible: BoolArray) -> IntArray:
         """The names of one refresh: the highest mean rank first, equals in the order of the symbols."""
+        # scipy.stats takes most of a second to import, and most universes are no screens.
+        from scipy.stats import rankdata
+
         usable = np.flatnonzero(eligible & np.all([np.isfinite(each) for each in measures], axis=0))
         if not len(usable):
             return usable
@@ -162,6 +165,39 @@ class Screen:
 def is_screen(name: str) -> bool:
     """Whether a universe is asked for by an expression."""
     return "|" in name
+
+
+def check_universe(market: Market, name: str, where: str) -> None:
+    """Raise an error that begins with `where`, a file and a key, unless `market` has the universe or the screen."""
+    screen = Screen.parse(name) if is_screen(name) else None
+    parent = name if screen is None else screen.parent
+    if parent not in market.universes:
+        raise UnknownNameError("universe", parent, market.universes, where)
+    if screen is not None:
+        universe = market.universe(parent)
+        priced = tuple(symbol for symbol in universe.symbols if symbol in market.prices)
+        try:
+            screen.check_count(universe.members(market.sessions, priced))
+        except ParameterError as error:
+            raise ParameterError(f"{where}: {error}") from None
+
+
+def _parent(given: Any) -> str:
+    if not isinstance(given, str) or not given.strip() or is_screen(given):
+        raise ParameterError(f"`universe`: parent must be the name of a universe, got {given!r}")
+    return given.strip()
+
+
+def _measures(given: Any) -> tuple[str, ...]:
+    by = [given] if isinstance(given, str) else given
+    known = ", ".join(MEASURES)
+    if not isinstance(by, list | tuple) or not by:
+        raise ParameterError(f"`universe`: by must be a measure or a list of measures, got {given!r}; known: {known}")
+    for measure in by:
+        if not isinstance(measure, str) or measure not in MEASURES:
+            near = did_you_mean(str(measure), MEASURES)
+            raise ParameterError(f"`universe`: unknown measure `{measure}`{near}; known: {known}")
+    return tuple(by)
 
 
 def _whole(name: str, value: Any, least: int) -> int:
