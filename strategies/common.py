@@ -25,6 +25,11 @@ Steps = Annotated[int, IntDistribution(1, 5)]
 HOURS_A_DAY = 24.0
 
 
+def shorter(min_hold: float, max_hold: float) -> float:
+    """The shortest stay of a tier in hours: never above the longest, which ends it whatever the shortest says."""
+    return min(min_hold, max_hold)
+
+
 def btc_drawdown(window: float, depth: float, *, watch: float | None = None) -> Condition:
     """BTC is `depth` (decimal, negative) or more below its high of the last `window` hours."""
     return Condition(signal="drawdown", parameters={"window": window}, below=depth, watch=watch, title="BTC drawdown")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from optuna.distributions import FloatDistribution
+from pydantic import model_validator
 
+from undertow.signals.screen import Screen, is_screen
 from undertow.strategies.common import (
     Cash,
     Depth,
@@ -19,6 +21,7 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
+    shorter,
     stabilised,
 )
 from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
@@ -49,6 +52,14 @@ class DefensiveRotation(RuleStrategy):
     steps: Steps = 2  # sessions
     basket: Annotated[str, Constant()] = "defensive"
 
+    @model_validator(mode="after")
+    def _has_a_basket(self) -> Self:
+        if not self.basket:
+            raise ValueError("`basket` must be a universe of the market, or a screen; got none")
+        if is_screen(self.basket):
+            Screen.parse(self.basket)
+        return self
+
     def rule(self) -> Rule:
         """One tier on either condition, whose money goes into the basket."""
         return Rule(
@@ -56,7 +67,15 @@ class DefensiveRotation(RuleStrategy):
             trigger=Trigger(
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
-            tiers=(Tier(name="cash", at=1.0, cash=self.moved, min_stay=self.min_hold, max_stay=self.max_hold),),
+            tiers=(
+                Tier(
+                    name="cash",
+                    at=1.0,
+                    cash=self.moved,
+                    min_stay=shorter(self.min_hold, self.max_hold),
+                    max_stay=self.max_hold,
+                ),
+            ),
             timing=Timing(lag=self.lag),
             source=self.source,
             destination=Destination(basket=self.basket, share=self.share),

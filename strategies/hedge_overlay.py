@@ -16,6 +16,7 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
+    shorter,
     stabilised,
 )
 from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
@@ -50,7 +51,15 @@ class HedgeOverlay(RuleStrategy):
             trigger=Trigger(
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
-            tiers=(Tier(name="hedge", at=1.0, hedge=self.hedge, min_stay=self.min_hold, max_stay=self.max_hold),),
+            tiers=(
+                Tier(
+                    name="hedge",
+                    at=1.0,
+                    hedge=self.hedge,
+                    min_stay=shorter(self.min_hold, self.max_hold),
+                    max_stay=self.max_hold,
+                ),
+            ),
             timing=Timing(lag=self.lag),
             destination=Destination(hedge_symbol=self.symbol),
             reentry=Reentry(when=(stabilised(self.calm_score),)),

@@ -6,22 +6,34 @@ import math
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from undertow.market.errors import UndertowError, did_you_mean
 from undertow.market.prices import FIELDS
 from undertow.signals.registry import SIGNALS, load
+from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Hours = Annotated[float, Field(ge=0.0, le=8760.0)]
-Positive = Annotated[float, Field(gt=0.0)]
+
+def _not_text(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError(f"must be a whole number, got {value!r}")
+    return value
+
+
+# Strict, so that neither a truth value nor text passes for a number; whole numbers pass for floats.
+Number = Annotated[float, Field(strict=True)]
+Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True, allow_inf_nan=False)]
+Hours = Annotated[float, Field(ge=0.0, le=8760.0, strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, strict=True, allow_inf_nan=False)]
+Sessions = Annotated[int, BeforeValidator(_not_text), Field(ge=1, le=60)]
 Combine = Literal["any", "all", "score"]
 Seen = Literal["worst", "last"]
 
 WATCH, ALARM = 0.5, 1.0
 # Windows beyond this, in hours or sessions, are slips of the pen: more than eleven years of hours.
 LONGEST_WINDOW = 100_000
+_ROUNDING = 1e-9
 
 
 @cache
@@ -59,12 +71,12 @@ class Condition(Part):
 
     signal: str
     output: str = ""
-    parameters: dict[str, float] = Field(default_factory=dict)
+    parameters: dict[str, Number] = Field(default_factory=dict)
     asset: str = "BTC"
-    above: float | None = None
-    below: float | None = None
-    watch: float | None = None
-    leave: float | None = None
+    above: Number | None = None
+    below: Number | None = None
+    watch: Number | None = None
+    leave: Number | None = None
     seen: Seen | None = None
     lag: Hours | None = None
     stand_in: str = ""
@@ -159,10 +171,11 @@ class AllClear(Condition):
 class Tier(Part):
     """A state of the rule: entered where the score is at or above `at`, with what is held in it.
 
-    `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short. After `min_stay` hours
-    the tier is left once the score is below `leave` (left out: whatever the score) and the all-clear is on, and after
-    `max_stay` hours at the latest, for the next one down. `to` names the tiers that may follow; left out: any. A hedge
-    is put on and taken off at once. The tier with `at` 0 is calm: it has no stay and no `leave`.
+    `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short, at most what is left in
+    stocks. After `min_stay` hours the tier is left once the score is below `leave`, at most `at` (left out: whatever
+    the score), and the all-clear is on, and after `max_stay` hours at the latest, for the next one down. `to` names the
+    tiers that may follow; left out: any. A hedge is put on and taken off at once. The tier with `at` 0 is calm: it has
+    no stay and no `leave`.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -175,34 +188,59 @@ class Tier(Part):
     to: tuple[str, ...] | None = None
 
     def model_post_init(self, _: Any) -> None:
-        """Check that calm is calm."""
+        """Check that calm is calm, and that the numbers do not contradict each other."""
         if self.at == 0.0 and (self.leave is not None or self.min_stay > 0.0 or self.max_stay is not None):
             raise ValueError(
                 f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the"
                 " score at which it is entered, or leave them out"
+            )
+        if self.leave is not None and self.leave > self.at:
+            raise ValueError(
+                f"tier `{self.name}`: `leave` must be at most `at`, or it is left as soon as it is entered; got"
+                f" {self.leave:g} above {self.at:g}"
+            )
+        if self.max_stay is not None and self.min_stay > self.max_stay:
+            raise ValueError(
+                f"tier `{self.name}`: `min_stay` must be at most `max_stay`, got {self.min_stay:g} and"
+                f" {self.max_stay:g} hours"
+            )
+        # Shares such as 0.7 and 0.3 may add up to a rounding above 1.
+        if self.cash + self.hedge > 1.0 + _ROUNDING:
+            raise ValueError(
+                f"tier `{self.name}`: `cash` and `hedge` must add up to 1 or less, or more is sold short than is held;"
+                f" got {self.cash:g} and {self.hedge:g}"
             )
 
 
 class Timing(Part):
     """When a trigger is acted on: `lag` hours on the 24/7 clock after it was known, over `sessions` sessions.
 
-    All the cash is raised by the last decision before `deadline` hours have passed since the tier was entered.
+    All the cash is raised by the last decision before `deadline` hours have passed since the tier was entered, at once
+    where fewer sessions than asked for are left until then.
     """
 
     lag: Hours = 24.0
-    sessions: Annotated[int, Field(ge=1, le=60)] = 1
+    sessions: Sessions = 1
     deadline: Hours | None = None
 
 
 class Destination(Part):
     """Where raised cash goes: `share` of it into the equally weighted universe `basket`, the rest into cash.
 
-    `hedge_symbol` is what a tier's `hedge` sells short: the market's benchmark where it is left out.
+    `basket` may be a screen. `hedge_symbol` is what a tier's `hedge` sells short: the market's benchmark where it is
+    left out.
     """
 
     basket: str = ""
     share: Share = 1.0
     hedge_symbol: str = ""
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that a share has a basket to go into, and that a screen can be read."""
+        if not self.basket and self.share != 1.0:
+            raise ValueError(f"`share` goes with `basket`, a universe to put it into; got {self.share:g} without one")
+        if is_screen(self.basket):
+            Screen.parse(self.basket)
 
 
 class Reentry(Part):
@@ -214,9 +252,14 @@ class Reentry(Part):
     """
 
     when: tuple[AllClear, ...] = ()
-    steps: Annotated[int, Field(ge=1, le=60)] = 1
+    steps: Sessions = 1
     wrong: Positive | None = None
     cool_down: Hours = 0.0
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that the stop can be met."""
+        if self.wrong is not None and self.wrong > 1.0:
+            raise ValueError(f"`wrong` must be a decimal rise in (0, 1], got {self.wrong:g}; 4 % is 0.04")
 
 
 @lru_cache(maxsize=4096)

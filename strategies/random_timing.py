@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
+from pydantic import model_validator
 
 from undertow.market.calendar import load_calendar
 from undertow.market.clock import FloatArray
@@ -19,6 +22,8 @@ from undertow.strategies.strategy import Constant, Sets, Strategy
 SESSIONS_A_YEAR = 252
 # Day 0 of the draws: before any market.
 _FIRST_DAY = np.datetime64("1900-01-01", "D")
+# What has a say only where there is a pattern, and what it is where it has none.
+_WITH_PATTERN = {"start": "", "end": "", "rest": 1.0}
 
 
 class RandomTiming(Strategy):
@@ -29,7 +34,8 @@ class RandomTiming(Strategy):
     start on a session depends on the seed and the date alone, and none starts while one lasts, so nothing looks ahead.
 
     `pattern` are episodes to be placed between `start` and `end`: exposures by session, parted by commas, episodes by
-    semicolons; between them the exposure is `rest`. With a pattern, `a_year`, `length` and `cash` have no say.
+    semicolons; between them the exposure is `rest`. With a pattern, `a_year`, `length` and `cash` have no say; without
+    one, `start`, `end` and `rest` are refused.
     """
 
     summary: ClassVar[str] = "Placebo: as much de-risking, at random times"
@@ -42,6 +48,20 @@ class RandomTiming(Strategy):
     end: Annotated[str, Constant()] = ""
     pattern: Annotated[str, Constant()] = ""
     rest: Annotated[float, Constant()] = 1.0
+
+    @model_validator(mode="after")
+    def _pattern_can_be_placed(self) -> Self:
+        if not self.pattern:
+            for name, nothing in _WITH_PATTERN.items():
+                if getattr(self, name) != nothing:
+                    raise ValueError(f"`{name}` goes with a `pattern`, and there is none; got {getattr(self, name)!r}")
+            return self
+        if _day("start", self.start) > _day("end", self.end):
+            raise ValueError(f"`start` must not be after `end`, got {self.start} and {self.end}")
+        if not 0.0 <= self.rest <= 1.0:
+            raise ValueError(f"`rest` must be an exposure in [0, 1], got {self.rest:g}")
+        _episodes(self.pattern)
+        return self
 
     @classmethod
     def like(cls, exposure: pd.Series, *, seed: int) -> Self:
@@ -71,6 +91,29 @@ class RandomTiming(Strategy):
         return Decision.proportional(np.column_stack(columns))
 
 
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must be a date such as 2018-01-02 where there is a `pattern`, got {text!r}"
+        ) from None
+
+
+def _episodes(pattern: str) -> list[list[float]]:
+    return [[_share(value) for value in part.split(",")] for part in pattern.split(";")]
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"`pattern` must be exposures in [0, 1], such as 0.5,0.5;0.7; got {text!r} among them")
+    return value
+
+
 def _exposure(table: DecisionTable, rule: RandomTiming) -> FloatArray:
     if rule.pattern:
         return _placed(table, rule)
@@ -96,7 +139,7 @@ def _placed(table: DecisionTable, rule: RandomTiming) -> FloatArray:
     """The episodes in random order with random gaps between them, over the sessions that the pattern is for."""
     start, end = pd.Timestamp(rule.start), pd.Timestamp(rule.end)
     days = load_calendar(table.market.calendar.name, start, end).sessions
-    episodes = [[float(value) for value in part.split(",")] for part in str(rule.pattern).split(";")]
+    episodes = _episodes(str(rule.pattern))
     free = _free(len(days), episodes, rule.start, rule.end)
     rng = np.random.default_rng(int(rule.seed))
     order = rng.permutation(len(episodes))

@@ -17,6 +17,7 @@ from undertow.strategies.common import (
     SpikeDays,
     Steps,
     Window,
+    shorter,
     stabilised,
 )
 from undertow.strategies.parts import Reentry, Tier, Timing, Trigger
@@ -93,7 +94,7 @@ class RiskTiers(RuleStrategy):
                 leave=at - SLACK,
                 cash=held[name],
                 hedge=self.hedge if name == "watch" else 0.0,
-                min_stay=0 if name == "watch" else self.min_hold,
+                min_stay=0 if name == "watch" else shorter(self.min_hold, self.max_hold),
                 max_stay=self.max_hold,
             )
             for name, at in levels.items()

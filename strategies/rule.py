@@ -12,7 +12,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from undertow.market.clock import InstantArray
-from undertow.market.errors import did_you_mean
+from undertow.market.errors import UnknownNameError, did_you_mean
+from undertow.market.market import Market
+from undertow.signals.screen import check_universe
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
 from undertow.strategies.parts import WATCH, Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
@@ -62,6 +64,9 @@ class Rule(Part):
             raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
         for place, tier in enumerate(self.ladder):
             _check_ways(tier, names, place)
+        symbol = self.destination.hedge_symbol
+        if symbol and not any(tier.hedge > 0.0 for tier in self.ladder):
+            raise ValueError(f"`destination.hedge_symbol` {symbol!r} goes with a tier that has a `hedge`; none has")
         if self.source not in SOURCES:
             near = did_you_mean(self.source, SOURCES)
             raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{near}")
@@ -103,6 +108,20 @@ class RuleStrategy(Strategy):
         rows = zip(*(values.tolist() for values in sets.values()), strict=True)
         with _without_collections():
             return [cls.model_construct(**dict(zip(sets, row, strict=True))).rule() for row in rows]
+
+    def check_market(self, market: Market) -> None:
+        """Raise an error with file and key where the rule names a universe or a symbol that `market` does not have."""
+        into = self.rule().destination
+        if into.basket:
+            check_universe(market, into.basket, self._place("basket", into.basket))
+        if into.hedge_symbol and into.hedge_symbol not in market.prices:
+            place = self._place("hedge_symbol", into.hedge_symbol)
+            raise UnknownNameError("symbol", into.hedge_symbol, market.prices.symbols, place)
+
+    def _place(self, field: str, value: str) -> str:
+        """The file, or else the rule, and the key that names a destination: a named strategy has its own for it."""
+        own = [f"parameters.{name}" for name, given in self.parameters.items() if given == value]
+        return f"{self.origin or self.label}: {own[0] if own else f'destination.{field}'}"
 
     def shocks(self, table: DecisionTable) -> InstantArray:
         """When the trigger became known in each decision's window: that of its first condition, for "all" of its last.

@@ -18,6 +18,7 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
+    shorter,
     stabilised,
 )
 from undertow.strategies.parts import Gate, Reentry, Tier, Timing, Trigger
@@ -55,7 +56,15 @@ class WinnersFirst(RuleStrategy):
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
             gates=(leads,),
-            tiers=(Tier(name="cash", at=1.0, cash=self.cash, min_stay=self.min_hold, max_stay=self.max_hold),),
+            tiers=(
+                Tier(
+                    name="cash",
+                    at=1.0,
+                    cash=self.cash,
+                    min_stay=shorter(self.min_hold, self.max_hold),
+                    max_stay=self.max_hold,
+                ),
+            ),
             timing=Timing(lag=self.lag),
             source="winners",
             reentry=Reentry(when=(stabilised(self.calm_score),), steps=self.steps),

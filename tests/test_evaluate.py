@@ -302,7 +302,7 @@ def rules(draw: st.DrawFn) -> Rule:
         tiers=tiers[draw(st.integers(0, 1)) :],
         timing=Timing(lag=draw(st.sampled_from([0.0, 24.0])), sessions=draw(st.integers(1, 3))),
         source=draw(st.sampled_from(SOURCES)),
-        destination=Destination(basket=draw(st.sampled_from(["", "defensive"])), share=low),
+        destination=draw(st.sampled_from([Destination(), Destination(basket="defensive", share=low)])),
         reentry=Reentry(when=draw(st.sampled_from([(), (back,)])), steps=draw(st.integers(1, 3)), wrong=draw(RISES)),
     )
 

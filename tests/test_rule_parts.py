@@ -6,6 +6,7 @@ import pickle
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -152,6 +153,30 @@ def rule_refused(**given: Any) -> str:
             {"name": "cash", "cash": 0.5, "max_stay": 24},
             "tier `cash`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the score",
         ),
+        (
+            Tier,
+            {"name": "cash", "at": 1, "min_stay": 200, "max_stay": 24},
+            "tier `cash`: `min_stay` must be at most `max_stay`, got 200 and 24 hours",
+        ),
+        (
+            Tier,
+            {"name": "cash", "at": 0.5, "leave": 0.6},
+            "tier `cash`: `leave` must be at most `at`, or it is left as soon as it is entered; got 0.6 above 0.5",
+        ),
+        (
+            Tier,
+            {"name": "cash", "at": 1, "cash": 0.8, "hedge": 0.8},
+            "tier `cash`: `cash` and `hedge` must add up to 1 or less, or more is sold short than is held; got 0.8",
+        ),
+        (Timing, {"sessions": True}, "must be a whole number, got True"),
+        (Timing, {"sessions": "2"}, "must be a whole number, got '2'"),
+        (Reentry, {"wrong": 4}, "`wrong` must be a decimal rise in (0, 1], got 4; 4 % is 0.04"),
+        (Destination, {"share": 0.5}, "`share` goes with `basket`, a universe to put it into; got 0.5 without one"),
+        (
+            Destination,
+            {"basket": "growth | top 4 by betta | yearly"},
+            "unknown measure `betta`, did you mean `beta`?",
+        ),
     ],
 )
 def test_a_part_is_refused_in_words_that_say_what_to_do(kind: Any, given: dict[str, Any], message: str) -> None:
@@ -178,6 +203,10 @@ def test_a_part_is_refused_in_words_that_say_what_to_do(kind: Any, given: dict[s
         (
             {"tiers": (Tier(name="watch", at=0.5), Tier(name="cash", at=1, to=("cash",)))},
             "tier `cash`: `to` must name a tier below it, or it is never left; below: calm, watch",
+        ),
+        (
+            {"destination": Destination(hedge_symbol="QQQ")},
+            "`destination.hedge_symbol` 'QQQ' goes with a tier that has a `hedge`; none has",
         ),
         ({"source": "winnners"}, "`source` must be one of proportional, winners, beta,"),
         ({"source": "winnners"}, "got 'winnners', did you mean `winners`?"),
@@ -217,6 +246,40 @@ def test_a_rule_is_refused_in_words_that_say_what_to_do(given: dict[str, Any], m
 def test_numbers_out_of_their_range_are_refused(kind: Any, given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         kind(**given)
+
+
+@pytest.mark.parametrize("value", [True, False, "24", "0.5", float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("kind", "name", "given"),
+    [
+        (Tier, "cash", {"name": "cash", "at": 1}),
+        (Tier, "min_stay", {"name": "cash", "at": 1}),
+        (Timing, "lag", {}),
+        (Timing, "sessions", {}),
+        (Timing, "deadline", {}),
+        (Reentry, "wrong", {}),
+        (Reentry, "steps", {}),
+        (Destination, "share", {"basket": "defensive"}),
+        (Condition, "weight", {"signal": "vix", "above": 1}),
+        (Condition, "above", {"signal": "vix"}),
+        (Condition, "watch", {"signal": "vix", "above": 1}),
+        (Gate, "scale", {"signal": "vix", "above": 1}),
+        (Trigger, "known", {"when": (FALL,)}),
+    ],
+)
+def test_only_finite_numbers_are_numbers(kind: Any, name: str, given: dict[str, Any], value: Any) -> None:
+    with pytest.raises(ValidationError):
+        kind(**given, **{name: value})
+
+
+def test_whole_numbers_and_those_of_numpy_are_numbers() -> None:
+    assert Tier(name="cash", at=1, cash=np.float64(0.5), min_stay=24) == Tier(
+        name="cash", at=1.0, cash=0.5, min_stay=24.0
+    )
+    assert Timing(sessions=np.int64(2), lag=np.int64(12)) == Timing(sessions=2, lag=12.0)
+    # Met by raising faster, as `Timing` says.
+    assert Timing(sessions=5, deadline=1).deadline == 1.0
+    assert Tier(name="cash", at=1, cash=0.7, hedge=0.3).hedge == 0.3
 
 
 def test_a_part_is_frozen_equal_by_value_and_pickles() -> None:

@@ -42,6 +42,7 @@ from undertow.strategies.evaluate import work_out
 
 Array = npt.NDArray[Any]
 KINDS: list[type[Strategy]] = [load(STRATEGIES, name) for name in registered(STRATEGIES)]
+STRETCH = {"start": "2018-01-02", "end": "2018-06-29"}
 RULES: list[type[RuleStrategy]] = [kind for kind in KINDS if issubclass(kind, RuleStrategy)]
 
 
@@ -397,6 +398,39 @@ def test_every_place_of_an_episode_is_as_likely_as_any_other() -> None:
 def test_what_cannot_be_placed_is_refused(held: list[float], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         RandomTiming.like(pd.Series(held, index=world().sessions[: len(held)]), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"pattern": "0.5"}, "`start` must be a date such as 2018-01-02 where there is a `pattern`, got ''"),
+        ({"pattern": "xx", **STRETCH}, "`pattern` must be exposures in [0, 1], such as 0.5,0.5;0.7; got 'xx' among"),
+        ({"pattern": "0.5;1.5", **STRETCH}, "got '1.5' among them"),
+        (
+            {"pattern": "0.5", **STRETCH, "end": "2017-01-02"},
+            "`start` must not be after `end`, got 2018-01-02 and 2017",
+        ),
+        ({"pattern": "0.5", **STRETCH, "rest": 2}, "`rest` must be an exposure in [0, 1], got 2"),
+        ({"start": "xx"}, "`start` goes with a `pattern`, and there is none; got 'xx'"),
+        ({"end": "2018-01-02"}, "`end` goes with a `pattern`, and there is none; got '2018-01-02'"),
+        ({"rest": 0.5}, "`rest` goes with a `pattern`, and there is none; got 0.5"),
+    ],
+)
+def test_a_pattern_and_what_goes_with_it_are_checked_when_given(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError) as refused:
+        RandomTiming.create(parameters)
+    assert message in str(refused.value)
+
+
+def test_a_rotation_needs_a_basket() -> None:
+    with pytest.raises(ParameterError, match="`basket` must be a universe of the market, or a screen; got none"):
+        DefensiveRotation.create({"basket": ""})
+
+
+@pytest.mark.parametrize("kind", [RiskTiers, LiquidityDrain, DefensiveRotation, HedgeOverlay, WinnersFirst])
+def test_the_longest_stay_ends_the_shortest_one(kind: Any) -> None:
+    stays = [(tier.min_stay, tier.max_stay) for tier in kind(min_hold=120, max_hold=24).rule().ladder if tier.at > 0]
+    assert stays[-1] == (24.0, 24.0)
 
 
 def test_random_episodes_depend_on_seed_and_date_alone() -> None:
