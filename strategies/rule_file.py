@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +15,68 @@ import tomli_w
 from pydantic import ValidationError
 
 from undertow.market.errors import DataError, ParameterError, UndertowError, did_you_mean
+from undertow.market.market import Market
 from undertow.signals.registry import STRATEGIES, load
-from undertow.signals.screen import Screen, is_screen
+from undertow.signals.screen import Screen, check_universe, is_screen
 from undertow.strategies.rule import FreeRule, Rule, RuleStrategy
+from undertow.strategies.rule_settings import DAYS, day_of, read_settings
 from undertow.strategies.strategy import Strategy
 
-# What a file may say about the backtest; the rest is given where it is run.
-SETTINGS = ("universe", "fill", "weighting", "rebalance", "start", "end")
 _NAMED = ("strategy", "parameters", "backtest")
 
 
 @dataclass(frozen=True)
 class RuleFile:
-    """What a rule file says: the strategy, and settings of the backtest by name."""
+    """What a rule file says: the strategy, and settings of the backtest by name; errors call it `where`."""
 
     strategy: Strategy
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str | float] = field(default_factory=dict)
+    where: str = ""
 
-    def with_settings(self, given: Mapping[str, str | None]) -> dict[str, Any]:
+    def with_settings(self, given: Mapping[str, str | float | None]) -> dict[str, Any]:
         """The settings of the backtest: what is given (not None) before what the file says.
 
-        Raises `ParameterError` where the stretch would end before it starts or a screen cannot be read.
+        Those of `COSTS` are arguments of `undertow.Costs`, the others of `undertow.backtest`. Raises `ParameterError`
+        where a day is none, where the stretch would end before it starts, or where a screen cannot be read.
         """
-        found = {**self.settings, **{name: value for name, value in given.items() if value is not None}}
-        if found.get("start", "") > found.get("end", "9"):
-            raise ParameterError(f"`start` must not be after `end`, got {found['start']} and {found['end']}")
+        found: dict[str, Any] = {**self.settings, **{name: value for name, value in given.items() if value is not None}}
+        for name in DAYS:
+            if name in found:
+                found[name] = self._day(name, found[name])
+        if {*DAYS} <= {*found} and found["start"] > found["end"]:
+            words = " and ".join(f"{found[name]}{self._said(name, given)}" for name in DAYS)
+            raise ParameterError(f"`start` must not be after `end`, got {words}")
         if is_screen(found.get("universe", "")):
             found["universe"] = str(Screen.parse(found["universe"]))
         return found
+
+    def check(self, market: Market, settings: Mapping[str, Any]) -> None:
+        """Raise an error with file and key where the file names what `market` does not have; `settings` are in force.
+
+        Looks at the universe, unless another is in force, and at the basket and the symbol of a hedge.
+        """
+        universe = self.settings.get("universe")
+        if universe is not None and universe == settings.get("universe"):
+            check_universe(market, str(universe), f"{self.where}: backtest.universe")
+        if isinstance(self.strategy, RuleStrategy):
+            self.strategy.check_market(market)
+
+    def _day(self, name: str, value: object) -> str:
+        day = day_of(value)
+        if day is None:
+            raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}")
+        return day
+
+    def _said(self, name: str, given: Mapping[str, str | float | None]) -> str:
+        return "" if given.get(name) is not None else f" ({self.where}: backtest.{name})"
 
 
 def read_rule(path: str | Path) -> RuleFile:
     """The rule of a .toml or .json file, or of the preset of that name.
 
     A file either puts parts together (`[trigger]`, `[[tiers]]`, … as in `Rule`) or names a `strategy` and its
-    `[parameters]`; `[backtest]` may hold universe, fill, weighting, rebalance, start and end. Raises `DataError` with
-    file, key and what is allowed.
+    `[parameters]`; `[backtest]` may hold universe, fill, weighting, rebalance, start, end, borrow_bps, tax_rate and
+    lots. Raises `DataError` with file, key and what is allowed.
     """
     if str(path) in presets():
         text, where = _preset_text(str(path)), f"preset {path}"
@@ -58,7 +85,7 @@ def read_rule(path: str | Path) -> RuleFile:
     if not file.is_file():
         near = did_you_mean(str(path), presets())
         raise DataError(f"{path}: no such rule file or preset{near}; presets: {', '.join(presets())}")
-    text = file.read_text(encoding="utf-8")
+    text = _text(file)
     given = _json(text, str(path)) if file.suffix == ".json" else _toml(text, str(path))
     return _rule_of(given, str(path), str(path))
 
@@ -73,9 +100,37 @@ def text_of(name: str) -> str:
     return _preset_text(name) if name in presets() else Path(name).read_text(encoding="utf-8")
 
 
-def as_toml(rule: Rule) -> str:
-    """A rule as a file that `read_rule` reads back, with what is left at its default left out."""
-    return tomli_w.dumps(rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json"))
+def as_toml(rule: Rule, backtest: Mapping[str, float | str] | None = None) -> str:
+    """A rule as a file that `read_rule` reads back, with what is left at its default left out.
+
+    `backtest` is what its `[backtest]` says. Numbers are written as they read: -0.1 for -0.09999999999999999.
+    """
+    plain = rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
+    # Scores meet the levels of tiers exactly, so that a rounding there would change decisions.
+    found = {name: value if name == "tiers" else _as_read(value) for name, value in plain.items()}
+    return tomli_w.dumps({**found, **({"backtest": dict(backtest)} if backtest else {})})
+
+
+def _as_read(value: Any) -> Any:
+    """The same with every number rounded to 12 digits, where that is shorter and within 1e-12."""
+    if isinstance(value, dict):
+        return {name: _as_read(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_read(each) for each in value]
+    if not isinstance(value, float):
+        return value
+    rounded = float(f"{value:.12g}")
+    return rounded if abs(rounded - value) <= 1e-12 and len(repr(rounded)) < len(repr(value)) else value
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{file}: must be UTF-8 text; line {line} has the byte 0x{error.object[error.start]:02x}: save it as UTF-8"
+        ) from None
 
 
 def _folder() -> Any:
@@ -104,27 +159,10 @@ def _json(text: str, where: str) -> dict[str, Any]:
 
 
 def _rule_of(given: dict[str, Any], where: str, origin: str) -> RuleFile:
-    settings = _settings(given.pop("backtest", {}), where)
+    settings = read_settings(given.pop("backtest", {}), where)
     strategy = _named(given, where) if "strategy" in given else _free(given, where)
     strategy.came_from(origin)
-    return RuleFile(strategy, settings)
-
-
-def _settings(given: Any, where: str) -> dict[str, str]:
-    if not isinstance(given, dict):
-        raise DataError(f"{where}: backtest: must be a table")
-    if isinstance(given.get("universe"), dict):
-        try:
-            given = {**given, "universe": str(Screen.of(given["universe"]))}
-        except ParameterError as error:
-            raise DataError(f"{where}: backtest.universe: {error}") from None
-    for key, value in given.items():
-        if key not in SETTINGS:
-            near = did_you_mean(key, SETTINGS)
-            raise DataError(f"{where}: backtest.{key}: unknown key{near}; allowed: {', '.join(SETTINGS)}")
-        if not isinstance(value, str):
-            raise DataError(f"{where}: backtest.{key}: must be text, got {value!r}; write it in quotes")
-    return dict(given)
+    return RuleFile(strategy, settings, where)
 
 
 def _named(given: dict[str, Any], where: str) -> Strategy:
@@ -136,12 +174,24 @@ def _named(given: dict[str, Any], where: str) -> Strategy:
         kind = load(STRATEGIES, str(given["strategy"]))
     except UndertowError as error:
         raise DataError(f"{where}: strategy: {error}") from None
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
         raise DataError(f"{where}: strategy: `{given['strategy']}` is not a strategy")
+    parameters = given.get("parameters", {})
+    _check_numbers(kind, parameters, where)
     try:
-        return kind.create(given.get("parameters", {}))
+        return kind.create(parameters)
     except ParameterError as error:
         raise DataError(f"{where}: parameters: {error}") from None
+
+
+def _check_numbers(kind: type[Strategy], parameters: Any, where: str) -> None:
+    """Raise `DataError` where a truth value or text stands for a number, which the command line alone may write so."""
+    if not isinstance(parameters, dict):
+        raise DataError(f"{where}: parameters: must be a table, got {parameters!r}")
+    for name, value in parameters.items():
+        wanted = kind.model_fields[name].annotation if name in kind.model_fields else None
+        if wanted in (int, float) and isinstance(value, bool | str):
+            raise DataError(f"{where}: parameters.{name}: must be a number, got {value!r}")
 
 
 def _free(given: dict[str, Any], where: str) -> Strategy:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from undertow.backtests import backtest
 from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.resolve import resolve_strategy
 from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.strategies import BuyAndHold, LiquidityDrain, RiskTiers, RuleStrategy
+from undertow.strategies import BuyAndHold, Gate, RiskTiers, RuleStrategy, Tier
 from undertow.strategies.rule_file import as_toml, parts_of, presets, read_rule, text_of
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "rules" / "weekend-crash.toml"
@@ -42,17 +44,44 @@ def test_there_is_no_preset_without_a_strategy() -> None:
 def test_a_strategy_written_as_parts_is_the_same_rule(name: str, tmp_path: Path) -> None:
     rule = parts_of(load(STRATEGIES, name)())
     (tmp_path / "rule.toml").write_text(as_toml(rule), encoding="utf-8")
-    assert parts_of(read_rule(tmp_path / "rule.toml").strategy) == rule
+    read = parts_of(read_rule(tmp_path / "rule.toml").strategy)
+    # Levels that are worked out from others are written as they read: -0.1 for -0.09999999999999999.
+    assert numbers_of(read.model_dump()) == pytest.approx(numbers_of(rule.model_dump()), abs=1e-12)
+    assert as_toml(read) == as_toml(rule)
     (tmp_path / "rule.json").write_text(rule.model_dump_json(), encoding="utf-8")
     assert parts_of(read_rule(tmp_path / "rule.json").strategy) == rule
 
 
-def test_a_rule_of_parts_decides_as_the_strategy_that_it_is(world: Market, tmp_path: Path) -> None:
-    (tmp_path / "rule.toml").write_text(as_toml(LiquidityDrain().rule()), encoding="utf-8")
+def numbers_of(value: Any) -> list[float]:
+    """Every number of a rule in its order."""
+    if isinstance(value, dict):
+        return [each for part in value.values() for each in numbers_of(part)]
+    if isinstance(value, list | tuple):
+        return [each for part in value for each in numbers_of(part)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("name", ["liquidity-drain", "risk-tiers", "short-term", "swing"])
+def test_a_rule_of_parts_decides_as_the_strategy_that_it_is(name: str, world: Market, tmp_path: Path) -> None:
+    strategy = load(STRATEGIES, name)()
+    (tmp_path / "rule.toml").write_text(as_toml(strategy.rule()), encoding="utf-8")
     mine = backtest(read_rule(tmp_path / "rule.toml").strategy, world)
-    named = backtest(LiquidityDrain(), world)
+    named = backtest(strategy, world)
     assert mine.series.equals(named.series)
-    assert mine.recipe.strategy == "liquidity-drain"
+    assert mine.recipe.strategy == name
+
+
+def test_parts_keep_the_settings_and_numbers_as_they_read(tmp_path: Path) -> None:
+    text = as_toml(parts_of(RiskTiers()), read_rule("long-term").settings)
+    assert "watch = -0.1\n" in text
+    assert "watch = 0.93\n" in text
+    assert "0.09999" not in text
+    assert text.endswith('[backtest]\nrebalance = "quarterly"\n')
+    # What would be further away than a rounding is written in full, and so are levels that scores meet exactly.
+    odd = parts_of(RiskTiers()).model_copy(update={"tiers": (Tier(name="cash", at=0.1 + 0.2, min_stay=1.0),)})
+    assert f"at = {0.1 + 0.2!r}" in as_toml(odd)
+    far = Gate(signal="vix", above=100.0 / 3.0)
+    assert f"above = {100.0 / 3.0!r}" in as_toml(odd.model_copy(update={"gates": (far,)}))
 
 
 def test_the_example_runs_and_its_run_names_the_file(world: Market) -> None:
@@ -122,6 +151,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     broken.write_text("a = [", encoding="utf-8")
     with pytest.raises(DataError, match=r"broken\.toml: not TOML"):
         read_rule(broken)
+    for name in ("latin.toml", "latin.json"):
+        (tmp_path / name).write_bytes(b'name = "x"\nsummary = "\xfcber"\n')
+        with pytest.raises(DataError, match=rf"{name}: must be UTF-8 text; line 2 has the byte 0xfc: save it as UTF-8"):
+            read_rule(tmp_path / name)
     (tmp_path / "list.json").write_text("[]", encoding="utf-8")
     with pytest.raises(DataError, match="must hold one object"):
         read_rule(tmp_path / "list.json")
@@ -137,6 +170,36 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     named.write_text('strategy = "liquidity-drain"\nparameter = 1\n', encoding="utf-8")
     with pytest.raises(DataError, match="parameter: unknown key, did you mean `parameters`"):
         read_rule(named)
+    named.write_text('strategy = "undertow.strategies:RuleStrategy"\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"strategy: `undertow\.strategies:RuleStrategy` is not a strategy"):
+        read_rule(named)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"strategy": "risk-tiers", "parameters": null}', "parameters: must be a table, got None"),
+        ('{"strategy": "risk-tiers", "parameters": 3}', "parameters: must be a table, got 3"),
+        ('{"strategy": "risk-tiers", "backtest": null}', "backtest: must be a table, got None"),
+        ('{"strategy": "risk-tiers", "parameters": {"cash": true}}', "parameters.cash: must be a number, got True"),
+        ('{"strategy": "risk-tiers", "parameters": {"lag": "24"}}', "parameters.lag: must be a number, got '24'"),
+        (
+            '{"strategy": "random-timing", "parameters": {"pattern": "xx"}}',
+            "parameters: random-timing: `start` must be",
+        ),
+    ],
+)
+def test_parameters_of_the_wrong_type_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        read_rule(file)
+    assert str(refused.value).startswith(f"{file}: {message}")
+
+
+def test_the_command_line_gives_numbers_as_text() -> None:
+    found = resolve_strategy("risk-tiers", ["lag=12", "cash=0.5"])
+    assert (found.parameters["lag"], found.parameters["cash"]) == (12, 0.5)
 
 
 def test_what_has_no_parts_says_so() -> None:

@@ -20,21 +20,19 @@ from undertow.cli_walk import walk_forward
 from undertow.options import (
     FILLS,
     LISTINGS,
+    LOTS,
     REBALANCES,
     WEIGHTINGS,
-    BorrowOption,
     CapitalOption,
     EndOption,
     FeeOption,
     HaircutOption,
     JsonOption,
     LedgerOption,
-    LotsOption,
     MarketOption,
     SeedOption,
     SlippageOption,
     StartOption,
-    TaxOption,
     one_of,
 )
 from undertow.resolve import busy, resolve_market, resolve_rule
@@ -100,9 +98,18 @@ def backtest(
     fee_bps: FeeOption = 5.0,
     slippage_bps: SlippageOption = 5.0,
     haircut_bps: HaircutOption = 0.0,
-    borrow_bps: BorrowOption = 50.0,
-    tax_rate: TaxOption = 0.20,
-    lots: LotsOption = "hifo",
+    borrow_bps: Annotated[
+        float | None,
+        typer.Option(help="Cost of borrowing what is sold short, basis points a year.", show_default="50.0"),
+    ] = None,
+    tax_rate: Annotated[
+        float | None,
+        typer.Option(help="Tax on realised gains, decimal; stated, never deducted.", show_default="0.2"),
+    ] = None,
+    lots: Annotated[
+        str | None,
+        typer.Option(help="Lots that a sale sells: hifo or fifo.", callback=one_of("lots", LOTS), show_default="hifo"),
+    ] = None,
     weighting: Annotated[
         str | None,
         typer.Option(
@@ -128,15 +135,19 @@ def backtest(
         from undertow.backtests import Costs
         from undertow.backtests import backtest as run_backtest
         from undertow.backtests.store import check_replaceable, plain
+        from undertow.strategies.rule_settings import COSTS
 
         if out is not None:
             check_replaceable(out)
         chosen = resolve_rule(strategy, rule, set_ or [])
-        given = {"universe": universe, "start": start, "end": end, "fill": fill}
-        settings = chosen.with_settings({**given, "weighting": weighting, "rebalance": rebalance})
-        costs = Costs(fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots)
+        given = {"universe": universe, "start": start, "end": end, "fill": fill, "weighting": weighting}
+        account = {"rebalance": rebalance, "borrow_bps": borrow_bps, "tax_rate": tax_rate, "lots": lots}
+        settings = chosen.with_settings({**given, **account})
+        stated = {name: settings.pop(name) for name in COSTS if name in settings}
+        costs = Costs(fee_bps, slippage_bps, haircut_bps, **stated)
     with busy("loading the market"):
         world = resolve_market(market, seed)
+        chosen.check(world, settings)
     with busy("running the backtest"):
         run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
     standing = _counted(run, ledger)
@@ -208,7 +219,10 @@ def list_(
         list[str] | None, typer.Option(help="A universe or a screen to show, with `universes`; repeat for several.")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Signals with inputs, units, look-back and source.")
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Strategies with their rationale; signals with inputs, units, look-back, source."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -230,7 +244,7 @@ def list_(
     elif what == "signals":
         console.show_signals()
     else:
-        console.show_strategies()
+        console.show_strategies(verbose)
 
 
 def main() -> NoReturn:

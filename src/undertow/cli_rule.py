@@ -20,7 +20,7 @@ def rule(
     if out is not None and (out.suffix != ".toml" or out.exists()):
         raise ParameterError(f"`out` must be a new file that ends in .toml, got {str(out)!r}")
     found = read_rule(name)
-    text = as_toml(parts_of(found.strategy)) if parts else text_of(name)
+    text = as_toml(parts_of(found.strategy), found.settings) if parts else text_of(name)
     if out is None:
         typer.echo(text, nl=False)
         return

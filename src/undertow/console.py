@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -94,14 +95,20 @@ def show_comparison(table: pd.DataFrame) -> None:
     show_metrics("on common sessions", {str(name): dict(table[name]) for name in table.columns})
 
 
-def show_strategies() -> None:
-    """Every registered strategy with its parameters and ranges."""
+def show_strategies(verbose: bool = False) -> None:
+    """Every registered strategy with its parameters and ranges; `verbose`: with why it should work."""
     rows = []
     for name, strategy in _everything("undertow.strategies").items():
         space = strategy.search_space()
         fields = [f"{each}={strategy.model_fields[each].default} {_range(space[each])}" for each in space]
-        rows.append((name, strategy.summary, "\n".join(fields)))
+        rows.append((name, _rationale(strategy) if verbose else strategy.summary, "\n".join(fields)))
     show(_table(("strategy", "what it does", "parameters, defaults, ranges"), rows))
+
+
+def _rationale(strategy: Any) -> str:
+    # Each paragraph of the docstring on one line, which the table breaks anew.
+    paragraphs = (inspect.getdoc(strategy) or strategy.summary).split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def show_definitions() -> None:
