@@ -10,7 +10,7 @@ import pandas as pd
 from undertow.market.errors import DataError
 from undertow.strategies.counterfactual import counterfactual
 from undertow.strategies.reasons import Reasons
-from undertow.strategies.tier_machine import EVENTS, HELD
+from undertow.strategies.tier_machine import CLEARED, EVENTS, HELD
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def explain_row(why: Reasons, row: int) -> Explanation:
         session=why.sessions[row],
         tier=ladder[why.tier[row]],
         before=ladder[int(why.states.tier[row])],
-        event=EVENTS[why.event[row]],
+        event=_event(why, row),
         score=score,
         baseline=0.0,
         contributions=dict(zip(why.names, added.tolist(), strict=True)),
@@ -76,6 +76,14 @@ def explain_row(why: Reasons, row: int) -> Explanation:
         vetoed=why.wanted(score) < why.wanted(float(why.ungated[row])),
         counterfactual="" if why.event[row] == HELD else counterfactual(why, row),
     )
+
+
+def _event(why: Reasons, row: int) -> str:
+    """Why the tier changed; a rule that waits for no all-clear has none to name."""
+    event, left = int(why.event[row]), why.rule.ladder[int(why.states.tier[row])]
+    if event != CLEARED or why.rule.reentry.when:
+        return EVENTS[event]
+    return "shortest stay over" if left.leave is None else "score below its level to leave"
 
 
 def changes(why: Reasons) -> pd.DataFrame:

@@ -293,6 +293,14 @@ def test_an_alarm_that_has_just_gone_on_ends_at_its_level_and_one_that_lasts_whe
     assert _milder(why, held, 0)[0].edge == -0.04
 
 
+def test_without_an_all_clear_none_is_named(world: Market) -> None:
+    given = Condition(signal="drawdown", parameters={"window": 168}, below=-0.1)
+    plain = Rule(trigger=Trigger(when=(given,)), tiers=(Tier(name="cash", at=1.0, cash=0.5, min_stay=24),))
+    events = set(backtest(FreeRule(given=plain), world).changes["event"])
+    assert "shortest stay over" in events
+    assert "all clear" not in events
+
+
 def test_what_a_tier_waits_for(world: Market) -> None:
     why = backtest(FreeRule(given=HYSTERESIS), world).reasons
     assert why is not None
