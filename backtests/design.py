@@ -12,6 +12,7 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
+from undertow.market.checks import check_whole
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 
@@ -23,9 +24,9 @@ def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> p
     power of two. Logarithmic ranges are even in the logarithm, integers and choices equally likely. The first rows of a
     longer design with the same seed are those of a shorter one of at least half its length, rounded to powers of two.
 
-    Raises `ParameterError` where `count` is below 1 or the space is empty.
+    Raises `ParameterError` where `count` is below 1, `seed` below 0, or the space is empty.
     """
-    _check(space, count)
+    _check(space, count, seed)
     # Whole powers of two keep the balance of the sequence; the rest is cut off.
     points = qmc.Sobol(len(space), scramble=True, rng=seed).random_base2(math.ceil(math.log2(count)))[:count]
     return _placed(space, points)
@@ -33,7 +34,7 @@ def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> p
 
 def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> pd.DataFrame:
     """`count` sets drawn independently from a search space; columns and errors as in `design`."""
-    _check(space, count)
+    _check(space, count, seed)
     return _placed(space, np.random.default_rng(seed).random((count, len(space))))
 
 
@@ -42,9 +43,9 @@ def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(itertools.product(*values.values())), columns=list(values))
 
 
-def _check(space: Mapping[str, BaseDistribution], count: int) -> None:
-    if count < 1:
-        raise ParameterError(f"`count` must be 1 or more sets, got {count}")
+def _check(space: Mapping[str, BaseDistribution], count: int, seed: int) -> None:
+    check_whole("count", count, 1, "a whole number of sets")
+    check_whole("seed", seed, 0)
     if not space:
         raise ParameterError("the search space is empty: the strategy has no parameter that is left to vary")
 

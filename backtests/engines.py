@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import cloudpickle
 import joblib
 
+from undertow.market.checks import is_whole
 from undertow.market.errors import ParameterError, did_you_mean
 
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
@@ -69,8 +70,8 @@ def worker_count(backend: str, jobs: int | None, address: str | None) -> int:
     if backend not in BACKENDS:
         near = did_you_mean(str(backend), BACKENDS)
         raise ParameterError(f"`backend` must be one of {', '.join(BACKENDS)}; got {backend!r}{near}")
-    if jobs is not None and jobs < 1:
-        raise ParameterError(f"`jobs` must be 1 or more workers, got {jobs}; leave it out for one a core")
+    if jobs is not None and not is_whole(jobs, 1):
+        raise ParameterError(f"`jobs` must be 1 or more workers, got {jobs!r}; leave it out for one a core")
     if address is not None and backend not in CLUSTERS:
         raise ParameterError(f"`address` is that of a cluster; set `backend` to dask or ray, got {backend!r}")
     for package in {"dask": ("distributed",), "ray": ("ray",)}.get(backend, ()):

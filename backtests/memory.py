@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 
+from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError
 
 _UNITS = {"": 1.0, "B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
@@ -24,6 +24,6 @@ def bytes_of(name: str, amount: float | str) -> float:
             amount = float(found[1]) * _UNITS[found[2].upper()]
         except ValueError:
             raise problem from None
-    if not (math.isfinite(amount) and amount > 0):
+    if not is_number(amount) or amount <= 0:
         raise problem
     return float(amount)

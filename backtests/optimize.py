@@ -27,6 +27,7 @@ from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
 from undertow.backtests.study_storage import is_shared, open_storage, quiet_optuna
 from undertow.market.calendar import Fill
+from undertow.market.checks import check_positive, check_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import PAGES, load
@@ -143,7 +144,7 @@ def optimize(
     trials: int = TRIALS,
     seed: int,
     jobs: int = 1,
-    storage: str | BaseStorage | None = None,
+    storage: str | Path | BaseStorage | None = None,
     study: str | None = None,
     universe: str = "growth",
     start: str | pd.Timestamp | None = None,
@@ -182,6 +183,7 @@ def optimize(
     study of another search; `TuningError` where too many trials fail.
     """
     _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
+    check_positive("capital", capital)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
     sets = first_sets(strategy, space, first)
@@ -235,10 +237,11 @@ def optimize(
 def _check_numbers(
     trials: int, seed: int, jobs: int, batch: int, sobol: int | None, max_failed: float, lease: float
 ) -> None:
-    whole = (("trials", trials, 1), ("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1), ("sobol", sobol, 0))
-    for name, value, least in whole:
-        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
-            raise ParameterError(f"`{name}` must be a whole number, {least} or more, got {value!r}")
+    for name, value, least in (("trials", trials, 1), ("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
+        check_whole(name, value, least)
+    # The space says how many points where nobody does.
+    if sobol is not None:
+        check_whole("sobol", sobol, 0)
     if not 0.0 <= max_failed <= 1.0:
         raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed}")
     if not 1.0 <= lease <= 86_400.0:

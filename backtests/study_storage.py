@@ -24,8 +24,8 @@ _SERVERS = ("postgresql", "mysql", "mariadb")
 
 
 @contextmanager
-def open_storage(given: str | BaseStorage | None) -> Iterator[BaseStorage]:
-    """The storage of None (memory), `journal:FILE`, a database URL or an Optuna storage, for as long as the block runs.
+def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage]:
+    """The storage of None (memory), `journal:FILE` or a path, a database URL or an Optuna storage, for the block.
 
     A file is held by one process at a time, and what a killed one left half-written is cut off. Raises `ParameterError`
     where it is none of these, is in use, or where a driver is missing; `DataError` where it cannot be reached or read.
@@ -34,12 +34,12 @@ def open_storage(given: str | BaseStorage | None) -> Iterator[BaseStorage]:
         yield InMemoryStorage()
     elif isinstance(given, BaseStorage):
         yield given
-    elif given.startswith(JOURNAL):
-        path = Path(given.removeprefix(JOURNAL))
+    elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
+        path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
         with _held(path, path):
             _mend_journal(path)
             yield _journal(path)
-    elif "://" in given:
+    elif isinstance(given, str) and "://" in given:
         file = _sqlite_file(given)
         with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
             yield from _connected(given)

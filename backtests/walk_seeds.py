@@ -10,6 +10,7 @@ import pandas as pd
 from undertow.backtests.engines import run_tasks
 from undertow.backtests.walk_forward import fold_engine, walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.market.checks import is_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -41,11 +42,11 @@ def walk_seeds(
     seeds says more of a rule than the best of them. Raises what `walk_forward` raises, and `ParameterError` where
     `seeds` are none or repeat.
     """
-    given = [int(each) for each in seeds]
-    if not given or len(set(given)) < len(given):
-        raise ParameterError(f"`seeds` must be one or more different whole numbers, got {list(seeds)}")
+    given = list(seeds)
+    if not given or not all(is_whole(each, 0) for each in given) or len(set(given)) < len(given):
+        raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {given}")
     engine = fold_engine(jobs, backend, address)
-    return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), given, **engine))
+    return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), [int(each) for each in given], **engine))
 
 
 def seed_row(result: WalkForwardResult) -> dict[str, float]:

@@ -16,6 +16,7 @@ from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.study_space import space_left
 from undertow.market.calendar import Fill
+from undertow.market.checks import check_positive, check_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -172,8 +173,8 @@ def checked_terms(
     aims = read_objectives(objective)
     if len(aims) != 1:
         raise ParameterError(f"`objective` must be one objective, got {len(aims)}: folds choose by one figure")
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ParameterError(f"`trials` must be a whole number, 1 or more, got {trials!r}")
+    check_whole("trials", trials, 1)
+    check_positive("capital", capital)
     space = space_left(strategy, fixed, narrowed)
     free = {name: each if name in (narrowed or {}) else _joinable(each) for name, each in space.free.items()}
     bounds = read_constraints(constraints)

@@ -57,7 +57,14 @@ def test_a_grid_is_every_combination_in_order() -> None:
 
 
 def test_nothing_to_vary_and_no_sets_are_refused() -> None:
-    with pytest.raises(ParameterError, match="`count` must be 1 or more sets, got 0"):
+    with pytest.raises(ParameterError, match="`count` must be a whole number of sets, 1 or more, got 0"):
         design(SPACE, 0, seed=1)
     with pytest.raises(ParameterError, match="the search space is empty"):
         random_sets({}, 5, seed=1)
+
+
+@pytest.mark.parametrize("make", [design, random_sets])
+@pytest.mark.parametrize("seed", [-1, 1.5, None, True])
+def test_a_seed_that_is_none_is_refused(make: object, seed: object) -> None:
+    with pytest.raises(ParameterError, match="`seed` must be a whole number, 0 or more, got"):
+        make(SPACE, 4, seed=seed)  # type: ignore[operator]
