@@ -7,9 +7,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
 
 Metrics = Mapping[str, Any]
@@ -57,8 +58,9 @@ class Objective:
 
     def value(self, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
         """The objective's value for one trial; NaN where the metric has none."""
-        own = float(self.measure(metrics))
-        return own - float(self.measure(baselines[self.baseline])) if self.baseline else own
+        # A copy each: a function of one's own may take figures out, and others read the same row.
+        own = float(self.measure(dict(metrics)))
+        return own - float(self.measure(dict(baselines[self.baseline]))) if self.baseline else own
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ def _objective(given: Any) -> Objective:
     if isinstance(given, Objective):
         return given
     if callable(given):
-        return Objective(f"{given.__module__}:{given.__qualname__}", MAXIMIZE, given)
+        # A partial function and an object that can be called go by their type.
+        name = getattr(given, "__qualname__", type(given).__qualname__)
+        return Objective(f"{given.__module__}:{name}", MAXIMIZE, given)
     if not isinstance(given, str):
         raise ParameterError(f"`objective` must be a name or a function of a row of metrics, got {given!r}")
     head, _, tail = given.partition(":")
@@ -141,28 +145,37 @@ def _function(path: str) -> Callable[[Metrics], float]:
 
 
 def read_constraints(given: str | Constraint | Sequence[str | Constraint] | None) -> tuple[Constraint, ...]:
-    """Constraints from text such as `annual_turnover<=6`; raises `ParameterError` on a bad or repeated one."""
-    several = [given] if isinstance(given, str | Constraint) else list(given or ())
-    found = tuple(each if isinstance(each, Constraint) else _constraint(each) for each in several)
+    """Constraints, or text such as `annual_turnover<=6`; raises `ParameterError` on a bad or repeated one."""
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    found = () if given is None else tuple(_constraint(each) for each in several)
     names = [each.name for each in found]
     if len(set(names)) < len(names):
         raise ParameterError(f"`constraint` is given twice: {', '.join(names)}")
     return found
 
 
-def _constraint(text: str) -> Constraint:
-    parts = re.fullmatch(r"\s*([a-z0-9_-]+)\s*(<=|>=)\s*(\S+)\s*", text)
+def _constraint(given: object) -> Constraint:
+    if isinstance(given, Constraint):
+        if not is_number(given.bound):
+            raise ParameterError(f"`bound` of a constraint must be a finite number, got {given.bound!r}")
+        return replace(given, metric=_metric(given.metric))
+    parts = re.fullmatch(r"\s*([a-z0-9_-]+)\s*(<=|>=)\s*(\S+)\s*", given) if isinstance(given, str) else None
     if parts is None:
-        raise ParameterError(f"`constraint` must be metric<=number or metric>=number, got {text!r}")
+        raise ParameterError(f"`constraint` must be metric<=number or metric>=number, got {given!r}")
     name, sign, number = parts.groups()
-    metric = NAMED[name][0] if name in NAMED else name.replace("-", "_")
-    if metric not in BOUNDABLE:
-        near = did_you_mean(metric, BOUNDABLE)
-        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(BOUNDABLE)}")
     try:
         bound = float(number)
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound):
-        raise ParameterError(f"`constraint` {text!r} must end in a number, got {number!r}")
-    return Constraint(metric, sign == "<=", bound)
+        raise ParameterError(f"`constraint` {given!r} must end in a number, got {number!r}")
+    return Constraint(_metric(name), sign == "<=", bound)
+
+
+def _metric(name: str) -> str:
+    """The metric that a constraint names, also by its objective's name."""
+    metric = NAMED[name][0] if name in NAMED else str(name).replace("-", "_")
+    if metric not in BOUNDABLE:
+        near = did_you_mean(metric, BOUNDABLE)
+        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(BOUNDABLE)}")
+    return metric

@@ -42,9 +42,9 @@ def judge(
     """The outcome of a row of metrics; one that is no number, or an error of an objective, is a failed trial."""
     try:
         values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
+        violations = {each.name: each.violation(metrics) for each in constraints}
     except Exception as error:  # noqa: BLE001 - an objective is the user's: whatever it raises is a failed trial
         return Outcome(metrics, error=told(error))
-    violations = {each.name: each.violation(metrics) for each in constraints}
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
             return Outcome(metrics, error=f"`{name}` is {value}, not a number")

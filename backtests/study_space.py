@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
+from undertow.backtests.reserved import refuse_reserved
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.strategies.strategy import Strategy
 
@@ -64,9 +65,11 @@ def space_left(
 ) -> Space:
     """The strategy's search space less `fixed`, within `narrowed`; possibly empty.
 
-    `narrowed` gives (low, high) for a number, a list of choices for a choice, or a distribution. Raises
-    `ParameterError` on an unknown name and on a value or range outside the parameter's own.
+    `narrowed` gives (low, high) for a number, a list of choices for a choice, or a distribution of the parameter's
+    kind, which is searched as it is. Raises `ParameterError` on an unknown name and on a value, range or step outside
+    the parameter's own.
     """
+    refuse_reserved(strategy)
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
     own = strategy.search_space()
     for name in narrowed:
@@ -111,7 +114,8 @@ def _least_cash(space: Space) -> Parameters:
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return bool(distribution.low <= value <= distribution.high)  # type: ignore[attr-defined]
+    low, high, step = distribution.low, distribution.high, distribution.step  # type: ignore[attr-defined]
+    return bool(low <= value <= high and (step is None or _on_steps(value - low, step)))
 
 
 def _check_narrowed(
@@ -125,23 +129,45 @@ def _check_narrowed(
 
 
 def _narrow(name: str, own: BaseDistribution, given: Any) -> BaseDistribution:
-    if isinstance(given, CategoricalDistribution):
-        given = given.choices
-    elif isinstance(given, IntDistribution | FloatDistribution):
-        given = given.low, given.high
     if isinstance(own, CategoricalDistribution):
         return _narrow_choices(name, own, given)
+    if isinstance(given, IntDistribution | FloatDistribution):
+        return _checked_part(name, own, given)
     try:
-        low, high = (float(each) for each in given)
+        # What was typed with commas is text, and a distribution of choices is no pair: neither is a range.
+        low, high = (float(each) for each in given if not isinstance(each, str))
     except (TypeError, ValueError):
-        raise ParameterError(f"`{name}` must be narrowed to (low, high), got {given!r}") from None
+        raise ParameterError(
+            f"`{name}` must be narrowed to (low, high), got {given!r}; on the command line that is low:high, and a"
+            " `sweep` over a grid tries single values"
+        ) from None
+    return _range(name, own, low, high)
+
+
+def _checked_part(
+    name: str, own: BaseDistribution, given: IntDistribution | FloatDistribution
+) -> IntDistribution | FloatDistribution:
+    """A distribution as it was given, step and logarithm included, where all of its values are the parameter's own."""
+    if type(given) is not type(own):
+        raise ParameterError(f"`{name}` must be narrowed to (low, high) or by {type(own).__name__}, got {given}")
+    _range(name, own, given.low, given.high)
+    if own.step is not None and (given.step is None or not _on_steps(given.step, own.step)):
+        raise ParameterError(f"`{name}` moves in steps of {own.step}; narrow it to a multiple of that, got {given}")
+    return given
+
+
+def _on_steps(distance: float, step: float) -> bool:
+    return abs(math.remainder(distance, step)) <= 1e-9 * step
+
+
+def _range(name: str, own: BaseDistribution, low: float, high: float) -> IntDistribution | FloatDistribution:
     first, last = own.low, own.high  # type: ignore[attr-defined]
     if not first <= low <= high <= last:
         raise ParameterError(
             f"`{name}` must be narrowed to low <= high within [{first}, {last}], got {low:g} to {high:g}"
         )
     step = own.step  # type: ignore[attr-defined]
-    if step is not None and any(abs(math.remainder(each - first, step)) > 1e-9 * step for each in (low, high)):
+    if step is not None and not all(_on_steps(each - first, step) for each in (low, high)):
         raise ParameterError(f"`{name}` moves in steps of {step} from {first}; {low:g} to {high:g} is not on them")
     if isinstance(own, IntDistribution):
         return IntDistribution(int(low), int(high), log=own.log, step=own.step)
@@ -149,7 +175,8 @@ def _narrow(name: str, own: BaseDistribution, given: Any) -> BaseDistribution:
 
 
 def _narrow_choices(name: str, own: CategoricalDistribution, given: Any) -> CategoricalDistribution:
-    asked = [given] if isinstance(given, str) else list(given)
+    given = given.choices if isinstance(given, CategoricalDistribution) else given
+    asked = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     by_text = {str(choice): choice for choice in own.choices}
     for each in asked:
         if str(each) not in by_text:

@@ -240,6 +240,14 @@ def refused(metrics: Mapping[str, Any]) -> float:
         ({"universe": "grwth"}, KeyError, "unknown universe `grwth`, did you mean `growth`"),
         ({"weighting": "equl"}, ParameterError, "weighting"),
         ({"trials": 0}, ParameterError, "`trials` must be a whole number, 1 or more, got 0"),
+        ({"trials": None}, ParameterError, "`trials` must be a whole number, 1 or more, got None"),
+        ({"trials": True}, ParameterError, "`trials` must be a whole number, 1 or more, got True"),
+        ({"seed": None}, ParameterError, "`seed` must be a whole number, 0 or more, got None"),
+        ({"seed": -1}, ParameterError, "`seed` must be a whole number, 0 or more, got -1"),
+        ({"jobs": None}, ParameterError, "`jobs` must be a whole number, 1 or more, got None"),
+        ({"sobol": 2.5}, ParameterError, "`sobol` must be a whole number, 0 or more, got 2.5"),
+        ({"capital": "1e6"}, ParameterError, "`capital` must be positive, a finite number, got '1e6'"),
+        ({"storage": 3}, ParameterError, "`storage` must be journal:FILE or a database address"),
         ({"jobs": 0}, ParameterError, "`jobs` must be"),
         ({"max_failed": 2}, ParameterError, "`max_failed` must be a share"),
         ({"fixed": {"lag": 500}}, ParameterError, r"`lag` must be in \[0, 96\], got 500"),
@@ -291,6 +299,24 @@ def test_a_failed_trial_is_kept_with_its_error_and_ends_nothing(market: Market) 
     assert tuning.best["state"] == "complete"
     states = [trial.state.name for trial in tuning.study.trials]
     assert states.count("FAIL") == len(failed)
+
+
+def greedy(metrics: dict[str, Any]) -> float:
+    return float(metrics.pop("cagr"))
+
+
+def test_an_objective_that_changes_its_row_changes_nothing_else(market: Market) -> None:
+    words = {**SHORT, "trials": 3, "sobol": 2, "constraints": "cagr>=-1"}
+    tuning = optimize(DrawdownDeRisk, market, objective=[greedy, "cagr"], **words)
+    assert (tuning.trials["state"] == "complete").all()
+    assert tuning.trials[f"objective {__name__}:greedy"].tolist() == tuning.trials["cagr"].tolist()
+
+
+def test_a_path_is_a_journal(market: Market, tmp_path: Path) -> None:
+    words = {**SHORT, "trials": 3, "sobol": 2}
+    first = optimize(DrawdownDeRisk, market, storage=tmp_path / "study.log", **words)
+    again = optimize(DrawdownDeRisk, market, storage=f"journal:{tmp_path / 'study.log'}", **words)
+    pd.testing.assert_frame_equal(first.trials, again.trials, check_exact=True)
 
 
 def test_too_many_failures_end_the_search_and_say_why(market: Market) -> None:

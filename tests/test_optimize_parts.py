@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from undertow.backtests.design import design
 from undertow.backtests.metrics import drawdowns, return_metrics, ulcer_index
-from undertow.backtests.objectives import NAMED, read_constraints, read_objectives
+from undertow.backtests.objectives import NAMED, Constraint, read_constraints, read_objectives
 from undertow.backtests.optimize_proposals import Schedule
+from undertow.backtests.study import judge
 from undertow.backtests.study_space import first_sets, make_space
 from undertow.market import ParameterError
 from undertow.signals.registry import STRATEGIES, load, registered
@@ -58,6 +61,26 @@ def test_an_objective_of_ones_own() -> None:
         (own,) = read_objectives(typed)
         assert own.name == f"{__name__}:spread"
         assert own.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2)
+
+
+class Callable:
+    """An object that can be called."""
+
+    def __call__(self, row: Any) -> float:
+        return float(row["cagr"])
+
+
+def test_callables_without_a_name_go_by_their_type() -> None:
+    for typed, name in ((partial(spread), "functools:partial"), (Callable(), f"{__name__}:Callable")):
+        (own,) = read_objectives(typed)
+        assert own.name == name
+        assert own.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2 if name[0] == "f" else 0.3)
+
+
+def test_a_constraint_that_cannot_be_measured_fails_its_trial() -> None:
+    aims = read_objectives("cagr")
+    failed = judge({"cagr": 0.1}, aims, [Constraint("nowhere", True, 1.0)], {})
+    assert (failed.values, failed.error) == (None, "KeyError: 'nowhere'")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +127,67 @@ def test_constraints_that_are_none(typed: str, message: str) -> None:
         read_constraints(typed)
     with pytest.raises(ParameterError, match="given twice"):
         read_constraints(["episodes>=4", "episodes >= 4.0"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Constraint("foo", True, 1.0), "unknown metric `foo` in constraint"),
+        (Constraint("cagr", True, math.nan), "`bound` of a constraint must be a finite number, got nan"),
+        (Constraint("cagr", True, "1"), "`bound` of a constraint must be a finite number, got '1'"),  # type: ignore[arg-type]
+        ([3], "`constraint` must be metric<=number or metric>=number, got 3"),
+        ([None], "`constraint` must be metric<=number or metric>=number, got None"),
+    ],
+)
+def test_constraint_objects_are_checked_as_text_is(given: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        read_constraints(given)
+    assert read_constraints(Constraint("turnover", True, 6)) == read_constraints("turnover<=6")
+    assert read_constraints(None) == ()
+
+
+def test_a_distribution_is_searched_as_it_is() -> None:
+    given = {"lag": IntDistribution(0, 96, step=24), "window": IntDistribution(48, 96)}
+    space = make_space(LiquidityDrain, {}, given)
+    assert {name: space.free[name] for name in given} == given
+    assert set(design(space.free, 64, seed=1)["lag"]) == {0, 24, 48, 72, 96}
+    # The default lies between the steps.
+    off = make_space(LiquidityDrain, {}, {"lag": IntDistribution(10, 90, step=20)})
+    assert all(each["lag"] in range(10, 91, 20) for each in first_sets(LiquidityDrain, off))
+
+
+class Stepped(VolTarget):
+    """Has parameters in steps, and numbers among choices."""
+
+    share: Annotated[float, FloatDistribution(0.0, 1.0, step=0.25)] = 0.5
+    days: Annotated[int, CategoricalDistribution((5, 21))] = 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "narrowed", "message"),
+    [
+        (
+            LiquidityDrain,
+            {"lag": CategoricalDistribution([12, 24])},
+            r"`lag` must be narrowed to \(low, high\), got Cat",
+        ),
+        (LiquidityDrain, {"lag": ["12", "24"]}, r"got \['12', '24'\]; on the command line that is low:high"),
+        (LiquidityDrain, {"lag": [12, 24, 36]}, "a `sweep` over a grid tries single values"),
+        (
+            LiquidityDrain,
+            {"lag": FloatDistribution(0.0, 48.0)},
+            r"`lag` must be narrowed to \(low, high\) or by IntDist",
+        ),
+        (LiquidityDrain, {"lag": IntDistribution(0, 100)}, r"within \[0, 96\], got 0 to 100"),
+        (LiquidityDrain, {"source": IntDistribution(0, 1)}, "`source` must be narrowed to some of"),
+        (Stepped, {"share": FloatDistribution(0.0, 0.5)}, r"`share` moves in steps of 0\.25; narrow it to a multiple"),
+        (Stepped, {"share": FloatDistribution(0.0, 1.0, step=0.1)}, "narrow it to a multiple"),
+        (Stepped, {"days": IntDistribution(5, 21)}, "`days` must be narrowed to some of 5, 21; got IntDistribution"),
+    ],
+)
+def test_what_is_no_part_of_a_range_is_refused(kind: type[Strategy], narrowed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        make_space(kind, {}, narrowed)
 
 
 def test_space_is_narrowed_within_the_strategys_own() -> None:

@@ -1,0 +1,22 @@
+"""Names that no parameter may have: the columns that stand beside the parameters in tables of results."""
+
+from __future__ import annotations
+
+from undertow.backtests.sweep_chunk import FIGURES
+from undertow.market.errors import ParameterError
+from undertow.strategies.strategy import Strategy
+
+_TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
+_SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
+_FOLDS = ("fold", *_SPANS, "purged", "embargoed", "dropped_with_events", "border_moved", "trials", "proof_p", "acts")
+_PATHS = ("groups", "in_objective", "out_objective", "rank")
+RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, *_PATHS})
+
+
+def refuse_reserved(strategy: type[Strategy]) -> None:
+    """Raise `ParameterError` where a parameter is named like a column of the results: one would hide the other."""
+    taken = [f"`{name}`" for name in strategy.model_fields if name in RESERVED]
+    if taken:
+        raise ParameterError(
+            f"`{strategy.name()}` has a parameter named like a column of the results: {', '.join(taken)}; rename it"
+        )
