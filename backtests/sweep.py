@@ -11,9 +11,11 @@ import pandas as pd
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
+from undertow.backtests.reserved import refuse_reserved
 from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
 from undertow.backtests.sweep_order import reading_order
 from undertow.market.calendar import Fill
+from undertow.market.checks import check_positive
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
@@ -100,23 +102,26 @@ def sweep(
     "threading"; "loky", "dask" or "ray" on `jobs` workers, by default as many as there are cores, or on the cluster at
     `address`. `memory_bytes` is shared out among the workers.
 
-    Raises `ParameterError` as `backtest` does, and where `parameters` has no rows.
+    Raises `ParameterError` as `backtest` does, where `parameters` has no rows, and where a parameter has the name of a
+    figure.
     """
+    sets = strategy.sets_of(parameters)
     if not len(parameters):
         raise ParameterError("`parameters` has no rows; give one row a parameter set")
-    if not (np.isfinite(capital) and capital > 0):
-        raise ParameterError(f"`capital` must be positive, got {capital}")
+    refuse_reserved(strategy)
+    check_positive("capital", capital)
     memory = bytes_of("memory_bytes", memory_bytes)
     workers = worker_count(backend, jobs, address)
-    sets = strategy.sets_of(parameters)
     setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
-    size = _chunk_size(setting, sets, len(parameters), memory / workers, workers)
-    order = np.arange(len(parameters))
-    if size < len(parameters):
-        order = reading_order(setting, sets, len(parameters))
+    # Without parameters all rows are one set, which is walked once.
+    count = len(parameters) if sets else 1
+    size = _chunk_size(setting, sets, count, memory / workers, workers)
+    order = np.arange(count)
+    if size < count:
+        order = reading_order(setting, sets, count)
     tasks = [(part, returns) for part in _chunks({name: each[order] for name, each in sets.items()}, len(order), size)]
     pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
-    back = np.argsort(order)
+    back = np.argsort(order) if sets else np.zeros(len(parameters), dtype=np.int64)
     given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
     figures = pd.concat([piece.metrics for piece in pieces], ignore_index=True).iloc[back].reset_index(drop=True)
     table = pd.concat([given, figures], axis=1)

@@ -15,11 +15,13 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.legs import during, with_legs
 from undertow.backtests.legs import stage as stage_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.sweep_metrics import NAMES
 from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
 from undertow.backtests.tape import Tape, read_tape
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.plan import LEAST_TAX, Decision, Plan
@@ -29,6 +31,8 @@ from undertow.strategies.weights import base_weights
 # The figures of a set, in the order of the table: those of `Run.metrics`, then what was counted.
 COUNTED = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
 FIGURES = (*NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *COUNTED)
+# Of these less is better: what an objective minimises, and whatever is counted.
+LESS_IS_BETTER = frozenset({metric for metric, way in NAMED.values() if way == MINIMIZE} | {"episodes", *COUNTED})
 
 
 class Stage(NamedTuple):
@@ -65,10 +69,15 @@ class Setting:
 
     @cached_property
     def stage(self) -> Stage:
-        """Decisions, prices and base weights, computed once a process."""
+        """Decisions, prices and base weights, computed once a process; `ParameterError` where nothing has a price."""
         table = shared_table(self.market, self.universe, self.fill)
         rows = session_rows(self.market, self.start, self.end)
         base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
+        if not base.any():
+            # As `backtest` says it: a sweep would measure cash alone.
+            raise ParameterError(
+                f"universe `{self.universe}` has no name with prices in the sessions asked for; move `start`"
+            )
         tape = read_tape(table, rows, self.costs.haircut)
         return Stage(table, rows, tape, np.ascontiguousarray(base), renewed)
 

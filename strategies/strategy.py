@@ -106,7 +106,11 @@ class Strategy(BaseModel):
 
     @classmethod
     def sets_of(cls, parameters: pd.DataFrame) -> Sets:
-        """The sets of a table, one a row; columns that are left out take the default. Every row is validated."""
+        """The sets of a table, one a row; columns that are left out take the default. Every row is validated.
+
+        Raises `ParameterError` where it is no table, where a column is there twice, and as `create` does.
+        """
+        _check_table(parameters)
         rows = parameters.to_dict(orient="records")
         return cls.stack([cls.create({str(name): value for name, value in row.items()}) for row in rows])
 
@@ -115,6 +119,20 @@ class Strategy(BaseModel):
         for name, distribution in _ranges(type(self)):
             _check_range(name, getattr(self, name), distribution)
         return self
+
+
+def _check_table(parameters: object) -> None:
+    if not isinstance(parameters, pd.DataFrame):
+        kind = type(parameters).__name__
+        raise ParameterError(
+            f"`parameters` must be a DataFrame, one row a parameter set, got a {kind}; make one with"
+            " pandas.DataFrame or `undertow.grid`"
+        )
+    # Names are compared as they are read: as text.
+    names = pd.Index(map(str, parameters.columns))
+    if not names.is_unique:
+        twice = ", ".join(f"`{name}`" for name in names[names.duplicated()].unique())
+        raise ParameterError(f"`parameters` must have one column a parameter, got {twice} more than once")
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from undertow.backtests.sweep_chunk import LESS_IS_BETTER
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.tearsheets.charts import FONT
 from undertow.tearsheets.markup import (
@@ -268,7 +269,7 @@ def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[
 
 def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
     figures = [value, *(each.key for each in METRICS if each.key != value and each.key in frame.columns)][:8]
-    best = frame.sort_values(value, ascending=False, kind="stable", na_position="last").head(SETS)
+    best = frame.sort_values(value, ascending=value in LESS_IS_BETTER, kind="stable", na_position="last").head(SETS)
     rows = [
         [
             str(at),

@@ -14,6 +14,7 @@ from undertow import cli_sweep, resolve
 from undertow.backtests.backtest import backtest
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.sweep import sweep
+from undertow.backtests.sweep_chunk import LESS_IS_BETTER
 from undertow.cli import _run
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
@@ -77,9 +78,39 @@ def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: p
     assert "best 3 of 9 sets by annual_sharpe" in capsys.readouterr().out
 
 
+def test_the_best_is_first_where_less_is_better(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0}))
+    table["deferred_fills"] = [3, 1, 2]
+    for by in ("ulcer_index", "deferred_fills"):
+        page = write_sweep(table, tmp_path / "sets.html", value=by, parameters=["lag"]).read_text(encoding="utf-8")
+        places = page.split("First 3 sets by")[1]
+        order = [places.index(f"<td>{lag}</td>") for lag in table.sort_values(by)["lag"]]
+        assert order == sorted(order)
+    assert run(*GRID, "--json", "--by", "ulcer_index") == 0
+    shown = [each["ulcer_index"] for each in json.loads(capsys.readouterr().out)["best"]]
+    assert shown == sorted(shown)
+    assert shown[0] < shown[-1]
+
+
+def test_figures_where_less_is_better() -> None:
+    assert sorted(LESS_IS_BETTER) == [
+        "annual_turnover",
+        "annual_volatility",
+        "costs_paid",
+        "deferred_fills",
+        "episodes",
+        "orders_open_at_end",
+        "price_ends_closed",
+        "stale_sessions",
+        "ulcer_index",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--random", "4", "--seed", "-1"], "`seed` must be a whole number, 0 or more, got -1"),
+        (["--sobol", "4", "--seed", "-1"], "`seed` must be a whole number, 0 or more, got -1"),
         (["--grid", "lag=0:500:100"], "`lag` must be in [0, 96], got 100; use 96 or less"),
         (["--grid", "lgg=0"], "has no parameter `lgg`, did you mean `lag`?"),
         (["--grid", "lag=9:1:1"], "`--grid lag` must be low:high:step with step above 0, got '9:1:1'"),

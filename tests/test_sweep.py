@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from optuna.distributions import FloatDistribution
 
 from undertow.backtests import Costs, backtest
+from undertow.backtests.reserved import RESERVED
+from undertow.backtests.study_space import make_space
 from undertow.backtests.sweep import sweep
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.strategies import LiquidityDrain, Strategy
+from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, Strategy
 
 
 @cache
@@ -69,3 +73,66 @@ def test_columns_left_out_take_the_default_and_bad_rows_are_refused_before_any_w
         sweep(LiquidityDrain, simulated(), pd.DataFrame({"lga": [0]}))
     with pytest.raises(ParameterError, match="`parameters` has no rows"):
         sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": []}))
+
+
+@pytest.mark.parametrize("kind", [DrawdownDeRisk, LiquidityDrain])
+def test_a_universe_without_prices_is_refused_in_the_words_of_a_backtest(kind: type[Strategy]) -> None:
+    empty = {"universe": "growth | top 3 by beta | quarterly", "start": "2018-01-02", "end": "2018-01-20"}
+    with pytest.raises(ParameterError, match="has no name with prices in the sessions asked for") as told:
+        backtest(kind(), simulated(), **empty)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError) as refused:
+        sweep(kind, simulated(), pd.DataFrame({"lag": [12, 24]}), **empty)  # type: ignore[call-overload]
+    assert str(refused.value) == str(told.value)
+
+
+def test_rows_without_parameters_are_one_set() -> None:
+    one, alone = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    three, returns = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(3)), returns=True)
+    pd.testing.assert_frame_equal(three, pd.concat([one] * 3, ignore_index=True), check_exact=True)
+    np.testing.assert_array_equal(returns, np.repeat(alone, 3, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pd.DataFrame([[12, 24]], columns=["lag", "lag"]), "one column a parameter, got `lag` more than once"),
+        ({"lag": [12, 24]}, "`parameters` must be a DataFrame, one row a parameter set, got a dict"),
+        ([{"lag": 12}], "`parameters` must be a DataFrame, one row a parameter set, got a list"),
+        (None, "`parameters` must be a DataFrame, one row a parameter set, got a NoneType"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        sweep(LiquidityDrain, simulated(), given)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"capital": "1e6"}, "`capital` must be positive, a finite number, got '1e6'"),
+        ({"memory_bytes": None}, "`memory_bytes` must be a positive number of bytes"),
+        ({"memory_bytes": True}, "`memory_bytes` must be a positive number of bytes"),
+        ({"backend": "threading", "jobs": "2"}, "`jobs` must be 1 or more workers, got '2'"),
+        ({"backend": "threading", "jobs": 1.5}, "`jobs` must be 1 or more workers, got 1.5"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]}), **words)
+
+
+class Hidden(LiquidityDrain):
+    """Has parameters that columns of the results would hide."""
+
+    max_drawdown: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
+    state: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
+
+
+def test_parameters_named_like_results_are_refused() -> None:
+    message = "`hidden` has a parameter named like a column of the results: `max_drawdown`, `state`; rename it"
+    with pytest.raises(ParameterError, match=message):
+        sweep(Hidden, simulated(), pd.DataFrame({"lag": [12]}))
+    with pytest.raises(ParameterError, match=message):
+        make_space(Hidden)
+    table = sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]}))
+    assert set(table.columns) - set(LiquidityDrain.model_fields) <= RESERVED

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 # Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 SUFFIXES = (".csv", ".parquet")
-# Of these less is better.
-LESS = ("annual_volatility", "annual_turnover", "costs_paid", "episodes")
 
 
 def sweep(
@@ -97,7 +95,7 @@ def sweep(
         from undertow.backtests.objectives import BASELINES
         from undertow.backtests.optimize_evaluate import baseline_row
         from undertow.backtests.sweep import sweep as run_sweep
-        from undertow.backtests.sweep_chunk import FIGURES
+        from undertow.backtests.sweep_chunk import FIGURES, LESS_IS_BETTER
 
         one_of("by", FIGURES)(by)
         bytes_of("memory", memory)
@@ -131,7 +129,7 @@ def sweep(
     way = "grid" if grid else "sobol" if sobol is not None else "random"
     standing = enter_sweep(Ledger(ledger), kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
-    best = table.sort_values(by, ascending=by in LESS, kind="stable", na_position="last").head(top)
+    best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
     _write_table(table, out)
     if html is not None:
         from undertow.tearsheets.heatmap import write_sweep
