@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from undertow.backtests.splits_events import Events, event_spans, free_border, trimmed
+from undertow.market.checks import check_whole
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError
 
@@ -129,7 +130,8 @@ class WalkForward(Splitter):
             raise ParameterError(
                 f"fold {number} has {len(rows)} sessions to train on once `events` are kept whole; lengthen `train`"
             )
-        dropped = (last if self.anchored else self.train) - self.purge - len(rows)
+        # A border that went back leaves less to train on: what was never there was not dropped.
+        dropped = last - start - self.purge - len(rows)
         return Fold(number, rows, np.arange(border, stop), self.purge, self.embargo, dropped, begin - border)
 
 
@@ -139,9 +141,7 @@ def _longest(spans: IntArray) -> int:
 
 def check_sessions(name: str, value: object, least: int) -> None:
     """Raise `ParameterError` unless `value` is a whole number of sessions, `least` or more."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or int(value) < least:  # type: ignore[call-overload]
-        raise ParameterError(f"`{name}` must be a whole number of sessions, {least} or more, got {value!r}")
+    check_whole(name, value, least, "a whole number of sessions")
 
 
 def runs_of(mask: BoolArray) -> IntArray:

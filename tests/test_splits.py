@@ -75,7 +75,7 @@ def test_walk_forward_cuts_no_event_and_counts_what_it_drops(rule: WalkForward, 
     for fold in folds:
         assert not straddling(fold, spans)
         assert fold.test[0] - fold.train[-1] > rule.purge + rule.embargo
-        start = 0 if rule.anchored else fold.test[0] - rule.embargo - rule.train
+        start = 0 if rule.anchored else max(fold.test[0] - rule.embargo - rule.train, 0)
         assert len(fold.train) + fold.purged + fold.dropped == fold.test[0] - rule.embargo - start
         assert fold.test[0] + fold.moved == rule.train + rule.embargo + (fold.number - 1) * rule.test
     for one, next_one in pairwise(folds):
@@ -172,8 +172,16 @@ def test_events_by_hand() -> None:
     days = pd.bdate_range("2020-01-01", periods=10)
     rule = WalkForward(train=4, test=3, purge=0, events=Events([days[0], days[3], days[6]], [2, 3, 3]))
     one, two = rule.folds(days)
-    assert (one.train.tolist(), one.test.tolist(), one.moved, one.dropped) == ([0, 1, 2], [3, 4, 5], 1, 1)
+    assert (one.train.tolist(), one.test.tolist(), one.moved, one.dropped) == ([0, 1, 2], [3, 4, 5], 1, 0)
     assert (two.train.tolist(), two.test.tolist(), two.moved, two.dropped) == ([2, 3, 4, 5], [6, 7, 8, 9], 1, 0)
+
+
+@pytest.mark.parametrize("anchored", [False, True])
+def test_a_border_that_moved_drops_nothing(anchored: bool) -> None:
+    rule = WalkForward(train=20, test=10, anchored=anchored, purge=0, events=Events([18], 5))
+    fold = rule.folds(range(60))[0]
+    # The event of rows 18 to 22 takes the border from 20 to 18: two sessions fewer to train on, none taken out.
+    assert (fold.train.tolist(), fold.moved, fold.dropped) == (list(range(18)), 2, 0)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from undertow.backtests.optimize_search import TuningError
 from undertow.backtests.orders import no_rules
 from undertow.backtests.path import selling_order
 from undertow.backtests.paths_cpcv import CpcvResult, cpcv
+from undertow.backtests.reserved import RESERVED
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.stitch import Piece, Seams, Stitched, stitched
@@ -270,6 +271,8 @@ def test_a_strategy_without_parameters_walks_too() -> None:
     [
         ({"objective": "sharp"}, "unknown objective `sharp`, did you mean `sharpe`"),
         ({"trials": 0}, "`trials` must be a whole number, 1 or more, got 0"),
+        ({"trials": True}, "`trials` must be a whole number, 1 or more, got True"),
+        ({"capital": "1e6"}, "`capital` must be positive, a finite number, got '1e6'"),
         ({"objective": ["sharpe", "calmar"]}, "`objective` must be one objective, got 2"),
         ({"constraints": "turnovr<=3"}, "unknown metric `turnovr` in constraint, did you mean `annual_turnover`"),
         ({"tuner": "serch"}, "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`"),
@@ -431,8 +434,15 @@ def test_other_seeds_are_walks_of_their_own() -> None:
     other = walked(market(), seed=4)
     assert rows["annual_sharpe"][1] == other.run.metrics["annual_sharpe"]
     assert rows["in_objective"][1] == pytest.approx(np.mean([each.in_sample["annual_sharpe"] for each in other.folds]))
-    with pytest.raises(ParameterError, match=r"`seeds` must be one or more different whole numbers, got \[3, 3\]"):
-        walk_seeds(LiquidityDrain, market(), [3, 3], **words)
+    for seeds, shown in (
+        ([3, 3], r"\[3, 3\]"),
+        ([1.7], r"\[1\.7\]"),
+        (["x"], r"\['x'\]"),
+        ([-1], r"\[-1\]"),
+        ([True], ""),
+    ):
+        with pytest.raises(ParameterError, match=f"`seeds` must be one or more different whole numbers, .*{shown}"):
+            walk_seeds(LiquidityDrain, market(), seeds, **words)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- combinatorial paths
@@ -482,3 +492,14 @@ def test_paths_choose_what_is_lowest_where_less_is_better() -> None:
     assert row["in_objective"] == pytest.approx(min(inside), rel=1e-9)
     with pytest.raises(ParameterError, match=r"`objective` turnover needs 'annual_turnover'.*judged by returns alone"):
         cpcv(LiquidityDrain, market(), split=rule, objective="turnover", **words)
+
+
+def test_a_seed_below_0_is_refused_by_name() -> None:
+    with pytest.raises(ParameterError, match="`seed` must be a whole number, 0 or more, got -1"):
+        cpcv(LiquidityDrain, market(), trials=4, seed=-1)
+
+
+def test_columns_beside_the_parameters_are_no_names_for_parameters() -> None:
+    for table in (result().table, result().trials, combinatorial().folds):
+        own = {name for name in table.columns if not name.startswith(("in_", "out_", "objective ", "missed "))}
+        assert own - set(LiquidityDrain.model_fields) <= RESERVED
