@@ -13,6 +13,8 @@ from undertow.backtests.path import Path
 from undertow.market.calendar import Decisions
 from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
 
+# Values agree to a few digits of sixteen; a return below this is none.
+ROUNDING = 1e-13
 COLUMNS = (
     "shock",
     "decision",
@@ -111,7 +113,7 @@ def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold
         waited,
         basket,
         own,
-        own - basket,
+        _rounded(own - basket),
         acting.tiers[start + int(exposure[start:end].argmin())],
         acting.labels[start],
     )
@@ -126,9 +128,9 @@ def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple
     if after >= len(clock.closes) or after > start:
         return float("nan"), float("nan")
     if shock > clock.opens[after]:
-        return 0.0, float(hold.before[start] / hold.values[after] - 1.0) if start > after else 0.0
+        return 0.0, _rounded(hold.before[start] / hold.values[after] - 1.0) if start > after else 0.0
     gap = float(clock.overnight[after])
-    return gap, float(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
+    return gap, _rounded(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
 
 
 def _sold(run: Path, start: int, end: int) -> tuple[float, IntArray]:
@@ -144,4 +146,9 @@ def _sold(run: Path, start: int, end: int) -> tuple[float, IntArray]:
 
 def _between(path: Path, start: int, end: int) -> float:
     last = path.before[end] if end < len(path.before) else path.values[-1]
-    return float(last / path.before[start] - 1.0)
+    return _rounded(last / path.before[start] - 1.0)
+
+
+def _rounded(change: float) -> float:
+    """A return, 0 where it is nothing but rounding: a fill at the first price after a shock has waited for nothing."""
+    return float(change) if abs(change) > ROUNDING else 0.0

@@ -9,6 +9,8 @@ import numpy as np
 from undertow.market.clock import FloatArray
 
 SESSIONS_A_YEAR = 252
+# What varies less than this from session to session does not vary: what is left of returns that are equal is rounding.
+LEAST_SPREAD = 1e-12
 
 
 def total_return(returns: FloatArray) -> float:
@@ -30,17 +32,17 @@ def annual_volatility(returns: FloatArray) -> float:
 def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -> float:
     """Mean over standard deviation of returns in excess of `cash_returns`, times the root of 252 (Sharpe 1994).
 
-    With the default of 0 it equals what vectorbt and QuantStats show; NaN where returns do not vary.
+    With the default of 0 it equals what vectorbt and QuantStats show; NaN where nothing varies by more than rounding.
     """
     excess = returns - cash_returns
     spread = float(np.std(excess, ddof=1))
-    return float(np.mean(excess)) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > 0 else math.nan
+    return float(np.mean(excess)) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > LEAST_SPREAD else math.nan
 
 
 def annual_sortino(returns: FloatArray) -> float:
     """Mean return over the root mean square of negative returns, times the root of 252 (Sortino and Price 1994)."""
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    return float(np.mean(returns)) / downside * math.sqrt(SESSIONS_A_YEAR) if downside > 0 else math.nan
+    return float(np.mean(returns)) / downside * math.sqrt(SESSIONS_A_YEAR) if downside > LEAST_SPREAD else math.nan
 
 
 def drawdowns(returns: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from undertow.backtests.lanes import squares_of, sums_of
-from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.metrics import LEAST_SPREAD, SESSIONS_A_YEAR
 from undertow.market.clock import FloatArray
 
 # What `return_metrics` gives, in its order.
@@ -110,8 +110,8 @@ def worst_nb(returns: FloatArray, count: int, limit: float, low: FloatArray) -> 
 
 @njit(cache=True)
 def ratio_nb(mean: float, spread: float) -> float:
-    """Mean over spread, annualised; NaN where nothing varies."""
-    return mean / spread * _ROOT if spread > 0.0 else math.nan
+    """Mean over spread, annualised; NaN where nothing varies by more than rounding."""
+    return mean / spread * _ROOT if spread > LEAST_SPREAD else math.nan
 
 
 @njit(cache=True)

@@ -129,6 +129,9 @@ def test_gap_waiting_and_absence_chain_to_the_basket() -> None:
     found = run.episodes.dropna(subset=["gap_return", "waited_return"])
     assert len(found) > 5
     prices, calendar = world().prices, world().calendar
+    waited = found["waited_return"]
+    assert (waited == 0.0).any()
+    assert (waited[waited != 0.0].abs() > 1e-12).all()
     for each in found.itertuples():
         shock = np.datetime64(each.shock.tz_convert("UTC").tz_localize(None), "ns")
         last = int(np.searchsorted(calendar.closes, shock, side="right")) - 1
