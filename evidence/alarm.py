@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from undertow.backtests.run import Run
+from undertow.market.checks import is_number, is_whole
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
 
@@ -20,7 +21,8 @@ class AlarmScore:
     A fall is a stretch from a high of the basket to the low after it, before the high is reached again, at least
     `fall` deep. An alarm is a session on which the rule begins to act; it is right where a close within `horizon`
     sessions lies at least `fall` below the last close before it. `base_rate` is the share of all sessions that are
-    followed by one: the precision of an alarm that sounds at random. `precision_low` and `precision_high` are a 95 %
+    followed by one: the precision of an alarm that sounds at random. `unscored` counts the alarms whose horizon ends
+    after the run: they are not among `alarms`. `precision_low` and `precision_high` are a 95 %
     Wilson interval.
 
     `recall` is the share of falls with the rule acting before half of the fall was over; `lead` the median number of
@@ -32,6 +34,7 @@ class AlarmScore:
     horizon: int
     alarms: int
     right: int
+    unscored: int
     precision: float
     precision_low: float
     precision_high: float
@@ -47,6 +50,11 @@ class AlarmScore:
 
     def sentence(self) -> str:
         """One honest sentence for a report."""
+        if not self.alarms and self.unscored:
+            return (
+                f"The horizon of {self.horizon} sessions ends after the run for every alarm ({self.unscored}), so that"
+                " there is none to score."
+            )
         if not self.alarms:
             return "The rule never acts, so there is no alarm to score."
         inside = self.precision_low <= self.base_rate <= self.precision_high
@@ -65,10 +73,10 @@ def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
     of precision and base rate. Raises `ParameterError` on a fall outside (0, 1) or a horizon below one session.
     Source: Kaminsky, Lizondo and Reinhart (1998) for scoring signals against a window; Wilson (1927).
     """
-    if not 0.0 < fall < 1.0:
-        raise ParameterError(f"`fall` must be in (0, 1), a positive decimal, got {fall}; 5 % is 0.05")
-    if horizon < 1:
-        raise ParameterError(f"`horizon` must be one session or more, got {horizon}")
+    if not is_number(fall) or not 0.0 < fall < 1.0:
+        raise ParameterError(f"`fall` must be in (0, 1), a positive decimal, got {fall!r}; 5 % is 0.05")
+    if not is_whole(horizon, 1):
+        raise ParameterError(f"`horizon` must be one session or more, a whole number, got {horizon!r}")
     # Row 0 is the start, so that row t + 1 is the close of session t.
     level = np.concatenate(([1.0], np.cumprod(1.0 + run.series["hold_return"].to_numpy())))
     starts, ends = _episode_rows(run)
@@ -87,6 +95,7 @@ def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
         horizon=horizon,
         alarms=len(right),
         right=int(right.sum()),
+        unscored=len(starts) - len(scored),
         precision=float(right.mean()) if len(right) else float("nan"),
         precision_low=float(test.low) if test else float("nan"),
         precision_high=float(test.high) if test else float("nan"),

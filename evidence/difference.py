@@ -9,6 +9,7 @@ import numpy as np
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from undertow.backtests.metrics import SESSIONS_A_YEAR, annual_sharpe
+from undertow.market.checks import check_whole, is_number
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 
@@ -32,13 +33,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Run less baseline: annual log return and annual Sharpe ratio, from resampled pairs of sessions."""
+    """Run less baseline: annual log return and annual Sharpe ratio, from resampled pairs of sessions.
+
+    `without_sharpe` counts the resamples in which a series did not vary, so that they have no Sharpe ratio.
+    """
 
     annual_return: Interval
     annual_sharpe: Interval
     block_sessions: int
     resamples: int
     seed: int
+    without_sharpe: int = 0
 
     def sentence(self, baseline: str) -> str:
         """One honest sentence for a report."""
@@ -58,15 +63,21 @@ def difference(
     `returns` and `baseline` (T,) are decimal session returns of the same sessions; pairs are resampled together in
     blocks of random length, so that what the two share cancels and what is serially dependent stays together. The
     mean block is the optimal one for the difference, rounded up to whole sessions. The interval holds for one rule
-    chosen in advance: picking the best of many makes it too narrow.
+    chosen in advance: picking the best of many makes it too narrow. The interval of the Sharpe ratio is that of the
+    resamples that have one, and NaN where more than half have none.
 
-    Raises `ParameterError` on unequal lengths or fewer than 60 sessions. Source: Politis and Romano (1994), block
+    Raises `ParameterError` on unequal lengths, on fewer than 60 sessions, on a blank, endless or total loss, on a
+    negative `seed`, on no `resamples`, and on a `level` outside (0, 1). Source: Politis and Romano (1994), block
     length of Politis and White (2004) as corrected by Patton, Politis and White (2009), both from arch.
     """
     own, base = np.asarray(returns, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
-    if own.shape != base.shape:
-        raise ParameterError(f"`returns` has {len(own)} sessions, `baseline` {len(base)}; they must share them")
-    if not (own > -1.0).all() or not (base > -1.0).all():
+    check_whole("seed", seed, 0)
+    check_whole("resamples", resamples, 1)
+    if not is_number(level) or not 0.0 < level < 1.0:
+        raise ParameterError(f"`level` must be in (0, 1), a decimal, got {level!r}; 95 % is 0.95")
+    if own.ndim != 1 or own.shape != base.shape:
+        raise ParameterError(f"`returns` has {_sessions(own)}, `baseline` {_sessions(base)}; they must share them")
+    if not all((np.isfinite(each) & (each > -1.0)).all() for each in (own, base)):
         raise ParameterError("an interval needs finite returns above -100 %; there is a total loss or a blank session")
     if len(own) < FEWEST_SESSIONS:
         raise ParameterError(f"an interval needs {FEWEST_SESSIONS} sessions or more, got {len(own)}")
@@ -74,10 +85,23 @@ def difference(
     bootstrap = StationaryBootstrap(block, own, base, seed=np.random.default_rng(seed))
     draws = bootstrap.apply(_statistics, resamples)
     tail = 50.0 * (1.0 - level)
-    low, high = np.percentile(draws, [tail, 100.0 - tail], axis=0)
+    grown, sharpes = draws[:, 0], draws[np.isfinite(draws[:, 1]), 1]
+    without = resamples - len(sharpes)
+    # What is left of fewer than half of the resamples says nothing of the others.
+    ends = [
+        np.percentile(each, [tail, 100.0 - tail]) if 2 * len(each) >= resamples else (np.nan, np.nan)
+        for each in (grown, sharpes)
+    ]
     found = _statistics(own, base)
-    intervals = [Interval(float(found[n]), float(low[n]), float(high[n]), level) for n in (0, 1)]
-    return Difference(intervals[0], intervals[1], block, resamples, seed)
+    intervals = [
+        Interval(float(estimate), float(low), float(high), level)
+        for estimate, (low, high) in zip(found, ends, strict=True)
+    ]
+    return Difference(intervals[0], intervals[1], block, resamples, seed, without)
+
+
+def _sessions(values: FloatArray) -> str:
+    return f"{len(values)} sessions" if values.ndim == 1 else f"the shape {values.shape}"
 
 
 def _block(apart: FloatArray) -> int:

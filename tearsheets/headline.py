@@ -42,11 +42,12 @@ def compared(own: FloatArray, base: FloatArray) -> Difference | None:
 
 def sharpe_sentence(found: Difference) -> str:
     """The difference of annual Sharpe ratios with its interval, and how the interval was made."""
-    part = found.annual_sharpe
+    part, without = found.annual_sharpe, found.without_sharpe
+    left_out = f" {count(without)} resamples in which nothing varies have no Sharpe ratio." if without else ""
     return (
         f"Annual Sharpe ratio: {signed(part.estimate)}, {part.level:.0%} interval"
         f" [{signed(part.low)}, {signed(part.high)}]. Intervals from {count(found.resamples)} resamples of paired"
-        f" sessions in blocks of {plain(found.block_sessions, 1)} sessions on average, seed {found.seed}."
+        f" sessions in blocks of {plain(found.block_sessions, 1)} sessions on average, seed {found.seed}.{left_out}"
     )
 
 

@@ -89,6 +89,15 @@ def test_without_alarms_and_refusals(run: Run) -> None:
     assert found.alarms == 0
     assert np.isnan(found.precision)
     assert found.sentence() == "The rule never acts, so there is no alarm to score."
+    far = alarm(run, horizon=10_000)
+    assert (far.alarms, far.unscored) == (0, len(run.episodes))
+    assert far.unscored > 0
+    assert far.sentence() == (
+        f"The horizon of 10000 sessions ends after the run for every alarm ({far.unscored}), so that there is none to"
+        " score."
+    )
+    with pytest.raises(ParameterError, match=r"`horizon` must be one session or more, a whole number, got 1\.5"):
+        alarm(run, horizon=1.5)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="a positive decimal, got"):
         alarm(run, fall=-0.05)
     with pytest.raises(ParameterError, match="`horizon` must be one session or more"):

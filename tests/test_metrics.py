@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
 from undertow.backtests import metrics
+from undertow.backtests.sweep_metrics import NAMES, metrics_of
 from undertow.evidence import difference
 from undertow.market import ParameterError
+from undertow.tearsheets.headline import sharpe_sentence
 
 RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
 
@@ -88,3 +91,46 @@ def test_difference_refuses_what_it_cannot_tell() -> None:
         difference(RETURNS, RETURNS[1:])
     with pytest.raises(ParameterError, match="needs 60 sessions or more, got 10"):
         difference(RETURNS[:10], RETURNS[:10])
+
+
+def test_rounding_is_no_spread() -> None:
+    # An account in cash alone: its returns are those of cash but for the last digit.
+    cash = 1e-4 * (1.0 + 0.3 * np.sin(np.arange(500)))
+    values = 12_345.678 * np.cumprod(1.0 + cash)
+    own = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
+    assert 0.0 < np.std(own - cash) < 1e-15
+    assert math.isnan(metrics.annual_sharpe(own, cash))
+    assert math.isnan(metrics_of(values[None], 12_345.678, cash)[0, NAMES.index("annual_sharpe_over_cash")])
+    assert metrics.annual_sharpe(own) > 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"resamples": 0}, "`resamples` must be a whole number, 1 or more, got 0"),
+        ({"resamples": 10.5}, "`resamples` must be a whole number, 1 or more, got 10.5"),
+        ({"level": 95}, r"`level` must be in \(0, 1\), a decimal, got 95; 95 % is 0.95"),
+        ({"level": math.nan}, r"`level` must be in \(0, 1\)"),
+        ({"seed": -1}, "`seed` must be a whole number, 0 or more, got -1"),
+        ({"returns": np.append(RETURNS[1:], np.inf)}, "needs finite returns above -100 %"),
+        ({"baseline": np.append(RETURNS[1:], np.nan)}, "needs finite returns above -100 %"),
+        ({"returns": RETURNS[None]}, r"`returns` has the shape \(1, 1000\), `baseline` 1000 sessions"),
+    ],
+)
+def test_difference_names_what_it_refuses(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        difference(**{"returns": RETURNS, "baseline": RETURNS, **words})
+
+
+def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
+    base = np.full(250, 0.0001)
+    base[[40, 120, 200]] = 0.02
+    some = difference(RETURNS[:250], base)
+    assert 0 < some.without_sharpe < 500
+    assert some.annual_sharpe.low < some.annual_sharpe.estimate < some.annual_sharpe.high
+    assert difference(RETURNS[:250], RETURNS[250:500]).without_sharpe == 0
+    flat = difference(RETURNS[:250], np.full(250, 0.0001))
+    assert flat.without_sharpe == 1000
+    assert np.isnan([flat.annual_sharpe.low, flat.annual_sharpe.high]).all()
+    assert np.isfinite([flat.annual_return.low, flat.annual_return.high]).all()
+    assert "1,000 resamples in which nothing varies have no Sharpe ratio" in sharpe_sentence(flat)
