@@ -135,6 +135,7 @@ def today(
         raise ParameterError(
             f"`{strategy.name()}` is not put together from parts; name one that is, such as risk-tiers"
         )
+    strategy.check_market(market)
     instant = last_known(market) if asof is None else instant_of(asof)
     known, decided = market_at(market, instant, fill)
     missing = _missing(known, instant)

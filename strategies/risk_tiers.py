@@ -91,7 +91,8 @@ class RiskTiers(RuleStrategy):
             Tier(
                 name=name,
                 at=at,
-                leave=at - SLACK,
+                # What is written as 0.35 must not be met by 0.35000000000000003.
+                leave=round(at - SLACK, 12),
                 cash=held[name],
                 hedge=self.hedge if name == "watch" else 0.0,
                 min_stay=0 if name == "watch" else shorter(self.min_hold, self.max_hold),

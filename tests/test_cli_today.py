@@ -76,6 +76,16 @@ def test_refusals_exit_with_two(call: Call, market: Path, words: tuple[str, ...]
     assert message in err
 
 
+def test_a_rule_of_another_market_is_answered_with_its_file(call: Call, market: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    assert call("rule", "defensive-rotation", "--parts", "--out", file)[0] == 0
+    file.write_text(file.read_text(encoding="utf-8").replace('"defensive"', '"defensiv"'), encoding="utf-8")
+    code, out, err = call("today", "--market", market, "--rule", file)
+    assert (code, out) == (2, "")
+    assert "mine.toml" in err
+    assert "did you mean `defensive`?" in err
+
+
 def test_a_preset_is_printed_to_start_from(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("rule", "liquidity-drain")
     assert code == 0

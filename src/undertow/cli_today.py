@@ -56,6 +56,7 @@ def today(
         settings = chosen.with_settings({"universe": universe, "fill": fill})
     with busy("loading the market"):
         world = resolve_market(market, seed)
+        chosen.check(world, settings)
     with busy("reading the signals"):
         account = {name: settings[name] for name in ("universe", "fill", "weighting", "rebalance") if name in settings}
         costs = Costs(**{name: settings[name] for name in Costs.__dataclass_fields__ if name in settings})
