@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from undertow.market.errors import DataError, ParameterError
+from undertow.market.market import Market
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
@@ -116,6 +117,21 @@ class Ledger:
         with self.path(market).open("rb") as file:
             return _lines(file)
 
+    def check(self, market: str) -> None:
+        """Raise `DataError` where trials of a market could not be written or read; makes nothing, for use before work.
+
+        Files and folders that are not there yet are made where trials are recorded.
+        """
+        path = self.path(market)
+        there = next(each for each in (path.absolute(), *path.absolute().parents) if os.path.exists(each))
+        usable = there.is_file() if there == path.absolute() else there.is_dir()
+        if not usable:
+            why = "is a folder" if there.is_dir() else "is a file"
+            raise DataError(f"the ledger {str(path)!r} cannot be written: {str(there)!r} {why}; name another folder")
+        if not os.access(there, os.W_OK if there.is_file() else os.W_OK | os.X_OK):
+            raise DataError(f"the ledger {str(path)!r} cannot be written: no permission in {str(there)!r}")
+        self.lines(market)
+
     @contextmanager
     def _opened(self, market: str) -> Iterator[IO[bytes]]:
         path = self.path(market)
@@ -127,6 +143,15 @@ class Ledger:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+
+def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | None:
+    """The ledger that an argument names, checked for a market; None for none. Raises as `Ledger.check` does."""
+    if given is None:
+        return None
+    ledger = given if isinstance(given, Ledger) else Ledger(given)
+    ledger.check(market.fingerprint)
+    return ledger
 
 
 def _append(file: IO[bytes], line: dict[str, Any]) -> None:
@@ -144,13 +169,28 @@ def _append(file: IO[bytes], line: dict[str, Any]) -> None:
 def _lines(file: IO[bytes]) -> list[dict[str, Any]]:
     file.seek(0)
     found = []
-    for text in file.read().splitlines():
+    for number, text in enumerate(file.read().splitlines(), 1):
         try:
-            found.append(json.loads(text))
+            entry = json.loads(text)
         except ValueError:
             # Half-written by a killed process: its trials are recorded again when the search goes on.
             continue
+        if not _is_entry(entry):
+            raise DataError(f"the ledger {file.name!r} has no entry in line {number}; mend that line or take it out")
+        found.append(entry)
     return found
+
+
+def _is_entry(line: Any) -> bool:
+    """Whether a line has what is counted by: its key, its universe, how many trials, and their spans."""
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in ("key", "universe")):
+        return False
+    trials, spans = line.get("trials"), line.get("spans")
+    return type(trials) is int and isinstance(spans, list) and all(_is_span(each) for each in spans)
+
+
+def _is_span(given: Any) -> bool:
+    return isinstance(given, list) and len(given) == 2 and all(type(each) is int for each in given)
 
 
 def _positions(lines: Sequence[dict[str, Any]], key: str) -> set[int]:

@@ -17,6 +17,7 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger, Search, Standing
 from undertow.backtests.ledger_entries import enter_run, enter_sweep
 from undertow.backtests.optimize import optimize
+from undertow.cli import _run
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
@@ -69,6 +70,46 @@ def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
     assert ledger.trials_so_far(MARKET) == 5
     assert ledger.record(SEARCH, "tpe", range(7)) == 2
     assert ledger.trials_so_far(MARKET) == 7
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"when":"x"}', "[]", "3", '{"key":"a","universe":"b","trials":true,"spans":[]}', '{"key":1,"spans":[[1]]}'],
+)
+def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.record(SEARCH, "tpe", range(5))
+    with ledger.path(MARKET).open("a") as file:
+        file.write(f"{line}\n")
+    for work in (
+        lambda: ledger.record(SEARCH, "tpe", range(7)),
+        lambda: ledger.trials_so_far(MARKET),
+        lambda: ledger.check(MARKET),
+    ):
+        with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; mend that line"):
+            work()
+
+
+def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
+    Ledger(tmp_path / "not" / "there").check(MARKET)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"the ledger .* cannot be written: '.*/file' is a file; name another folder"):
+        Ledger(tmp_path / "file" / "deep").check(MARKET)
+    Ledger(tmp_path).path(MARKET).mkdir()
+    with pytest.raises(DataError, match=r"the ledger .* cannot be written: '.*jsonl' is a folder"):
+        Ledger(tmp_path).check(MARKET)
+
+
+def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("undertow.backtests.sweep.sweep", lambda *_, **__: pytest.fail("work began first"))
+    (tmp_path / "file").write_text("")
+    words = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
+    assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 WRITER = """

@@ -112,6 +112,8 @@ def sweep(
         )
     with busy("loading the market"):
         world = resolve_market(market, seed)
+        kept = Ledger(ledger)
+        kept.check(world.fingerprint)
     with busy(f"trying {len(parameters):,} sets"):
         table = run_sweep(
             kind,
@@ -127,7 +129,7 @@ def sweep(
         )
         baselines = {each: baseline_row(each, world, {**account, "start": start, "end": end}) for each in BASELINES}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
-    standing = enter_sweep(Ledger(ledger), kind, world, parameters, way, start=start, end=end, account=account)
+    standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
     _write_table(table, out)
