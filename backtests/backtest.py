@@ -12,6 +12,7 @@ import pandas as pd
 
 from undertow.backtests.book import book, check_agreement
 from undertow.backtests.bridge import bridge
+from undertow.backtests.command import cost_words, strategy_word
 from undertow.backtests.costs import Costs
 from undertow.backtests.episodes import Acting, Clock, episodes
 from undertow.backtests.legs import during, stage, with_hold, with_legs
@@ -24,7 +25,6 @@ from undertow.market.checks import check_positive
 from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.registry import STRATEGIES, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.reasons import Reasons, reasons
@@ -136,7 +136,7 @@ def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Ac
     exposure = decision.exposure[:, 0] - (0.0 if decision.hedge is None else decision.hedge[:, 0])
     blank = np.full(len(exposure), "", dtype=object)
     if why is None:
-        return Acting(exposure < 1.0, exposure, shocks, blank, blank)
+        return Acting(decision.acting[:, 0], exposure, shocks, blank, blank)
     labels = blank.copy()
     for row in why.changes():
         labels[row] = why.label(why.contributions(row))
@@ -277,24 +277,14 @@ def _command(
         return None
     words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
     words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
-    words += ["--fee-bps", f"{costs.fee_bps:g}", "--slippage-bps", f"{costs.slippage_bps:g}"]
-    words += ["--haircut-bps", f"{costs.haircut_bps:g}", "--borrow-bps", f"{costs.borrow_bps:g}"]
-    words += ["--tax-rate", f"{costs.tax_rate:g}", "--lots", costs.lots]
-    words += ["--weighting", weighting, "--rebalance", rebalance]
+    words += [*cost_words(costs), "--weighting", weighting, "--rebalance", rebalance]
     return shlex.join([*words, "--capital", repr(float(capital))])
 
 
 def _rule_words(strategy: Strategy) -> list[str]:
     if strategy.origin is not None:
         return ["--rule", strategy.origin]
-    words = ["--strategy", _named(type(strategy))]
+    words = ["--strategy", strategy_word(type(strategy))]
     for name, value in strategy.parameters.items():
         words += ["--set", f"{name}={value}"]
     return words
-
-
-def _named(kind: type[Strategy]) -> str:
-    """What the command line calls a strategy: its name where it is registered, else module:Class."""
-    path = f"{kind.__module__}:{kind.__qualname__}"
-    point = registered(STRATEGIES).get(kind.name())
-    return kind.name() if point is not None and point.value == path else path

@@ -28,6 +28,7 @@ def during(decision: Decision, rows: slice) -> Decision:
         rotation=None if decision.rotation is None else decision.rotation[rows],
         hedge=None if decision.hedge is None else decision.hedge[rows],
         above=None if decision.above is None else decision.above[rows],
+        resting=decision.resting if decision.resting is None or decision.resting.ndim == 1 else decision.resting[rows],
     )
     _check(own)
     return own

@@ -97,6 +97,7 @@ def stitched(found: Decision, which: IntArray, names: int) -> Decision:
     Raises `ParameterError` where the columns differ in what holds for a whole account: a stop, or the sale of what is
     taxed least.
     """
+    shape = found.exposure.shape
     scores: dict[tuple[bytes, ...], int] = {}
     orders: list[FloatArray] = []
     score_of_set = np.array([_score(found, column, names, scores, orders) for column in which.T], dtype=np.int64)
@@ -112,6 +113,8 @@ def stitched(found: Decision, which: IntArray, names: int) -> Decision:
         hedge_symbol=found.hedge_symbol,
         stop=_one_of_each("stop", found.stop, which),
         stop_wait=_one_of_each("stop_wait", found.stop_wait, which),
+        above=None if found.above is None else _picked(found.above, which, 0.0).astype(np.bool_),
+        resting=None if found.resting is None else _picked(np.broadcast_to(found.resting, shape), which, 1.0),
     )
 
 

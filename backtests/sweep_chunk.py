@@ -161,7 +161,7 @@ def only(decision: Decision, those: BoolArray) -> Decision:
         stop=None if decision.stop is None else decision.stop[those],
         stop_wait=None if decision.stop_wait is None else decision.stop_wait[those],
         above=None if decision.above is None else decision.above[:, those],
-        resting=None if decision.resting is None else decision.resting[those],
+        resting=None if decision.resting is None else decision.resting[..., those],
     )
 
 
@@ -172,7 +172,7 @@ def _figures(decision: Decision, walked: Walked) -> pd.DataFrame:
     metrics["average_exposure"] = exposure.mean(axis=1)
     metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]
     metrics["costs_paid"] = walked.sums[:, 1]
-    metrics["episodes"] = _episodes(_acting(decision))
+    metrics["episodes"] = _episodes(decision.acting)
     metrics["deferred_fills"] = walked.counts[:, 0]
     metrics["price_ends_closed"] = walked.counts[:, 1]
     metrics["orders_open_at_end"] = walked.counts[:, 2]
@@ -185,15 +185,6 @@ def _returns(values: FloatArray, capital: float) -> FloatArray:
     growth[:, 0] = values[:, 0] / capital - 1.0
     growth[:, 1:] = values[:, 1:] / values[:, :-1] - 1.0
     return growth
-
-
-def _acting(decision: Decision) -> BoolArray:
-    """The sessions (T, P) of episodes, as `backtest` has them."""
-    net = decision.exposure if decision.hedge is None else decision.exposure - decision.hedge
-    if decision.above is None or decision.resting is None:
-        return np.asarray(net < 1.0)
-    # The money may still be on its way back when the rule is calm again.
-    return np.asarray(decision.above & (net != decision.resting) | (net < decision.resting))
 
 
 def _episodes(acting: BoolArray) -> IntArray:

@@ -27,8 +27,8 @@ class Decision:
     `1 - exposure`. `hedge` (T, P) is the share of capital sold short in `hedge_symbol` (the market's benchmark where
     empty), 0 or more; the proceeds stay in cash. `stop` (P,) sells a name that closed so far, decimal, below its
     highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a renewal may buy it
-    again. `above` (T, P) says when a rule with tiers is in one above calm, and `resting` (P,) is the exposure that it
-    has when calm: together they tell an episode from rest. None: not used.
+    again. `above` (T, P) says when a rule with tiers is in one above calm, and `resting` (P,), or (T, P) where it
+    changes, is the exposure that it has when calm: together they tell an episode from rest. None: not used.
     """
 
     exposure: FloatArray
@@ -44,6 +44,15 @@ class Decision:
     stop_wait: IntArray | None = None
     above: BoolArray | None = None
     resting: FloatArray | None = None
+
+    @property
+    def acting(self) -> BoolArray:
+        """The sessions of episodes (T, P): less in stocks, net of what is sold short, or in a tier above calm."""
+        net = self.exposure if self.hedge is None else self.exposure - self.hedge
+        if self.above is None or self.resting is None:
+            return np.asarray(net < 1.0)
+        # The money may still be on its way back when the rule is calm again.
+        return np.asarray(self.above & (net != self.resting) | (net < self.resting))
 
     @classmethod
     def proportional(cls, exposure: FloatArray, stale: BoolArray | None = None) -> Decision:
