@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from undertow.backtests.command import shortest
 from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
 
@@ -74,7 +75,7 @@ class Constraint:
     @property
     def name(self) -> str:
         """As it would be typed."""
-        return f"{self.metric}{'<=' if self.at_most else '>='}{self.bound:g}"
+        return f"{self.metric}{'<=' if self.at_most else '>='}{shortest(self.bound)}"
 
     def violation(self, metrics: Metrics) -> float:
         """By how much a trial misses the bound; 0 or less where it keeps it, NaN where the metric has no value."""

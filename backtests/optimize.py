@@ -16,7 +16,8 @@ from optuna.storages import BaseStorage
 
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger import Ledger, Search, Standing, key_of
+from undertow.backtests.ledger import Ledger, Search, Standing, key_of, open_ledger
+from undertow.backtests.objective_code import codes, refuse_nameless
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.optimize_proposals import Proposer, Schedule
@@ -31,6 +32,7 @@ from undertow.market.checks import check_positive, check_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import PAGES, load
+from undertow.signals.table import shared_table
 from undertow.strategies.strategy import Strategy
 
 BATCH = 16
@@ -189,7 +191,7 @@ def optimize(
     sets = first_sets(strategy, space, first)
     points = space.sobol if sobol is None else sobol
     settings = {
-        "universe": market.universe(universe).name,
+        "universe": shared_table(market, universe, fill).universe.name,
         **_window(market, start, end),
         "fill": fill,
         "costs": costs or Costs(),
@@ -211,14 +213,17 @@ def optimize(
         "seed": seed,
     }
     name = study or strategy.name()
+    if storage is not None:
+        refuse_nameless(objectives)
+    counted = _counted(ledger, strategy, market, settings, name, identity, objectives)
+    # The first work is the check of the settings: nothing is written for those that do not hold.
+    baselines = baseline_metrics(market, objectives, settings)
+    directions = [each.direction for each in objectives]
     with quiet_optuna(), open_storage(storage) as kept:
-        find_study(kept, name, identity)
-        baselines = baseline_metrics(market, objectives, settings)
+        find_study(kept, name, identity, directions)
         versions = {each: version(each) for each in _VERSIONED}
         own = make_study(kept, name, identity, objectives, versions=versions)
         schedule = Schedule(len(sets) + points, batch)
-        directions = [each.direction for each in objectives]
-        counted = _counted(ledger, strategy, market, settings, name, identity)
         done = search(
             own,
             Proposer(space.free, directions, sets, points, schedule, seed),
@@ -269,12 +274,14 @@ def _counted(
     settings: Mapping[str, Any],
     study: str,
     identity: Mapping[str, Any],
+    objectives: Sequence[Objective],
 ) -> Counted | None:
-    if ledger is None:
+    kept = open_ledger(ledger, market)
+    if kept is None:
         return None
-    window = settings["start"], settings["end"]
-    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key_of(identity))
-    return Counted(ledger if isinstance(ledger, Ledger) else Ledger(ledger), own)
+    window, key = (settings["start"], settings["end"]), key_of({**identity, **codes(objectives)})
+    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key)
+    return Counted(kept, own)
 
 
 def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:

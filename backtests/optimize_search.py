@@ -67,7 +67,10 @@ def search(
         if not missing:
             if counted is not None:
                 counted.record(done)
-            return {position: trial for position, trial in done.items() if position < trials}
+            asked = {position: trial for position, trial in done.items() if position < trials}
+            # A study that has more may have failed in those asked for alone.
+            _refuse_failures(asked, max_failed)
+            return asked
         claim = claims.take(missing, set(batches) - set(missing))
         if claim is not None:
             written = _run(study, proposer, claims, evaluate, claim, trials, done)

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from undertow.backtests.objectives import Constraint, Objective
+from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.store import plain
 from undertow.market.errors import DataError, ParameterError
 
@@ -56,7 +56,9 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0][:500]
 
 
-def find_study(storage: BaseStorage, name: str, identity: Mapping[str, Any]) -> optuna.Study | None:
+def find_study(
+    storage: BaseStorage, name: str, identity: Mapping[str, Any], directions: Sequence[Direction]
+) -> optuna.Study | None:
     """The study of that name, None where there is none; raises `ParameterError` where it is of another search."""
     try:
         study = optuna.load_study(study_name=name, storage=storage)
@@ -66,6 +68,12 @@ def find_study(storage: BaseStorage, name: str, identity: Mapping[str, Any]) -> 
     if kept is None:
         if study.get_trials(deepcopy=False):
             raise ParameterError(f"study `{name}` has trials that are not Undertow's; give another `study` name")
+        found = [each.name.lower() for each in study.directions]
+        if found != list(directions):
+            raise ParameterError(
+                f"study `{name}` is there, empty, to {' and '.join(found)}, asked for {' and '.join(directions)}; give"
+                " another `study` name"
+            )
         return study
     refuse_other(name, kept, identity)
     return study

@@ -1,0 +1,155 @@
+"""Searches: screens, functions without a name, studies of others, settings that do not hold, failures at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from undertow.backtests.ledger import Ledger
+from undertow.backtests.objective_code import digest, is_named
+from undertow.backtests.objectives import Objective, read_constraints, read_objectives
+from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.strategies import VolTarget
+
+SHORT: dict[str, Any] = {"seed": 7, "trials": 4, "sobol": 2, "batch": 2}
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return simulate_market(seed=7, years=1, names=5)
+
+
+def text(tuning: Tuning) -> str:
+    return tuning.trials.to_csv(index=False)
+
+
+def test_a_screen_is_a_universe(market: Market) -> None:
+    typed = "growth|top 3 by liquidity|quarterly|min-history 70"
+    found = optimize(VolTarget, market, universe=typed, start="2018-06-01", **SHORT)
+    assert found.identity["universe"] == "growth | top 3 by liquidity | quarterly | min-history 70"
+    assert found.backtest().metrics["annual_sharpe"] == pytest.approx(found.best["annual_sharpe"], rel=1e-9)
+
+
+# ---------------------------------------------------------------- functions
+
+
+def aim(sign: float) -> Callable[[Mapping[str, Any]], float]:
+    return lambda row: sign * row["cagr"]
+
+
+def twice(row: Mapping[str, Any], times: float = 2.0) -> float:
+    return times * float(row["cagr"])
+
+
+class Weighed:
+    """An objective with a state of its own."""
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def __call__(self, row: Mapping[str, Any]) -> float:
+        return self.weight * float(row["cagr"])
+
+
+@pytest.mark.parametrize("nameless", [aim(1.0), lambda row: row["cagr"], partial(twice, times=3.0), Weighed(1.0)])
+def test_a_function_without_a_name_keeps_no_study(market: Market, tmp_path: Path, nameless: Any) -> None:
+    with pytest.raises(ParameterError, match="has no name by which a study that is kept knows it again"):
+        optimize(VolTarget, market, objective=nameless, storage=f"journal:{tmp_path / 's.log'}", **SHORT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_named_function_and_one_that_is_given_a_name_keep_theirs(market: Market, tmp_path: Path) -> None:
+    for number, named in enumerate((twice, Objective("mine", "maximize", aim(1.0)))):
+        kept = f"journal:{tmp_path / f'{number}.log'}"
+        assert text(optimize(VolTarget, market, objective=named, storage=kept, **SHORT))
+
+
+def test_searches_for_different_functions_are_counted_apart(market: Market, tmp_path: Path) -> None:
+    for objective in (aim(1.0), aim(-1.0), aim(1.0), "cagr"):
+        optimize(VolTarget, market, objective=objective, ledger=tmp_path, **SHORT)
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 12
+
+
+def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:
+    different = [aim(1.0), aim(2.0), lambda row: row["cagr"], lambda row: row["calmar"], lambda row: -row["cagr"]]
+    different += [twice, partial(twice, times=3.0), partial(twice, times=4.0), Weighed(1.0), Weighed(2.0)]
+    different += [lambda row: row["a"] in {"b", "c"}, lambda row, by=1: row["cagr"], lambda row, by=2: row["cagr"]]
+    assert len({digest(each) for each in different}) == len(different)
+    assert digest(aim(1.0)) == digest(aim(1.0))
+    assert digest(Weighed(1.0)) == digest(Weighed(1.0))
+
+    def loop(row: Any) -> Any:
+        return loop(row)
+
+    assert digest(loop) == digest(loop)
+
+
+def test_what_the_command_line_finds_by_name() -> None:
+    found = read_objectives(["sharpe", "ulcer:vol-target", twice, aim(1.0), Weighed(1.0)])
+    assert [is_named(each) for each in found] == [True, True, True, False, False]
+    assert not is_named(Objective("sharpe", "maximize", aim(1.0)))
+    assert not is_named(Objective("mine", "maximize", twice))
+
+
+def test_constraints_are_named_as_they_are_typed() -> None:
+    typed = ["costs_paid<=12345.678", "annual_turnover<=6", "cagr>=0.1", "episodes>=1234567", "calmar>=1e-7"]
+    found = [each.name for each in read_constraints(typed)]
+    assert found == [*typed[:4], "calmar>=1e-07"]
+    assert read_constraints("costs_paid<=12345.678") != read_constraints("costs_paid<=12345.699")
+
+
+# ---------------------------------------------------------------- studies and storages
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [(["maximize"] * 2, "sharpe"), (["minimize"], "sharpe"), (["maximize"], ["sharpe", "ulcer"])]
+)
+def test_an_empty_study_of_others_must_have_our_directions(
+    market: Market, tmp_path: Path, theirs: list[str], ours: Any
+) -> None:
+    kept = f"journal:{tmp_path / 'study.log'}"
+    with quiet_optuna(), open_storage(kept) as storage:
+        optuna.create_study(storage=storage, study_name="vol-target", directions=theirs)
+    with pytest.raises(ParameterError, match=f"study `vol-target` is there, empty, to {' and '.join(theirs)}, asked"):
+        optimize(VolTarget, market, objective=ours, storage=kept, **SHORT)
+
+
+def test_a_setting_that_does_not_hold_leaves_no_study(market: Market, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="weighting"):
+        optimize(VolTarget, market, weighting="equl", storage=f"journal:{tmp_path / 'w.log'}", **SHORT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_ledger_that_cannot_be_written_leaves_no_study(market: Market, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = {**SHORT, "storage": f"journal:{tmp_path / 's.log'}", "ledger": tmp_path / "file"}
+    with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
+        optimize(VolTarget, market, **words)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+CALLS: list[int] = []
+
+
+def failing_first(row: Mapping[str, Any]) -> float:
+    CALLS.append(1)
+    if len(CALLS) == 1:
+        raise ValueError("not this one")
+    return float(row["cagr"])
+
+
+def test_a_study_whose_first_trials_failed_is_not_shown_by_them_alone(market: Market, tmp_path: Path) -> None:
+    CALLS.clear()
+    words = {**SHORT, "objective": failing_first, "storage": f"journal:{tmp_path / 's.log'}"}
+    assert optimize(VolTarget, market, **words).trials["state"].tolist() == ["fail", *["complete"] * 3]
+    with pytest.raises(TuningError, match="1 of 1 trials failed, every one; the last one: ValueError: not this one"):
+        optimize(VolTarget, market, **{**words, "trials": 1})
+    assert len(optimize(VolTarget, market, **{**words, "trials": 2}).trials) == 2
