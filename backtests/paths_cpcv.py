@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ import pandas as pd
 from undertow.backtests.backtest import make_plan, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.design import design
-from undertow.backtests.ledger import Ledger
+from undertow.backtests.ledger import Ledger, open_ledger
 from undertow.backtests.ledger_entries import enter_sweep
+from undertow.backtests.legs import with_legs
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.path import walk
 from undertow.backtests.splits import Fold
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.stitch import Piece, Seams, Stitched
+from undertow.backtests.sweep_chunk import FIGURES
 from undertow.backtests.tape import read_tape
 from undertow.backtests.walk_tuner import Terms, checked_terms
 from undertow.market.calendar import Fill
@@ -110,7 +112,7 @@ def cpcv(
     Lopez de Prado (2018), ch. 12.
 
     The objective must need returns alone: training sessions in pieces have no turnover or costs of their own. Raises
-    `ParameterError` where it does not, and as `walk_forward` does.
+    `ParameterError` before any work where it does not, and as `walk_forward` does.
     """
     rule = split or CombinatorialPurgedKFold()
     account: dict[str, Any] = {
@@ -122,14 +124,14 @@ def cpcv(
         "capital": capital,
     }
     terms = checked_terms(strategy, fixed, narrowed, objective, None, trials, **account)
+    check_aim(terms.aim)
     table = shared_table(market, universe, fill)
+    terms = replace(terms, universe=table.universe.name)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = rule.folds(sessions)
+    kept = open_ledger(ledger, market)
     tried = _tried(terms, seed)
-    if ledger is not None:
-        kept = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
-        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=terms.account)
     strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
     returns, hold, cash = _walked(table, list(strategies), rows, terms)
     rival, _, _ = _walked(table, [VolTarget()], rows, terms)
@@ -138,6 +140,8 @@ def cpcv(
         _seams([strategies[chosen[fold]] for fold in path], rule.groups(sessions), sessions) for path in rule.paths()
     ]
     made, _, _ = _walked(table, [Stitched(seams=path) for path in paths], rows, terms)
+    if kept is not None:
+        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=terms.account)
     days = sessions.rename("session")
     picked = tried.iloc[chosen].reset_index(drop=True)[list(terms.space)]
     groups = [", ".join(str(group + 1) for group in each) for each in rule.choices]
@@ -154,14 +158,20 @@ def cpcv(
     )
 
 
+def check_aim(aim: Objective) -> None:
+    """Raise `ParameterError` where an objective needs more than returns, such as costs, which paths have not."""
+    row = return_metrics(np.array([0.01, -0.01, 0.02]), np.zeros(3))
+    _score(row, dict.fromkeys(BASELINES, row), aim)
+
+
 def _walked(
     table: DecisionTable, strategies: list[Strategy], rows: slice, terms: Terms
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
-    plan, _ = make_plan(table, strategies, rows, terms.weighting, terms.rebalance)
+    plan, decision = make_plan(table, strategies, rows, terms.weighting, terms.rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{terms.universe}` has no name with prices in the sessions asked for")
-    tape = read_tape(table, rows, terms.costs.haircut_bps / 1e4)
+    tape = with_legs(read_tape(table, rows, terms.costs.haircut), table, rows, decision, terms.costs)
     # A class without parameters decides one column for all.
     found = [walk(tape, plan, which, terms.costs, terms.capital).returns for which in range(plan.sets)]
     own = np.stack(found[:-1])
@@ -215,15 +225,21 @@ def _choices(
 def _scores(
     returns: list[FloatArray], others: Mapping[str, FloatArray], cash: FloatArray, aim: Objective
 ) -> FloatArray:
-    """The objective of each trial (P,) over some sessions; NaN where it has none."""
+    """The objective of each trial (P,) over some sessions; NaN where it has none or raises."""
     baselines = {name: return_metrics(each, cash) for name, each in others.items()}
+    return np.array([_score(return_metrics(each, cash), baselines, aim) for each in returns], dtype=np.float64)
+
+
+def _score(metrics: Metrics, baselines: Mapping[str, Metrics], aim: Objective) -> float:
     try:
-        return np.array([aim.value(return_metrics(each, cash), baselines) for each in returns], dtype=np.float64)
-    except KeyError as error:
-        raise ParameterError(
-            f"`objective` {aim.name} needs {error.args[0]!r}, which combinatorial paths have not: they are judged by"
-            f" returns alone"
-        ) from None
+        return aim.value(metrics, baselines)
+    except Exception as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
+        if isinstance(error, KeyError) and error.args[:1] and error.args[0] in set(FIGURES) - set(metrics):
+            raise ParameterError(
+                f"`objective` {aim.name} needs {error.args[0]!r}, which combinatorial paths have not: they are judged"
+                f" by returns alone"
+            ) from None
+        return float("nan")
 
 
 def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Seams:

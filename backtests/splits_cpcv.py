@@ -14,6 +14,8 @@ from undertow.backtests.splits_events import Events, event_spans, free_border, t
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError
 
+MOST_FOLDS = 10_000
+
 
 @dataclass(frozen=True)
 class CombinatorialPurgedKFold(Splitter):
@@ -40,6 +42,12 @@ class CombinatorialPurgedKFold(Splitter):
             raise ParameterError(
                 f"`n_test_groups` must be from 1 to {self.n_groups - 1}, one less than `n_groups`,"
                 f" got {self.n_test_groups!r}"
+            )
+        # As many folds as groups at the least: the number of choices is not worked out where that is too many.
+        if self.n_groups > MOST_FOLDS or comb(self.n_groups, self.n_test_groups) > MOST_FOLDS:
+            raise ParameterError(
+                f"{self.n_test_groups} of {self.n_groups} groups tested are more than {MOST_FOLDS:,} folds; use fewer"
+                " `n_groups`, or fewer or more `n_test_groups`"
             )
 
     @property

@@ -14,7 +14,7 @@ import pandas as pd
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
-from undertow.backtests.ledger import Ledger, Search, Standing
+from undertow.backtests.ledger import Ledger, Search, Standing, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
 from undertow.backtests.run import Run
@@ -23,12 +23,13 @@ from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
-from undertow.backtests.walk_proof import Proof, proven
+from undertow.backtests.walk_proof import Proof, proven, refuse_whole_account
 from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
+from undertow.signals.table import shared_table
 from undertow.strategies.buy_and_hold import BuyAndHold
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.vol_target import VolTarget
@@ -91,7 +92,10 @@ def walk_forward(
     terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, **account)
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)
-    market.universe(universe)
+    if proof is not None:
+        refuse_whole_account(strategy)
+    terms = replace(terms, universe=shared_table(market, universe, fill).universe.name)
+    kept = open_ledger(ledger, market)
     sessions = market.sessions[session_rows(market, start, end)]
     folds = rule.folds(sessions)
     if any(one.test[-1] + 1 != other.test[0] for one, other in pairwise(folds)):
@@ -120,7 +124,7 @@ def walk_forward(
         ),
         run=run,
         rival=rival,
-        standing=_counted(ledger, recipe, strategy, market, terms, sessions, tuned),
+        standing=_counted(kept, recipe, strategy, market, terms, sessions, tuned),
         proof=None if proof is None else proof.name,
     )
 
@@ -176,7 +180,7 @@ def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
 
 
 def _counted(
-    ledger: Ledger | str | Path | None,
+    ledger: Ledger | None,
     recipe: WalkRecipe,
     strategy: type[Strategy],
     market: Market,
@@ -186,10 +190,9 @@ def _counted(
 ) -> Standing | None:
     if ledger is None:
         return None
-    kept = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
     window = str(sessions[0].date()), str(sessions[-1].date())
     own = Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
-    return kept.enter(own, "walk-forward", sum(len(each.found.trials) for each in tuned))
+    return ledger.enter(own, "walk-forward", sum(len(each.found.trials) for each in tuned))
 
 
 def _stitched_run(
@@ -245,6 +248,7 @@ def _fold_result(
         trials=found.trials,
         p=trained.p,
         acts=acts,
+        feasible=found.feasible,
     )
 
 
@@ -261,8 +265,8 @@ def _figures(returns: FloatArray, cash: FloatArray) -> dict[str, float]:
 
 
 def _reached(aim: Objective, metrics: Metrics, others: Mapping[str, Metrics]) -> float:
-    """The objective of a fold's test; NaN where it needs what a part of an account has no figure for, such as costs."""
+    """The objective of a fold's test; NaN where it raises, or needs what a part of an account lacks: costs."""
     try:
         return aim.value(metrics, others)
-    except KeyError:
+    except Exception:  # noqa: BLE001 - an objective is the user's: the folds are chosen, and what they did is kept
         return float("nan")

@@ -10,13 +10,17 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import CategoricalDistribution, distribution_to_json
 
+from undertow.backtests.command import cost_words, shortest, strategy_word
 from undertow.backtests.ledger import key_of
+from undertow.backtests.objective_code import codes, is_named
 from undertow.backtests.splits import WalkForward
+from undertow.backtests.splits_events import event_spans
+from undertow.backtests.splits_shocks import shock_events
 from undertow.backtests.stitch import Piece
 from undertow.backtests.walk_proof import Proof
 from undertow.backtests.walk_tuner import TUNERS, Terms
+from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.registry import STRATEGIES, registered
 from undertow.strategies.strategy import Strategy
 
 
@@ -24,7 +28,8 @@ from undertow.strategies.strategy import Strategy
 class WalkRecipe:
     """A walk-forward in words: `head` names its settings, `command` is the command line that makes it again.
 
-    `command` is None where there is none: a market that is not a folder, or a tuner or objective that has no name.
+    `command` is None where there is none: a market that is not a folder, a tuner or objective that has no name, or
+    events that are not the strategy's own shocks.
     `key` names the search by all that decides its trials.
     """
 
@@ -73,11 +78,12 @@ def recipe_of(
         *([("proof", proof.name)] if proof is not None else []),
     ]
     # The command line has the level of the usual proof alone.
-    usual = [] if proof is None else ["--proof", f"{proof.level:g}"]
+    usual = [] if proof is None else ["--proof", shortest(proof.level)]
     plain = proof is None or proof.name == f"SPA p <= {proof.level:g}"
-    repeatable = tuner in TUNERS and market.path is not None and plain
+    repeatable = tuner in TUNERS and market.path is not None and plain and is_named(terms.aim)
+    spans = event_spans(rule.events, sessions).tolist()
     command = None
-    if repeatable:
+    if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, terms)):
         command = shlex.join([*command_words(strategy, market, sessions, rule, terms, seed, tuner), *usual])
     whole = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
@@ -87,8 +93,21 @@ def recipe_of(
         "head": [[name, str(value)] for name, value in head],
         "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
         "fixed": dict(terms.fixed),
+        **codes([terms.aim]),
+        **({} if rule.events is None else {"events": spans}),
     }
     return WalkRecipe(tuple(head), command, key_of(whole))
+
+
+def _shocks(strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, terms: Terms) -> list[list[int]]:
+    """The events of `--events` as rows of the sessions: the strategy's own shocks; none where it names none."""
+    own = strategy.create(terms.fixed)
+    try:
+        found = shock_events(own, market, sessions, universe=terms.universe, fill=terms.fill)
+    except ParameterError:
+        return []
+    spans: list[list[int]] = event_spans(found, sessions).tolist()
+    return spans
 
 
 def command_words(
@@ -101,7 +120,7 @@ def command_words(
     tuner: str,
 ) -> list[str]:
     """The command line that makes the walk-forward again, word by word."""
-    words = ["undertow", "walk-forward", "--market", str(market.path), "--strategy", _named(strategy)]
+    words = ["undertow", "walk-forward", "--market", str(market.path), "--strategy", strategy_word(strategy)]
     for name, value in terms.fixed.items():
         words += ["--fix", f"{name}={value}"]
     whole = strategy.search_space()
@@ -119,11 +138,8 @@ def command_words(
 
 
 def _account(terms: Terms) -> list[str]:
-    costs = terms.costs
-    words = ["--fill", terms.fill]
-    for name in ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate"):
-        words += [f"--{name.replace('_', '-')}", f"{getattr(costs, name):g}"]
-    words += ["--lots", costs.lots, "--weighting", terms.weighting, "--rebalance", terms.rebalance]
+    words = ["--fill", terms.fill, *cost_words(terms.costs)]
+    words += ["--weighting", terms.weighting, "--rebalance", terms.rebalance]
     return [*words, "--capital", repr(float(terms.capital))]
 
 
@@ -135,9 +151,3 @@ def _range(space: Any) -> str:
     return (
         ",".join(map(str, space.choices)) if isinstance(space, CategoricalDistribution) else f"{space.low}:{space.high}"
     )
-
-
-def _named(kind: type[Strategy]) -> str:
-    path = f"{kind.__module__}:{kind.__qualname__}"
-    point = registered(STRATEGIES).get(kind.name())
-    return kind.name() if point is not None and point.value == path else path

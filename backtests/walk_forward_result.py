@@ -35,6 +35,7 @@ class FoldResult:
     `train` and `test` are the first and last session of each; figures are decimal, annualised where the name says so.
     An excess is total return less the baseline's over the same sessions. `p` is what a proof made of the trials in
     training, NaN where none was asked for; where the choice does not act (`acts`), the test holds the basket.
+    `feasible` says whether the choice kept every constraint in training; where no trial did, it is the nearest miss.
     """
 
     fold: Fold
@@ -46,6 +47,7 @@ class FoldResult:
     trials: pd.DataFrame
     p: float = math.nan
     acts: bool = True
+    feasible: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,11 @@ class WalkForwardResult:
     def acting(self) -> int:
         """The number of folds whose choice acted in its test."""
         return sum(each.acts for each in self.folds)
+
+    @property
+    def missed(self) -> int:
+        """The number of folds in which no trial kept every constraint."""
+        return sum(not each.feasible for each in self.folds)
 
     @property
     def untested(self) -> int:
@@ -102,6 +109,7 @@ class WalkForwardResult:
             "trials": len(each.trials),
             "proof_p": each.p,
             "acts": each.acts,
+            "feasible": each.feasible,
             **{name: each.parameters[name] for name in self.terms.space},
             **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FIGURES},
             **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FIGURES},
@@ -138,6 +146,7 @@ class WalkForwardResult:
             "tuner": self.tuner,
             "proof": self.proof,
             "folds_acting": self.acting,
+            "folds_infeasible": self.missed,
             "ledger": None if self.standing is None else asdict(self.standing),
             "seed": self.seed,
             "sessions_in_span": self.sessions,

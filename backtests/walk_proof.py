@@ -33,6 +33,16 @@ class Proof(Protocol):
         ...
 
 
+def refuse_whole_account(strategy: type[Strategy]) -> None:
+    """Raise `ParameterError` where a strategy's stop is that of the whole account: no fold may hold without it."""
+    if strategy.whole_account:
+        names = " and ".join(f"`{name}`" for name in strategy.whole_account)
+        raise ParameterError(
+            f"`proof` lets folds hold the basket, but `{strategy.name()}` has {names} for a whole account; leave"
+            " `proof` out"
+        )
+
+
 def proven(
     proof: Proof,
     strategy: type[Strategy],
@@ -44,8 +54,8 @@ def proven(
 ) -> float:
     """p of the trials of a fold on its training sessions, among all that could have been chosen.
 
-    Trials that failed or missed a constraint could not have been. Raises `ParameterError` where a tuner of one's own
-    leaves the tuned parameters out of its trials.
+    Trials that failed or missed a constraint could not have been; 1 where none is left. Raises `ParameterError` where a
+    tuner of one's own leaves the tuned parameters out of its trials.
     """
     missing = sorted(set(terms.space) - set(found.trials.columns))
     if missing or not len(found.trials):
@@ -53,6 +63,8 @@ def proven(
     tried = found.trials
     if "feasible" in tried:
         tried = tried[tried["feasible"].astype(bool)]
+    if not len(tried):
+        return 1.0
     sets = tried[list(terms.space)].drop_duplicates().assign(**terms.fixed)
     settings = {"start": start, "end": end, **terms.account}
     returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **settings)[1]

@@ -57,13 +57,15 @@ class Terms:
 class Tuned:
     """What tuning a fold came to: the best parameters, their metrics in the training span, and one row a trial.
 
-    `objective` is the value of what was aimed at, by default read from `metrics`.
+    `objective` is the value of what was aimed at; `feasible` says whether the choice kept every constraint, False for
+    the nearest miss where no trial did.
     """
 
     parameters: dict[str, Any]
     metrics: dict[str, float]
     trials: pd.DataFrame
     objective: float = float("nan")
+    feasible: bool = True
 
 
 class Tuner(Protocol):
@@ -123,9 +125,8 @@ def _tuned(
         sobol=sobol,
         **terms.account,
     )
-    return Tuned(
-        found.best_parameters, _metrics(found), found.trials, float(found.best[f"objective {terms.objective}"])
-    )
+    reached = float(found.best[f"objective {terms.objective}"])
+    return Tuned(found.best_parameters, _metrics(found), found.trials, reached, found.feasible)
 
 
 def _metrics(found: Tuning) -> dict[str, float]:
@@ -147,7 +148,9 @@ def _single(kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.T
             f"`{kind.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {outcome.error}"
         )
     metrics = {name: float(value) for name, value in outcome.metrics.items()}
-    return Tuned(whole, metrics, pd.DataFrame([{**whole, **metrics}]), float(outcome.values[0]))
+    kept = all(missed <= 0 for missed in outcome.violations.values())
+    trials = pd.DataFrame([{"feasible": kept, **whole, **metrics}])
+    return Tuned(whole, metrics, trials, float(outcome.values[0]), kept)
 
 
 def checked_terms(
@@ -179,7 +182,17 @@ def checked_terms(
     free = {name: each if name in (narrowed or {}) else _joinable(each) for name, each in space.free.items()}
     bounds = read_constraints(constraints)
     own = costs or Costs()
+    _refuse_whole_account(strategy, free)
     return Terms(universe, fill, own, weighting, rebalance, capital, aims[0], bounds, trials, space.fixed, free)
+
+
+def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:
+    tuned = [f"`{name}`" for name in strategy.whole_account if name in free and not free[name].single()]
+    if tuned:
+        raise ParameterError(
+            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but each fold would choose its own:"
+            " fix them, and tune the rest"
+        )
 
 
 def _joinable(whole: BaseDistribution) -> BaseDistribution:

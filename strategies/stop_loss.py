@@ -20,6 +20,7 @@ class StopLoss(Strategy):
     """
 
     summary: ClassVar[str] = "A trailing stop for each name, bought again at a later renewal"
+    whole_account: ClassVar[tuple[str, ...]] = ("stop", "wait")
 
     stop: Annotated[float, FloatDistribution(0.05, 0.50)] = 0.20  # below the highest close
     wait: Annotated[int, IntDistribution(0, 126)] = 21  # sessions

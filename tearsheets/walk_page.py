@@ -96,6 +96,13 @@ def proof_sentence(result: WalkForwardResult) -> str:
     )
 
 
+def missed_sentence(result: WalkForwardResult) -> str:
+    """In how many folds no trial kept every constraint, and what they did."""
+    traded = any(each.acts for each in result.folds if not each.feasible)
+    done = "the nearest miss was traded" if traded else "they held the basket"
+    return f"In {result.missed} of {counted(len(result.folds), 'fold')} no trial kept every constraint; {done}."
+
+
 def seeds_sentence(seeds: pd.DataFrame) -> str:
     """What the rows of `walk_seeds` say in one sentence."""
     sharpe = seeds["annual_sharpe"]
@@ -141,6 +148,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *notes,
         note(second),
         *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
+        *([note(missed_sentence(result))] if result.missed else []),
         note(
             "The sessions tested were not used to tune; the rule, its search space and this split were chosen by a"
             f" person who may know them. {CHOSEN}"

@@ -121,11 +121,14 @@ def walk_forward(
         raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
+        from undertow.backtests.backtest import session_rows
         from undertow.backtests.ledger import Ledger
+        from undertow.backtests.paths_cpcv import check_aim
         from undertow.backtests.splits import WalkForward
         from undertow.backtests.store import check_replaceable
         from undertow.backtests.walk_forward import fold_engine
         from undertow.backtests.walk_forward import walk_forward as walk
+        from undertow.backtests.walk_proof import refuse_whole_account
         from undertow.backtests.walk_seeds import walk_seeds
         from undertow.backtests.walk_tuner import checked_terms
         from undertow.evidence.superior import Superior
@@ -145,14 +148,20 @@ def walk_forward(
             capital,
         )
         tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
-        checked_terms(kind, constraints=constraint, **tuning, **account)
+        terms = checked_terms(kind, constraints=constraint, **tuning, **account)
         asked = None if proof is None else Superior(level=proof)
+        if asked is not None:
+            refuse_whole_account(kind)
+        if groups is not None:
+            check_aim(terms.aim)
         fold_engine(jobs, backend, address)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
     if events:
         split, groups = _with_events(kind, fixed, world, split, groups, words)
+    if groups is not None:
+        groups.folds(world.sessions[session_rows(world, start, end)])
     with busy("walking forward"):
         engine: dict[str, Any] = {"jobs": jobs, "backend": backend, "address": address}
         choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "proof": asked}
@@ -274,6 +283,10 @@ def _show(
         from undertow.tearsheets.walk_page import proof_sentence
 
         typer.echo(proof_sentence(result).replace("\N{MINUS SIGN}", "-"))
+    if result.missed:
+        from undertow.tearsheets.walk_page import missed_sentence
+
+        typer.echo(missed_sentence(result))
     if seeds is not None:
         from undertow.tearsheets.walk_page import seeds_sentence
 

@@ -1,0 +1,127 @@
+"""Combinatorial paths: legs and stops as in a backtest, refusals before work, trials counted once judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import undertow as ut
+from undertow.backtests.backtest import backtest
+from undertow.backtests.ledger import Ledger
+from undertow.backtests.paths_cpcv import cpcv
+from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+from undertow.cli import _run
+from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.strategies import DefensiveRotation, HedgeOverlay, LiquidityDrain, StopLoss, Strategy, Swing
+
+RULE = CombinatorialPurgedKFold(4, 2, purge=2, embargo=2)
+TUNED: dict[str, Any] = {"trials": 4, "fixed": {"lag": 24}, "narrowed": {"cash": (0.3, 1.0)}, "seed": 3}
+
+
+@cache
+def market() -> Market:
+    return simulate_market(seed=5, years=1.4, names=5)
+
+
+@pytest.mark.parametrize("kind", [Swing, HedgeOverlay, DefensiveRotation, StopLoss])
+def test_with_every_parameter_fixed_every_path_is_the_backtest(kind: type[Strategy]) -> None:
+    rule = kind()
+    fixed = {name: value for name, value in rule.parameters.items() if name in kind.search_space()}
+    found = cpcv(kind, market(), split=RULE, fixed=fixed, trials=1)
+    run = backtest(rule, market())
+    for name in found.paths:
+        np.testing.assert_allclose(found.paths[name], run.returns, rtol=0, atol=1e-15)
+
+
+def test_a_screen_is_a_universe_and_counted_under_its_own_name(tmp_path: Path) -> None:
+    typed = "growth|top 3 by beta|quarterly"
+    found = cpcv(LiquidityDrain, market(), split=RULE, universe=typed, ledger=tmp_path, **TUNED)
+    assert found.terms.universe == "growth | top 3 by beta | quarterly"
+    assert Ledger(tmp_path).trials_so_far(market().fingerprint, found.terms.universe) == 4
+
+
+def moody(row: Mapping[str, Any]) -> float:
+    if row["total_return"] > 0.035:
+        raise ZeroDivisionError("nothing to divide by")
+    return float(row["total_return"])
+
+
+def test_a_trial_on_which_the_objective_raises_has_no_value() -> None:
+    found = cpcv(LiquidityDrain, market(), split=RULE, objective=moody, **TUNED)
+    assert (found.folds["in_objective"] <= 0.035).all()
+    assert found.folds["out_objective"].isna().any()
+    assert found.folds["rank"].between(0, 1).all()
+    with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:never`"):
+        cpcv(LiquidityDrain, market(), split=RULE, objective=never, **TUNED)
+
+
+def never(row: Mapping[str, Any]) -> Any:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "message"),
+    [
+        (LiquidityDrain, {"objective": "turnover"}, "`objective` turnover needs 'annual_turnover'"),
+        (LiquidityDrain, {"objective": lambda row: row["episodes"]}, "needs 'episodes', which combinatorial paths"),
+        (LiquidityDrain, {"split": CombinatorialPurgedKFold(600, 1)}, "a group is left empty"),
+        (StopLoss, {}, "`stop-loss` has `stop` and `wait` for a whole account.*fix them, and tune the rest"),
+    ],
+)
+def test_what_is_refused_before_any_work_and_not_counted(
+    kind: type[Strategy], words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undertow.backtests.paths_cpcv.walk", lambda *_: pytest.fail("work began first"))
+    with pytest.raises(ParameterError, match=message):
+        cpcv(kind, market(), ledger=tmp_path / "ledger", **{"split": RULE, "trials": 4, **words})
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_walked_and_could_not_be_judged_is_not_counted(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no trial has a value"):
+        cpcv(LiquidityDrain, market(), split=RULE, objective=never, ledger=tmp_path, **TUNED)
+    assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 0
+
+
+def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undertow.backtests.paths_cpcv.walk", lambda *_: pytest.fail("work began first"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
+        cpcv(LiquidityDrain, market(), split=RULE, ledger=tmp_path / "file", **TUNED)
+
+
+@pytest.mark.parametrize("groups", [(40, 20), (10_001, 1), (10**12, 10**11)])
+def test_more_folds_than_can_be_walked_are_refused(groups: tuple[int, int]) -> None:
+    with pytest.raises(ParameterError, match=r"groups tested are more than 10,000 folds; use fewer `n_groups`"):
+        CombinatorialPurgedKFold(*groups)
+    assert CombinatorialPurgedKFold(10_000, 1).get_n_splits() == 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--cpcv", "600:2"), "more than 10,000 folds"),
+        (("--cpcv", "400:1"), "a group is left empty"),
+        (("--cpcv", "4:2", "--objective", "turnover"), "`objective` turnover needs 'annual_turnover'"),
+    ],
+)
+def test_the_command_refuses_what_cpcv_cannot_do_before_it_walks_forward(
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = ut.write_market(market(), tmp_path / "world")
+    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first"))
+    given = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", *words]
+    assert _run([*given, "--out", str(tmp_path / "out"), "--ledger", str(tmp_path / "ledger")]) == 2
+    assert message in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["world"]
