@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -74,11 +73,30 @@ def period_starts(sessions: pd.DatetimeIndex, every: str) -> IntArray:
 
 def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
     """The calendar `name` of exchange_calendars from `start` to `end`; `DataError` on a name or years it lacks."""
-    return _load(name, pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize())
+    first, last = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
+    for span in _built.get(name, ()):
+        if span.first <= first and last <= span.last:
+            return span.calendar.slice(first, last)
+    whole = _build(name, first, last)
+    kept = [span for span in _built.get(name, ()) if span.first < first or last < span.last]
+    _built[name] = (*kept[-_MOST_BUILT:], Span(first, last, whole))
+    return whole
 
 
-@lru_cache(maxsize=16)
-def _load(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
+class Span(NamedTuple):
+    """A calendar that was built, and from when to when it is whole."""
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    calendar: Calendar
+
+
+# Ten years take a third of a second to build, and most that is asked for lies within what was.
+_built: dict[str, tuple[Span, ...]] = {}
+_MOST_BUILT = 15
+
+
+def _build(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
     import exchange_calendars as xcals
     from exchange_calendars.errors import InvalidCalendarName
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import undertow.market.calendar as built
 from undertow.market import DataError, ParameterError, align, decisions, load_calendar
 from undertow.market.clock import HOUR
 
@@ -120,3 +121,16 @@ def test_refusals():
         calendar("1950-01-02", "2024-08-14", "XHKG")
     with pytest.raises(ParameterError, match="`fill` must be open or close, got 'opens', did you mean `open`"):
         decisions(calendar("2024-08-01", "2024-08-14"), "opens")
+
+
+def test_a_span_within_one_that_was_built_is_the_same_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(built, "_built", {})
+    spans = [("2020-02-01", "2020-04-30"), ("2019-06-03", "2020-03-13"), ("2019-06-03", "2020-12-31")]
+    spans.append(("2020-03-07", "2020-03-07"))
+    first = [load_calendar("XNYS", *map(pd.Timestamp, span)) for span in spans]
+    assert [(f"{each.first:%Y-%m-%d}", f"{each.last:%Y-%m-%d}") for each in built._built["XNYS"]] == [spans[2]]
+    for span, found in zip(spans, first, strict=True):
+        monkeypatch.setattr(built, "_built", {})
+        alone = load_calendar("XNYS", *map(pd.Timestamp, span))
+        for part in ("sessions", "opens", "closes"):
+            np.testing.assert_array_equal(getattr(found, part), getattr(alone, part))
