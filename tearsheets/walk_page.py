@@ -141,10 +141,13 @@ def _verdict(result: WalkForwardResult) -> Html:
         "worse": "Chosen on the past alone, the rule did worse than its basket on what came after.",
         "": "Chosen on the past alone, the rule cannot be told from its basket on what came after.",
     }
+    headline = words[tone] if rest else lead
+    if result.proof is not None and not result.acting:
+        headline = "No fold acted: nothing that was tried in training could be told from luck."
     return tag(
         "div",
-        tag("p", words[tone] if rest else lead, kind="lead"),
-        *([tag("p", lead)] if rest else []),
+        tag("p", headline, kind="lead"),
+        *([tag("p", lead)] if headline != lead else []),
         *notes,
         note(second),
         *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
