@@ -142,6 +142,7 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
     assert sentence in (out / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     _program, *again = str(ut.load_run(out).recipe.command).split()
     assert again[-2:] == ["--proof", "1e-06"]
+    assert "No fold acted: nothing that was tried" in (out / "walk.html").read_text(encoding="utf-8")
     assert _run([*again, "--out", str(tmp_path / "again")]) == 0
     for name in ("run.json", "folds.csv", "trials.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
