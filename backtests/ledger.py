@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -109,6 +109,10 @@ class Ledger:
         counts = [each["trials"] for each in lines]
         own = sum(counts[place] for place in places)
         return Standing(sum(counts[: places[0]]) if places else sum(counts), own, sum(counts))
+
+    def later(self, standing: Standing, market: str) -> Standing:
+        """A standing with the sum of all trials on a market as it is by now."""
+        return replace(standing, ever=self.trials_so_far(market))
 
     def lines(self, market: str) -> list[dict[str, Any]]:
         """Every line of a market, the oldest first; none where nothing was recorded."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from undertow.backtests.backtest import session_rows
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of
+from undertow.backtests.objective_code import codes
 from undertow.backtests.run import Run
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -39,15 +40,23 @@ def enter_sweep(
         "account": {**account, "costs": asdict(account["costs"])},
         "columns": sorted(map(str, parameters.columns)),
         "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
+        **codes(strategy),
     }
     search = Search(strategy.name(), market.fingerprint, account["universe"], window, "sweep", key_of(identity))
     return ledger.enter(search, design, len(parameters))
 
 
-def enter_run(ledger: Ledger, run: Run) -> Standing:
-    """Count one backtest; the same recipe again is not counted twice."""
+def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> Standing:
+    """Count one backtest of a `strategy`; the same recipe again is not counted twice."""
     recipe = run.recipe
     window = recipe.start, recipe.end
     told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")}
-    search = Search(recipe.strategy, recipe.market_fingerprint, recipe.universe, window, "backtest", key_of(told))
+    search = Search(
+        recipe.strategy,
+        recipe.market_fingerprint,
+        recipe.universe,
+        window,
+        "backtest",
+        key_of({**told, **codes(strategy)}),
+    )
     return ledger.enter(search, "backtest", 1)

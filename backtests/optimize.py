@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +106,8 @@ class Tuning:
 
     def backtest(self) -> Run:
         """The best strategy's run, over the window and with the costs of the search."""
-        return backtest(self.best_strategy, self.market, **_settings(self.identity))
+        run = backtest(self.best_strategy, self.market, **_settings(self.identity))
+        return replace(run, standing=self.standing)
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints and best.json holds."""
@@ -211,18 +212,19 @@ def optimize(
         "sobol": points,
         "batch": batch,
         "seed": seed,
+        **codes(strategy, objectives),
     }
     name = study or strategy.name()
     if storage is not None:
         refuse_nameless(objectives)
-    counted = _counted(ledger, strategy, market, settings, name, identity, objectives)
+    counted = _counted(ledger, strategy, market, settings, name, identity)
     # The first work is the check of the settings: nothing is written for those that do not hold.
     baselines = baseline_metrics(market, objectives, settings)
     directions = [each.direction for each in objectives]
     with quiet_optuna(), open_storage(storage) as kept:
-        find_study(kept, name, identity, directions)
         versions = {each: version(each) for each in _VERSIONED}
-        own = make_study(kept, name, identity, objectives, versions=versions)
+        find_study(kept, name, identity, directions, versions)
+        own = make_study(kept, name, identity, objectives, versions)
         schedule = Schedule(len(sets) + points, batch)
         done = search(
             own,
@@ -274,12 +276,11 @@ def _counted(
     settings: Mapping[str, Any],
     study: str,
     identity: Mapping[str, Any],
-    objectives: Sequence[Objective],
 ) -> Counted | None:
     kept = open_ledger(ledger, market)
     if kept is None:
         return None
-    window, key = (settings["start"], settings["end"]), key_of({**identity, **codes(objectives)})
+    window, key = (settings["start"], settings["end"]), key_of(identity)
     own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key)
     return Counted(kept, own)
 

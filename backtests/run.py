@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from undertow.backtests.bridge import Bridge
+    from undertow.backtests.ledger import Standing
     from undertow.backtests.portfolio import Portfolio
     from undertow.strategies.explain import Explanation
     from undertow.strategies.reasons import Reasons
@@ -69,7 +70,8 @@ class Run:
     cash_before (USD at the fill, before anything is traded), turnover and costs (of the session), hold_value and
     hold_return (the same basket without the rule), benchmark_return (NaN where the market names no benchmark),
     cash_return and btc (last known close). `weights` (sessions, symbols) are shares of the value at the close, what is
-    sold short negative. `orders` and `episodes` are one row each. Returns are decimal, money in USD.
+    sold short negative. `orders` and `episodes` are one row each. Returns are decimal, money in USD. `standing` says
+    how many trials were ever made on the market, where a ledger counts them.
     """
 
     recipe: Recipe
@@ -81,6 +83,7 @@ class Run:
     build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
     reasons: Reasons | None = field(default=None, repr=False)
     bridge_parts: Bridge | None = field(default=None, repr=False)
+    standing: Standing | None = None
 
     @property
     def tiers(self) -> pd.Series | None:
@@ -192,6 +195,11 @@ class Run:
     def _of(self, returns: pd.Series) -> dict[str, float]:
         return return_metrics(_array(returns), _array(self.series["cash_return"]))
 
+    @property
+    def told_standing(self) -> dict[str, int] | None:
+        """The standing as plain values; None where no ledger counts."""
+        return None if self.standing is None else asdict(self.standing)
+
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
         recipe = self.recipe
@@ -206,6 +214,7 @@ class Run:
             "baselines": self.baselines,
             "tax": self.tax,
             "counts": self.counts,
+            "ledger": self.told_standing,
         }
 
     def tearsheet(self, path: str | FilePath) -> FilePath:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from undertow.backtests.bridge import Bridge
+from undertow.backtests.ledger import Standing
 from undertow.backtests.run import Recipe, Run
 from undertow.market.errors import DataError
 from undertow.strategies.reasons import Reasons
@@ -25,9 +26,10 @@ def load_run(folder: str | Path) -> Run:
         raw = json.loads((source / "run.json").read_text(encoding="utf-8"))
         if not isinstance(raw, dict) or not isinstance(raw.get("counts"), dict):
             raise DataError(f"{source}: not a readable run: run.json has no `counts`")
-        counts = raw.pop("counts")
+        counts, standing = raw.pop("counts"), raw.pop("ledger", None)
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
         recipe, reasons, bridge = Recipe(**raw), _reasons(source), _bridge(source)
+        kept = None if standing is None else Standing(**standing)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
     return Run(
@@ -38,6 +40,7 @@ def load_run(folder: str | Path) -> Run:
         tables["episodes"],
         counts,
         reasons=reasons,
+        standing=kept,
         bridge_parts=bridge,
     )
 

@@ -29,7 +29,7 @@ def save_run(run: Run, folder: str | Path) -> Path:
     """
     target = Path(folder)
     with replacing(target) as draft:
-        write_json(draft / "run.json", {**asdict(run.recipe), "counts": run.counts})
+        write_json(draft / "run.json", {**asdict(run.recipe), "counts": run.counts, "ledger": run.told_standing})
         write_json(draft / "metrics.json", {"run": run.metrics, **run.baselines})
         run.series.to_parquet(draft / "returns.parquet")
         run.weights.to_parquet(draft / "weights.parquet")

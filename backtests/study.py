@@ -18,6 +18,8 @@ from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.store import plain
 from undertow.market.errors import DataError, ParameterError
 
+# Packages of which another version makes other trials from the same search.
+_DECISIVE = ("undertow", "optuna")
 # The one attribute that says what a study searches, and those of each trial.
 IDENTITY = "undertow"
 POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metrics", "error"
@@ -57,7 +59,11 @@ def told(error: Exception) -> str:
 
 
 def find_study(
-    storage: BaseStorage, name: str, identity: Mapping[str, Any], directions: Sequence[Direction]
+    storage: BaseStorage,
+    name: str,
+    identity: Mapping[str, Any],
+    directions: Sequence[Direction],
+    versions: Mapping[str, str],
 ) -> optuna.Study | None:
     """The study of that name, None where there is none; raises `ParameterError` where it is of another search."""
     try:
@@ -75,15 +81,27 @@ def find_study(
                 " another `study` name"
             )
         return study
-    refuse_other(name, kept, identity)
+    refuse_other(name, kept, identity, versions)
     return study
 
 
-def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any], versions: Mapping[str, str]) -> None:
     """Raise `ParameterError` naming the first thing in which a kept study differs from the search asked for."""
+    for each in _DECISIVE:
+        made = kept.get("versions", {}).get(each)
+        if made != versions[each]:
+            raise ParameterError(
+                f"study `{name}` was made with {each} {made}, this is {versions[each]}: trials of both do not belong"
+                " together; give another `study` name"
+            )
     # What is written as JSON comes back as lists: compared in the form it is kept in.
     asked = json.loads(json.dumps(plain(dict(identity))))
     for key, value in asked.items():
+        if kept.get(key) != value and key.endswith("_code"):
+            raise ParameterError(
+                f"study `{name}` holds trials of this {key.removesuffix('_code')} before its code was changed; give"
+                " another `study` name"
+            )
         if kept.get(key) != value:
             raise ParameterError(
                 f"study `{name}` is of another {key.replace('_', ' ')}: {_short(kept.get(key))}, asked for"
@@ -97,17 +115,21 @@ def _short(value: Any) -> str:
 
 
 def make_study(
-    storage: BaseStorage, name: str, identity: Mapping[str, Any], objectives: Sequence[Objective], **noted: Any
+    storage: BaseStorage,
+    name: str,
+    identity: Mapping[str, Any],
+    objectives: Sequence[Objective],
+    versions: Mapping[str, str],
 ) -> optuna.Study:
-    """The study of that name, made where there is none, with what it searches and what else is worth a note."""
+    """The study of that name, made where there is none, with what it searches and by which versions."""
     study = optuna.create_study(
         storage=storage, study_name=name, directions=[each.direction for each in objectives], load_if_exists=True
     )
     if IDENTITY not in study.user_attrs:
         study.set_metric_names([each.name for each in objectives])
-        study.set_user_attr(IDENTITY, {**plain(dict(identity)), **noted})
+        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": dict(versions)})
     # Another worker may have been quicker, with another search.
-    refuse_other(name, study.user_attrs[IDENTITY], identity)
+    refuse_other(name, study.user_attrs[IDENTITY], identity, versions)
     return study
 
 

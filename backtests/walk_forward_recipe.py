@@ -93,7 +93,7 @@ def recipe_of(
         "head": [[name, str(value)] for name, value in head],
         "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
         "fixed": dict(terms.fixed),
-        **codes([terms.aim]),
+        **codes(strategy, [terms.aim]),
         **({} if rule.events is None else {"events": spans}),
     }
     return WalkRecipe(tuple(head), command, key_of(whole))

@@ -45,7 +45,7 @@ def parameters(recipe: Recipe) -> dict[str, str]:
 
 def handled_section(run: Run) -> Html:
     """What did not go by the book, each with its number; then which feed supplied the signals."""
-    items = [*_orders(run), *_signals(run), *_universe(run.counts)]
+    items = [*_orders(run), *_signals(run), *_universe(run.counts), _trials(run)]
     return section("What was handled", tag("ul", *(tag("li", item) for item in items), kind="handled"))
 
 
@@ -114,6 +114,13 @@ def _universe(counts: dict[str, Any]) -> list[str]:
     if gaps:
         items.append(f"The cash symbol had no price on {counted(gaps, 'session')}, on which cash earned nothing.")
     return items
+
+
+def _trials(run: Run) -> str:
+    if run.standing is None:
+        return "No ledger was kept, so what else was tried on this data is not counted."
+    more = " The best of many looks good by luck alone." if run.standing.ever > 1 else ""
+    return run.standing.sentence("This is" if run.standing.own == 1 else "It was chosen from") + more
 
 
 def _of(number: int, sessions: int) -> str:

@@ -18,7 +18,19 @@ import undertow as ut
 from undertow import cli, options
 from undertow.backtests.store import plain
 
-KEYS = {"strategy", "parameters", "universe", "start", "end", "sessions", "metrics", "baselines", "counts", "tax"}
+KEYS = {
+    "strategy",
+    "parameters",
+    "universe",
+    "start",
+    "end",
+    "sessions",
+    "metrics",
+    "baselines",
+    "counts",
+    "ledger",
+    "tax",
+}
 METRICS = {
     *("total_return", "cagr", "annual_volatility", "annual_sharpe", "annual_sortino", "max_drawdown", "calmar"),
     *("cvar_95", "annual_turnover", "average_exposure", "costs_paid", "episodes"),

@@ -177,7 +177,7 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
     assert (fees.before, fees.own) == (6, 3)
     run = backtest(DrawdownDeRisk(), market)
-    assert enter_run(ledger, run) == enter_run(ledger, run) == Standing(9, 1, 10)
+    assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == Standing(9, 1, 10)
     assert Standing(9, 1, 10).sentence() == "This is trial 10 on this data, of 10 ever made."
-    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market)) == Standing(10, 1, 11)
+    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == Standing(10, 1, 11)
     assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 3 + ["backtest"] * 2

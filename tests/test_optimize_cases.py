@@ -10,8 +10,9 @@ from typing import Any
 import optuna
 import pytest
 
+from undertow.backtests.code_digest import digest
 from undertow.backtests.ledger import Ledger
-from undertow.backtests.objective_code import digest, is_named
+from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_search import TuningError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -40,6 +41,7 @@ from undertow.resolve import busy, resolve_market, resolve_rule
 if TYPE_CHECKING:
     from undertow.backtests import Run
     from undertow.backtests.ledger import Standing
+    from undertow.strategies import Strategy
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(market_app, name="market")
@@ -150,7 +152,7 @@ def backtest(
         chosen.check(world, settings)
     with busy("running the backtest"):
         run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
-    standing = _counted(run, ledger)
+    run = replace(run, standing=_counted(run, type(chosen.strategy), ledger))
     if out is not None:
         with busy("writing the tearsheet"):
             run.save(out)
@@ -160,20 +162,20 @@ def backtest(
     from undertow.console import show_run
 
     show_run(run)
-    if standing is not None:
-        typer.echo(standing.sentence())
+    if run.standing is not None:
+        typer.echo(run.standing.sentence())
     if out is not None:
         typer.echo(f"tearsheet: {out / 'tearsheet.html'}")
 
 
-def _counted(run: Run, ledger: Path | None) -> Standing | None:
+def _counted(run: Run, kind: type[Strategy], ledger: Path | None) -> Standing | None:
     """Where the run stands among all trials on its market; None, and said so, where no ledger can be written."""
     from undertow.backtests.ledger import Ledger
     from undertow.backtests.ledger_entries import enter_run
     from undertow.market.errors import DataError
 
     try:
-        return enter_run(Ledger(ledger), run)
+        return enter_run(Ledger(ledger), run, kind)
     except DataError as error:
         typer.echo(f"This trial is not counted: {error}", err=True)
         return None

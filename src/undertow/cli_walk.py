@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -178,6 +179,8 @@ def walk_forward(
 
         with busy("walking every combination"):
             paths = combine(kind, world, split=groups, **words)
+    # Other seeds and combinations were counted since.
+    result = replace(result, standing=words["ledger"].later(result.standing, world.fingerprint))
     if out is not None:
         with busy("writing the pages"):
             _save(result, paths, others, out)
@@ -205,8 +208,6 @@ def _with_events(
     words: dict[str, Any],
 ) -> tuple[WalkForward, CombinatorialPurgedKFold | None]:
     """The splits with the shock events of the strategy at its defaults and what is fixed."""
-    from dataclasses import replace
-
     from undertow.backtests.backtest import session_rows
     from undertow.backtests.splits_shocks import shock_events
 
@@ -230,7 +231,7 @@ def _save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFra
 
     with replacing(out) as draft:
         # The run's files lie beside the folds: the folder is a run, and can be compared like any other.
-        result.run.save(draft)
+        replace(result.run, standing=result.standing).save(draft)
         result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
         result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
         result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
