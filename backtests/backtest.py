@@ -167,6 +167,7 @@ def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path
         "cash_before": run.cash_before,
         "turnover": 0.5 * run.traded.sum(axis=1) / run.before,
         "costs": run.paid.sum(axis=1),
+        "hold_before": hold.before,
         "hold_value": hold.values,
         "hold_return": hold.returns,
         "benchmark_return": _benchmark_returns(table, rows),

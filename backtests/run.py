@@ -67,11 +67,11 @@ class Run:
     """The outcome of a backtest.
 
     `series` (sessions) has the columns value and return of the run, exposure (the target), cash_share (at the close),
-    cash_before (USD at the fill, before anything is traded), turnover and costs (of the session), hold_value and
-    hold_return (the same basket without the rule), benchmark_return (NaN where the market names no benchmark),
-    cash_return and btc (last known close). `weights` (sessions, symbols) are shares of the value at the close, what is
-    sold short negative. `orders` and `episodes` are one row each. Returns are decimal, money in USD. `standing` says
-    how many trials were ever made on the market, where a ledger counts them.
+    cash_before (USD at the fill, before anything is traded), turnover and costs (of the session), hold_before,
+    hold_value and hold_return (the same basket without the rule, USD at the fill and at the close), benchmark_return
+    (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
+    shares of the value at the close, what is sold short negative. `orders` and `episodes` are one row each. Returns
+    are decimal, money in USD. `standing` says how many trials were ever made on the market, where a ledger counts them.
     """
 
     recipe: Recipe

@@ -19,14 +19,15 @@ class AlarmScore:
     """How a rule does as an alarm for falls of the basket; shares and returns decimal, NaN where there is nothing.
 
     A fall is a stretch from a high of the basket to the low after it, before the high is reached again, at least
-    `fall` deep. An alarm is a session on which the rule begins to act; it is right where a close within `horizon`
-    sessions lies at least `fall` below the last close before it. `base_rate` is the share of all sessions that are
+    `fall` deep. An alarm is a session on which the rule begins to act; it is right where one of the next
+    `horizon` closes after the fill of its order lies at least `fall` below the basket at that fill: what was gone
+    before, overnight gap included, no alarm can save. `base_rate` is the share of all sessions that are
     followed by one: the precision of an alarm that sounds at random. `unscored` counts the alarms whose horizon ends
     after the run: they are not among `alarms`. `precision_low` and `precision_high` are a 95 %
     Wilson interval.
 
-    `recall` is the share of falls with the rule acting before half of the fall was over; `lead` the median number of
-    sessions from the start of acting to the low. `false_cost` sums run less basket over the wrong alarms;
+    `recall` is the share of falls in which the rule acted, its order filled, before half of the fall was over; `lead`
+    the median number of sessions from that fill to the low. `false_cost` sums run less basket over the wrong alarms;
     `missed_rebound` is the mean rise of the basket from its low during an episode to the end of the episode.
     """
 
@@ -70,24 +71,29 @@ def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
     """Score a run's episodes as alarms for falls of its basket of at least `fall` (decimal, positive).
 
     Everything here is hindsight: it scores and decides nothing. Sessions whose horizon ends after the run are left out
-    of precision and base rate. Raises `ParameterError` on a fall outside (0, 1) or a horizon below one session.
+    of precision and base rate. Raises `ParameterError` on a fall outside (0, 1), a horizon below one session, or a
+    run that was saved by a version without the basket's value at the fill.
     Source: Kaminsky, Lizondo and Reinhart (1998) for scoring signals against a window; Wilson (1927).
     """
     if not is_number(fall) or not 0.0 < fall < 1.0:
         raise ParameterError(f"`fall` must be in (0, 1), a positive decimal, got {fall!r}; 5 % is 0.05")
     if not is_whole(horizon, 1):
         raise ParameterError(f"`horizon` must be one session or more, a whole number, got {horizon!r}")
+    if "hold_before" not in run.series:
+        raise ParameterError("this run was saved without what an alarm takes; run the `command` in its run.json again")
+    filled = run.series["hold_before"].to_numpy()
     # Row 0 is the start, so that row t + 1 is the close of session t.
-    level = np.concatenate(([1.0], np.cumprod(1.0 + run.series["hold_return"].to_numpy())))
+    level = np.concatenate((filled[:1], run.series["hold_value"].to_numpy()))
+    late = int(run.recipe.fill == "close")
     starts, ends = _episode_rows(run)
-    comes, known = _fall_comes(level, fall, horizon)
+    comes, known = _fall_comes(level, filled, late, fall, horizon)
     scored = starts[known[starts]]
     right = comes[scored]
     peaks, lows = falls_of(level, fall)
     acting = np.zeros(len(level), dtype=np.bool_)
     for first, last in zip(starts, ends, strict=True):
         acting[first:last] = True
-    leads = _leads(level, peaks, lows, acting)
+    leads = _leads(level, filled, late, peaks, lows, acting)
     wrong = run.episodes["return_avoided"].to_numpy()[known[starts]][~right]
     test = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson") if len(right) else None
     return AlarmScore(
@@ -130,25 +136,35 @@ def _episode_rows(run: Run) -> tuple[IntArray, IntArray]:
     return starts.astype(np.int64), starts.astype(np.int64) + run.episodes["sessions"].to_numpy(dtype=np.int64)
 
 
-def _fall_comes(level: FloatArray, fall: float, horizon: int) -> tuple[BoolArray, BoolArray]:
-    """For a decision on each session: whether the fall comes within the horizon, and whether the horizon is over."""
-    rows = len(level) - 1
-    comes, known = np.zeros(rows, dtype=np.bool_), np.arange(rows) + horizon <= rows
+def _fall_comes(
+    level: FloatArray, filled: FloatArray, late: int, fall: float, horizon: int
+) -> tuple[BoolArray, BoolArray]:
+    """For a decision on each session: whether the fall comes within the horizon, and whether the horizon is over.
+
+    `filled` (T,) is the basket at the fill, which comes before the close of its session, or, `late` 1, at it.
+    """
+    rows = len(filled)
+    comes, known = np.zeros(rows, dtype=np.bool_), np.arange(rows) + late + horizon <= rows
     for row in range(rows):
-        ahead = level[row + 1 : row + 1 + horizon]
-        comes[row] = bool((ahead <= level[row] * (1.0 - fall)).any())
+        ahead = level[row + 1 + late :][:horizon]
+        comes[row] = bool((ahead <= filled[row] * (1.0 - fall)).any())
     return comes, known
 
 
-def _leads(level: FloatArray, peaks: IntArray, lows: IntArray, acting: BoolArray) -> IntArray:
+def _leads(
+    level: FloatArray, filled: FloatArray, late: int, peaks: IntArray, lows: IntArray, acting: BoolArray
+) -> IntArray:
     """Sessions from acting to the low, of the falls in which the rule acted before half of the fall was over."""
     found = []
     for peak, low in zip(peaks, lows, strict=True):
         middle = 0.5 * (level[peak] + level[low])
         half = peak + int(np.argmax(level[peak : low + 1] <= middle))
-        on = np.flatnonzero(acting[peak : half + 1])
+        # A fill at the close of the session of the high is still in time: it is that of the row before.
+        first = max(peak - late, 0)
+        # From the row of a fill on until the close at which half is over; what filled below that was too late.
+        on = np.flatnonzero(acting[first : half - late] & (filled[first : half - late] > middle))
         if len(on):
-            found.append(low - (peak + int(on[0])))
+            found.append(low - late - (first + int(on[0])))
     return np.array(found, dtype=np.int64)
 
 

@@ -42,7 +42,8 @@ def _tone(value: float) -> Html:
 
 def alarm_section(run: Run) -> Html:
     """The rule as an alarm for falls of the basket, against alarms at random."""
-    if not len(run.episodes):
+    # A run of an earlier version was saved without the basket's value at the fill.
+    if not len(run.episodes) or "hold_before" not in run.series:
         return join([])
     found = alarm(run)
     lead = BLANK if not found.seen else counted(round(found.lead), "session")

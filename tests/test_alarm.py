@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -20,10 +21,14 @@ def run() -> Run:
     return backtest(RiskTiers(), simulate_market(seed=11, years=3, names=8))
 
 
-def toy(run: Run, returns: list[float], episodes: list[tuple[int, int, float]]) -> Run:
-    """A run of a few sessions with these basket returns and episodes (first row, sessions, worth)."""
+def toy(
+    run: Run, returns: list[float], episodes: list[tuple[int, int, float]], before: npt.ArrayLike | None = None
+) -> Run:
+    """A run of a few sessions with these basket returns and episodes (first row, sessions, worth); no gaps."""
     sessions = pd.bdate_range("2024-01-02", periods=len(returns))
-    series = run.series.iloc[: len(returns)].set_axis(sessions, axis=0).assign(hold_return=returns)
+    level = np.cumprod(1.0 + np.array(returns))
+    before = np.concatenate(([1.0], level[:-1])) if before is None else before
+    series = run.series.iloc[: len(returns)].set_axis(sessions, axis=0).assign(hold_before=before, hold_value=level)
     table = pd.DataFrame(
         {
             "session": [sessions[first] for first, _, _ in episodes],
@@ -59,11 +64,10 @@ def test_by_hand(run: Run) -> None:
 
 def test_against_a_slow_loop(run: Run) -> None:
     found = alarm(run, fall=0.04, horizon=8)
-    hold = run.series["hold_value"].to_numpy()
-    level = np.concatenate(([hold[0] / (1.0 + run.series["hold_return"].iloc[0])], hold))
+    close, filled = run.series["hold_value"].to_numpy(), run.series["hold_before"].to_numpy()
     right, every, wrong = [], [], 0.0
-    for row in range(len(hold) - 8 + 1):
-        every.append(any(level[row + 1 + ahead] <= level[row] * 0.96 for ahead in range(8)))
+    for row in range(len(close) - 8 + 1):
+        every.append(any(close[row + ahead] <= filled[row] * 0.96 for ahead in range(8)))
     for each in run.episodes.itertuples():
         row = run.series.index.get_loc(each.session)
         if row < len(every):
@@ -72,6 +76,35 @@ def test_against_a_slow_loop(run: Run) -> None:
     assert found.base_rate == pytest.approx(np.mean(every))
     assert (found.alarms, found.right) == (len(right), sum(right))
     assert found.false_cost == pytest.approx(wrong)
+
+
+def test_what_was_gone_before_the_fill_is_no_alarm_s_merit(run: Run) -> None:
+    # The whole fall happens in session 3, from the close of session 2 to its own.
+    returns = [0.0, 0.01, 0.0, -0.10, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    level = np.cumprod(1.0 + np.array(returns))
+    in_time, gap, after = (
+        alarm(toy(run, returns, [(3, 2, 0.0)]), fall=0.05, horizon=3),
+        # The open of session 3 is where its close will be: the fall is a gap.
+        alarm(toy(run, returns, [(3, 2, 0.0)], before=[1.0, 1.0, *level[2:3], *level[3:]]), fall=0.05, horizon=3),
+        alarm(toy(run, returns, [(4, 2, 0.0)]), fall=0.05, horizon=3),
+    )
+    assert (in_time.right, in_time.seen, in_time.lead) == (1, 1, 1.0)
+    for late in (gap, after):
+        assert (late.alarms, late.right, late.falls, late.seen) == (1, 0, 1, 0)
+        assert np.isnan(late.lead)
+
+
+def test_a_fill_at_the_close_saves_what_falls_after_it(run: Run) -> None:
+    at_close = replace(run, recipe=replace(run.recipe, fill="close"))
+    returns = [0.0, 0.01, 0.0, -0.10, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    level = np.cumprod(1.0 + np.array(returns))
+    before, same = (
+        alarm(toy(at_close, returns, [(first, 2, 0.0)], before=level), fall=0.05, horizon=3) for first in (2, 3)
+    )
+    assert (before.right, before.seen, before.lead) == (1, 1, 1.0)
+    assert (same.alarms, same.right, same.seen) == (1, 0, 0)
+    # Rows 0, 1 and 2 see the fall come; the horizon of the last three is not over.
+    assert before.base_rate == pytest.approx(3 / 7)
 
 
 def test_tiers_move_as_the_run_says(run: Run) -> None:

@@ -57,6 +57,7 @@ def make_run(
         "cash_share": 1.0 - exposure,
         "turnover": traded,
         "costs": traded * 1e3,
+        "hold_before": 1e6 * np.cumprod(1.0 + np.concatenate(([0.0], hold[:-1]))),
         "hold_value": 1e6 * np.cumprod(1.0 + hold),
         "hold_return": hold,
         "benchmark_return": 0.8 * hold + rng.normal(0.0, 0.004, sessions),
