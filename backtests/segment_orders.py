@@ -75,7 +75,7 @@ def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> None:
     total = sum_nb(amounts)
     if needed <= 0.0 or total <= 0.0:
         return
-    if needed >= total or len(order) == 0:
+    if needed >= total or len(order) == 0 or order[0] < 0:
         scale_nb(amounts, max(0.0, 1.0 - needed / total))
         return
     for place in range(len(order)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from exchange_calendars import resolve_alias
 
 from undertow.market.calendar import load_calendar
 
@@ -24,8 +25,11 @@ def settles(sessions: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
     """The session on which the cash of a trade of each session (O,) settles, on the exchange's calendar.
 
     Counted in sessions of the exchange, beyond the end of a run too; a bank holiday on which the exchange is open
-    counts as one.
+    counts as one. NaT on an exchange outside the US, whose cycles are not known here.
     """
+    # The US exchanges share one calendar.
+    if resolve_alias(calendar) != "XNYS":
+        return pd.DatetimeIndex(np.full(len(sessions), np.datetime64("NaT", "ns")))
     if not len(sessions):
         return pd.DatetimeIndex(sessions)
     days = load_calendar(calendar, sessions.min(), sessions.max() + _REACH).sessions

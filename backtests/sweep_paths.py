@@ -76,5 +76,10 @@ def _orders(decision: Decision, names: IntArray, shape: tuple[int, ...]) -> IntA
         return np.zeros((0, rows, len(names)), dtype=np.int64)
     place = np.full(shape[1], -1, dtype=np.int64)
     place[names] = np.arange(len(names))
-    numbered = place[np.stack([selling_order(score) for score in decision.scores])]
-    return np.ascontiguousarray(numbered[numbered >= 0].reshape(-1, rows, len(names)))
+    orders = np.stack([selling_order(score) for score in decision.scores])
+    found = np.full((len(orders), rows, len(names)), -1, dtype=np.int64)
+    # A session without any score has no order: its marker is no name.
+    ordered = orders[:, :, 0] >= 0
+    numbered = place[orders[ordered]]
+    found[ordered] = numbered[numbered >= 0].reshape(-1, len(names))
+    return found

@@ -54,6 +54,8 @@ class DecisionTable:
         self.absent: dict[str, str] = {}
         self.series_bytes = SERIES_BYTES
         self._found: dict[tuple[Any, ...], FloatArray] = {}
+        # A specification is known by its identity, which is its own as long as it is kept.
+        self._specs: dict[int, Spec] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
         self._held = 0
 
@@ -162,7 +164,7 @@ class DecisionTable:
         output = output or spec.outputs[0]
         found = []
         for row in distinct:
-            key = (spec.name, output, asset, how, interval_hours, *row)
+            key = (self._identity(spec), output, asset, how, interval_hours, *row)
             if key not in self._found:
                 given = dict(zip(names, row[:-1].tolist(), strict=True))
                 self._found[key] = self._aligned(spec, output, asset, float(row[-1]), how, interval_hours, given)
@@ -212,7 +214,7 @@ class DecisionTable:
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
-        key = (spec.name, id(spec), feed.label, *parameters.items())
+        key = (self._identity(spec), feed.label, *parameters.items())
 
         def computed() -> tuple[FloatArray, ...]:
             found = spec.compute(feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
@@ -222,7 +224,7 @@ class DecisionTable:
 
     def _output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
         """One output (G,), by itself where the signal can give it sooner and the others are not there yet."""
-        whole = (spec.name, id(spec), feed.label, *parameters.items())
+        whole = (self._identity(spec), feed.label, *parameters.items())
         if output not in spec.alone or whole in self._series:
             return self.series(spec, feed, parameters)[spec.outputs.index(output)]
 
@@ -231,6 +233,10 @@ class DecisionTable:
             return (found[:, 0],)
 
         return self._kept((output, *whole), computed)[0]
+
+    def _identity(self, spec: Spec) -> int:
+        """What tells a specification from every other one, of the same name too, as long as the table is there."""
+        return id(self._specs.setdefault(id(spec), spec))
 
     def _kept(self, key: tuple[Any, ...], computed: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
         """What was computed before under this key; the least lately used makes room."""

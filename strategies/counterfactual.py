@@ -39,11 +39,9 @@ def counterfactual(why: Reasons, row: int) -> str:
     before has none.
     """
     event, tier = int(why.event[row]), int(why.tier[row])
-    if np.isnan(why.score[row]):
-        return ""
     if event in (CLEARED, OVERSTAYED, WRONG):
         return _kept(why, row)
-    if tier == 0:
+    if tier == 0 or np.isnan(why.score[row]):
         return ""
     name = why.rule.ladder[tier].name
 

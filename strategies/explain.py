@@ -18,8 +18,9 @@ class Explanation:
     """Why the tier of one session is what it is.
 
     `contributions` add up to `score` less `baseline` (the score were every driver at ease), exactly, by driver: they
-    are Shapley values over the drivers (Shapley 1953). `counterfactual` is the nearest change after which the rule
-    would have decided otherwise; empty where the tier is that of the session before.
+    are Shapley values over the drivers (Shapley 1953), and 0 where the score is unknown. `counterfactual` is the
+    nearest change after which the rule would have decided otherwise; empty where the tier is that of the session
+    before.
     """
 
     session: pd.Timestamp
@@ -36,8 +37,10 @@ class Explanation:
 
     def sentence(self) -> str:
         """One line for a person."""
-        if np.isnan(self.score):
+        if np.isnan(self.score) and not self.event:
             return f"{self.session.date()}: {self.tier}; the score is unknown, so the last state is held"
+        if np.isnan(self.score):
+            return f"{self.session.date()}: {self.before} to {self.tier} ({self.event}); the score is unknown"
         most = sorted(self.contributions.items(), key=lambda item: -abs(item[1]))[:3]
         parts = ", ".join(f"{name} {value:+.2f}" for name, value in most if abs(value) > 1e-12) or "nothing alarms"
         moved = f"{self.before} to {self.tier}" if self.before != self.tier else self.tier

@@ -36,7 +36,8 @@ class Strategy(BaseModel):
     parameters, their distributions the search space and the allowed range. Supply one verb, `decide`.
 
     Timing: `decide` sees a `DecisionTable`, whose values were known at each decision less the lag; it must not look at
-    later rows. NaN: a signal may be NaN; the strategy then holds its last exposure and marks the session stale.
+    later rows. NaN: a signal may be NaN; the strategy then holds its last exposure and marks the session stale, but for
+    what needs no signal, such as a longest stay that is over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

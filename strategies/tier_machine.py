@@ -155,8 +155,9 @@ def tiers_nb(
     be past the deadline, and comes back in `steps` equal steps; a hedge is put on and taken off at once.
 
     NaN: where the score is unknown the tier and its hedge are held and nothing comes back, but a raise that has begun
-    goes on; where the all-clear is unknown and waited for, the tier is held. Such a session is stale, unless the
-    exposure moves on it as was decided before.
+    goes on, and the longest stay and the rise of the basket, which need no score, end a tier as ever; what comes back
+    because of them goes on coming back. Where the all-clear is unknown and waited for, the tier is held. Such a
+    session is stale, unless the tier changes or the exposure moves on it as was decided before.
     """
     rows, sets = score.shape
     tier_of, event_of = np.zeros((rows, sets), dtype=np.int8), np.zeros((rows, sets), dtype=np.int8)
@@ -166,34 +167,36 @@ def tiers_nb(
         tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
         level = start = 1.0 - cash[0, which]
         armed = np.ones(len(at), dtype=np.bool_)
+        comes_back = False
         for row in range(rows):
             seen, now = score[row, which], hours[row]
             known = not np.isnan(seen)
-            event, goal, waits = HELD, tier, False
+            event, goal, waits, wanted, up = HELD, tier, False, -1, -1
             if known:
                 wanted = _wanted_nb(seen, at, which, armed)
                 up = _up_nb(tier, wanted, armed, allowed) if now - calm_since >= cool_down[which] else -1
-                if up >= 0:
-                    event, goal = (ENTERED if up > tier else RESTARTED), up
-                    raised_at = index[row]
-                elif tier > 0:
-                    held = now - stayed_since
-                    is_wrong = index[row] / raised_at - 1.0 >= wrong[which]
-                    over = held >= max_stay[tier, which]
-                    ready = held >= min_stay[tier, which] and seen < leave[tier, which]
-                    event, goal = _left_nb(tier, wanted, is_wrong, over, ready, clear[row, which], allowed)
-                    waits = ready and not is_wrong and not over and np.isnan(clear[row, which])
-                if event != HELD:
-                    # What the score reaches already is not met afresh on the next session.
-                    armed[: min(goal, wanted) + 1] = False
-                    stayed_since = now
+            if up >= 0:
+                event, goal = (ENTERED if up > tier else RESTARTED), up
+                raised_at = index[row]
+            elif tier > 0:
+                held = now - stayed_since
+                is_wrong = index[row] / raised_at - 1.0 >= wrong[which]
+                over = held >= max_stay[tier, which]
+                ready = known and held >= min_stay[tier, which] and seen < leave[tier, which]
+                event, goal = _left_nb(tier, wanted, is_wrong, over, ready, clear[row, which], allowed)
+                waits = ready and not is_wrong and not over and np.isnan(clear[row, which])
+            if event != HELD:
+                # What the score reaches already is not met afresh on the next session; an unknown one reaches nothing.
+                armed[: min(goal, wanted) + 1] = False
+                stayed_since = now
+                comes_back = event in (OVERSTAYED, WRONG)
             if goal != tier:
                 calm_since = now if goal == 0 else calm_since
                 tier, moved_at, start = goal, now, level
             late = next_hours[row] - moved_at > deadline[which]
             before, target = level, 1.0 - cash[tier, which]
-            level = _level_nb(level, start, target, sessions[which], steps[which], late, known)
-            stale[row, which] = (waits or not known) and level == before
+            level = _level_nb(level, start, target, sessions[which], steps[which], late, known or comes_back)
+            stale[row, which] = (waits or not known) and event == HELD and level == before
             tier_of[row, which], event_of[row, which] = tier, event
             exposure[row, which], hedged[row, which] = level, hedge[tier, which]
     return tier_of, event_of, exposure, hedged, stale
@@ -218,12 +221,13 @@ def walk_tiers_np(
     calm_since, raised_at = np.full(sets, -np.inf), np.full(sets, np.nan)
     level = 1.0 - ladder.cash[0]
     start, armed = level.copy(), np.ones((len(ladder.at), sets), dtype=np.bool_)
+    comes_back = np.zeros(sets, dtype=np.bool_)
     found: list[tuple[np.ndarray, ...]] = []
     for row, seen in enumerate(score):
         now, known = hours[row], ~np.isnan(seen)
         reached = known & (seen >= ladder.at) & (numbers > 0)
         armed |= known & ~reached
-        wanted = np.where(reached, numbers, 0).max(axis=0)
+        wanted = np.where(known, np.where(reached, numbers, 0).max(axis=0), -1)
         may_follow = ladder.allowed[tier].T
         # Up.
         higher = (numbers > tier) & (numbers <= wanted) & armed & may_follow
@@ -233,11 +237,12 @@ def walk_tiers_np(
         event = np.where(up, np.where(again, RESTARTED, ENTERED), HELD)
         raised_at = np.where(up, index[row], raised_at)
         # Down.
-        inside = known & ~up & (tier > 0)
+        inside = ~up & (tier > 0)
         held = now - stayed_since
         is_wrong = inside & (index[row] / raised_at - 1.0 >= ladder.wrong)
         over = inside & ~is_wrong & (held >= ladder.max_stay[tier, every])
-        ready = inside & ~is_wrong & ~over & (held >= ladder.min_stay[tier, every]) & (seen < ladder.leave[tier, every])
+        stayed = held >= ladder.min_stay[tier, every]
+        ready = inside & known & ~is_wrong & ~over & stayed & (seen < ladder.leave[tier, every])
         waits = ready & np.isnan(clear[row])
         lower = (numbers < tier) & may_follow
         asked_for = np.where(lower & (numbers >= np.minimum(wanted, tier - 1)), numbers, tier).min(axis=0)
@@ -251,6 +256,7 @@ def walk_tiers_np(
         goal = np.where(inside, below, goal)
         armed &= ~((event != HELD) & (numbers <= np.minimum(goal, wanted)))
         stayed_since = np.where(event != HELD, now, stayed_since)
+        comes_back = np.where(event != HELD, (event == OVERSTAYED) | (event == WRONG), comes_back)
         changed = goal != tier
         calm_since = np.where(changed & (goal == 0), now, calm_since)
         moved_at, start = np.where(changed, now, moved_at), np.where(changed, level, start)
@@ -261,11 +267,11 @@ def walk_tiers_np(
         at_once = (raised < target + _NEAR) | (next_hours[row] - moved_at > ladder.deadline)
         returned = level + (target - start) / ladder.steps
         level = np.select(
-            [target < level, (target > level) & known],
+            [target < level, (target > level) & (known | comes_back)],
             [np.where(at_once, target, raised), np.where(returned > target - _NEAR, target, returned)],
             level,
         )
-        stale = (waits | ~known) & (level == before)
+        stale = (waits | ~known) & (event == HELD) & (level == before)
         found.append((tier, event, level, ladder.hedge[tier, every], stale))
     tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*found, strict=True))
     return Walked(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)

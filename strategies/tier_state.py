@@ -54,14 +54,13 @@ class Machine:
 
     def step(self, memory: Memory, seen: Seen) -> tuple[Memory, int]:
         """What is remembered after a decision, and why the tier changed on it: `tiers_nb`, one decision at a time."""
-        if np.isnan(seen.score):
-            return memory, HELD
-        ladder, tier = self.ladder, memory.tier
+        ladder, tier, known = self.ladder, memory.tier, not np.isnan(seen.score)
         armed = np.array([memory.armed >> place & 1 for place in range(len(ladder.at))], dtype=np.bool_)
-        wanted = int(_wanted_nb(seen.score, ladder.at, 0, armed))
         event, goal, raised_at = HELD, tier, memory.raised_at
-        up = -1
-        if seen.hours - memory.calm_since >= ladder.cool_down[0]:
+        wanted = up = -1
+        if known:
+            wanted = int(_wanted_nb(seen.score, ladder.at, 0, armed))
+        if known and seen.hours - memory.calm_since >= ladder.cool_down[0]:
             up = int(_up_nb(tier, wanted, armed, ladder.allowed))
         if up >= 0:
             event, goal, raised_at = (ENTERED if up > tier else RESTARTED), up, seen.level
@@ -72,7 +71,7 @@ class Machine:
                 wanted,
                 bool(seen.level / raised_at - 1.0 >= ladder.wrong[0]),
                 bool(held >= ladder.max_stay[tier, 0]),
-                bool(held >= ladder.min_stay[tier, 0] and seen.score < ladder.leave[tier, 0]),
+                bool(known and held >= ladder.min_stay[tier, 0] and seen.score < ladder.leave[tier, 0]),
                 seen.clear,
                 ladder.allowed,
             )

@@ -224,6 +224,9 @@ def test_settlement_on_the_exchanges_calendar() -> None:
     }
     found = settles(pd.DatetimeIndex(list(known)), "XNYS")
     assert [str(day.date()) for day in found] == list(known.values())
+    assert settles(found, "NASDAQ").equals(settles(found, "XNYS"))
+    # Other exchanges have cycles of their own.
+    assert settles(found, "XLON").isna().all()
 
 
 def test_orders_settle_and_the_waterfall_adds_up() -> None:

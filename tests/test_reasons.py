@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -314,3 +315,28 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     back = int(np.flatnonzero((why.tier == 0) & (why.states.tier > 0))[0])
     assert waits_for(why, back) == ("no tier is entered for 48 hours (cool-down)",)
     assert waits_for(why, 0) == ()
+
+
+def test_a_feed_that_ends_keeps_nobody_in_cash_beyond_the_longest_stay() -> None:
+    market = simulate_market(seed=1, years=1, names=5)
+    bars = market.bars("BTC")
+    times = pd.DatetimeIndex(bars.times)
+    # Halved on a Saturday, and nothing is heard of Bitcoin from the Tuesday after on.
+    close = np.where(times >= "2018-06-09 12:00", bars["close"] / 2, bars["close"])
+    close = np.where(times >= "2018-06-12 00:00", np.nan, close)
+    ends = replace(bars, columns={**bars.columns, "close": close})
+    market = replace(market, feeds=tuple(ends if each is bars else each for each in market.feeds))
+    fall = Condition(signal="drawdown", parameters={"window": 168}, below=-0.45)
+    rule = Rule(trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, leave=0.5, cash=1.0, max_stay=72.0),))
+    run = backtest(FreeRule(given=rule), market)
+    (last,) = run.changes.tail(1).itertuples()
+    assert (str(last.session.date()), last.before, last.tier) == ("2018-06-14", "cash", "calm")
+    assert (last.event, last.counterfactual) == (
+        "longest stay over",
+        "still cash, were its longest stay more than 72 hours",
+    )
+    assert np.isnan(last.score)
+    assert run.exposure.iloc[-1] == 1.0
+    assert run.explain(last.session).sentence() == (
+        "2018-06-14: cash to calm (longest stay over); the score is unknown"
+    )

@@ -181,6 +181,18 @@ def test_table_computes_each_distinct_parameter_once() -> None:
     np.testing.assert_array_equal(found[:, 0], found[:, 2])
 
 
+def test_two_signals_of_one_name_are_two_signals() -> None:
+    table = DecisionTable(simulate_market(seed=7, years=1, names=5), "growth")
+    spec = Drawdown.spec
+
+    def constant(value: float) -> float:
+        # Made anew and dropped on each call: another object may lie at the same address later.
+        own = replace(spec, kernel=lambda price, window: price * 0.0 + value)
+        return float(table.signal(own, {"window": 24})[-1, 0])
+
+    assert [constant(value) for value in range(20)] == list(range(20))
+
+
 def test_indicators_plot_one_column_with_every_output() -> None:
     figure = LiquidationSpike.run(COUNTS, horizon=1, window=[30, 50]).plot(column=(1, 50), title="spike")
     assert [trace.name for trace in figure.data] == ["long_usd", "z", "rank", "long_share", "intensity"]

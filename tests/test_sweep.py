@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from undertow.backtests.study_space import make_space
 from undertow.backtests.sweep import sweep
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, Strategy
+from undertow.signals.table import DecisionTable
+from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, Strategy
+from undertow.strategies.strategy import Sets
 
 
 @cache
@@ -54,6 +57,29 @@ def test_a_sweep_row_equals_a_backtest(name: str, fill: str) -> None:
             np.testing.assert_allclose(table[metric][number], value, rtol=1e-9, atol=1e-12, err_msg=metric)
         for count in ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions"):
             assert table[count][number] == run.counts[count]
+
+
+class Unscored(LiquidityDrain):
+    """Has a score on half of the sessions alone: on the others every name's is minus infinity."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        score = np.tile(np.arange(len(table.symbols), dtype=float), (len(table), 1))
+        score[::2] = -np.inf
+        return replace(found, scores=(score,), score_of_set=np.zeros_like(found.score_of_set))
+
+
+@pytest.mark.parametrize("universe", ["growth", "defensive"])
+def test_a_session_without_any_score_sells_in_proportion_in_sweeps_too(universe: str) -> None:
+    rows = pd.DataFrame({"lag": [0, 12]})
+    table = sweep(Unscored, simulated(), rows, universe=universe)
+    for place, lag in enumerate(rows["lag"]):
+        run = backtest(Unscored(lag=int(lag)), simulated(), universe=universe)
+        assert table["total_return"][place] == pytest.approx(run.metrics["total_return"], rel=1e-9)
+        assert table["annual_turnover"][place] == pytest.approx(run.metrics["annual_turnover"], rel=1e-9)
+    proportional = sweep(LiquidityDrain, simulated(), rows.assign(source="proportional"), universe=universe)
+    assert (proportional["total_return"] != table["total_return"]).all()
 
 
 def test_chunks_change_nothing() -> None:

@@ -224,14 +224,27 @@ def test_an_unknown_score_holds_the_tier_and_is_stale() -> None:
     score, clear = [NAN, 1, NAN, NAN, 0], [1, 0, 1, 1, 1]
     assert exposure(score, clear, **ONE) == [1, 0.5, 0.5, 0.5, 1]
     assert stale(score, clear, **ONE) == [True, False, True, True, False]
-    # The longest stay and a rise without us wait too, and so does a hedge.
-    hedged = {"at": (0, 1), "cash": (0, 0.5), "hedge": (0, 0.3)}
-    found = walk([1, NAN, NAN, 0], max_stay=DAY, wrong=0.01, index=[1, 2, 3, 4], **hedged)
-    assert found.tier[:, 0].tolist() == [1, 1, 1, 0]
+    # So does a hedge.
+    found = walk([1, NAN, NAN, 0], [0, 1, 1, 1], at=(0, 1), cash=(0, 0.5), hedge=(0, 0.3))
     assert found.hedge[:, 0].tolist() == [0.3, 0.3, 0.3, 0.0]
     # A return that has begun waits; an unknown score arms nothing.
     assert exposure([1, 0, NAN, 0], 1.0, steps=2, **ONE) == [0.5, 0.75, 0.75, 1]
     assert tiers([1, 1, NAN, 1], 1.0, **ONE) == [1, 0, 0, 0]
+
+
+def test_longest_stay_and_rise_without_us_need_no_score() -> None:
+    score = [1, NAN, NAN, NAN, NAN, 0.5, 1]
+    found = walk(score, max_stay=48.0, steps=2, **ONE)
+    assert found.tier[:, 0].tolist() == [1, 1, 0, 0, 0, 0, 1]
+    assert found.event[2, 0] == OVERSTAYED
+    # What comes back because of it goes on coming back, and is not stale.
+    assert found.exposure[:, 0].tolist() == [0.5, 0.5, 0.75, 1, 1, 1, 0.5]
+    assert found.stale[:, 0].tolist() == [False, True, False, False, True, False, False]
+    wrong = walk(score, wrong=0.10, index=[100, 104, 111, 111, 111, 111, 111], **ONE)
+    assert wrong.tier[:, 0].tolist() == [1, 1, 0, 0, 0, 0, 1]
+    assert wrong.event[2, 0] == WRONG
+    # A score that is known again but never fell is not met afresh.
+    assert tiers([1, NAN, NAN, 1, 0, 1], max_stay=48.0, **ONE) == [1, 1, 0, 0, 0, 1]
 
 
 def test_a_raise_that_has_begun_goes_on_where_the_score_is_unknown_and_is_not_stale() -> None:
@@ -344,9 +357,13 @@ def test_a_stale_session_holds_everything(seed: int) -> None:
     before = np.vstack((walked.exposure[:1], walked.exposure[:-1]))
     assert (walked.exposure == before)[walked.stale].all()
     unknown = np.isnan(Drawn(seed).score)
-    assert (walked.event[unknown] == HELD).all()
-    # Where the score is unknown nothing comes back.
-    assert (walked.exposure <= before)[unknown].all()
+    assert np.isin(walked.event[unknown], (HELD, OVERSTAYED, WRONG)).all()
+    # Where the score is unknown nothing comes back, but for a stay that is over or was wrong.
+    last = np.zeros(walked.event.shape[1], dtype=np.int8)
+    for row, event in enumerate(walked.event):
+        last = np.where(event != HELD, event, last)
+        asked = ~np.isin(last, (OVERSTAYED, WRONG))
+        assert (walked.exposure[row] <= before[row])[unknown[row] & asked].all()
 
 
 @given(seed=SEEDS)
@@ -404,7 +421,7 @@ def earlier_machine(
     trigger: Array, clear: Array, hours: Array, cash: float, low: float, high: float, steps: int
 ) -> tuple[list[float], list[bool]]:
     """The machine of two states that came before tiers, one set, in plain Python: in stocks, in cash, coming back."""
-    state, armed, entered, level = "stocks", True, 0.0, 1.0
+    state, armed, entered, level, over = "stocks", True, 0.0, 1.0, False
     exposures, stales = [], []
     for signal, on, now in zip(trigger, clear, hours, strict=True):
         is_stale = bool(np.isnan(signal))
@@ -413,10 +430,12 @@ def earlier_machine(
         else:
             armed = armed or signal == 0
             if state == "cash":
-                due = now - entered >= high or (now - entered >= low and on > 0)
+                over = now - entered >= high
+                due = over or (now - entered >= low and on > 0)
                 is_stale |= bool(not due and now - entered >= low and np.isnan(on))
                 state = "back" if due else state
-            if state == "back" and not np.isnan(signal):
+            if state == "back" and (over or not np.isnan(signal)):
+                is_stale = False
                 level += cash / steps
                 if level > 1.0 - 1e-9:
                     state, level = "stocks", 1.0
