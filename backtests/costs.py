@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from undertow.market.errors import ParameterError, did_you_mean
 
 LOTS = ("hifo", "fifo")
-# Name, upper bound and unit of what must be 0 or more.
+# Name, upper bound and unit of what must be 0 or more. A name that has ended is closed by an order, which has a price.
 _BOUNDS = (
     ("fee_bps", 1000.0, "basis points", "5 bps is 0.05 %"),
     ("slippage_bps", 1000.0, "basis points", "5 bps is 0.05 %"),
-    ("haircut_bps", 10_000.0, "basis points", "5 bps is 0.05 %"),
+    ("haircut_bps", 9_999.0, "basis points", "5 bps is 0.05 %, 9999 bps all but nothing"),
     ("borrow_bps", 10_000.0, "basis points a year", "50 bps a year is 0.5 %"),
     ("tax_rate", 1.0, "as a decimal", "20 % is 0.2"),
 )

@@ -25,7 +25,7 @@ from undertow.backtests.orders import (
 from undertow.backtests.settlement import settles
 from undertow.backtests.tape import Tape
 from undertow.market.clock import FloatArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.market.errors import DataError, ParameterError
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
@@ -153,7 +153,10 @@ class Path:
 
 
 def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Path:
-    """Walk set number `which` of a plan over the tape."""
+    """Walk set number `which` of a plan over the tape.
+
+    Raises `DataError` where the account comes to nothing or less, which what is sold short can bring about.
+    """
     decision = plan.decision
     score = int(decision.score_of_set[which])
     order = selling_order(decision.scores[score]) if score >= 0 else np.zeros((len(tape.sessions), 0), np.int64)
@@ -173,7 +176,14 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
         costs.slippage,
         _rules(tape, plan, which, costs),
     )
-    return Path(tape, costs, capital, *outcome)
+    found = Path(tape, costs, capital, *outcome)
+    broke = np.flatnonzero(found.values <= 0.0)
+    if len(broke):
+        raise DataError(
+            f"the account is worth {found.values[broke[0]]:,.0f} USD on {tape.sessions[broke[0]].date()}: what is sold"
+            " short costs more than all that it holds; hedge less, or renew more often with `rebalance`"
+        )
+    return found
 
 
 def _rules(tape: Tape, plan: Plan, which: int, costs: Costs) -> Rules:

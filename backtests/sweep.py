@@ -95,7 +95,8 @@ def sweep(
 
     Columns of `parameters` that are left out take the strategy's defaults; every row is checked before any work starts.
     A row equals `backtest` with the same parameters to 1e-9; its bytes depend on neither chunks, threads nor engine.
-    With `returns=True` the session returns (P, T), decimal, close to close, come with it: a pair.
+    Where `backtest` finds the account worth nothing, the figures are NaN. With `returns=True` the session returns
+    (P, T), decimal, close to close, come with it: a pair.
 
     The sets are worked through in chunks that need about `memory_bytes`, a number or a text such as "500MB", beside
     the market itself and what is handed back. `backend` runs the chunks: "serial" in this process, on all cores;

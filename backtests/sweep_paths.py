@@ -61,10 +61,16 @@ def by_segments(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: b
 
 
 def by_kernel(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> Walked:
-    """Walk any sets by the order kernel, session by session and name by name."""
+    """Walk any sets by the order kernel, session by session and name by name.
+
+    An account that comes to nothing or less has no figures and no values: NaN.
+    """
     with _ONE_AT_A_TIME:
         values, sums, counts = walk_all(tape, plan, costs, capital)
         metrics = metrics_of(values, capital, tape.cash_returns)
+    broke = (values <= 0.0).any(axis=1)
+    metrics[broke], sums[broke] = np.nan, np.nan
+    values[broke] = np.nan
     places = [TURNOVER, PAID, CASH], [DEFERRED, CLOSED, OPEN_AT_END]
     return Walked(metrics, values if keep else values[:, :0], sums[:, places[0]], counts[:, places[1]])
 

@@ -293,7 +293,7 @@ EARLY = {
     "negative fee": ((*HOLD, "--fee-bps", "-1"), "`fee_bps` must be in [0, 1000] basis points, got -1.0"),
     "nan fee": ((*HOLD, "--fee-bps", "nan"), "`fee_bps` must be in [0, 1000] basis points, got nan"),
     "slippage": ((*HOLD, "--slippage-bps", "-0.1"), "`slippage_bps` must be in [0, 1000] basis points"),
-    "haircut": ((*HOLD, "--haircut-bps", "10001"), "`haircut_bps` must be in [0, 10000] basis points"),
+    "haircut": ((*HOLD, "--haircut-bps", "10001"), "`haircut_bps` must be in [0, 9999] basis points"),
     "compare nothing": (("compare",), "Missing argument"),
 }
 

@@ -18,9 +18,9 @@ from undertow.backtests.path import walk
 from undertow.backtests.settlement import settles
 from undertow.backtests.sweep import sweep
 from undertow.backtests.tape import read_tape
-from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
+from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
 from undertow.signals.table import DecisionTable
-from undertow.strategies import Strategy
+from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
 from undertow.strategies.sources import winners
 from undertow.strategies.strategy import Sets
@@ -274,3 +274,30 @@ def test_what_cannot_be_held_is_named() -> None:
         Costs(tax_rate=20)
     with pytest.raises(ParameterError, match=r"`lots` must be one of hifo, fifo; got 'filo', did you mean `fifo`"):
         Costs(lots="filo")
+
+
+def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> None:
+    market = simulated()
+    prices, place = market.prices, market.prices.columns_of([market.benchmark])
+    soaring = np.exp(np.linspace(0.0, 4.0, len(market.sessions)))[:, None]
+    panels = {name: getattr(prices, name).copy() for name in ("open", "high", "low", "close")}
+    for panel in panels.values():
+        panel[:, place] *= soaring
+    market = replace(market, prices=replace(prices, **panels))
+    fall = Condition(signal="drawdown", parameters={"window": 24}, below=-0.0001)
+    short = Rule(trigger=Trigger(when=(fall,)), tiers=(Tier(name="short", at=1.0, hedge=1.0, min_stay=8000),))
+    with pytest.raises(
+        DataError, match=r"the account is worth -[\d,]+ USD on 20\d\d-\d\d-\d\d: what is sold short costs"
+    ):
+        backtest(FreeRule(given=short), market, rebalance="never")
+    mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
+    table, returns = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
+    assert table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [True, False]
+    assert np.isnan(returns).all(axis=1).tolist() == [True, False]
+
+
+def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
+    run = backtest(BuyAndHold(), simulated(), costs=Costs(haircut_bps=9_999.0))
+    assert (run.orders["reason"] == "price end").any()
+    with pytest.raises(ParameterError, match=r"`haircut_bps` must be in \[0, 9999\] basis points, got 10000"):
+        Costs(haircut_bps=10_000.0)
