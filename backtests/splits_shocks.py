@@ -1,4 +1,4 @@
-"""Shock events of a strategy as a split keeps them whole: from the shock to the end of what it may set off."""
+"""Shock events of a strategy as a split keeps them whole: from the shock to the end of what it sets off."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pandas as pd
 
 from undertow.backtests.splits_events import Events
 from undertow.market.calendar import Fill
+from undertow.market.clock import IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
-from undertow.signals.table import shared_table
+from undertow.signals.table import DecisionTable, shared_table
 from undertow.strategies.strategy import Strategy
 
 # Parameters, in hours, whose sum is how long after a shock a position may still be away.
@@ -22,7 +23,9 @@ def shock_events(
 ) -> Events:
     """The shocks of `strategy` within `sessions`: first session, and length up to shock + lag + max_hold hours.
 
-    Five days where the strategy has neither parameter. Raises `ParameterError` where it names no shock there.
+    Five days where the strategy has neither parameter; longer where the strategy, with the parameters given, is away
+    longer: an event lasts until the episode that it set off is over. A choice that tuning makes may be away for
+    longer still. Raises `ParameterError` where it names no shock there.
     """
     table = shared_table(market, universe, fill)
     shocks = strategy.shocks(table)
@@ -37,8 +40,18 @@ def shock_events(
             f"`{strategy.name()}` names no shock from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}, so there are"
             " no events to keep whole; leave `events` out"
         )
-    lengths = np.maximum(end - begin, 1)[inside]
+    lengths = np.maximum(_over(strategy, table, end) - begin, 1)[inside]
     return Events([int(row) for row in begin[inside] - first], [int(each) for each in lengths])
+
+
+def _over(strategy: Strategy, table: DecisionTable, end: IntArray) -> IntArray:
+    """The rows `end` (K,), moved on to the end of the episode that the strategy is in there."""
+    kind = type(strategy)
+    acting = kind.decide(table, kind.stack([strategy])).acting[:, 0]
+    calm = np.append(np.flatnonzero(~acting), len(acting))
+    last = np.minimum(end, len(acting) - 1)
+    found: IntArray = np.where(acting[last], calm[np.searchsorted(calm, last)], end)
+    return found
 
 
 def horizon_hours(strategy: Strategy) -> float:

@@ -17,13 +17,22 @@ from undertow.backtests.backtest import backtest
 from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.splits_events import event_spans, free_border
 from undertow.backtests.splits_shocks import horizon_hours, shock_events
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.cli import _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.strategies import BuyAndHold, LiquidityDrain, VolTarget
+from undertow.strategies import (
+    BuyAndHold,
+    DrawdownDeRisk,
+    LiquidationCashRaise,
+    LiquidityDrain,
+    Strategy,
+    TrendFilter,
+    VolTarget,
+)
 from undertow.tearsheets.walk_page import verdicts, write_walk_page
 
 FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
@@ -202,20 +211,30 @@ def test_too_few_sessions_leave_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_shock_events_begin_where_the_shock_was_known_and_last_as_long_as_the_position_may() -> None:
-    rule = LiquidityDrain(lag=24, max_hold=72)
+@pytest.mark.parametrize(
+    "rule",
+    [LiquidityDrain(lag=24, max_hold=72), DrawdownDeRisk(), LiquidationCashRaise(), TrendFilter()],
+    ids=lambda rule: rule.name(),
+)
+def test_shock_events_last_until_the_episode_that_they_set_off_is_over(rule: Strategy) -> None:
     sessions = market().sessions[50:]
     events = shock_events(rule, market(), sessions)
-    assert horizon_hours(rule) == 96.0
-    assert horizon_hours(VolTarget()) == 120.0
+    inside = np.zeros(len(sessions), dtype=np.bool_)
+    for row, length in zip(events.first, events.each_length, strict=True):
+        inside[row : row + length] = True
     run = backtest(rule, market(), start=sessions[0])
+    spans = event_spans(events, sessions)
     for each in run.episodes.dropna(subset="shock").to_dict("records"):
-        rows = [row for row, length in zip(events.first, events.each_length, strict=True) if row <= row + length]
-        begun = [
-            (row, length)
-            for row, length in zip(rows, events.each_length, strict=True)
-            if sessions[row] <= each["session"] <= sessions[min(row + length, len(sessions)) - 1]
-        ]
-        assert begun
+        first = int(sessions.get_loc(each["session"]))
+        assert inside[first : first + each["sessions"]].all()
+        # Wherever a border would fall within the episode, it moves out of it.
+        for border in range(first + 1, first + each["sessions"]):
+            assert not first < free_border(border, spans) < first + each["sessions"]
+
+
+def test_how_long_an_event_lasts_at_least() -> None:
+    sessions = market().sessions[50:]
+    assert horizon_hours(LiquidityDrain(lag=24, max_hold=72)) == 96.0
+    assert horizon_hours(VolTarget()) == 120.0
     with pytest.raises(ParameterError, match="names no shock"):
         shock_events(BuyAndHold(), market(), sessions)
