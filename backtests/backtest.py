@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.arguments import check_run
 from undertow.backtests.book import book, check_agreement
 from undertow.backtests.bridge import bridge
 from undertow.backtests.command import cost_words, strategy_word
@@ -59,6 +60,7 @@ def backtest(
     Raises `ParameterError` on a bad argument, `UnknownNameError` on an unknown universe, `BookkeepingError` where the
     kernel's value and vectorbt's differ by more than 1e-9.
     """
+    check_run(strategy, market, universe, costs)
     costs = costs or Costs()
     check_positive("capital", capital)
     if isinstance(strategy, RuleStrategy):
@@ -115,7 +117,7 @@ def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
     problem = ParameterError(f"`{name}` must be a date such as 2018-01-02, got {str(value)!r}")
     try:
         stamp = pd.Timestamp(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise problem from None
     if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
         raise problem

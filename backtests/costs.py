@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
 
 LOTS = ("hifo", "fifo")
@@ -40,8 +40,8 @@ class Costs:
     def __post_init__(self) -> None:
         for name, high, unit, example in _BOUNDS:
             value = getattr(self, name)
-            if not math.isfinite(value) or not 0.0 <= value <= high:
-                raise ParameterError(f"`{name}` must be in [0, {high:g}] {unit}, got {value}; {example}")
+            if not is_number(value) or not 0.0 <= value <= high:
+                raise ParameterError(f"`{name}` must be in [0, {high:g}] {unit}, got {value!r}; {example}")
         if self.lots not in LOTS:
             near = did_you_mean(str(self.lots), LOTS)
             raise ParameterError(f"`lots` must be one of {', '.join(LOTS)}; got {self.lots!r}{near}")

@@ -153,6 +153,8 @@ def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | N
     """The ledger that an argument names, checked for a market; None for none. Raises as `Ledger.check` does."""
     if given is None:
         return None
+    if not isinstance(given, Ledger | str | Path):
+        raise ParameterError(f"`ledger` must be a folder or a `Ledger`, got {given!r}")
     ledger = given if isinstance(given, Ledger) else Ledger(given)
     ledger.check(market.fingerprint)
     return ledger

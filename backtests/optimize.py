@@ -14,6 +14,7 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
 
+from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of, open_ledger
@@ -28,7 +29,7 @@ from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
 from undertow.backtests.study_storage import is_shared, open_storage, quiet_optuna
 from undertow.market.calendar import Fill
-from undertow.market.checks import check_positive, check_whole
+from undertow.market.checks import check_positive, check_whole, is_number
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import PAGES, load
@@ -185,6 +186,7 @@ def optimize(
     Raises `ParameterError` or `DataError` before any work on a bad argument, a storage that cannot be reached, or a
     study of another search; `TuningError` where too many trials fail.
     """
+    check_search(strategy, market, universe, costs)
     _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
     check_positive("capital", capital)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
@@ -249,10 +251,10 @@ def _check_numbers(
     # The space says how many points where nobody does.
     if sobol is not None:
         check_whole("sobol", sobol, 0)
-    if not 0.0 <= max_failed <= 1.0:
-        raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed}")
-    if not 1.0 <= lease <= 86_400.0:
-        raise ParameterError(f"`lease` must be in [1, 86400] seconds, got {lease}")
+    if not is_number(max_failed) or not 0.0 <= max_failed <= 1.0:
+        raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed!r}")
+    if not is_number(lease) or not 1.0 <= lease <= 86_400.0:
+        raise ParameterError(f"`lease` must be in [1, 86400] seconds, got {lease!r}")
 
 
 def _window(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import make_plan, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.design import design
@@ -114,6 +115,7 @@ def cpcv(
     The objective must need returns alone: training sessions in pieces have no turnover or costs of their own. Raises
     `ParameterError` before any work where it does not, and as `walk_forward` does.
     """
+    check_search(strategy, market, universe, costs)
     rule = split or CombinatorialPurgedKFold()
     account: dict[str, Any] = {
         "universe": universe,

@@ -70,6 +70,9 @@ def space_left(
     the parameter's own.
     """
     refuse_reserved(strategy)
+    for name, given in (("fixed", fixed), ("narrowed", narrowed)):
+        if given is not None and not isinstance(given, Mapping):
+            raise ParameterError(f"`{name}` must be a dictionary by parameter, got {given!r}")
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
     own = strategy.search_space()
     for name in narrowed:
@@ -97,6 +100,8 @@ def first_sets(
     if quiet:
         sets.append({**usual, **quiet, **space.fixed})
     found = [each for each in sets if space.holds(each)]
+    if isinstance(given, str | Mapping) or not all(isinstance(each, Mapping) for each in _items(given)):
+        raise ParameterError(f"`first` must be a list of sets, such as [{{'lag': 24}}], got {given!r}")
     for each in given:
         whole = strategy.create({**space.fixed, **each}).parameters
         if not space.holds(whole):
@@ -104,6 +109,10 @@ def first_sets(
         found.append(whole)
     distinct = {repr(sorted(each.items(), key=lambda pair: pair[0])): each for each in found}
     return tuple({name: each[name] for name in space.free} for each in distinct.values())
+
+
+def _items(given: object) -> Iterable[object]:
+    return given if isinstance(given, Iterable) else [None]
 
 
 def _least_cash(space: Space) -> Parameters:

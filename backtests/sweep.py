@@ -8,6 +8,7 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.arguments import check_search
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
@@ -106,6 +107,7 @@ def sweep(
     Raises `ParameterError` as `backtest` does, where `parameters` has no rows, and where a parameter has the name of a
     figure.
     """
+    check_search(strategy, market, universe, costs)
     sets = strategy.sets_of(parameters)
     if not len(parameters):
         raise ParameterError("`parameters` has no rows; give one row a parameter set")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
@@ -23,7 +24,7 @@ from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
-from undertow.backtests.walk_proof import Proof, proven, refuse_whole_account
+from undertow.backtests.walk_proof import Proof, proven, refuse_short, refuse_whole_account
 from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
@@ -80,6 +81,7 @@ def walk_forward(
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).run.tearsheet("walk.html")
     """
+    check_search(strategy, market, universe, costs)
     rule = split or WalkForward()
     account: dict[str, Any] = {
         "universe": universe,
@@ -103,6 +105,8 @@ def walk_forward(
             f"`step` must equal `test`, so that one account holds each session once, got step {rule.stride} and test"
             f" {rule.test}"
         )
+    if proof is not None:
+        refuse_short(proof, folds)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
     tuned = run_tasks(_tune, Shared(strategy, market, seed, terms, seat, proof), spans, **engine)
     acts = [proof is None or each.p <= proof.level for each in tuned]

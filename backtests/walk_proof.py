@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
+from undertow.backtests.splits import Fold
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_tuner import Terms, Tuned
 from undertow.market.clock import FloatArray
@@ -43,6 +46,17 @@ def refuse_whole_account(strategy: type[Strategy]) -> None:
         )
 
 
+def refuse_short(proof: Proof, folds: Sequence[Fold]) -> None:
+    """Raise `ParameterError` where a fold trains on fewer sessions than a proof needs, if it says how many."""
+    least = int(getattr(proof, "fewest", 1))
+    for number, fold in enumerate(folds, 1):
+        if len(fold.train) < least:
+            raise ParameterError(
+                f"`proof` needs {least} sessions of training or more, fold {number} has {len(fold.train)} after purge"
+                " and embargo; give a longer `train`"
+            )
+
+
 def proven(
     proof: Proof,
     strategy: type[Strategy],
@@ -68,5 +82,9 @@ def proven(
     sets = tried[list(terms.space)].drop_duplicates().assign(**terms.fixed)
     settings = {"start": start, "end": end, **terms.account}
     returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **settings)[1]
+    # What came to nothing has no returns, and is no better.
+    returns = returns[np.isfinite(returns).all(axis=1)]
+    if not len(returns):
+        return 1.0
     hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True, **settings)[1][0]
     return proof(returns, hold)

@@ -49,10 +49,14 @@ def waterfall(orders: pd.DataFrame, cash_before: pd.Series, session: str | pd.Ti
 
 
 def _day(session: str | pd.Timestamp) -> pd.Timestamp:
+    problem = ParameterError(f"`session` must be a date such as 2018-01-02, got {str(session)!r}")
     try:
-        return pd.Timestamp(session)
-    except ValueError:
-        raise ParameterError(f"`session` must be a date such as 2018-01-02, got {str(session)!r}") from None
+        day = pd.Timestamp(session)
+    except (ValueError, TypeError):
+        raise problem from None
+    if pd.isna(day) or day.tz is not None:
+        raise problem
+    return day
 
 
 def _nearest(orders: pd.DataFrame, day: pd.Timestamp) -> str:

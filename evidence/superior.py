@@ -9,6 +9,7 @@ import numpy as np
 from arch.bootstrap import SPA
 
 from undertow.evidence.difference import FEWEST_SESSIONS
+from undertow.market.checks import check_whole, is_number
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 
@@ -34,10 +35,15 @@ class Superior:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.level < 1.0:
-            raise ParameterError(f"`level` must lie between 0 and 1, such as 0.10; got {self.level}")
-        if self.resamples < 100:
-            raise ParameterError(f"`resamples` must be 100 or more, got {self.resamples}")
+        if not is_number(self.level) or not 0.0 < self.level < 1.0:
+            raise ParameterError(f"`level` must lie between 0 and 1, such as 0.10; got {self.level!r}")
+        check_whole("resamples", self.resamples, 100)
+        check_whole("seed", self.seed, 0)
+
+    @property
+    def fewest(self) -> int:
+        """How many sessions it needs."""
+        return FEWEST_SESSIONS
 
     @property
     def name(self) -> str:

@@ -26,7 +26,10 @@ def instant_of(text: str | pd.Timestamp) -> np.datetime64:
         raise problem from None
     if pd.isna(stamp) or stamp.tz is None:
         raise problem
-    return np.datetime64(instants(pd.DatetimeIndex([stamp]))[0])
+    try:
+        return np.datetime64(instants(pd.DatetimeIndex([stamp]))[0])
+    except pd.errors.OutOfBoundsDatetime:
+        raise problem from None
 
 
 def last_known(market: Market) -> np.datetime64:
