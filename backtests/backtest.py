@@ -27,6 +27,7 @@ from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
+from undertow.strategies.decided import decided
 from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rule import FreeRule, RuleStrategy
@@ -129,7 +130,7 @@ def make_plan(
 ) -> tuple[Plan, Decision]:
     """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
     kind = type(strategies[0])
-    decision = kind.decide(table, kind.stack(strategies))
+    decision = decided(kind, table, kind.stack(strategies))
     base, renewed = base_weights(table, rows, weighting, rebalance)
     return stage(table, with_hold(during(decision, rows)), rows, base, renewed), decision
 

@@ -11,6 +11,7 @@ from undertow.market.clock import IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable, shared_table
+from undertow.strategies.decided import decided
 from undertow.strategies.strategy import Strategy
 
 # Parameters, in hours, whose sum is how long after a shock a position may still be away.
@@ -47,7 +48,7 @@ def shock_events(
 def _over(strategy: Strategy, table: DecisionTable, end: IntArray) -> IntArray:
     """The rows `end` (K,), moved on to the end of the episode that the strategy is in there."""
     kind = type(strategy)
-    acting = kind.decide(table, kind.stack([strategy])).acting[:, 0]
+    acting = decided(kind, table, kind.stack([strategy])).acting[:, 0]
     calm = np.append(np.flatnonzero(~acting), len(acting))
     last = np.minimum(end, len(acting) - 1)
     found: IntArray = np.where(acting[last], calm[np.searchsorted(calm, last)], end)

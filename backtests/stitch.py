@@ -11,6 +11,7 @@ import pandas as pd
 from undertow.market.clock import FloatArray, InstantArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.signals.table import DecisionTable
+from undertow.strategies.decided import decided
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
@@ -67,7 +68,7 @@ class Stitched(Strategy):
             shape = len(table), len(paths)
             return Decision.proportional(np.ones(shape), np.zeros(shape, dtype=np.bool_))
         kind = type(distinct[0])
-        found = kind.decide(table, kind.stack(distinct))
+        found = decided(kind, table, kind.stack(distinct))
         if found.stop is not None and any(piece.strategy is None for path in paths for piece in path.pieces):
             raise ParameterError("a stop is that of the whole account: no fold may hold without it; leave `proof` out")
         which = np.stack([_columns(path, table, distinct) for path in paths], axis=1)

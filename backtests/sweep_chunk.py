@@ -24,6 +24,7 @@ from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable, shared_table
+from undertow.strategies.decided import decided
 from undertow.strategies.plan import LEAST_TAX, Decision, Plan
 from undertow.strategies.strategy import Sets, Strategy
 from undertow.strategies.weights import base_weights
@@ -90,10 +91,10 @@ def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
     """The figures of some parameter sets, and their returns where the task asks for them."""
     sets, keep = task
     stage = setting.stage
-    decided = setting.strategy.decide(stage.table, sets)
+    found = decided(setting.strategy, stage.table, sets)
     stage.table.forget()
-    walked = _walked(setting, decided, keep)
-    own = during(decided, stage.rows)
+    walked = _walked(setting, found, keep)
+    own = during(found, stage.rows)
     if own.hedge is not None:
         own = stage_legs(stage.table, own, stage.rows, stage.base, stage.renewed).decision
     metrics = _figures(own, walked)
@@ -104,13 +105,13 @@ def decision_bytes(setting: Setting, sets: Sets) -> int:
     """The most memory that deciding for some sets takes at once, in bytes, measured."""
     table = setting.stage.table
     # The first time it also loads and computes what all sets share.
-    setting.strategy.decide(table, sets)
+    decided(setting.strategy, table, sets)
     table.forget()
     tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
-    setting.strategy.decide(table, sets)
+    decided(setting.strategy, table, sets)
     most = tracemalloc.get_traced_memory()[1]
     table.forget()
     if not tracing:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from undertow.backtests.sweep_chunk import Setting
 from undertow.market.clock import IntArray
+from undertow.strategies.decided import decided
 from undertow.strategies.strategy import Sets
 
 
@@ -39,7 +40,7 @@ def _cost(setting: Setting, sets: Sets, name: str, code: IntArray) -> float:
 def _seconds(setting: Setting, sets: Sets) -> float:
     table = setting.stage.table
     begun = time.perf_counter()
-    setting.strategy.decide(table, sets)
+    decided(setting.strategy, table, sets)
     taken = time.perf_counter() - begun
     table.forget()
     return taken
