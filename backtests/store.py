@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from undertow.backtests.run import Run
 
 
+# Results that are more than a run, by the file that tells them.
+_KINDS = {"walk.json": "a walk-forward", "best.json": "a search"}
+
+
 def save_run(run: Run, folder: str | Path) -> Path:
     """Write run.json, metrics.json, bridge.json, the four tables, tearsheet.html and figure.png into `folder`.
 
@@ -46,9 +50,12 @@ def save_run(run: Run, folder: str | Path) -> Path:
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target` that takes its place when the block ends well, and is removed when not."""
-    check_replaceable(target)
+def replacing(target: Path, kind: str = "") -> Iterator[Path]:
+    """A temporary folder beside `target` that takes its place when the block ends well, and is removed when not.
+
+    What may be replaced is as in `check_replaceable`.
+    """
+    check_replaceable(target, kind)
     # What a link points at is replaced, not the link.
     target = target.resolve()
     new_parents = [parent for parent in target.parents if not parent.exists()]
@@ -81,8 +88,11 @@ def _swap(draft: Path, target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def check_replaceable(target: Path) -> None:
-    """Raise `ParameterError` unless `target` can be made, is an empty folder, or is an earlier run."""
+def check_replaceable(target: Path, kind: str = "") -> None:
+    """Raise `ParameterError` unless `target` can be made, is an empty folder, or is an earlier result of that kind.
+
+    `kind` is the file that only results of its kind have: walk.json, best.json, or none for a backtest.
+    """
     check_writable(target)
     if not target.exists():
         return
@@ -90,6 +100,9 @@ def check_replaceable(target: Path) -> None:
         raise ParameterError(f"`out` {str(target)!r} is a file; name a folder")
     if any(target.iterdir()) and not (target / "run.json").is_file():
         raise ParameterError(f"`out` {str(target)!r} is a folder with other files in it; name a new or empty one")
+    for file, what in _KINDS.items():
+        if file != kind and (target / file).is_file():
+            raise ParameterError(f"`out` {str(target)!r} holds {what}, which this is not; name another folder")
 
 
 def check_writable(target: Path) -> None:
@@ -98,7 +111,17 @@ def check_writable(target: Path) -> None:
     if not there.is_dir():
         raise ParameterError(f"`out` {str(target)!r} lies below {str(there)!r}, which is a file; name another folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ParameterError(f"`out` {str(target)!r} cannot be written: no permission in {str(there)!r}")
+        raise ParameterError(
+            f"`out` {str(target)!r} cannot be written: no permission in {str(there)!r}; name another folder"
+        )
+    # Some file systems let nothing be written whatever their permissions say: it is tried.
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=there)).rmdir()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ParameterError(
+            f"`out` {str(target)!r} cannot be written: {why} in {str(there)!r}; name another folder"
+        ) from None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

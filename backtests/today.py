@@ -88,7 +88,7 @@ class Today:
     hidden: int
     orders: tuple[Order, ...]
     source: str
-    lag_hours: float
+    lag_hours: tuple[float, ...]
     over_sessions: int
     deadline_hours: float | None
     waits_for: tuple[str, ...]
@@ -174,7 +174,7 @@ def today(
         hidden=len(lines) - len(shown),
         orders=coming_orders(table, decision, weighting, rebalance, costs or Costs()),
         source=rule.source,
-        lag_hours=rule.timing.lag,
+        lag_hours=tuple(sorted({rule.lag_of(each) for each in rule.trigger.when})),
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
         waits_for=waits_for(why, row),
@@ -209,7 +209,8 @@ def _notes(why: Reasons, row: int, stale: bool, vetoed: bool, missing: int, know
         found.append(f"Held back from a higher tier by {', '.join(why.gates_on(row))}.")
     if missing:
         last = known.sessions[np.flatnonzero(np.isfinite(known.prices.close).any(axis=1))[-1]]
-        found.append(f"Prices end on {last.date()}: {missing} closed sessions are missing.")
+        lack = "1 closed session is" if missing == 1 else f"{missing} closed sessions are"
+        found.append(f"Prices end on {last.date()}: {lack} missing.")
     return tuple(found)
 
 

@@ -47,7 +47,8 @@ def market_at(market: Market, instant: np.datetime64, fill: Fill = "open") -> tu
     """
     if not (market.calendar.closes <= instant).any():
         raise DataError(
-            f"market {market.name!r}: no session had closed by {instant}; it starts on {market.sessions[0].date()}"
+            f"market {market.name!r}: no session had closed by {pd.Timestamp(instant):%Y-%m-%dT%H:%MZ}; it starts on"
+            f" {market.sessions[0].date()}"
         )
     calendar = _up_to(market.calendar, instant, fill)
     feeds = (feed.keep(feed.known_at <= instant) for feed in market.feeds)

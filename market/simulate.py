@@ -27,6 +27,8 @@ from undertow.market.simulate_macro import draw_rates, macro_feed
 from undertow.market.simulate_pressure import LAG_SD_HOURS, Pressure, basket_impact, find_cascades, land_selling
 from undertow.market.universe import Universe
 
+EFFECT, LAG_HOURS = 1.0, 36.0
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -53,8 +55,8 @@ def simulate_market(
     *,
     seed: int = 7,
     years: float = 6,
-    effect: float = 1.0,
-    lag_hours: float = 36.0,
+    effect: float = EFFECT,
+    lag_hours: float = LAG_HOURS,
     names: int = 40,
     start: str = "2018-01-02",
 ) -> Market:
@@ -98,7 +100,7 @@ def simulate_market(
     macro = macro_feed(clock, rates, np.diff(np.log(index), prepend=np.log(index[0])), rng["macro"])
 
     return Market(
-        name=f"simulated-seed{seed}",
+        name=_name(seed, effect, lag_hours),
         prices=prices,
         feeds=sort_feeds([*crypto_feeds(crypto, rng), macro]),
         universes=_universes(listing, clock.calendar.sessions),
@@ -106,6 +108,13 @@ def simulate_market(
         cash=CASH,
         truth=_truth(seed, effect, lag_hours, cascades.assign(equity_impact=impact), pressure, episodes.table),
     )
+
+
+def _name(seed: int, effect: float, lag_hours: float) -> str:
+    """The market's name, with what is not usual in it."""
+    unusual = [f"effect{effect:g}"] if effect != EFFECT else []
+    unusual += [f"lag{lag_hours:g}h"] if lag_hours != LAG_HOURS else []
+    return "-".join([f"simulated-seed{seed}", *unusual])
 
 
 def _truth(

@@ -20,7 +20,8 @@ _PANELS = ("open", "high", "low", "close", "volume")
 def feed_inputs(spec: Spec, table: DecisionTable, feed: Feed) -> dict[str, FloatArray]:
     """Each input (G, 1) on the regular grid of `feed`; another feed's by what was known of it, NaN without one.
 
-    Kind "sessions" has "since_close": the hours since the exchange's last close when each row became known.
+    Kind "sessions" has "since_close" and "since_open": the hours since the exchange's last close, and since its last
+    open, when each row became known.
     """
     return {name: _on_grid(table, feed, kind, column, spec) for name, (kind, column) in spec.inputs.items()}
 
@@ -28,7 +29,8 @@ def feed_inputs(spec: Spec, table: DecisionTable, feed: Feed) -> dict[str, Float
 def _on_grid(table: DecisionTable, feed: Feed, kind: str, column: str, spec: Spec) -> FloatArray:
     own_kind, _ = next(iter(spec.inputs.values()))
     if kind == "sessions":
-        return _since_close(table, feed)[:, None]
+        calendar = table.market.calendar
+        return _since(calendar.opens if column == "since_open" else calendar.closes, feed)[:, None]
     if kind == own_kind:
         own = feed.grid_regimes.astype(np.float64) if column == "regime" else feed.on_grid(column)
         return own[:, None]
@@ -80,14 +82,13 @@ def _last_known(feed: Feed, column: str, at: InstantArray) -> FloatArray:
     return align(feed.known_at[rows], values[rows], at, tolerance=feed.tolerance)
 
 
-def _since_close(table: DecisionTable, feed: Feed) -> FloatArray:
-    """Hours from the exchange's last close to when each interval of the grid became known (G,), missing ones too."""
+def _since(instants: InstantArray, feed: Feed) -> FloatArray:
+    """Hours from the last of some instants to when each interval of the grid became known (G,), missing ones too."""
     known_at = feed.known_at
     if feed.is_regular:
         known_at = known_at[0] + np.arange(int(feed.grid_rows[-1]) + 1) * feed.interval.timedelta
-    closes = table.market.calendar.closes
-    last = np.searchsorted(closes, known_at, side="right") - 1
-    return np.where(last >= 0, (known_at - closes[np.maximum(last, 0)]) / HOUR, np.nan)
+    last = np.searchsorted(instants, known_at, side="right") - 1
+    return np.where(last >= 0, (known_at - instants[np.maximum(last, 0)]) / HOUR, np.nan)
 
 
 def _from_prices(table: DecisionTable, column: str) -> FloatArray:

@@ -18,7 +18,7 @@ class Sizes:
     """A universe's size: `symbols` that ever belonged, of which `unpriced` have no prices in the market.
 
     `smallest`, `median` and `largest` count the names that could be held, over the sessions from `first` to `last` (the
-    first and last on which any could); `by_year` those of the first session of each year.
+    first and last on which any could); `by_year` those of the first session of each year, or of the stretch.
     """
 
     name: str
@@ -45,7 +45,7 @@ def sizes(market: Market, universe: str) -> Sizes:
         raise ParameterError(f"universe `{universe}` has no name with prices on any session")
     sessions = table.decisions.sessions
     stretch = held[there[0] : there[-1] + 1]
-    starts = [row for row in period_starts(sessions, "yearly") if row >= there[0]]
+    starts = [there[0], *(row for row in period_starts(sessions, "yearly") if row > there[0])]
     return Sizes(
         name=table.universe.name,
         symbols=len(table.universe.symbols),

@@ -12,15 +12,16 @@ from undertow.signals.spec import Parameter, Spec, indicator
 
 @njit(cache=True)
 def weekend_gap_nb(
-    close: FloatArray, since_close: FloatArray, closed: float
+    close: FloatArray, since_close: FloatArray, since_open: FloatArray, closed: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return since the last session close, the same over long closures only, and the hours since, all (T, N).
 
     `since_close` counts the hours from the exchange's last close to when the row became known: where it starts
     again, a session closed since the row before, and the price known at that close is this row's if it is known at that
     very instant (0 hours), else the one before. gap = close / that price - 1. `weekend` is the gap where at least
-    `closed` hours have passed, else 0: a night is 17 hours before the open, a weekend 65. The hours count on through
-    the next session until it closes. NaN at a missing close or hour, and before the first session close.
+    `closed` hours have passed and the exchange has not opened again, else 0: a night is 17 hours before the open, a
+    weekend 65. `since_open` counts the hours from its last open. Gap and hours go on through the next session until it
+    closes. NaN at a missing close or hour, and before the first session close; a missing `since_open` is no open.
     """
     rows, columns = close.shape
     gap = np.full((rows, columns), np.nan)
@@ -35,16 +36,22 @@ def weekend_gap_nb(
                 gap[row, column] = price / reference - 1.0
             last = last if np.isnan(price) else price
     known = ~np.isnan(gap)
-    weekend = np.where(known, np.where(since_close >= closed, gap, 0.0), np.nan)
+    away = (since_close >= closed) & ~(since_open <= since_close)
+    weekend = np.where(known, np.where(away, gap, 0.0), np.nan)
     return gap, weekend, np.where(known, since_close, np.nan)
 
 
 WeekendGap = indicator(
     Spec(
         name="weekend-gap",
-        summary="Return of bitcoin since the exchange's last close: what happened while stocks could not trade.",
+        summary="Return of bitcoin since the exchange's last close; the same over long closures, until stocks trade.",
         kernel=weekend_gap_nb,
-        inputs={"close": ("bars", "close"), "since_close": ("sessions", "since_close")},
+        inputs={
+            "close": ("bars", "close"),
+            "since_close": ("sessions", "since_close"),
+            "since_open": ("sessions", "since_open"),
+        },
+        defaults={"since_open": np.inf},
         parameters={"closed": Parameter(40.0, FloatDistribution(0.0, 96.0), unit="hours since the close")},
         outputs=("gap", "weekend", "hours_closed"),
         units="gap and weekend decimal; hours since the last session close, on the 24/7 clock",

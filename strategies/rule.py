@@ -49,6 +49,10 @@ class Rule(Part):
         """The tiers with calm as the first."""
         return self.tiers if self.tiers[0].at == 0.0 else (CALM, *self.tiers)
 
+    def lag_of(self, condition: Condition) -> float:
+        """How many hours after it was known a condition of the trigger is acted on."""
+        return self.timing.lag if condition.lag is None else condition.lag
+
     @property
     def drivers(self) -> tuple[Condition, ...]:
         """What the score is made from: the conditions of the trigger, then the gates."""

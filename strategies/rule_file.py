@@ -83,7 +83,8 @@ def read_rule(path: str | Path) -> RuleFile:
         return _rule_of(_toml(text, where), where, str(path))
     file = Path(path)
     if not file.is_file():
-        near = did_you_mean(str(path), presets())
+        # Only a bare word can be meant as a preset.
+        near = "" if file.suffix or len(file.parts) > 1 else did_you_mean(str(path), presets())
         raise DataError(f"{path}: no such rule file or preset{near}; presets: {', '.join(presets())}")
     text = _text(file)
     given = _json(text, str(path)) if file.suffix == ".json" else _toml(text, str(path))

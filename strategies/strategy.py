@@ -50,6 +50,20 @@ class Strategy(BaseModel):
 
     _origin: str | None = PrivateAttr(default=None)
 
+    def __init__(self, **parameters: Any) -> None:
+        """A strategy with these parameters; raises `ParameterError` with the range or the nearest name."""
+        known = type(self).model_fields
+        for name in parameters:
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise ParameterError(
+                    f"`{self.name()}` has no parameter `{name}`{near}; it has: {', '.join(known) or 'none'}"
+                )
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise ParameterError(_first_message(type(self), error)) from None
+
     @property
     def origin(self) -> str | None:
         """The rule file or preset it was read from, as the user named it; None where it was made otherwise."""
@@ -91,16 +105,7 @@ class Strategy(BaseModel):
     @classmethod
     def create(cls, parameters: Mapping[str, Any]) -> Self:
         """A strategy from parameters by name, text included; raises `ParameterError` with range or nearest name."""
-        fields = cls.model_fields
-        for name in parameters:
-            if name not in fields:
-                known = ", ".join(fields) or "none"
-                near = did_you_mean(name, fields)
-                raise ParameterError(f"`{cls.name()}` has no parameter `{name}`{near}; it has: {known}")
-        try:
-            return cls(**parameters)
-        except ValidationError as error:
-            raise ParameterError(_first_message(cls, error)) from None
+        return cls(**parameters)
 
     @classmethod
     def stack(cls, strategies: Sequence[Self]) -> Sets:

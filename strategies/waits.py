@@ -23,10 +23,12 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
     if tier.min_stay > held:
         found.append(f"not before {tier.min_stay - held:.0f} hours are over (shortest stay)")
     if tier.leave is not None:
-        found.append(f"score below {tier.leave:.4g} (now {seen.score:.4g})")
+        met = ", met" if seen.score < tier.leave else ""
+        found.append(f"score below {tier.leave:.4g} (now {apart(seen.score, tier.leave)}{met})")
     for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
-        side = "above" if condition.side > 0 else "below"
-        found.append(f"{name} {side} {condition.level:.4g} (now {why.back[row, place]:.4g})")
+        side, value = "above" if condition.side > 0 else "below", float(why.back[row, place])
+        met = ", met" if condition.side * value >= condition.side * condition.level else ""
+        found.append(f"{name} {side} {condition.level:.4g} (now {apart(value, condition.level)}{met})")
     if not found:
         found.append("the next decision: nothing else holds it")
     if tier.max_stay is not None:
@@ -35,6 +37,15 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
         rise = seen.level / after.raised_at - 1.0
         found.append(f"or once stocks have risen {why.rule.reentry.wrong:.2%} (so far {rise:+.2%})")
     return tuple(found)
+
+
+def apart(value: float, *levels: float, digits: int = 4) -> str:
+    """A value in so many digits that it does not look like a level that it is not at."""
+    for more in range(digits, 10):
+        text = f"{value:.{more}g}"
+        if all(value == level or text != f"{level:.{more}g}" for level in levels):
+            return text
+    return repr(value)
 
 
 def _cooling(why: Reasons, after: Memory, seen: Seen) -> tuple[str, ...]:

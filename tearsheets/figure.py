@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from undertow.backtests.metrics import drawdowns
 from undertow.backtests.run import Run
 from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
 from undertow.tearsheets.markup import write_whole
 from undertow.tearsheets.palette import (
     BTC,
@@ -45,6 +46,8 @@ def write_figure(run: Run, path: str | Path) -> Path:
     (logarithmic) with the shocks; target exposure. Without BTC its panel is left out. Equal runs give equal bytes; the
     file appears whole or not at all. Returns the path.
     """
+    if Path(path).suffix != ".png" or Path(path).is_dir():
+        raise ParameterError(f"`path` must be a file that ends in .png, got {str(path)!r}")
     # The default style, whatever the caller's settings: equal runs must give equal bytes.
     with matplotlib.style.context("default"):
         figure = _draw(run)

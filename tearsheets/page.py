@@ -9,6 +9,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests.run import Run
+from undertow.market.errors import ParameterError
 from undertow.tearsheets.charts import Chart, dates
 from undertow.tearsheets.costs_table import cost_section
 from undertow.tearsheets.episode_table import episode_section
@@ -33,6 +34,8 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
 
         run.tearsheet("results/drain.html")
     """
+    if Path(path).suffix != ".html" or Path(path).is_dir():
+        raise ParameterError(f"`path` must be a file that ends in .html, got {str(path)!r}")
     charts = [equity_chart(run), btc_chart(run), turnover_chart(run)]
     body = join(
         [

@@ -9,6 +9,7 @@ from undertow.backtests.similar import Similar
 from undertow.backtests.today import Line, Today
 from undertow.backtests.today_orders import Order
 from undertow.market.errors import ParameterError
+from undertow.strategies.waits import apart
 from undertow.tearsheets.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.words import BLANK, counted, percent, plain, share, title, typeset
 
@@ -58,8 +59,11 @@ def execution_words(found: Today) -> str:
     pace = "at once" if found.over_sessions == 1 else f"over {found.over_sessions} sessions"
     end = "" if found.deadline_hours is None else f", within {found.deadline_hours:g} hours"
     first = "in proportion" if found.source == "proportional" else f"{found.source} first"
+    lags = f"{found.lag_hours[0]:g} hours after a shock was known"
+    if len(found.lag_hours) > 1:
+        lags = f"{found.lag_hours[0]:g} to {found.lag_hours[-1]:g} hours after a shock was known, by its check"
     return (
-        f"execution: {found.lag_hours:g} hours after a shock was known, {pace}{end}, sold {first};"
+        f"execution: {lags}, {pace}{end}, sold {first};"
         f" decided {found.decided_at[11:16]}, filled {found.filled_at[11:16]} UTC on {found.filled_at[:10]}"
     )
 
@@ -77,8 +81,9 @@ def order_words(found: Today) -> tuple[str, ...]:
 
 def _groups(found: Today) -> list[tuple[str, list[Order]]]:
     """The coming orders by leg and side, with a heading each."""
-    renewed = any(each.reason == "rebalance" for each in found.orders)
-    why = " (base weights are renewed)" if renewed else ""
+    reasons = {each.reason for each in found.orders}
+    why = " (base weights are renewed)" if "rebalance" in reasons else ""
+    why = " (orders that still wait for a price)" if reasons == {"deferred"} else why
     headings = {
         ("stocks", "sell"): f"sell stocks{why}",
         ("stocks", "buy"): f"buy stocks{why}",
@@ -101,7 +106,10 @@ def level_words(line: Line) -> str:
 
 def value_words(line: Line) -> str:
     """The value of a check; a dash where it is unknown."""
-    return _figure(line.value)
+    if math.isnan(line.value):
+        return BLANK
+    levels = [level for level in (line.watch, line.alarm, line.leave) if level is not None]
+    return typeset(apart(line.value, *levels, digits=3))
 
 
 def age_words(line: Line) -> str:

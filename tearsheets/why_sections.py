@@ -83,7 +83,8 @@ def reasons_section(run: Run) -> Html:
     found = [explain_row(run.reasons, row) for row in run.reasons.changes()]
     if not found:
         return section("Why the tier changed", tag("p", "It never did."))
-    head = ("Session", "Tier", "Why", "Score", "Shock", "What added most", "What would have changed it")
+    score = tag("th", "Score", scope="col", kind="num")
+    head = ("Session", "Tier", "Why", score, "Shock", "What added most", "What would have changed it")
     whole = table(head, [_row(each) for each in found], kind="episodes")
     return section(
         "Why the tier changed",
@@ -106,7 +107,8 @@ def _vetoes(run: Run) -> list[Html]:
     ]
     if not rows:
         return []
-    whole = table(("From", "Sessions", "Tier", "Score", "Gates"), rows, kind="episodes")
+    score = tag("th", "Score", scope="col", kind="num")
+    whole = table(("From", "Sessions", "Tier", score, "Gates"), rows, kind="episodes")
     return [tag("h3", "Held back by a gate"), tag("div", whole, kind="tallbox") if len(rows) > 15 else whole]
 
 

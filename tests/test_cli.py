@@ -152,6 +152,29 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     assert "`out` must be a file that ends in .html, got 'page.pdf'" in wrong.err
 
 
+def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
+    for what, least in (("strategies", 16), ("signals", 38), ("universes", 2)):
+        words = ("--market", market) if what == "universes" else ()
+        found = json.loads(call("list", what, *words, "--json").out)
+        assert list(found) == [what]
+        assert len(found[what]) >= least
+        assert all({"name"} <= set(each) for each in found[what])
+    (drain,) = (
+        each for each in json.loads(call("list", "strategies", "--json").out)["strategies"] if "drain" in each["name"]
+    )
+    assert {"name": "lag", "default": 24, "low": 0, "high": 96} in drain["parameters"]
+    for option, value in (("--market", market), ("--universe", "growth")):
+        said = call("list", "strategies", option, value)
+        assert (said.code, said.out) == (2, "")
+        assert f"`{option}` goes with `list universes`" in said.err
+
+
+def test_a_baseline_that_is_run_shows_its_own_figures(call: Call, market: Path, here: Path) -> None:
+    said = call("backtest", "--strategy", "buy-and-hold", "--market", market).out
+    (costs,) = (line for line in said.splitlines() if "costs paid" in line)
+    assert costs.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[2].strip() != "-"
+
+
 def test_listings(call: Call, market: Path) -> None:
     strategies = call("list", "strategies")
     assert "liquidity-drain" in strategies.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import undertow as ut
 from undertow import cli
+from undertow.strategies.waits import apart
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -119,3 +121,33 @@ def test_a_rule_and_parameters_do_not_mix(call: Call) -> None:
     code, _, err = call("backtest")
     assert code == 2
     assert "give either --strategy" in err
+
+
+def test_a_value_beside_its_level_is_never_shown_as_the_level() -> None:
+    assert apart(0.49996, 0.5, digits=3) == "0.49996"
+    assert apart(0.5, 0.5, digits=3) == "0.5"
+    assert apart(0.123456, 0.5, digits=3) == "0.123"
+    assert apart(-0.0800001, -0.08, -0.05) == "-0.0800001"
+
+
+def test_the_lags_of_a_rule_are_those_of_its_checks(call: Call) -> None:
+    assert "execution: 0 to 24 hours after a shock was known, by its check, at once" in call("today")[1]
+    assert "execution: 24 hours after a shock was known, at once" in call("today", "--strategy", "liquidity-drain")[1]
+
+
+def test_a_rule_file_may_name_a_signal_of_the_current_folder(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fallen.py").write_text(
+        "from dataclasses import replace\n"
+        "from undertow.signals import Drawdown, indicator\n"
+        "Fallen = indicator(replace(Drawdown.spec, name='fallen'))\n"
+    )
+    (tmp_path / "own.toml").write_text(
+        '[[trigger.when]]\nsignal = "fallen:Fallen"\nbelow = -0.2\n[[tiers]]\nname = "cash"\nat = 1.0\ncash = 0.5\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [each for each in sys.path if each not in ("", str(tmp_path))])
+    code, said, _ = call("today", "--rule", "own.toml")
+    assert code in (0, 30)
+    assert "fallen" in said

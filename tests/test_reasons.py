@@ -310,6 +310,9 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     assert first[0] == "not before 24 hours are over (shortest stay)"
     assert first[1].startswith("score below 0.4 (now ")
     assert first[2].startswith("stabilisation above 0.3 (now ")
+    # What is met already says so.
+    assert first[1].endswith(", met)") == bool(why.score[row] < 0.4)
+    assert first[2].endswith(", met)") == bool(why.back[row, 0] >= 0.3)
     assert first[3] == "in 120 hours at the latest (longest stay)"
     assert first[4] == "or once stocks have risen 4.00% (so far +0.00%)"
     back = int(np.flatnonzero((why.tier == 0) & (why.states.tier > 0))[0])

@@ -157,5 +157,5 @@ def test_an_unknown_parent_and_unknown_keys(world: Market) -> None:
 def test_sizes_over_time(world: Market) -> None:
     found = sizes(world, "growth")
     assert (found.symbols, found.unpriced, found.largest) == (12, 0, 12)
-    assert list(found.by_year) == ["2019", "2020"]
+    assert list(found.by_year) == ["2018", "2019", "2020"]
     assert sizes(world, TEXT).largest == 4

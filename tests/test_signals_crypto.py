@@ -147,6 +147,10 @@ def test_weekend_gap_by_hand() -> None:
     assert_allclose(ran.gap, [NAN, NAN, 0, 95 / 99 - 1, 120 / 99 - 1, 0])
     assert_allclose(ran.weekend, [NAN, NAN, 0, 0, 120 / 99 - 1, 0])
     assert_allclose(ran.hours_closed, [NAN, NAN, 0, 1, 2, 0])
+    # Once the exchange has opened again, the closure is over.
+    again = WeekendGap.run(close, since, series([1, 2, 3, 4, 0.5, 2]), closed=0.5)
+    assert_allclose(again.weekend, [NAN, NAN, 0, 95 / 99 - 1, 0, 0])
+    assert_allclose(again.gap, ran.gap)
     # A close between two rows: what was known at it is the row before.
     assert_allclose(WeekendGap.run(close, [21.5, 22.5, 23.5, 0.5, 1.5, 2.5]).gap[3:], close[3:] / 99 - 1)
 
@@ -181,6 +185,10 @@ def test_weekend_gap_follows_the_calendar(
     start, now = (bars["close"][bars.times == np.datetime64(each)][0] for each in (friday, monday))
     assert on(table, WeekendGap, "hours_closed", session) == hours
     assert_allclose(on(table, WeekendGap, "weekend", session), now / start - 1)
+    # On the session after, nothing is left of it, whatever Bitcoin did while stocks traded.
+    after = table.market.sessions.get_loc(session) + 1
+    for how in ("min", "max", "last"):
+        assert table.signal(WeekendGap, {}, output="weekend", how=how)[after, 0] == 0
 
 
 # ---------------------------------------------------------------- funding and open interest

@@ -236,6 +236,27 @@ class TestRefused:
             run.save(tmp_path / "new" / "run")
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_file_system_that_lets_nothing_be_written(
+        self, run: ut.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def refused(**_: object) -> str:
+            raise OSError(30, "Read-only file system")
+
+        monkeypatch.setattr(store.tempfile, "mkdtemp", refused)
+        with pytest.raises(ut.ParameterError, match=r"cannot be written: read-only file system in .*; name another"):
+            store.check_replaceable(tmp_path / "new" / "run")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(("file", "what"), [("walk.json", "a walk-forward"), ("best.json", "a search")])
+    def test_a_run_does_not_replace_what_is_more_than_a_run(
+        self, run: ut.Run, pages: dict[str, Page], tmp_path: Path, file: str, what: str
+    ) -> None:
+        folder = run.save(tmp_path / "run")
+        (folder / file).write_text("{}")
+        with pytest.raises(ut.ParameterError, match=f"holds {what}, which this is not; name another folder"):
+            run.save(folder)
+        store.check_replaceable(folder, file)
+
 
 class TestLoading:
     @pytest.fixture

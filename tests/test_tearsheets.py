@@ -321,8 +321,11 @@ class TestFiles:
 
     def test_a_failed_write_leaves_nothing(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "sheet.html").mkdir()
-        with pytest.raises(OSError):
+        with pytest.raises(ParameterError, match=r"`path` must be a file that ends in \.html, got"):
             write_tearsheet(run, tmp_path / "sheet.html")
+        for write, name in ((write_tearsheet, "sheet.txt"), (write_figure, "figure.html")):
+            with pytest.raises(ParameterError, match="`path` must be a file that ends in"):
+                write(run, tmp_path / name)
         assert [each.name for each in tmp_path.iterdir()] == ["sheet.html"]
 
     def test_figure_is_a_png_of_its_size(self, run: Run, tmp_path: Path) -> None:

@@ -160,12 +160,12 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--proof", "0"), "`level` must lie between 0 and 1, such as 0.10; got 0.0"),
+        (("--proof", "0"), "`--proof` must lie between 0 and 1, such as 0.10; got 0"),
         (("--proof", "0.1", "--cpcv", "6:2"), "`--proof` binds the walk-forward alone; leave out `--cpcv`"),
         (("--train", "1"), "`train` must be a whole number of sessions, 2 or more, got 1"),
         (("--train", "20", "--purge", "19"), "`purge` must leave 2 sessions or more of `train` 20"),
         (("--cpcv", "six"), "`--cpcv` must be groups:tested such as 6:2, got 'six'"),
-        (("--cpcv", "6:6"), "`n_test_groups` must be from 1 to 5"),
+        (("--cpcv", "6:6"), "`--cpcv` must be two groups or more, of which fewer are tested, got '6:6'"),
         (("--narrow", "lag=a:b"), "`--narrow lag` must be low:high in numbers, got 'a:b'"),
         (("--narrow", "lag"), "`--narrow` must be parameter=value, got 'lag'"),
         (("--narrow", "lga=0:3"), "has no parameter `lga` to narrow, did you mean `lag`"),

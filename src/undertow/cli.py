@@ -198,6 +198,7 @@ def compare(
         from undertow.backtests import load_run
         from undertow.backtests.store import check_writable
         from undertow.tearsheets import comparison_table, write_comparison
+        from undertow.tearsheets.compare import side_by_side
 
         check_writable(out)
     with busy("reading the runs"):
@@ -205,7 +206,8 @@ def compare(
         labels = [folder.resolve().name for folder in runs]
         out.parent.mkdir(parents=True, exist_ok=True)
         write_comparison(loaded, out, labels=labels)
-    show_comparison(comparison_table(loaded, labels))
+        shared = side_by_side(loaded, labels).sessions
+    show_comparison(comparison_table(loaded, labels), str(shared[0].date()), str(shared[-1].date()))
     typer.echo(f"comparison: {out}")
 
 
@@ -230,7 +232,11 @@ def list_(
 ) -> None:
     """List strategies, signals, or the universes of a market with their size over time."""
     from undertow import console
+    from undertow.market.errors import ParameterError
 
+    if what != "universes" and (market is not None or universe):
+        name = "market" if market is not None else "universe"
+        raise ParameterError(f"`--{name}` goes with `list universes`; {what} are the same for every market")
     if what == "universes":
         with busy("loading the market"):
             from undertow.signals.sizes import sizes
@@ -238,9 +244,12 @@ def list_(
             world = resolve_market(market, seed)
             found = [sizes(world, name) for name in universe or sorted(world.universes)]
         if as_json:
-            print(json.dumps([each.as_dict() for each in found], indent=2, allow_nan=False))
+            print(json.dumps({"universes": [each.as_dict() for each in found]}, indent=2, allow_nan=False))
         else:
             console.show_universes(found)
+    elif as_json:
+        told = console.told_strategies() if what == "strategies" else console.told_signals()
+        print(json.dumps({what: told}, indent=2, allow_nan=False))
     elif what == "signals" and verbose:
         console.show_definitions()
     elif what == "signals":

@@ -100,7 +100,7 @@ def optimize(
         from undertow.backtests.study_space import make_space
 
         if out is not None:
-            check_replaceable(out)
+            check_replaceable(out, "best.json")
         if html is not None:
             check_writable(html)
         kind = resolve_kind(strategy)
@@ -174,7 +174,7 @@ def save(tuning: Tuning, out: Path) -> None:
     """Write the best strategy's run and the study beside it into `out`, all or nothing."""
     from undertow.backtests.store import replacing, write_json
 
-    with replacing(out) as draft:
+    with replacing(out, "best.json") as draft:
         tuning.backtest().save(draft)
         tuning.trials.to_csv(draft / "trials.csv", index=False)
         write_json(draft / "best.json", tuning.summary())

@@ -49,9 +49,12 @@ def today(
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
     with busy("starting"):
         from undertow.backtests.costs import Costs
+        from undertow.backtests.store import check_writable
         from undertow.backtests.today import today as ask
         from undertow.tearsheets.today_page import write_today
 
+        if html is not None:
+            check_writable(html)
         chosen = resolve_rule("risk-tiers" if strategy is None and rule is None else strategy, rule, set_ or [])
         settings = chosen.with_settings({"universe": universe, "fill": fill})
     with busy("loading the market"):

@@ -135,7 +135,7 @@ def walk_forward(
         from undertow.evidence.superior import Superior
 
         if out is not None:
-            check_replaceable(out)
+            check_replaceable(out, "walk.json")
         kind = resolve_kind(strategy)
         look_here()
         split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo)
@@ -150,6 +150,8 @@ def walk_forward(
         )
         tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
         terms = checked_terms(kind, constraints=constraint, **tuning, **account)
+        if proof is not None and not 0.0 < proof < 1.0:
+            raise ParameterError(f"`--proof` must lie between 0 and 1, such as 0.10; got {proof:g}")
         asked = None if proof is None else Superior(level=proof)
         if asked is not None:
             refuse_whole_account(kind)
@@ -196,6 +198,8 @@ def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKF
     first, _, second = text.partition(":")
     if not (first.isdecimal() and second.isdecimal()):
         raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
+    if int(first) < 2 or not 0 < int(second) < int(first):
+        raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {text!r}")
     return CombinatorialPurgedKFold(int(first), int(second), purge=purge, embargo=embargo)
 
 
@@ -229,7 +233,7 @@ def _save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFra
     from undertow.backtests.store import plain, replacing, write_json
     from undertow.tearsheets.walk_page import write_walk_page
 
-    with replacing(out) as draft:
+    with replacing(out, "walk.json") as draft:
         # The run's files lie beside the folds: the folder is a run, and can be compared like any other.
         replace(result.run, standing=result.standing).save(draft)
         result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")

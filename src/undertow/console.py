@@ -56,7 +56,9 @@ def show(*parts: Any) -> None:
 def show_run(run: Run) -> None:
     """The headline table of a run against its baselines, and what was handled."""
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
-    show_metrics(title, {run.name: run.metrics, **run.baselines})
+    # A baseline that is run itself has more figures of its own.
+    others = {name: each for name, each in run.baselines.items() if name != run.name}
+    show_metrics(title, {run.name: run.metrics, **others})
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
     for signal, why in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {why}")
@@ -90,9 +92,9 @@ def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) ->
     show(table)
 
 
-def show_comparison(table: pd.DataFrame) -> None:
-    """A comparison's metrics, runs in columns."""
-    show_metrics("on common sessions", {str(name): dict(table[name]) for name in table.columns})
+def show_comparison(table: pd.DataFrame, first: str, last: str) -> None:
+    """A comparison's metrics from the first common session to the last, runs in columns."""
+    show_metrics(f"on common sessions, {first} to {last}", {str(name): dict(table[name]) for name in table.columns})
 
 
 def show_strategies(verbose: bool = False) -> None:
@@ -124,6 +126,42 @@ def show_signals() -> None:
         fields = [f"{key}={each.default:g} {_range(each.range)}" for key, each in spec.parameters.items()]
         rows.append((name, spec.summary, "\n".join(fields), ", ".join(spec.outputs)))
     show(_table(("signal", "what it says", "parameters, defaults, ranges", "outputs"), rows))
+
+
+def told_strategies() -> list[dict[str, Any]]:
+    """Every registered strategy as plain values: name, summary, rationale, parameters with default and range."""
+    found = []
+    for name, strategy in _everything("undertow.strategies").items():
+        fields = [
+            {"name": each, "default": strategy.model_fields[each].default, **_told_range(space)}
+            for each, space in strategy.search_space().items()
+        ]
+        told = {"name": name, "summary": strategy.summary, "rationale": _rationale(strategy), "parameters": fields}
+        found.append(told)
+    return found
+
+
+def told_signals() -> list[dict[str, Any]]:
+    """Every registered signal as plain values: its whole definition."""
+    found = []
+    for name, signal in _everything("undertow.signals").items():
+        spec = signal.spec
+        fields = [
+            {"name": each, "default": given.default, "unit": given.unit, **_told_range(given.range)}
+            for each, given in spec.parameters.items()
+        ]
+        inputs = {each: {"kind": kind, "column": column} for each, (kind, column) in spec.inputs.items()}
+        told = {"name": name, "summary": spec.summary, "inputs": inputs, "outputs": list(spec.outputs)}
+        told |= {"units": spec.units, "clock": spec.clock, "source": spec.source, "parameters": fields}
+        found.append(told)
+    return found
+
+
+def _told_range(distribution: Any) -> dict[str, Any]:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return {"choices": list(choices)}
+    return {"low": distribution.low, "high": distribution.high}
 
 
 def _definition(name: str, spec: Spec) -> Table:
@@ -166,7 +204,7 @@ def show_universes(found: Sequence[Sizes]) -> None:
         size = f"{each.smallest} to {each.largest}, median {each.median:g}"
         blank = f"{each.symbols} ({each.unpriced} without prices)" if each.unpriced else str(each.symbols)
         rows.append((each.name, blank, f"{each.first} to {each.last}", size, years))
-    show(_table(("universe", "symbols ever", "sessions", "names that can be held", "by year"), rows))
+    show(_table(("universe", "symbols ever", "sessions", "names that can be held", "at the start of each year"), rows))
 
 
 def _everything(group: str) -> dict[str, Any]:

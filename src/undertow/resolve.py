@@ -51,6 +51,8 @@ def resolve_rule(strategy: str | None, rule: str | None, settings: list[str]) ->
         return RuleFile(resolve_strategy(str(strategy), settings))
     if settings:
         raise ParameterError("`--set` goes with --strategy; the parameters of a rule are in its file")
+    # A rule may name a signal of one's own as module:attribute.
+    look_here()
     return read_rule(rule)
 
 

@@ -47,8 +47,9 @@ def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Input
         "dollar": 5.0 * _level(rng, shape),
         "spread": _level(rng, shape) / 5.0,
         "vix": _level(rng, shape),
-        # An exchange that closes at the first row and every 24 rows after it.
+        # An exchange that closes at the first row and every 24 rows after it, and opens 18 rows later.
         "since_close": np.repeat(np.arange(rows)[:, None] % 24.0, columns, axis=1),
+        "since_open": np.repeat((np.arange(rows)[:, None] + 6) % 24.0, columns, axis=1),
         # The first two names stay, the others come and go.
         "member": ((rng.random(shape) < 0.9) | (np.arange(columns) < 2)).astype(np.float64),
     }
