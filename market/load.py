@@ -26,6 +26,7 @@ from undertow.market.tables import (
 )
 from undertow.market.universe import Universe
 
+_FILES = (".toml", ".parquet", ".csv", ".csv.gz")
 _COLUMNS = {
     "bars": ("open", "high", "low", "close", "volume"),
     "liquidations": ("long_usd", "short_usd"),
@@ -44,6 +45,16 @@ def load_market(folder: str | Path) -> Market:
     vendor could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error;
     it is counted, and `undertow market check` reports it.
     """
+    try:
+        return _loaded(folder)
+    except DataError as error:
+        # Inside, files are known by their place in the folder; whoever reads the message may have several.
+        if str(error).partition(":")[0].endswith(_FILES) and not str(error).startswith(f"{folder}"):
+            raise DataError(f"{str(folder).rstrip('/')}/{error}") from None
+        raise
+
+
+def _loaded(folder: str | Path) -> Market:
     root = Path(folder)
     manifest = read_manifest(root)
     prices = _load_prices(root, manifest)

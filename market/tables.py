@@ -27,7 +27,7 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
     """Read a parquet or CSV (.csv, .csv.gz) file and check that it has the required columns and at least one row."""
     file = folder / path
     if not file.is_file():
-        raise DataError(f"{path}: not found in {folder}; mend its `path` in market.toml or remove the [[feed]]")
+        raise DataError(f"{path}: not found; mend its `path` in market.toml or remove the [[feed]]")
     if not path.lower().endswith((".parquet", ".csv", ".csv.gz")):
         raise DataError(f"{path}: must be a .parquet, .csv or .csv.gz file; convert it")
     try:

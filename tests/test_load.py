@@ -200,3 +200,15 @@ def test_defaults_where_the_file_does_not_say(tiny: Folder):
     market = load_market(str(tiny.path))
     assert (market.name, market.benchmark, market.cash) == ("tiny", None, None)
     assert dataclasses.replace(market, name="other").fingerprint == market.fingerprint
+
+
+def test_an_error_names_the_folder_too(tiny: Folder):
+    (tiny.path / PRICES).unlink()
+    with pytest.raises(DataError, match=f"^{tiny.path}/{PRICES}: not found; mend its `path` in market.toml"):
+        load_market(tiny.path)
+
+
+def test_an_unknown_benchmark_names_the_file(tiny: Folder):
+    tiny.replace("market.toml", "format = 1", 'format = 1\nbenchmark = "NOPE"')
+    with pytest.raises(DataError, match=f"^{tiny.path}/market.toml: "):
+        load_market(tiny.path)
