@@ -77,8 +77,8 @@ class RandomTiming(Strategy):
         starts, ends = np.flatnonzero(away[1:] & ~away[:-1]), np.flatnonzero(away[:-1] & ~away[1:])
         if not len(starts):
             raise ParameterError(
-                f"the exposure is {rest:g} throughout: it has no episode to place at random; of a hedge, give the exposure"
-                " less what is sold short"
+                f"the exposure is {rest:g} throughout: it has no episode to place at random; of a hedge, give the"
+                " exposure less what is sold short"
             )
         episodes = [values[first:last].tolist() for first, last in zip(starts, ends, strict=True)]
         start, end = (str(pd.Timestamp(exposure.index[place]).date()) for place in (0, -1))
