@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,6 @@ from undertow.strategies.strategy import Strategy
 
 BATCH = 16
 TRIALS = 400
-_VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,9 +222,8 @@ def optimize(
     baselines = baseline_metrics(market, objectives, settings)
     directions = [each.direction for each in objectives]
     with quiet_optuna(), open_storage(storage) as kept:
-        versions = {each: version(each) for each in _VERSIONED}
-        find_study(kept, name, identity, directions, versions)
-        own = make_study(kept, name, identity, objectives, versions)
+        find_study(kept, name, identity, directions)
+        own = make_study(kept, name, identity, objectives)
         schedule = Schedule(len(sets) + points, batch)
         done = search(
             own,

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import optuna
@@ -18,7 +19,8 @@ from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.store import plain
 from undertow.market.errors import DataError, ParameterError
 
-# Packages of which another version makes other trials from the same search.
+_VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
+# Those of which another version makes other trials from the same search.
 _DECISIVE = ("undertow", "optuna")
 # The one attribute that says what a study searches, and those of each trial.
 IDENTITY = "undertow"
@@ -63,7 +65,6 @@ def find_study(
     name: str,
     identity: Mapping[str, Any],
     directions: Sequence[Direction],
-    versions: Mapping[str, str],
 ) -> optuna.Study | None:
     """The study of that name, None where there is none; raises `ParameterError` where it is of another search."""
     try:
@@ -81,17 +82,17 @@ def find_study(
                 " another `study` name"
             )
         return study
-    refuse_other(name, kept, identity, versions)
+    refuse_other(name, kept, identity)
     return study
 
 
-def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     """Raise `ParameterError` naming the first thing in which a kept study differs from the search asked for."""
     for each in _DECISIVE:
-        made = kept.get("versions", {}).get(each)
-        if made != versions[each]:
+        made, here = kept.get("versions", {}).get(each), version(each)
+        if made != here:
             raise ParameterError(
-                f"study `{name}` was made with {each} {made}, this is {versions[each]}: trials of both do not belong"
+                f"study `{name}` was made with {each} {made}, this is {here}: trials of both do not belong"
                 " together; give another `study` name"
             )
     # What is written as JSON comes back as lists: compared in the form it is kept in.
@@ -119,17 +120,17 @@ def make_study(
     name: str,
     identity: Mapping[str, Any],
     objectives: Sequence[Objective],
-    versions: Mapping[str, str],
 ) -> optuna.Study:
     """The study of that name, made where there is none, with what it searches and by which versions."""
     study = optuna.create_study(
         storage=storage, study_name=name, directions=[each.direction for each in objectives], load_if_exists=True
     )
     if IDENTITY not in study.user_attrs:
+        versions = {each: version(each) for each in _VERSIONED}
         study.set_metric_names([each.name for each in objectives])
-        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": dict(versions)})
+        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": versions})
     # Another worker may have been quicker, with another search.
-    refuse_other(name, study.user_attrs[IDENTITY], identity, versions)
+    refuse_other(name, study.user_attrs[IDENTITY], identity)
     return study
 
 

@@ -103,6 +103,6 @@ def test_a_study_does_not_go_on_with_edited_code_or_other_versions(
     assert len(optimize(written(), market, trials=4, **words).trials) == 4
     with pytest.raises(ParameterError, match="holds trials of this strategy before its code was changed"):
         optimize(written(slope=0.6), market, trials=4, **words)
-    monkeypatch.setattr("undertow.backtests.optimize.version", lambda name: "9.9")
+    monkeypatch.setattr("undertow.backtests.study.version", lambda name: "9.9")
     with pytest.raises(ParameterError, match=r"was made with undertow .*, this is 9\.9"):
         optimize(written(), market, trials=4, **words)
