@@ -24,6 +24,7 @@ lint: $(READY) ## Check style, format and types.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks/*.py
 
 bench: $(READY) ## Time backtests, sweeps, rules, tuning and engines.
 	$(BIN)/python benchmarks/run.py

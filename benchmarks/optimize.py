@@ -38,7 +38,8 @@ STARTUP = 10
 
 
 def value(parameters: Mapping[str, Any]) -> float:
-    return -((parameters["lag"] - 36) ** 2) / 1e3 - (parameters["drawdown"] + 0.2) ** 2 - abs(parameters["cash"] - 0.4)
+    lag, fall, cash = (float(parameters[name]) for name in ("lag", "drawdown", "cash"))
+    return -((lag - 36) ** 2) / 1e3 - (fall + 0.2) ** 2 - abs(cash - 0.4)
 
 
 class Timed(Proposer):

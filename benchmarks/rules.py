@@ -84,7 +84,8 @@ def compiled(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) ->
     lots = np.full(sets, HIFO if least_tax else NO_LOTS)
     orders, which = given["order"][None], np.full(sets, -1 if least_tax else 0)
     rules = (none, none, none, none, np.zeros(sets), np.zeros(sets, dtype=np.int64), lots)
-    return walk_many_nb(*head, np.ascontiguousarray(exposure.T), orders, which, *tail, *rules)[0]
+    whole: tuple[Any, ...] = (*head, np.ascontiguousarray(exposure.T), orders, which, *tail, *rules)
+    return walk_many_nb(*whole)[0]
 
 
 def plain(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) -> Any:
