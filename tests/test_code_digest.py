@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from undertow.backtests.backtest import backtest
@@ -69,21 +73,143 @@ def test_every_edit_changes_the_digest_and_nothing_else_does() -> None:
     assert not is_own(Path)
 
 
-def test_a_digest_is_equal_in_another_process(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(MINE.format(**PLAIN))
+SIGNAL = """
+from dataclasses import replace
+
+from undertow.signals import Drawdown, indicator
+
+
+def kernel(close, window):
+    return {formula}
+
+
+Fallen = indicator(replace(Drawdown.spec, name="fallen", kernel=kernel))
+
+
+class Mine:
+    def decide(self, table):
+        return table.signal(Fallen, {{}}){unrelated}
+"""
+
+
+def test_a_signal_of_ones_own_is_told_by_its_specification_run_or_not() -> None:
+    def made(**words: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"__name__": "fallen"}
+        text = SIGNAL.format(**{"formula": "close / 2.0", "unrelated": "", **words})
+        exec(compile(text, "fallen.py", "exec", dont_inherit=True), found)
+        return found
+
+    one = made()
+    before = digest(one["Mine"])
+    assert before == digest(made()["Mine"])
+    assert before != digest(made(formula="close / 3.0")["Mine"])
+    run = one["Fallen"].run(np.arange(9.0), window=2)
+    assert len(run.drawdown) == 9
+    one["Fallen"] = one["Fallen"]._built()
+    assert digest(one["Mine"]) == before
+
+
+class Held:
+    def __init__(self, func: Any, weight: float) -> None:
+        self.func, self.weight = func, weight
+
+    def __call__(self, row: Any) -> float:
+        return self.weight * float(row["cagr"])
+
+    def score(self, row: Any) -> float:
+        return self.weight
+
+    def base(self, times: float) -> float:
+        return times
+
+    thrice = partialmethod(base, 3.0)
+    nine_times = partialmethod(base, 9.0)
+
+
+def test_what_an_object_holds_and_does_is_told() -> None:
+    assert len({digest(each) for each in (Held(len, 1.0), Held(len, -5.0), Held(max, 1.0))}) == 3
+    assert digest(Held(len, 1.0).score) != digest(Held(len, 2.0).score)
+    assert digest(vars(Held)["thrice"]) != digest(vars(Held)["nine_times"])
+    frozen = [
+        dataclass(frozen=True)(type("Aim", (), {"__call__": call, "__module__": __name__}))()
+        for call in (lambda self, row: row["cagr"], lambda self, row: -row["cagr"])
+    ]
+    assert digest(frozen[0]) != digest(frozen[1])
+
+
+def functions(text: str, **known: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"__name__": "mine", **known}
+    exec(compile(text, "mine.py", "exec", dont_inherit=True), found)
+    return found
+
+
+def test_what_is_no_global_is_not_taken_for_one_and_what_the_code_writes_is_no_code() -> None:
+    text = "def f(x):\n    return x.start\n"
+    assert digest(functions(text, start="2020")["f"]) == digest(functions(text, start="2021")["f"])
+    text = "CALLS = 0\ndef f(x):\n    global CALLS\n    CALLS += 1\n    return x\n"
+    found = functions(text)
+    before = digest(found["f"])
+    found["f"](1)
+    assert digest(found["f"]) == before
+    told, untold = 'def f(x):\n    "What it does."\n    return x\n', 'def f(x):\n    "Another word."\n    return x\n'
+    assert digest(functions(told)["f"]) == digest(functions(untold)["f"])
+
+
+def test_functions_of_another_module_are_followed() -> None:
+    def helper(formula: str) -> ModuleType:
+        module = ModuleType("helpers_of_mine")
+        exec(f"def rule(x):\n    return {formula}\n", vars(module))
+        return module
+
+    text = "def f(x):\n    return helpers.rule(x)\n"
+    one, same, other = (functions(text, helpers=helper(formula))["f"] for formula in ("x", "x", "-x"))
+    assert digest(one) == digest(same) != digest(other)
+
+
+def test_many_functions_that_call_each_other_take_no_time() -> None:
+    text = "".join(f"def f{n}(x):\n    return f{max(n - 1, 0)}(x) + f{max(n - 2, 0)}(x)\n" for n in range(200))
+    assert len(digest(functions(text)["f199"])) == 24
+
+
+FIELDS = """
+from typing import Annotated
+
+from pydantic import Field
+
+from undertow.strategies import Strategy
+from undertow.strategies.strategy import Constant
+
+
+class Mine(Strategy):
+    names: Annotated[frozenset, Constant()] = frozenset({{"AAPL", "MSFT", "NVDA", "TSLA"}})
+    more: Annotated[tuple, Constant()] = Field(default_factory=lambda: ({more!r},))
+"""
+
+
+def test_defaults_are_told_alike_in_every_process_and_factories_are_read(tmp_path: Path) -> None:
+    assert digest(functions(FIELDS.format(more="A"))["Mine"]) != digest(functions(FIELDS.format(more="B"))["Mine"])
+    assert len(in_processes(tmp_path, FIELDS.format(more="A"))) == 1
+
+
+def in_processes(folder: Path, text: str) -> set[str]:
+    """The digests of `Mine` in processes of different hash seeds."""
+    (folder / "mine.py").write_text(text)
     script = "from mine import Mine\nfrom undertow.backtests.code_digest import digest\nprint(digest(Mine))"
-    found = {
+    return {
         subprocess.run(
             [sys.executable, "-c", script],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": seed},
+            cwd=folder,
+            env={"PYTHONPATH": str(folder), "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
             check=True,
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(found) == 1
+
+
+def test_a_digest_is_equal_in_another_process(tmp_path: Path) -> None:
+    assert len(in_processes(tmp_path, MINE.format(**PLAIN))) == 1
 
 
 def test_an_edited_strategy_counts_anew(market: Market, tmp_path: Path) -> None:
