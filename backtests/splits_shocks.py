@@ -48,11 +48,16 @@ def shock_events(
 def _over(strategy: Strategy, table: DecisionTable, end: IntArray) -> IntArray:
     """The rows `end` (K,), moved on to the end of the episode that the strategy is in there."""
     kind = type(strategy)
-    acting = decided(kind, table, kind.stack([strategy])).acting[:, 0]
+    found = decided(kind, table, kind.stack([strategy]))
+    acting = found.acting[:, 0]
+    if found.above is None:
+        # Without tiers, rest is the most that it ever holds.
+        net = found.exposure[:, 0] - (0.0 if found.hedge is None else found.hedge[:, 0])
+        acting = net < net.max()
     calm = np.append(np.flatnonzero(~acting), len(acting))
     last = np.minimum(end, len(acting) - 1)
-    found: IntArray = np.where(acting[last], calm[np.searchsorted(calm, last)], end)
-    return found
+    over: IntArray = np.where(acting[last], calm[np.searchsorted(calm, last)], end)
+    return over
 
 
 def horizon_hours(strategy: Strategy) -> float:

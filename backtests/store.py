@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # Results that are more than a run, by the file that tells them.
-_KINDS = {"walk.json": "a walk-forward", "best.json": "a search"}
+_KINDS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtest"}
 
 
 def save_run(run: Run, folder: str | Path) -> Path:
@@ -100,9 +100,9 @@ def check_replaceable(target: Path, kind: str = "") -> None:
         raise ParameterError(f"`out` {str(target)!r} is a file; name a folder")
     if any(target.iterdir()) and not (target / "run.json").is_file():
         raise ParameterError(f"`out` {str(target)!r} is a folder with other files in it; name a new or empty one")
-    for file, what in _KINDS.items():
-        if file != kind and (target / file).is_file():
-            raise ParameterError(f"`out` {str(target)!r} holds {what}, which this is not; name another folder")
+    there = next((file for file in _KINDS if file and (target / file).is_file()), "")
+    if (target / "run.json").is_file() and there != kind:
+        raise ParameterError(f"`out` {str(target)!r} holds {_KINDS[there]}, which this is not; name another folder")
 
 
 def check_writable(target: Path) -> None:
@@ -116,7 +116,7 @@ def check_writable(target: Path) -> None:
         )
     # Some file systems let nothing be written whatever their permissions say: it is tried.
     try:
-        Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=there)).rmdir()
+        Path(tempfile.mkdtemp(prefix=".undertow-", dir=there)).rmdir()
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise ParameterError(

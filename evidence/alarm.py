@@ -28,7 +28,7 @@ class AlarmScore:
 
     `recall` is the share of falls in which the rule acted, its order filled, before half of the fall was over; `lead`
     the median number of sessions from that fill to the low. `false_cost` sums run less basket over the wrong alarms;
-    `missed_rebound` is the mean rise of the basket from its low during an episode to the end of the episode.
+    `missed_rebound` is the mean rise of the basket from its low during an episode, from fill to fill, to its end.
     """
 
     fall: float
@@ -111,7 +111,7 @@ def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
         recall=len(leads) / len(lows) if len(lows) else float("nan"),
         lead=float(np.median(leads)) if len(leads) else float("nan"),
         false_cost=float(np.nansum(wrong)),
-        missed_rebound=_missed(level, starts, ends),
+        missed_rebound=_missed(level, filled, late, starts, ends),
         time_in_tier=_time_in_tier(run),
         transitions=_transitions(run),
     )
@@ -168,11 +168,13 @@ def _leads(
     return np.array(found, dtype=np.int64)
 
 
-def _missed(level: FloatArray, starts: IntArray, ends: IntArray) -> float:
+def _missed(level: FloatArray, filled: FloatArray, late: int, starts: IntArray, ends: IntArray) -> float:
     rises = []
     for first, last in zip(starts, ends, strict=True):
-        inside = level[first : last + 1]
-        rises.append(inside[-1] / inside.min() - 1.0)
+        # From the fill of the first order over the closes between to the fill of the last, or to the end of the run.
+        back = filled[last : last + 1] if last < len(filled) else level[-1:]
+        inside = np.concatenate((filled[first : first + 1], level[first + 1 + late : last + 1], back))
+        rises.append(back[0] / inside.min() - 1.0)
     return float(np.mean(rises)) if rises else float("nan")
 
 

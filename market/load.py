@@ -26,7 +26,6 @@ from undertow.market.tables import (
 )
 from undertow.market.universe import Universe
 
-_FILES = (".toml", ".parquet", ".csv", ".csv.gz")
 _COLUMNS = {
     "bars": ("open", "high", "low", "close", "volume"),
     "liquidations": ("long_usd", "short_usd"),
@@ -45,18 +44,19 @@ def load_market(folder: str | Path) -> Market:
     vendor could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error;
     it is counted, and `undertow market check` reports it.
     """
+    manifest = read_manifest(Path(folder))
     try:
-        return _loaded(folder)
+        return _loaded(folder, manifest)
     except DataError as error:
         # Inside, files are known by their place in the folder; whoever reads the message may have several.
-        if str(error).partition(":")[0].endswith(_FILES) and not str(error).startswith(f"{folder}"):
+        files = {"market.toml", *(entry.path for entry in manifest.feeds)}
+        if str(error).partition(":")[0] in files:
             raise DataError(f"{str(folder).rstrip('/')}/{error}") from None
         raise
 
 
-def _loaded(folder: str | Path) -> Market:
+def _loaded(folder: str | Path, manifest: Manifest) -> Market:
     root = Path(folder)
-    manifest = read_manifest(root)
     prices = _load_prices(root, manifest)
     universes = {}
     feeds = []

@@ -52,13 +52,6 @@ class Strategy(BaseModel):
 
     def __init__(self, **parameters: Any) -> None:
         """A strategy with these parameters; raises `ParameterError` with the range or the nearest name."""
-        known = type(self).model_fields
-        for name in parameters:
-            if name not in known:
-                near = did_you_mean(name, known)
-                raise ParameterError(
-                    f"`{self.name()}` has no parameter `{name}`{near}; it has: {', '.join(known) or 'none'}"
-                )
         try:
             super().__init__(**parameters)
         except ValidationError as error:
@@ -105,6 +98,9 @@ class Strategy(BaseModel):
     @classmethod
     def create(cls, parameters: Mapping[str, Any]) -> Self:
         """A strategy from parameters by name, text included; raises `ParameterError` with range or nearest name."""
+        for name in parameters:
+            if name not in cls.model_fields:
+                raise ParameterError(_unknown(cls, str(name)))
         return cls(**parameters)
 
     @classmethod
@@ -190,8 +186,15 @@ def _hint(value: float, low: float, high: float) -> str:
     return f"; use {low} or more" if value < low else f"; use {high} or less"
 
 
+def _unknown(cls: type[Strategy], name: str) -> str:
+    known = cls.model_fields
+    return f"`{cls.name()}` has no parameter `{name}`{did_you_mean(name, known)}; it has: {', '.join(known) or 'none'}"
+
+
 def _first_message(cls: type[Strategy], error: ValidationError) -> str:
     first = error.errors()[0]
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return _unknown(cls, str(first["loc"][0]))
     if first["type"] == "value_error":
         return f"{cls.name()}: {first['ctx']['error']}"
     name = ".".join(map(str, first["loc"]))

@@ -107,6 +107,20 @@ def test_a_fill_at_the_close_saves_what_falls_after_it(run: Run) -> None:
     assert before.base_rate == pytest.approx(3 / 7)
 
 
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_the_rebound_missed_is_from_fill_to_fill(fill: str) -> None:
+    held = backtest(DrawdownDeRisk(), simulate_market(seed=11, years=2, names=5), fill=fill)  # type: ignore[arg-type]
+    close, filled = (held.series[name].to_numpy() for name in ("hold_value", "hold_before"))
+    rises = []
+    for each in held.episodes.itertuples():
+        first = held.series.index.get_loc(each.session)
+        last = first + each.sessions
+        back = filled[last] if last < len(filled) else close[-1]
+        between = close[first if fill == "open" else first + 1 : last]
+        rises.append(back / min(filled[first], back, *between) - 1.0)
+    assert alarm(held).missed_rebound == pytest.approx(np.mean(rises))
+
+
 def test_tiers_move_as_the_run_says(run: Run) -> None:
     found = alarm(run)
     assert run.tiers is not None

@@ -212,3 +212,18 @@ def test_an_unknown_benchmark_names_the_file(tiny: Folder):
     tiny.replace("market.toml", "format = 1", 'format = 1\nbenchmark = "NOPE"')
     with pytest.raises(DataError, match=f"^{tiny.path}/market.toml: "):
         load_market(tiny.path)
+
+
+def test_a_folder_of_the_name_of_a_file_s_folder_is_named_too(tiny: Folder, monkeypatch: pytest.MonkeyPatch):
+    below = PRICES.partition("/")[0] if "/" in PRICES else "tiny"
+    home = tiny.path.parent / "home"
+    home.mkdir()
+    tiny.path.rename(home / below)
+    (home / below / PRICES).unlink()
+    monkeypatch.chdir(home)
+    for folder in (below, f"./{below}"):
+        with pytest.raises(DataError, match=f"^{folder}/{PRICES}: not found"):
+            load_market(folder)
+    (home / below / "market.toml").write_text("format = 2")
+    with pytest.raises(DataError, match=f"^{below}/market.toml: "):
+        load_market(f"./{below}")

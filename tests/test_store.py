@@ -256,6 +256,10 @@ class TestRefused:
         with pytest.raises(ut.ParameterError, match=f"holds {what}, which this is not; name another folder"):
             run.save(folder)
         store.check_replaceable(folder, file)
+        (folder / file).unlink()
+        store.check_replaceable(folder)
+        with pytest.raises(ut.ParameterError, match="holds a backtest, which this is not"):
+            store.check_replaceable(folder, file)
 
 
 class TestLoading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from pydantic import model_validator
 
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.registry import SIGNALS, STRATEGIES, load, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies import (
+    BuyAndHold,
     Decision,
     DefensiveRotation,
     DipBuyer,
@@ -474,3 +476,31 @@ def test_liquidity_drain_triggers_by_name() -> None:
     assert rules["all"].combine == "all"
     assert (sold["any"] < 1).sum() >= max((sold["drawdown"] < 1).sum(), (sold["spike"] < 1).sum())
     assert (sold["all"] < 1).sum() <= (sold["drawdown"] < 1).sum()
+
+
+class Renamed(BuyAndHold):
+    """Takes an older name of its parameter."""
+
+    lag: Annotated[int, IntDistribution(0, 96)] = 24
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, given: Any) -> Any:
+        return {"lag" if name == "hours" else name: value for name, value in dict(given).items()}
+
+
+class Own(BuyAndHold):
+    """Is made in a way of its own."""
+
+    def __init__(self, half: int = 1) -> None:
+        super().__init__()
+
+
+def test_a_strategy_made_wrongly_is_named_and_pydantic_goes_first() -> None:
+    with pytest.raises(ParameterError, match=r"`renamed` has no parameter `lagg`, did you mean `lag`\?"):
+        Renamed(lagg=1)  # type: ignore[call-arg]
+    with pytest.raises(ParameterError, match=r"`lag` must be in \[0, 96\], got 300"):
+        Renamed(lag=300)
+    assert Renamed(hours=3).lag == 3  # type: ignore[call-arg]
+    with pytest.raises(ParameterError, match="`own` has no parameter `b`"):
+        Own.create({"b": 2})

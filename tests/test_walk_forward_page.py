@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.cli import _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
+from undertow.signals.table import DecisionTable
 from undertow.strategies import (
     BuyAndHold,
+    Decision,
     DrawdownDeRisk,
     LiquidationCashRaise,
     LiquidityDrain,
@@ -33,6 +36,7 @@ from undertow.strategies import (
     TrendFilter,
     VolTarget,
 )
+from undertow.strategies.strategy import Sets
 from undertow.tearsheets.walk_page import verdicts, write_walk_page
 
 FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
@@ -230,6 +234,21 @@ def test_shock_events_last_until_the_episode_that_they_set_off_is_over(rule: Str
         # Wherever a border would fall within the episode, it moves out of it.
         for border in range(first + 1, first + each["sessions"]):
             assert not first < free_border(border, spans) < first + each["sessions"]
+
+
+class Capped(LiquidityDrain):
+    """Never holds more than nine tenths."""
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        found = super().decide(table, sets)
+        return replace(found, exposure=np.minimum(found.exposure, 0.9), above=None, resting=None)
+
+
+def test_the_events_of_a_strategy_that_rests_below_full_exposure_end_too() -> None:
+    sessions = market().sessions
+    capped, plain = (shock_events(kind(), market(), sessions).each_length for kind in (Capped, LiquidityDrain))
+    np.testing.assert_array_equal(capped, plain)
 
 
 def test_how_long_an_event_lasts_at_least() -> None:
