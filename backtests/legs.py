@@ -13,7 +13,6 @@ from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
-from undertow.strategies.weights import holdable
 
 _DAY = np.timedelta64(1, "D")
 
@@ -130,7 +129,7 @@ def _within(table: DecisionTable, decision: Decision, rows: slice, renewed: IntA
     renewals = np.flatnonzero(renewed >= 0)
     if decision.rotation is None:
         return np.zeros((len(renewals), 0))
-    alive = holdable(_basket(table, decision), rows)[renewals].astype(np.float64)
+    alive = _basket(table, decision).alive[rows][renewals].astype(np.float64)
     total = alive.sum(axis=1, keepdims=True)
     within: FloatArray = np.divide(alive, total, out=np.zeros_like(alive), where=total > 0)
     return within

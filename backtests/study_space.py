@@ -121,10 +121,10 @@ def _least_cash(space: Space) -> Parameters:
 
 
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
-    low, high, step = distribution.low, distribution.high, distribution.step  # type: ignore[attr-defined]
-    return bool(low <= value <= high and (step is None or _on_steps(value - low, step)))
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        low, high, step = distribution.low, distribution.high, distribution.step
+        return bool(low <= value <= high and (step is None or _on_steps(value - low, step)))
+    return isinstance(distribution, CategoricalDistribution) and value in distribution.choices
 
 
 def _check_narrowed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 import numpy as np
 
@@ -14,10 +15,11 @@ def is_whole(value: object, least: int) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is a finite number: no text, no NaN, neither True nor False."""
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return math.isfinite(value)
 
 
 def check_whole(name: str, value: object, least: int, kind: str = "a whole number") -> None:
@@ -28,5 +30,5 @@ def check_whole(name: str, value: object, least: int, kind: str = "a whole numbe
 
 def check_positive(name: str, value: object) -> None:
     """Raise `ParameterError` unless `value` is a finite number above 0."""
-    if not is_number(value) or not value > 0:  # type: ignore[operator]
+    if not is_number(value) or not value > 0:
         raise ParameterError(f"`{name}` must be positive, a finite number, got {value!r}")

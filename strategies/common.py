@@ -6,7 +6,7 @@ from typing import Annotated
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.strategies.parts import AllClear, Condition
+from undertow.strategies.parts import AllClear, Condition, Tier
 from undertow.strategies.sources import SOURCES
 
 Lag = Annotated[int, IntDistribution(0, 96)]
@@ -28,6 +28,12 @@ HOURS_A_DAY = 24.0
 def shorter(min_hold: float, max_hold: float) -> float:
     """The shortest stay of a tier in hours: never above the longest, which ends it whatever the shortest says."""
     return min(min_hold, max_hold)
+
+
+def one_tier(name: str, min_hold: float, max_hold: float, *, cash: float = 0.0, hedge: float = 0.0) -> tuple[Tier, ...]:
+    """One tier at a full score, held for `min_hold` to `max_hold` hours."""
+    shortest = shorter(min_hold, max_hold)
+    return (Tier(name=name, at=1.0, cash=cash, hedge=hedge, min_stay=shortest, max_stay=max_hold),)
 
 
 def btc_drawdown(window: float, depth: float, *, watch: float | None = None) -> Condition:

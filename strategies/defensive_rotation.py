@@ -21,10 +21,10 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
-    shorter,
+    one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import Destination, Reentry, Timing, Trigger
 from undertow.strategies.rule import Rule, RuleStrategy
 from undertow.strategies.strategy import Constant
 
@@ -67,15 +67,7 @@ class DefensiveRotation(RuleStrategy):
             trigger=Trigger(
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
-            tiers=(
-                Tier(
-                    name="cash",
-                    at=1.0,
-                    cash=self.moved,
-                    min_stay=shorter(self.min_hold, self.max_hold),
-                    max_stay=self.max_hold,
-                ),
-            ),
+            tiers=one_tier("cash", self.min_hold, self.max_hold, cash=self.moved),
             timing=Timing(lag=self.lag),
             source=self.source,
             destination=Destination(basket=self.basket, share=self.share),

@@ -16,10 +16,10 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
-    shorter,
+    one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Destination, Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import Destination, Reentry, Timing, Trigger
 from undertow.strategies.rule import Rule, RuleStrategy
 from undertow.strategies.strategy import Constant
 
@@ -51,15 +51,7 @@ class HedgeOverlay(RuleStrategy):
             trigger=Trigger(
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
-            tiers=(
-                Tier(
-                    name="hedge",
-                    at=1.0,
-                    hedge=self.hedge,
-                    min_stay=shorter(self.min_hold, self.max_hold),
-                    max_stay=self.max_hold,
-                ),
-            ),
+            tiers=one_tier("hedge", self.min_hold, self.max_hold, hedge=self.hedge),
             timing=Timing(lag=self.lag),
             destination=Destination(hedge_symbol=self.symbol),
             reentry=Reentry(when=(stabilised(self.calm_score),)),

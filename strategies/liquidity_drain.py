@@ -22,9 +22,9 @@ from undertow.strategies.common import (
     btc_drawdown,
     liquidation_spike,
     no_new_low,
-    shorter,
+    one_tier,
 )
-from undertow.strategies.parts import Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import Reentry, Timing, Trigger
 from undertow.strategies.rule import Rule, RuleStrategy
 
 TRIGGERS = ("any", "all", "drawdown", "spike")
@@ -70,15 +70,7 @@ class LiquidityDrain(RuleStrategy):
         return Rule(
             name=self.name(),
             trigger=Trigger(when=chosen, combine="all" if self.trigger == "all" else "any"),
-            tiers=(
-                Tier(
-                    name="cash",
-                    at=1.0,
-                    cash=self.cash,
-                    min_stay=shorter(self.min_hold, self.max_hold),
-                    max_stay=self.max_hold,
-                ),
-            ),
+            tiers=one_tier("cash", self.min_hold, self.max_hold, cash=self.cash),
             timing=Timing(lag=self.lag),
             source=self.source,
             reentry=Reentry(when=(no_new_low(self.low_days, self.calm),), steps=self.steps),

@@ -29,9 +29,8 @@ def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: s
     zero where nothing is alive.
     """
     renewals = renewal_rows(table.decisions.sessions[rows], rebalance)
-    alive = holdable(table, rows)
-    renewals = np.union1d(renewals, np.flatnonzero(alive.any(axis=1))[:1])
-    alive = alive[renewals]
+    renewals = np.union1d(renewals, np.flatnonzero(table.alive[rows].any(axis=1))[:1])
+    alive = table.alive[rows][renewals]
     if weighting == "equal":
         raw = alive.astype(np.float64)
     elif weighting == "inverse-volatility":
@@ -43,17 +42,6 @@ def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: s
     renewed = np.full(len(table.decisions.sessions[rows]), -1, dtype=np.int64)
     renewed[renewals] = np.arange(len(renewals))
     return base, renewed
-
-
-def holdable(table: DecisionTable, rows: slice) -> BoolArray:
-    """Names that can be held (sessions in `rows`, N): alive, and not closed for good before the first of `rows`.
-
-    A run that has begun before closes a name on the session after its last price; one that begins later has none.
-    """
-    prices = table.market.prices
-    closed = prices.ended[table.columns] & (prices.last_rows[table.columns] + 1 < rows.start)
-    held: BoolArray = table.alive[rows] & ~closed
-    return held
 
 
 def renewal_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:

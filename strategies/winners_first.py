@@ -18,10 +18,10 @@ from undertow.strategies.common import (
     Window,
     btc_drawdown,
     liquidation_spike,
-    shorter,
+    one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Gate, Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import Gate, Reentry, Timing, Trigger
 from undertow.strategies.rule import Rule, RuleStrategy
 
 
@@ -56,15 +56,7 @@ class WinnersFirst(RuleStrategy):
                 when=(btc_drawdown(self.window, self.drawdown), liquidation_spike(self.spike_days, self.spike))
             ),
             gates=(leads,),
-            tiers=(
-                Tier(
-                    name="cash",
-                    at=1.0,
-                    cash=self.cash,
-                    min_stay=shorter(self.min_hold, self.max_hold),
-                    max_stay=self.max_hold,
-                ),
-            ),
+            tiers=one_tier("cash", self.min_hold, self.max_hold, cash=self.cash),
             timing=Timing(lag=self.lag),
             source="winners",
             reentry=Reentry(when=(stabilised(self.calm_score),), steps=self.steps),

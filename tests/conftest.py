@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
 
+from undertow import cli
 from undertow.market import Market, load_market
 
 settings.register_profile("undertow", deadline=None, max_examples=60, derandomize=True)
@@ -152,3 +154,29 @@ def _own_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNDERTOW_LEDGER", str(tmp_path_factory.mktemp("ledger")))
         yield
+
+
+class Said(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Said]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command in this process."""
+
+    def calling(*words: str | Path) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["undertow", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        return Said(int(end.value.code or 0), printed.out, printed.err)
+
+    return calling

@@ -13,6 +13,7 @@ from undertow.backtests import Run, backtest
 from undertow.evidence import alarm
 from undertow.evidence.alarm import falls_of
 from undertow.market import ParameterError, simulate_market
+from undertow.market.calendar import Fill
 from undertow.strategies import BuyAndHold, DrawdownDeRisk, RiskTiers
 
 
@@ -108,8 +109,8 @@ def test_a_fill_at_the_close_saves_what_falls_after_it(run: Run) -> None:
 
 
 @pytest.mark.parametrize("fill", ["open", "close"])
-def test_the_rebound_missed_is_from_fill_to_fill(fill: str) -> None:
-    held = backtest(DrawdownDeRisk(), simulate_market(seed=11, years=2, names=5), fill=fill)  # type: ignore[arg-type]
+def test_the_rebound_missed_is_from_fill_to_fill(fill: Fill) -> None:
+    held = backtest(DrawdownDeRisk(), simulate_market(seed=11, years=2, names=5), fill=fill)
     close, filled = (held.series[name].to_numpy() for name in ("hold_value", "hold_before"))
     rises = []
     for each in held.episodes.itertuples():
@@ -144,7 +145,7 @@ def test_without_alarms_and_refusals(run: Run) -> None:
         " score."
     )
     with pytest.raises(ParameterError, match=r"`horizon` must be one session or more, a whole number, got 1\.5"):
-        alarm(run, horizon=1.5)  # type: ignore[arg-type]
+        alarm(run, horizon=1.5)
     with pytest.raises(ParameterError, match="a positive decimal, got"):
         alarm(run, fall=-0.05)
     with pytest.raises(ParameterError, match="`horizon` must be one session or more"):

@@ -51,9 +51,9 @@ def test_arguments_of_another_kind_are_named_everywhere(market: Market, name: st
 
 def test_a_class_is_no_strategy_and_a_strategy_no_class(market: Market) -> None:
     with pytest.raises(ParameterError, match=r"got the class DrawdownDeRisk; make one with `DrawdownDeRisk\(\)`"):
-        backtest(DrawdownDeRisk, market)  # type: ignore[arg-type]
+        backtest(DrawdownDeRisk, market)
     with pytest.raises(ParameterError, match=r"must be the class of a strategy, got .*; give `DrawdownDeRisk` itself"):
-        sweep(DrawdownDeRisk(), market, ONE)  # type: ignore[arg-type]
+        sweep(DrawdownDeRisk(), market, ONE)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a_proof_with_arguments_of_another_kind_is_none(words: dict[str, Any]) -
 
 def test_costs_instants_and_sessions_of_another_kind(market: Market) -> None:
     with pytest.raises(ParameterError, match=r"`fee_bps` must be in \[0, 1000\] basis points, got '5'"):
-        Costs(fee_bps="5")  # type: ignore[arg-type]
+        Costs(fee_bps="5")
     with pytest.raises(ParameterError, match="`asof` must be an instant with a zone"):
         instant_of("9999-01-01T00:00Z")
     run = backtest(DrawdownDeRisk(), market)
     for session in ("2018-01-04T14:30Z", pd.NaT, None):
         with pytest.raises(UndertowError, match="`session` must be a date"):
-            run.waterfall(session)  # type: ignore[arg-type]
+            run.waterfall(session)

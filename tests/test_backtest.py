@@ -162,16 +162,17 @@ def test_delisted_names_are_closed_once_and_counted(simulated: Market) -> None:
         assert run.weights.loc[row.session :, row.symbol].max() == 0
 
 
-@pytest.mark.parametrize("after", [1, 2, 3, 4, 5])
-def test_a_run_that_begins_after_a_name_was_closed_does_not_hold_it(simulated: Market, after: int) -> None:
+@pytest.mark.parametrize("after", [2, 5, 6])
+def test_whether_a_name_will_trade_again_is_not_known_where_a_run_begins(simulated: Market, after: int) -> None:
     prices = simulated.prices
     (gone,) = np.flatnonzero(prices.ended)
     begin = simulated.sessions[prices.last_rows[gone] + after]
     market = with_universe(simulated, ["SIM01", "SIM02", prices.symbols[gone]])
     run = backtest(BuyAndHold(), market, start=begin, rebalance="never")
-    # On the session after its last price the name is closed by whoever holds it; nobody can buy it any more.
-    assert run.counts["orders_open_at_end"] == 0
-    assert run.series["cash_share"].iloc[0] < 1e-9
+    # For a week of closes it may be a halt, and its order waits; after that it is not asked for.
+    waits = after <= 5
+    assert run.counts["orders_open_at_end"] == int(waits)
+    assert run.series["cash_share"].iloc[0] == pytest.approx(1 / 3 if waits else 0.0, abs=0.01)
 
 
 def test_a_window_is_never_shortened_without_a_word(simulated: Market) -> None:

@@ -8,11 +8,11 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from conftest import Call
 
 import undertow as ut
 from undertow import cli, options
@@ -35,32 +35,6 @@ METRICS = {
     *("total_return", "cagr", "annual_volatility", "annual_sharpe", "annual_sortino", "max_drawdown", "calmar"),
     *("cvar_95", "annual_turnover", "average_exposure", "costs_paid", "episodes"),
 }
-
-
-class Said(NamedTuple):
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Said]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command in this process."""
-
-    def calling(*words: str | Path) -> Said:
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["undertow", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        printed = capsys.readouterr()
-        return Said(int(end.value.code or 0), printed.out, printed.err)
-
-    return calling
 
 
 @pytest.fixture(scope="module")

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Call
 
 import undertow as ut
-from undertow import cli
 from undertow.strategies.rule_file import parts_of, read_rule
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "rules" / "weekend-crash.toml"
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    def calling(*words: str | Path) -> tuple[int, str, str]:
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["undertow", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return calling
 
 
 @pytest.fixture(scope="module")

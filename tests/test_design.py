@@ -67,4 +67,4 @@ def test_nothing_to_vary_and_no_sets_are_refused() -> None:
 @pytest.mark.parametrize("seed", [-1, 1.5, None, True])
 def test_a_seed_that_is_none_is_refused(make: object, seed: object) -> None:
     with pytest.raises(ParameterError, match="`seed` must be a whole number, 0 or more, got"):
-        make(SPACE, 4, seed=seed)  # type: ignore[operator]
+        make(SPACE, 4, seed=seed)

@@ -33,4 +33,4 @@ def test_an_indicator_is_vectorbts_own_once_it_is_used() -> None:
     assert Drawdown.__doc__.startswith(Drawdown.spec.summary)
     assert not isinstance(close, Drawdown)
     with pytest.raises(AttributeError, match="nonsense"):
-        Drawdown.nonsense  # noqa: B018
+        assert Drawdown.nonsense

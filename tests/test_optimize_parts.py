@@ -134,7 +134,7 @@ def test_constraints_that_are_none(typed: str, message: str) -> None:
     [
         (Constraint("foo", True, 1.0), "unknown metric `foo` in constraint"),
         (Constraint("cagr", True, math.nan), "`bound` of a constraint must be a finite number, got nan"),
-        (Constraint("cagr", True, "1"), "`bound` of a constraint must be a finite number, got '1'"),  # type: ignore[arg-type]
+        (Constraint("cagr", True, "1"), "`bound` of a constraint must be a finite number, got '1'"),
         ([3], "`constraint` must be metric<=number or metric>=number, got 3"),
         ([None], "`constraint` must be metric<=number or metric>=number, got None"),
     ],

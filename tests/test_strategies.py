@@ -498,9 +498,9 @@ class Own(BuyAndHold):
 
 def test_a_strategy_made_wrongly_is_named_and_pydantic_goes_first() -> None:
     with pytest.raises(ParameterError, match=r"`renamed` has no parameter `lagg`, did you mean `lag`\?"):
-        Renamed(lagg=1)  # type: ignore[call-arg]
+        Renamed(lagg=1)
     with pytest.raises(ParameterError, match=r"`lag` must be in \[0, 96\], got 300"):
         Renamed(lag=300)
-    assert Renamed(hours=3).lag == 3  # type: ignore[call-arg]
+    assert Renamed(hours=3).lag == 3
     with pytest.raises(ParameterError, match="`own` has no parameter `b`"):
         Own.create({"b": 2})

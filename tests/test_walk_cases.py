@@ -57,7 +57,7 @@ def test_what_holds_for_a_whole_account_is_not_tuned(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
     for words in ({}, {"fixed": {"wait": 10}}, {"narrowed": {"stop": (0.1, 0.2)}}):
         with pytest.raises(ParameterError, match=r"`stop-loss` has `stop`.* for a whole account.*fix them"):
-            walk_forward(StopLoss, market(), split=SPLIT, **words)  # type: ignore[arg-type]
+            walk_forward(StopLoss, market(), split=SPLIT, **words)
     with pytest.raises(
         ParameterError, match="`stop-loss` has `stop` and `wait` for a whole account; leave `proof` out"
     ):
@@ -103,9 +103,9 @@ def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None
         {"constraints": "costs_paid<=12345.678"},
         {"constraints": "costs_paid<=12345.699"},
     ]
-    standings = [walked(ledger=tmp_path, trials=1, **each).standing for each in words]  # type: ignore[arg-type]
+    standings = [walked(ledger=tmp_path, trials=1, **each).standing for each in words]
     assert [each.before for each in standings if each is not None] == [2 * number for number in range(len(words))]
-    again = walked(ledger=tmp_path, trials=1, **words[2]).standing  # type: ignore[arg-type]
+    again = walked(ledger=tmp_path, trials=1, **words[2]).standing
     assert again is not None
     assert (again.before, again.ever) == (4, 16)
 

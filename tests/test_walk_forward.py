@@ -442,7 +442,7 @@ def test_other_seeds_are_walks_of_their_own() -> None:
         ([True], ""),
     ):
         with pytest.raises(ParameterError, match=f"`seeds` must be one or more different whole numbers, .*{shown}"):
-            walk_seeds(LiquidityDrain, market(), seeds, **words)  # type: ignore[arg-type]
+            walk_seeds(LiquidityDrain, market(), seeds, **words)
 
 
 # ---------------------------------------------------------------- combinatorial paths
