@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from undertow.market.calendar import FILLS
+from undertow.market.checks import is_number
 from undertow.market.errors import DataError, ParameterError, did_you_mean
 from undertow.signals.screen import Screen, is_screen
 from undertow.strategies.weights import REBALANCES, WEIGHTINGS
@@ -91,7 +91,6 @@ def _one_of(value: Any, place: str, choices: tuple[str, ...]) -> str:
 
 
 def _rate(value: Any, place: str, high: float, unit: str) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0.0 <= value <= high:
+    if not is_number(value) or not 0.0 <= value <= high:
         raise DataError(f"{place}: must be a number in [0, {high:g}] {unit}; got {value!r}")
     return float(value)
