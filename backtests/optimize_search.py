@@ -12,6 +12,7 @@ from undertow.backtests.ledger import Ledger, Search
 from undertow.backtests.optimize_proposals import Proposal, Proposer
 from undertow.backtests.study import DESIGN, ERROR, Outcome, finished_by_position, finished_trial
 from undertow.backtests.study_claims import Claim, Claims
+from undertow.backtests.study_rows import add_trials
 from undertow.market.errors import UndertowError
 
 Evaluate = Callable[[Sequence[Mapping[str, object]]], list[Outcome]]
@@ -104,7 +105,7 @@ def _run(
     }
     with claims.writing(claim.batch):
         there = finished_by_position(study) if claims.shared else done
-        study.add_trials(trial for place, trial in found.items() if place not in there)
+        add_trials(study, [trial for place, trial in found.items() if place not in there])
     whole = {**found, **there}
     if claim.batch:
         proposer.tell({place: whole[place] for place in places})

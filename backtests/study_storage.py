@@ -109,9 +109,16 @@ def _journal(path: Path) -> BaseStorage:
 
 
 def _connected(url: str) -> Iterator[BaseStorage]:
+    from sqlalchemy.exc import SQLAlchemyError
+
     storage = _database(url)
     try:
         yield storage
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise DataError(
+            f"`storage` {_shown(url)} stopped answering: {_why(error.__cause__ or error)}; the study has every batch"
+            " that was finished, the same call goes on from there"
+        ) from None
     finally:
         storage.remove_session()
         storage.engine.dispose()
@@ -128,9 +135,7 @@ def _database(url: str) -> RDBStorage:
     from sqlalchemy.engine import make_url
 
     try:
-        address = make_url(url)
-        shown = address.render_as_string(hide_password=True)
-        server = address.get_backend_name() in _SERVERS
+        server = make_url(url).get_backend_name() in _SERVERS
         arguments = {"connect_args": {"connect_timeout": _PATIENCE}, "pool_pre_ping": True} if server else {}
         return _patiently(url, arguments)
     except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
@@ -141,10 +146,21 @@ def _database(url: str) -> RDBStorage:
     except sqlalchemy.exc.ArgumentError:
         raise ParameterError("`storage` is not a database address such as postgresql://user@host/name") from None
     except sqlalchemy.exc.SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise DataError(f"`storage` {shown} cannot be used: {why}") from None
+        raise DataError(f"`storage` {_shown(url)} cannot be used: {_why(error)}") from None
     except RuntimeError as error:
-        raise DataError(f"`storage` {shown} was made by another version of Optuna: {error}") from None
+        raise DataError(f"`storage` {_shown(url)} was made by another version of Optuna: {error}") from None
+
+
+def _shown(url: str) -> str:
+    """The address without its password."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _why(error: BaseException) -> str:
+    """What the database said, its first line."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 
 def _patiently(url: str, arguments: dict[str, object]) -> RDBStorage:
