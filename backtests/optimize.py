@@ -16,6 +16,7 @@ from optuna.storages import BaseStorage
 from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
+from undertow.backtests.lag import LagHours, lag_hours
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of, open_ledger
 from undertow.backtests.objective_code import codes, refuse_nameless
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
@@ -103,6 +104,13 @@ class Tuning:
         """The best trial's parameters, the fixed ones included."""
         return self.best_strategy.parameters
 
+    @cached_property
+    def lag_hours(self) -> LagHours | None:
+        """Hours from the shock to the fill at the best trial's parameters; None where no episode has a shock."""
+        said = self.identity
+        table = shared_table(self.market, said["universe"], said["fill"])
+        return lag_hours(self.best_strategy, table, session_rows(self.market, said["start"], said["end"]))
+
     def backtest(self) -> Run:
         """The best strategy's run, over the window and with the costs of the search."""
         run = backtest(self.best_strategy, self.market, **_settings(self.identity))
@@ -122,6 +130,7 @@ class Tuning:
             "objectives": {name: float(row[f"objective {name}"]) for name in self.names},
             "parameters": self.best_parameters,
             "metrics": {name: float(row[name]) for name in metrics},
+            "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "baselines": {name: dict(each) for name, each in self.baselines.items()},
             "front": [int(each) for each in self.front["trial"]],
             "search": dict(self.identity),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
+from undertow.backtests.lag import LagHours, summarised
 from undertow.backtests.lots import realised, tax_summary
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
 from undertow.backtests.store import save_run
@@ -159,6 +160,11 @@ class Run:
         }
 
     @cached_property
+    def lag_hours(self) -> LagHours | None:
+        """Hours from the shock to the fill over the episodes; None where none has a shock: see `LagHours`."""
+        return summarised(_array(self.episodes["lag_hours"]))
+
+    @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
         """The same figures for the basket held without the rule, and for the benchmark where there is one."""
         found = {"buy-and-hold": self._of(self.series["hold_return"])}
@@ -212,6 +218,7 @@ class Run:
             "sessions": recipe.sessions,
             "metrics": self.metrics,
             "baselines": self.baselines,
+            "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "tax": self.tax,
             "counts": self.counts,
             "ledger": self.told_standing,

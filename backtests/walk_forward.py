@@ -15,6 +15,7 @@ from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
+from undertow.backtests.lag import LagHours, lag_hours
 from undertow.backtests.ledger import Ledger, Search, Standing, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
@@ -150,6 +151,7 @@ class Trained(NamedTuple):
     found: Tuned
     held: dict[str, float]
     p: float
+    lag: LagHours | None
 
 
 def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str, Any]:
@@ -180,7 +182,8 @@ def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
         for kind in (BuyAndHold, VolTarget)
     }
     p = float("nan") if proof is None else proven(proof, strategy, market, found, start, end, terms)
-    return Trained(found, held, p)
+    chosen, rows = strategy.create(found.parameters), session_rows(market, start, end)
+    return Trained(found, held, p, lag_hours(chosen, shared_table(market, terms.universe, terms.fill), rows))
 
 
 def _counted(
@@ -253,6 +256,7 @@ def _fold_result(
         p=trained.p,
         acts=acts,
         feasible=found.feasible,
+        lag_hours=trained.lag,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from undertow.backtests.lag import LagHours
 from undertow.backtests.ledger import Standing
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward
@@ -36,6 +37,7 @@ class FoldResult:
     An excess is total return less the baseline's over the same sessions. `p` is what a proof made of the trials in
     training, NaN where none was asked for; where the choice does not act (`acts`), the test holds the basket.
     `feasible` says whether the choice kept every constraint in training; where no trial did, it is the nearest miss.
+    `lag_hours` are those from the shock to the fill of the choice in training, None where no episode has a shock.
     """
 
     fold: Fold
@@ -48,6 +50,7 @@ class FoldResult:
     p: float = math.nan
     acts: bool = True
     feasible: bool = True
+    lag_hours: LagHours | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,8 @@ class WalkForwardResult:
     def table(self) -> pd.DataFrame:
         """One row a fold: sessions, counts, the parameters that were tuned, figures inside (in_) and outside (out_).
 
+        `in_lag_hours` is the median from the shock to the fill at those parameters.
+
         `objective` is what the folds were tuned for, NaN outside where it needs what a part of an account has not.
         """
         return pd.DataFrame([self._row(each) for each in self.folds])
@@ -111,6 +116,7 @@ class WalkForwardResult:
             "acts": each.acts,
             "feasible": each.feasible,
             **{name: each.parameters[name] for name in self.terms.space},
+            "in_lag_hours": math.nan if each.lag_hours is None else each.lag_hours.median,
             **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FIGURES},
             **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FIGURES},
         }

@@ -171,7 +171,7 @@ def checked_terms(
     """The terms of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
 
     Selling what is taxed least needs one account's lots from beginning to end, so that a tuned `source` has it only
-    where it is narrowed to.
+    where it is narrowed to that alone.
     """
     aims = read_objectives(objective)
     if len(aims) != 1:
@@ -179,7 +179,8 @@ def checked_terms(
     check_whole("trials", trials, 1)
     check_positive("capital", capital)
     space = space_left(strategy, fixed, narrowed)
-    free = {name: each if name in (narrowed or {}) else _joinable(each) for name, each in space.free.items()}
+    asked = narrowed or {}
+    free = {name: (_narrowed if name in asked else _joinable)(name, each) for name, each in space.free.items()}
     bounds = read_constraints(constraints)
     own = costs or Costs()
     _refuse_whole_account(strategy, free)
@@ -195,8 +196,23 @@ def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistr
         )
 
 
-def _joinable(whole: BaseDistribution) -> BaseDistribution:
+def _narrowed(name: str, each: BaseDistribution) -> BaseDistribution:
+    """A distribution that was asked for; raises `ParameterError` where folds of one account may differ in it."""
+    if _has_least_tax(each) and not each.single():
+        raise ParameterError(
+            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but each fold would choose"
+            f" its own: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
+        )
+    return each
+
+
+def _has_least_tax(each: BaseDistribution) -> bool:
+    return isinstance(each, CategoricalDistribution) and LEAST_TAX_FIRST in each.choices
+
+
+def _joinable(_: str, each: BaseDistribution) -> BaseDistribution:
     """A distribution without the choice that folds of one account may not differ in."""
-    if isinstance(whole, CategoricalDistribution) and LEAST_TAX_FIRST in whole.choices:
-        return CategoricalDistribution([each for each in whole.choices if each != LEAST_TAX_FIRST])
-    return whole
+    if not _has_least_tax(each):
+        return each
+    assert isinstance(each, CategoricalDistribution)
+    return CategoricalDistribution([choice for choice in each.choices if choice != LEAST_TAX_FIRST])

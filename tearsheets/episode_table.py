@@ -38,7 +38,7 @@ def episode_section(run: Run) -> Html:
         order = found["return_avoided"].abs().sort_values(ascending=False, kind="stable").index
         found = found.loc[order]
     rows = [_row(each) for each in found.itertuples()]
-    return section("De-risk episodes", _totals(run.episodes), _caption(many), _table(rows, many))
+    return section("De-risk episodes", _totals(run), _caption(many), _table(rows, many))
 
 
 def _table(rows: list[list[Html]], many: bool) -> Html:
@@ -53,7 +53,8 @@ def _heading(words: str, kind: str) -> Html:
     return tag("th", tag("button", words, type="button"), scope="col", kind=kind, data_early=early)
 
 
-def _totals(found: pd.DataFrame) -> Html:
+def _totals(run: Run) -> Html:
+    found, lag = run.episodes, run.lag_hours
     worth = found["return_avoided"].dropna()
     paid = int((worth > 0).sum())
     part = f" ({share(paid / len(worth), 0)})" if len(worth) else ""
@@ -63,6 +64,10 @@ def _totals(found: pd.DataFrame) -> Html:
             ("Sum of returns avoided", percent(worth.sum())),
             ("Mean", percent(worth.mean(), 2)),
             ("Median", percent(worth.median(), 2)),
+            (
+                "Lag, median (half within)",
+                BLANK if lag is None else f"{lag.median:.0f} h ({lag.low:.0f} to {lag.high:.0f})",
+            ),
             ("Gap before anyone could trade, mean", percent(found["gap_return"].mean(), 2)),
             ("While waiting, mean", percent(found["waited_return"].mean(), 2)),
             ("Sessions acting", count(found["sessions"].sum())),

@@ -24,7 +24,7 @@ from undertow.tearsheets.walk_charts import (
     paths_chart,
     stability_chart,
 )
-from undertow.tearsheets.words import METRICS, count, counted, percent, plain, share, title, typeset, value_text
+from undertow.tearsheets.words import BLANK, METRICS, count, counted, percent, plain, share, title, typeset, value_text
 
 RIVAL = "vol-target"
 _RIVALS = (("buy-and-hold", "buy_and_hold"), ("vol-target", "vol_target"))
@@ -268,8 +268,23 @@ def _parameters(result: WalkForwardResult) -> Html:
     names = list(result.terms.space)
     if not names:
         return note("No parameter was tuned.")
-    rows = [[each.fold.number, *(_short(each.parameters[name]) for name in names)] for each in result.folds]
-    return join([tag("h3", "Parameters chosen"), table(["Fold", *names], rows, kind="comparison numbers")])
+    rows = [
+        [each.fold.number, *(_short(each.parameters[name]) for name in names), _waited(each)] for each in result.folds
+    ]
+    head = ["Fold", *names, "Shock to fill, h"]
+    words = [
+        "Shock to fill is the median of the episodes in training: a parameter `lag` says how old a shock must be at a"
+        " decision, decisions come once a session, and the fill follows."
+    ]
+    if result.run.lag_hours is not None:
+        words.append(f"Out of sample: {result.run.lag_hours.sentence()}")
+    return join(
+        [tag("h3", "Parameters chosen"), table(head, rows, kind="comparison numbers"), note(typeset(" ".join(words)))]
+    )
+
+
+def _waited(each: FoldResult) -> str:
+    return BLANK if each.lag_hours is None else f"{each.lag_hours.median:.1f}"
 
 
 def _short(value: Any) -> str:

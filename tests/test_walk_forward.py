@@ -361,8 +361,10 @@ def test_constraints_bind_in_training() -> None:
 
 def test_what_is_taxed_least_is_only_tuned_where_it_is_asked_for() -> None:
     assert "least-tax" not in checked_terms(LiquidityDrain).space["source"].choices  # type: ignore[attr-defined]
-    asked = checked_terms(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
-    assert asked.space["source"].choices == ("beta", "least-tax")  # type: ignore[attr-defined]
+    asked = checked_terms(LiquidityDrain, narrowed={"source": ["least-tax"]})
+    assert asked.space["source"].choices == ("least-tax",)  # type: ignore[attr-defined]
+    with pytest.raises(ParameterError, match=r"`source` must be least-tax in every .* narrow it to least-tax alone"):
+        checked_terms(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
 
 
 def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None:

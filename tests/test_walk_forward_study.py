@@ -38,7 +38,7 @@ def tuned(effect: float) -> list[tuple[float, float, float]]:
         curve = script().lag_curve(market, script().FIXED, step=6)
         lag = script().best_lag(curve)
         run = backtest(LiquidityDrain(lag=int(lag), **script().FIXED), market)
-        found.append((lag, float(run.episodes["lag_hours"].median()), float(np.ptp(curve))))
+        found.append((lag, run.lag_hours.median, float(np.ptp(curve))))
     return found
 
 
@@ -59,7 +59,7 @@ def test_the_middle_of_a_plateau_is_the_best_lag() -> None:
 
 def test_one_seed_of_the_study_reports(capsys: pytest.CaptureFixture[str]) -> None:
     row = script().study(1, effect=1.0, lag_hours=36.0, years=3.6, trials=2, step=24)
-    assert set(row) >= {"lag", "sold_after", "fold_lag", "fold_spread", "net", "net_low", "net_high", "timing"}
+    assert set(row) >= {"lag", "tuned", "fold_tuned", "fold_lag", "fold_spread", "net", "net_low", "net_high", "timing"}
     assert row["net_low"] < row["net"] < row["net_high"]
     script().report(pd.DataFrame([row]))
-    assert "from the shock to the sale" in capsys.readouterr().out
+    assert "tuned lag, from the shock to the fill" in capsys.readouterr().out

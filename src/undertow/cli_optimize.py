@@ -200,6 +200,8 @@ def show_tuning(tuning: Tuning) -> None:
         missed = ", ".join(f"{each.name} by {best[f'missed {each.name}']:.3g}" for each in tuning.constraints)
         show(f"no trial keeps to the constraints; this is the nearest, which misses {missed}")
     show("parameters: " + ", ".join(f"{name}={_short(value)}" for name, value in tuning.best_parameters.items()))
+    if tuning.lag_hours is not None:
+        show(tuning.lag_hours.sentence())
     if tuning.standing is not None:
         show(tuning.standing.sentence() + " The best of many looks good by luck alone: judge it out of sample.")
 

@@ -282,6 +282,8 @@ def _show(
         {"walked forward": result.run.metrics, **result.run.baselines, "vol-target": result.rival.metrics},
     )
     console.show(_fold_lines(result))
+    if result.run.lag_hours is not None:
+        typer.echo(result.run.lag_hours.sentence())
     for _, sentence in _sentences(result):
         typer.echo(sentence)
     if result.proof is not None:

@@ -59,6 +59,8 @@ def show_run(run: Run) -> None:
     # A baseline that is run itself has more figures of its own.
     others = {name: each for name, each in run.baselines.items() if name != run.name}
     show_metrics(title, {run.name: run.metrics, **others})
+    if run.lag_hours is not None:
+        show(run.lag_hours.sentence())
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
     for signal, why in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {why}")
