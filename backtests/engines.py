@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
+# Seconds that a cluster has to answer.
+_PATIENCE = 20
+
 # What this worker unpacked last: one thing, so that a worker that serves many sweeps does not grow.
 _unpacked: dict[str, Any] = {}
 
@@ -45,7 +49,8 @@ def run_tasks(
 ) -> list[R]:
     """`function(shared, task)` for every task, in the order of the tasks whatever the engine.
 
-    `backend` is "serial", "threading", "loky", "dask" or "ray"; `jobs` the number of workers, by default one a core.
+    `backend` is "serial", "threading", "loky", "dask" or "ray"; `jobs` the number of workers, by default one a core, of
+    a running cluster all that it has.
     `address` names a running cluster of Dask ("tcp://host:8786") or Ray ("auto", "ray://host:10001"); without it a
     local one is started and stopped again. The function must be importable where it runs, or picklable by value.
 
@@ -60,7 +65,9 @@ def run_tasks(
             return list(joblib.Parallel()(joblib.delayed(function)(shared, task) for task in tasks))
     payload = cloudpickle.dumps((function, shared))
     key = hashlib.sha256(payload).hexdigest()
-    with _ENGINES[backend](payload, workers, address) as (where, settings), joblib.parallel_config(**settings):
+    # A cluster that runs already has workers of its own: all of them, unless told otherwise.
+    wanted = workers if address is None else jobs
+    with _ENGINES[backend](payload, wanted, address) as (where, settings), joblib.parallel_config(**settings):
         # One task at a time goes out: tasks are chunks of work, long against the cost of sending them.
         return list(joblib.Parallel(batch_size=1)(joblib.delayed(_remote)(key, where, task) for task in tasks))
 
@@ -118,7 +125,7 @@ class _InRay:
 
 
 @contextmanager
-def _loky(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _loky(payload: bytes, workers: int | None, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
     with tempfile.TemporaryDirectory(prefix="undertow-") as folder:
         packed = Path(folder) / "shared"
         packed.write_bytes(payload)
@@ -129,7 +136,7 @@ def _loky(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[A
 
 
 @contextmanager
-def _dask(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _dask(payload: bytes, workers: int | None, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
     distributed = _installed("dask", "distributed")
     cluster = None
     if address is None:
@@ -137,12 +144,13 @@ def _dask(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[A
             n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
         )
     try:
-        client = distributed.Client(cluster or address, timeout="20s", set_as_default=False)
+        _knock(address)
+        client = distributed.Client(cluster or address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ParameterError(f"`address` {address!r}: no Dask scheduler answers there ({error})") from None
     try:
         with client.as_current():
-            count = workers if cluster else max(1, len(client.scheduler_info()["workers"]))
+            count = workers or max(1, len(client.scheduler_info()["workers"]))
             yield payload, {"backend": "dask", "n_jobs": count, "scatter": [payload], "client": client}
     finally:
         client.close()
@@ -151,7 +159,7 @@ def _dask(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[A
 
 
 @contextmanager
-def _ray(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _ray(payload: bytes, workers: int | None, address: str | None) -> Iterator[tuple[Any, dict[str, Any]]]:
     ray = _installed("ray", "ray")
     started = not ray.is_initialized()
     if started:
@@ -159,15 +167,27 @@ def _ray(payload: bytes, workers: int, address: str | None) -> Iterator[tuple[An
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         given = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
         try:
+            _knock(address)
             ray.init(log_to_driver=False, logging_level="error", **given)
-        except ConnectionError as error:
-            raise ParameterError(f"`address` {address!r}: no Ray cluster answers there ({error})") from None
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ParameterError(
+                f"`address` {address!r}: no Ray cluster answers there ({error}); one that asks for a token needs"
+                " RAY_AUTH_MODE=token"
+            ) from None
     try:
         importlib.import_module("ray.util.joblib").register_ray()
-        yield _InRay(ray.put(payload)), {"backend": "ray", "n_jobs": workers}
+        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield _InRay(ray.put(payload)), {"backend": "ray", "n_jobs": count}
     finally:
         if started:
             ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise `OSError` where nothing listens at `host:port`: Ray by itself goes on trying for many minutes."""
+    host, _, port = (address or "").rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 _ENGINES: dict[str, Callable[..., Any]] = {"loky": _loky, "dask": _dask, "ray": _ray}

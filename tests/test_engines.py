@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import sys
 from functools import cache
 
@@ -67,6 +68,20 @@ def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ParameterError, match=rf"pip install 'undertow\[{backend}\]'"):
             run_tasks(shifted, 1, [1], backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_cluster_that_does_not_answer_is_named_at_once(backend: str) -> None:
+    package = {"dask": "distributed", "ray": "ray"}[backend]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
+    with socket.socket() as held:
+        # Bound, but nobody listens.
+        held.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        for address in [f"tcp://{place}"] if backend == "dask" else [place, f"ray://{place}"]:
+            with pytest.raises(ParameterError, match=f"`address` '{address}': no (Dask|Ray) .* answers there"):
+                run_tasks(shifted, 1, [1], backend=backend, address=address)
 
 
 def test_memory_is_a_number_or_a_text() -> None:
