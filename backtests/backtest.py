@@ -27,7 +27,7 @@ from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
-from undertow.strategies.decided import decided
+from undertow.strategies.decided import decided, shocks_of
 from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rule import FreeRule, RuleStrategy
@@ -78,7 +78,7 @@ def backtest(
     check_agreement(portfolio, run.values, capital)
     exposure = plan.decision.exposure[:, 0]
     why = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
-    acting = _acting(strategy.shocks(table)[rows], plan.decision, why)
+    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, why)
     outcome = Run(
         recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
         series=_series(table, rows, tape, run, hold, exposure),

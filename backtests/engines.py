@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import socket
 import tempfile
 import warnings
@@ -31,6 +32,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
+# Where a cluster may be: a scheme, a host and a port.
+_PLACE = re.compile(r"([a-z]+://)?[^/\s]+:\d+(/.*)?|inproc://.+")
+_SUCH = {"dask": "tcp://host:8786", "ray": "host:6379 or auto"}
 # Seconds that a cluster has to answer.
 _PATIENCE = 20
 
@@ -51,8 +55,9 @@ def run_tasks(
 
     `backend` is "serial", "threading", "loky", "dask" or "ray"; `jobs` the number of workers, by default one a core, of
     a running cluster all that it has.
-    `address` names a running cluster of Dask ("tcp://host:8786") or Ray ("auto", "ray://host:10001"); without it a
-    local one is started and stopped again. The function must be importable where it runs, or picklable by value.
+    `address` names a running cluster of Dask ("tcp://host:8786", all of whose workers are used) or Ray ("auto",
+    "host:6379"); without it a local one is started and stopped again. The function must be importable where it runs, or
+    picklable by value.
 
     Raises `ParameterError` on an unknown backend, on one whose package is not installed, on `jobs` below 1, and on an
     `address` that the backend has no use for or that does not answer.
@@ -81,6 +86,8 @@ def worker_count(backend: str, jobs: int | None, address: str | None) -> int:
         raise ParameterError(f"`jobs` must be 1 or more workers, got {jobs!r}; leave it out for one a core")
     if address is not None and backend not in CLUSTERS:
         raise ParameterError(f"`address` is that of a cluster; set `backend` to dask or ray, got {backend!r}")
+    if address is not None and address != "auto" and not _PLACE.fullmatch(str(address)):
+        raise ParameterError(f"`address` must be that of a cluster, such as {_SUCH[backend]}; got {address!r}")
     for package in {"dask": ("distributed",), "ray": ("ray",)}.get(backend, ()):
         _installed(backend, package)
     if backend == "serial":

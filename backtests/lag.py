@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.backtests.legs import during
+from undertow.backtests.legs import during, hedged
 from undertow.market.clock import HOUR, FloatArray
 from undertow.signals.table import DecisionTable
-from undertow.strategies.decided import decided
+from undertow.strategies.decided import decided, shocks_of
 from undertow.strategies.strategy import Strategy
 
 
@@ -46,8 +46,9 @@ def summarised(hours: FloatArray) -> LagHours | None:
 
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
     """What `Run.lag_hours` of a backtest over these sessions is, without its account."""
-    acting = during(decided(type(strategy), table, type(strategy).stack([strategy])), rows).acting[:, 0]
+    kind = type(strategy)
+    acting = hedged(table, during(decided(kind, table, kind.stack([strategy])), rows), rows).acting[:, 0]
     starts = np.flatnonzero(acting & ~np.concatenate(([False], acting[:-1])))
-    shocks, filled = strategy.shocks(table)[rows][starts], table.decisions.filled_at[rows][starts]
+    shocks, filled = shocks_of(strategy, table)[rows][starts], table.decisions.filled_at[rows][starts]
     named = ~np.isnat(shocks)
     return summarised(np.asarray((filled[named] - shocks[named]) / HOUR, dtype=np.float64))

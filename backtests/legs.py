@@ -60,9 +60,15 @@ def with_hold(decision: Decision) -> Decision:
 
 def stage(table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, renewed: IntArray) -> Plan:
     """The plan of a decision that is cut to `rows`: what is in the basket at each renewal, no hedge before a price."""
-    if decision.hedge is not None:
-        decision = replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
+    decision = hedged(table, decision, rows)
     return Plan(decision, base, renewed, _within(table, decision, rows, renewed))
+
+
+def hedged(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
+    """A decision that is cut to `rows`, without the hedge where no close of its symbol is known yet."""
+    if decision.hedge is None:
+        return decision
+    return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
 
 
 def with_legs(tape: Tape, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> Tape:

@@ -15,6 +15,7 @@ from optuna.storages import BaseStorage
 
 from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
+from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
 from undertow.backtests.lag import LagHours, lag_hours
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of, open_ledger
@@ -34,6 +35,7 @@ from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import PAGES, load
 from undertow.signals.table import shared_table
+from undertow.strategies.decided import shocks_of
 from undertow.strategies.strategy import Strategy
 
 BATCH = 16
@@ -227,6 +229,9 @@ def optimize(
     if storage is not None:
         refuse_nameless(objectives)
     counted = _counted(ledger, strategy, market, settings, name, identity)
+    if is_own(strategy):
+        # What a report asks of it in the end: better told now than after the search.
+        shocks_of(strategy.create(space.fixed), shared_table(market, universe, fill))
     # The first work is the check of the settings: nothing is written for those that do not hold.
     baselines = baseline_metrics(market, objectives, settings)
     directions = [each.direction for each in objectives]

@@ -21,7 +21,7 @@ from undertow.backtests.legs import with_legs
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.path import walk
-from undertow.backtests.splits import Fold
+from undertow.backtests.splits import Fold, checked_split
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep_chunk import FIGURES
@@ -116,7 +116,7 @@ def cpcv(
     `ParameterError` before any work where it does not, and as `walk_forward` does.
     """
     check_search(strategy, market, universe, costs)
-    rule = split or CombinatorialPurgedKFold()
+    rule = checked_split(split, CombinatorialPurgedKFold)
     account: dict[str, Any] = {
         "universe": universe,
         "fill": fill,

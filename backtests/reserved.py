@@ -9,8 +9,18 @@ from undertow.strategies.strategy import Strategy
 _TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
 _SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
 _FOLDS = ("fold", *_SPANS, "purged", "embargoed", "dropped_with_events", "border_moved", "trials", "proof_p", "acts")
-_PATHS = ("groups", "in_objective", "out_objective", "rank")
-RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, *_PATHS})
+# What a fold has inside its training sessions and outside, `in_` and `out_` before it.
+FOLD_FIGURES = (
+    "objective",
+    "annual_sharpe",
+    "max_drawdown",
+    "total_return",
+    "excess_over_buy_and_hold",
+    "excess_over_vol_target",
+)
+_SIDES = tuple(f"{side}_{name}" for side in ("in", "out") for name in FOLD_FIGURES)
+_PATHS = ("groups", "rank")
+RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, "in_lag_hours", *_SIDES, *_PATHS})
 
 
 def refuse_reserved(strategy: type[Strategy]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from undertow.backtests.splits_events import Events, event_spans, free_border, t
 from undertow.market.checks import check_whole
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError
+
+S = TypeVar("S")
 
 # A training span of one session has no standard deviation.
 FEWEST_TRAINED = 2
@@ -55,6 +57,15 @@ class Splitter(ABC):
         if X is None:
             raise ParameterError("`X` is needed: how many folds there are depends on the number of sessions")
         return len(self.folds(X))
+
+
+def checked_split(given: object, kind: type[S]) -> S:
+    """The split that was given, or that of `kind` at its defaults; raises `ParameterError` where it is another kind."""
+    if given is None:
+        return kind()
+    if not isinstance(given, kind):
+        raise ParameterError(f"`split` must be a {kind.__name__}, got {given!r}")
+    return given
 
 
 @dataclass(frozen=True)

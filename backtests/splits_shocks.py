@@ -11,7 +11,7 @@ from undertow.market.clock import IntArray
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable, shared_table
-from undertow.strategies.decided import decided
+from undertow.strategies.decided import decided, shocks_of
 from undertow.strategies.strategy import Strategy
 
 # Parameters, in hours, whose sum is how long after a shock a position may still be away.
@@ -29,7 +29,7 @@ def shock_events(
     longer still. Raises `ParameterError` where it names no shock there.
     """
     table = shared_table(market, universe, fill)
-    shocks = strategy.shocks(table)
+    shocks = shocks_of(strategy, table)
     shocks = np.unique(shocks[~np.isnat(shocks)])
     at = table.decisions.at
     begin = np.searchsorted(at, shocks)

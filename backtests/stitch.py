@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.market.clock import FloatArray, InstantArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.signals.table import DecisionTable
-from undertow.strategies.decided import decided
+from undertow.strategies.decided import decided, shocks_of
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
@@ -81,7 +81,7 @@ class Stitched(Strategy):
         for number, piece in enumerate(self.seams.pieces):
             if piece.strategy is None:
                 continue
-            out[ruling == number] = piece.strategy.shocks(table)[ruling == number]
+            out[ruling == number] = shocks_of(piece.strategy, table)[ruling == number]
         return out
 
 

@@ -57,7 +57,12 @@ def judge(
 
 def told(error: Exception) -> str:
     """An error on one line, short enough for any database."""
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:500]
+    return _writable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
+
+
+def _writable(text: str) -> str:
+    """A text without half of a character, which no file takes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def find_study(
@@ -201,5 +206,5 @@ def _row(
         **{name: trial.params[name] for name in free},
         **fixed,
         **kept,
-        "error": trial.user_attrs.get(ERROR, ""),
+        "error": _writable(trial.user_attrs.get(ERROR, "")),
     }

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 # The layout of Optuna's tables that is written here; a database of another one is written by Optuna itself.
 _LAYOUT = 12
+# Seconds before a batch that a database refused is tried again, each time.
+_PAUSES = (0.25, 0.5, 1.0, 2.0)
 
 Keyed = Sequence[tuple[int, FrozenTrial]]
 
@@ -40,42 +46,70 @@ def _laid_out() -> bool:
 
 
 def _write(storage: RDBStorage, study: int, trials: Sequence[FrozenTrial]) -> None:
-    from optuna.storages._rdb import models
-    from sqlalchemy import func, insert, select
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import OperationalError, SQLAlchemyError
     from sqlalchemy.orm import Session
 
     if not trials:
         return
-    try:
-        with Session(storage.engine) as session, session.begin():
-            # Whoever adds trials holds the study's row, as in Optuna: numbers and keys rise in the order of commits.
-            models.StudyModel.find_or_raise_by_id(study, session, for_update=True)
-            there = session.scalar(select(func.count()).where(models.TrialModel.study_id == study)) or 0
-            # Optuna types its columns for older versions of SQLAlchemy too: a row's key is a column to mypy.
-            made: list[Any] = [
-                models.TrialModel(
-                    number=there + place,
-                    study_id=study,
-                    state=trial.state,
-                    datetime_start=trial.datetime_start,
-                    datetime_complete=trial.datetime_complete,
-                )
-                for place, trial in enumerate(trials)
-            ]
-            session.add_all(made)
-            session.flush()
-            keyed = [(row.trial_id, trial) for row, trial in zip(made, trials, strict=True)]
-            for table, rows in (
-                (models.TrialValueModel, _values(keyed)),
-                (models.TrialParamModel, _parameters(keyed)),
-                (models.TrialUserAttributeModel, _attributes(keyed, "user_attrs")),
-                (models.TrialSystemAttributeModel, _attributes(keyed, "system_attrs")),
-            ):
-                if listed := list(rows):
-                    session.execute(insert(table), listed)
-    except SQLAlchemyError as error:
-        raise optuna.exceptions.StorageInternalError(f"a batch of trials was not written: {error}") from error
+    for pause in (*_PAUSES, None):
+        inserted = False
+        with Session(storage.engine) as session:
+            try:
+                _insert(session, study, trials)
+                inserted = True
+                session.commit()
+            except SQLAlchemyError as error:
+                # Readers that hold the file, writers that wait for each other: nothing is there yet. But a server that
+                # is gone at the commit may have done it.
+                _let_go(session, storage)
+                again = isinstance(error, OperationalError) and (not inserted or storage.engine.name == "sqlite")
+                if pause is None or not again:
+                    message = f"a batch of trials was not written: {error}"
+                    raise optuna.exceptions.StorageInternalError(message) from error
+            else:
+                return
+        time.sleep(pause)
+
+
+def _let_go(session: Session, storage: RDBStorage) -> None:
+    """Close the connection of a session that failed."""
+    # SQLite leaves the transaction of a refused commit open, and the pool would hand it on, to be committed with the
+    # next one. A database in memory is its connection.
+    if storage.engine.url.database not in (None, "", ":memory:"):
+        session.invalidate()
+
+
+def _insert(session: Session, study: int, trials: Sequence[FrozenTrial]) -> None:
+    from optuna.storages._rdb import models
+    from sqlalchemy import func, insert, select, update
+
+    # Whoever adds trials writes to the study's row first, which holds it, and SQLite's file, for the transaction:
+    # numbers and keys rise in the order of commits. Optuna waits for the same row.
+    held = update(models.StudyModel).where(models.StudyModel.study_id == study)
+    session.execute(held.values(study_name=models.StudyModel.study_name))
+    there = session.scalar(select(func.count()).where(models.TrialModel.study_id == study)) or 0
+    # Optuna types its columns for older versions of SQLAlchemy too: a row's key is a column to mypy.
+    made: list[Any] = [
+        models.TrialModel(
+            number=there + place,
+            study_id=study,
+            state=trial.state,
+            datetime_start=trial.datetime_start,
+            datetime_complete=trial.datetime_complete,
+        )
+        for place, trial in enumerate(trials)
+    ]
+    session.add_all(made)
+    session.flush()
+    keyed = [(row.trial_id, trial) for row, trial in zip(made, trials, strict=True)]
+    for table, rows in (
+        (models.TrialValueModel, _values(keyed)),
+        (models.TrialParamModel, _parameters(keyed)),
+        (models.TrialUserAttributeModel, _attributes(keyed, "user_attrs")),
+        (models.TrialSystemAttributeModel, _attributes(keyed, "system_attrs")),
+    ):
+        if listed := list(rows):
+            session.execute(insert(table), listed)
 
 
 def _values(keyed: Keyed) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
@@ -33,7 +34,9 @@ def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage
     if given is None:
         yield InMemoryStorage()
     elif isinstance(given, BaseStorage):
-        yield given
+        file = _database_file(given)
+        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+            yield given
     elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
         path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
         with _held(path, path):
@@ -101,9 +104,22 @@ def _mend_journal(path: Path) -> None:
         os.truncate(path, whole)
 
 
+class _Journal(JournalFileBackend):
+    """Optuna's journal, whose file says so by name when it cannot be written."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise DataError(
+                f"`storage` {self._file_path!r} cannot be written: {error.strerror or error}; every trial that was"
+                " finished is kept, and the same call goes on from there once this is mended"
+            ) from None
+
+
 def _journal(path: Path) -> BaseStorage:
     try:
-        return JournalStorage(JournalFileBackend(str(path)))
+        return JournalStorage(_Journal(str(path)))
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}") from None
 
@@ -116,8 +132,8 @@ def _connected(url: str) -> Iterator[BaseStorage]:
         yield storage
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise DataError(
-            f"`storage` {_shown(url)} stopped answering: {_why(error.__cause__ or error)}; the study has every batch"
-            " that was finished, the same call goes on from there"
+            f"`storage` {_shown(url)} cannot be used: {_why(error.__cause__ or error)}; every batch that was finished"
+            " is kept, and the same call goes on from there once this is mended"
         ) from None
     finally:
         storage.remove_session()
@@ -128,6 +144,15 @@ def _sqlite_file(url: str) -> Path | None:
     _, slashes, path = url.partition(":///")
     is_file = url.startswith("sqlite") and slashes and path not in ("", ":memory:")
     return Path(path.partition("?")[0]) if is_file else None
+
+
+def _database_file(storage: BaseStorage) -> Path | None:
+    """The file of a storage that is an SQLite database in one."""
+    backend = getattr(storage, "_backend", storage)
+    if not isinstance(backend, RDBStorage) or backend.engine.name != "sqlite":
+        return None
+    name = backend.engine.url.database
+    return None if name in (None, "", ":memory:") else Path(str(name))
 
 
 def _database(url: str) -> RDBStorage:
@@ -143,7 +168,7 @@ def _database(url: str) -> RDBStorage:
             f"`storage` {url.partition(':')[0]}:// needs a driver that is not installed ({error.__cause__ or error});"
             " for PostgreSQL: pip install 'undertow[postgres]'"
         ) from None
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         raise ParameterError("`storage` is not a database address such as postgresql://user@host/name") from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise DataError(f"`storage` {_shown(url)} cannot be used: {_why(error)}") from None

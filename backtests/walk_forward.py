@@ -20,12 +20,12 @@ from undertow.backtests.ledger import Ledger, Search, Standing, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
 from undertow.backtests.run import Run
-from undertow.backtests.splits import Fold, WalkForward
+from undertow.backtests.splits import Fold, WalkForward, checked_split
 from undertow.backtests.stitch import Piece, Seams, Stitched
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
-from undertow.backtests.walk_proof import Proof, proven, refuse_short, refuse_whole_account
+from undertow.backtests.walk_proof import Proof, proven, refuse_other_kind, refuse_short, refuse_whole_account
 from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
@@ -83,7 +83,7 @@ def walk_forward(
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).run.tearsheet("walk.html")
     """
     check_search(strategy, market, universe, costs)
-    rule = split or WalkForward()
+    rule = checked_split(split, WalkForward)
     account: dict[str, Any] = {
         "universe": universe,
         "fill": fill,
@@ -96,6 +96,7 @@ def walk_forward(
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)
     if proof is not None:
+        refuse_other_kind(proof)
         refuse_whole_account(strategy)
     terms = replace(terms, universe=shared_table(market, universe, fill).universe.name)
     kept = open_ledger(ledger, market)
@@ -106,6 +107,8 @@ def walk_forward(
             f"`step` must equal `test`, so that one account holds each session once, got step {rule.stride} and test"
             f" {rule.test}"
         )
+    if folds[-1].test[-1] == folds[0].test[0]:
+        raise ParameterError("one session is left to test, a run needs two; make `train` shorter, or the span longer")
     if proof is not None:
         refuse_short(proof, folds)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
@@ -163,6 +166,8 @@ def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str
 
 
 def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
+    if not isinstance(tuner, str) and not callable(tuner):
+        raise ParameterError(f"`tuner` must be one of {', '.join(TUNERS)} or a function; got {tuner!r}")
     if not isinstance(tuner, str):
         return tuner, f"{tuner.__module__}:{getattr(tuner, '__qualname__', type(tuner).__qualname__)}"
     if tuner not in TUNERS:

@@ -13,20 +13,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from undertow.backtests.lag import LagHours
 from undertow.backtests.ledger import Standing
+from undertow.backtests.reserved import FOLD_FIGURES
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward
 from undertow.backtests.walk_tuner import Terms
 from undertow.market.clock import FloatArray
 from undertow.strategies.strategy import Strategy
-
-FIGURES = (
-    "objective",
-    "annual_sharpe",
-    "max_drawdown",
-    "total_return",
-    "excess_over_buy_and_hold",
-    "excess_over_vol_target",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +109,8 @@ class WalkForwardResult:
             "feasible": each.feasible,
             **{name: each.parameters[name] for name in self.terms.space},
             "in_lag_hours": math.nan if each.lag_hours is None else each.lag_hours.median,
-            **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FIGURES},
-            **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FIGURES},
+            **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FOLD_FIGURES},
+            **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FOLD_FIGURES},
         }
 
     @cached_property

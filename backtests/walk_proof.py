@@ -36,6 +36,12 @@ class Proof(Protocol):
         ...
 
 
+def refuse_other_kind(proof: object) -> None:
+    """Raise `ParameterError` where `proof` is not a test with a level and a name."""
+    if not callable(proof) or not all(hasattr(proof, name) for name in ("level", "name")):
+        raise ParameterError(f"`proof` must be a test such as ut.Superior(level=0.10), got {proof!r}")
+
+
 def refuse_whole_account(strategy: type[Strategy]) -> None:
     """Raise `ParameterError` where a strategy's stop is that of the whole account: no fold may hold without it."""
     if strategy.whole_account:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from undertow.market.clock import InstantArray
 from undertow.market.errors import ParameterError, UndertowError
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, Decision
@@ -28,13 +29,38 @@ def decided(kind: type[Strategy], table: DecisionTable, sets: Sets) -> Decision:
     except (UndertowError, MemoryError):
         raise
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        raise ParameterError(
-            f"`decide` of `{kind.name()}` failed: {type(error).__name__}: {error} ({where}); mend the strategy"
-        ) from error
+        raise _failed("decide", kind, error) from error
     _check_shapes(kind, table, found, len(next(iter(sets.values()))) if sets else 1)
     return found
+
+
+def shocks_of(strategy: Strategy, table: DecisionTable) -> InstantArray:
+    """When the strategy's trigger became known in each decision's window of `table` (T,), UTC, NaT where it did not.
+
+    Raises `ParameterError` where `shocks` gives something else, or fails with an error of its own.
+    """
+    kind = type(strategy)
+    try:
+        found = np.asarray(strategy.shocks(table))
+    except (UndertowError, MemoryError):
+        raise
+    except Exception as error:
+        raise _failed("shocks", kind, error) from error
+    if found.shape != (len(table),) or found.dtype.kind != "M":
+        raise ParameterError(
+            f"`shocks` of `{kind.name()}` must be instants in UTC without a time zone, NaT where there is none, of the"
+            f" shape {(len(table),)}, sessions of the table; got {found.dtype} of the shape {found.shape}; mend the"
+            " strategy"
+        )
+    return found.astype("datetime64[ns]")
+
+
+def _failed(what: str, kind: type[Strategy], error: Exception) -> ParameterError:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+    return ParameterError(
+        f"`{what}` of `{kind.name()}` failed: {type(error).__name__}: {error} ({where}); mend the strategy"
+    )
 
 
 def _check_shapes(kind: type[Strategy], table: DecisionTable, found: Any, count: int) -> None:

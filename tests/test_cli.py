@@ -26,6 +26,7 @@ KEYS = {
     "end",
     "sessions",
     "metrics",
+    "lag_hours",
     "baselines",
     "counts",
     "ledger",

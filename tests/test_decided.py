@@ -74,3 +74,61 @@ def test_what_fails_in_a_search_says_the_same(market: Market, monkeypatch: pytes
     monkeypatch.setattr(f"{__name__}.GIVEN", [boom])
     with pytest.raises(Exception, match=r"`decide` of `told` failed: RuntimeError: boom"):
         optimize(Told, market, trials=2, seed=1)
+
+
+class Shocked(Strategy):
+    """Names the shocks that the test says."""
+
+    lag: Annotated[int, IntDistribution(0, 9)] = 0
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        exposure = np.ones((len(table), len(sets["lag"])))
+        exposure[::9] = 0.5
+        return Decision.proportional(exposure)
+
+    def shocks(self, table: DecisionTable) -> Any:
+        return SHOCKS[0](table)
+
+
+SHOCKS: list[Any] = []
+
+
+def lost(_: DecisionTable) -> Any:
+    raise KeyError("no such feed")
+
+
+@pytest.mark.parametrize(
+    ("shocks", "message"),
+    [
+        (lost, r"`shocks` of `shocked` failed: KeyError: 'no such feed' \(test_decided\.py:\d+\); mend the strategy"),
+        (lambda table: table.decisions.at[:9], r"`shocks` of `shocked` must be instants .* got datetime64.* \(9,\)"),
+        (lambda table: table.decisions.at[:, None], r"got datetime64\[ns\] of the shape \(\d+, 1\)"),
+        (lambda table: np.full(len(table), np.nan), "got float64 of the shape"),
+        (lambda table: None, r"got object of the shape \(\)"),
+        (lambda table: pd.DatetimeIndex(table.decisions.at).tz_localize("UTC"), "without a time zone.* got object"),
+    ],
+)
+def test_shocks_that_are_none_are_named_before_a_search(market: Market, shocks: Any, message: str) -> None:
+    SHOCKS[:] = [shocks]
+    with pytest.raises(ParameterError, match=message):
+        backtest(Shocked(), market)
+    seen: list[int] = []
+    with pytest.raises(ParameterError, match=message):
+        optimize(Shocked, market, trials=3, seed=1, sobol=1, progress=seen.append)
+    assert seen == []
+
+
+@pytest.mark.parametrize("kind", ["datetime64[D]", "datetime64[us]", "index"])
+def test_shocks_in_any_unit_are_instants(market: Market, kind: str) -> None:
+    SHOCKS[:] = [lambda table: np.full(len(table), np.datetime64("2018-03-01T00", "ns"))]
+    whole = backtest(Shocked(), market).lag_hours
+    SHOCKS[:] = [
+        lambda table: (
+            pd.DatetimeIndex([pd.Timestamp("2018-03-01")] * len(table))
+            if kind == "index"
+            else np.full(len(table), np.datetime64("2018-03-01", "D")).astype(kind)
+        )
+    ]
+    assert backtest(Shocked(), market).lag_hours == whole
+    assert optimize(Shocked, market, trials=2, seed=1, sobol=1).lag_hours == whole

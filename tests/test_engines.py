@@ -64,6 +64,9 @@ def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPat
         run_tasks(shifted, 1, [1], jobs=0)
     with pytest.raises(ParameterError, match="`address` is that of a cluster"):
         run_tasks(shifted, 1, [1], backend="loky", address="tcp://localhost:1")
+    for backend, address in (("dask", "foo"), ("dask", "127.0.0.1"), ("ray", "foo:bar"), ("dask", "")):
+        with pytest.raises(ParameterError, match=f"`address` must be that of a cluster, such as .*; got '{address}'"):
+            run_tasks(shifted, 1, [1], backend=backend, address=address)
     for backend, package in (("dask", "distributed"), ("ray", "ray")):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ParameterError, match=rf"pip install 'undertow\[{backend}\]'"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,23 @@ def test_without_its_account_it_is_that_of_the_run(market: Market, name: str, fi
         assert found.median == run.episodes["lag_hours"].median()
         assert found.low <= found.median <= found.high
         assert found.episodes <= run.metrics["episodes"]
+
+
+def test_a_hedge_without_a_price_yet_is_no_episode() -> None:
+    market = simulate_market(seed=7, years=2, names=6)
+    rule = ut.strategies.HedgeOverlay(drawdown=-0.07, lag=61, window=363, spike=0.86, min_hold=110, max_hold=87)
+    whole = session_rows(market, None, None)
+    assert lag_hours(rule, shared_table(market, "growth", "open"), whole) == backtest(rule, market).lag_hours
+    # The benchmark is listed late: until then nothing can be sold short.
+    prices = market.prices
+    late = replace(prices, **{name: np.array(getattr(prices, name)) for name in ("open", "high", "low", "close")})
+    column = prices.columns_of([market.benchmark])
+    for name in ("open", "high", "low", "close"):
+        getattr(late, name)[:300, column] = np.nan
+    listed = replace(market, prices=late)
+    run = backtest(rule, listed)
+    assert 0 < len(run.episodes) < len(backtest(rule, market).episodes)
+    assert lag_hours(rule, shared_table(listed, "growth", "open"), whole) == run.lag_hours
 
 
 def test_a_rule_without_shocks_has_none(market: Market) -> None:

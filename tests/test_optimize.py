@@ -418,3 +418,38 @@ def test_a_strategy_without_parameters_has_nothing_to_tune(market: Market) -> No
 def test_tables_come_back_from_csv(short: Tuning) -> None:
     back = pd.read_csv(io.StringIO(text(short)))
     assert back["annual_sharpe"].tolist() == short.trials["annual_sharpe"].tolist()
+
+
+def test_a_journal_that_cannot_be_written_is_a_named_error(
+    market: Market, short: Tuning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, kept = JournalFileBackend.append_logs, f"journal:{tmp_path / 'study.log'}"
+    writes = []
+
+    def full(self: JournalFileBackend, logs: list[dict[str, Any]]) -> None:
+        writes.append(logs)
+        if len(writes) > 15:
+            raise OSError(28, "No space left on device")
+        whole(self, logs)
+
+    monkeypatch.setattr(JournalFileBackend, "append_logs", full)
+    with pytest.raises(DataError, match=r"`storage` '.*study.log' cannot be written: No space left on device; every"):
+        optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
+    monkeypatch.undo()
+    assert text(optimize(DrawdownDeRisk, market, storage=kept, **SHORT)) == text(short)
+
+
+def halved(metrics: Mapping[str, float]) -> float:
+    if metrics["episodes"] > 5:
+        raise ValueError("half of a character: \ud800 and no more")
+    return metrics["annual_sharpe"]
+
+
+def test_an_error_that_no_file_takes_is_kept_in_words(market: Market, tmp_path: Path) -> None:
+    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    for _ in range(2):
+        found = optimize(DrawdownDeRisk, market, objective=halved, storage=kept, **{**SHORT, "max_failed": 1.0})
+    failed = found.trials[found.trials["state"] == "fail"]
+    assert 0 < len(failed) < 24
+    assert set(failed["error"]) == {"ValueError: half of a character: \\ud800 and no more"}
+    found.trials.to_csv(tmp_path / "trials.csv")

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 from sqlalchemy.orm import Session
 
+from undertow.backtests import study_rows
 from undertow.backtests.optimize import optimize
 from undertow.backtests.study import Outcome, finished_by_position, finished_trial
 from undertow.backtests.study_rows import add_trials
 from undertow.backtests.study_storage import open_storage, quiet_optuna
-from undertow.market import DataError, simulate_market
+from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain
 
 SPACE = LiquidityDrain.search_space()
@@ -99,13 +101,14 @@ from undertow.market import simulate_market
 from undertow.strategies import DrawdownDeRisk
 
 done = 0
+@event.listens_for(Session, "after_flush")
+def written(session, _):
+    global done
+    done += any(type(each).__name__ == "TrialModel" for each in session.new)
 @event.listens_for(Session, "before_commit")
 def last_moment(session):
-    global done
-    if any(type(each).__name__ == "TrialModel" for each in session.identity_map.values()):
-        done += 1
-        if done == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
+    if done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
 optimize(DrawdownDeRisk, simulate_market(seed=7, years=1.5, names=5), storage="sqlite:///" + sys.argv[1], seed=7,
          trials=24, sobol=8, batch=4)
 """
@@ -134,7 +137,8 @@ def test_a_database_that_stops_answering_is_a_named_error(tmp_path: Path, monkey
         flush(self, *given)
 
     monkeypatch.setattr(Session, "flush", full)
-    with pytest.raises(DataError, match=r"`storage` sqlite:///.* stopped answering: disk is full; the study has every"):
+    monkeypatch.setattr(study_rows, "_PAUSES", (0.0, 0.0))
+    with pytest.raises(DataError, match=r"`storage` sqlite:///.* cannot be used: disk is full; every batch that was"):
         optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, sobol=2)
     monkeypatch.undo()
     assert len(optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, sobol=2).trials) == 4
@@ -152,3 +156,89 @@ def test_a_storage_of_ones_own_that_refuses_says_so_in_optunas_words(tmp_path: P
         kept.remove_session()
         kept.engine.dispose()
     assert tables(tmp_path / "study.db")["trials"] == []
+
+
+HELD = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("begin")
+database.execute("select count(*) from trials").fetchall()
+print("reading", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_reader_that_holds_the_file_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    made = trials()
+    with quiet_optuna():
+        kept = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 0.1}})
+        study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
+        add_trials(study, made[:1])
+        reader = subprocess.Popen(
+            [sys.executable, "-c", HELD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        timer = threading.Timer(0.6, reader.communicate, ["go\n"])
+        timer.start()
+        add_trials(study, made[1:])
+        timer.join()
+        assert [trial.number for trial in study.trials] == [0, 1, 2, 3]
+        kept.remove_session()
+        kept.engine.dispose()
+
+
+def test_two_writers_of_one_file_never_share_a_number(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'study.db'}"
+    with quiet_optuna():
+        stores = [RDBStorage(address), RDBStorage(address)]
+        studies = [
+            optuna.create_study(storage=kept, study_name="own", directions=WAYS, load_if_exists=True) for kept in stores
+        ]
+        writers = [
+            threading.Thread(target=lambda study=study: [add_trials(study, trials()) for _ in range(20)])
+            for study in studies
+        ]
+        for each in writers:
+            each.start()
+        for each in writers:
+            each.join()
+        assert [trial.number for trial in studies[0].trials] == list(range(160))
+        for kept in stores:
+            kept.remove_session()
+            kept.engine.dispose()
+
+
+def test_a_server_that_is_gone_at_the_commit_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def gone(self: Session) -> None:
+        asked.append(True)
+        raise sqlalchemy.exc.OperationalError("commit", {}, OSError("connection reset"))
+
+    monkeypatch.setattr(study_rows, "_PAUSES", (0.0, 0.0))
+    with quiet_optuna(), open_storage(f"sqlite:///{tmp_path / 'study.db'}") as kept:
+        study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
+        monkeypatch.setattr(Session, "commit", gone)
+        assert isinstance(kept, RDBStorage)
+        for name, times in (("postgresql", 1), ("sqlite", 3)):
+            monkeypatch.setattr(type(kept.engine), "name", name)
+            asked.clear()
+            with pytest.raises(optuna.exceptions.StorageInternalError, match="connection reset"):
+                add_trials(study, trials())
+            assert len(asked) == times
+        monkeypatch.undo()
+
+
+def test_a_storage_object_holds_its_file_too(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'study.db'}"
+    with quiet_optuna():
+        kept = RDBStorage(address)
+        busy = pytest.raises(ParameterError, match="in use by another process")
+        with open_storage(kept), busy, open_storage(address):
+            pass
+        kept.remove_session()
+        kept.engine.dispose()

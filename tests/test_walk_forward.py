@@ -503,5 +503,23 @@ def test_a_seed_below_0_is_refused_by_name() -> None:
 
 def test_columns_beside_the_parameters_are_no_names_for_parameters() -> None:
     for table in (result().table, result().trials, combinatorial().folds):
-        own = {name for name in table.columns if not name.startswith(("in_", "out_", "objective ", "missed "))}
+        own = {name for name in table.columns if not name.startswith(("objective ", "missed "))}
         assert own - set(LiquidityDrain.model_fields) <= RESERVED
+
+
+def test_other_kinds_of_arguments_are_named_before_any_work() -> None:
+    asked: list[tuple[dict[str, Any], str]] = [
+        ({"split": 5}, "`split` must be a WalkForward, got 5"),
+        ({"split": CombinatorialPurgedKFold(4, 2)}, "`split` must be a WalkForward"),
+        ({"tuner": 5}, "`tuner` must be one of search, design or a function; got 5"),
+        ({"proof": 0.1}, r"`proof` must be a test such as ut.Superior\(level=0.10\), got 0.1"),
+        (
+            {"split": WalkForward(train=len(market().sessions) - 1, test=9, purge=0)},
+            "one session is left to test, a run needs two",
+        ),
+    ]
+    for words, message in asked:
+        with pytest.raises(ParameterError, match=message):
+            walk_forward(LiquidityDrain, market(), trials=10**6, **words)
+    with pytest.raises(ParameterError, match="`split` must be a CombinatorialPurgedKFold, got WalkForward"):
+        cpcv(LiquidityDrain, market(), split=WalkForward())  # type: ignore[arg-type]

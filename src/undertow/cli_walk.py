@@ -87,7 +87,10 @@ def walk_forward(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
     seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
-    jobs: Annotated[int, typer.Option(help="Workers that tune folds; the result does not depend on them.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Workers that tune folds: one, or all of the cluster at --address; results are equal."),
+    ] = None,
     backend: Annotated[
         str, typer.Option(help="loky (processes), threading, dask or ray.", callback=one_of("backend", BACKENDS))
     ] = "loky",
@@ -157,7 +160,8 @@ def walk_forward(
             refuse_whole_account(kind)
         if groups is not None:
             check_aim(terms.aim)
-        fold_engine(jobs, backend, address)
+        engine: dict[str, Any] = {"jobs": _workers(jobs, address), "backend": backend, "address": address}
+        fold_engine(**engine)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
@@ -166,7 +170,6 @@ def walk_forward(
     if groups is not None:
         groups.folds(world.sessions[session_rows(world, start, end)])
     with busy("walking forward"):
-        engine: dict[str, Any] = {"jobs": jobs, "backend": backend, "address": address}
         choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "proof": asked}
         result = walk(kind, world, split=split, **choice, **engine, **words)
     others = None
@@ -187,6 +190,11 @@ def walk_forward(
         with busy("writing the pages"):
             _save(result, paths, others, out)
     _show(result, paths, others, out, as_json)
+
+
+def _workers(jobs: int | None, address: str | None) -> int | None:
+    """One where nobody says otherwise; on a running cluster all that it has."""
+    return 1 if jobs is None and address is None else jobs
 
 
 def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKFold | None:
