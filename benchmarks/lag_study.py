@@ -3,10 +3,10 @@
 For each seed a market is simulated with forced selling `--lag-hours` after a cascade (none: `--effect 0`). The flagship
 is tuned over its lag alone, once on the whole span and fold by fold. The stitched run is held against its basket, net
 of costs: that is what it gained. A rule that must act pays for it whether or not there is anything to find, in costs
-and in what stocks earn while it is away; so its timing is told as well: gross of costs, against a mix of basket and
-cash that is as much in stocks on every session as the rule is on average. And the same walk with a proof is told: a
-fold acts only where Hansen's test of all that was tried in training gives p of 0.10 or less, and holds otherwise.
-Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
+and in what stocks earn while it is away; so its timing is told as well (`ut.timing`): before the costs of its orders,
+against a mix of basket and cash that is as much in stocks on every session as the rule is on average. And the same walk
+with a proof is told: a fold acts only where Hansen's test of all that was tried in training gives p of 0.10 or less,
+else it holds. Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
 
 What is fixed, and why. The trigger stays at its defaults: searching it would move the clock that the lag is counted on.
 `source` proportional and `cash` 1.0: the effect on the whole basket, undiluted. `min_hold` 0, `max_hold` 24, `calm` 0,
@@ -30,15 +30,13 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.backtest import backtest
-from undertow.backtests.costs import Costs
 from undertow.backtests.engines import BACKENDS, run_tasks
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.evidence import Interval, Superior, difference
+from undertow.evidence import Interval, Superior, difference, timing
 from undertow.market import Market, simulate_market
-from undertow.market.clock import FloatArray
 from undertow.strategies import LiquidityDrain
 
 FIXED: dict[str, Any] = {
@@ -73,9 +71,8 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
     tuned, long = (
         backtest(LiquidityDrain(lag=int(lag), **held), market).lag_hours for lag, held in ((whole, FIXED), (usual, {}))
     )
-    free = _walked(market, seed, trials, Costs())
-    proven = _walked(market, seed, trials, Costs(), Superior(level=0.10))
-    gross = _walked(market, seed, trials, Costs(fee_bps=0.0, slippage_bps=0.0))
+    free = _walked(market, seed, trials)
+    proven = _walked(market, seed, trials, Superior(level=0.10))
     lags = free.table["lag"].to_numpy(dtype=np.float64)
     return {
         "seed": seed,
@@ -90,11 +87,11 @@ def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: i
         **_told("net", _net(free)),
         **_told("proven", _net(proven)),
         "acting": proven.acting / len(proven.folds),
-        **_told("timing", _timing(gross)),
+        **_told("timing", timing(free.run).apart.annual_return),
     }
 
 
-def _walked(market: Market, seed: int, trials: int, costs: Costs, proof: Superior | None = None) -> WalkForwardResult:
+def _walked(market: Market, seed: int, trials: int, proof: Superior | None = None) -> WalkForwardResult:
     return walk_forward(
         LiquidityDrain,
         market,
@@ -103,26 +100,14 @@ def _walked(market: Market, seed: int, trials: int, costs: Costs, proof: Superio
         trials=trials,
         fixed=FIXED,
         seed=seed,
-        costs=costs,
         proof=proof,
     )
 
 
 def _net(found: WalkForwardResult) -> Interval:
     """The stitched run less its basket, a year."""
-    own, hold, _ = _returns(found)
+    own, hold = (found.run.series[name].to_numpy() for name in ("return", "hold_return"))
     return difference(own, hold).annual_return
-
-
-def _timing(found: WalkForwardResult) -> Interval:
-    """The stitched run less a mix of basket and cash of equal exposure, a year."""
-    own, hold, cash = _returns(found)
-    share = found.run.metrics["average_exposure"]
-    return difference(own, share * hold + (1.0 - share) * cash).annual_return
-
-
-def _returns(found: WalkForwardResult) -> tuple[FloatArray, ...]:
-    return tuple(found.run.series[name].to_numpy() for name in ("return", "hold_return", "cash_return"))
 
 
 def _told(name: str, part: Interval) -> dict[str, float]:
@@ -167,7 +152,7 @@ def report(table: pd.DataFrame) -> None:
     for name, words in (
         ("net", "walked forward less buy-and-hold"),
         ("proven", "the same where a fold acts on proof alone"),
-        ("timing", "its timing alone"),
+        ("timing", "the timing of that walk"),
     ):
         above, below = (table[f"{name}_low"] > 0).sum(), (table[f"{name}_high"] < 0).sum()
         gains = table[name].to_numpy()

@@ -8,6 +8,7 @@ import numpy as np
 
 from undertow.backtests.run import Run
 from undertow.evidence.difference import FEWEST_SESSIONS, Difference, difference
+from undertow.evidence.timing import timing
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.markup import Html, note, table, tag
 from undertow.tearsheets.palette import BASELINE, is_baseline
@@ -30,7 +31,8 @@ def verdict(run: Run) -> Html:
         return _box(too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold))))
     part = found.annual_return
     tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
-    return _box(typeset(found.sentence(BASELINE)), sharpe_sentence(found), CHOSEN, tone=tone)
+    said = [sharpe_sentence(found), *timing_sentences(run), CHOSEN]
+    return _box(typeset(found.sentence(BASELINE)), *said, tone=tone)
 
 
 def compared(own: FloatArray, base: FloatArray) -> Difference | None:
@@ -38,6 +40,14 @@ def compared(own: FloatArray, base: FloatArray) -> Difference | None:
     if len(own) < FEWEST_SESSIONS or min(own.min(), base.min()) <= -1.0:
         return None
     return difference(own, base, seed=0)
+
+
+def timing_sentences(run: Run) -> list[str]:
+    """What the rule's timing was worth, as a list of one; empty where there is nothing to judge."""
+    own, hold = (run.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
+    if len(own) < FEWEST_SESSIONS or np.array_equal(own, hold) or min(own.min(), hold.min()) <= -1.0:
+        return []
+    return [typeset(timing(run).sentence())]
 
 
 def sharpe_sentence(found: Difference) -> str:

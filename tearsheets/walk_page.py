@@ -13,7 +13,7 @@ import pandas as pd
 from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
 from undertow.market.clock import FloatArray
-from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, too_short
+from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, timing_sentences, too_short
 from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag, write_whole
 from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import BASELINE, sessions_of
@@ -150,6 +150,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *([tag("p", lead)] if headline != lead else []),
         *notes,
         note(second),
+        *map(note, timing_sentences(result.run)),
         *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
         *([note(missed_sentence(result))] if result.missed else []),
         note(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from undertow.backtests.sweep import sweep
     from undertow.backtests.walk_forward import walk_forward
     from undertow.backtests.walk_seeds import walk_seeds
-    from undertow.evidence import Superior, alarm, difference
+    from undertow.evidence import Superior, alarm, difference, timing
     from undertow.market import (
         BookkeepingError,
         DataError,
@@ -67,6 +67,7 @@ _HOME = {
     "optimize": "backtests.optimize",
     "simulate_market": "market",
     "sweep": "backtests.sweep",
+    "timing": "evidence",
     "walk_forward": "backtests.walk_forward",
     "walk_seeds": "backtests.walk_seeds",
     "write_comparison": "tearsheets",
@@ -106,6 +107,7 @@ __all__ = [
     "strategies",
     "sweep",
     "tearsheets",
+    "timing",
     "walk_forward",
     "walk_seeds",
     "write_comparison",

@@ -264,11 +264,14 @@ def _summary(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.Data
 
 
 def _sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
-    """Baseline and verdict, as plain text."""
+    """Baseline and verdict, as plain text, and what the timing was worth."""
+    from undertow.tearsheets.headline import timing_sentences
     from undertow.tearsheets.walk_page import verdicts
     from undertow.tearsheets.words import MINUS
 
-    return [(name, text.replace(MINUS, "-")) for name, text, _ in verdicts(result)]
+    told = [(name, text) for name, text, _ in verdicts(result)]
+    told += [("timing", text) for text in timing_sentences(result.run)]
+    return [(name, text.replace(MINUS, "-")) for name, text in told]
 
 
 def _show(

@@ -1,0 +1,64 @@
+"""Timing or absence: what a rule gains by when it is away, apart from how much it is away and what trading costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from undertow.backtests.orders import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP
+from undertow.backtests.run import Run
+from undertow.evidence.difference import Difference, difference
+from undertow.market.clock import FloatArray
+
+_RULE = [REASONS[each] for each in (DE_RISK, RE_ENTRY, STOP, ROTATE, HEDGE)]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A run before the costs of its rule, less a mix of its basket and cash that is as much in stocks on every session.
+
+    What is left is when the rule is away, and of what: the order in which it sells, and where the money goes. `share`
+    is the part of the mix in stocks: what the run has there on average, net of what is sold short. A proportional rule
+    that is away at random has a timing of zero, however much it is away and whatever stocks earn; what it lost to
+    them, and to costs, is the rest of its difference to buy-and-hold.
+    """
+
+    apart: Difference
+    share: float
+
+    def sentence(self) -> str:
+        """One honest sentence for a report."""
+        part = self.apart.annual_return
+        verdict = "distinguishable from zero" if part.excludes_zero else "no effect that can be told from luck"
+        return (
+            "Its timing and choice of names, before the costs of its own orders and against a mix of basket and cash"
+            f" that is {self.share:.0%} in stocks on every session: {part.estimate:+.1%} a year, {part.level:.0%}"
+            f" interval [{part.low:+.1%}, {part.high:+.1%}]; {verdict}."
+        )
+
+
+def timing(run: Run, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> Timing:
+    """What the timing of a run's rule was worth, annual log return, with its interval; see `Timing`, `difference`.
+
+    The costs of orders that renew the basket stay in both, whatever else they serve: buy-and-hold pays them too.
+    Arguments and errors as in `difference`.
+    """
+    own, hold, cash, share = (_column(run, name) for name in ("return", "hold_return", "cash_return", "cash_share"))
+    held = 1.0 - float(share.mean())
+    before = _column(run, "value") / (1.0 + own)
+    gross = own + _rule_costs(run) / before
+    mix = held * hold + (1.0 - held) * cash
+    return Timing(difference(gross, mix, seed=seed, resamples=resamples, level=level), held)
+
+
+def _rule_costs(run: Run) -> FloatArray:
+    """Costs in USD of the orders that the rule gave, session by session (T,)."""
+    costs = np.zeros(len(run.series))
+    given = run.orders[run.orders["reason"].isin(_RULE)]
+    np.add.at(costs, run.series.index.searchsorted(given["session"]), given["costs"].to_numpy(dtype=np.float64))
+    return costs
+
+
+def _column(run: Run, name: str) -> FloatArray:
+    return run.series[name].to_numpy(dtype=np.float64)
