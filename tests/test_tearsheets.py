@@ -101,7 +101,7 @@ def make_run(
         "signal_sources": {"bars BTC 1h": sessions},
     }
     weights = pd.DataFrame({"AAA": exposure, "cash": 1.0 - exposure}, index=index)
-    orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "reason": "rebalance"})
+    orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "costs": 0.0, "reason": "rebalance"})
     found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(COLUMNS))
     for column in ("shock", "decision"):
         found[column] = pd.to_datetime(found[column], utc=True).astype("datetime64[ns, UTC]")
