@@ -144,7 +144,10 @@ def test_a_database_that_stops_answering_is_a_named_error(tmp_path: Path, monkey
     assert len(optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, sobol=2).trials) == 4
 
 
-def test_a_storage_of_ones_own_that_refuses_says_so_in_optunas_words(tmp_path: Path) -> None:
+def test_a_storage_of_ones_own_that_refuses_says_so_in_optunas_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_rows, "_PAUSES", ())
     with quiet_optuna():
         kept = RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
         study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
