@@ -18,6 +18,15 @@ from undertow.market import Market, load_market
 settings.register_profile("undertow", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("undertow")
 
+# The longest by far: begun first, so that no worker is left alone with one at the end.
+LONGEST = ("test_wheel.py", "test_plugin.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others in their order."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 PROJECT = Path(__file__).resolve().parent.parent
 # Twelve sessions of 2024 around Thanksgiving (28 November); the 29th closes at 18:00 UTC.
 SESSIONS = ("11-18", "11-19", "11-20", "11-21", "11-22", "11-25", "11-26", "11-27", "11-29", "12-02", "12-03", "12-04")
