@@ -149,10 +149,7 @@ def _sqlite_file(url: str) -> Path | None:
 def _database_file(storage: BaseStorage) -> Path | None:
     """The file of a storage that is an SQLite database in one."""
     backend = getattr(storage, "_backend", storage)
-    if not isinstance(backend, RDBStorage) or backend.engine.name != "sqlite":
-        return None
-    name = backend.engine.url.database
-    return None if name in (None, "", ":memory:") else Path(str(name))
+    return _sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
 
 
 def _database(url: str) -> RDBStorage:

@@ -30,6 +30,14 @@ class Interval:
         """Whether zero lies outside the interval."""
         return self.low > 0.0 or self.high < 0.0
 
+    def sentence(self, subject: str) -> str:
+        """`SUBJECT: +1.0% a year, 95% interval [-2.0%, +4.0%]; no effect that can be told from luck.`"""
+        verdict = "distinguishable from zero" if self.excludes_zero else "no effect that can be told from luck"
+        return (
+            f"{subject}: {self.estimate:+.1%} a year, {self.level:.0%} interval [{self.low:+.1%}, {self.high:+.1%}];"
+            f" {verdict}."
+        )
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -47,12 +55,7 @@ class Difference:
 
     def sentence(self, baseline: str) -> str:
         """One honest sentence for a report."""
-        part = self.annual_return
-        verdict = "distinguishable from zero" if part.excludes_zero else "no effect that can be told from luck"
-        return (
-            f"Against {baseline}: {part.estimate:+.1%} a year, {part.level:.0%} interval"
-            f" [{part.low:+.1%}, {part.high:+.1%}]; {verdict}."
-        )
+        return self.annual_return.sentence(f"Against {baseline}")
 
 
 def difference(

@@ -29,12 +29,9 @@ class Timing:
 
     def sentence(self) -> str:
         """One honest sentence for a report."""
-        part = self.apart.annual_return
-        verdict = "distinguishable from zero" if part.excludes_zero else "no effect that can be told from luck"
-        return (
+        return self.apart.annual_return.sentence(
             "Its timing and choice of names, before the costs of its own orders and against a mix of basket and cash"
-            f" that is {self.share:.0%} in stocks on every session: {part.estimate:+.1%} a year, {part.level:.0%}"
-            f" interval [{part.low:+.1%}, {part.high:+.1%}]; {verdict}."
+            f" that is {self.share:.0%} in stocks on every session"
         )
 
 

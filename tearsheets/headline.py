@@ -37,15 +37,17 @@ def verdict(run: Run) -> Html:
 
 def compared(own: FloatArray, base: FloatArray) -> Difference | None:
     """The difference, or None where there are too few sessions, or a total loss, for an interval."""
-    if len(own) < FEWEST_SESSIONS or min(own.min(), base.min()) <= -1.0:
-        return None
-    return difference(own, base, seed=0)
+    return difference(own, base, seed=0) if _is_enough(own, base) else None
+
+
+def _is_enough(own: FloatArray, base: FloatArray) -> bool:
+    return len(own) >= FEWEST_SESSIONS and bool(min(own.min(), base.min()) > -1.0)
 
 
 def timing_sentences(run: Run) -> list[str]:
     """What the rule's timing was worth, as a list of one; empty where there is nothing to judge."""
     own, hold = (run.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
-    if len(own) < FEWEST_SESSIONS or np.array_equal(own, hold) or min(own.min(), hold.min()) <= -1.0:
+    if np.array_equal(own, hold) or not _is_enough(own, hold):
         return []
     return [typeset(timing(run).sentence())]
 

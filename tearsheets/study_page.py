@@ -215,14 +215,16 @@ def _best(tuning: Tuning) -> Html:
         note(f"All in-sample.{more}"),
         tag("h3", "Their parameters"),
         _parameters(tuning, named),
-        *([] if tuning.lag_hours is None else [note(typeset(f"Trial {tuning.best['trial']}. {_lag(tuning)}"))]),
+        *_lag(tuning),
     )
 
 
-def _lag(tuning: Tuning) -> str:
-    said = "" if tuning.lag_hours is None else tuning.lag_hours.sentence()
+def _lag(tuning: Tuning) -> list[Html]:
+    if tuning.lag_hours is None:
+        return []
     asked = " A parameter `lag` is how old a shock must be at a decision; decisions come once a session."
-    return said + (asked if "lag" in tuning.best_parameters else "")
+    said = f"Trial {tuning.best['trial']}. {tuning.lag_hours.sentence()}"
+    return [note(typeset(said + (asked if "lag" in tuning.best_parameters else "")))]
 
 
 def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
