@@ -63,9 +63,9 @@ def best_lag(curve: pd.Series) -> float:
     return float(np.median(curve.index[curve >= curve.max() - 1e-12]))
 
 
-def study(seed: int, *, effect: float, lag_hours: float, years: float, trials: int, step: int = 1) -> dict[str, float]:
-    """One seed: the lag tuned on the whole span, the median over folds, and the stitched run less its basket."""
-    market = simulate_market(seed=seed, effect=effect, lag_hours=lag_hours, years=years)
+def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) -> dict[str, float]:
+    """One seed of such a world: the lag tuned on the whole span, the median over folds, the run less its basket."""
+    market = simulate_market(seed=seed, years=years, **truth)
     whole = best_lag(lag_curve(market, FIXED, step))
     usual = best_lag(lag_curve(market, {}, step))
     tuned, long = (
@@ -119,13 +119,14 @@ def main() -> None:
     given.add_argument("--seeds", type=int, default=20)
     given.add_argument("--effect", type=float, default=1.0)
     given.add_argument("--lag-hours", type=float, default=36.0)
+    given.add_argument("--at-the-open", type=float, default=0.5)
     given.add_argument("--years", type=float, default=6.0)
     given.add_argument("--trials", type=int, default=64)
     given.add_argument("--jobs", type=int, default=1)
     given.add_argument("--backend", choices=BACKENDS, default="loky")
     given.add_argument("--address", help="a running Dask or Ray cluster")
     words = given.parse_args()
-    world = {name: getattr(words, name) for name in ("effect", "lag_hours", "years", "trials")}
+    world = {name: getattr(words, name) for name in ("effect", "lag_hours", "at_the_open", "years", "trials")}
     engine = {"backend": words.backend, "jobs": words.jobs, "address": words.address}
     report(pd.DataFrame(run_tasks(one_seed, world, range(words.seeds), **engine)))
 

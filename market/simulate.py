@@ -24,7 +24,13 @@ from undertow.market.simulate_equities import (
     pressure_weights,
 )
 from undertow.market.simulate_macro import draw_rates, macro_feed
-from undertow.market.simulate_pressure import LAG_SD_HOURS, Pressure, basket_impact, find_cascades, land_selling
+from undertow.market.simulate_pressure import (
+    AT_THE_OPEN,
+    LAG_SD_HOURS,
+    basket_impact,
+    find_cascades,
+    land_selling,
+)
 from undertow.market.universe import Universe
 
 EFFECT, LAG_HOURS = 1.0, 36.0
@@ -45,6 +51,7 @@ class Truth:
     effect: float
     lag_hours: float
     lag_sd_hours: float
+    at_the_open: float
     events: pd.DataFrame
     pressure: FloatArray
     selling: FloatArray
@@ -57,22 +64,26 @@ def simulate_market(
     years: float = 6,
     effect: float = EFFECT,
     lag_hours: float = LAG_HOURS,
+    at_the_open: float = AT_THE_OPEN,
     names: int = 40,
     start: str = "2018-01-02",
 ) -> Market:
     """Simulate a market in which BTC cascades cause equity selling `lag_hours` later, or, with `effect=0`, do not.
 
-    BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through
-    its liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8
-    hours, cut off below zero) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open.
-    Last quarter's winners and high betas fall most, and three quarters of the fall are bought back over the following
-    sessions. Macro falls, falls in which stocks lead, and divergences are there in every world.
+    BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through its
+    liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8
+    hours, cut off below zero) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open: the
+    share `at_the_open` of them is in the opening print, which a rule that sells at that open does not escape, and the
+    rest is worked over the day. Last quarter's winners and high betas fall most, and three quarters of the fall are
+    bought back over the following sessions. Macro falls, falls in which stocks lead, and divergences are there in every
+    world.
 
     `years` in (0.5, 30]; `effect` in [0, 20], where 1 takes the basket down 2-7.5 % a cascade and 0 is the null world;
-    `lag_hours` in [0, 240]; `names` in [5, 500] growth stocks. Crypto begins 90 days before `start`.
+    `lag_hours` in [0, 240]; `at_the_open` in [0, 1]; `names` in [5, 500] growth stocks. Crypto begins 90 days before
+    `start`.
 
-    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect` or `lag_hours`
-    have equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
+    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect`, `lag_hours` or
+    `at_the_open` have equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
 
     Raises `ParameterError`, naming the parameter, its rule and the value.
 
@@ -80,7 +91,7 @@ def simulate_market(
     >>> market.name, market.truth.lag_hours, sorted(market.universes)
     ('simulated-seed7', 36.0, ['defensive', 'growth'])
     """
-    first = _checked(seed, years, effect, lag_hours, names, start)
+    first = _checked(seed, years, effect, lag_hours, at_the_open, names, start)
     rng, clock = streams(seed), make_clock(first, years)
     sessions = len(clock.calendar.sessions)
     episodes = draw_episodes(clock, rng["episodes"], years)
@@ -89,7 +100,7 @@ def simulate_market(
 
     cascades = find_cascades(crypto, np.datetime64(clock.calendar.sessions[0], "ns"))
     impact = effect * basket_impact(cascades.pop("share").to_numpy())
-    pressure = land_selling(instants(cascades["time"]), impact, clock, lag_hours)
+    pressure = land_selling(instants(cascades["time"]), impact, clock, lag_hours, at_the_open)
 
     listing = draw_names(rng["names"], names, sessions)
     returns = ordinary_returns(listing, factor + episodes.equity, rng["returns"])
@@ -100,28 +111,32 @@ def simulate_market(
     macro = macro_feed(clock, rates, np.diff(np.log(index), prepend=np.log(index[0])), rng["macro"])
 
     return Market(
-        name=_name(seed, effect, lag_hours),
+        name=_name(seed, effect, lag_hours, at_the_open),
         prices=prices,
         feeds=sort_feeds([*crypto_feeds(crypto, rng), macro]),
         universes=_universes(listing, clock.calendar.sessions),
         benchmark=BENCHMARK,
         cash=CASH,
-        truth=_truth(seed, effect, lag_hours, cascades.assign(equity_impact=impact), pressure, episodes.table),
+        truth=Truth(
+            seed=seed,
+            effect=effect,
+            lag_hours=lag_hours,
+            lag_sd_hours=LAG_SD_HOURS,
+            at_the_open=at_the_open,
+            events=cascades.assign(equity_impact=impact),
+            pressure=pressure.total.sum(axis=1),
+            selling=pressure.selling,
+            episodes=episodes.table,
+        ),
     )
 
 
-def _name(seed: int, effect: float, lag_hours: float) -> str:
+def _name(seed: int, effect: float, lag_hours: float, at_the_open: float) -> str:
     """The market's name, with what is not usual in it."""
     unusual = [f"effect{effect:g}"] if effect != EFFECT else []
     unusual += [f"lag{lag_hours:g}h"] if lag_hours != LAG_HOURS else []
+    unusual += [f"open{at_the_open:g}"] if at_the_open != AT_THE_OPEN else []
     return "-".join([f"simulated-seed{seed}", *unusual])
-
-
-def _truth(
-    seed: int, effect: float, lag_hours: float, events: pd.DataFrame, pressure: Pressure, episodes: pd.DataFrame
-) -> Truth:
-    total = pressure.total.sum(axis=1)
-    return Truth(seed, effect, lag_hours, LAG_SD_HOURS, events, total, pressure.selling, episodes)
 
 
 def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
@@ -133,13 +148,16 @@ def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
     return {name: Universe(name, part.reset_index(drop=True)) for name, part in parts.items()}
 
 
-def _checked(seed: int, years: float, effect: float, lag_hours: float, names: int, start: str) -> pd.Timestamp:
+def _checked(
+    seed: int, years: float, effect: float, lag_hours: float, at_the_open: float, names: int, start: str
+) -> pd.Timestamp:
     rules = (
         ("seed", seed, _whole(seed, 0, np.inf), "a whole number, 0 or more"),
         ("years", years, _within(years, 0.5, 30) and years > 0.5, "in (0.5, 30] years"),
         # Above this a name can lose all its value in one cascade, and a price must be positive.
         ("effect", effect, _within(effect, 0, 20), "in [0, 20]; 1 is the usual size, 0 the null world"),
         ("lag_hours", lag_hours, _within(lag_hours, 0, 240), "in [0, 240] hours"),
+        ("at_the_open", at_the_open, _within(at_the_open, 0, 1), "a share in [0, 1]"),
         ("names", names, _whole(names, 5, 500), "a whole number in [5, 500] stocks"),
     )
     for name, value, holds, rule in rules:

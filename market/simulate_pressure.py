@@ -12,14 +12,14 @@ from undertow.market.simulate_clock import Clock
 from undertow.market.simulate_crypto import USUAL_LONGS_USD, Crypto
 
 LAG_SD_HOURS = 8.0
+# Orders that arrive while the exchange is closed: this part meets the opening print, the rest is worked over the day.
+AT_THE_OPEN = 0.5
 
 # A cascade: this share of the usual long book closed by force within this many hours.
 _CASCADE_SHARE, _CASCADE_HOURS = 0.22, 12
 _TAIL_HOURS, _QUIET_HOURS = 24, 96  # its size is counted this much longer; nothing within the quiet is a new one
 # The basket's fall: the least, what each further share of the book adds, the most.
 _LEAST, _SLOPE, _MOST = 0.02, 0.06, 0.075
-# Orders that arrive while the exchange is closed: this part meets the opening print, the rest is worked over the day.
-_AT_THE_OPEN = 0.5
 # Bargain hunters buy back this part of the fall, with this mean delay in sessions.
 _REVERSED, _REVERSAL_SESSIONS = 0.75, 7.0
 
@@ -73,18 +73,20 @@ def basket_impact(share: FloatArray) -> FloatArray:
     return -np.minimum(_LEAST + _SLOPE * (share - _CASCADE_SHARE), _MOST)
 
 
-def land_selling(times: InstantArray, impact: FloatArray, clock: Clock, lag_hours: float) -> Pressure:
+def land_selling(
+    times: InstantArray, impact: FloatArray, clock: Clock, lag_hours: float, at_the_open: float = AT_THE_OPEN
+) -> Pressure:
     """Distribute the impact (K,) of cascades at `times` (K,) over segments (S, 2).
 
     Orders arrive with a normal lag of mean `lag_hours` and standard deviation `LAG_SD_HOURS`, cut off below zero; those
-    that arrive at night or at the weekend wait for the next open.
+    that arrive at night or at the weekend wait for the next open: the share `at_the_open` of them is in its print.
     """
     edges = np.append(clock.segment_starts.ravel(), clock.segment_ends[-1, 1])
     arrived = np.zeros(len(edges))
     for time, size in zip(times, impact, strict=True):
         arrived += size * _arrived_by((edges - time) / HOUR, lag_hours)
     night, day = np.diff(arrived).reshape(-1, 2).T
-    selling = np.stack((_AT_THE_OPEN * night, (1.0 - _AT_THE_OPEN) * night + day), axis=1)
+    selling = np.stack((at_the_open * night, (1.0 - at_the_open) * night + day), axis=1)
     return Pressure(selling, _buy_back(selling.sum(axis=1)))
 
 

@@ -18,8 +18,8 @@ from undertow.market.simulate_pressure import basket_impact, land_selling
 
 
 @lru_cache(maxsize=8)
-def world(seed: int = 7, years: float = 2, effect: float = 1.0, lag_hours: float = 36.0, names: int = 24) -> Market:
-    return simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, names=names)
+def world(seed: int = 7, years: float = 2, names: int = 24, **truth: float) -> Market:
+    return simulate_market(seed=seed, years=years, names=names, **truth)
 
 
 def growth_logs(market: Market) -> np.ndarray:
@@ -61,6 +61,18 @@ def test_the_lag_moves_the_selling_and_nothing_else() -> None:
     days = np.arange(len(early.sessions))
     centre = [(days * each.truth.selling.sum(axis=1)).sum() / each.truth.selling.sum() for each in (early, late)]
     assert 1.2 < centre[1] - centre[0] < 2.6  # 66 hours are 1.9 sessions of a week's 5
+
+
+def test_what_meets_the_opening_print_is_asked_for_and_moves_nothing_else() -> None:
+    worked, usual, gapped = (world(at_the_open=share) for share in (0.0, 0.5, 1.0))
+    assert not worked.truth.selling[:, 0].any()  # nothing moves between a close and the next open
+    assert gapped.truth.selling[:, 0].sum() < usual.truth.selling[:, 0].sum() < 0
+    np.testing.assert_allclose(2.0 * usual.truth.selling[:, 0], gapped.truth.selling[:, 0], rtol=1e-12)
+    for other in (usual, gapped):
+        np.testing.assert_allclose(other.truth.selling.sum(axis=1), worked.truth.selling.sum(axis=1), atol=1e-12)
+        np.testing.assert_array_equal(other.bars().columns["close"], worked.bars().columns["close"])
+    assert (worked.name, usual.name) == ("simulated-seed7-open0", "simulated-seed7")
+    assert worked.truth.at_the_open == 0.0
 
 
 # --- truth
@@ -258,7 +270,7 @@ def test_stocks_fall_after_cascades_only_when_the_effect_is_on() -> None:
 
 def _falls(seed: int, effect: float) -> np.ndarray:
     """Log-return of the index from the first close at least 12 hours after each cascade to the first after 72 hours."""
-    market = world(seed, 4, effect)
+    market = world(seed, 4, effect=effect)
     index = np.log(market.prices.frame()["GROW"].to_numpy())
     times = instants(market.truth.events["time"])
     begin = np.searchsorted(market.calendar.closes, times + 12 * HOUR)
@@ -283,6 +295,8 @@ def _falls(seed: int, effect: float) -> np.ndarray:
         ("lag_hours", -1),
         ("lag_hours", 241),
         ("lag_hours", "36"),
+        ("at_the_open", -0.1),
+        ("at_the_open", 1.1),
         ("names", 4),
         ("names", 501),
         ("names", 10.0),

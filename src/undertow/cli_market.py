@@ -37,10 +37,14 @@ def simulate(
     years: Annotated[float, typer.Option(help="Years to simulate.")] = 6.0,
     effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null world.")] = 1.0,
     lag_hours: Annotated[float, typer.Option(help="Mean hours from a cascade to the equity selling.")] = 36.0,
+    at_the_open: Annotated[
+        float, typer.Option(help="Share of the orders that wait for the open which is in the opening print.")
+    ] = 0.5,
 ) -> None:
     """Write a simulated market, whose truth is known, as a market folder."""
     with busy("simulating"):
         from undertow.market import simulate_market, write_market
 
-        written = write_market(simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours), out)
+        market = simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, at_the_open=at_the_open)
+        written = write_market(market, out)
     typer.echo(f"market: {written}")
