@@ -30,11 +30,11 @@ def script() -> ModuleType:
 
 
 @cache
-def tuned(effect: float) -> list[tuple[float, float, float]]:
+def tuned(effect: float, at_the_open: float = 0.5) -> list[tuple[float, float, float]]:
     """For each seed: the best lag, the median hours from shock to sale there, and best less worst objective."""
     found = []
     for seed in SEEDS:
-        market = simulate_market(seed=seed, effect=effect, lag_hours=36, names=5)
+        market = simulate_market(seed=seed, effect=effect, lag_hours=36, at_the_open=at_the_open, names=5)
         curve = script().lag_curve(market, script().FIXED, step=6)
         lag = script().best_lag(curve)
         run = backtest(LiquidityDrain(lag=int(lag), **script().FIXED), market)
@@ -44,6 +44,12 @@ def tuned(effect: float) -> list[tuple[float, float, float]]:
 
 def test_the_tuned_rule_sells_a_day_or_two_after_the_shock() -> None:
     assert 24 <= np.median([hours for _, hours, _ in tuned(1.0)]) <= 48
+
+
+def test_the_lag_asked_for_is_later_where_none_of_the_selling_is_in_the_opening_print() -> None:
+    worked, usual = ([lag for lag, _, _ in tuned(1.0, share)] for share in (0.0, 0.5))
+    assert np.median(worked) > np.median(usual)
+    assert 24 <= np.median(worked) <= 48
 
 
 def test_without_the_effect_the_lag_matters_less_and_wanders() -> None:
