@@ -23,7 +23,7 @@ from undertow.strategies.counterfactual import counterfactual, worse
 from undertow.strategies.explain import explain_row
 from undertow.strategies.parts import ALARM, Condition
 from undertow.strategies.reasons import Reasons, reasons
-from undertow.strategies.rule import RuleStrategy
+from undertow.strategies.rule import RuleStrategy, breaches
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.waits import waits_for
 
@@ -35,9 +35,12 @@ EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the checklist: `state` is ok, watch, alarm or unknown; `age_hours` is that of its oldest input.
+    """One line of the checklist: `state` is ok, watch, alarm or unknown, and is that of `value`.
 
-    An alarm goes on at `alarm` and off on the calm side of `leave`, where there is one.
+    `value` is what the rule acts on: what was known `lag_hours` before the decision. `now` is the last one known at the
+    decision, and `age_hours` is that of its oldest input. `coming` is when an alarm that the lag still holds back will
+    count (UTC, empty where there is none). An alarm goes on at `alarm` and off on the calm side of `leave`, where there
+    is one.
     """
 
     name: str
@@ -48,6 +51,9 @@ class Line:
     leave: float | None
     side: str
     age_hours: float
+    lag_hours: float
+    now: float
+    coming: str
     contribution: float
 
 
@@ -179,7 +185,7 @@ def today(
         deadline_hours=rule.timing.deadline,
         waits_for=waits_for(why, row),
         changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
-        notes=_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),
+        notes=(*_pending(lines), *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known)),
         similar=similar(why, *_level(table), row),
     )
 
@@ -249,10 +255,40 @@ def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64)
             leave=driver.leave,
             side="above" if driver.side > 0 else "below",
             age_hours=_age(table, driver, instant),
+            lag_hours=why.rule.lag_of(driver),
+            now=_now(table, driver, row),
+            coming=_coming(table, driver, why.rule.lag_of(driver), row) if why.severity[row, place] != ALARM else "",
             contribution=float(added[place]),
         )
         for place, (name, driver) in enumerate(zip(why.names, why.rule.drivers, strict=True))
     )
+
+
+def _now(table: DecisionTable, driver: Condition, row: int) -> float:
+    """The driver's last value known at a decision, whatever its lag."""
+    bare = driver.model_copy(update={"lag": 0.0, "seen": "last"})
+    return float(evaluate.read(table, [bare], np.zeros(1)).values[row, 0])
+
+
+def _coming(table: DecisionTable, driver: Condition, lag: float, row: int) -> str:
+    """When an alarm that is known at a decision, and that the lag still holds back, will count."""
+    if not lag:
+        return ""
+    hours = np.timedelta64(round(lag * 3600), "s")
+    decided = table.decisions.at[: row + 1]
+    known = breaches(table, driver.model_copy(update={"lag": 0.0}), 0.0)[: row + 1]
+    held = known[(known > decided[row] - hours) & (known <= decided[row])]
+    return _text(held.min() + hours) if len(held) else ""
+
+
+def _pending(lines: tuple[Line, ...]) -> list[str]:
+    """What is known and not acted on yet: the rule waits for its lag."""
+    return [
+        f"{line.name} has reached its alarm; it counts {line.lag_hours:g} hours after it was known, from"
+        f" {line.coming[:10]} {line.coming[11:16]} UTC on."
+        for line in lines
+        if line.coming
+    ]
 
 
 def _shown(lines: tuple[Line, ...]) -> tuple[Line, ...]:

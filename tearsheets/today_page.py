@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from undertow.backtests.similar import Similar
@@ -112,8 +113,13 @@ def value_words(line: Line) -> str:
     return typeset(apart(line.value, *levels, digits=3))
 
 
+def now_words(line: Line) -> str:
+    """The value of a check without its lag; a dash where it is unknown."""
+    return value_words(replace(line, value=line.now))
+
+
 def age_words(line: Line) -> str:
-    """How old the oldest input of a check is."""
+    """How old the oldest input of a check is, without its lag."""
     if math.isnan(line.age_hours):
         return "no data"
     return f"{plain(line.age_hours, 0)} h" if line.age_hours < 120 else f"{plain(line.age_hours / 24, 0)} d"
@@ -169,6 +175,7 @@ def _checks(found: Today) -> Html:
             line.name,
             _state(line.state),
             value_words(line),
+            now_words(line),
             level_words(line),
             age_words(line),
             plain(line.contribution, 3),
@@ -176,8 +183,10 @@ def _checks(found: Today) -> Html:
         for line in found.lines
     ]
     hidden = [note(f"{counted(found.hidden, 'more condition')} not shown.")] if found.hidden else []
-    head = ("Check", "State", "Value", "Levels", "Data age", "Adds to the score")
-    return section("Checklist", table(head, rows), *hidden)
+    late = [line for line in found.lines if line.lag_hours]
+    lagged = [note("The rule acts on the value after its lag; Now is the last one known.")] if late else []
+    head = ("Check", "State", "Value", "Now", "Levels", "Data age", "Adds to the score")
+    return section("Checklist", table(head, rows), *lagged, *hidden)
 
 
 def _state(state: str) -> Html:

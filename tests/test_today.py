@@ -179,6 +179,33 @@ def test_the_data_age_is_that_of_the_oldest_input(world: Market) -> None:
     assert np.isnan(lines["VIX above its median"].age_hours)
 
 
+def test_an_alarm_that_the_lag_holds_back_is_told_and_comes_when_it_is_said_to(world: Market) -> None:
+    rule = LiquidityDrain(trigger="drawdown", lag=30)
+    waited = 0
+    close, known = world.bars().columns["close"], world.bars().known_at
+    for row in range(250, 330):
+        found = today(rule, world, asof=moment(world, row))
+        (line,) = found.lines
+        decided = instant_of(moment(world, row))
+        window = close[known <= decided][-rule.window :]
+        assert line.now == pytest.approx(window[-1] / window.max() - 1.0)
+        if not line.coming:
+            assert not found.notes
+            continue
+        waited += 1
+        assert line.coming[:10] in found.notes[0]
+        counts = pd.Timestamp(line.coming)
+        assert counts > moment(world, row)
+        assert line.state == "ok"
+        # At the first decision from then on, and not before, the same alarm is on.
+        later = next(each for each in range(row, row + 5) if moment(world, each) >= counts)
+        assert [today(rule, world, asof=moment(world, each)).lines[0].state for each in (later - 1, later)] == [
+            "ok",
+            "alarm",
+        ]
+    assert waited >= 2
+
+
 def test_exit_codes_follow_the_tiers(world: Market) -> None:
     seen = {
         found.tier: found.exit_code

@@ -87,18 +87,19 @@ def _show(found: Today) -> None:
         execution_words,
         headline,
         level_words,
+        now_words,
         order_words,
         similar_words,
         value_words,
     )
 
     table = Table(title=f"as of {found.asof}, for {found.session}", title_justify="left")
-    for name in ("check", "state", "value", "levels", "age", "adds"):
+    for name in ("check", "state", "value", "now", "levels", "age", "adds"):
         table.add_column(name, justify="left" if name in ("check", "state", "levels") else "right")
     for line in found.lines:
         state = Text(line.state, style=_COLOURS[line.state])
         adds = f"{line.contribution:.3f}"
-        table.add_row(line.name, state, value_words(line), level_words(line), age_words(line), adds)
+        table.add_row(line.name, state, value_words(line), now_words(line), level_words(line), age_words(line), adds)
     show(table)
     if found.hidden:
         show(f"{found.hidden} more conditions, less alarming, are not shown")
