@@ -142,6 +142,7 @@ class WalkForwardResult:
             "constraints": [each.name for each in self.terms.constraints],
             "trials": self.terms.trials,
             "tuner": self.tuner,
+            "not_searched": list(self.terms.unsearched),
             "proof": self.proof,
             "folds_acting": self.acting,
             "folds_infeasible": self.missed,

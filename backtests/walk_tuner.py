@@ -27,7 +27,10 @@ LEAST_TAX_FIRST = "least-tax"
 
 @dataclass(frozen=True)
 class Terms:
-    """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned."""
+    """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned.
+
+    `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice".
+    """
 
     universe: str = "growth"
     fill: Fill = "open"
@@ -40,6 +43,7 @@ class Terms:
     trials: int = 200
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
+    unsearched: tuple[str, ...] = ()
 
     @property
     def account(self) -> dict[str, Any]:
@@ -171,11 +175,15 @@ def checked_terms(
     """The terms of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
 
     Selling what is taxed least needs one account's lots from beginning to end, so that a tuned `source` has it only
-    where it is narrowed to that alone.
+    where it is narrowed to that alone; `unsearched` says that it was left out.
     """
     aims = read_objectives(objective)
     if len(aims) != 1:
-        raise ParameterError(f"`objective` must be one objective, got {len(aims)}: folds choose by one figure")
+        names = ", ".join(each.name for each in aims)
+        raise ParameterError(
+            f"`objective` must be one objective, got {names}: each fold trades the one set that is best; for a front"
+            " of several use `optimize`"
+        )
     check_whole("trials", trials, 1)
     check_positive("capital", capital)
     space = space_left(strategy, fixed, narrowed)
@@ -184,7 +192,8 @@ def checked_terms(
     bounds = read_constraints(constraints)
     own = costs or Costs()
     _refuse_whole_account(strategy, free)
-    return Terms(universe, fill, own, weighting, rebalance, capital, aims[0], bounds, trials, space.fixed, free)
+    out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
+    return Terms(universe, fill, own, weighting, rebalance, capital, aims[0], bounds, trials, space.fixed, free, out)
 
 
 def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:

@@ -21,13 +21,16 @@ class Superior:
     """Hansen's test of superior predictive ability, as proof that a rule may act: passed where p is `level` or less.
 
     The null hypothesis is that no rule tried grows capital faster than the baseline; what is compared is log returns of
-    the same sessions. p is the consistent one, from studentised means and `resamples` of the stationary bootstrap with
-    mean blocks of sqrt(T) sessions. It allows for the best having been picked from many, also from many that are alike,
-    and is little moved by adding hopeless ones. Raises `ParameterError` where `level` is not between 0 and 1 or
-    `resamples` is below 100.
+    the same sessions. p is the consistent one, from scaled means and `resamples` of the stationary bootstrap with mean
+    blocks of sqrt(T) sessions. It allows for the best having been picked from many, also from many that are alike, and
+    is little moved by adding hopeless ones. Where 200 rules are nothing but luck about one sample in ten passes at
+    0.10; more, up to one in five, where what rules gain goes on from one session to the next. Raises `ParameterError`
+    where `level` is not between 0 and 1 or `resamples` is below 100.
 
     Source: Hansen (2005), A Test for Superior Predictive Ability. arch resamples; it compares means as they are given,
-    so each difference is divided by its long-run deviation first, as the paper recommends.
+    so each difference is divided by its standard deviation first. The paper divides by the long-run one, of which a few
+    hundred sessions give so rough an estimate that the largest of many ratios is a rule whose deviation came out too
+    small: twenty to forty samples of luck in a hundred then pass at 0.10.
     """
 
     level: float = 0.10
@@ -72,26 +75,8 @@ class Superior:
         if not len(acting):
             return 1.0
         block = math.isqrt(len(base))
-        scaled = acting / long_run_deviation(acting, block)[:, None]
+        scaled = acting / acting.std(axis=1, keepdims=True)
         # Losses; what both share cancels in the difference, so the baseline's may be taken as zero.
         found = SPA(np.zeros(len(base)), -scaled.T, block_size=block, reps=self.resamples, seed=self.seed)
         found.compute()
         return float(found.pvalues["consistent"])
-
-
-def long_run_deviation(values: FloatArray, block: float) -> FloatArray:
-    """Standard deviation of sqrt(T) times the mean of each row of `values` (N, T), as the stationary bootstrap has it.
-
-    Autocovariances weighted by the kernel of that bootstrap with mean blocks of `block` sessions; (N,), 0 or more.
-    Source: Politis and Romano (1994), lemma 1.
-    """
-    count = values.shape[1]
-    centred = values - values.mean(axis=1, keepdims=True)
-    # Twice the length, so that the ends do not meet.
-    power = np.abs(np.fft.rfft(centred, 2 * count, axis=1)) ** 2
-    covariances = np.fft.irfft(power, axis=1)[:, :count] / count
-    gaps, stay = np.arange(count), 1.0 - 1.0 / block
-    weights = (count - gaps) / count * stay**gaps + gaps / count * stay ** (count - gaps)
-    weights[1:] *= 2.0
-    deviation: FloatArray = np.sqrt(np.maximum(covariances @ weights, 0.0))
-    return deviation

@@ -41,9 +41,12 @@ class Chart:
         return {"id": self.id, "data": self.data, "layout": self.layout}
 
 
+_MARKS = {"mark": "\N{BLACK DOWN-POINTING TRIANGLE}", "ring": "\N{WHITE CIRCLE}"}
+
+
 def _key(ink: str, dash: str) -> Html:
-    if dash == "mark":
-        return tag("span", "\N{BLACK DOWN-POINTING TRIANGLE}", kind="mark", style=f"color:{ink}", aria_hidden="true")
+    if dash in _MARKS:
+        return tag("span", _MARKS[dash], kind="mark", style=f"color:{ink}", aria_hidden="true")
     return tag("span", kind="key", style=f"border-top:3px {dash} {ink}")
 
 

@@ -94,10 +94,12 @@ def fold_chart(result: WalkForwardResult) -> Chart:
         "marker": {"color": [RUN if each > 0 else "#b3440a" for each in excess]},
         "hovertemplate": "%{y:+.1%}",
     }
+    acts = np.array([each.acts for each in result.folds])
     data = [
         _stems(numbers, inside, outside),
         _dots("In training", numbers, inside, INSIDE, form),
-        _dots("In the test", numbers, outside, RUN, form),
+        *([_dots("In the test", numbers[acts], outside[acts], RUN, form)] if acts.any() else []),
+        *([] if acts.all() else [_hollow(_dots("In the test, holding", numbers[~acts], outside[~acts], RUN, form))]),
         bars,
     ]
     days = sessions_of(result.run)
@@ -106,7 +108,11 @@ def fold_chart(result: WalkForwardResult) -> Chart:
         (days[0], days[-1]),
         [f"{metric.words}, by fold", "Return in the test less that of buy-and-hold"],
         [0.62, 0.38],
-        [{"nticks": 6, **percents, "zeroline": True, "zerolinecolor": GRID}, share_axis(zeroline=True)],
+        [
+            {"nticks": 6, **percents, "zeroline": True, "zerolinecolor": GRID},
+            # Where nothing differs there is no range to be found.
+            share_axis(zeroline=True, **({} if excess.any() else {"range": [-0.1, 0.1]})),
+        ],
     )
     labels = [f"{each.fold.number}<br>{each.test[0]:%b %Y}" for each in result.folds]
     layout["xaxis"] |= {
@@ -118,7 +124,11 @@ def fold_chart(result: WalkForwardResult) -> Chart:
     }
     layout["margin"]["b"] = 40
     layout["hoversubplots"] = "axis"
-    legend = (("In training", INSIDE, "solid"), ("In the test that follows", RUN, "solid"))
+    legend = (
+        ("In training", INSIDE, "solid"),
+        *([("In the test that follows", RUN, "solid")] if acts.any() else []),
+        *([] if acts.all() else [("In a test where the basket was held", RUN, "ring")]),
+    )
     return Chart("folds", data, layout, legend, f"{metric.words} of each fold in training and in the test", size="tall")
 
 
@@ -145,6 +155,12 @@ def _dots(name: str, x: FloatArray, y: FloatArray, ink: str, form: str) -> dict[
         "marker": {"color": ink, "size": 10, "line": {"color": "#ffffff", "width": 1}},
         "hovertemplate": f"%{{y:{form}}}",
     }
+
+
+def _hollow(dots: dict[str, Any]) -> dict[str, Any]:
+    """Dots of folds that held the basket: what they are worth is the basket's."""
+    ink = dots["marker"]["color"]
+    return {**dots, "marker": {"color": "#ffffff", "size": 9, "line": {"color": ink, "width": 1.6}}}
 
 
 def stability_chart(result: WalkForwardResult) -> Chart:

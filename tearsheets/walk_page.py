@@ -13,6 +13,7 @@ import pandas as pd
 from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
 from undertow.market.clock import FloatArray
+from undertow.tearsheets.handled import settings
 from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, timing_sentences, too_short
 from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag, write_whole
 from undertow.tearsheets.page import assemble
@@ -103,6 +104,14 @@ def missed_sentence(result: WalkForwardResult) -> str:
     return f"In {result.missed} of {counted(len(result.folds), 'fold')} no trial kept every constraint; {done}."
 
 
+def unsearched_sentence(result: WalkForwardResult) -> str:
+    """What a search of the whole span may choose and the folds of one account may not."""
+    return (
+        f"Not searched: {', '.join(result.terms.unsearched)}, which needs the lots of one account from start to end;"
+        " narrow it to that alone to walk with it."
+    )
+
+
 def seeds_sentence(seeds: pd.DataFrame) -> str:
     """What the rows of `walk_seeds` say in one sentence."""
     sharpe = seeds["annual_sharpe"]
@@ -181,8 +190,9 @@ def _reading(result: WalkForwardResult) -> Html:
     return tag(
         "div",
         note(
-            "One account runs through all tests; on each session it does what that fold's parameters decide, and pays"
-            " for what a change of parameters makes it trade."
+            "One account runs through all tests; on each session it does what that fold's parameters decide"
+            + ("" if result.proof is None else ", or holds the basket where a fold does not act")
+            + ", and pays for what a change of parameters makes it trade."
         ),
         note(
             "Buy-and-hold is the same basket without the rule. VolTarget, at its defaults, scales exposure by the"
@@ -197,15 +207,24 @@ def _reading(result: WalkForwardResult) -> Html:
 
 
 def _shrinkage(result: WalkForwardResult) -> str:
-    inside, outside = (result.table[f"{side}_objective"].to_numpy(dtype=np.float64) for side in ("in", "out"))
-    kept = int((result.table["out_excess_over_buy_and_hold"] > 0).sum())
-    metric = objective_metric(result.terms.aim)
+    metric, number = objective_metric(result.terms.aim), len(result.folds)
+    if not result.acting:
+        inside = _mean(result.table["in_objective"].to_numpy(dtype=np.float64))
+        return (
+            f"{metric.words}: {metric.text(inside)} on average in training, for the best of"
+            f" {counted(result.terms.trials, 'trial')}. No fold acted on it: in every test the account held the"
+            " basket, whose figures these are."
+        )
+    acting = result.table[[each.acts for each in result.folds]]
+    inside, outside = (_mean(acting[f"{side}_objective"].to_numpy(dtype=np.float64)) for side in ("in", "out"))
+    kept = int((acting["out_excess_over_buy_and_hold"] > 0).sum())
+    which = "" if len(acting) == number else f", over the {counted(len(acting), 'fold')} that acted of {number}"
     return (
-        f"{metric.words}: {metric.text(_mean(inside))} on average in training,"
-        f" {metric.text(_mean(outside))} in the test that follows. The best of"
+        f"{metric.words}{which}: {metric.text(inside)} on average in training,"
+        f" {metric.text(outside)} in the test that follows. The best of"
         f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance"
         " shows, beside a different market."
-        f" {kept} of {counted(len(result.folds), 'fold')} ended above buy-and-hold."
+        f" {kept} of {counted(len(acting), 'fold')}{' that acted' if which else ''} ended above buy-and-hold."
     )
 
 
@@ -220,9 +239,11 @@ def _stability(result: WalkForwardResult) -> Html:
         for row in result.stability.to_dict("records")
     ]
     head = ["Parameter", "Searched", "Chosen, least to most", "Median, or most frequent", "Spread"]
+    left = [note(unsearched_sentence(result))] if result.terms.unsearched else []
     return join(
         [
             table(head, rows, kind="numbers"),
+            *left,
             note(
                 "Spread is the distance from the lowest to the highest choice as a part of the range searched; for a"
                 " choice of words, the share of folds that did not take the most frequent. A parameter that wanders"
@@ -368,12 +389,9 @@ def _recipe(result: WalkForwardResult) -> Html:
         ("Trials a fold", count(terms.trials)),
         ("Tuner", result.tuner),
         ("Seed of the tuning", str(result.seed)),
+        *([] if result.proof is None else [("Proof", result.proof)]),
         *((f"Fixed: {name}", value_text(value)) for name, value in terms.fixed.items()),
-        ("Fill at the", recipe.fill),
-        ("Base weights", recipe.weighting),
-        ("Rebalanced", recipe.rebalance),
-        ("Market fingerprint", recipe.market_fingerprint),
-        ("Versions", ", ".join(f"{name} {each}" for name, each in recipe.versions.items())),
+        *((name, text) for name, text in settings(recipe).items() if text != BLANK),
     ]
     command = facts([("Command", tag("code", recipe.command))], kind="facts wide") if recipe.command else ""
     return section("Recipe", facts(pairs), command)

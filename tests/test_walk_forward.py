@@ -274,7 +274,7 @@ def test_a_strategy_without_parameters_walks_too() -> None:
         ({"trials": 0}, "`trials` must be a whole number, 1 or more, got 0"),
         ({"trials": True}, "`trials` must be a whole number, 1 or more, got True"),
         ({"capital": "1e6"}, "`capital` must be positive, a finite number, got '1e6'"),
-        ({"objective": ["sharpe", "calmar"]}, "`objective` must be one objective, got 2"),
+        ({"objective": ["sharpe", "calmar"]}, "`objective` must be one objective, got"),
         ({"constraints": "turnovr<=3"}, "unknown metric `turnovr` in constraint, did you mean `annual_turnover`"),
         ({"tuner": "serch"}, "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`"),
         ({"jobs": 0}, "`jobs` must be 1 or more workers, got 0"),

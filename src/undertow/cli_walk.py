@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from undertow.backtests.paths_cpcv import CpcvResult
+    from undertow.backtests.run import Run
     from undertow.backtests.splits import WalkForward
     from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
     from undertow.backtests.walk_forward_result import WalkForwardResult
@@ -69,8 +70,11 @@ def walk_forward(
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
     ] = None,
     objective: Annotated[
-        str, typer.Option(help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}")
-    ] = "sharpe",
+        list[str] | None,
+        typer.Option(
+            help="sharpe (default), calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}"
+        ),
+    ] = None,
     constraint: Annotated[
         list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
     ] = None,
@@ -151,7 +155,12 @@ def walk_forward(
             rebalance,
             capital,
         )
-        tuning: dict[str, Any] = {"objective": objective, "trials": trials, "fixed": fixed, "narrowed": narrowed}
+        tuning: dict[str, Any] = {
+            "objective": objective or "sharpe",
+            "trials": trials,
+            "fixed": fixed,
+            "narrowed": narrowed,
+        }
         terms = checked_terms(kind, constraints=constraint, **tuning, **account)
         if proof is not None and not 0.0 < proof < 1.0:
             raise ParameterError(f"`--proof` must lie between 0 and 1, such as 0.10; got {proof:g}")
@@ -185,11 +194,23 @@ def walk_forward(
         with busy("walking every combination"):
             paths = combine(kind, world, split=groups, **words)
     # Other seeds and combinations were counted since.
-    result = replace(result, standing=words["ledger"].later(result.standing, world.fingerprint))
+    result = replace(
+        result,
+        run=_commanded(result.run, seeds, cpcv),
+        standing=words["ledger"].later(result.standing, world.fingerprint),
+    )
     if out is not None:
         with busy("writing the pages"):
             _save(result, paths, others, out)
     _show(result, paths, others, out, as_json)
+
+
+def _commanded(run: Run, seeds: int, cpcv: str | None) -> Run:
+    """A walk's run whose command makes the other seeds and the combinations as well."""
+    if run.recipe.command is None:
+        return run
+    more = [*(["--seeds", str(seeds)] if seeds > 1 else []), *([] if cpcv is None else ["--cpcv", cpcv])]
+    return replace(run, recipe=replace(run.recipe, command=" ".join([run.recipe.command, *more])))
 
 
 def _workers(jobs: int | None, address: str | None) -> int | None:
@@ -301,6 +322,10 @@ def _show(
         from undertow.tearsheets.walk_page import proof_sentence
 
         typer.echo(proof_sentence(result).replace("\N{MINUS SIGN}", "-"))
+    if result.terms.unsearched:
+        from undertow.tearsheets.walk_page import unsearched_sentence
+
+        typer.echo(unsearched_sentence(result))
     if result.missed:
         from undertow.tearsheets.walk_page import missed_sentence
 
