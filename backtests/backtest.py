@@ -64,8 +64,7 @@ def backtest(
     check_run(strategy, market, universe, costs)
     costs = costs or Costs()
     check_positive("capital", capital)
-    if isinstance(strategy, RuleStrategy):
-        strategy.check_market(market)
+    strategy.check_market(market)
     table = DecisionTable(market, universe, fill)
     rows = session_rows(market, start, end)
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)

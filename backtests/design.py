@@ -40,7 +40,13 @@ def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int)
 
 def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Every combination of the values, the last parameter changing fastest."""
-    return pd.DataFrame(list(itertools.product(*values.values())), columns=list(values))
+    rows = list(itertools.product(*values.values()))
+    return pd.DataFrame({name: column([row[at] for row in rows]) for at, name in enumerate(values)})
+
+
+def column(values: Sequence[Any]) -> pd.Series:
+    """Values of one parameter as a column of sets; None stays None, also beside numbers."""
+    return pd.Series(values, dtype=object if any(each is None for each in values) else None)
 
 
 def _check(space: Mapping[str, BaseDistribution], count: int, seed: int) -> None:
@@ -51,7 +57,7 @@ def _check(space: Mapping[str, BaseDistribution], count: int, seed: int) -> None
 
 
 def _placed(space: Mapping[str, BaseDistribution], points: FloatArray) -> pd.DataFrame:
-    columns = {name: place(each, points[:, at]) for at, (name, each) in enumerate(space.items())}
+    columns = {name: column(place(each, points[:, at])) for at, (name, each) in enumerate(space.items())}
     return pd.DataFrame(columns, columns=list(space))
 
 

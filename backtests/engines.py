@@ -14,7 +14,7 @@ import re
 import socket
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,8 +50,12 @@ def run_tasks(
     backend: str = "loky",
     jobs: int | None = None,
     address: str | None = None,
+    finished: Callable[[int, R], None] | None = None,
 ) -> list[R]:
     """`function(shared, task)` for every task, in the order of the tasks whatever the engine.
+
+    `finished` is told of each result with its place, in that order, as soon as it and those before it are there; with
+    Ray when all are.
 
     `backend` is "serial", "threading", "loky", "dask" or "ray"; `jobs` the number of workers, by default one a core, of
     a running cluster all that it has.
@@ -64,17 +68,29 @@ def run_tasks(
     """
     workers = worker_count(backend, jobs, address)
     if backend == "serial":
-        return [function(shared, task) for task in tasks]
+        return _gathered((function(shared, task) for task in tasks), finished)
     if backend == "threading":
         with joblib.parallel_config(backend="threading", n_jobs=workers):
-            return list(joblib.Parallel()(joblib.delayed(function)(shared, task) for task in tasks))
+            parallel = joblib.Parallel(return_as="generator")
+            return _gathered(parallel(joblib.delayed(function)(shared, task) for task in tasks), finished)
     payload = cloudpickle.dumps((function, shared))
     key = hashlib.sha256(payload).hexdigest()
     # A cluster that runs already has workers of its own: all of them, unless told otherwise.
     wanted = workers if address is None else jobs
     with _ENGINES[backend](payload, wanted, address) as (where, settings), joblib.parallel_config(**settings):
         # One task at a time goes out: tasks are chunks of work, long against the cost of sending them.
-        return list(joblib.Parallel(batch_size=1)(joblib.delayed(_remote)(key, where, task) for task in tasks))
+        # Ray's door to joblib hands everything over in the end.
+        parallel = joblib.Parallel(batch_size=1, return_as="list" if backend == "ray" else "generator")
+        return _gathered(parallel(joblib.delayed(_remote)(key, where, task) for task in tasks), finished)
+
+
+def _gathered(results: Iterable[R], finished: Callable[[int, R], None] | None) -> list[R]:
+    found = []
+    for place, result in enumerate(results):
+        found.append(result)
+        if finished is not None:
+            finished(place, result)
+    return found
 
 
 def worker_count(backend: str, jobs: int | None, address: str | None) -> int:

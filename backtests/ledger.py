@@ -39,16 +39,22 @@ class Search:
 
 @dataclass(frozen=True)
 class Standing:
-    """A search's place among all trials on its market: how many came before it, how many are its own, and the sum."""
+    """A search's place among all trials on its market: how many came before it, how many are its own, and the sum.
+
+    `between` are those of others that were made after its first and before its last.
+    """
 
     before: int
     own: int
     ever: int
+    between: int = 0
 
     def sentence(self, subject: str = "This is") -> str:
         """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number where it is one trial."""
-        span = f"{self.before + 1:,}" if self.own == 1 else f"{self.before + 1:,} to {self.before + self.own:,}"
-        return f"{subject} trial {span} on this data, of {self.ever:,} ever made."
+        last = self.before + self.own + self.between
+        span = f"{last:,}" if self.own == 1 else f"{self.before + 1:,} to {last:,}"
+        others = f" ({self.between:,} between them are of others)" if self.between else ""
+        return f"{subject} trial {span} on this data{others}, of {self.ever:,} ever made."
 
 
 def key_of(identity: Mapping[str, Any]) -> str:
@@ -108,7 +114,10 @@ class Ledger:
         places = [place for place, each in enumerate(lines) if each["key"] == search.key]
         counts = [each["trials"] for each in lines]
         own = sum(counts[place] for place in places)
-        return Standing(sum(counts[: places[0]]) if places else sum(counts), own, sum(counts))
+        if not places:
+            return Standing(sum(counts), 0, sum(counts))
+        between = sum(counts[places[0] : places[-1] + 1]) - own
+        return Standing(sum(counts[: places[0]]), own, sum(counts), between)
 
     def later(self, standing: Standing, market: str) -> Standing:
         """A standing with the sum of all trials on a market as it is by now."""

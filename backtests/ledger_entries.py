@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from undertow.backtests.backtest import session_rows
@@ -14,6 +15,7 @@ from undertow.backtests.ledger import Ledger, Search, Standing, key_of
 from undertow.backtests.objective_code import codes
 from undertow.backtests.run import Run
 from undertow.market.market import Market
+from undertow.signals.table import shared_table
 from undertow.strategies.strategy import Strategy
 
 
@@ -28,21 +30,29 @@ def enter_sweep(
     end: str | pd.Timestamp | None,
     account: Mapping[str, Any],
 ) -> Standing:
-    """Count every set of a sweep; the same sets over the same sessions and account are counted once."""
+    """Count every set of a sweep; the same sets over the same sessions and account are counted once.
+
+    In whatever order they come, and whether a default is given or left out.
+    """
     sessions = market.sessions[session_rows(market, start, end)]
     window = str(sessions[0].date()), str(sessions[-1].date())
-    plain = parameters.sort_index(axis=1).apply(lambda each: each.astype(str) if each.dtype == object else each)
-    sets = pd.util.hash_pandas_object(plain, index=False).to_numpy().tobytes()
+    usual = strategy.create({}).parameters
+    whole = parameters.assign(**{name: [usual[name]] * len(parameters) for name in usual if name not in parameters})
+    # As numbers where they are numbers: a column of whole ones is the same written with a point.
+    plain = whole[sorted(usual)].apply(
+        lambda each: each.astype(np.float64) if pd.api.types.is_numeric_dtype(each) else each.astype(str)
+    )
+    sets = np.sort(pd.util.hash_pandas_object(plain, index=False).to_numpy()).tobytes()
+    universe = shared_table(market, account["universe"], account["fill"]).universe.name
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
         "window": window,
-        "account": {**account, "costs": asdict(account["costs"])},
-        "columns": sorted(map(str, parameters.columns)),
+        "account": {**account, "universe": universe, "costs": asdict(account["costs"])},
         "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
         **codes(strategy),
     }
-    search = Search(strategy.name(), market.fingerprint, account["universe"], window, "sweep", key_of(identity))
+    search = Search(strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity))
     return ledger.enter(search, design, len(parameters))
 
 

@@ -40,6 +40,8 @@ from undertow.strategies.strategy import Strategy
 
 BATCH = 16
 TRIALS = 400
+# All of them are made before the first is tried.
+MOST_SOBOL = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +49,9 @@ class Tuning:
     """The outcome of a search.
 
     `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol, tpe, nsga2), state
-    (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where kept), the parameters, the metrics and
-    the error of a failed one. `study` is the Optuna study, `identity` all that decides its trials. `standing` says how
-    many trials were ever made on the market, where a ledger counts them.
+    (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where kept, NaN where it failed), the
+    parameters, the metrics and the error of a failed one. `study` is the Optuna study, `identity` all that decides its
+    trials. `standing` says how many trials were ever made on the market, where a ledger counts them.
     """
 
     strategy: type[Strategy]
@@ -200,6 +202,7 @@ def optimize(
     check_positive("capital", capital)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
+    strategy.create(space.fixed).check_market(market)
     sets = first_sets(strategy, space, first)
     points = space.sobol if sobol is None else sobol
     settings = {
@@ -249,7 +252,8 @@ def optimize(
             counted=counted,
             progress=progress,
         )
-        table = trial_table(done, list(space.free), [each.name for each in objectives], space.fixed)
+        named = [each.name for each in objectives], [each.name for each in bounds]
+        table = trial_table(done, list(space.free), *named, space.fixed)
     standing = None if counted is None else counted.ledger.standing(counted.search)
     return Tuning(strategy, market, own, table, objectives, bounds, space, identity, baselines, standing)
 
@@ -262,6 +266,8 @@ def _check_numbers(
     # The space says how many points where nobody does.
     if sobol is not None:
         check_whole("sobol", sobol, 0)
+        if sobol > MOST_SOBOL:
+            raise ParameterError(f"`sobol` must be {MOST_SOBOL:,} points or fewer, got {sobol:,}")
     if not is_number(max_failed) or not 0.0 <= max_failed <= 1.0:
         raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed!r}")
     if not is_number(lease) or not 1.0 <= lease <= 86_400.0:

@@ -60,11 +60,13 @@ def search(
     if counted is not None:
         counted.record(done)
     while True:
-        _refuse_failures(done, max_failed)
-        if progress is not None:
-            progress(sum(position < trials for position in done))
         batches = schedule.batches(trials)
         missing = [batch for batch in batches if not all(p in done for p in schedule.positions(batch, trials))]
+        # A batch that was cut short says nothing yet: its failures may be the first of many trials that succeed.
+        part = {place for batch in missing for place in schedule.positions(batch, trials)}
+        _refuse_failures({place: trial for place, trial in done.items() if place not in part}, max_failed)
+        if progress is not None:
+            progress(sum(position < trials for position in done))
         if not missing:
             if counted is not None:
                 counted.record(done)

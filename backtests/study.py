@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from undertow.backtests.design import column
 from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.store import plain
 from undertow.market.errors import DataError, ParameterError
@@ -182,16 +183,35 @@ def _plain_number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _missed(violation: float) -> float:
+    return max(violation, 0.0) if math.isfinite(violation) else violation
+
+
 def trial_table(
-    trials: Mapping[int, FrozenTrial], free: Sequence[str], objectives: Sequence[str], fixed: Mapping[str, Any]
+    trials: Mapping[int, FrozenTrial],
+    free: Sequence[str],
+    objectives: Sequence[str],
+    constraints: Sequence[str],
+    fixed: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a trial, by position: how it was proposed, its state, objectives, feasibility, parameters, metrics."""
-    rows = [_row(position, trial, free, objectives, fixed) for position, trial in sorted(trials.items())]
-    return pd.DataFrame(rows)
+    """One row a trial, by position: how it was proposed, its state, objectives, feasibility, parameters, metrics.
+
+    By how much a trial misses each constraint is 0 where it is kept, NaN for a trial that failed.
+    """
+    rows = [_row(position, trial, free, objectives, constraints, fixed) for position, trial in sorted(trials.items())]
+    table = pd.DataFrame(rows)
+    for name in {*free, *fixed}:
+        table[name] = column([row[name] for row in rows])
+    return table
 
 
 def _row(
-    position: int, trial: FrozenTrial, free: Sequence[str], objectives: Sequence[str], fixed: Mapping[str, Any]
+    position: int,
+    trial: FrozenTrial,
+    free: Sequence[str],
+    objectives: Sequence[str],
+    constraints: Sequence[str],
+    fixed: Mapping[str, Any],
 ) -> dict[str, Any]:
     values = trial.values if trial.state == TrialState.COMPLETE else [math.nan] * len(objectives)
     kept = {name: math.nan if value is None else value for name, value in trial.user_attrs[METRICS].items()}
@@ -202,7 +222,8 @@ def _row(
         "state": trial.state.name.lower(),
         **{f"objective {name}": value for name, value in zip(objectives, values, strict=True)},
         "feasible": trial.state == TrialState.COMPLETE and all(each <= 0 for each in trial.constraints.values()),
-        **{f"missed {name}": max(value, 0.0) for name, value in trial.constraints.items()},
+        # A database gives them back in an order of its own.
+        **{f"missed {name}": _missed(trial.constraints.get(name, math.nan)) for name in constraints},
         **{name: trial.params[name] for name in free},
         **fixed,
         **kept,

@@ -16,9 +16,10 @@ from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.lag import LagHours, lag_hours
-from undertow.backtests.ledger import Ledger, Search, Standing, open_ledger
+from undertow.backtests.ledger import Ledger, Search, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
+from undertow.backtests.optimize_search import TuningError
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward, checked_split
 from undertow.backtests.stitch import Piece, Seams, Stitched
@@ -112,9 +113,11 @@ def walk_forward(
     if proof is not None:
         refuse_short(proof, folds)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
-    tuned = run_tasks(_tune, Shared(strategy, market, seed, terms, seat, proof), spans, **engine)
-    acts = [proof is None or each.p <= proof.level for each in tuned]
     recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name, proof)
+    counted = None if kept is None else _Counted(kept, _search(recipe, strategy, market, terms, sessions), terms.trials)
+    shared = Shared(strategy, market, seed, terms, seat, proof)
+    tuned = run_tasks(_tune, shared, spans, finished=counted and counted.fold, **engine)
+    acts = [proof is None or each.p <= proof.level for each in tuned]
     chosen = [each.found.parameters if acting else None for each, acting in zip(tuned, acts, strict=True)]
     run = _stitched_run(strategy, market, sessions, folds, chosen, terms, recipe)
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
@@ -132,7 +135,7 @@ def walk_forward(
         ),
         run=run,
         rival=rival,
-        standing=_counted(kept, recipe, strategy, market, terms, sessions, tuned),
+        standing=None if counted is None else counted.ledger.standing(counted.search),
         proof=None if proof is None else proof.name,
     )
 
@@ -179,7 +182,10 @@ def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
 def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
     strategy, market, seed, terms, tuner, proof = shared
     start, end = span
-    found = tuner(strategy, market, start, end, seed, terms)
+    try:
+        found = tuner(strategy, market, start, end, seed, terms)
+    except TuningError as error:
+        raise TuningError(f"the fold that is trained on {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}") from None
     held = {
         f"excess_over_{kind.name().replace('-', '_')}": float(
             sweep(kind, market, pd.DataFrame(index=range(1)), start=start, end=end, **terms.account)["total_return"][0]
@@ -191,20 +197,23 @@ def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
     return Trained(found, held, p, lag_hours(chosen, shared_table(market, terms.universe, terms.fill), rows))
 
 
-def _counted(
-    ledger: Ledger | None,
-    recipe: WalkRecipe,
-    strategy: type[Strategy],
-    market: Market,
-    terms: Terms,
-    sessions: pd.DatetimeIndex,
-    tuned: Sequence[Trained],
-) -> Standing | None:
-    if ledger is None:
-        return None
+class _Counted(NamedTuple):
+    """The ledger that counts the trials of a walk fold by fold, so that one which is killed has made them too."""
+
+    ledger: Ledger
+    search: Search
+    trials: int
+
+    def fold(self, place: int, trained: Trained) -> None:
+        first = place * max(self.trials, 1)
+        self.ledger.record(self.search, "walk-forward", range(first, first + len(trained.found.trials)))
+
+
+def _search(
+    recipe: WalkRecipe, strategy: type[Strategy], market: Market, terms: Terms, sessions: pd.DatetimeIndex
+) -> Search:
     window = str(sessions[0].date()), str(sessions[-1].date())
-    own = Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
-    return ledger.enter(own, "walk-forward", sum(len(each.found.trials) for each in tuned))
+    return Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
 
 
 def _stitched_run(

@@ -17,6 +17,7 @@ from undertow.backtests.splits import WalkForward
 from undertow.backtests.splits_events import event_spans
 from undertow.backtests.splits_shocks import shock_events
 from undertow.backtests.stitch import Piece
+from undertow.backtests.study_space import space_left
 from undertow.backtests.walk_proof import Proof
 from undertow.backtests.walk_tuner import TUNERS, Terms
 from undertow.market.errors import ParameterError
@@ -28,8 +29,8 @@ from undertow.strategies.strategy import Strategy
 class WalkRecipe:
     """A walk-forward in words: `head` names its settings, `command` is the command line that makes it again.
 
-    `command` is None where there is none: a market that is not a folder, a tuner or objective that has no name, or
-    events that are not the strategy's own shocks.
+    `command` is None where there is none: a market that is not a folder, a tuner or objective that has no name,
+    events that are not the strategy's own shocks, or a range with a step or a logarithm of its own.
     `key` names the search by all that decides its trials.
     """
 
@@ -81,6 +82,7 @@ def recipe_of(
     usual = [] if proof is None else ["--proof", shortest(proof.level)]
     plain = proof is None or proof.name == f"SPA p <= {proof.level:g}"
     repeatable = tuner in TUNERS and market.path is not None and plain and is_named(terms.aim)
+    repeatable = repeatable and _is_typed(strategy, terms)
     spans = event_spans(rule.events, sessions).tolist()
     command = None
     if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, terms)):
@@ -135,6 +137,18 @@ def command_words(
     for bound in terms.constraints:
         words += ["--constraint", bound.name]
     return [*words, "--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed), *_account(terms)]
+
+
+def _is_typed(strategy: type[Strategy], terms: Terms) -> bool:
+    """Whether `--narrow` says all of the search space: it has no words for a step or a logarithm of one's own."""
+    whole = strategy.search_space()
+    asked = {name: _ends(each) for name, each in terms.space.items() if each != whole[name]}
+    typed = space_left(strategy, terms.fixed, asked).free
+    return all(typed[name] == terms.space[name] for name in asked)
+
+
+def _ends(space: Any) -> Any:
+    return list(space.choices) if isinstance(space, CategoricalDistribution) else (space.low, space.high)
 
 
 def _account(terms: Terms) -> list[str]:

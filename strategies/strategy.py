@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from undertow.market.clock import InstantArray
 from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
 from undertow.strategies.plan import Decision
 
@@ -71,6 +72,9 @@ class Strategy(BaseModel):
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """Exposure (T, P) for every session of the table; each parameter in `sets` is an array (P,)."""
 
+    def check_market(self, market: Market) -> None:
+        """Raise an error with the parameter where the strategy names a universe or a symbol that `market` lacks."""
+
     def shocks(self, table: DecisionTable) -> InstantArray:
         """When the trigger first became known in each decision's window (T,), NaT where it did not; for reports."""
         return np.full(len(table), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
@@ -101,7 +105,7 @@ class Strategy(BaseModel):
         for name in parameters:
             if name not in cls.model_fields:
                 raise ParameterError(_unknown(cls, str(name)))
-        return cls(**parameters)
+        return cls(**{name: _read(cls, str(name), value) for name, value in parameters.items()})
 
     @classmethod
     def stack(cls, strategies: Sequence[Self]) -> Sets:
@@ -123,6 +127,14 @@ class Strategy(BaseModel):
         for name, distribution in _ranges(type(self)):
             _check_range(name, getattr(self, name), distribution)
         return self
+
+
+def _read(cls: type[Strategy], name: str, value: Any) -> Any:
+    """A value as it was typed: the choice None is a word there."""
+    if value != "None":
+        return value
+    space = cls.search_space().get(name)
+    return None if isinstance(space, CategoricalDistribution) and None in space.choices else value
 
 
 def _check_table(parameters: object) -> None:

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +15,12 @@ import optuna
 import pandas as pd
 from optuna import visualization
 from optuna.distributions import CategoricalDistribution
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from undertow.backtests.objectives import MAXIMIZE
 from undertow.backtests.optimize import Tuning
+from undertow.backtests.study import finished_by_position
 from undertow.tearsheets.charts import FONT, Chart
 from undertow.tearsheets.palette import GRID, INK, MANY, QUIET, RUN
 from undertow.tearsheets.words import THRESHOLDS
@@ -29,19 +31,33 @@ _FRONT = (("misses a constraint", "#dfe3e8"), ("beaten by another", "#a9b1b9"), 
 _BLUES = [[0.0, "#f1f6fb"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
 
 
-def importances(tuning: Tuning) -> dict[str, float]:
-    """Each parameter's share of what sets good trials apart (PED-ANOVA, Watanabe, Bansal and Hutter 2023).
+@lru_cache(maxsize=1)
+def asked_for(tuning: Tuning) -> optuna.Study:
+    """A study of the trials that were asked for, in their order.
 
-    Empty where there are too few trials to say.
+    What is kept may hold more: those of a longer search before, or of other workers since.
+    """
+    study = optuna.create_study(directions=tuning.study.directions)
+    wanted = range(len(tuning.trials))
+    study.add_trials(trial for place, trial in finished_by_position(tuning.study).items() if place in wanted)
+    return study
+
+
+def importances(tuning: Tuning) -> dict[str, float]:
+    """The share of the objective's spread over the range searched that each parameter explains by itself.
+
+    Of several objectives that of the first. Empty where there are too few trials to say. Source: fANOVA, Hutter, Hoos
+    and Leyton-Brown (2014), by Optuna. A measure of how the best trials are spread would call a choice unimportant on
+    which the search had settled early.
     """
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     if len(complete) < 10 or complete[f"objective {tuning.names[0]}"].nunique() < 2:
         return {}
     with _silent():
         return get_param_importances(
-            tuning.study,
-            evaluator=PedAnovaImportanceEvaluator(),
-            target=_cost(tuning) if len(tuning.names) > 1 else None,
+            asked_for(tuning),
+            evaluator=_evaluator(),
+            target=_first if len(tuning.names) > 1 else None,
         )
 
 
@@ -58,10 +74,9 @@ def _silent() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _cost(tuning: Tuning) -> Callable[[FrozenTrial], float]:
-    """The first objective, lower is better: with a target of one's own PED-ANOVA asks what makes it low."""
-    sign = -1.0 if tuning.objectives[0].direction == MAXIMIZE else 1.0
-    return lambda trial: sign * _first(trial)
+def _evaluator() -> FanovaImportanceEvaluator:
+    # Deeper trees change no rank and take a minute for two thousand trials.
+    return FanovaImportanceEvaluator(n_trees=64, max_depth=8, seed=0)
 
 
 def _first(trial: FrozenTrial) -> float:
@@ -77,10 +92,10 @@ def history_chart(tuning: Tuning) -> Chart:
 
 def importance_chart(tuning: Tuning) -> Chart:
     """How much each parameter matters."""
-    given: dict[str, Any] = {"target": _cost(tuning)} if len(tuning.names) > 1 else {}
+    given: dict[str, Any] = {"target": _first} if len(tuning.names) > 1 else {}
     with _silent():
         figure = visualization.plot_param_importances(
-            tuning.study, evaluator=PedAnovaImportanceEvaluator(), target_name=tuning.names[0], **given
+            asked_for(tuning), evaluator=_evaluator(), target_name=tuning.names[0], **given
         )
     return _dressed("importances", "Importance of each parameter", figure, "small")
 
@@ -115,7 +130,7 @@ def front_chart(tuning: Tuning) -> Chart:
 
     with _silent():
         figure = visualization.plot_pareto_front(
-            tuning.study, targets=shown if len(tuning.names) > 3 else None, target_names=names
+            asked_for(tuning), targets=shown if len(tuning.names) > 3 else None, target_names=names
         )
     chart = _dressed("front", f"Trials by {' and '.join(names)}", figure, "taller")
     for axis in chart.layout.get("scene", {}).values():
@@ -179,7 +194,7 @@ def _cells(values: pd.Series, tuning: Tuning, name: str) -> tuple[pd.Series, lis
 def _drawn(name: str, text: str, draw: Callable[..., Any], tuning: Tuning, size: str, **given: Any) -> Chart:
     several = {"target": _first} if len(tuning.names) > 1 else {}
     with _silent():
-        figure = draw(tuning.study, target_name=tuning.names[0], **several, **given)
+        figure = draw(asked_for(tuning), target_name=tuning.names[0], **several, **given)
     return _dressed(name, text, figure, size)
 
 

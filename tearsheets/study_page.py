@@ -173,8 +173,9 @@ def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:
             placed(
                 "What matters",
                 [importance_chart(tuning)],
-                "PED-ANOVA (Watanabe, Bansal and Hutter 2023): how differently the best tenth of the trials is spread"
-                " over each parameter. Of parameters that matter little, any value will do.",
+                "fANOVA (Hutter, Hoos and Leyton-Brown 2014): the share of the objective's spread over the whole range"
+                " searched that each parameter explains by itself. Much of that spread lies between bad sets and worse"
+                " ones: a small share does not say that any value will do for the best.",
             )
         )
     if names is not None:

@@ -326,9 +326,9 @@ def _left_out(result: WalkForwardResult) -> Html:
             f"To keep shock events whole {counted(moved, 'border')} moved back and"
             f" {counted(dropped, 'session')} of training were dropped."
         )
-    short = [each.number for each in folds if len(each.test) < result.split.test and not each.moved]
-    if short:
-        parts.append(f"Fold {short[-1]} is shorter: the sessions end there.")
+    last = folds[-1]
+    if len(last.test) < result.split.test and last.test[-1] == result.sessions - 1:
+        parts.append(f"Fold {last.number} is shorter: the sessions end there.")
     return note(" ".join(parts))
 
 

@@ -59,7 +59,11 @@ def test_standing(tmp_path: Path) -> None:
     ledger.record(SEARCH, "tpe", range(100, 400))
     found = ledger.standing(SEARCH)
     assert (found.before, found.own, found.ever) == (2000, 400, 2401)
-    assert found.sentence() == "This is trial 2,001 to 2,400 on this data, of 2,401 ever made."
+    assert found.sentence() == (
+        "This is trial 2,001 to 2,401 on this data (1 between them are of others), of 2,401 ever made."
+    )
+    ledger.record(replace(SEARCH, key="last"), "tpe", range(5))
+    assert ledger.standing(SEARCH) == replace(found, ever=2406)
 
 
 def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
@@ -162,7 +166,7 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
 
 def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
-    account = {"universe": "growth", "costs": Costs()}
+    account = {"universe": "growth", "fill": "open", "costs": Costs()}
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
     def enter(given: pd.DataFrame, **words: Any) -> Standing:
@@ -172,12 +176,19 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     first = enter(sets)
     assert (first.before, first.own) == (0, 3)
     assert enter(sets[["source", "lag"]]) == first
+    # The order of sets, a default that is given, and how a universe is typed make no other sweep.
+    assert enter(sets.iloc[::-1]) == enter(sets.assign(cash=0.5)) == first
+    assert enter(sets.assign(lag=sets["lag"].astype(float))) == first
+    one, two = (f"growth{rest}" for rest in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
+    screened = [enter(sets, account={**account, "universe": each}) for each in (one, two)]
+    assert screened[0] == screened[1]
+    assert (screened[0].before, screened[0].own) == (3, 3)
     other = enter(sets.assign(lag=[0, 24, 49]))
-    assert (other.before, other.own) == (3, 3)
+    assert (other.before, other.own) == (6, 3)
     fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
-    assert (fees.before, fees.own) == (6, 3)
+    assert (fees.before, fees.own) == (9, 3)
     run = backtest(DrawdownDeRisk(), market)
-    assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == Standing(9, 1, 10)
-    assert Standing(9, 1, 10).sentence() == "This is trial 10 on this data, of 10 ever made."
-    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == Standing(10, 1, 11)
-    assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 3 + ["backtest"] * 2
+    assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == Standing(12, 1, 13)
+    assert Standing(12, 1, 13).sentence() == "This is trial 13 on this data, of 13 ever made."
+    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == Standing(13, 1, 14)
+    assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2

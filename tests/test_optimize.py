@@ -11,27 +11,31 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
+from undertow.backtests.design import grid
 from undertow.backtests.objectives import Direction
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.splits import WalkForward
 from undertow.backtests.study import Outcome, finished_trial
 from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.sweep import sweep
+from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_tuner import Terms, search_tuner
-from undertow.market import DataError, Market, ParameterError, simulate_market
-from undertow.strategies import BuyAndHold, DrawdownDeRisk, VolTarget
+from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
+from undertow.strategies import BuyAndHold, DefensiveRotation, DrawdownDeRisk, VolTarget
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
 FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "sobol": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
@@ -96,7 +100,7 @@ def test_two_hundred_and_two_hundred_are_four_hundred(market: Market, tmp_path: 
 def test_every_cut_is_continued_to_the_same_trials_in_sqlite(
     market: Market, tmp_path: Path, objective: str | list[str]
 ) -> None:
-    given = {**SHORT, "objective": objective, "constraints": ["annual_turnover<=8", "episodes>=3"]}
+    given = {**SHORT, "objective": objective, "constraints": ["episodes>=3", "annual_turnover<=8"]}
     at_once = text(optimize(DrawdownDeRisk, market, **given))
     kept = f"sqlite:///{tmp_path / 'study.db'}"
     for trials in (1, 10, 11, 17, 24):
@@ -324,6 +328,60 @@ def test_too_many_failures_end_the_search_and_say_why(market: Market) -> None:
         optimize(DrawdownDeRisk, market, objective=refused, max_failed=1.0, **SHORT)
     with pytest.raises(TuningError, match=r"of 10 trials failed, more than the share `max_failed` of 0.1"):
         optimize(DrawdownDeRisk, market, objective=choosy, max_failed=0.1, **SHORT)
+
+
+@cache
+def usual_return() -> float:
+    return float(backtest(DrawdownDeRisk(), simulate_market(seed=7, years=1.5, names=5)).metrics["total_return"])
+
+
+def not_the_default(metrics: Mapping[str, Any]) -> float:
+    if abs(metrics["total_return"] - usual_return()) < 1e-9:
+        raise ValueError("not this one")
+    return float(metrics["annual_sharpe"])
+
+
+def test_a_batch_that_was_cut_short_after_a_failure_is_finished(market: Market, tmp_path: Path) -> None:
+    given = {**SHORT, "objective": not_the_default}
+    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    with pytest.raises(TuningError, match="1 of 1 trials failed"):
+        optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 1})
+    whole = optimize(DrawdownDeRisk, market, storage=kept, **given)
+    assert text(whole) == text(optimize(DrawdownDeRisk, market, **given))
+    assert whole.trials["state"][0] == "fail"
+
+
+class Patient(VolTarget):
+    """Has a choice that is none."""
+
+    hold: Annotated[int | None, CategoricalDistribution([None, 24, 48])] = None
+
+
+def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None:
+    found = optimize(Patient, market, storage=tmp_path / "study.log", **SHORT)
+    assert {None, 24, 48} == set(found.trials["hold"])
+    assert found.best_strategy.parameters["hold"] == found.best["hold"]
+    assert text(found) == text(optimize(Patient, market, **SHORT))
+    assert len(sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))) == 4
+    assert Patient.create({"hold": "None"}).hold is None
+    split = WalkForward(train=120, test=60)
+    walk = walk_forward(Patient, market, split=split, trials=6, seed=1, fixed={"hold": "None"})
+    assert all(each.parameters["hold"] is None for each in walk.folds)
+
+
+def test_a_failed_trial_misses_no_constraint_and_keeps_the_columns_in_order(market: Market) -> None:
+    given = {**SHORT, "objective": not_the_default, "constraints": ["episodes>=3", "annual_turnover<=8"]}
+    columns = list(optimize(DrawdownDeRisk, market, **given).trials.columns)
+    place = columns.index("feasible")
+    assert columns[place + 1 : place + 3] == ["missed episodes>=3", "missed annual_turnover<=8"]
+    assert columns[-1] == "error"
+
+
+def test_a_universe_that_is_not_there_is_told_before_any_trial(market: Market, tmp_path: Path) -> None:
+    kept = tmp_path / "study.log"
+    with pytest.raises(UnknownNameError, match="unknown universe `nothing`"):
+        optimize(DefensiveRotation, market, fixed={"basket": "nothing"}, storage=kept, **SHORT)
+    assert not kept.exists()
 
 
 class Brittle(DrawdownDeRisk):

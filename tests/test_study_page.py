@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.study_storage import quiet_optuna
@@ -54,6 +54,16 @@ def test_the_page_is_whole_and_reaches_for_nothing(tuning: Tuning, tmp_path: Pat
     assert drawn == list(range(40))
 
 
+def test_the_pictures_are_of_the_trials_that_were_asked_for(market: Market, tmp_path: Path) -> None:
+    kept = f"journal:{tmp_path / 'study.log'}"
+    optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
+    few = optimize(DrawdownDeRisk, market, storage=kept, **{**SHORT, "trials": 12})
+    page, charts = read(few, tmp_path / "few.html")
+    drawn = sorted(x for trace in charts[0]["data"] if trace.get("mode") == "markers" for x in trace["x"])
+    assert drawn == list(range(12))
+    assert page == read(optimize(DrawdownDeRisk, market, **{**SHORT, "trials": 12}), tmp_path / "alone.html")[0]
+
+
 def test_the_words_say_what_was_found_and_how_much_may_be_luck(tuning: Tuning, tmp_path: Path) -> None:
     page, _ = read(tuning, tmp_path / "study.html")
     text = re.sub(r"<[^>]+>", " ", page.partition("<script>")[0])
@@ -85,7 +95,7 @@ def test_a_front_has_its_picture(market: Market, tmp_path: Path) -> None:
             assert sorted(front["data"][-1]["x"]) == sorted(found.front["objective cagr"])
 
 
-def test_importances_of_a_front_ask_what_makes_the_first_objective_better(market: Market) -> None:
+def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> None:
     several = optimize(DrawdownDeRisk, market, objective=["cagr", "turnover"], **SHORT)
     with quiet_optuna():
         alone = optuna.create_study(direction="maximize")
@@ -93,7 +103,9 @@ def test_importances_of_a_front_ask_what_makes_the_first_objective_better(market
         alone.add_trial(
             optuna.create_trial(value=trial.values[0], params=trial.params, distributions=trial.distributions)
         )
-    assert importances(several) == get_param_importances(alone, evaluator=PedAnovaImportanceEvaluator())
+    assert importances(several) == get_param_importances(
+        alone, evaluator=FanovaImportanceEvaluator(n_trees=64, max_depth=8, seed=0)
+    )
 
 
 def test_where_no_trial_keeps_the_constraints_the_page_leads_with_it(market: Market, tmp_path: Path) -> None:

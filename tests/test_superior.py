@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from undertow.evidence import Superior
 from undertow.market import ParameterError
 

@@ -6,12 +6,13 @@ import importlib.util
 import json
 import math
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from undertow.backtests import Run, backtest, load_run
 from undertow.backtests.design import design
@@ -33,9 +34,9 @@ from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.backtests.walk_seeds import seed_row, walk_seeds
-from undertow.backtests.walk_tuner import Terms, Tuned, checked_terms
+from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, checked_terms
 from undertow.evidence import Superior
-from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
+from undertow.market import Market, ParameterError, UnknownNameError, load_market, simulate_market, write_market
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, StopLoss, VolTarget
 
 SPLIT = WalkForward(train=160, test=80, purge=5, embargo=2)
@@ -299,6 +300,28 @@ def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, mo
         monkeypatch.setattr(f"undertow.backtests.{name}", lambda *_, **__: pytest.fail("work began first"))
     with pytest.raises((ParameterError, UnknownNameError), match=message):
         walked(market(), **words)
+
+
+def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_path: Any) -> None:
+    made: list[pd.Timestamp] = []
+
+    def brittle(strategy: Any, world: Market, start: Any, end: Any, seed: int, terms: Terms) -> Tuned:
+        made.append(start)
+        if len(made) == 3:
+            raise TuningError("9 of 16 trials failed")
+        return TUNERS["design"](strategy, world, start, end, seed, terms)
+
+    with pytest.raises(TuningError, match=r"the fold that is trained on 20\d\d-.* to 20.*: 9 of 16 trials failed"):
+        walked(market(), ledger=tmp_path, tuner=brittle)
+    assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 32
+
+
+def test_a_range_that_no_command_line_can_say_has_no_command(tmp_path: Path) -> None:
+    world = load_market(write_market(market(), tmp_path / "market"))
+    typed = walked(world, split=WalkForward(train=160, test=300), trials=2).run.recipe.command
+    assert "--narrow lag=0:72" in str(typed)
+    stepped = {**NARROWED, "lag": IntDistribution(0, 72, step=24)}
+    assert walked(world, split=WalkForward(train=160, test=300), trials=2, narrowed=stepped).run.recipe.command is None
 
 
 def test_no_value_of_the_objective_is_an_error() -> None:
