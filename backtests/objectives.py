@@ -170,7 +170,13 @@ def _constraint(given: object) -> Constraint:
         bound = math.nan
     if not math.isfinite(bound):
         raise ParameterError(f"`constraint` {given!r} must end in a number, got {number!r}")
-    return Constraint(_metric(name), sign == "<=", bound)
+    metric = _metric(name)
+    if metric == "max_drawdown" and sign == "<=" and bound >= 0:
+        raise ParameterError(
+            f"`constraint` {given!r} is always kept: drawdowns are negative; for at most {bound:.0%} write"
+            f" {name}>={-bound:g}"
+        )
+    return Constraint(metric, sign == "<=", bound)
 
 
 def _metric(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -19,12 +20,13 @@ from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
 from undertow.backtests.lag import LagHours, lag_hours
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of, open_ledger
-from undertow.backtests.objective_code import codes, refuse_nameless
+from undertow.backtests.objective_code import codes, is_named, refuse_nameless
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import Counted, search
 from undertow.backtests.run import Run
+from undertow.backtests.search_command import account_words, is_typed, search_words
 from undertow.backtests.study import find_study, make_study, trial_table
 from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
@@ -115,6 +117,27 @@ class Tuning:
         table = shared_table(self.market, said["universe"], said["fill"])
         return lag_hours(self.best_strategy, table, session_rows(self.market, said["start"], said["end"]))
 
+    @property
+    def command(self) -> str | None:
+        """The command line that makes the same trials again; None where there is none.
+
+        For a market that is no folder, an objective without a name, sets of one's own that came first, and a range with
+        a step or a logarithm of its own. Where the study is kept changes no trial, so it is not told.
+        """
+        said = self.identity
+        plain = all(map(is_named, self.objectives)) and said["first"] == list(first_sets(self.strategy, self.space))
+        if self.market.path is None or not plain or not is_typed(self.strategy, self.space.free, self.space.fixed):
+            return None
+        words = ["undertow", "optimize", "--market", str(self.market.path)]
+        words += search_words(self.strategy, self.space.free, self.space.fixed)
+        for name, each in [*(("--objective", name) for name in self.names), *_bounds(self.constraints)]:
+            words += [name, each]
+        words += ["--universe", said["universe"], "--start", said["start"], "--end", said["end"]]
+        words += ["--trials", str(len(self.trials)), "--batch", str(said["batch"]), "--sobol", str(said["sobol"])]
+        costs = Costs(**said["costs"])
+        account = account_words(said["fill"], costs, said["weighting"], said["rebalance"], said["capital"])
+        return shlex.join([*words, "--seed", str(said["seed"]), *account])
+
     def backtest(self) -> Run:
         """The best strategy's run, over the window and with the costs of the search."""
         run = backtest(self.best_strategy, self.market, **_settings(self.identity))
@@ -138,6 +161,7 @@ class Tuning:
             "baselines": {name: dict(each) for name, each in self.baselines.items()},
             "front": [int(each) for each in self.front["trial"]],
             "search": dict(self.identity),
+            "command": self.command,
             "ledger": None if self.standing is None else asdict(self.standing),
         }
 
@@ -277,6 +301,10 @@ def _check_numbers(
 def _window(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> dict[str, str]:
     sessions = market.sessions[session_rows(market, start, end)]
     return {"start": str(sessions[0].date()), "end": str(sessions[-1].date())}
+
+
+def _bounds(constraints: Sequence[Constraint]) -> list[tuple[str, str]]:
+    return [("--constraint", each.name) for each in constraints]
 
 
 def _path(strategy: type[Strategy]) -> str:

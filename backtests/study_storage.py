@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,31 @@ def is_shared(storage: BaseStorage) -> bool:
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Optuna without its log lines and without its notes on what is experimental, as long as the block runs."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    """Optuna without its log lines and without its notes on what is experimental, as long as a block runs.
+
+    Both belong to the whole process: of several threads the first sets them, and the last to leave puts them back.
+    """
+    with _door:
+        _inside.append(_inside[-1] if _inside else _silenced())
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
+        yield
     finally:
-        optuna.logging.set_verbosity(level)
+        with _door:
+            stack = _inside.pop()
+            if not _inside:
+                stack.close()
+
+
+_door, _inside = threading.Lock(), list[ExitStack]()
+
+
+def _silenced() -> ExitStack:
+    stack = ExitStack()
+    stack.callback(optuna.logging.set_verbosity, optuna.logging.get_verbosity())
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    stack.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    return stack
 
 
 @contextmanager

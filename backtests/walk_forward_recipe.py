@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-from optuna.distributions import CategoricalDistribution, distribution_to_json
+from optuna.distributions import distribution_to_json
 
-from undertow.backtests.command import cost_words, shortest, strategy_word
+from undertow.backtests.command import shortest
 from undertow.backtests.ledger import key_of
 from undertow.backtests.objective_code import codes, is_named
+from undertow.backtests.search_command import account_words, is_typed, search_words
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.splits_events import event_spans
 from undertow.backtests.splits_shocks import shock_events
 from undertow.backtests.stitch import Piece
-from undertow.backtests.study_space import space_left
 from undertow.backtests.walk_proof import Proof
 from undertow.backtests.walk_tuner import TUNERS, Terms
 from undertow.market.errors import ParameterError
@@ -82,7 +82,7 @@ def recipe_of(
     usual = [] if proof is None else ["--proof", shortest(proof.level)]
     plain = proof is None or proof.name == f"SPA p <= {proof.level:g}"
     repeatable = tuner in TUNERS and market.path is not None and plain and is_named(terms.aim)
-    repeatable = repeatable and _is_typed(strategy, terms)
+    repeatable = repeatable and is_typed(strategy, terms.space, terms.fixed)
     spans = event_spans(rule.events, sessions).tolist()
     command = None
     if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, terms)):
@@ -122,13 +122,8 @@ def command_words(
     tuner: str,
 ) -> list[str]:
     """The command line that makes the walk-forward again, word by word."""
-    words = ["undertow", "walk-forward", "--market", str(market.path), "--strategy", strategy_word(strategy)]
-    for name, value in terms.fixed.items():
-        words += ["--fix", f"{name}={value}"]
-    whole = strategy.search_space()
-    for name, space in terms.space.items():
-        if space != whole[name]:
-            words += ["--narrow", f"{name}={_range(space)}"]
+    words = ["undertow", "walk-forward", "--market", str(market.path)]
+    words += search_words(strategy, terms.space, terms.fixed)
     words += ["--universe", terms.universe, "--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
     words += ["--train", str(rule.train), "--test", str(rule.test), "--purge", str(rule.purge)]
     words += ["--embargo", str(rule.embargo), *(["--anchored"] if rule.anchored else [])]
@@ -136,32 +131,9 @@ def command_words(
     words += ["--objective", terms.objective]
     for bound in terms.constraints:
         words += ["--constraint", bound.name]
-    return [*words, "--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed), *_account(terms)]
-
-
-def _is_typed(strategy: type[Strategy], terms: Terms) -> bool:
-    """Whether `--narrow` says all of the search space: it has no words for a step or a logarithm of one's own."""
-    whole = strategy.search_space()
-    asked = {name: _ends(each) for name, each in terms.space.items() if each != whole[name]}
-    typed = space_left(strategy, terms.fixed, asked).free
-    return all(typed[name] == terms.space[name] for name in asked)
-
-
-def _ends(space: Any) -> Any:
-    return list(space.choices) if isinstance(space, CategoricalDistribution) else (space.low, space.high)
-
-
-def _account(terms: Terms) -> list[str]:
-    words = ["--fill", terms.fill, *cost_words(terms.costs)]
-    words += ["--weighting", terms.weighting, "--rebalance", terms.rebalance]
-    return [*words, "--capital", repr(float(terms.capital))]
+    words += ["--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed)]
+    return [*words, *account_words(terms.fill, terms.costs, terms.weighting, terms.rebalance, terms.capital)]
 
 
 def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _range(space: Any) -> str:
-    return (
-        ",".join(map(str, space.choices)) if isinstance(space, CategoricalDistribution) else f"{space.low}:{space.high}"
-    )

@@ -60,11 +60,12 @@ class Condition(Part):
     """A signal against its levels: ok, watch or alarm, with hysteresis.
 
     The alarm goes on where the value is at or `above` (at or `below`) its level, and off again only where the value is
-    on the calm side of `leave`; `watch` is a milder level. `parameters` are those of the signal, windows of feed
-    signals in hours. `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade
-    which has recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out.
-    `stand_in` names a signal with the same output, parameters and clock that is read where the first has no value.
-    `weight` counts where a trigger scores; `label` is the kind of shock it speaks of.
+    on the calm side of `leave`; `watch` is a milder level. Of a signal with several outputs `output` names the one that
+    is read, the first where it is left out. `parameters` are those of the signal, windows of feed signals in hours.
+    `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
+    recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out. `stand_in` names a
+    signal with the same output, parameters and clock that is read where the first has no value. `weight` counts where a
+    trigger scores; `label` is the kind of shock it speaks of.
 
     NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
     """
@@ -110,8 +111,11 @@ class Condition(Part):
 
     @property
     def name(self) -> str:
-        """What pages call it: the title, or the signal with its output."""
-        return self.title or (f"{self.signal} {self.output}" if self.output else self.signal)
+        """What pages call it: the title, or the signal with the output that it reads, where it has several."""
+        if self.title:
+            return self.title
+        outputs = self.spec.outputs
+        return f"{self.signal} {self.output or outputs[0]}" if len(outputs) > 1 or self.output else self.signal
 
     def model_post_init(self, _: Any) -> None:
         """Check what the parts say together: once, when it is made, not again for each rule that it is put into."""

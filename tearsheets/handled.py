@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undertow.backtests.run import Recipe, Run
@@ -39,8 +40,24 @@ def settings(recipe: Recipe) -> dict[str, str]:
 
 
 def parameters(recipe: Recipe) -> dict[str, str]:
-    """The strategy's parameters as they would be typed."""
-    return {str(name): value_text(value) for name, value in recipe.parameters.items()}
+    """The strategy's parameters as they would be typed; those of a rule from a file by the path of their key."""
+    return {
+        name: value_text(value)
+        for key, given in recipe.parameters.items()
+        for name, value in (_leaves("", given) if isinstance(given, Mapping) else [(str(key), given)])
+    }
+
+
+def _leaves(path: str, given: Any) -> Iterator[tuple[str, Any]]:
+    """What a nested record says, each with its path; what it leaves open is left out."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), value)
+    elif isinstance(given, list | tuple) and any(isinstance(each, Mapping) for each in given):
+        for number, value in enumerate(given):
+            yield from _leaves(f"{path}[{number}]", value)
+    elif given is not None and given != "" and given != [] and given != ():
+        yield path, given
 
 
 def handled_section(run: Run) -> Html:
@@ -90,6 +107,9 @@ def _signals(run: Run) -> list[str]:
         if stale
         else "Every signal that was needed had a value on every session."
     ]
+    partial = int(counts.get("partial_sessions", 0))
+    if partial:
+        items.append(f"On {_of(partial, sessions)} a signal of the rule had no value and the others decided.")
     if stand_in:
         items.append(
             f"On {_of(stand_in, sessions)} no liquidation feed had a value and a proxy from price and volume stood in."

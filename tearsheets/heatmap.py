@@ -30,13 +30,14 @@ from undertow.tearsheets.markup import (
     tag,
     write_whole,
 )
-from undertow.tearsheets.palette import GRID, INK, QUIET
+from undertow.tearsheets.palette import GRID, INK, QUIET, RUN
 from undertow.tearsheets.words import BLANK, METRICS, THRESHOLDS, counted, share, value_text
 from undertow.tearsheets.words import title as titled
 
-# A parameter with more values than CELLS is drawn in BINS that hold equally many sets each.
-CELLS, BINS = 12, 8
-MAPS, SETS = 6, 20
+# A parameter with more values than CELLS is drawn in BINS that hold equally many sets each; with more than WRITTEN
+# the figures are not written into the cells.
+CELLS, BINS, WRITTEN = 32, 8, 12
+MAPS, SETS = 6, 50
 # From worse to better than the median set, as the months of a tearsheet.
 COLOURS = [[0.0, "#b3440a"], [0.25, "#e9b896"], [0.5, "#f7f7f5"], [0.75, "#aacdee"], [1.0, "#0b5cad"]]
 TEXT = {each.key: each.text for each in METRICS}
@@ -47,7 +48,7 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
     """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
 
     `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
-    blank. Numbers with more than 12 values are put into 8 bins that hold about equally many sets each.
+    blank. Numbers with more than 32 values are put into 8 bins that hold about equally many sets each.
 
     Raises `ParameterError` where a column is not there.
     """
@@ -77,7 +78,30 @@ def binned(values: pd.Series) -> tuple[Any, list[str]]:
     edges = np.unique(np.quantile(values.to_numpy(dtype=np.float64), np.linspace(0.0, 1.0, BINS + 1)))
     last = len(edges) - 2
     cell = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="right") - 1, 0, last)
-    return cell, [f"{_number(one, 3)} to {_number(other, 3)}" for one, other in itertools.pairwise(edges)]
+    # Named by what is in them: where one ends at the value at which the next begins, neither says who holds it.
+    spans = values.groupby(cell).agg(["min", "max"])
+    return cell, [f"{_number(low, 3)} to {_number(high, 3)}" for low, high in spans.itertuples(index=False)]
+
+
+def line_chart(frame: pd.DataFrame, x: str, value: str, baselines: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """The median of `value` over each value of one parameter `x`, with a level line for each baseline that has it."""
+    cells, names = binned(frame[x])
+    medians = frame[value].groupby(cells).median()
+    text = TEXT.get(value, _four)
+    drawn = {"mode": "lines+markers", "marker": {"size": 7}, "line": {"color": RUN, "width": 1.6}}
+    hover = {"hovertemplate": f"{html.escape(x)} %{{x}}<br>%{{customdata}}<extra></extra>"}
+    words = [text(float(each)) for each in medians]
+    figure = go.Figure(go.Scatter(x=names, y=medians.tolist(), customdata=words, name="sets", **drawn, **hover))
+    for number, (name, each) in enumerate(baselines.items()):
+        if value in each:
+            level = {"color": QUIET, "width": 1.2, "dash": ("dash", "dot")[number % 2]}
+            figure.add_scatter(
+                x=[names[0], names[-1]], y=[float(each[value])] * 2, mode="lines", name=titled(name), line=level
+            )
+    layout = _layout(x, WORDS.get(value, value), value)
+    layout["yaxis"] |= {"type": "linear", "showgrid": True, "gridcolor": GRID, "zeroline": False}
+    figure.update_layout(**layout, showlegend=True, legend={"orientation": "h", "y": 1.08, "x": 1, "xanchor": "right"})
+    return figure
 
 
 def _number(value: Any, digits: int = 6) -> str:
@@ -103,8 +127,8 @@ def _trace(
         "customdata": [
             [[int(n), words] for n, words in zip(*row, strict=True)] for row in zip(counts, shown, strict=True)
         ],
-        "text": shown if len(columns) <= CELLS and max(map(len, itertools.chain(*shown)), default=0) <= 6 else None,
-        "texttemplate": "%{text}" if len(columns) <= CELLS else None,
+        "text": shown if len(columns) <= WRITTEN and max(map(len, itertools.chain(*shown)), default=0) <= 6 else None,
+        "texttemplate": "%{text}" if len(columns) <= WRITTEN else None,
         "textfont": {"size": 11},
         "hovertemplate": f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>median %{{customdata[1]}}"
         "<br>%{customdata[0]} sets<extra></extra>",
@@ -143,13 +167,18 @@ def write_sweep(
     about: Sequence[str] = (),
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     notes: Sequence[str] = (),
+    recipe: Mapping[str, str] | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write a sweep as one self-contained HTML page: heat maps of `value`, the spread of it, and the first sets by it.
+
+    Where one parameter alone was varied it is a line instead of a map.
 
     `parameters` are the columns that were varied, by default those before `total_return` with more than one value. The
     first heat map is of lag and threshold where both are among them, the others of the parameters that move the median
     of `value` most. `about` is told below the title, such as the sessions; `baselines` gives metrics by name to hold
-    the spread against; `notes` are added to it. Returns the path.
+    the spread against; `notes` are added to it. `recipe` are settings by name and `command` the command line that make
+    the sweep again. Returns the path.
 
     Raises `ParameterError` where `path` does not end in .html or a column is not there.
     """
@@ -162,10 +191,10 @@ def write_sweep(
     pairs = _pairs(ranked)[:MAPS]
     figures = [heat_map(frame, *pair, value) for pair in pairs]
     if len(ranked) == 1:
-        figures = [heat_map(frame.assign(sets="all"), ranked[0], "sets", value)]
+        figures = [line_chart(frame, ranked[0], value, baselines or {})]
     words = WORDS.get(value, value.replace("_", " "))
     places = [
-        tag("figure", tag("div", id=f"map{at}", kind="chart tall", role="img", aria_label=f"Heat map of {words}"))
+        tag("figure", tag("div", id=f"map{at}", kind="chart tall", role="img", aria_label=f"{words} by parameter"))
         for at in range(len(figures))
     ]
     body = join(
@@ -176,8 +205,9 @@ def write_sweep(
                 facts([*_spread(frame[value], value), *_held_against(baselines or {}, value)]),
                 *map(note, notes),
             ),
-            section("Heat maps", *places, *_notes(ranked, pairs, words)),
-            section(f"First {min(SETS, len(frame))} sets by {words}", _best(frame, value, ranked)),
+            section("By parameter" if len(ranked) == 1 else "Heat maps", *places, *_notes(ranked, pairs, words)),
+            section(f"First {min(SETS, len(frame))} sets by {words}", _best(frame, value, ranked), *_rest(frame)),
+            *_recipe(recipe or {}, command),
         ]
     )
     drawn = [{"id": f"map{at}", **_json(figure)} for at, figure in enumerate(figures)]
@@ -191,6 +221,18 @@ def write_sweep(
         scripts=Html(resource("scripts.html")),
     )
     return write_whole(path, page.encode("utf-8"))
+
+
+def _rest(frame: pd.DataFrame) -> list[Html]:
+    rest = len(frame) - SETS
+    return (
+        [note(f"{counted(rest, 'more set')} not shown; `undertow sweep --out` writes all of them.")] if rest > 0 else []
+    )
+
+
+def _recipe(recipe: Mapping[str, str], command: str | None) -> list[Html]:
+    again = [facts([("Command", tag("code", command))], kind="facts wide")] if command else []
+    return [section("Recipe", facts(recipe.items()), *again)] if recipe or command else []
 
 
 def _json(figure: go.Figure) -> dict[str, Any]:
@@ -251,15 +293,20 @@ def _spread(values: pd.Series, value: str) -> list[tuple[str, str]]:
     return [*found, ("Without a value", counted(missing, "set"))] if missing else found
 
 
+_LUCK = "the highest of many sets is high by luck as well: look for broad areas, not for one value."
+
+
 def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[Html]:
     if not ranked:
         return [note("No parameter was varied: there is nothing to map.")]
+    if len(ranked) == 1:
+        return [note(f"Each point is the median {words} of the sets with that value; {_LUCK}")]
     notes = [
         note(
             f"A cell is the median {words} of all sets in it, over whatever else was varied; blue is above the median "
             "set, orange below. Hover for the number of sets."
         ),
-        note("The highest of many sets is high by luck as well: look for broad areas, not for one cell."),
+        note(f"{_LUCK[:1].upper()}{_LUCK[1:]}"),
     ]
     left = math.comb(len(ranked), 2) - len(pairs)
     if left > 0:
@@ -268,7 +315,7 @@ def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[
 
 
 def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
-    figures = [value, *(each.key for each in METRICS if each.key != value and each.key in frame.columns)][:8]
+    figures = [value, *(each.key for each in METRICS if each.key != value and each.key in frame.columns)]
     best = frame.sort_values(value, ascending=value in LESS_IS_BETTER, kind="stable", na_position="last").head(SETS)
     rows = [
         [
@@ -279,4 +326,4 @@ def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
         for at, row in enumerate(best.to_dict(orient="records"), 1)
     ]
     head = ["Place", *parameters, *(WORDS.get(name, name.replace("_", " ")) for name in figures)]
-    return table(head, rows, kind="numbers") if rows else note(BLANK)
+    return table(head, rows, kind="comparison numbers") if rows else note(BLANK)

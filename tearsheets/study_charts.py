@@ -97,7 +97,9 @@ def importance_chart(tuning: Tuning) -> Chart:
         figure = visualization.plot_param_importances(
             asked_for(tuning), evaluator=_evaluator(), target_name=tuning.names[0], **given
         )
-    return _dressed("importances", "Importance of each parameter", figure, "small")
+    chart = _dressed("importances", "Importance of each parameter", figure, "short")
+    chart.layout["yaxis"] = {**chart.layout.get("yaxis", {}), "dtick": 1}
+    return chart
 
 
 def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
@@ -105,7 +107,12 @@ def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
     rows = [list(names[place : place + SLICES_A_ROW]) for place in range(0, len(names), SLICES_A_ROW)]
     return [
         _drawn(
-            f"slice{number}", f"Objective over {', '.join(row)}", visualization.plot_slice, tuning, "small", params=row
+            f"slice{number}",
+            f"Objective over {', '.join(row)}",
+            visualization.plot_slice,
+            tuning,
+            "small panels",
+            params=row,
         )
         for number, row in enumerate(rows)
     ]
@@ -114,7 +121,7 @@ def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
 def contour_chart(tuning: Tuning, names: Sequence[str]) -> Chart:
     """The objective over pairs of parameters, interpolated between trials."""
     text = f"Objective over pairs of {', '.join(names)}"
-    chart = _drawn("contours", text, visualization.plot_contour, tuning, "taller", params=list(names))
+    chart = _drawn("contours", text, visualization.plot_contour, tuning, "taller panels", params=list(names))
     for trace in chart.data:
         if trace["type"] == "contour":
             trace |= {"colorscale": _BLUES, "reversescale": tuning.objectives[0].direction != MAXIMIZE}
@@ -174,7 +181,8 @@ def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
         "xgap": 1,
         "ygap": 1,
     }
-    chart = Chart("map", [heat], _layout({}), (), f"Median {tuning.names[0]} by {across} and {up}")
+    words = f"Median {tuning.names[0]} by {across} and {up}"
+    chart = Chart("map", [heat], _layout({}), (), words, size="tall panels")
     for axis, name in (("xaxis", across), ("yaxis", up)):
         chart.layout[axis] = {"title": {"text": name}, "type": "category", "showgrid": False, "automargin": True}
     chart.layout["margin"] |= {"l": 110, "b": 60}

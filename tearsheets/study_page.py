@@ -194,11 +194,12 @@ def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:
 
 def _failed(tuning: Tuning) -> str:
     failed = tuning.trials[tuning.trials["state"] == "fail"]
+    grey = " Grey trials miss a constraint." if (~tuning.trials["feasible"]).sum() > len(failed) else ""
     if not len(failed):
-        return "No trial failed."
+        return f"No trial failed.{grey}"
     errors = failed["error"].value_counts()
     worst = listed([f"{error} ({count(number)})" for error, number in errors.items()], 3)
-    return f"{counted(len(failed), 'trial')} failed and {'is' if len(failed) == 1 else 'are'} not drawn: {worst}."
+    return f"{counted(len(failed), 'trial')} failed and {'is' if len(failed) == 1 else 'are'} not drawn: {worst}.{grey}"
 
 
 def _best(tuning: Tuning) -> Html:
@@ -276,7 +277,8 @@ def _search(tuning: Tuning) -> Html:
         ("Fixed", ", ".join(f"{name} {value_text(value)}" for name, value in tuning.space.fixed.items()) or "nothing"),
     ]
     rows = [[name, _range(each)] for name, each in tuning.space.free.items()]
-    return section("Search", facts(pairs), note("Searched:"), table(["Parameter", "Range"], rows))
+    again = [] if tuning.command is None else [facts([("Command", tag("code", tuning.command))], kind="facts wide")]
+    return section("Search", facts(pairs), note("Searched:"), table(["Parameter", "Range"], rows), *again)
 
 
 def _costs(costs: Mapping[str, Any]) -> str:

@@ -129,7 +129,9 @@ def fold_chart(result: WalkForwardResult) -> Chart:
         *([("In the test that follows", RUN, "solid")] if acts.any() else []),
         *([] if acts.all() else [("In a test where the basket was held", RUN, "ring")]),
     )
-    return Chart("folds", data, layout, legend, f"{metric.words} of each fold in training and in the test", size="tall")
+    return Chart(
+        "folds", data, layout, legend, f"{metric.words} of each fold in training and in the test", size="tall panels"
+    )
 
 
 def _stems(numbers: FloatArray, inside: FloatArray, outside: FloatArray) -> dict[str, Any]:
@@ -203,7 +205,7 @@ def stability_chart(result: WalkForwardResult) -> Chart:
     }
     layout["margin"]["l"] = 96
     layout["hovermode"] = "closest"
-    size = "taller" if len(names) > 9 else "tall" if len(names) > 4 else "small"
+    size = f"{'taller' if len(names) > 9 else 'tall' if len(names) > 4 else 'small'} panels"
     legend = (("first fold", _shade(0, count), "solid"), ("last fold", _shade(count - 1, count), "solid"))
     return Chart("stability", data, layout, legend, "Where in its range each parameter was chosen, by fold", size=size)
 

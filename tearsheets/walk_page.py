@@ -138,7 +138,7 @@ def _seed_table(seeds: pd.DataFrame) -> Html:
         ]
         for row in seeds.to_dict("records")
     ]
-    return table(head, rows, kind="numbers")
+    return table(head, rows, kind="comparison numbers")
 
 
 def _verdict(result: WalkForwardResult) -> Html:

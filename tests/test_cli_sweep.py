@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from undertow.backtests.engines import BACKENDS
 from undertow.backtests.sweep import sweep
 from undertow.backtests.sweep_chunk import LESS_IS_BETTER
 from undertow.cli import _run
-from undertow.market import Market, ParameterError, simulate_market
+from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
 from undertow.tearsheets.heatmap import binned, heat_map, write_sweep
 
@@ -171,6 +174,42 @@ def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
     assert "map0" in one
     none = frame().iloc[:1].assign(annual_sharpe=np.nan)
     assert "nothing to map" in write_sweep(none, tmp_path / "none.html").read_text(encoding="utf-8")
+
+
+def test_one_parameter_is_a_line_beside_the_baselines(tmp_path: Path) -> None:
+    sets = frame().drop(columns="cash")
+    baselines = {"buy-and-hold": {"annual_sharpe": 0.9}, "vol-target": {"annual_sharpe": 1.1}}
+    page = write_sweep(sets, tmp_path / "one.html", baselines=baselines).read_text(encoding="utf-8")
+    (chart,) = json.loads(page.partition('id="charts">')[2].partition("</script>")[0])["charts"]
+    line, hold, rival = chart["data"]
+    assert line["x"] == ["0", "24", "48"]
+    assert line["y"] == pytest.approx(sets.groupby("lag")["annual_sharpe"].median().tolist())
+    assert (hold["name"], hold["y"]) == ("Buy-and-hold", [0.9, 0.9])
+    assert (rival["name"], rival["y"]) == ("Vol target", [1.1, 1.1])
+
+
+def test_a_bin_is_named_by_the_values_that_it_holds() -> None:
+    cells, names = binned(pd.Series(range(0, 200, 4)))
+    held = pd.Series(range(0, 200, 4)).groupby(cells).agg(["min", "max"])
+    assert names == [f"{low} to {high}" for low, high in held.itertuples(index=False)]
+    assert len(binned(pd.Series(range(0, 97, 4)))[1]) == 25
+
+
+def test_the_page_says_how_it_is_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_sweep, "resolve_market", resolve.resolve_market)
+    folder, pages = write_market(simulated(), tmp_path / "market"), [tmp_path / "a.html", tmp_path / "b.html"]
+    words = ["--market", str(folder), *GRID, "--fill", "close", "--fee-bps", "2.5", "--html", str(pages[0])]
+    assert run(*words) == 0
+    page = html.unescape(pages[0].read_text(encoding="utf-8"))
+    command = re.search(r"<code>(undertow sweep .*?)</code>", page, re.DOTALL)
+    assert command is not None
+    assert "cash 1.0" in page
+    assert "fee 2.5 bps" in page
+    assert _run([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
+    assert pages[1].read_bytes() == pages[0].read_bytes()
+    capsys.readouterr()
 
 
 def test_lag_and_threshold_come_first_whatever_moves_most(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
@@ -34,7 +37,16 @@ from undertow.backtests.study_storage import quiet_optuna
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
 from undertow.backtests.walk_tuner import Terms, search_tuner
-from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
+from undertow.cli import _run
+from undertow.market import (
+    DataError,
+    Market,
+    ParameterError,
+    UnknownNameError,
+    load_market,
+    simulate_market,
+    write_market,
+)
 from undertow.strategies import BuyAndHold, DefensiveRotation, DrawdownDeRisk, VolTarget
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
@@ -375,6 +387,36 @@ def test_a_failed_trial_misses_no_constraint_and_keeps_the_columns_in_order(mark
     place = columns.index("feasible")
     assert columns[place + 1 : place + 3] == ["missed episodes>=3", "missed annual_turnover<=8"]
     assert columns[-1] == "error"
+
+
+def test_the_command_makes_the_same_trials_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = load_market(write_market(simulate_market(seed=3, years=1, names=5), tmp_path / "market"))
+    given = {**SHORT, "trials": 14, "fixed": {"recovered": 0.5}, "narrowed": {"lag": (12, 48)}}
+    given |= {"objective": ["sharpe", "drawdown"], "constraints": "annual_turnover<=8", "fill": "close"}
+    found = optimize(DrawdownDeRisk, world, costs=Costs(fee_bps=2.5), **given)
+    program, *words = shlex.split(str(found.command))
+    assert program == "undertow"
+    assert _run([*words, "--json", "--out", str(tmp_path / "again")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["command"] == found.command
+    assert (tmp_path / "again" / "trials.csv").read_text() == text(found)
+    assert found.command in html.unescape((tmp_path / "again" / "study.html").read_text(encoding="utf-8"))
+
+
+def test_what_no_command_line_can_say_has_no_command(market: Market, tmp_path: Path) -> None:
+    world = load_market(write_market(market, tmp_path / "market"))
+    few = {**SHORT, "trials": 3, "sobol": 0}
+    assert optimize(DrawdownDeRisk, world, **few).command is not None
+    assert optimize(DrawdownDeRisk, market, **few).command is None
+    assert optimize(DrawdownDeRisk, world, objective=lambda metrics: metrics["cagr"], **few).command is None
+    assert optimize(DrawdownDeRisk, world, first=[{"lag": 3}], **few).command is None
+    stepped = {"lag": IntDistribution(0, 96, step=24)}
+    assert optimize(DrawdownDeRisk, world, narrowed=stepped, **few).command is None
+
+
+def test_a_constraint_that_is_always_kept_is_refused(market: Market) -> None:
+    with pytest.raises(ParameterError, match=r"is always kept: drawdowns are negative; .* write drawdown>=-0.4"):
+        optimize(DrawdownDeRisk, market, constraints="drawdown<=0.4", **SHORT)
 
 
 def test_a_universe_that_is_not_there_is_told_before_any_trial(market: Market, tmp_path: Path) -> None:

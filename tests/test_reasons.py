@@ -309,7 +309,7 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     first = waits_for(why, row)
     assert first[0] == "not before 24 hours are over (shortest stay)"
     assert first[1].startswith("score below 0.4 (now ")
-    assert first[2].startswith("stabilisation above 0.3 (now ")
+    assert first[2].startswith("stabilisation score above 0.3 (now ")
     # What is met already says so.
     assert first[1].endswith(", met)") == bool(why.score[row] < 0.4)
     assert first[2].endswith(", met)") == bool(why.back[row, 0] >= 0.3)

@@ -25,9 +25,10 @@ from undertow.backtests import Recipe, Run, backtest, load_run
 from undertow.backtests.episodes import COLUMNS
 from undertow.backtests.metrics import return_metrics
 from undertow.market import ParameterError, simulate_market
-from undertow.strategies import BuyAndHold, LiquidityDrain
+from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
 from undertow.tearsheets.compare import side_by_side
+from undertow.tearsheets.handled import handled_section, parameters
 from undertow.tearsheets.palette import log_ticks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
 from undertow.tearsheets.words import MINUS, listed, percent, plain, title, typeset
@@ -95,6 +96,7 @@ def make_run(
         "price_ends_closed": 1,
         "stale_sessions": 3,
         "stand_in_sessions": 40,
+        "partial_sessions": 17,
         "cash_sessions_without_price": 0,
         "universe_symbols": 5,
         "symbols_without_prices": 1,
@@ -119,6 +121,25 @@ def _episode(index: pd.DatetimeIndex, begin: int, rng: np.random.Generator) -> t
     sold = "NVDA, AMD, TSLA, SHOP, MELI"
     worth = (-0.01, 0.004, basket, 0.0, avoided, "cash", "liquidation cascade")
     return (shock, at, session, 48.5, 0.5, 5e5, 5, sold, back, back, 3, *worth)
+
+
+def test_a_rule_from_a_file_is_told_key_by_key_and_what_it_lacked_is_counted() -> None:
+    rule = Rule(
+        name="own",
+        trigger=Trigger(
+            when=(Condition(signal="liquidation-spike", above=3), Condition(signal="drawdown", below=-0.1))
+        ),
+        tiers=(Tier(name="cash", at=1.0, cash=0.4),),
+    )
+    run = changed(make_run(), parameters=FreeRule(given=rule).parameters)
+    told = parameters(run.recipe)
+    assert told["trigger.when[0].signal"] == "liquidation-spike"
+    assert told["trigger.when[1].below"] == "\N{MINUS SIGN}0.1"
+    assert told["tiers[0].cash"] == "0.4"
+    assert not any(text in ("", "None", "{}", "[]") for text in told.values())
+    # Which of its outputs a signal is read by is said, also where the rule does not.
+    assert rule.trigger.when[0].name == "liquidation-spike z"
+    assert "On 17 of" in str(handled_section(run))
 
 
 def changed(run: Run, **recipe: Any) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -94,6 +95,7 @@ def sweep(
         from undertow.backtests.memory import bytes_of
         from undertow.backtests.objectives import BASELINES
         from undertow.backtests.optimize_evaluate import baseline_row
+        from undertow.backtests.search_command import account_words
         from undertow.backtests.sweep import sweep as run_sweep
         from undertow.backtests.sweep_chunk import FIGURES, LESS_IS_BETTER
 
@@ -114,6 +116,7 @@ def sweep(
         world = resolve_market(market, seed)
         kept = Ledger(ledger)
         kept.check(world.fingerprint)
+    days = world.sessions[session_rows(world, start, end)]
     with busy(f"trying {len(parameters):,} sets"):
         table = run_sweep(
             kind,
@@ -129,6 +132,12 @@ def sweep(
         )
         baselines = {each: baseline_row(each, world, {**account, "start": start, "end": end}) for each in BASELINES}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
+    sets = [("--grid", each) for each in grid or []] or [(f"--{way}", str(len(parameters)))]
+    again = ["--strategy", strategy, *(word for pair in sets for word in pair)]
+    again += [word for each in fix or [] for word in ("--fix", each)]
+    again += ["--universe", universe, "--start", f"{days[0]:%Y-%m-%d}", "--end", f"{days[-1]:%Y-%m-%d}"]
+    again += ["--by", by, "--seed", str(seed)]
+    again += account_words(fill, account["costs"], weighting, rebalance, capital)
     standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
@@ -136,7 +145,6 @@ def sweep(
     if html is not None:
         from undertow.tearsheets.heatmap import write_sweep
 
-        days = world.sessions[session_rows(world, start, end)]
         write_sweep(
             table,
             html,
@@ -146,6 +154,8 @@ def sweep(
             about=[f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}", f"{len(days):,} sessions", f"market {world.name}"],
             baselines=baselines,
             notes=[standing.sentence(), "What is shown is in-sample: judge a choice on sessions that it never saw."],
+            recipe=_recipe(account, way, seed, parameters, varied, world.fingerprint),
+            command=None if world.path is None else shlex.join(["undertow", "sweep", "--market", world.path, *again]),
         )
     if as_json:
         found = {"strategy": kind.name(), "universe": universe, "sets": len(table), "by": by}
@@ -158,6 +168,25 @@ def sweep(
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
+
+
+def _recipe(
+    account: dict[str, Any], way: str, seed: int, parameters: pd.DataFrame, varied: list[str], fingerprint: str
+) -> dict[str, str]:
+    """What the page of a sweep says of its account and its sets, beside what was varied."""
+    costs = account["costs"]
+    drawn = {} if way == "grid" else {"Seed of the draw": str(seed)}
+    still = [f"{name} {parameters[name].iloc[0]}" for name in parameters if name not in varied]
+    return {
+        "Sets": way,
+        **drawn,
+        "Held still": ", ".join(still) or "nothing; the rest at their defaults",
+        "Fill at the": account["fill"],
+        "Costs": f"fee {costs.fee_bps:g} bps, slippage {costs.slippage_bps:g} bps, haircut {costs.haircut_bps:g} bps",
+        "Weights": f"{account['weighting']}, renewed {account['rebalance']}",
+        "Starting capital, USD": f"{account['capital']:,.0f}",
+        "Market fingerprint": fingerprint,
+    }
 
 
 def _check_files(out: Path | None, html: Path | None) -> None:
