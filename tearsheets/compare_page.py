@@ -106,7 +106,20 @@ def _pairs(found: Comparison) -> Html:
     first, rest = found.lines[0], found.lines[1:]
     notes = [tag("div", tag("p", tag("b", each.label), " ", _sentence(each, first)), kind="pair") for each in rest]
     many = f" Here {counted(len(rest), 'run')} are held against one." if len(rest) > 1 else ""
-    return join([*notes, note(CHOSEN + many)])
+    return join([*notes, *_chosen(found), note(CHOSEN + many)])
+
+
+def _chosen(found: Comparison) -> list[Html]:
+    """What was chosen from many trials: on the sessions shown, or, by a walk-forward, on those before them."""
+    notes = []
+    for each, run in zip(found.lines, found.runs, strict=True):
+        many = run.standing.own if run.standing is not None else 1
+        if run.recipe.strategy.endswith("-walk-forward"):
+            notes.append(note(f"{each.label} is out of sample: each fold was chosen on sessions before its own."))
+        elif many > 1:
+            text = f"{each.label} is in-sample: it was chosen from {counted(many, 'trial')} on these sessions."
+            notes.append(note(text))
+    return notes
 
 
 def _sentence(own: Line, first: Line) -> Html:
@@ -166,11 +179,18 @@ def _styled(found: Comparison) -> list[tuple[Line, str, str]]:
     return runs + [(each, _GREYS[n % len(_GREYS)], DASHES[n % 2]) for n, each in enumerate(found.baselines)]
 
 
+def _folded(given: dict[str, str]) -> dict[str, str]:
+    """The parameters of a walk with its folds counted: each has its own, which its page lists."""
+    folds = [name for name in given if name.startswith("fold ")]
+    rest = {name: value for name, value in given.items() if name not in folds}
+    return {**rest, "Folds": f"{len(folds)}, each with its own parameters"} if folds else rest
+
+
 def _settings_section(found: Comparison) -> Html:
     columns = [
         {
             "Strategy": title(run.name),
-            **parameters(run.recipe),
+            **_folded(parameters(run.recipe)),
             **settings(run.recipe),
         }
         for run in found.runs

@@ -23,6 +23,7 @@ from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Recipe, Run, backtest, load_run
 from undertow.backtests.episodes import COLUMNS
+from undertow.backtests.ledger import Standing
 from undertow.backtests.metrics import return_metrics
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
@@ -405,6 +406,18 @@ class TestComparison:
         assert f"{len(common)} common sessions" in shown
         assert row_of(shown, "late")[1] == percent(table["late"]["cagr"])
         assert "against long:" in shown
+
+    def test_what_was_chosen_from_many_says_where(self, run: Run, tmp_path: Path) -> None:
+        folds = {"split": "rolling", "fold 1, 2018-01-02 to 2018-03-01": "lag=3", "fold 2, 2018-03-02 on": "lag=9"}
+        walk = changed(run, strategy="liquidity-drain-walk-forward", parameters=folds)
+        tuned = replace(run, standing=Standing(10, 200, 210))
+        page = write_comparison([run, tuned, walk], tmp_path / "c.html", labels=["one", "tuned", "walk"])
+        shown = page.read_text(encoding="utf-8").partition("<script>")[0]
+        assert "tuned is in-sample: it was chosen from 200 trials on these sessions." in shown
+        assert "walk is out of sample: each fold was chosen on sessions before its own." in shown
+        assert "2, each with its own parameters" in shown
+        assert "fold 1" not in shown
+        assert "one is" not in shown
 
     def test_what_differs_is_a_table_and_what_is_equal_a_line(self, run: Run, tmp_path: Path) -> None:
         other = changed(make_run(seed=3), parameters={**run.recipe.parameters, "lag": 48}, fill="close")
