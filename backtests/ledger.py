@@ -130,6 +130,20 @@ class Ledger:
         with self.path(market).open("rb") as file:
             return _lines(file)
 
+    def searches(self, market: str) -> list[dict[str, Any]]:
+        """Every search on a market, the oldest first: when it began and ended, what it was, its designs and trials."""
+        found: dict[str, dict[str, Any]] = {}
+        for each in self.lines(market):
+            own = found.setdefault(
+                each["key"],
+                {name: each[name] for name in ("study", "strategy", "universe", "window")}
+                | {"first": each["when"], "designs": {}, "trials": 0, "key": each["key"]},
+            )
+            own["last"] = each["when"]
+            own["trials"] += each["trials"]
+            own["designs"][each["design"]] = own["designs"].get(each["design"], 0) + each["trials"]
+        return list(found.values())
+
     def check(self, market: str) -> None:
         """Raise `DataError` where trials of a market could not be written or read; makes nothing, for use before work.
 

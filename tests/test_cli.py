@@ -279,7 +279,7 @@ EARLY = {
     "fill": ((*HOLD, "--fill", "opn"), "`fill` must be one of open, close; got 'opn', did you mean `open`?"),
     "listing": (
         ("list", "stratgies"),
-        "`what` must be one of strategies, signals, universes; got 'stratgies', did you",
+        "`what` must be one of strategies, signals, universes, trials; got 'stratgies', did you",
     ),
     "backwards": ((*HOLD, "--start", "2020-02-01", "--end", "2020-01-01"), "`start` must not be after `end`"),
     "no date": ((*HOLD, "--start", "yesterday"), "`start` must be a date such as 2018-01-02, got 'yesterday'"),

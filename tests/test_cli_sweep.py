@@ -73,11 +73,14 @@ def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pyt
 def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for way in ("--random", "--sobol"):
         out = tmp_path / "sets.parquet"
-        assert run(way, "9", "--seed", "3", "--fix", "lag=24", "--out", str(out), "--top", "3") == 0
+        narrow = "--narrow", "cash=0.5:0.6"
+        words = way, "9", "--seed", "3", "--fix", "lag=24", *narrow, "--by", "sharpe", "--out", str(out), "--top", "3"
+        assert run(*words) == 0
         table = pd.read_parquet(out)
         assert len(table) == 9
         assert set(table["lag"]) == {24}
         assert table["threshold"].nunique() == 9
+        assert table["cash"].between(0.5, 0.6).all()
     assert "best 3 of 9 sets by annual_sharpe" in capsys.readouterr().out
 
 
@@ -125,7 +128,9 @@ def test_figures_where_less_is_better() -> None:
         ([], "give one of `--grid`, `--random` or `--sobol`"),
         (["--random", "0"], "`random` must be 1 to"),
         (["--random", "5", "--fix", "cash=2"], "`cash` must be in [0.05, 1.0], got 2"),
-        (["--random", "5", "--by", "sharpe"], "did you mean `annual_sharpe`?"),
+        (["--random", "5", "--by", "annual_sharp"], "did you mean `annual_sharpe`?"),
+        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` goes with `--random` and `--sobol`"),
+        (["--sobol", "5", "--narrow", "lag=0:900"], "`lag` must be narrowed to low <= high within [0, 96]"),
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
         (["--random", "5", "--jobs", "0", "--backend", "loky"], "`jobs` must be 1 or more workers"),

@@ -66,6 +66,29 @@ def test_standing(tmp_path: Path) -> None:
     assert ledger.standing(SEARCH) == replace(found, ever=2406)
 
 
+def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger, market = Ledger(tmp_path), simulate_market(seed=3)
+    own = replace(SEARCH, market=market.fingerprint)
+    ledger.record(own, "sobol", range(100))
+    ledger.record(replace(own, key="other", strategy="vol-target"), "grid", range(7))
+    ledger.record(own, "tpe", range(100, 160))
+    first, second = ledger.searches(market.fingerprint)
+    assert (first["trials"], first["designs"], first["strategy"]) == (160, {"sobol": 100, "tpe": 60}, own.strategy)
+    assert (second["trials"], second["key"]) == (7, "other")
+    words = ["list", "trials", "--seed", "3", "--ledger", str(tmp_path)]
+    assert _run([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "market": market.fingerprint,
+        "searches": json.loads(json.dumps([first, second])),
+    }
+    assert _run(words) == 0
+    assert "trials on this data: 167, searches: 2" in capsys.readouterr().out
+    assert _run([*words[:-1], str(tmp_path / "none")]) == 0
+    assert "no trial on this data" in capsys.readouterr().out
+    assert _run(["list", "signals", "--ledger", "x"]) == 2
+    assert "`--ledger` goes with `list trials`" in capsys.readouterr().err
+
+
 def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record(SEARCH, "tpe", range(5))

@@ -228,16 +228,31 @@ def list_(
             "--verbose", "-v", help="Strategies with their rationale; signals with inputs, units, look-back, source."
         ),
     ] = False,
+    ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List strategies, signals, or the universes of a market with their size over time."""
+    """List strategies, signals, the universes of a market with their size over time, or the trials ever made on it."""
     from undertow import console
     from undertow.market.errors import ParameterError
 
-    if what != "universes" and (market is not None or universe):
+    if what not in ("universes", "trials") and (market is not None or universe):
         name = "market" if market is not None else "universe"
         raise ParameterError(f"`--{name}` goes with `list universes`; {what} are the same for every market")
-    if what == "universes":
+    for name, given, whose in (("universe", universe, "universes"), ("ledger", ledger, "trials")):
+        if given and what != whose:
+            raise ParameterError(f"`--{name}` goes with `list {whose}`")
+    if what == "trials":
+        with busy("loading the market"):
+            from undertow.backtests.ledger import Ledger
+
+            kept, print_of = Ledger(ledger), resolve_market(market, seed).fingerprint
+            kept.check(print_of)
+            made = kept.searches(print_of)
+        if as_json:
+            print(json.dumps({"market": print_of, "searches": made}, indent=2, allow_nan=False))
+        else:
+            console.show_trials(made, kept.path(print_of))
+    elif what == "universes":
         with busy("loading the market"):
             from undertow.signals.sizes import sizes
 

@@ -53,6 +53,10 @@ def sweep(
     random: Annotated[int | None, typer.Option(help="Draw this many sets at random from the search space.")] = None,
     sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
     fix: Annotated[list[str] | None, typer.Option(help="parameter=value, the same in every set; repeat.")] = None,
+    narrow: Annotated[
+        list[str] | None,
+        typer.Option(help="parameter=low:high, or parameter=choice,choice, for --random and --sobol; repeat."),
+    ] = None,
     universe: UniverseOption = "growth",
     start: StartOption = None,
     end: EndOption = None,
@@ -66,7 +70,7 @@ def sweep(
     weighting: WeightingOption = "equal",
     rebalance: RebalanceOption = "monthly",
     capital: CapitalOption = 1_000_000.0,
-    by: Annotated[str, typer.Option(help="Figure to sort by.")] = "annual_sharpe",
+    by: Annotated[str, typer.Option(help="Figure to sort by, also by its objective's name: sharpe.")] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="How many sets to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write every set, in the order tried: .csv or .parquet.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with heat maps, .html.")] = None,
@@ -93,17 +97,18 @@ def sweep(
         from undertow.backtests.ledger import Ledger
         from undertow.backtests.ledger_entries import enter_sweep
         from undertow.backtests.memory import bytes_of
-        from undertow.backtests.objectives import BASELINES
+        from undertow.backtests.objectives import BASELINES, NAMED
         from undertow.backtests.optimize_evaluate import baseline_row
         from undertow.backtests.search_command import account_words
         from undertow.backtests.sweep import sweep as run_sweep
         from undertow.backtests.sweep_chunk import FIGURES, LESS_IS_BETTER
 
+        by = NAMED[by][0] if by in NAMED else by
         one_of("by", FIGURES)(by)
         bytes_of("memory", memory)
         worker_count(backend, jobs, address)
         kind = resolve_kind(strategy)
-        parameters = sets_from(kind, grid or [], random, sobol, read_settings(fix or [], "--fix"), seed)
+        parameters = sets_from(kind, grid or [], random, sobol, read_settings(fix or [], "--fix"), seed, narrow)
         account = account_of(
             universe,
             fill,
@@ -135,6 +140,7 @@ def sweep(
     sets = [("--grid", each) for each in grid or []] or [(f"--{way}", str(len(parameters)))]
     again = ["--strategy", strategy, *(word for pair in sets for word in pair)]
     again += [word for each in fix or [] for word in ("--fix", each)]
+    again += [word for each in narrow or [] for word in ("--narrow", each)]
     again += ["--universe", universe, "--start", f"{days[0]:%Y-%m-%d}", "--end", f"{days[-1]:%Y-%m-%d}"]
     again += ["--by", by, "--seed", str(seed)]
     again += account_words(fill, account["costs"], weighting, rebalance, capital)

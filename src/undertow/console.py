@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from undertow.backtests import Run
@@ -207,6 +209,27 @@ def show_universes(found: Sequence[Sizes]) -> None:
         blank = f"{each.symbols} ({each.unpriced} without prices)" if each.unpriced else str(each.symbols)
         rows.append((each.name, blank, f"{each.first} to {each.last}", size, years))
     show(_table(("universe", "symbols ever", "sessions", "names that can be held", "at the start of each year"), rows))
+
+
+def show_trials(found: Sequence[dict[str, Any]], path: Path) -> None:
+    """The searches that a ledger knows of a market, with the sum of their trials."""
+    if not found:
+        show(f"no trial on this data is in {path}")
+        return
+    rows = [
+        (
+            each["first"].replace("T", " ").partition("+")[0],
+            each["study"],
+            each["strategy"],
+            each["universe"],
+            " to ".join(each["window"]),
+            ", ".join(f"{design} {count:,}" for design, count in each["designs"].items()),
+        )
+        for each in found
+    ]
+    show(_table(("begun, UTC", "study", "strategy", "universe", "sessions", "trials"), rows))
+    trials, searches = sum(each["trials"] for each in found), len(found)
+    show(f"trials on this data: {trials:,}, searches: {searches:,}, in {path}")
 
 
 def _everything(group: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ FILLS = ("open", "close")
 WEIGHTINGS = ("equal", "inverse-volatility")
 REBALANCES = ("daily", "weekly", "monthly", "quarterly", "never")
 LOTS = ("hifo", "fifo")
-LISTINGS = ("strategies", "signals", "universes")
+LISTINGS = ("strategies", "signals", "universes", "trials")
 
 MarketOption = Annotated[
     Path | None, typer.Option("--market", help="Market folder. Without it: the built-in simulated market.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from undertow.resolve import read_ranges
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,15 +23,19 @@ def sets_from(
     sobol: int | None,
     fixed: dict[str, str],
     seed: int,
+    narrow: list[str] | None = None,
 ) -> pd.DataFrame:
     """One row a parameter set; raises `ParameterError` with parameter, range and what to do."""
     from undertow.backtests.design import design, grid, random_sets
+    from undertow.backtests.study_space import space_left
     from undertow.market.errors import ParameterError
 
     ways = [bool(grids), random is not None, sobol is not None]
     if sum(ways) != 1:
         raise ParameterError("give one of `--grid`, `--random` or `--sobol`; `--fix` holds a parameter still")
     constants = {name: _value(kind, name, value) for name, value in fixed.items()}
+    if grids and narrow:
+        raise ParameterError("`--narrow` goes with `--random` and `--sobol`; a grid names its values")
     if grids:
         values = _grids(kind, grids)
         for name in constants:
@@ -42,7 +48,7 @@ def sets_from(
             raise ParameterError(
                 f"`{'random' if sobol is None else 'sobol'}` must be 1 to {MOST_SETS:,} sets, got {count}"
             )
-        space = {name: each for name, each in kind.search_space().items() if name not in constants}
+        space = space_left(kind, constants, read_ranges(narrow or [])).free
         found = (random_sets if sobol is None else design)(space, count, seed=seed)
     return found.assign(**constants)
 
