@@ -41,7 +41,8 @@ def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int)
 def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Every combination of the values, the last parameter changing fastest."""
     rows = list(itertools.product(*values.values()))
-    return pd.DataFrame({name: column([row[at] for row in rows]) for at, name in enumerate(values)})
+    columns = {name: column([row[at] for row in rows]) for at, name in enumerate(values)}
+    return pd.DataFrame(columns, index=range(len(rows)))
 
 
 def column(values: Sequence[Any]) -> pd.Series:

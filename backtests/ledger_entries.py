@@ -14,6 +14,7 @@ from undertow.backtests.backtest import session_rows
 from undertow.backtests.ledger import Ledger, Search, Standing, key_of
 from undertow.backtests.objective_code import codes
 from undertow.backtests.run import Run
+from undertow.market.checks import is_number
 from undertow.market.market import Market
 from undertow.signals.table import shared_table
 from undertow.strategies.strategy import Strategy
@@ -36,12 +37,10 @@ def enter_sweep(
     """
     sessions = market.sessions[session_rows(market, start, end)]
     window = str(sessions[0].date()), str(sessions[-1].date())
-    usual = strategy.create({}).parameters
-    whole = parameters.assign(**{name: [usual[name]] * len(parameters) for name in usual if name not in parameters})
-    # As numbers where they are numbers: a column of whole ones is the same written with a point.
-    plain = whole[sorted(usual)].apply(
-        lambda each: each.astype(np.float64) if pd.api.types.is_numeric_dtype(each) else each.astype(str)
-    )
+    fields = {name: each for name, each in strategy.model_fields.items() if name not in parameters}
+    usual = {name: each.get_default() for name, each in fields.items() if not each.is_required()}
+    whole = parameters.assign(**{name: [value] * len(parameters) for name, value in usual.items()})
+    plain = whole[sorted(map(str, whole.columns))].apply(_comparable)
     sets = np.sort(pd.util.hash_pandas_object(plain, index=False).to_numpy()).tobytes()
     universe = shared_table(market, account["universe"], account["fill"]).universe.name
     identity = {
@@ -54,6 +53,15 @@ def enter_sweep(
     }
     search = Search(strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity))
     return ledger.enter(search, design, len(parameters))
+
+
+def _comparable(column: pd.Series) -> pd.Series:
+    """As numbers where all are: a whole number is the same written with a point, and beside a choice that is none."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(np.float64)
+    told = [float(each) if is_number(each) else each for each in column]
+    numbers = all(isinstance(each, float) for each in told)
+    return pd.Series(told if numbers else list(map(str, told)), index=column.index)
 
 
 def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> Standing:

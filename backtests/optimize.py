@@ -42,13 +42,14 @@ from undertow.strategies.strategy import Strategy
 
 BATCH = 16
 TRIALS = 400
+MAX_FAILED = 0.5
 # All of them are made before the first is tried.
 MOST_SOBOL = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
-    """The outcome of a search.
+    """The outcome of a search that allowed the share `max_failed` of its trials to fail.
 
     `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol, tpe, nsga2), state
     (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where kept, NaN where it failed), the
@@ -66,6 +67,7 @@ class Tuning:
     identity: Mapping[str, Any]
     baselines: Mapping[str, Metrics]
     standing: Standing | None = None
+    max_failed: float = MAX_FAILED
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,6 +135,7 @@ class Tuning:
         for name, each in [*(("--objective", name) for name in self.names), *_bounds(self.constraints)]:
             words += [name, each]
         words += ["--universe", said["universe"], "--start", said["start"], "--end", said["end"]]
+        words += [] if self.max_failed == MAX_FAILED else ["--max-failed", repr(float(self.max_failed))]
         words += ["--trials", str(len(self.trials)), "--batch", str(said["batch"]), "--sobol", str(said["sobol"])]
         costs = Costs(**said["costs"])
         account = account_words(said["fill"], costs, said["weighting"], said["rebalance"], said["capital"])
@@ -199,7 +202,7 @@ def optimize(
     first: Sequence[Mapping[str, Any]] = (),
     batch: int = BATCH,
     sobol: int | None = None,
-    max_failed: float = 0.5,
+    max_failed: float = MAX_FAILED,
     ledger: Ledger | str | Path | None = None,
     lease: float = LEASE,
     progress: Callable[[int], None] | None = None,
@@ -279,7 +282,7 @@ def optimize(
         named = [each.name for each in objectives], [each.name for each in bounds]
         table = trial_table(done, list(space.free), *named, space.fixed)
     standing = None if counted is None else counted.ledger.standing(counted.search)
-    return Tuning(strategy, market, own, table, objectives, bounds, space, identity, baselines, standing)
+    return Tuning(strategy, market, own, table, objectives, bounds, space, identity, baselines, standing, max_failed)
 
 
 def _check_numbers(

@@ -28,9 +28,15 @@ def search_words(
 
 
 def is_typed(strategy: type[Strategy], space: Mapping[str, BaseDistribution], fixed: Mapping[str, Any]) -> bool:
-    """Whether `--narrow` says all of a search space: it has no words for a step or a logarithm of one's own."""
+    """Whether `--narrow` says all of a search space.
+
+    It has no words for a step or a logarithm of one's own, nor for choices with commas, colons or spaces around them.
+    """
     whole = strategy.search_space()
     asked = {name: _ends(each) for name, each in space.items() if each != whole[name]}
+    words = [str(each) for name in asked for each in getattr(space[name], "choices", ())]
+    if any({",", ":"} & set(each) or each != each.strip() for each in words):
+        return False
     typed = space_left(strategy, fixed, asked).free
     return all(typed[name] == space[name] for name in asked)
 

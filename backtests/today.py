@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.backtests.costs import Costs
 from undertow.backtests.similar import Similar, similar
 from undertow.backtests.today_orders import Order, coming_orders
-from undertow.market.asof import instant_of, last_known, market_at
+from undertow.market.asof import instant_of, last_known, market_ahead, market_at
 from undertow.market.calendar import Fill
 from undertow.market.clock import HOUR, FloatArray
 from undertow.market.errors import DataError, ParameterError
@@ -23,7 +23,7 @@ from undertow.strategies.counterfactual import counterfactual, worse
 from undertow.strategies.explain import explain_row
 from undertow.strategies.parts import ALARM, Condition
 from undertow.strategies.reasons import Reasons, reasons
-from undertow.strategies.rule import RuleStrategy, breaches
+from undertow.strategies.rule import Rule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.waits import waits_for
 
@@ -38,9 +38,9 @@ class Line:
     """One line of the checklist: `state` is ok, watch, alarm or unknown, and is that of `value`.
 
     `value` is what the rule acts on: what was known `lag_hours` before the decision. `now` is the last one known at the
-    decision, and `age_hours` is that of its oldest input. `coming` is when an alarm that the lag still holds back will
-    count (UTC, empty where there is none). An alarm goes on at `alarm` and off on the calm side of `leave`, where there
-    is one.
+    decision, and `age_hours` is that of its oldest input. `coming` is the decision (UTC) at which what is known already
+    will first be an alarm, where the lag still holds it back; else empty. An alarm goes on at `alarm` and off on the
+    calm side of `leave`, where there is one.
     """
 
     name: str
@@ -151,7 +151,7 @@ def today(
     why = reasons(table, rule)
     explained = explain_row(why, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
-    lines = _lines(table, why, row, instant)
+    lines = _lines(table, why, row, instant, _coming(rule, market, instant, universe, fill))
     shown = _shown(lines)
     return Today(
         asof=_text(instant),
@@ -242,7 +242,7 @@ def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:
     return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(blank)
 
 
-def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64) -> tuple[Line, ...]:
+def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64, coming: list[str]) -> tuple[Line, ...]:
     """Every driver of the score, in the order of the rule."""
     added = why.contributions(row)
     return tuple(
@@ -257,7 +257,7 @@ def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64)
             age_hours=_age(table, driver, instant),
             lag_hours=why.rule.lag_of(driver),
             now=_now(table, driver, row),
-            coming=_coming(table, driver, why.rule.lag_of(driver), row) if why.severity[row, place] != ALARM else "",
+            coming=coming[place] if why.severity[row, place] != ALARM else "",
             contribution=float(added[place]),
         )
         for place, (name, driver) in enumerate(zip(why.names, why.rule.drivers, strict=True))
@@ -270,22 +270,34 @@ def _now(table: DecisionTable, driver: Condition, row: int) -> float:
     return float(evaluate.read(table, [bare], np.zeros(1)).values[row, 0])
 
 
-def _coming(table: DecisionTable, driver: Condition, lag: float, row: int) -> str:
-    """When an alarm that is known at a decision, and that the lag still holds back, will count."""
-    if not lag:
-        return ""
-    hours = np.timedelta64(round(lag * 3600), "s")
-    decided = table.decisions.at[: row + 1]
-    known = breaches(table, driver.model_copy(update={"lag": 0.0}), 0.0)[: row + 1]
-    held = known[(known > decided[row] - hours) & (known <= decided[row])]
-    return _text(held.min() + hours) if len(held) else ""
+def _coming(rule: Rule, market: Market, instant: np.datetime64, universe: str, fill: Fill) -> list[str]:
+    """For each driver the decision at which what is known by now will first be an alarm, if its lag holds that back."""
+    lags = [rule.lag_of(driver) for driver in rule.drivers]
+    if not any(lags):
+        return [""] * len(lags)
+    known, decided = market_ahead(market, instant, max(lags), fill)
+    table = DecisionTable(known, universe, fill, decided)
+    return [
+        _first_alarm(table, driver, lag, instant) if lag else "" for driver, lag in zip(rule.drivers, lags, strict=True)
+    ]
+
+
+def _first_alarm(table: DecisionTable, driver: Condition, lag: float, instant: np.datetime64) -> str:
+    severity = evaluate.read(table, [driver], np.array([lag])).severity[:, 0]
+    at = table.decisions.at
+    seen = at - np.timedelta64(round(lag * 3600), "s") <= instant
+    if driver.how != "last":
+        # Of the window that is open now the worst can only become worse.
+        seen[: int(seen.sum()) + 1] = True
+    rows = np.flatnonzero(seen & (at > instant) & (severity == ALARM))
+    return _text(at[rows[0]]) if len(rows) else ""
 
 
 def _pending(lines: tuple[Line, ...]) -> list[str]:
     """What is known and not acted on yet: the rule waits for its lag."""
     return [
-        f"{line.name} has reached its alarm; it counts {line.lag_hours:g} hours after it was known, from"
-        f" {line.coming[:10]} {line.coming[11:16]} UTC on."
+        f"{line.name} has reached its alarm; its lag of {line.lag_hours:g} hours holds it back until the decision of"
+        f" {line.coming[:10]} {line.coming[11:16]} UTC."
         for line in lines
         if line.coming
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,9 +114,9 @@ def walk_forward(
         refuse_short(proof, folds)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
     recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name, proof)
-    counted = None if kept is None else _Counted(kept, _search(recipe, strategy, market, terms, sessions), terms.trials)
+    counted = None if kept is None else _Counted(kept, _search(recipe, strategy, market, terms, sessions))
     shared = Shared(strategy, market, seed, terms, seat, proof)
-    tuned = run_tasks(_tune, shared, spans, finished=counted and counted.fold, **engine)
+    tuned = run_tasks(_tune, shared, spans, finished=None if counted is None else counted.fold, **engine)
     acts = [proof is None or each.p <= proof.level for each in tuned]
     chosen = [each.found.parameters if acting else None for each, acting in zip(tuned, acts, strict=True)]
     run = _stitched_run(strategy, market, sessions, folds, chosen, terms, recipe)
@@ -197,16 +197,18 @@ def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
     return Trained(found, held, p, lag_hours(chosen, shared_table(market, terms.universe, terms.fill), rows))
 
 
-class _Counted(NamedTuple):
+@dataclass
+class _Counted:
     """The ledger that counts the trials of a walk fold by fold, so that one which is killed has made them too."""
 
     ledger: Ledger
     search: Search
-    trials: int
+    made: int = 0
 
-    def fold(self, place: int, trained: Trained) -> None:
-        first = place * max(self.trials, 1)
-        self.ledger.record(self.search, "walk-forward", range(first, first + len(trained.found.trials)))
+    def fold(self, _: int, trained: Trained) -> None:
+        """Count a fold's trials behind those of the folds before it: a tuner of one's own may make more than asked."""
+        first, self.made = self.made, self.made + len(trained.found.trials)
+        self.ledger.record(self.search, "walk-forward", range(first, self.made))
 
 
 def _search(

@@ -10,7 +10,7 @@ from arch.bootstrap import SPA
 
 from undertow.evidence.difference import FEWEST_SESSIONS
 from undertow.market.checks import check_whole, is_number
-from undertow.market.clock import FloatArray
+from undertow.market.clock import BoolArray, FloatArray
 from undertow.market.errors import ParameterError
 
 _ROUNDING = 1e-12  # of a session's return: a rule that did nothing may differ from its basket by so much
@@ -60,7 +60,8 @@ class Superior:
     def __call__(self, returns: FloatArray, hold: FloatArray) -> float:
         """p for decimal session returns (P, T) of P rules against the baseline's (T,); 1.0 with nothing to test.
 
-        Rules that never left the baseline, or lost everything, cannot be better and do not count. Raises
+        Rules that never left the baseline, or lost everything, cannot be better and do not count; nor do those that
+        left it for one stretch of sqrt(T) sessions or less: one episode proves nothing. Raises
         `ParameterError` on fewer than 60 sessions, on returns that do not share them, and on blank ones.
         """
         tried, base = np.atleast_2d(np.asarray(returns, dtype=np.float64)), np.asarray(hold, dtype=np.float64)
@@ -71,12 +72,20 @@ class Superior:
         if np.isnan(tried).any() or not (base > -1.0).all():
             raise ParameterError("the test needs known returns, and a baseline that did not lose everything")
         apart = np.log1p(tried[(tried > -1.0).all(axis=1)]) - np.log1p(base)
-        acting = np.unique(apart[np.ptp(apart, axis=1) > _ROUNDING], axis=0)
+        block = math.isqrt(len(base))
+        acting = np.unique(apart[(np.ptp(apart, axis=1) > _ROUNDING) & ~_one_episode(apart, block)], axis=0)
         if not len(acting):
             return 1.0
-        block = math.isqrt(len(base))
         scaled = acting / acting.std(axis=1, keepdims=True)
         # Losses; what both share cancels in the difference, so the baseline's may be taken as zero.
         found = SPA(np.zeros(len(base)), -scaled.T, block_size=block, reps=self.resamples, seed=self.seed)
         found.compute()
         return float(found.pvalues["consistent"])
+
+
+def _one_episode(apart: FloatArray, block: int) -> BoolArray:
+    """Which rows (P,) differ from the baseline in one stretch alone that is no longer than a block."""
+    away = np.abs(apart) > _ROUNDING
+    begins = away[:, 0].astype(np.int64) + (away[:, 1:] & ~away[:, :-1]).sum(axis=1)
+    one: BoolArray = (begins <= 1) & (away.sum(axis=1) <= block)
+    return one

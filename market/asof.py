@@ -51,16 +51,28 @@ def market_at(market: Market, instant: np.datetime64, fill: Fill = "open") -> tu
             f" {market.sessions[0].date()}"
         )
     calendar = _up_to(market.calendar, instant, fill)
+    plain = decisions(calendar, fill)
+    at = np.minimum(plain.at, instant)
+    return _known(market, calendar, instant), Decisions(plain.sessions, at, plain.filled_at, fill)
+
+
+def market_ahead(market: Market, instant: np.datetime64, hours: float, fill: Fill = "open") -> tuple[Market, Decisions]:
+    """What was known at `instant`, with the decisions up to the first that is `hours` later: for what a lag will do.
+
+    The sessions to come have no prices.
+    """
+    calendar = _up_to(market.calendar, instant + np.timedelta64(round(hours * 3600), "s"), fill)
+    return _known(market, calendar, instant), decisions(calendar, fill)
+
+
+def _known(market: Market, calendar: Calendar, instant: np.datetime64) -> Market:
     feeds = (feed.keep(feed.known_at <= instant) for feed in market.feeds)
-    known = replace(
+    return replace(
         market,
         prices=_known_prices(market.prices, calendar, instant),
         feeds=tuple(feed for feed in feeds if len(feed)),
         truth=None,
     )
-    plain = decisions(calendar, fill)
-    at = np.minimum(plain.at, instant)
-    return known, Decisions(plain.sessions, at, plain.filled_at, fill)
 
 
 def _up_to(calendar: Calendar, instant: np.datetime64, fill: Fill) -> Calendar:

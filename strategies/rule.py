@@ -134,7 +134,7 @@ class RuleStrategy(Strategy):
         """
         rule = self.rule()
         mild = rule.trigger.combine != "score" and rule.ladder[1:] and rule.ladder[1].at <= WATCH
-        found = [breaches(table, each, rule.timing.lag, bool(mild)) for each in rule.trigger.when]
+        found = [_breaches(table, each, rule.timing.lag, bool(mild)) for each in rule.trigger.when]
         together = np.maximum if rule.trigger.combine == "all" else np.fmin
         return np.asarray(together.reduce(found), dtype="datetime64[ns]")
 
@@ -168,11 +168,7 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def breaches(table: DecisionTable, condition: Condition, lag: float, mild: bool = False) -> InstantArray:
-    """When a condition's alarm, or with `mild` its `watch`, became known in each decision's window (T,), NaT for never.
-
-    `lag` is in hours, for a condition that names none.
-    """
+def _breaches(table: DecisionTable, condition: Condition, lag: float, mild: bool) -> InstantArray:
     own = lag if condition.lag is None else condition.lag
     level = condition.watch if mild and condition.watch is not None else condition.level
 

@@ -71,16 +71,25 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
 
 def binned(values: pd.Series) -> tuple[Any, list[str]]:
     """The cell (P,) that each value falls into, and the cells' names in order."""
-    distinct = sorted(values.unique(), key=lambda each: (isinstance(each, str), each))
+    plain = [None if pd.isna(each) else each for each in values]
+    distinct = sorted(set(plain), key=lambda each: (each is None, isinstance(each, str), 0 if each is None else each))
     if len(distinct) <= CELLS or not pd.api.types.is_numeric_dtype(values):
         place = {each: at for at, each in enumerate(distinct)}
-        return values.map(place).to_numpy(), [_number(each) for each in distinct]
+        return np.array([place[each] for each in plain]), [
+            "none" if each is None else _number(each) for each in distinct
+        ]
     edges = np.unique(np.quantile(values.to_numpy(dtype=np.float64), np.linspace(0.0, 1.0, BINS + 1)))
     last = len(edges) - 2
     cell = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="right") - 1, 0, last)
+    # Between two edges that many values share nothing may be left: such a bin is none.
+    cell = np.unique(cell, return_inverse=True)[1]
     # Named by what is in them: where one ends at the value at which the next begins, neither says who holds it.
     spans = values.groupby(cell).agg(["min", "max"])
     return cell, [f"{_number(low, 3)} to {_number(high, 3)}" for low, high in spans.itertuples(index=False)]
+
+
+def _blank(values: pd.Series) -> list[float | None]:
+    return [float(each) if math.isfinite(each) else None for each in values]
 
 
 def line_chart(frame: pd.DataFrame, x: str, value: str, baselines: Mapping[str, Mapping[str, float]]) -> go.Figure:
@@ -91,9 +100,9 @@ def line_chart(frame: pd.DataFrame, x: str, value: str, baselines: Mapping[str, 
     drawn = {"mode": "lines+markers", "marker": {"size": 7}, "line": {"color": RUN, "width": 1.6}}
     hover = {"hovertemplate": f"{html.escape(x)} %{{x}}<br>%{{customdata}}<extra></extra>"}
     words = [text(float(each)) for each in medians]
-    figure = go.Figure(go.Scatter(x=names, y=medians.tolist(), customdata=words, name="sets", **drawn, **hover))
+    figure = go.Figure(go.Scatter(x=names, y=_blank(medians), customdata=words, name="sets", **drawn, **hover))
     for number, (name, each) in enumerate(baselines.items()):
-        if value in each:
+        if math.isfinite(each.get(value, math.nan)):
             level = {"color": QUIET, "width": 1.2, "dash": ("dash", "dot")[number % 2]}
             figure.add_scatter(
                 x=[names[0], names[-1]], y=[float(each[value])] * 2, mode="lines", name=titled(name), line=level
@@ -186,7 +195,7 @@ def write_sweep(
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(path)!r}")
     if value not in frame.columns:
         raise ParameterError(f"the sweep has no column `{value}`{did_you_mean(value, map(str, frame.columns))}")
-    varied = _varied(frame) if parameters is None else [each for each in parameters if frame[each].nunique() > 1]
+    varied = _varied(frame) if parameters is None else [each for each in parameters if _distinct(frame[each]) > 1]
     ranked = sorted(varied, key=lambda name: -_effect(frame, name, value))
     pairs = _pairs(ranked)[:MAPS]
     figures = [heat_map(frame, *pair, value) for pair in pairs]
@@ -244,7 +253,12 @@ def _json(figure: go.Figure) -> dict[str, Any]:
 def _varied(frame: pd.DataFrame) -> list[str]:
     columns = list(map(str, frame.columns))
     before = columns[: columns.index("total_return")] if "total_return" in columns else columns
-    return [name for name in before if frame[name].nunique() > 1]
+    return [name for name in before if _distinct(frame[name]) > 1]
+
+
+def _distinct(values: pd.Series) -> int:
+    # None is a choice.
+    return int(values.nunique(dropna=False))
 
 
 def _effect(frame: pd.DataFrame, name: str, value: str) -> float:

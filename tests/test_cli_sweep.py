@@ -198,6 +198,21 @@ def test_a_bin_is_named_by_the_values_that_it_holds() -> None:
     held = pd.Series(range(0, 200, 4)).groupby(cells).agg(["min", "max"])
     assert names == [f"{low} to {high}" for low, high in held.itertuples(index=False)]
     assert len(binned(pd.Series(range(0, 97, 4)))[1]) == 25
+    # Where many sets share one value a bin may be left empty: it is none, and no other is shifted.
+    shared = pd.Series([*range(97), *[24] * 89])
+    cells, names = binned(shared)
+    assert set(cells) == set(range(len(names)))
+    for cell, name in enumerate(names):
+        assert name == f"{shared[cells == cell].min()} to {shared[cells == cell].max()}"
+
+
+def test_a_blank_median_is_a_gap_in_the_line(tmp_path: Path) -> None:
+    sets = frame().drop(columns="cash")
+    sets.loc[sets["lag"] == 24, "annual_sharpe"] = np.nan
+    page = write_sweep(sets, tmp_path / "one.html", baselines={"vol-target": {"annual_sharpe": np.nan}}).read_text()
+    (chart,) = json.loads(page.partition('id="charts">')[2].partition("</script>")[0])["charts"]
+    assert len(chart["data"]) == 1
+    assert chart["data"][0]["y"][1] is None
 
 
 def test_the_page_says_how_it_is_made_again(

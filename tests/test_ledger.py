@@ -7,10 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
+from optuna.distributions import IntDistribution
 
 from undertow.backtests.backtest import backtest
 from undertow.backtests.costs import Costs
@@ -187,6 +188,19 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
     assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).standing is None
 
 
+class Needed(DrawdownDeRisk):
+    """Has a parameter without a default."""
+
+    far: Annotated[int, IntDistribution(1, 20)]
+
+
+def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp_path: Path) -> None:
+    market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
+    account = {"universe": "growth", "fill": "open", "costs": Costs()}
+    found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=account)
+    assert (found.own, found.ever) == (2, 2)
+
+
 def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
     account = {"universe": "growth", "fill": "open", "costs": Costs()}
@@ -202,6 +216,7 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     # The order of sets, a default that is given, and how a universe is typed make no other sweep.
     assert enter(sets.iloc[::-1]) == enter(sets.assign(cash=0.5)) == first
     assert enter(sets.assign(lag=sets["lag"].astype(float))) == first
+    assert enter(sets.assign(lag=sets["lag"].astype(object))) == first
     one, two = (f"growth{rest}" for rest in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
     screened = [enter(sets, account={**account, "universe": each}) for each in (one, two)]
     assert screened[0] == screened[1]

@@ -31,8 +31,10 @@ from undertow.backtests.objectives import Direction
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.search_command import is_typed
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.study import Outcome, finished_trial
+from undertow.backtests.study_space import space_left
 from undertow.backtests.study_storage import quiet_optuna
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
@@ -48,6 +50,7 @@ from undertow.market import (
     write_market,
 )
 from undertow.strategies import BuyAndHold, DefensiveRotation, DrawdownDeRisk, VolTarget
+from undertow.tearsheets.heatmap import write_sweep
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
 FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "sobol": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
@@ -363,6 +366,18 @@ def test_a_batch_that_was_cut_short_after_a_failure_is_finished(market: Market, 
     assert whole.trials["state"][0] == "fail"
 
 
+class Screened(VolTarget):
+    """Has choices with commas and colons in them."""
+
+    where: Annotated[str, CategoricalDistribution(["a, b", "c", "d:e"])] = "c"
+
+
+def test_choices_that_cannot_be_typed_have_no_command(market: Market, tmp_path: Path) -> None:
+    for choices, typed in ((["a, b", "c", "d:e"], True), (["a, b", "c"], False), (["d:e"], False), (["c"], True)):
+        space = space_left(Screened, {}, {"where": choices}).free
+        assert is_typed(Screened, space, {}) == typed
+
+
 class Patient(VolTarget):
     """Has a choice that is none."""
 
@@ -374,7 +389,11 @@ def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None
     assert {None, 24, 48} == set(found.trials["hold"])
     assert found.best_strategy.parameters["hold"] == found.best["hold"]
     assert text(found) == text(optimize(Patient, market, **SHORT))
-    assert len(sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))) == 4
+    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))
+    assert len(sets) == 4
+    page = write_sweep(sets, tmp_path / "sets.html").read_text(encoding="utf-8")
+    assert '"none"' in page.partition('id="charts">')[2]
+    assert len(grid({})) == 1
     assert Patient.create({"hold": "None"}).hold is None
     split = WalkForward(train=120, test=60)
     walk = walk_forward(Patient, market, split=split, trials=6, seed=1, fixed={"hold": "None"})
@@ -410,6 +429,7 @@ def test_what_no_command_line_can_say_has_no_command(market: Market, tmp_path: P
     assert optimize(DrawdownDeRisk, market, **few).command is None
     assert optimize(DrawdownDeRisk, world, objective=lambda metrics: metrics["cagr"], **few).command is None
     assert optimize(DrawdownDeRisk, world, first=[{"lag": 3}], **few).command is None
+    assert "--max-failed 0.9" in str(optimize(DrawdownDeRisk, world, max_failed=0.9, **few).command)
     stepped = {"lag": IntDistribution(0, 96, step=24)}
     assert optimize(DrawdownDeRisk, world, narrowed=stepped, **few).command is None
 

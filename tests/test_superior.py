@@ -101,6 +101,20 @@ def test_rules_that_never_acted_or_lost_everything_do_not_count() -> None:
     assert Superior()(ruined, hold) == 1.0
 
 
+def test_one_episode_proves_nothing() -> None:
+    rng = np.random.default_rng(6)
+    hold = rng.normal(0.0, 0.015, SESSIONS)
+    hold[200:203] = -0.04
+    away = np.zeros((3, SESSIONS))
+    away[:, 200:203] = [[0.3], [0.6], [1.0]]
+    assert Superior()((1.0 - away) * hold, hold) == 1.0
+    # Another one, and it is judged; so is a rule that is away for long.
+    away[:, 300:303] = 0.5
+    assert Superior()((1.0 - away) * hold, hold) < 1.0
+    away[:] = 0.3
+    assert Superior()((1.0 - away) * hold, hold) < 1.0
+
+
 def test_refusals_and_names() -> None:
     returns, hold = tried(4, [0.001])
     for words in ({"level": 0.0}, {"level": 1.0}, {"level": float("nan")}, {"resamples": 10}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from undertow.strategies import (
     Rule,
     RuleStrategy,
     Tier,
+    Timing,
     Trigger,
 )
 from undertow.strategies.evaluate import ladder_of
@@ -179,31 +181,51 @@ def test_the_data_age_is_that_of_the_oldest_input(world: Market) -> None:
     assert np.isnan(lines["VIX above its median"].age_hours)
 
 
-def test_an_alarm_that_the_lag_holds_back_is_told_and_comes_when_it_is_said_to(world: Market) -> None:
+def held_back(rule: RuleStrategy, market: Market, rows: range, fill: Fill) -> int:
+    """How often an alarm was announced; each comes at the decision that was said, and none comes unannounced."""
+    found = {row: today(rule, market, asof=moment(market, row, fill), fill=fill).lines[0] for row in rows}
+    announced = 0
+    for row, line in found.items():
+        lag = pd.Timedelta(hours=line.lag_hours)
+        known = [each for each in rows if each > row and moment(market, each, fill) - lag <= moment(market, row, fill)]
+        first = next((each for each in known if found[each].state == "alarm"), None)
+        if line.state == "alarm":
+            assert not line.coming
+        elif line.coming:
+            announced += 1
+            then = next(each for each in rows if moment(market, each, fill) >= pd.Timestamp(line.coming))
+            assert moment(market, then, fill) == pd.Timestamp(line.coming)
+            assert found[then].state == "alarm"
+            assert all(found[each].state != "alarm" for each in range(row, then))
+        else:
+            assert first is None
+    return announced
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+@pytest.mark.parametrize("seen", ["worst", "last"])
+def test_an_alarm_that_the_lag_holds_back_is_announced_for_the_decision_it_comes_at(
+    world: Market, fill: Fill, seen: Any
+) -> None:
+    fall = Condition(signal="drawdown", parameters={"window": 72}, below=-0.08, seen=seen)
+    rule = Rule(name="own", trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, cash=0.4),))
+    late = rule.model_copy(update={"timing": Timing(lag=50)})
+    assert held_back(FreeRule(given=late), world, range(200, 290), fill) > 2
+
+
+def test_what_is_known_now_stands_beside_what_the_lag_lets_through(world: Market) -> None:
     rule = LiquidityDrain(trigger="drawdown", lag=30)
-    waited = 0
     close, known = world.bars().columns["close"], world.bars().known_at
+    said = []
     for row in range(250, 330):
         found = today(rule, world, asof=moment(world, row))
-        (line,) = found.lines
-        decided = instant_of(moment(world, row))
-        window = close[known <= decided][-rule.window :]
-        assert line.now == pytest.approx(window[-1] / window.max() - 1.0)
-        if not line.coming:
-            assert not found.notes
-            continue
-        waited += 1
-        assert line.coming[:10] in found.notes[0]
-        counts = pd.Timestamp(line.coming)
-        assert counts > moment(world, row)
-        assert line.state == "ok"
-        # At the first decision from then on, and not before, the same alarm is on.
-        later = next(each for each in range(row, row + 5) if moment(world, each) >= counts)
-        assert [today(rule, world, asof=moment(world, each)).lines[0].state for each in (later - 1, later)] == [
-            "ok",
-            "alarm",
-        ]
-    assert waited >= 2
+        window = close[known <= instant_of(moment(world, row))][-rule.window :]
+        assert found.lines[0].now == pytest.approx(window[-1] / window.max() - 1.0)
+        assert found.lines[0].lag_hours == 30
+        assert bool(found.notes) == bool(found.lines[0].coming)
+        said += [found.notes[0]] if found.notes else []
+    assert all("its lag of 30 hours holds it back until the decision of 20" in each for each in said)
+    assert said
 
 
 def test_exit_codes_follow_the_tiers(world: Market) -> None:

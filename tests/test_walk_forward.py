@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -314,6 +315,15 @@ def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_pa
     with pytest.raises(TuningError, match=r"the fold that is trained on 20\d\d-.* to 20.*: 9 of 16 trials failed"):
         walked(market(), ledger=tmp_path, tuner=brittle)
     assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 32
+
+
+def test_a_tuner_that_makes_more_trials_than_asked_is_counted_whole(tmp_path: Path) -> None:
+    def thrice(strategy: Any, world: Market, start: Any, end: Any, seed: int, terms: Terms) -> Tuned:
+        return TUNERS["design"](strategy, world, start, end, seed, replace(terms, trials=3 * terms.trials))
+
+    found = walked(market(), ledger=tmp_path, tuner=thrice, trials=4)
+    assert found.standing is not None
+    assert found.standing.own == 12 * len(found.folds)
 
 
 def test_a_range_that_no_command_line_can_say_has_no_command(tmp_path: Path) -> None:

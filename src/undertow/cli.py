@@ -237,7 +237,8 @@ def list_(
 
     if what not in ("universes", "trials") and (market is not None or universe):
         name = "market" if market is not None else "universe"
-        raise ParameterError(f"`--{name}` goes with `list universes`; {what} are the same for every market")
+        whose = "universes` or `list trials" if name == "market" else "universes"
+        raise ParameterError(f"`--{name}` goes with `list {whose}`; {what} are the same for every market")
     for name, given, whose in (("universe", universe, "universes"), ("ledger", ledger, "trials")):
         if given and what != whose:
             raise ParameterError(f"`--{name}` goes with `list {whose}`")

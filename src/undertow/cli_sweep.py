@@ -145,7 +145,7 @@ def sweep(
     again += ["--by", by, "--seed", str(seed)]
     again += account_words(fill, account["costs"], weighting, rebalance, capital)
     standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
-    varied = [name for name in parameters.columns if table[name].nunique() > 1] or list(parameters.columns)
+    varied = [name for name in parameters.columns if table[name].nunique(dropna=False) > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
     _write_table(table, out)
     if html is not None:

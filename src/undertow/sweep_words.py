@@ -48,7 +48,9 @@ def sets_from(
             raise ParameterError(
                 f"`{'random' if sobol is None else 'sobol'}` must be 1 to {MOST_SETS:,} sets, got {count}"
             )
-        space = space_left(kind, constants, read_ranges(narrow or [])).free
+        space = {name: each for name, each in kind.search_space().items() if name not in constants}
+        if narrow:
+            space = dict(space_left(kind, constants, read_ranges(narrow)).free)
         found = (random_sets if sobol is None else design)(space, count, seed=seed)
     return found.assign(**constants)
 
