@@ -40,9 +40,13 @@ def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int)
 
 def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Every combination of the values, the last parameter changing fastest."""
-    rows = list(itertools.product(*values.values()))
-    columns = {name: column([row[at] for row in rows]) for at, name in enumerate(values)}
-    return pd.DataFrame(columns, index=range(len(rows)))
+    return sets_table([dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())])
+
+
+def sets_table(sets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Sets with the same parameters as a table, one a row; without parameters it has rows alone."""
+    names = sets[0] if sets else ()
+    return pd.DataFrame({name: column([each[name] for each in sets]) for name in names}, index=range(len(sets)))
 
 
 def column(values: Sequence[Any]) -> pd.Series:

@@ -123,8 +123,8 @@ class Tuning:
     def command(self) -> str | None:
         """The command line that makes the same trials again; None where there is none.
 
-        For a market that is no folder, an objective without a name, sets of one's own that came first, and a range with
-        a step or a logarithm of its own. Where the study is kept changes no trial, so it is not told.
+        For a market that is no folder, an objective without a name, sets of one's own that came first, and a space that
+        `--narrow` has no words for. Where the study is kept changes no trial, so it is not told.
         """
         said = self.identity
         plain = all(map(is_named, self.objectives)) and said["first"] == list(first_sets(self.strategy, self.space))
@@ -132,8 +132,8 @@ class Tuning:
             return None
         words = ["undertow", "optimize", "--market", str(self.market.path)]
         words += search_words(self.strategy, self.space.free, self.space.fixed)
-        for name, each in [*(("--objective", name) for name in self.names), *_bounds(self.constraints)]:
-            words += [name, each]
+        words += [word for name in self.names for word in ("--objective", name)]
+        words += [word for each in self.constraints for word in ("--constraint", each.name)]
         words += ["--universe", said["universe"], "--start", said["start"], "--end", said["end"]]
         words += [] if self.max_failed == MAX_FAILED else ["--max-failed", repr(float(self.max_failed))]
         words += ["--trials", str(len(self.trials)), "--batch", str(said["batch"]), "--sobol", str(said["sobol"])]
@@ -304,10 +304,6 @@ def _check_numbers(
 def _window(market: Market, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> dict[str, str]:
     sessions = market.sessions[session_rows(market, start, end)]
     return {"start": str(sessions[0].date()), "end": str(sessions[-1].date())}
-
-
-def _bounds(constraints: Sequence[Constraint]) -> list[tuple[str, str]]:
-    return [("--constraint", each.name) for each in constraints]
 
 
 def _path(strategy: type[Strategy]) -> str:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-import pandas as pd
 
-from undertow.backtests.design import column
+from undertow.backtests.design import sets_table
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
 from undertow.backtests.study import Outcome, judge, told
 from undertow.backtests.sweep import sweep
@@ -64,9 +63,7 @@ def evaluated(
 def _rows(
     strategy: type[Strategy], market: Market, sets: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> list[Metrics]:
-    names = list(sets[0]) if sets else []
-    given = pd.DataFrame({name: column([each[name] for each in sets]) for name in names}, index=range(len(sets)))
-    table = sweep(strategy, market, given, **settings)
+    table = sweep(strategy, market, sets_table(sets), **settings)
     # Parameters come first in the table; a row's metrics are the rest.
     metrics = table[[name for name in table.columns if name not in strategy.model_fields]]
     return [{str(name): value for name, value in row.items()} for row in metrics.to_dict(orient="records")]

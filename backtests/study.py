@@ -184,7 +184,7 @@ def _plain_number(value: Any) -> Any:
 
 
 def _missed(violation: float) -> float:
-    return max(violation, 0.0) if math.isfinite(violation) else violation
+    return violation if math.isnan(violation) else max(violation, 0.0)
 
 
 def trial_table(

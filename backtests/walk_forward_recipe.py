@@ -30,7 +30,7 @@ class WalkRecipe:
     """A walk-forward in words: `head` names its settings, `command` is the command line that makes it again.
 
     `command` is None where there is none: a market that is not a folder, a tuner or objective that has no name,
-    events that are not the strategy's own shocks, or a range with a step or a logarithm of its own.
+    events that are not the strategy's own shocks, or a space that `--narrow` has no words for.
     `key` names the search by all that decides its trials.
     """
 

@@ -15,7 +15,7 @@ covers for a lag that is too short (at the default holds the best lag is near 0,
 CAGR.
 
 How to read the lag. The parameter says how old the shock must be at a decision; decisions come once a session, so the
-sale follows it by another 22 hours on average, nights and weekends counted. The lag of a run, of a search and of a fold
+sale follows it by another 19 hours on average, nights and weekends counted. The lag of a run, of a search and of a fold
 (`lag_hours`) is what the episodes measure, from the shock to the fill; it is what compares with `--lag-hours`. Selling
 that arrives while the exchange is closed waits for the open, so prices move about 56 hours after a cascade that has a
 lag of 36.

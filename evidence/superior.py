@@ -30,7 +30,7 @@ class Superior:
     Source: Hansen (2005), A Test for Superior Predictive Ability. arch resamples; it compares means as they are given,
     so each difference is divided by its standard deviation first. The paper divides by the long-run one, of which a few
     hundred sessions give so rough an estimate that the largest of many ratios is a rule whose deviation came out too
-    small: twenty to forty samples of luck in a hundred then pass at 0.10.
+    small: 17 to 43 samples of luck in a hundred pass at 0.10 in the same worlds.
     """
 
     level: float = 0.10

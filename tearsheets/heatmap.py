@@ -71,13 +71,12 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
 
 def binned(values: pd.Series) -> tuple[Any, list[str]]:
     """The cell (P,) that each value falls into, and the cells' names in order."""
-    plain = [None if pd.isna(each) else each for each in values]
-    distinct = sorted(set(plain), key=lambda each: (each is None, isinstance(each, str), 0 if each is None else each))
+    found, distinct = pd.factorize(values, use_na_sentinel=False)
     if len(distinct) <= CELLS or not pd.api.types.is_numeric_dtype(values):
-        place = {each: at for at, each in enumerate(distinct)}
-        return np.array([place[each] for each in plain]), [
-            "none" if each is None else _number(each) for each in distinct
-        ]
+        plain = [None if pd.isna(each) else each for each in distinct]
+        order = sorted(range(len(plain)), key=lambda at: _rank(plain[at]))
+        names = ["none" if plain[at] is None else _number(plain[at]) for at in order]
+        return np.argsort(order)[found], names
     edges = np.unique(np.quantile(values.to_numpy(dtype=np.float64), np.linspace(0.0, 1.0, BINS + 1)))
     last = len(edges) - 2
     cell = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), side="right") - 1, 0, last)
@@ -86,6 +85,11 @@ def binned(values: pd.Series) -> tuple[Any, list[str]]:
     # Named by what is in them: where one ends at the value at which the next begins, neither says who holds it.
     spans = values.groupby(cell).agg(["min", "max"])
     return cell, [f"{_number(low, 3)} to {_number(high, 3)}" for low, high in spans.itertuples(index=False)]
+
+
+def _rank(value: Any) -> tuple[bool, bool, Any]:
+    """Numbers first, then words, then none."""
+    return value is None, isinstance(value, str), 0 if value is None else value
 
 
 def _blank(values: pd.Series) -> list[float | None]:
@@ -307,20 +311,20 @@ def _spread(values: pd.Series, value: str) -> list[tuple[str, str]]:
     return [*found, ("Without a value", counted(missing, "set"))] if missing else found
 
 
-_LUCK = "the highest of many sets is high by luck as well: look for broad areas, not for one value."
+_LUCK = "The highest of many sets is high by luck as well: look for broad areas, not for one value."
 
 
 def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[Html]:
     if not ranked:
         return [note("No parameter was varied: there is nothing to map.")]
     if len(ranked) == 1:
-        return [note(f"Each point is the median {words} of the sets with that value; {_LUCK}")]
+        return [note(f"Each point is the median {words} of the sets with that value."), note(_LUCK)]
     notes = [
         note(
             f"A cell is the median {words} of all sets in it, over whatever else was varied; blue is above the median "
             "set, orange below. Hover for the number of sets."
         ),
-        note(f"{_LUCK[:1].upper()}{_LUCK[1:]}"),
+        note(_LUCK),
     ]
     left = math.comb(len(ranked), 2) - len(pairs)
     if left > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -29,12 +30,12 @@ def test_first_screen_runs_and_prints_what_it_shows(
 def test_the_code_of_the_rules_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (README.parent / "docs" / "rules.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "rules"}
+    names: dict[str, Any] = {"__name__": "rules"}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         # As in a file of its own: the future of this one is not inherited.
         exec(compile(code, "rules.md", "exec", dont_inherit=True), names)
-    assert len(names["run"].changes) > 3  # type: ignore[attr-defined]
-    assert len(names["table"]) == 6  # type: ignore[arg-type]
+    assert len(names["run"].changes) > 3
+    assert len(names["table"]) == 6
 
 
 def test_the_code_of_the_tuning_page_runs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from typing import Any
 
 import optuna
 
@@ -16,8 +17,8 @@ def ignored() -> bool:
     )
 
 
-def filters() -> list[tuple[str, object, type[Warning]]]:
-    return list(warnings.filters)  # type: ignore[arg-type]
+def filters() -> list[Any]:
+    return list(warnings.filters)
 
 
 def test_the_last_thread_to_leave_puts_everything_back() -> None:

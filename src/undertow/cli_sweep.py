@@ -137,13 +137,6 @@ def sweep(
         )
         baselines = {each: baseline_row(each, world, {**account, "start": start, "end": end}) for each in BASELINES}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
-    sets = [("--grid", each) for each in grid or []] or [(f"--{way}", str(len(parameters)))]
-    again = ["--strategy", strategy, *(word for pair in sets for word in pair)]
-    again += [word for each in fix or [] for word in ("--fix", each)]
-    again += [word for each in narrow or [] for word in ("--narrow", each)]
-    again += ["--universe", universe, "--start", f"{days[0]:%Y-%m-%d}", "--end", f"{days[-1]:%Y-%m-%d}"]
-    again += ["--by", by, "--seed", str(seed)]
-    again += account_words(fill, account["costs"], weighting, rebalance, capital)
     standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique(dropna=False) > 1] or list(parameters.columns)
     best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
@@ -161,7 +154,16 @@ def sweep(
             baselines=baselines,
             notes=[standing.sentence(), "What is shown is in-sample: judge a choice on sessions that it never saw."],
             recipe=_recipe(account, way, seed, parameters, varied, world.fingerprint),
-            command=None if world.path is None else shlex.join(["undertow", "sweep", "--market", world.path, *again]),
+            command=_command(
+                world.path,
+                ["--strategy", strategy],
+                _options("--grid", grid) or [f"--{way}", str(len(parameters))],
+                _options("--fix", fix),
+                _options("--narrow", narrow),
+                ["--universe", universe, "--start", f"{days[0]:%Y-%m-%d}", "--end", f"{days[-1]:%Y-%m-%d}"],
+                ["--by", by, "--seed", str(seed)],
+                account_words(fill, account["costs"], weighting, rebalance, capital),
+            ),
         )
     if as_json:
         found = {"strategy": kind.name(), "universe": universe, "sets": len(table), "by": by}
@@ -174,6 +176,17 @@ def sweep(
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
+
+
+def _command(market: str | None, *parts: list[str]) -> str | None:
+    """The command line that makes the sweep again; None for a market that is no folder."""
+    if market is None:
+        return None
+    return shlex.join(["undertow", "sweep", "--market", market, *(word for part in parts for word in part)])
+
+
+def _options(name: str, given: list[str] | None) -> list[str]:
+    return [word for each in given or [] for word in (name, each)]
 
 
 def _recipe(
