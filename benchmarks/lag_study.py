@@ -14,6 +14,12 @@ What is fixed, and why. The trigger stays at its defaults: searching it would mo
 covers for a lag that is too short (at the default holds the best lag is near 0, which is told too). The objective is
 CAGR.
 
+What was chosen, and when. The stays of one session, the lag from the shock to the fill and the proof were chosen after
+seeds 0 to 19 had been seen. Before seeds 20 to 39 were ever run this was fixed, in the default world: with the effect
+the median over seeds of the tuned lag, from the shock to the fill on the whole span, lies in 24 to 48 hours; without it
+the spread among folds is more than twice as wide, and the 95 % interval over seeds of the gain of a walk that acts on
+proof alone holds zero. `--first-seed 20` checks it.
+
 How to read the lag. The parameter says how old the shock must be at a decision; decisions come once a session, so the
 sale follows it by another 19 hours on average, nights and weekends counted. The lag of a run, of a search and of a fold
 (`lag_hours`) is what the episodes measure, from the shock to the fill; it is what compares with `--lag-hours`. Selling
@@ -117,6 +123,7 @@ def _told(name: str, part: Interval) -> dict[str, float]:
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     given.add_argument("--seeds", type=int, default=20)
+    given.add_argument("--first-seed", type=int, default=0, help="seeds that no choice was made on: 20")
     given.add_argument("--effect", type=float, default=1.0)
     given.add_argument("--lag-hours", type=float, default=36.0)
     given.add_argument("--at-the-open", type=float, default=0.5)
@@ -128,7 +135,7 @@ def main() -> None:
     words = given.parse_args()
     world = {name: getattr(words, name) for name in ("effect", "lag_hours", "at_the_open", "years", "trials")}
     engine = {"backend": words.backend, "jobs": words.jobs, "address": words.address}
-    report(pd.DataFrame(run_tasks(one_seed, world, range(words.seeds), **engine)))
+    report(pd.DataFrame(run_tasks(one_seed, world, range(words.first_seed, words.first_seed + words.seeds), **engine)))
 
 
 def one_seed(world: dict[str, Any], seed: int) -> dict[str, float]:
