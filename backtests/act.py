@@ -17,6 +17,7 @@ from undertow.backtests.orders import (
     WAITED,
     Account,
     Rules,
+    any_nb,
     still_there_nb,
     worth_nb,
 )
@@ -66,6 +67,8 @@ def act_nb(
             want_stops_nb(account, stocks, wanted)
         cash, deferred = execute_nb(wanted, fill, account, cash, 0.0, sell_rate, buy_rate, stocks, short)
         return cash, deferred, parked
+    # A leg that still waits for a price is asked for again, at its share of today: its order would be lost else.
+    turned, shorted = turned or any_nb(account.waiting[stocks:short]), shorted or any_nb(account.waiting[short:])
     account.waiting[:] = 0.0
     wanted = np.zeros(len(fill))
     free = account.shares[:stocks]
@@ -126,15 +129,17 @@ def why_nb(
 ) -> None:
     """Write the reason of each order of a session into `out` (C,)."""
     plain = WAITED if reason == STOP else reason
+    # Whatever else acts, a leg is traded for its own sake: its share changed, or it is asked for again.
+    apart = plain != RENEWAL and plain != WAITED
     for name in range(len(out)):
         if account.traded[name] == 0.0:
             continue
         out[name] = plain
         if ended[name]:
             out[name] = ENDED
-        elif name >= short and shorted:
+        elif name >= short and (shorted or apart):
             out[name] = HEDGE
-        elif stocks <= name < short and turned:
+        elif stocks <= name < short and (turned or apart):
             out[name] = ROTATE
         elif name < stocks and account.stopped[name] == row:
             out[name] = STOP

@@ -13,7 +13,8 @@ value before costs, and is met exactly: costs are borne by the stocks. Between a
  target. The proceeds of the hedge stay in cash; only what is there is spent on buying it back.
  * Stop: a name that closed too far below its highest close since it was bought is sold whole. Its base weight is parked
  in cash, out of the exposure's reach, until a renewal buys it again.
- * A missing fill price fills nothing: the order waits, in shares, for the next price or the next action.
+ * A missing fill price fills nothing: the order waits, in shares, for the next price or the next action, which sizes
+ stocks anew and asks again for the basket or the hedge that waits.
  * A name whose prices have ended is closed on the session after, at its last close less the haircut, without costs.
 Raised cash is held as units of the cash symbol, which are swept without costs.
 """

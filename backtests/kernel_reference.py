@@ -250,9 +250,10 @@ def _why(reason: int, turned: bool, shorted: bool, row: int, traded: FloatArray,
     stopped[: account.stocks] = account.stopped == row
     out = np.full(len(traded), WAITED if reason == STOP else reason)
     out[stopped] = STOP
-    if turned:
+    apart = reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE)
+    if turned or apart:
         out[(columns >= account.stocks) & (columns < account.short)] = ROTATE
-    if shorted:
+    if shorted or apart:
         out[account.short :] = HEDGE
     return np.where(traded != 0, out, NONE)
 
@@ -300,8 +301,10 @@ def walk_np(
         keep, wanted = 0.0, np.zeros(columns)
         if reason != NONE:
             within = rules.basket[renewal] if columns > stocks else np.zeros(0)
+            turned_now = turned or bool((account.waiting[stocks : account.short] != 0).any())
+            shorted_now = shorted or bool((account.waiting[account.short :] != 0).any())
             wanted, keep = account.size(
-                reason, turned, shorted, row, base[renewal], within, mark[row], order[row], exposure[row], rules
+                reason, turned_now, shorted_now, row, base[renewal], within, mark[row], order[row], exposure[row], rules
             )
             account.waiting[:] = 0.0
             counts[DEFERRED] += int(((wanted != 0) & ~there).sum())

@@ -132,8 +132,9 @@ def today(
 ) -> Today:
     """What `strategy` says at `asof`, an instant with a zone; without one: when the market last learned anything.
 
-    Everything that became known later is out of sight. At a session's own decision instant the answer is what a
-    backtest decided for that session; between two of them it is what would be decided now for the coming session.
+    Everything that became known later is out of sight. At a session's own decision instant, and from then until its
+    fill, the answer is what a backtest decided for that session; before it is what would be decided now for the session
+    that is filled next.
     Raises `ParameterError` for a strategy that is not put together from parts, `DataError` where the market lacks more
     than a week of sessions that had closed by then.
     """
@@ -185,7 +186,11 @@ def today(
         deadline_hours=rule.timing.deadline,
         waits_for=waits_for(why, row),
         changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
-        notes=(*_pending(lines), *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known)),
+        notes=(
+            *_pending(lines),
+            *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),
+            *_silent(table),
+        ),
         similar=similar(why, *_level(table), row),
     )
 
@@ -233,6 +238,19 @@ def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
     if hedge[1] > hedge[0]:
         return "hedge"
     return "return" if exposure[1] > exposure[0] or hedge[1] < hedge[0] else "wait"
+
+
+def _silent(table: DecisionTable) -> tuple[str, ...]:
+    """The names that may be held and have no price on the last session that has any."""
+    priced = np.isfinite(table.close)
+    last = int(np.flatnonzero(priced.any(axis=1))[-1])
+    silent = np.array(table.symbols)[table.alive[-1] & ~priced[last]]
+    if not len(silent):
+        return ()
+    shown = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")
+    have, are = ("has", "it counts") if len(silent) == 1 else ("have", "they count")
+    day = table.decisions.sessions[last].date()
+    return (f"{shown} {have} no price on {day}, the last session: {are} as still held.",)
 
 
 def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,7 @@ from undertow.backtests.legs import during, stage, with_legs
 from undertow.backtests.orders import REASONS
 from undertow.backtests.path import walk
 from undertow.backtests.tape import Tape, read_tape
-from undertow.signals.table import DecisionTable
+from undertow.signals.table import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.weights import base_weights
 
@@ -35,7 +35,8 @@ def coming_orders(
     """What an account that has followed `decision` since the first session sends on the table's last one.
 
     The account is that of a backtest, lots, stops and renewals included; the last session, whose prices nobody knows
-    yet, is priced at the last known ones. Largest first within sales and purchases, sales before purchases.
+    yet, is priced at the last known ones, for every name that had a price in the week before: which of those that lack
+    one have ended is known later. Largest first within sales and purchases, sales before purchases.
     """
     rows = slice(0, len(table))
     base, renewed = base_weights(table, rows, weighting, rebalance)
@@ -58,13 +59,17 @@ def coming_orders(
 
 
 def quoted(tape: Tape) -> Tape:
-    """The tape with its last session priced at the last known prices, for the names that traded when any last did.
+    """The tape with every session after the last one that was filled priced at the last known prices.
 
-    Names without a price since then have not ended: the market merely stops there.
+    Those are the session that comes, closed ones that the market lacks, one that is decided and not yet filled: what
+    was decided for them counts as sent. They are priced for the names that traded in the week before; those have not
+    ended, whatever they lack: the market merely stops there, in the middle of a session too.
     """
-    last = int(np.flatnonzero(np.isfinite(tape.fill).any(axis=1))[-1])
-    trading = np.isfinite(tape.fill[last])
+    filled = np.isfinite(tape.fill)
+    last = int(np.flatnonzero(filled.any(axis=1))[-1])
+    week = max(0, last + 1 - ALIVE_SESSIONS)
+    trading = filled[week : last + 1].any(axis=0)
     fill, end_price = tape.fill.copy(), tape.end_price.copy()
-    fill[-1] = np.where(trading, tape.mark[-1], np.nan)
-    end_price[last + 1 :, trading] = np.nan
+    fill[last + 1 :] = np.where(trading, tape.mark[last + 1 :], np.nan)
+    end_price[week:, trading] = np.nan
     return replace(tape, fill=fill, end_price=end_price)

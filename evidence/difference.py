@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
@@ -41,7 +42,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """Run less baseline: annual log return and annual Sharpe ratio, from resampled pairs of sessions.
+    """Run less baseline: annual return (log, or simple where said) and Sharpe ratio, from resampled pairs of sessions.
 
     `without_sharpe` counts the resamples in which a series did not vary, so that they have no Sharpe ratio.
     """
@@ -59,7 +60,13 @@ class Difference:
 
 
 def difference(
-    returns: FloatArray, baseline: FloatArray, *, seed: int = 0, resamples: int = 1000, level: float = 0.95
+    returns: FloatArray,
+    baseline: FloatArray,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+    compounded: bool = True,
 ) -> Difference:
     """Run less baseline, with percentile intervals from the stationary bootstrap.
 
@@ -67,7 +74,8 @@ def difference(
     blocks of random length, so that what the two share cancels and what is serially dependent stays together. The
     mean block is the optimal one for the difference, rounded up to whole sessions. The interval holds for one rule
     chosen in advance: picking the best of many makes it too narrow. The interval of the Sharpe ratio is that of the
-    resamples that have one, and NaN where more than half have none.
+    resamples that have one, and NaN where more than half have none. Without `compounded` the annual return is the mean
+    session return times 252, and so is the block that of simple returns.
 
     Raises `ParameterError` on unequal lengths, on fewer than 60 sessions, on a blank, endless or total loss, on a
     negative `seed`, on no `resamples`, and on a `level` outside (0, 1). Source: Politis and Romano (1994), block
@@ -84,18 +92,20 @@ def difference(
         raise ParameterError("an interval needs finite returns above -100 %; there is a total loss or a blank session")
     if len(own) < FEWEST_SESSIONS:
         raise ParameterError(f"an interval needs {FEWEST_SESSIONS} sessions or more, got {len(own)}")
-    block = _block(np.log1p(own) - np.log1p(base))
+    grown = np.log1p if compounded else np.positive
+    statistics = partial(_statistics, grown=grown)
+    block = _block(grown(own) - grown(base))
     bootstrap = StationaryBootstrap(block, own, base, seed=np.random.default_rng(seed))
-    draws = bootstrap.apply(_statistics, resamples)
+    draws = bootstrap.apply(statistics, resamples)
     tail = 50.0 * (1.0 - level)
-    grown, sharpes = draws[:, 0], draws[np.isfinite(draws[:, 1]), 1]
+    annual, sharpes = draws[:, 0], draws[np.isfinite(draws[:, 1]), 1]
     without = resamples - len(sharpes)
     # What is left of fewer than half of the resamples says nothing of the others.
     ends = [
         np.percentile(each, [tail, 100.0 - tail]) if 2 * len(each) >= resamples else (np.nan, np.nan)
-        for each in (grown, sharpes)
+        for each in (annual, sharpes)
     ]
-    found = _statistics(own, base)
+    found = statistics(own, base)
     intervals = [
         Interval(float(estimate), float(low), float(high), level)
         for estimate, (low, high) in zip(found, ends, strict=True)
@@ -114,7 +124,7 @@ def _block(apart: FloatArray) -> int:
     return max(1, math.ceil(best)) if math.isfinite(best) else 1
 
 
-def _statistics(own: FloatArray, base: FloatArray) -> FloatArray:
+def _statistics(own: FloatArray, base: FloatArray, grown: np.ufunc) -> FloatArray:
     years = len(own) / SESSIONS_A_YEAR
-    growth = (np.log1p(own).sum() - np.log1p(base).sum()) / years
+    growth = (grown(own).sum() - grown(base).sum()) / years
     return np.array([growth, annual_sharpe(own) - annual_sharpe(base)])

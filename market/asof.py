@@ -39,18 +39,19 @@ def last_known(market: Market) -> np.datetime64:
 
 
 def market_at(market: Market, instant: np.datetime64, fill: Fill = "open") -> tuple[Market, Decisions]:
-    """What was known at `instant`, and the decisions up to the next one, which is taken at `instant` itself.
+    """What was known at `instant`, and the decisions up to that of the session which is filled next.
 
-    The last session is the first whose own decision is at `instant` or later: its prices are blank but for what was
-    known. At a session's own decision instant this is exactly what a backtest decides from. Raises `DataError` where
-    no session closed before `instant`.
+    That session is the last one: its prices are blank but for what was known. It is decided at `instant` itself, or at
+    its own decision instant where that has passed: so whoever asks between decision and fill still gets the orders, and
+    what a backtest decided from. Raises `DataError` where no session closed before `instant`.
     """
     if not (market.calendar.closes <= instant).any():
         raise DataError(
             f"market {market.name!r}: no session had closed by {pd.Timestamp(instant):%Y-%m-%dT%H:%MZ}; it starts on"
             f" {market.sessions[0].date()}"
         )
-    calendar = _up_to(market.calendar, instant, fill)
+    whole = _on_from(market.calendar, instant)
+    calendar = _first(whole, int(np.searchsorted(decisions(whole, fill).filled_at, instant, side="right")))
     plain = decisions(calendar, fill)
     at = np.minimum(plain.at, instant)
     return _known(market, calendar, instant), Decisions(plain.sessions, at, plain.filled_at, fill)
@@ -61,7 +62,9 @@ def market_ahead(market: Market, instant: np.datetime64, hours: float, fill: Fil
 
     The sessions to come have no prices.
     """
-    calendar = _up_to(market.calendar, instant + np.timedelta64(round(hours * 3600), "s"), fill)
+    later = instant + np.timedelta64(round(hours * 3600), "s")
+    whole = _on_from(market.calendar, later)
+    calendar = _first(whole, int(np.searchsorted(decisions(whole, fill).at, later, side="left")))
     return _known(market, calendar, instant), decisions(calendar, fill)
 
 
@@ -75,11 +78,14 @@ def _known(market: Market, calendar: Calendar, instant: np.datetime64) -> Market
     )
 
 
-def _up_to(calendar: Calendar, instant: np.datetime64, fill: Fill) -> Calendar:
-    first = calendar.sessions[0]
-    whole = load_calendar(calendar.name, first, max(calendar.sessions[-1], pd.Timestamp(instant).normalize() + _AHEAD))
-    last = int(np.searchsorted(decisions(whole, fill).at, instant, side="left"))
-    return whole.slice(first, whole.sessions[last])
+def _on_from(calendar: Calendar, instant: np.datetime64) -> Calendar:
+    """The market's sessions and those of the exchange's schedule to well after `instant`."""
+    end = max(calendar.sessions[-1], pd.Timestamp(instant).normalize() + _AHEAD)
+    return load_calendar(calendar.name, calendar.sessions[0], end)
+
+
+def _first(calendar: Calendar, last: int) -> Calendar:
+    return calendar.slice(calendar.sessions[0], calendar.sessions[last])
 
 
 def _known_prices(prices: Prices, calendar: Calendar, instant: np.datetime64) -> Prices:

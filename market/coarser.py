@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from undertow.market.clock import HOUR, FloatArray, IntArray, Span
+from undertow.market.clock import MINUTE, FloatArray, IntArray, Span
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 
@@ -29,7 +29,7 @@ def coarser(feed: Feed, hours: float) -> Feed:
         )
     if hours * 60 == minutes:
         return feed
-    span = round(hours) * HOUR
+    span = round(hours * 60) * MINUTE
     bar = (feed.times - np.datetime64(0, "ns")) // span
     starts = np.flatnonzero(np.concatenate(([True], bar[1:] != bar[:-1]))).astype(np.int64)
     counts = np.diff(np.append(starts, len(feed)))

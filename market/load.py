@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from undertow.market.calendar import Calendar, load_calendar
-from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
+from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
 from undertow.market.errors import DataError, did_you_mean
 from undertow.market.feeds import Feed, known_instants
 from undertow.market.manifest import FeedEntry, Manifest, read_manifest
@@ -167,10 +168,24 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
                 f"{entry.path}: `time` {stamp} is not a whole number of intervals ({entry.interval}) after the first;"
                 " mend `interval` in market.toml or the stamp"
             )
+        _check_spacing(entry, np.diff(times))
     if not columns:
         raise DataError(f"{entry.path}: has no series beside `time`; write one column a series")
     if all(np.isnan(values).all() for values in columns.values()):
         raise DataError(f"{entry.path}: every value is blank; remove its [[feed]] from market.toml")
+
+
+def _check_spacing(entry: FeedEntry, gaps: npt.NDArray[np.timedelta64]) -> None:
+    """Daily rows that are taken for hourly ones would be known 23 hours too early."""
+    if not len(gaps):
+        return
+    # Bars are there whatever happens; other feeds may write only the intervals in which something did.
+    usual = np.median(gaps) if entry.kind == "bars" else gaps.min()
+    if usual > entry.interval.timedelta:
+        raise DataError(
+            f"{entry.path}: rows are {usual / HOUR:g} hours apart, but `interval` of its [[feed]] is {entry.interval}"
+            " (taken where market.toml has none): each would be known too early; write what a row stands for"
+        )
 
 
 def _check_cover(feed: Feed, calendar: Calendar) -> None:

@@ -49,7 +49,11 @@ def volatility(table: DecisionTable) -> FloatArray:
 
 
 def liquidity(table: DecisionTable) -> FloatArray:
-    """Mean money traded a session over a quarter (T, N), by session; a session without a price counts as none."""
+    """Mean money traded a session over a quarter (T, N), by session; a session without a price counts as none.
+
+    Closes that are adjusted for dividends, as vendors' are, take those paid later off what was traded then: a name that
+    has paid out half of its price since counts for half. With closes adjusted for splits alone nothing later counts.
+    """
     money = table.close * table.market.prices.volume[:, table.columns]
     total = np.cumsum(np.where(np.isfinite(money), money, 0.0), axis=0)
     total[QUARTER:] = total[QUARTER:] - total[:-QUARTER]

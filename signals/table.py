@@ -54,8 +54,9 @@ class DecisionTable:
         self.absent: dict[str, str] = {}
         self.series_bytes = SERIES_BYTES
         self._found: dict[tuple[Any, ...], FloatArray] = {}
-        # A specification is known by its identity, which is its own as long as it is kept.
-        self._specs: dict[int, Spec] = {}
+        # A specification and a feed are known by their identity, which is their own as long as they are kept.
+        self._keeping: dict[int, Spec | Feed] = {}
+        self._coarse: dict[tuple[int, float], Feed] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
         self._held = 0
 
@@ -209,12 +210,21 @@ class DecisionTable:
         found = self.market.feeds_of(kind, asset)
         if not found:
             self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
-        return tuple(_on_interval(feed, interval_hours) for feed in found)
+        return tuple(self._on_interval(feed, interval_hours) for feed in found)
+
+    def _on_interval(self, feed: Feed, hours: float) -> Feed:
+        # A feed that is as coarse already stays as it is.
+        if not 0.0 < feed.interval.minutes < hours * 60.0:
+            return feed
+        key = (self._identity(feed), hours)
+        if key not in self._coarse:
+            self._coarse[key] = coarser(feed, hours)
+        return self._coarse[key]
 
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec: Spec = getattr(signal, "spec", signal)
-        key = (self._identity(spec), feed.label, *parameters.items())
+        key = (self._identity(spec), self._identity(feed), *parameters.items())
 
         def computed() -> tuple[FloatArray, ...]:
             found = spec.compute(feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
@@ -224,7 +234,7 @@ class DecisionTable:
 
     def _output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
         """One output (G,), by itself where the signal can give it sooner and the others are not there yet."""
-        whole = (self._identity(spec), feed.label, *parameters.items())
+        whole = (self._identity(spec), self._identity(feed), *parameters.items())
         if output not in spec.alone or whole in self._series:
             return self.series(spec, feed, parameters)[spec.outputs.index(output)]
 
@@ -234,9 +244,9 @@ class DecisionTable:
 
         return self._kept((output, *whole), computed)[0]
 
-    def _identity(self, spec: Spec) -> int:
-        """What tells a specification from every other one, of the same name too, as long as the table is there."""
-        return id(self._specs.setdefault(id(spec), spec))
+    def _identity(self, thing: Spec | Feed) -> int:
+        """What tells a specification or a feed from every other, of the same name too, while the table is there."""
+        return id(self._keeping.setdefault(id(thing), thing))
 
     def _kept(self, key: tuple[Any, ...], computed: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
         """What was computed before under this key; the least lately used makes room."""
@@ -299,8 +309,3 @@ def _in_bars(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[st
         name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
         for name, value in _given(spec, parameters).items()
     }
-
-
-def _on_interval(feed: Feed, hours: float) -> Feed:
-    # A feed that is as coarse already stays as it is.
-    return coarser(feed, hours) if 0.0 < feed.interval.minutes < hours * 60.0 else feed

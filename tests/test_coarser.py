@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from undertow.market import Feed, ParameterError
+from undertow.market import Feed, ParameterError, simulate_market
 from undertow.market.clock import Span
 from undertow.market.coarser import coarser
+from undertow.market.market import sort_feeds
 from undertow.signals import Drawdown
 from undertow.signals.table import DecisionTable
 
@@ -38,6 +41,17 @@ def test_a_bar_of_which_less_than_half_is_there_is_left_out() -> None:
     assert [str(time)[11:13] for time in bars.times] == ["00", "08"]
 
 
+@pytest.mark.parametrize(("hours", "rows"), [(1.5, 9), (0.5, 3)])
+def test_hours_that_are_not_whole_are_exact(hours: float, rows: int) -> None:
+    times = np.datetime64("2024-01-01", "ns") + np.arange(36) * np.timedelta64(10, "m")
+    value = np.arange(36.0)
+    fine = Feed("bars", "BTC", "x", Span(10.0), Span(), times, times, {"volume": value}, np.zeros(36, np.int64))
+    bars = coarser(fine, hours)
+    assert bars.times.tolist() == times[::rows].tolist()
+    assert (bars.known_at - bars.times == np.timedelta64(round(hours * 60), "m")).all()
+    assert bars["volume"].tolist() == value.reshape(-1, rows).sum(axis=1).tolist()
+
+
 @pytest.mark.parametrize("end", range(1, 11))
 def test_closed_bars_do_not_change_when_more_hours_arrive(end: int) -> None:
     part, whole = coarser(hourly(HOURS[:end]), 4), coarser(hourly(), 4)
@@ -58,3 +72,21 @@ def test_a_signal_on_daily_bars_sees_only_closed_days(tiny_market: object) -> No
     hourly_values = table.signal(Drawdown, {"window": 48})
     assert daily.shape == hourly_values.shape
     assert np.isfinite(daily).any()
+
+
+def test_coarse_bars_are_not_taken_for_a_feed_that_is_as_coarse() -> None:
+    market = simulate_market(seed=7, years=1.5, names=5)
+    bars = market.bars("BTC")
+    cut = bars.times[len(bars) // 2].astype("datetime64[D]").astype("datetime64[ns]")
+    days = coarser(bars, 24)
+    daily, hourly = days.keep(days.times < cut), bars.keep(bars.times >= cut)
+    others = [feed for feed in market.feeds if (feed.kind, feed.asset) != ("bars", "BTC")]
+
+    def drawdown(*feeds: Feed) -> np.ndarray:
+        table = DecisionTable(replace(market, feeds=sort_feeds([*others, *feeds])), "growth")
+        return table.signal(Drawdown, {"window": 480}, interval_hours=24)[:, 0]
+
+    early = DecisionTable(market, "growth").decisions.at < cut
+    alone, both = drawdown(daily), drawdown(daily, hourly)
+    assert np.isfinite(both[~early]).any()
+    np.testing.assert_array_equal(both[early], alone[early])

@@ -301,3 +301,41 @@ def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
     assert (run.orders["reason"] == "price end").any()
     with pytest.raises(ParameterError, match=r"`haircut_bps` must be in \[0, 9999\] basis points, got 10000"):
         Costs(haircut_bps=10_000.0)
+
+
+class TwoSteps(Strategy):
+    """A leg for ten sessions; it ends as stocks come back in part, and the session after stocks are acted on again."""
+
+    hedged: Annotated[bool, CategoricalDistribution([True, False])] = True
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        exposure, leg = np.ones((len(table), len(sets["hedged"]))), np.zeros((len(table), len(sets["hedged"])))
+        exposure[100:110], leg[100:110] = 0.5, 0.3
+        exposure[110], exposure[111:] = 0.7, 0.4
+        decision = Decision.proportional(exposure)
+        hedged = np.broadcast_to(sets["hedged"], exposure.shape)
+        return replace(
+            decision, rotation=np.where(hedged, 0.0, leg), basket="defensive", hedge=np.where(hedged, leg, 0.0)
+        )
+
+
+@pytest.mark.parametrize("hedged", [True, False])
+def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) -> None:
+    market = simulated()
+    symbol = str(market.benchmark) if hedged else market.universe("defensive").symbols[0]
+    opens = market.prices.open.copy()
+    opens[110, market.prices.columns_of([symbol])] = np.nan
+    gap = replace(market, prices=replace(market.prices, open=opens))
+    run = backtest(TwoSteps(hedged=hedged), gap, rebalance="never")
+    legs = [f"{symbol} (short)"] if hedged else list(market.universe("defensive").symbols)
+    held = run.weights[legs].abs().sum(axis=1)
+    assert held.iloc[110] > 0.04
+    assert (held.iloc[111:] < 1e-9).all()
+    assert run.series["cash_share"].iloc[111] == pytest.approx(0.6, abs=0.02)
+    assert run.counts["orders_open_at_end"] == 0
+    late = run.orders[run.orders["session"] == run.series.index[111]]
+    assert set(late["reason"]) >= {"de-risk", "hedge" if hedged else "rotation"}
+    table = pd.DataFrame({"hedged": [hedged]})
+    swept = sweep(TwoSteps, gap, table, rebalance="never")
+    assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)

@@ -162,6 +162,16 @@ def test_the_finest_feed_comes_first(tiny: Folder):
     ]
 
 
+def test_rows_that_are_further_apart_than_the_interval_are_refused(tiny: Folder):
+    lines = tiny.lines(BTC)
+    tiny.write(BTC, [lines[0], *lines[1::24]])
+    with pytest.raises(DataError, match=r"BTC.*: rows are 24 hours apart, but `interval` of its \[\[feed\]\] is 1h"):
+        tiny.load()
+    # Days that bars cover are a day apart; so may be the hours in which something was liquidated.
+    tiny.write("market.toml", [line.replace('"1h"', '"1d"') for line in tiny.lines("market.toml")])
+    assert tiny.load().bars().label == "bars BTC 1d"
+
+
 def test_one_session_is_a_market(tiny: Folder):
     tiny.write(PRICES, tiny.lines(PRICES)[:4])
     assert len(tiny.load().sessions) == 1

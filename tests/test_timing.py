@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import Call
 from optuna.distributions import FloatDistribution
 
 import undertow as ut
 from undertow.evidence import timing
+from undertow.evidence.timing import _rule_costs
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.table import DecisionTable
 from undertow.strategies import Decision, Strategy
@@ -49,11 +51,11 @@ def test_it_is_what_a_slower_derivation_gives(market: Market) -> None:
     in_stocks = 1.0 - run.metrics["average_cash"]
     mix = in_stocks * run.series["hold_return"] + (1.0 - in_stocks) * run.series["cash_return"]
     years = len(mix) / 252
-    expected = (np.log1p(own).sum() - np.log1p(mix).sum()) / years
+    expected = (np.sum(own) - mix.sum()) / years
     assert found.share == pytest.approx(in_stocks, rel=1e-12)
     assert found.apart.annual_return.estimate == pytest.approx(expected, rel=1e-9)
     # What the orders of the rule cost is not held against its timing.
-    assert found.apart.annual_return.estimate > np.log1p(run.returns).sum() / years - np.log1p(mix).sum() / years
+    assert found.apart.annual_return.estimate > run.returns.sum() / years - mix.sum() / years
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
@@ -78,6 +80,45 @@ def test_away_at_random_costs_are_no_bad_timing() -> None:
     assert abs(alone.mean()) < 2.5 * error
     # Against buy-and-hold the same runs lose what they pay.
     assert apart.mean() < alone.mean() - 0.02
+
+
+def test_being_away_at_random_is_worth_nothing_however_wild_the_stocks_are(market: Market) -> None:
+    # Log returns of a share that varies are less than those of a constant one by half of var(share) times var(return).
+    hold = ut.backtest(ut.strategies.BuyAndHold(), market)
+    rng = np.random.default_rng(3)
+    own = hold.series["return"].to_numpy() * 3
+    told, logs = [], []
+    for _ in range(200):
+        there = rng.random(len(own)) < 0.6
+        series = hold.series.assign(cash_share=np.where(there, 0.0, 1.0), hold_return=own)
+        series["return"] = np.where(there, own, series["cash_return"])
+        series["value"] = (1.0 + series["return"]).cumprod() * hold.recipe.capital
+        told.append(timing(replace(hold, series=series), resamples=1).apart.annual_return.estimate)
+        held = there.mean()
+        mix = held * own + (1.0 - held) * series["cash_return"]
+        logs.append((np.log1p(series["return"]) - np.log1p(mix)).mean() * 252)
+    mean, error = np.mean(told), np.std(told, ddof=1) / np.sqrt(len(told))
+    assert abs(mean) < 2.5 * error
+    assert np.mean(logs) < mean - 4 * np.std(np.subtract(told, logs), ddof=1) / np.sqrt(len(told))
+    assert np.mean(logs) - mean == pytest.approx(-0.5 * 0.24 * own.var() * 252, rel=0.15)
+
+
+def test_costs_of_orders_that_had_to_wait_are_those_of_whoever_sent_them(market: Market) -> None:
+    rule, costs = ut.strategies.LiquidityDrain(), ut.Costs(fee_bps=50, slippage_bps=50)
+    plain = ut.backtest(rule, market, costs=costs)
+    acted = np.flatnonzero(np.diff(plain.exposure) < 0) + 1
+    columns = market.prices.columns_of([name for name in plain.weights if name in market.prices])
+    months = pd.Series(plain.series.index.to_period("M"))
+    renewals = np.flatnonzero(months.ne(months.shift()))
+    for rows, mine in ((np.setdiff1d(acted, renewals), True), (renewals[2:], False)):
+        opens = market.prices.open.copy()
+        opens[np.ix_(rows, columns)] = np.nan
+        run = ut.backtest(rule, replace(market, prices=replace(market.prices, open=opens)), costs=costs)
+        orders = run.orders
+        waited = orders.loc[orders["reason"] == "deferred", "costs"].sum()
+        given = orders.loc[orders["reason"].isin(["de-risk", "re-entry"]), "costs"].sum()
+        assert waited > 0.0
+        assert _rule_costs(run).sum() == pytest.approx(given + waited if mine else given, rel=0.02 if mine else 0.05)
 
 
 def test_what_a_right_and_a_wrong_moment_are_worth(market: Market) -> None:

@@ -17,6 +17,7 @@ from undertow.backtests.today import Today, today
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill, decisions
+from undertow.market.prices import FIELDS
 from undertow.strategies import (
     BuyAndHold,
     Condition,
@@ -155,6 +156,69 @@ def test_during_a_session_its_open_is_known_and_its_close_is_not(world: Market) 
     assert decided.sessions[-1] == world.sessions[201]
     assert np.isfinite(known.prices.open[-2]).any()
     assert np.isnan(known.prices.open[-1]).all()
+
+
+@pytest.mark.parametrize("fill", ["open", "close"])
+def test_between_decision_and_fill_the_decision_stands(world: Market, fill: Fill) -> None:
+    rule = LiquidityDrain()
+    run = backtest(rule, world, fill=fill)
+    row = next(row for row in range(100, len(world.sessions)) if run.exposure.iloc[row] < run.exposure.iloc[row - 1])
+    decided = today(rule, world, asof=moment(world, row, fill), fill=fill)
+    assert decided.action == "reduce"
+    assert decided.orders
+    filled = pd.Timestamp(decisions(world.calendar, fill).filled_at[row], tz="UTC")
+    late = today(rule, world, asof=filled - pd.Timedelta(minutes=1), fill=fill)
+    assert (late.session, late.decided_at, late.action) == (decided.session, decided.decided_at, "reduce")
+    assert [(each.symbol, each.reason) for each in late.orders] == [
+        (each.symbol, each.reason) for each in decided.orders
+    ]
+    # At the fill it is too late for them: the next session is asked about, with an account that has sent them.
+    after = today(rule, world, asof=filled, fill=fill)
+    assert after.session == str(world.sessions[row + 1].date())
+    assert after.before == decided.exposure
+
+
+def test_in_the_middle_of_a_session_no_name_has_ended(world: Market) -> None:
+    rule = LiquidityDrain(lag=12)
+    run = backtest(rule, world)
+    asked = 0
+    for row in np.flatnonzero(np.diff(run.exposure) < 0)[5:18] + 1:
+        noon = pd.Timestamp(world.calendar.opens[row - 1], tz="UTC") + pd.Timedelta(hours=6)
+        found = today(rule, world, asof=noon)
+        assert found.session == str(world.sessions[row].date())
+        if found.exposure < found.before:
+            asked += 1
+            assert sum(each.share for each in found.sales) == pytest.approx(found.before - found.exposure, abs=0.04)
+            assert not any("still held" in note for note in found.notes)
+    assert asked >= 3
+
+
+@pytest.mark.parametrize("fields", [("open",), FIELDS])
+def test_a_name_without_its_last_price_is_still_there(world: Market, fields: tuple[str, ...]) -> None:
+    rule = LiquidityDrain(source="proportional")
+    run = backtest(rule, world)
+    row = next(row for row in range(100, len(world.sessions)) if run.exposure.iloc[row] < run.exposure.iloc[row - 1])
+    whole = today(rule, world, asof=moment(world, row))
+    symbol = whole.sales[0].symbol
+    column = world.prices.columns_of([symbol])[0]
+
+    def without(sessions: int) -> Today:
+        panels = {name: getattr(world.prices, name).copy() for name in fields}
+        for panel in panels.values():
+            panel[row - sessions : row, column] = np.nan
+        return today(rule, replace(world, prices=replace(world.prices, **panels)), asof=moment(world, row))
+
+    found = without(1)
+    assert {each.symbol for each in found.orders} == {each.symbol for each in whole.orders}
+    assert sum(each.share for each in found.sales) == pytest.approx(sum(each.share for each in whole.sales), abs=1e-3)
+    noted = [note for note in found.notes if symbol in note]
+    if fields == FIELDS:
+        said = f"{symbol} has no price on {world.sessions[row - 1].date()}, the last session: it counts as still held."
+        assert noted == [said]
+        # After a week without any it has ended, as it would have in a backtest.
+        assert symbol not in {each.symbol for each in without(5).orders}
+    else:
+        assert noted == []
 
 
 def test_nothing_later_is_seen(world: Market) -> None:
