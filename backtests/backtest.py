@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from functools import partial
 from importlib.metadata import version
@@ -72,7 +73,7 @@ def backtest(
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
     tape = with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
-    build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs)
+    build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs, hold.values)
     portfolio = build()
     check_agreement(portfolio, run.values, capital)
     exposure = plan.decision.exposure[:, 0]
@@ -119,6 +120,9 @@ def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError):
         raise problem from None
+    # 03/04/2019 is two days, and 2019 is none.
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+        raise problem
     if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
         raise problem
     return stamp
@@ -213,6 +217,8 @@ def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: 
         "stand_in_sessions": 0,
         **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.marks.items()},
         "cash_sessions_without_price": tape.cash_gaps,
+        "sessions_without_members": int((~table.alive[rows].any(axis=1)).sum()),
+        "sessions_without_prices": int(np.isnan(table.close[rows]).all(axis=1).sum()),
         "universe_symbols": len(table.universe.symbols),
         "symbols_without_prices": len(table.unpriced),
         "absent_feeds": dict(sorted(table.absent.items())),

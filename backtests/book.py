@@ -19,11 +19,18 @@ AGREEMENT = 1e-9
 
 
 def book(
-    tape: Tape, amounts: FloatArray, sweeps: FloatArray, cash: str | None, capital: float, costs: Costs
+    tape: Tape,
+    amounts: FloatArray,
+    sweeps: FloatArray,
+    cash: str | None,
+    capital: float,
+    costs: Costs,
+    hold: FloatArray | None = None,
 ) -> Portfolio:
     """Book order amounts (T, N) and cash sweeps (T,) with vectorbt's Rust engine as one account.
 
-    The cash symbol, where there is one, is the last column; its orders are free.
+    The cash symbol, where there is one, is the last column; its orders are free. `hold` (T,) is the value of
+    buy-and-hold, its benchmark.
     """
     # Two seconds of imports, which what keeps no books does not wait for.
     from vectorbt.portfolio.enums import Direction
@@ -62,6 +69,7 @@ def book(
         freq="1D",
         engine="rust",
     )
+    portfolio.hold = hold
     return portfolio
 
 

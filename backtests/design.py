@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,20 @@ def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int)
 
 
 def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """Every combination of the values, the last parameter changing fastest."""
-    return sets_table([dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())])
+    """Every combination of the values, the last parameter changing fastest.
+
+    Raises `ParameterError` unless each parameter has a list of values, or a range or array, of one or more.
+    """
+    if not isinstance(values, Mapping):
+        raise ParameterError(f"`grid` takes a mapping of parameters to lists of values, got {type(values).__name__}")
+    for name, given in values.items():
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise ParameterError(f"`{name}` must be a list of values, got {given!r}; one value is [{given!r}]")
+    axes = {name: list(given) for name, given in values.items()}
+    for name, axis in axes.items():
+        if not axis:
+            raise ParameterError(f"`{name}` has no values; give at least one")
+    return sets_table([dict(zip(axes, row, strict=True)) for row in itertools.product(*axes.values())])
 
 
 def sets_table(sets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import operator
 import re
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from undertow.backtests.command import shortest
 from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
+from undertow.signals.registry import load_path
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")
@@ -132,14 +132,8 @@ def _named(name: str, baseline: str, given: str) -> Objective:
 
 
 def _function(path: str) -> Callable[[Metrics], float]:
-    module, _, attribute = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ParameterError(
-            f"unknown objective `{path}`: it cannot be imported as module:function ({error}); known by name:"
-            f" {', '.join(NAMED)}"
-        ) from None
+    known = f"known by name: {', '.join(NAMED)}"
+    found = load_path(path, f"unknown objective `{path}` ({known}); it cannot be imported as module:function")
     if not callable(found):
         raise ParameterError(f"objective `{path}` is not a function of a row of metrics")
     return found  # type: ignore[no-any-return]

@@ -86,6 +86,14 @@ class Run:
     bridge_parts: Bridge | None = field(default=None, repr=False)
     standing: Standing | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # vectorbt's portfolio does not pickle once it has been asked anything, and can be built again.
+        return {name: value for name, value in self.__dict__.items() if name != "portfolio"}
+
+    def __repr__(self) -> str:
+        given = self.recipe
+        return f"<Run {self.name!r} on {given.universe!r}: {given.sessions} sessions, {given.start} to {given.end}>"
+
     @property
     def tiers(self) -> pd.Series | None:
         """The tier of every session by name; None for a strategy that is not put together from parts."""

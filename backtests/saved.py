@@ -15,6 +15,12 @@ from undertow.strategies.reasons import Reasons
 from undertow.strategies.rule import Rule
 
 TABLES = ("returns", "weights", "orders", "episodes")
+# What every run has had since the first version; what came later is asked for where it is used.
+_COLUMNS = {
+    "returns": ("value", "return", "exposure", "cash_share", "turnover", "costs", "hold_value", "hold_return"),
+    "orders": ("session", "symbol", "side", "costs", "reason"),
+    "episodes": ("lag_hours",),
+}
 
 
 def load_run(folder: str | Path) -> Run:
@@ -30,6 +36,7 @@ def load_run(folder: str | Path) -> Run:
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
         recipe, reasons, bridge = Recipe(**raw), _reasons(source), _bridge(source)
         kept = None if standing is None else Standing(**standing)
+        _check(source, recipe, tables, reasons)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
     return Run(
@@ -43,6 +50,26 @@ def load_run(folder: str | Path) -> Run:
         standing=kept,
         bridge_parts=bridge,
     )
+
+
+def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reasons: Reasons | None) -> None:
+    """Raise `DataError` where files of a run do not belong together, or were cut."""
+    for name, columns in _COLUMNS.items():
+        for column in columns:
+            if column not in tables[name]:
+                raise DataError(f"{source}: {name}.parquet has no `{column}`; make the run again")
+    sessions = tables["returns"].index
+    if len(sessions) != recipe.sessions:
+        raise DataError(
+            f"{source}: returns.parquet has {len(sessions)} sessions, run.json says {recipe.sessions}; make the run"
+            " again"
+        )
+    others = {"weights.parquet": tables["weights"].index}
+    if reasons is not None:
+        others["reasons.parquet"] = reasons.sessions
+    for name, index in others.items():
+        if not index.equals(sessions):
+            raise DataError(f"{source}: {name} and returns.parquet have different sessions; make the run again")
 
 
 def _bridge(source: Path) -> Bridge | None:

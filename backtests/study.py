@@ -110,10 +110,19 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
                 " another `study` name"
             )
         if kept.get(key) != value:
+            what, made, here = _first_apart(kept.get(key), value)
             raise ParameterError(
-                f"study `{name}` is of another {key.replace('_', ' ')}: {_short(kept.get(key))}, asked for"
-                f" {_short(value)}; give another `study` name"
+                f"study `{name}` is of another {key.replace('_', ' ')}: {what}{_short(made)}, asked for {_short(here)};"
+                " give another `study` name"
             )
+
+
+def _first_apart(made: Any, here: Any, name: str = "") -> tuple[str, Any, Any]:
+    """The first entry in which two nested mappings differ: what it is called, and both."""
+    if isinstance(made, dict) and isinstance(here, dict):
+        key = next(key for key in sorted({*made, *here}) if made.get(key) != here.get(key))
+        return _first_apart(made.get(key), here.get(key), key)
+    return (f"`{name}` " if name else ""), made, here
 
 
 def _short(value: Any) -> str:

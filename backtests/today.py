@@ -10,51 +10,34 @@ import pandas as pd
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.similar import Similar, similar
+from undertow.backtests.today_lines import (
+    Line,
+    alarms_to_come,
+    check_seen,
+    checklist,
+    loudest,
+    pending_notes,
+    text_of,
+    unknown_notes,
+)
 from undertow.backtests.today_orders import Order, coming_orders
-from undertow.market.asof import instant_of, last_known, market_ahead, market_at
+from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill
-from undertow.market.clock import HOUR, FloatArray
+from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
-from undertow.signals.spec import Spec
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
 from undertow.strategies.counterfactual import counterfactual, worse
 from undertow.strategies.explain import explain_row
-from undertow.strategies.parts import ALARM, Condition
 from undertow.strategies.reasons import Reasons, reasons
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rule import RuleStrategy
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.waits import waits_for
 
-LINES = 12
 # Closed sessions that a market may lack before what it says of now is an error: a week.
 MOST_MISSING = 5
 EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the checklist: `state` is ok, watch, alarm or unknown, and is that of `value`.
-
-    `value` is what the rule acts on: what was known `lag_hours` before the decision. `now` is the last one known at the
-    decision, and `age_hours` is that of its oldest input. `coming` is the decision (UTC) at which what is known already
-    will first be an alarm, where the lag still holds it back; else empty. An alarm goes on at `alarm` and off on the
-    calm side of `leave`, where there is one.
-    """
-
-    name: str
-    state: str
-    value: float
-    watch: float | None
-    alarm: float
-    leave: float | None
-    side: str
-    age_hours: float
-    lag_hours: float
-    now: float
-    coming: str
-    contribution: float
 
 
 @dataclass(frozen=True)
@@ -152,13 +135,14 @@ def today(
     why = reasons(table, rule)
     explained = explain_row(why, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
-    lines = _lines(table, why, row, instant, _coming(rule, market, instant, universe, fill))
-    shown = _shown(lines)
+    lines = checklist(table, why, row, instant, alarms_to_come(rule, market, instant, universe, fill))
+    check_seen(table, why, lines, instant)
+    shown = loudest(lines)
     return Today(
-        asof=_text(instant),
+        asof=text_of(instant),
         session=str(table.decisions.sessions[row].date()),
-        decided_at=_text(decided.at[row]),
-        filled_at=_text(decided.filled_at[row]),
+        decided_at=text_of(decided.at[row]),
+        filled_at=text_of(decided.filled_at[row]),
         strategy=strategy.label,
         universe=table.universe.name,
         tier=explained.tier,
@@ -187,8 +171,9 @@ def today(
         waits_for=waits_for(why, row),
         changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
         notes=(
-            *_pending(lines),
+            *pending_notes(lines),
             *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),
+            *unknown_notes(lines),
             *_silent(table),
         ),
         similar=similar(why, *_level(table), row),
@@ -204,7 +189,7 @@ def _missing(known: Market, instant: np.datetime64) -> int:
     if missing > MOST_MISSING:
         ends = f"ends on {known.sessions[last].date()}" if last >= 0 else "has no price"
         raise DataError(
-            f"market {known.name!r} {ends}: {missing} sessions had closed since by {_text(instant)}; bring it up to"
+            f"market {known.name!r} {ends}: {missing} sessions had closed since by {text_of(instant)}; bring it up to"
             " date, or ask for an earlier instant"
         )
     return missing
@@ -258,107 +243,3 @@ def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:
     returns = table.basket_returns
     blank = np.cumsum(np.isnan(returns)).astype(np.float64)
     return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(blank)
-
-
-def _lines(table: DecisionTable, why: Reasons, row: int, instant: np.datetime64, coming: list[str]) -> tuple[Line, ...]:
-    """Every driver of the score, in the order of the rule."""
-    added = why.contributions(row)
-    return tuple(
-        Line(
-            name=name,
-            state=_state(float(why.severity[row, place])),
-            value=float(why.values[row, place]),
-            watch=driver.watch,
-            alarm=driver.level,
-            leave=driver.leave,
-            side="above" if driver.side > 0 else "below",
-            age_hours=_age(table, driver, instant),
-            lag_hours=why.rule.lag_of(driver),
-            now=_now(table, driver, row),
-            coming=coming[place] if why.severity[row, place] != ALARM else "",
-            contribution=float(added[place]),
-        )
-        for place, (name, driver) in enumerate(zip(why.names, why.rule.drivers, strict=True))
-    )
-
-
-def _now(table: DecisionTable, driver: Condition, row: int) -> float:
-    """The driver's last value known at a decision, whatever its lag."""
-    bare = driver.model_copy(update={"lag": 0.0, "seen": "last"})
-    return float(evaluate.read(table, [bare], np.zeros(1)).values[row, 0])
-
-
-def _coming(rule: Rule, market: Market, instant: np.datetime64, universe: str, fill: Fill) -> list[str]:
-    """For each driver the decision at which what is known by now will first be an alarm, if its lag holds that back."""
-    lags = [rule.lag_of(driver) for driver in rule.drivers]
-    if not any(lags):
-        return [""] * len(lags)
-    known, decided = market_ahead(market, instant, max(lags), fill)
-    table = DecisionTable(known, universe, fill, decided)
-    return [
-        _first_alarm(table, driver, lag, instant) if lag else "" for driver, lag in zip(rule.drivers, lags, strict=True)
-    ]
-
-
-def _first_alarm(table: DecisionTable, driver: Condition, lag: float, instant: np.datetime64) -> str:
-    severity = evaluate.read(table, [driver], np.array([lag])).severity[:, 0]
-    at = table.decisions.at
-    seen = at - np.timedelta64(round(lag * 3600), "s") <= instant
-    if driver.how != "last":
-        # Of the window that is open now the worst can only become worse.
-        seen[: int(seen.sum()) + 1] = True
-    rows = np.flatnonzero(seen & (at > instant) & (severity == ALARM))
-    return _text(at[rows[0]]) if len(rows) else ""
-
-
-def _pending(lines: tuple[Line, ...]) -> list[str]:
-    """What is known and not acted on yet: the rule waits for its lag."""
-    return [
-        f"{line.name} has reached its alarm; its lag of {line.lag_hours:g} hours holds it back until the decision of"
-        f" {line.coming[:10]} {line.coming[11:16]} UTC."
-        for line in lines
-        if line.coming
-    ]
-
-
-def _shown(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """The lines that say most, in the order of the rule."""
-    if len(lines) <= LINES:
-        return lines
-    loud = {"alarm": 0, "watch": 1, "unknown": 2, "ok": 3}
-    ranked = sorted(range(len(lines)), key=lambda place: (loud[lines[place].state], -abs(lines[place].contribution)))
-    return tuple(lines[place] for place in sorted(ranked[:LINES]))
-
-
-def _state(severity: float) -> str:
-    if np.isnan(severity):
-        return "unknown"
-    return "alarm" if severity == ALARM else "watch" if severity > 0 else "ok"
-
-
-def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> float:
-    """Hours since the oldest of the driver's inputs became known, or of its stand-in's; NaN where there are none."""
-    known = _known(table, driver, driver.spec, instant)
-    if not known and driver.stand_in:
-        known = _known(table, driver, driver.model_copy(update={"signal": driver.stand_in}).spec, instant)
-    return float((instant - min(known)) / HOUR) if known else float("nan")
-
-
-def _known(table: DecisionTable, driver: Condition, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
-    """When the last of each input of a signal became known."""
-    market, known = table.market, []
-    for kind, column in spec.inputs.values():
-        if kind == "prices":
-            rows = np.isfinite(market.prices.close[:, table.columns]).any(axis=1) & (market.calendar.closes <= instant)
-            known += [market.calendar.closes[rows][-1]] if rows.any() else []
-        elif kind != "sessions" and column != "regime":
-            name, _, asset = kind.partition(":")
-            feeds = market.feeds_of(name, "" if name == "macro" else asset or driver.asset)
-            times = [feed.known_at[np.isfinite(feed[column])] for feed in feeds if column in feed.columns]
-            ends = [each[-1] for each in times if len(each)]
-            known += [max(ends)] if ends else []
-    return known
-
-
-def _text(instant: np.datetime64) -> str:
-    return f"{pd.Timestamp(instant):%Y-%m-%dT%H:%M}Z"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from undertow.backtests.metrics import SESSIONS_A_YEAR, annual_sharpe
@@ -60,8 +62,8 @@ class Difference:
 
 
 def difference(
-    returns: FloatArray,
-    baseline: FloatArray,
+    returns: npt.ArrayLike | pd.Series,
+    baseline: npt.ArrayLike | pd.Series,
     *,
     seed: int = 0,
     resamples: int = 1000,
@@ -70,24 +72,28 @@ def difference(
 ) -> Difference:
     """Run less baseline, with percentile intervals from the stationary bootstrap.
 
-    `returns` and `baseline` (T,) are decimal session returns of the same sessions; pairs are resampled together in
+    `returns` and `baseline` (T,) are decimal session returns of the same sessions, which is checked where both are
+    Series; pairs are resampled together in
     blocks of random length, so that what the two share cancels and what is serially dependent stays together. The
     mean block is the optimal one for the difference, rounded up to whole sessions. The interval holds for one rule
     chosen in advance: picking the best of many makes it too narrow. The interval of the Sharpe ratio is that of the
     resamples that have one, and NaN where more than half have none. Without `compounded` the annual return is the mean
     session return times 252, and so is the block that of simple returns.
 
-    Raises `ParameterError` on unequal lengths, on fewer than 60 sessions, on a blank, endless or total loss, on a
-    negative `seed`, on no `resamples`, and on a `level` outside (0, 1). Source: Politis and Romano (1994), block
-    length of Politis and White (2004) as corrected by Patton, Politis and White (2009), both from arch.
+    Raises `ParameterError` on what is no returns, on unequal lengths or sessions, on fewer than 60 sessions, on a
+    blank, endless or total loss, on a negative `seed`, on no `resamples`, and on a `level` outside (0, 1). Source:
+    Politis and Romano (1994), block length of Politis and White (2004) as corrected by Patton, Politis and White
+    (2009), both from arch.
     """
-    own, base = np.asarray(returns, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    own, base = _returns("returns", returns), _returns("baseline", baseline)
     check_whole("seed", seed, 0)
     check_whole("resamples", resamples, 1)
     if not is_number(level) or not 0.0 < level < 1.0:
         raise ParameterError(f"`level` must be in (0, 1), a decimal, got {level!r}; 95 % is 0.95")
     if own.ndim != 1 or own.shape != base.shape:
         raise ParameterError(f"`returns` has {_sessions(own)}, `baseline` {_sessions(base)}; they must share them")
+    if isinstance(returns, pd.Series) and isinstance(baseline, pd.Series):
+        _check_sessions(returns.index, baseline.index)
     if not all((np.isfinite(each) & (each > -1.0)).all() for each in (own, base)):
         raise ParameterError("an interval needs finite returns above -100 %; there is a total loss or a blank session")
     if len(own) < FEWEST_SESSIONS:
@@ -111,6 +117,25 @@ def difference(
         for estimate, (low, high) in zip(found, ends, strict=True)
     ]
     return Difference(intervals[0], intervals[1], block, resamples, seed, without)
+
+
+def _returns(name: str, given: npt.ArrayLike | pd.Series) -> FloatArray:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"`{name}` must be session returns, an array or a Series, such as run.returns; got {type(given).__name__}"
+        ) from None
+
+
+def _check_sessions(own: pd.Index, base: pd.Index) -> None:
+    if own.equals(base):
+        return
+    row = int(np.argmax(np.asarray(own != base, dtype=np.bool_)))
+    raise ParameterError(
+        f"`returns` and `baseline` are of different sessions: row {row + 1} is {own[row]} and {base[row]}; take those"
+        " that both have"
+    )
 
 
 def _sessions(values: FloatArray) -> str:

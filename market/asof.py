@@ -18,8 +18,12 @@ _AHEAD = pd.Timedelta(days=28)
 
 
 def instant_of(text: str | pd.Timestamp) -> np.datetime64:
-    """An instant from text with a zone (2024-08-04T15:00Z); raises `ParameterError` without one."""
-    problem = ParameterError(f"`asof` must be an instant with a zone such as 2024-08-04T15:00Z, got {str(text)!r}")
+    """An instant from text with a zone (2024-08-04T15:00Z), or now; raises `ParameterError` on anything else."""
+    problem = ParameterError(
+        f"`asof` must be an instant with a zone such as 2024-08-04T15:00Z, or now; got {str(text)!r}"
+    )
+    if text == "now":
+        return np.datetime64(instants(pd.DatetimeIndex([pd.Timestamp.now("UTC").floor("min")]))[0])
     try:
         stamp = pd.Timestamp(text)
     except ValueError:

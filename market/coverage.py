@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
-from undertow.market.clock import HOUR, BoolArray
+from undertow.market.clock import HOUR, BoolArray, FloatArray
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
 from undertow.market.prices import Prices
@@ -20,7 +16,6 @@ from undertow.market.universe import Universe
 
 EXTREME = 0.5
 _EXTREMES_LISTED = 10
-_NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,9 @@ class FeedCoverage:
 
     `longest_gap_hours` is the longest time without a row: beyond the interval, for a feed that has one. `age_hours` is
     how long the last row known by the last session's close had then been known; `stale` where that is beyond its
-    tolerance.
+    tolerance. Of bars, `outside_range` counts rows whose open or close lies outside [low, high], and `extreme_moves`
+    are the largest returns from one close to the next beyond ±50 % as (stamp, return), `extreme_count` of them in all:
+    wrong ticks, more often than not.
     """
 
     kind: str
@@ -57,6 +54,9 @@ class FeedCoverage:
     age_hours: float
     stale: bool
     regimes: tuple[RegimeCoverage, ...]
+    outside_range: int
+    extreme_count: int
+    extreme_moves: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,24 @@ def _feed(feed: Feed, end: np.datetime64) -> FeedCoverage:
         age_hours=round(float(age / HOUR), 2),
         stale=bool(age > feed.tolerance),
         regimes=_regimes(feed),
+        **_bars(feed),
     )
+
+
+def _bars(feed: Feed) -> dict[str, Any]:
+    if feed.kind != "bars":
+        return {"outside_range": 0, "extreme_count": 0, "extreme_moves": ()}
+    close = feed["close"]
+    returns = close[1:] / close[:-1] - 1.0
+    rows = np.flatnonzero(np.abs(returns) > EXTREME)
+    largest = rows[np.argsort(-np.abs(returns[rows]), kind="stable")[:_EXTREMES_LISTED]]
+    return {
+        "outside_range": int(_outside_range(feed["open"], feed["high"], feed["low"], close).sum()),
+        "extreme_count": len(rows),
+        "extreme_moves": tuple(
+            (np.datetime_as_string(feed.times[row + 1], unit="m"), round(float(returns[row]), 4)) for row in largest
+        ),
+    }
 
 
 def _longest_gap(feed: Feed) -> float:
@@ -222,7 +239,7 @@ def _prices(prices: Prices) -> PriceCoverage:
         gap_cells=int(gaps.sum()),
         missing_opens=int((closed & ~opened).sum()),
         zero_volume=int((prices.volume == 0).sum()),
-        outside_range=int(_outside_range(prices).sum()),
+        outside_range=int(_outside_range(prices.open, prices.high, prices.low, prices.close).sum()),
         extreme_count=count,
         extreme_moves=moves,
         empty_sessions=tuple(_day(session) for session in prices.sessions[empty]),
@@ -233,9 +250,9 @@ def _names(prices: Prices, chosen: BoolArray) -> tuple[str, ...]:
     return tuple(prices.symbols[column] for column in np.flatnonzero(chosen))
 
 
-def _outside_range(prices: Prices) -> BoolArray:
-    above = np.fmax(prices.open, prices.close) > prices.high
-    below = np.fmin(prices.open, prices.close) < prices.low
+def _outside_range(opened: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray) -> BoolArray:
+    above = np.fmax(opened, close) > high
+    below = np.fmin(opened, close) < low
     return np.asarray(above | below, dtype=np.bool_)
 
 
@@ -249,120 +266,3 @@ def _extremes(prices: Prices) -> tuple[int, tuple[tuple[str, str, float], ...]]:
         for each in order
     )
     return len(sizes), tuple(moves)
-
-
-def render(report: Coverage) -> RenderableType:
-    """The tables that `undertow market check` prints."""
-    parts = [_overview(report), _feed_table(report), _regime_table(report), _universe_table(report)]
-    parts += [_price_table(report.prices), _move_table(report.prices)]
-    return Group(*(part for part in parts if part.row_count))
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    # Text throughout: square brackets in a plain string would be read as markup.
-    table = Table(title=Text(title), title_justify="left", show_header=any(columns))
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or not any(columns) else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
-    return table
-
-
-def _overview(report: Coverage) -> Table:
-    span = f"{report.first_session} to {report.last_session}, {report.sessions:,} on {report.calendar}"
-    rows = [("fingerprint", report.fingerprint), ("sessions", span)]
-    rows += [("benchmark", report.benchmark or "none"), ("cash", report.cash or "none: cash earns nothing")]
-    return _table(report.name, ("", ""), rows)
-
-
-def _feed_table(report: Coverage) -> Table:
-    columns = ("feed", "interval", "delay", "first", "last", "rows", "missing", "longest gap", "repeats", "age at end")
-    rows = [
-        (
-            f"{feed.kind} {feed.asset}".strip(),
-            feed.interval,
-            feed.delay,
-            feed.first[:10],
-            feed.last[:10],
-            feed.rows,
-            feed.missing_intervals,
-            f"{feed.longest_gap_hours:g} h",
-            feed.repeated_rows,
-            f"{feed.age_hours:g} h" + (", stale" if feed.stale else ""),
-        )
-        for feed in report.feeds
-    ]
-    return _table("Feeds", columns, rows)
-
-
-def _regime_table(report: Coverage) -> Table:
-    rows = [
-        (f"{feed.kind} {feed.asset} {feed.interval}", regime.name, regime.first, regime.last, regime.rows)
-        for feed in report.feeds
-        for regime in feed.regimes
-    ]
-    return _table(
-        "Venue regimes: levels are not comparable across them", ("feed", "regime", "first", "last", "rows"), rows
-    )
-
-
-def _universe_table(report: Coverage) -> Table:
-    columns = (
-        "universe",
-        "symbols",
-        "priced",
-        "alive first",
-        "last",
-        "min",
-        "median",
-        "max",
-        "missing opens",
-        "no prices",
-    )
-    rows = [
-        (
-            each.name,
-            each.symbols,
-            each.priced,
-            each.alive_at_start,
-            each.alive_at_end,
-            each.alive_min,
-            f"{each.alive_median:g}",
-            each.alive_max,
-            each.missing_opens,
-            _some(each.without_prices),
-        )
-        for each in report.universes
-    ]
-    return _table("Universes", columns, rows)
-
-
-def _price_table(prices: PriceCoverage) -> Table:
-    gaps = f"{prices.gap_cells:,} sessions in {_some(prices.gap_names)}" if prices.gap_cells else "none"
-    rows = [
-        ("symbols", prices.symbols),
-        ("rows with a close", prices.rows),
-        ("without any close", _some(prices.without_close)),
-        ("listed after the first session", _some(prices.listed_late)),
-        ("ended before the last session", _some(prices.ended_early)),
-        ("close only", _some(prices.close_only)),
-        ("gaps inside a listing", gaps),
-        ("rows without an open", prices.missing_opens),
-        ("rows with zero volume", prices.zero_volume),
-        ("open or close outside [low, high]", prices.outside_range),
-        (f"moves beyond ±{EXTREME:.0%} in a session", prices.extreme_count),
-        ("sessions without any row", _some(prices.empty_sessions)),
-    ]
-    return _table("Prices", ("", ""), rows)
-
-
-def _move_table(prices: PriceCoverage) -> Table:
-    rows = [(symbol, session, f"{size:+.1%}") for symbol, session, size in prices.extreme_moves]
-    return _table("Largest one-session moves", ("symbol", "session", "return"), rows)
-
-
-def _some(names: Sequence[str]) -> str:
-    if not names:
-        return "none"
-    more = ", ..." if len(names) > _NAMES_SHOWN else ""
-    return f"{len(names):,}: {', '.join(names[:_NAMES_SHOWN])}{more}"

@@ -204,6 +204,11 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
         # Passed over, `End` would leave every name in for ever.
         if (meant := next((name for name in ("start", "end") if column.lower().startswith(name)), None)) is not None:
             raise DataError(f"{entry.path}: unknown column `{column}`, did you mean `{meant}`?")
+        if column != "symbol" and _looks_like_dates(table[column]):
+            raise DataError(
+                f"{entry.path}: `{column}` holds dates, but the first and last day of a membership are `start` and"
+                " `end`; rename the column or remove it"
+            )
     blank = pd.Series(pd.NaT, table.index)
     spans = pd.DataFrame(
         {
@@ -224,6 +229,12 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
             " write them as the prices do, or remove its [[feed]] from market.toml"
         )
     return universe
+
+
+def _looks_like_dates(column: pd.Series) -> bool:
+    given = column.dropna().astype(str).str.strip()
+    given = given[given != ""]
+    return bool(len(given)) and bool(given.str.match(r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}").all())
 
 
 def _load_prices(root: Path, manifest: Manifest) -> Prices:

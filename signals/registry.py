@@ -37,12 +37,30 @@ def load(group: str, name: str) -> Any:
 
 @cache
 def _loaded(group: str, name: str) -> Any:
-    return registered(group)[name].load()
+    point = registered(group)[name]
+    try:
+        return point.load()
+    except (ParameterError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        kind = _KIND.get(group, "entry point")
+        raise ParameterError(
+            f"{kind} `{name}` cannot be loaded from {point.value}: {type(error).__name__}: {error}; mend or remove the"
+            " package that registers it"
+        ) from error
 
 
 def _load_path(path: str) -> Any:
+    return load_path(path, f"`{path}` cannot be imported as module:Class")
+
+
+def load_path(path: str, problem: str) -> Any:
+    """What `module:name` names; raises `ParameterError` with the problem and why, whatever the module raises."""
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ParameterError(f"`{path}` cannot be imported as module:Class: {error}") from None
+        raise ParameterError(f"{problem}: {error}") from None
+    except Exception as error:
+        # The module is the user's own, and so is what goes wrong in it.
+        raise ParameterError(f"{problem}: {type(error).__name__} in `{module}`: {error}") from error

@@ -18,6 +18,7 @@ from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
 from undertow.market.universe import Universe
+from undertow.signals.asked import check_how, output_of, sets_of, spec_of
 from undertow.signals.inputs import feed_inputs, session_inputs
 from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
@@ -156,13 +157,15 @@ class DecisionTable:
         are as the signal defines them. Each distinct combination is computed once. Where several feeds of different
         intervals supply the signal, the finest that has a value is used; `used` says which. NaN where no feed has a
         value; `absent` says so where there is no feed at all.
+
+        Raises `ParameterError` on what is no signal, on another `how`, and on parameters that cannot be,
+        `UnknownNameError` on an output or a parameter that the signal does not have.
         """
-        spec: Spec = getattr(signal, "spec", signal)
-        names = list(spec.parameters)
-        values = [parameters.get(name, spec.parameters[name].default) for name in names]
-        sets = np.stack([np.ravel(part) for part in np.broadcast_arrays(*values, lag)], axis=1).astype(np.float64)
+        spec, names = spec_of(signal), list(spec_of(signal).parameters)
+        sets = sets_of(spec, parameters, lag)
+        output = output_of(spec, output)
+        check_how(how)
         distinct, position = np.unique(sets, axis=0, return_inverse=True)
-        output = output or spec.outputs[0]
         found = []
         for row in distinct:
             key = (self._identity(spec), output, asset, how, interval_hours, *row)
@@ -200,7 +203,8 @@ class DecisionTable:
 
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
         """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
-        spec: Spec = getattr(signal, "spec", signal)
+        spec = spec_of(signal)
+        sets_of(spec, parameters, 0.0)
         inputs = session_inputs(spec, self, asset)
         return spec.compute(inputs, _given(spec, parameters))
 
@@ -223,7 +227,8 @@ class DecisionTable:
 
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
-        spec: Spec = getattr(signal, "spec", signal)
+        spec = spec_of(signal)
+        sets_of(spec, parameters, 0.0)
         key = (self._identity(spec), self._identity(feed), *parameters.items())
 
         def computed() -> tuple[FloatArray, ...]:
@@ -273,8 +278,9 @@ class DecisionTable:
         `breached` is a function from values (H,) to booleans. The window runs from the previous decision's cut-off to
         this one's, as in `align(how="min")`.
         """
-        spec: Spec = getattr(signal, "spec", signal)
-        output = output or spec.outputs[0]
+        spec = spec_of(signal)
+        output = output_of(spec, output)
+        sets_of(spec, parameters, lag)
         if spec.clock == "session":
             values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)

@@ -131,6 +131,15 @@ def _universe(counts: dict[str, Any]) -> list[str]:
     if symbols:
         rest = f"; {count(missing)} of them {'has' if missing == 1 else 'have'} no prices and could not be held"
         items.append(f"The universe lists {counted(symbols, 'symbol')}{rest if missing else ', all with prices'}.")
+    empty, blank = (int(counts.get(f"sessions_without_{what}", 0)) for what in ("members", "prices"))
+    if empty:
+        items.append(
+            f"On {counted(empty, 'session')} no name of the universe could be held: all was in cash, whatever the rule."
+        )
+    if blank:
+        items.append(
+            f"On {counted(blank, 'session')} no name of the universe had a close: values stood still, which looks calm."
+        )
     if gaps:
         items.append(f"The cash symbol had no price on {counted(gaps, 'session')}, on which cash earned nothing.")
     return items

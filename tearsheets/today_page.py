@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from undertow.backtests.similar import Similar
-from undertow.backtests.today import Line, Today
+from undertow.backtests.today import Today
+from undertow.backtests.today_lines import Line
 from undertow.backtests.today_orders import Order
 from undertow.market.errors import ParameterError
 from undertow.strategies.waits import apart

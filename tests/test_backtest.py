@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,3 +230,44 @@ def test_the_command_names_what_the_command_line_can_find(tmp_path: Path) -> Non
     assert own is not None
     assert "--strategy buy-and-hold " in registered
     assert f"--strategy {__name__}:Elsewhere " in own
+
+
+def test_sessions_without_members_or_prices_are_counted(tmp_path: Path) -> None:
+    market = simulate_market(seed=4, years=1, names=5)
+    days = market.sessions
+    spans = pd.DataFrame({"symbol": ["SIM01", "SIM02"], "start": pd.NaT, "end": [days[99], days[99]]})
+    few = replace(market, universes={**market.universes, "few": Universe("few", spans)})
+    run = backtest(BuyAndHold(), few, universe="few")
+    # Nothing is known before the first session either.
+    assert run.counts["sessions_without_members"] == len(days) - 100 + 1
+    assert "no name of the universe could be held" in run.tearsheet(tmp_path / "x.html").read_text()
+    # A vendor's hole: the market stands still for ten sessions.
+    panels = {name: getattr(market.prices, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    columns = market.prices.columns_of(market.universe("growth").symbols)
+    for panel in panels.values():
+        panel[50:60, columns] = np.nan
+    hole = backtest(BuyAndHold(), replace(market, prices=replace(market.prices, **panels)))
+    assert hole.counts["sessions_without_prices"] == 10
+    assert "On 10 sessions no name of the universe had a close" in hole.tearsheet(tmp_path / "y.html").read_text()
+
+
+def test_a_run_pickles_and_says_what_it_is() -> None:
+    run = backtest(LiquidityDrain(), simulate_market(seed=4, years=1, names=5))
+    run.portfolio.stats()
+    again = pickle.loads(pickle.dumps(run))
+    assert again.metrics == run.metrics
+    assert again.portfolio.total_return() == run.portfolio.total_return()
+    assert repr(run) == f"<Run 'liquidity-drain' on 'growth': {len(run.series)} sessions, 2018-01-02 to 2018-12-31>"
+
+
+def test_vectorbts_benchmark_is_buy_and_hold() -> None:
+    run = backtest(LiquidityDrain(), simulate_market(seed=4, years=1, names=5))
+    held = run.baselines["buy-and-hold"]["total_return"]
+    assert run.portfolio.stats()["Benchmark Return [%]"] == pytest.approx(100 * held, rel=1e-9)
+    np.testing.assert_allclose(run.portfolio.benchmark_returns(), run.series["hold_return"], atol=1e-12)
+
+
+@pytest.mark.parametrize("given", ["03/04/2019", "2019", "2019-03"])
+def test_a_day_is_written_in_one_way(given: str) -> None:
+    with pytest.raises(ParameterError, match="`start` must be a date such as 2018-01-02"):
+        backtest(BuyAndHold(), simulate_market(seed=4, years=1, names=5), start=given)

@@ -214,6 +214,12 @@ TIMES = [
         "'11/15/2024 03:00'",
     ),
     bad("blank time", cell(BTC, 4, "time", ""), BTC, "row 4: `time` is blank"),
+    bad(
+        "dates of another name",
+        lines(GROWTH, "symbol,added", "AAA,2024-11-20", "BBB,"),
+        GROWTH,
+        "`added` holds dates, but the first and last day of a membership are `start` and `end`",
+    ),
     bad("all times blank", lines(BTC, "time,open,high,low,close,volume", ",1,1,1,1,1"), BTC, "row 1: `time` is blank"),
     bad("the year 9999", late_bars("9999"), BTC, "row 1: `time` 9999-11-15", "not between 1900 and 2200"),
     bad(

@@ -424,3 +424,63 @@ def test_progress_shows_on_a_terminal() -> None:
     assert "loading" in shown
     assert "\x1b" not in out.decode()
     assert "liquidity-drain" in out.decode()
+
+
+def test_what_goes_wrong_in_a_module_of_the_users_own_is_named(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "torn.py").write_text("x = (\n")
+    (tmp_path / "raising.py").write_text("raise RuntimeError('no licence')\n")
+    for words, message in (
+        (("backtest", "--strategy", "torn:X"), "`torn:X` cannot be imported as module:Class: SyntaxError in `torn`"),
+        (("backtest", "--strategy", "raising:X"), "RuntimeError in `raising`: no licence"),
+        (("optimize", "--strategy", "liquidity-drain", "--objective", "torn:f"), "unknown objective `torn:f`"),
+        (("signals", "plot", "--signal", "raising:X", "--out", tmp_path / "x.html"), "RuntimeError in `raising`"),
+    ):
+        said = call(*words)
+        assert said.code == 2
+        assert message in said.err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_stream_of_another_encoding_gets_a_plain_minus(encoding: str) -> None:
+    words = [sys.executable, "-c", "from undertow.cli import _open_streams; _open_streams(); print('\u22121 \u2265 2')"]
+    found = subprocess.run(words, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert found.stdout == b"-1 >= 2\n"
+
+
+def test_a_closed_standard_output_is_no_defect() -> None:
+    found = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m undertow list strategies >&-"], capture_output=True, check=False
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+
+
+def test_an_interruption_within_compiled_code_is_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(words: list[str], **_: Any) -> int:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    said = call("list", "strategies")
+    assert (said.code, said.err) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["sweep", "optimize", "walk-forward"])
+def test_a_search_says_what_the_market_does_not_have(call: Call, tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "bare"
+    assert call("market", "simulate", "--out", folder, "--seed", "3", "--years", "2").code == 0
+    toml = (folder / "market.toml").read_text().split("[[feed]]")
+    kept = [part for part in toml if not any(f'"{kind}/' in part for kind in ("liquidations", "open_interest"))]
+    (folder / "market.toml").write_text("[[feed]]".join(kept))
+    words = {
+        "sweep": ("--grid", "lag=0:24:24"),
+        "optimize": ("--trials", "2"),
+        "walk-forward": ("--trials", "2", "--train", "252", "--test", "126"),
+    }[command]
+    said = call(command, "--market", folder, "--strategy", "liquidity-drain", *words, "--json")
+    assert said.err.startswith("no value: liquidation-spike, no feed of kind 'liquidations' for BTC")
+    assert json.loads(said.out)

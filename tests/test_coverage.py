@@ -11,7 +11,8 @@ from conftest import BTC, GROWTH, LIQUIDATIONS, PRICES, Folder
 from rich.console import Console
 
 from undertow.market import Market
-from undertow.market.coverage import RegimeCoverage, coverage, render
+from undertow.market.coverage import RegimeCoverage, coverage
+from undertow.market.coverage_tables import render
 
 
 def printed(market: Market) -> str:
@@ -143,3 +144,13 @@ def test_real_data(real_market: Market):
     assert {"ARKK", "BIL", "SGOV", "BITO", "IBIT"} <= set(report.prices.close_only)
     assert [regime.first for regime in report.feeds[4].regimes] == ["2020-04-15", "2020-12-23", "2021-04-27"]
     assert ("GME", "2021-01-27", pytest.approx(1.348, abs=0.001)) in report.prices.extreme_moves
+
+
+def test_ticks_of_bars_that_cannot_be(tiny: Folder):
+    assert [(feed.outside_range, feed.extreme_count) for feed in coverage(tiny.load()).feeds] == [(0, 0)] * 3
+    tiny.set_cell(BTC, 5, "close", "1")
+    bars = coverage(tiny.load()).feeds[0]
+    assert (bars.outside_range, bars.extreme_count) == (1, 2)
+    # The way back is the larger one.
+    assert [stamp for stamp, _ in bars.extreme_moves] == ["2024-11-15T05:00", "2024-11-15T04:00"]
+    assert "moves beyond ±50% in an interval" in printed(tiny.load())

@@ -134,3 +134,15 @@ def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
     assert np.isnan([flat.annual_sharpe.low, flat.annual_sharpe.high]).all()
     assert np.isfinite([flat.annual_return.low, flat.annual_return.high]).all()
     assert "1,000 resamples in which nothing varies have no Sharpe ratio" in sharpe_sentence(flat)
+
+
+def test_series_of_other_sessions_are_not_paired_by_position() -> None:
+    days = pd.bdate_range("2020-01-01", periods=100)
+    own = pd.Series(np.linspace(-0.01, 0.02, 100), days)
+    base = pd.Series(np.linspace(0.01, -0.01, 100), days)
+    assert difference(own, base) == difference(own.to_numpy(), base.to_numpy())
+    for other in (base[::-1], base.set_axis(days + pd.Timedelta(days=1)), base.tz_localize("UTC")):
+        with pytest.raises(ParameterError, match="are of different sessions: row 1 is 2020-01-01"):
+            difference(own, other)
+    with pytest.raises(ParameterError, match="`returns` must be session returns, an array or a Series"):
+        difference("returns", base)

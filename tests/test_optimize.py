@@ -216,7 +216,7 @@ def test_the_study_is_a_plain_optuna_study_that_says_what_it_searched(short: Tun
         ({"seed": 8}, "is of another seed: 7, asked for 8"),
         ({"end": "2019-06-28"}, "is of another end"),
         ({"costs": Costs(1, 1)}, "is of another costs"),
-        ({"narrowed": {"lag": (12, 48)}}, "is of another space"),
+        ({"narrowed": {"lag": (12, 48)}}, 'is of another space: `lag` {"name": "IntDistribution"'),
         ({"batch": 5}, "is of another batch"),
     ],
 )

@@ -49,3 +49,15 @@ def test_the_code_of_the_tuning_page_runs(
     assert "in training" in capsys.readouterr().out
     # Nothing is counted that was not asked to be.
     assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_of_the_market_page_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (README.parent / "docs" / "market.md").read_text(encoding="utf-8")
+    toml, code = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("toml", "python"))
+    assert toml is not None
+    assert code is not None
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code[1], "market.md", "exec"), {"TOML": toml[1]})
+    assert capsys.readouterr().out == "<Run 'liquidity-drain' on 'growth': 124 sessions, 2024-01-02 to 2024-06-28>\n"

@@ -364,3 +364,47 @@ def test_the_page_says_it_all(world: Market, tmp_path: Path) -> None:
     assert "<script" not in text
     with pytest.raises(ParameterError, match=r"ends in \.html"):
         write_today(found, tmp_path / "today.txt")
+
+
+def without(market: Market, *kinds: str, since: pd.Timestamp | None = None) -> Market:
+    """A market that lacks some kinds of feed, altogether or from an instant on."""
+    feeds = []
+    for feed in market.feeds:
+        if feed.kind not in kinds:
+            feeds.append(feed)
+        elif since is not None:
+            feeds.append(feed.keep(feed.known_at < np.datetime64(since.tz_localize(None))))
+    return replace(market, feeds=tuple(feeds))
+
+
+def test_checks_without_a_value_and_stand_ins_are_named(world: Market) -> None:
+    asof = moment(world, 400)
+    found = today(RiskTiers(), without(world, "bars", "open_interest", "liquidations"), asof=asof)
+    noted = next(note for note in found.notes if "checks say nothing" in note)
+    assert noted.startswith("BTC drawdown, liquidation rank, ")
+    assert next(line for line in found.lines if line.name == "correlation with BTC").state == "unknown"
+    assert not any(line.stand_in for line in found.lines)
+    proxy = today(RiskTiers(), without(world, "liquidations"), asof=asof)
+    assert "Stand-ins, where a check has no data of its own: liquidation-proxy for liquidation rank." in proxy.notes
+    assert not any("say nothing" in note or "Stand-ins" in note for note in today(RiskTiers(), world, asof=asof).notes)
+
+
+def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
+    asof = moment(world, 400)
+    with pytest.raises(DataError, match=r"nothing to tell at .*: BTC drawdown: no bars BTC; liquidation rank: no liq"):
+        today(LiquidityDrain(), without(world, "bars", "liquidations"), asof=asof)
+    late = Rule(
+        trigger=Trigger(when=(Condition(signal="drawdown", parameters={"window": 720}, below=-0.2),)),
+        tiers=(Tier(name="cash", at=1.0, cash=0.5),),
+    )
+    since = asof - pd.Timedelta(days=20)
+    with pytest.raises(DataError, match=f"bars BTC ended {since:%Y-%m-%dT}.*; bring it up to date"):
+        today(LiquidityDrain(), without(world, "bars", "liquidations", since=since), asof=asof)
+    # What merely has too little history yet is held, as in a backtest.
+    assert today(FreeRule(given=late), world, asof=moment(world, 2)).tier == "calm"
+
+
+def test_now_is_an_instant(world: Market) -> None:
+    assert abs(instant_of("now") - np.datetime64("now")) < np.timedelta64(3, "m")
+    with pytest.raises(DataError, match="sessions had closed since by"):
+        today(RiskTiers(), world, asof="now")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -274,12 +276,28 @@ def list_(
         console.show_strategies(verbose)
 
 
+# Signs of ours that a stream of another encoding than UTF-8 may not know.
+_PLAIN = {
+    "\N{MINUS SIGN}": "-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{BULLET}": "*",
+    "\N{NO-BREAK SPACE}": " ",
+}
+
+
 def main() -> NoReturn:
     """Run the command line.
 
     Exit code 0 where all went well, 2 with a named error on standard error where not, 130 where it was interrupted, 1
     where nobody read the output to its end.
     """
+    _open_streams()
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -294,6 +312,31 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """What a stream that cannot write a sign writes instead: a minus must stay one."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+def _open_streams() -> None:
+    """Standard streams that are closed swallow what they are told; signs that they cannot write become others."""
+    codecs.register_error("undertow.plain", _plainly)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="undertow.plain")
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether an interruption lies beneath: compiled code wraps it in an error of its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _run(words: list[str]) -> int:
     if words in ([], ["market"], ["signals"]):
         words = [*words, "--help"]
@@ -303,6 +346,8 @@ def _run(words: list[str]) -> int:
         raise
     except Exception as error:
         message = _message(error)
+        if message is None and _interrupted(error):
+            raise KeyboardInterrupt from error
         if message is None:
             raise
         print(f"error: {message}", file=sys.stderr)

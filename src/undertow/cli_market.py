@@ -19,7 +19,8 @@ def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_jso
     """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
     with busy("reading the market"):
         from undertow.market import load_market
-        from undertow.market.coverage import coverage, render
+        from undertow.market.coverage import coverage
+        from undertow.market.coverage_tables import render
 
         report = coverage(load_market(folder))
     if as_json:

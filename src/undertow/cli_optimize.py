@@ -31,7 +31,7 @@ from undertow.options import (
     WeightingOption,
     account_of,
 )
-from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market, warn_of_absent
 
 if TYPE_CHECKING:
     from undertow.backtests.optimize import Tuning
@@ -118,6 +118,7 @@ def optimize(
         )
     with busy("loading the market"):
         world = resolve_market(market, seed)
+        warn_of_absent(kind, world, account, fixed)
     with counting(trials) as progress:
         tuning = search(
             kind,

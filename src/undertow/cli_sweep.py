@@ -33,7 +33,7 @@ from undertow.options import (
     one_of,
     ordered_days,
 )
-from undertow.resolve import busy, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, read_settings, resolve_kind, resolve_market, warn_of_absent
 from undertow.sweep_words import sets_from
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def sweep(
         kept = Ledger(ledger)
         kept.check(world.fingerprint)
     days = world.sessions[session_rows(world, start, end)]
+    warn_of_absent(kind, world, account, read_settings(fix or [], "--fix"))
     with busy(f"trying {len(parameters):,} sets"):
         table = run_sweep(
             kind,

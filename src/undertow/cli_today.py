@@ -21,7 +21,8 @@ _COLOURS = {"ok": "green", "watch": "yellow", "alarm": "red", "unknown": "magent
 def today(
     market: MarketOption = None,
     asof: Annotated[
-        str | None, typer.Option(help="Instant with a zone, 2024-08-04T15:00Z; default: the market's last.")
+        str | None,
+        typer.Option(help="Instant with a zone, 2024-08-04T15:00Z, or now; default: the market's last."),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="A strategy put together from parts.", show_default="risk-tiers")

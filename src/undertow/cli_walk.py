@@ -31,7 +31,7 @@ from undertow.options import (
     one_of,
     ordered_days,
 )
-from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market
+from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market, warn_of_absent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +173,7 @@ def walk_forward(
         fold_engine(**engine)
     with busy("loading the market"):
         world = resolve_market(market, seed)
+        warn_of_absent(kind, world, account, fixed)
     words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
     if events:
         split, groups = _with_events(kind, fixed, world, split, groups, words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,20 @@ def resolve_kind(name: str) -> type[Strategy]:
     if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
         raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
     return kind
+
+
+def warn_of_absent(kind: type[Strategy], market: Market, account: Mapping[str, Any], fixed: Mapping[str, str]) -> None:
+    """Say on standard error which signals of a strategy the market has no data for, before a search among equals."""
+    from undertow.backtests.absent import absent_feeds
+    from undertow.market.errors import UndertowError
+
+    try:
+        absent = absent_feeds(kind, market, account["universe"], account["fill"], fixed)
+    except UndertowError:
+        # The search itself says what is wrong, or counts it as a failed trial.
+        return
+    for signal, why in absent.items():
+        print(f"no value: {signal}, {why}", file=sys.stderr)
 
 
 def resolve_strategy(name: str, settings: list[str]) -> Strategy:

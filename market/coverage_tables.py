@@ -1,0 +1,145 @@
+"""The tables that `undertow market check` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from undertow.market.coverage import EXTREME, Coverage, PriceCoverage
+
+_NAMES_SHOWN = 12
+
+
+def render(report: Coverage) -> RenderableType:
+    """The tables that `undertow market check` prints."""
+    parts = [_overview(report), _feed_table(report), _bar_table(report), _regime_table(report), _universe_table(report)]
+    parts += [_price_table(report.prices), _move_table(report.prices)]
+    return Group(*(part for part in parts if part.row_count))
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    # Text throughout: square brackets in a plain string would be read as markup.
+    table = Table(title=Text(title), title_justify="left", show_header=any(columns))
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 or not any(columns) else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    return table
+
+
+def _overview(report: Coverage) -> Table:
+    span = f"{report.first_session} to {report.last_session}, {report.sessions:,} on {report.calendar}"
+    rows = [("fingerprint", report.fingerprint), ("sessions", span)]
+    rows += [("benchmark", report.benchmark or "none"), ("cash", report.cash or "none: cash earns nothing")]
+    return _table(report.name, ("", ""), rows)
+
+
+def _feed_table(report: Coverage) -> Table:
+    columns = ("feed", "interval", "delay", "first", "last", "rows", "missing", "longest gap", "repeats", "age at end")
+    rows = [
+        (
+            f"{feed.kind} {feed.asset}".strip(),
+            feed.interval,
+            feed.delay,
+            feed.first[:10],
+            feed.last[:10],
+            feed.rows,
+            feed.missing_intervals,
+            f"{feed.longest_gap_hours:g} h",
+            feed.repeated_rows,
+            f"{feed.age_hours:g} h" + (", stale" if feed.stale else ""),
+        )
+        for feed in report.feeds
+    ]
+    return _table("Feeds", columns, rows)
+
+
+def _bar_table(report: Coverage) -> Table:
+    columns = ("bars", "open or close outside [low, high]", f"moves beyond ±{EXTREME:.0%} in an interval", "largest")
+    rows = [
+        (
+            f"{feed.asset} {feed.interval}",
+            feed.outside_range,
+            feed.extreme_count,
+            ", ".join(f"{size:+.1%} at {stamp}" for stamp, size in feed.extreme_moves[:2]) or "none",
+        )
+        for feed in report.feeds
+        if feed.kind == "bars"
+    ]
+    return _table("Bars", columns, rows)
+
+
+def _regime_table(report: Coverage) -> Table:
+    rows = [
+        (f"{feed.kind} {feed.asset} {feed.interval}", regime.name, regime.first, regime.last, regime.rows)
+        for feed in report.feeds
+        for regime in feed.regimes
+    ]
+    return _table(
+        "Venue regimes: levels are not comparable across them", ("feed", "regime", "first", "last", "rows"), rows
+    )
+
+
+def _universe_table(report: Coverage) -> Table:
+    columns = (
+        "universe",
+        "symbols",
+        "priced",
+        "alive first",
+        "last",
+        "min",
+        "median",
+        "max",
+        "missing opens",
+        "no prices",
+    )
+    rows = [
+        (
+            each.name,
+            each.symbols,
+            each.priced,
+            each.alive_at_start,
+            each.alive_at_end,
+            each.alive_min,
+            f"{each.alive_median:g}",
+            each.alive_max,
+            each.missing_opens,
+            _some(each.without_prices),
+        )
+        for each in report.universes
+    ]
+    return _table("Universes", columns, rows)
+
+
+def _price_table(prices: PriceCoverage) -> Table:
+    gaps = f"{prices.gap_cells:,} sessions in {_some(prices.gap_names)}" if prices.gap_cells else "none"
+    rows = [
+        ("symbols", prices.symbols),
+        ("rows with a close", prices.rows),
+        ("without any close", _some(prices.without_close)),
+        ("listed after the first session", _some(prices.listed_late)),
+        ("ended before the last session", _some(prices.ended_early)),
+        ("close only", _some(prices.close_only)),
+        ("gaps inside a listing", gaps),
+        ("rows without an open", prices.missing_opens),
+        ("rows with zero volume", prices.zero_volume),
+        ("open or close outside [low, high]", prices.outside_range),
+        (f"moves beyond ±{EXTREME:.0%} in a session", prices.extreme_count),
+        ("sessions without any row", _some(prices.empty_sessions)),
+    ]
+    return _table("Prices", ("", ""), rows)
+
+
+def _move_table(prices: PriceCoverage) -> Table:
+    rows = [(symbol, session, f"{size:+.1%}") for symbol, session, size in prices.extreme_moves]
+    return _table("Largest one-session moves", ("symbol", "session", "return"), rows)
+
+
+def _some(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = ", ..." if len(names) > _NAMES_SHOWN else ""
+    return f"{len(names):,}: {', '.join(names[:_NAMES_SHOWN])}{more}"
