@@ -139,17 +139,18 @@ def make_plan(
 
 
 def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Acting:
-    exposure = decision.exposure[:, 0] - (0.0 if decision.hedge is None else decision.hedge[:, 0])
+    stocks = decision.exposure[:, 0]
+    exposure = stocks - (0.0 if decision.hedge is None else decision.hedge[:, 0])
     blank = np.full(len(exposure), "", dtype=object)
     if why is None:
-        return Acting(decision.acting[:, 0], exposure, shocks, blank, blank)
+        return Acting(decision.acting[:, 0], exposure, stocks, shocks, blank, blank)
     labels = blank.copy()
     for row in why.changes():
         labels[row] = why.label(why.contributions(row))
     # The money may still be on its way back when the rule is calm again.
     resting = 1.0 - why.rule.ladder[0].cash
     active = (why.tier > 0) & (exposure != resting) | (exposure < resting)
-    return Acting(active, exposure, shocks, why.tiers.to_numpy(dtype=object), labels)
+    return Acting(active, exposure, stocks, shocks, why.tiers.to_numpy(dtype=object), labels)
 
 
 def _clock(table: DecisionTable, rows: slice, hold: Path) -> Clock:

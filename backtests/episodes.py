@@ -41,11 +41,13 @@ COLUMNS = (
 class Acting:
     """What a rule did, session by session (T,): `active` where it acts, `exposure` net of what is sold short, `shocks`.
 
-    `tiers` and `labels` (T,) name the tier of each session and the kind of shock; blank for a strategy without tiers.
+    `stocks` is the share asked for in stocks, whatever is sold short. `tiers` and `labels` (T,) name the tier of each
+    session and the kind of shock; blank for a strategy without tiers.
     """
 
     active: BoolArray
     exposure: FloatArray
+    stocks: FloatArray
     shocks: InstantArray
     tiers: npt.NDArray[np.object_]
     labels: npt.NDArray[np.object_]
@@ -65,9 +67,10 @@ def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFram
     """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
 
     `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
-    then to the fill, both blank where the strategy names no shock. `cash_raised` is the money sold to get there, `sold`
-    the names by money. `re_entry` is the first session on which money went back, `end` the one on which all of it had;
-    blank where the run ends first.
+    then to the fill, both blank where the strategy names no shock. `cash_target` is the most that is out of stocks, net
+    of what is sold short; `cash_raised` the stocks sold to get there, from the last return before it on and without
+    what a renewal sells for its own sake; `sold` the names by money. `re_entry` is the first session on which money
+    went back, `end` the one on which all of it had; blank where the run ends first.
 
     `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
     trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that
@@ -93,7 +96,7 @@ def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold
     over = end == len(exposure)
     shock = acting.shocks[start]
     lag = float((clock.decisions.filled_at[start] - shock) / HOUR) if not np.isnat(shock) else np.nan
-    money, names = _sold(run, start, end)
+    money, names = _sold(run, acting.stocks, start, end)
     rises = np.flatnonzero(np.diff(exposure[start : end + 1]) > 0)
     basket, own = _between(hold, start, end), _between(run, start, end)
     gap, waited = _before(start, shock, clock, hold)
@@ -133,13 +136,21 @@ def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple
     return gap, _rounded(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
 
 
-def _sold(run: Path, start: int, end: int) -> tuple[float, IntArray]:
+def _sold(run: Path, exposure: FloatArray, start: int, end: int) -> tuple[float, IntArray]:
     stocks = run.tape.stocks
-    reasons = run.reasons[start:end, :stocks]
-    # On a renewal the sales of that session serve the renewal and the rule at once; only the first session's count.
-    for_cash = reasons == DE_RISK
-    for_cash[0] |= reasons[0] == RENEWAL
-    sold = np.where(for_cash & (run.amounts[start:end, :stocks] < 0), run.traded[start:end, :stocks], 0.0).sum(axis=0)
+    change = np.diff(exposure[:end], prepend=1.0)
+    low = start + int(exposure[start:end].argmin())
+    risen = start + np.flatnonzero(change[start : low + 1] > 0.0)
+    rows = slice(int(risen[-1]) if len(risen) else start, low + 1)
+    sales = np.where(run.amounts[rows, :stocks] < 0, run.traded[rows, :stocks], 0.0)
+    reasons = run.reasons[rows, :stocks]
+    for_cash = np.where(reasons == DE_RISK, sales, 0.0)
+    # On a renewal the sales of a session serve the renewal and the rule at once: the rule's part is what it asks for.
+    renewing = np.where(reasons == RENEWAL, sales, 0.0)
+    asked = np.maximum(0.0, -change[rows]) * run.before[rows]
+    whole = renewing.sum(axis=1)
+    part = np.minimum(1.0, np.divide(asked, whole, out=np.zeros_like(asked), where=whole > 0.0))
+    sold = (for_cash + renewing * part[:, None]).sum(axis=0)
     names = np.flatnonzero(sold > 0)
     return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
 

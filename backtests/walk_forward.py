@@ -140,6 +140,10 @@ def walk_forward(
     )
 
 
+# Returns that differ by less are equal: two accounts that hold the same add up their sums in another order.
+ROUNDING = 1e-7
+
+
 class Shared(NamedTuple):
     """What the tasks of all folds have in common."""
 
@@ -177,6 +181,11 @@ def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
         near = did_you_mean(tuner, TUNERS)
         raise ParameterError(f"`tuner` must be one of {', '.join(TUNERS)} or a function; got {tuner!r}{near}")
     return TUNERS[tuner], tuner
+
+
+def _told_apart(excess: float) -> float:
+    """An excess, 0 where it is nothing but rounding: a fold that never acted is neither above the basket nor below."""
+    return excess if abs(excess) > ROUNDING else 0.0
 
 
 def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
@@ -253,7 +262,7 @@ def _fold_result(
     outside = _figures(own, cash)
     growth = {"buy_and_hold": hold, "vol_target": _part(rival, "return", days)}
     outside |= {
-        f"excess_over_{name}": outside["total_return"] - float(np.prod(1.0 + each) - 1.0)
+        f"excess_over_{name}": _told_apart(outside["total_return"] - float(np.prod(1.0 + each) - 1.0))
         for name, each in growth.items()
     }
     others = dict(zip(BASELINES, (_figures(each, cash) for each in growth.values()), strict=True))

@@ -33,11 +33,12 @@ class Interval:
         """Whether zero lies outside the interval."""
         return self.low > 0.0 or self.high < 0.0
 
-    def sentence(self, subject: str) -> str:
-        """`SUBJECT: +1.0% a year, 95% interval [-2.0%, +4.0%]; no effect that can be told from luck.`"""
+    def sentence(self, subject: str, kind: str = "") -> str:
+        """`SUBJECT: +1.0% a year (KIND), 95% interval [-2.0%, +4.0%]; no effect that can be told from luck.`"""
+        year = f"a year ({kind})" if kind else "a year"
         verdict = "distinguishable from zero" if self.excludes_zero else "no effect that can be told from luck"
         return (
-            f"{subject}: {self.estimate:+.1%} a year, {self.level:.0%} interval [{self.low:+.1%}, {self.high:+.1%}];"
+            f"{subject}: {self.estimate:+.1%} {year}, {self.level:.0%} interval [{self.low:+.1%}, {self.high:+.1%}];"
             f" {verdict}."
         )
 
@@ -46,7 +47,8 @@ class Interval:
 class Difference:
     """Run less baseline: annual return (log, or simple where said) and Sharpe ratio, from resampled pairs of sessions.
 
-    `without_sharpe` counts the resamples in which a series did not vary, so that they have no Sharpe ratio.
+    `kind` says which return. `without_sharpe` counts the resamples in which a series did not vary, so that they have
+    no Sharpe ratio.
     """
 
     annual_return: Interval
@@ -55,10 +57,11 @@ class Difference:
     resamples: int
     seed: int
     without_sharpe: int = 0
+    kind: str = "log return"
 
     def sentence(self, baseline: str) -> str:
         """One honest sentence for a report."""
-        return self.annual_return.sentence(f"Against {baseline}")
+        return self.annual_return.sentence(f"Against {baseline}", self.kind)
 
 
 def difference(
@@ -116,7 +119,8 @@ def difference(
         Interval(float(estimate), float(low), float(high), level)
         for estimate, (low, high) in zip(found, ends, strict=True)
     ]
-    return Difference(intervals[0], intervals[1], block, resamples, seed, without)
+    kind = "log return" if compounded else "simple return"
+    return Difference(intervals[0], intervals[1], block, resamples, seed, without, kind)
 
 
 def _returns(name: str, given: npt.ArrayLike | pd.Series) -> FloatArray:

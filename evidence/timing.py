@@ -34,7 +34,8 @@ class Timing:
         """One honest sentence for a report."""
         return self.apart.annual_return.sentence(
             "Its timing and choice of names, before the costs of its own orders and against a mix of basket and cash"
-            f" that is {self.share:.0%} in stocks on every session"
+            f" that is {self.share:.0%} in stocks on every session",
+            self.apart.kind,
         )
 
 

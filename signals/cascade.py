@@ -137,7 +137,7 @@ Cascade = indicator(
         },
         outputs=("stage", "flushes", "age"),
         in_rows=("age",),
-        units="stage 0 to 3, flushes a count, age in rows since the first flush",
+        units="stage 0 to 3, flushes a count, age since the first flush in rows of its feed, hours at a decision",
         lookback=lambda window, horizon, **_: (window + horizon - 1,) * 3,
         source="our own definition of a cascade's stages; rank as pandas rolling.rank",
         scale_free=("long_usd", "open_interest_usd", "close"),

@@ -65,7 +65,7 @@ RowsSinceLow = indicator(
         parameters={"window": Parameter(336, IntDistribution(24, 1440, log=True))},
         outputs=("age",),
         in_rows=("age",),
-        units="rows (hours on hourly bars), 0 at a new low",
+        units="rows of its feed, hours at a decision; 0 at a new low",
         lookback=lambda window: (window,),
         scale_free=("close",),
         source="Aroon-down of Chande (1995), counted in rows instead of percent",

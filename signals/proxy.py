@@ -33,8 +33,23 @@ def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, hor
 
 
 @njit(cache=True)
+def _median_within_nb(volume: FloatArray, regime: FloatArray, window: int) -> FloatArray:
+    """Trailing median (T, N) that starts afresh with every venue regime."""
+    rows, columns = volume.shape
+    out = np.empty((rows, columns))
+    for column in range(columns):
+        start = 0
+        for row in range(1, rows + 1):
+            if row == rows or regime[row, column] != regime[start, column]:
+                part = np.ascontiguousarray(volume[start:row, column : column + 1])
+                out[start:row, column] = rolling_median_nb(part, window)[:, 0]
+                start = row
+    return out
+
+
+@njit(cache=True)
 def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
-    median = rolling_median_nb(volume, window)
+    median = _median_within_nb(volume, regime, window)
     relative = np.where(median > 0, volume / np.where(median > 0, median, 1.0), np.nan)
     fall = np.full(close.shape, np.nan)
     fall[1:] = np.maximum(0.0, -np.log(close[1:] / close[:-1]))

@@ -18,7 +18,7 @@ Range = IntDistribution | FloatDistribution
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a signal: default, search range, and unit ("rows" is converted from hours by the table)."""
+    """One parameter of a signal: default, search range, and unit ("rows" and "hours a year" become those of a feed)."""
 
     default: float
     range: Range

@@ -35,7 +35,7 @@ DrawdownSpeed = indicator(
         parameters={"window": Parameter(168, IntDistribution(24, 720, log=True))},
         outputs=("speed", "age"),
         in_rows=("age",),
-        units="speed decimal per row (an hour on hourly bars), -0.015 for 15 % in ten rows; age in rows",
+        units="speed decimal a row (hour on hourly bars), -0.015 for 15 % in ten; age in rows, at a decision in hours",
         lookback=lambda window: (window, window),
         scale_free=("close",),
         source="our own definition, drawdown from a trailing high over the time it took",

@@ -310,8 +310,11 @@ def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
 
 
 def _in_bars(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Every parameter of a signal, those in hours as whole rows of the feed."""
-    return {
-        name: feed.bars(value) if spec.parameters[name].unit == "rows" else value
-        for name, value in _given(spec, parameters).items()
-    }
+    """Every parameter of a signal, those in hours as whole rows of the feed, and hours a year as rows a year."""
+
+    def of_feed(unit: str, value: float) -> float:
+        if unit == "rows":
+            return feed.bars(value)
+        return value * 60.0 / feed.interval.minutes if unit == "hours a year" and feed.interval.minutes else value
+
+    return {name: of_feed(spec.parameters[name].unit, value) for name, value in _given(spec, parameters).items()}

@@ -51,7 +51,7 @@ RealizedVolatility = indicator(
         inputs={"close": ("bars", "close")},
         parameters={
             "window": Parameter(168, IntDistribution(12, 1440, log=True)),
-            "periods": Parameter(HOURS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+            "periods": Parameter(HOURS_A_YEAR, FloatDistribution(1.0, 1e6), unit="hours a year"),
         },
         outputs=("volatility",),
         units="decimal a year: 8,760 periods for hourly bars around the clock, 252 for sessions",

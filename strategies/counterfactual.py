@@ -107,7 +107,7 @@ def _uncleared(why: Reasons, row: int) -> list[tuple[float, str]]:
         seen = why.back[: row + 1, place]
         if np.isfinite(seen[-1]):
             edge = condition.level if condition.leave is None else condition.leave
-            side = "below" if condition.side > 0 else "above"
+            side = _word(condition.side < 0, reached=False)
             found.append(
                 (abs(seen[-1] - edge) / _usual(seen), f"{name} been {side} {edge:.4g} (it was {seen[-1]:.4g})")
             )
@@ -205,4 +205,9 @@ def _words(why: Reasons, row: int, changes: Sequence[Change]) -> str:
 
 
 def _side(why: Reasons, change: Change) -> str:
-    return "below" if (why.rule.drivers[change.driver].side > 0) == change.calmer else "above"
+    return _word((why.rule.drivers[change.driver].side > 0) != change.calmer, reached=not change.calmer)
+
+
+def _word(upwards: bool, *, reached: bool) -> str:
+    """On which side of a level a value would have had to be: an alarm goes on at its level, and off beyond it."""
+    return ("at or " if reached else "") + ("above" if upwards else "below")

@@ -11,13 +11,13 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from undertow.market.clock import InstantArray
+from undertow.market.clock import BoolArray, InstantArray
 from undertow.market.errors import UnknownNameError, did_you_mean
 from undertow.market.market import Market
 from undertow.signals.screen import check_universe
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
-from undertow.strategies.parts import WATCH, Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
+from undertow.strategies.parts import ALARM, WATCH, Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
 from undertow.strategies.plan import Decision
 from undertow.strategies.sources import SOURCES
 from undertow.strategies.strategy import Constant, Sets, Strategy
@@ -128,15 +128,21 @@ class RuleStrategy(Strategy):
         return f"{self.origin or self.label}: {own[0] if own else f'destination.{field}'}"
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """When the trigger became known in each decision's window: that of its first condition, for "all" of its last.
+        """When the trigger became known in each decision's window, NaT where nothing of it is new.
 
-        A condition counts from its `watch` level on where that alone can enter a tier, else from its alarm.
+        A condition counts where its alarm goes on, not where it lasts: one that has been on for months is no shock. The
+        time is that of the first such condition, for "all" of the last, once all are on. A condition counts from its
+        `watch` level on where that alone can enter a tier, else from its alarm.
         """
         rule = self.rule()
-        mild = rule.trigger.combine != "score" and rule.ladder[1:] and rule.ladder[1].at <= WATCH
-        found = [_breaches(table, each, rule.timing.lag, bool(mild)) for each in rule.trigger.when]
-        together = np.maximum if rule.trigger.combine == "all" else np.fmin
-        return np.asarray(together.reduce(found), dtype="datetime64[ns]")
+        mild = bool(rule.trigger.combine != "score" and rule.ladder[1:] and rule.ladder[1].at <= WATCH)
+        found = [_alarms(table, each, rule.lag_of(each), mild) for each in rule.trigger.when]
+        every = rule.trigger.combine == "all"
+        together = np.fmax if every else np.fmin
+        shocks = np.asarray(together.reduce([each for each, _ in found]), dtype="datetime64[ns]")
+        if every:
+            shocks[~np.logical_and.reduce([on for _, on in found])] = np.datetime64("NaT")
+        return shocks
 
 
 class FreeRule(RuleStrategy):
@@ -168,9 +174,12 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _breaches(table: DecisionTable, condition: Condition, lag: float, mild: bool) -> InstantArray:
-    own = lag if condition.lag is None else condition.lag
-    level = condition.watch if mild and condition.watch is not None else condition.level
+def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) -> tuple[InstantArray, BoolArray]:
+    """When an alarm that goes on at a decision became known (T,), NaT where none does, and whether it is on (T,)."""
+    level, least = condition.level, ALARM
+    if mild and condition.watch is not None:
+        level, least = condition.watch, WATCH
+    seen = evaluate.read(table, [condition], np.array([lag]))
 
     def first(signal: Any) -> InstantArray:
         return table.first_breach(
@@ -179,15 +188,15 @@ def _breaches(table: DecisionTable, condition: Condition, lag: float, mild: bool
             lambda values: values * condition.side >= level * condition.side,
             output=condition.output,
             asset=condition.asset,
-            lag=own,
+            lag=lag,
         )
 
     shocks = first(condition.spec)
     if condition.stand_in:
-        given = {name: np.array([value]) for name, value in condition.parameters.items()}
-        values = table.signal(
-            condition.spec, given, output=condition.output, asset=condition.asset, lag=own, how=condition.how
-        )
         other = first(condition.model_copy(update={"signal": condition.stand_in}).spec)
-        shocks = np.where(np.isnan(values[:, 0]), other, shocks)
-    return shocks
+        shocks = np.where(seen.stand_in[:, 0], other, shocks)
+    # An alarm lasts while its signal is unknown.
+    severity = seen.severity[:, 0]
+    rows = np.maximum.accumulate(np.where(np.isnan(severity), 0, np.arange(len(severity))))
+    on: BoolArray = severity[rows] >= least
+    return np.where(on & ~np.concatenate(([False], on[:-1])), shocks, np.datetime64("NaT")), on

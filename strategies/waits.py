@@ -26,7 +26,7 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
         met = ", met" if seen.score < tier.leave else ""
         found.append(f"score below {tier.leave:.4g} (now {apart(seen.score, tier.leave)}{met})")
     for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
-        side, value = "above" if condition.side > 0 else "below", float(why.back[row, place])
+        side, value = "at or above" if condition.side > 0 else "at or below", float(why.back[row, place])
         met = ", met" if condition.side * value >= condition.side * condition.level else ""
         found.append(f"{name} {side} {condition.level:.4g} (now {apart(value, condition.level)}{met})")
     if not found:

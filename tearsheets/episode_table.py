@@ -16,7 +16,7 @@ _COLUMNS = (
     ("Shock, UTC", "when"),
     ("Session", "when"),
     ("Lag, hours", "num"),
-    ("Cash target", "num"),
+    ("Out of stocks, net", "num"),
     ("Raised, USD", "num"),
     ("Sold", "names"),
     ("Re-entry", "when"),
@@ -83,7 +83,7 @@ def _caption(many: bool) -> Html:
         " is the run's return over the same stretch less the basket's, after costs: positive where the absence paid."
         " Lag runs from the shock, the moment the trigger became known, to the fill. Gap is the basket's return from"
         " the last close before the shock to the next open, before anyone could trade; waited goes on from there to the"
-        " fill."
+        " fill. Out of stocks is net of what is sold short; raised are the stocks sold to get there."
     )
 
 

@@ -44,7 +44,7 @@ def _tracks(decided: DecisionTable) -> list[tuple[str, Track, str]]:
     found = []
     bitcoin = asset_track(decided, "BTC", by_session=False)
     if bitcoin is not None:
-        found.append(("BTC, USD, hourly", bitcoin, BTC))
+        found.append((f"BTC, USD, every {decided.market.bars('BTC').interval}", bitcoin, BTC))
     if decided.market.benchmark is not None:
         found.append((f"{decided.market.benchmark}, at opens and closes", _benchmark(decided), BENCHMARK))
     return found

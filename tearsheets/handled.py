@@ -102,20 +102,22 @@ def _orders(run: Run) -> list[str]:
 def _signals(run: Run) -> list[str]:
     counts, sessions = run.counts, len(run.series)
     stale, stand_in = int(counts.get("stale_sessions", 0)), int(counts.get("stand_in_sessions", 0))
-    items = [
-        f"On {_of(stale, sessions)} a signal had no value and the last exposure was held."
-        if stale
-        else "Every signal that was needed had a value on every session."
-    ]
     partial = int(counts.get("partial_sessions", 0))
+    items = []
+    if stale:
+        items.append(f"On {_of(stale, sessions)} a signal had no value and the last exposure was held.")
+    elif not partial:
+        items.append("Every signal that was needed had a value on every session.")
     if partial:
         items.append(f"On {_of(partial, sessions)} a signal of the rule had no value and the others decided.")
     if stand_in:
         items.append(
             f"On {_of(stand_in, sessions)} no liquidation feed had a value and a proxy from price and volume stood in."
         )
+    # A walk reads what the rules of all folds ask for, on every session.
+    whose = "for the rule of some fold " if run.name.endswith("-walk-forward") else ""
     items += [
-        f"The feed {feed} supplied a signal on {_of(int(used), sessions)}."
+        f"The feed {feed} supplied a signal {whose}on {_of(int(used), sessions)}."
         for feed, used in counts.get("signal_sources", {}).items()
     ]
     items += [

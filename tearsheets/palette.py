@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.run import Run
+from undertow.market.calendar import load_calendar
 from undertow.market.clock import FloatArray
 
 BASELINE = "buy-and-hold"
@@ -43,7 +44,10 @@ def shock_marks(run: Run) -> tuple[pd.DatetimeIndex, FloatArray]:
     """Shocks (UTC, without zone) with BTC's last close of the run known by then, or its first where there was none."""
     shocks = pd.DatetimeIndex(run.episodes["shock"].dropna().drop_duplicates()).tz_convert(None)
     known = run.series["btc"].dropna()
-    rows = np.maximum(known.index.searchsorted(shocks.to_numpy(), side="right") - 1, 0)
+    # A session's close is known some hours after the midnight that labels it.
+    closes = load_calendar(run.recipe.calendar, known.index[0], known.index[-1])
+    at = pd.Series(closes.closes, closes.sessions).reindex(known.index).to_numpy(dtype="datetime64[ns]")
+    rows = np.maximum(np.searchsorted(at, shocks.to_numpy(dtype="datetime64[ns]"), side="right") - 1, 0)
     return shocks, known.to_numpy(dtype=np.float64)[rows]
 
 

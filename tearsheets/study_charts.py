@@ -15,7 +15,7 @@ import optuna
 import pandas as pd
 from optuna import visualization
 from optuna.distributions import CategoricalDistribution
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
 from undertow.backtests.objectives import MAXIMIZE
@@ -54,11 +54,7 @@ def importances(tuning: Tuning) -> dict[str, float]:
     if len(complete) < 10 or complete[f"objective {tuning.names[0]}"].nunique() < 2:
         return {}
     with _silent():
-        return get_param_importances(
-            asked_for(tuning),
-            evaluator=_evaluator(),
-            target=_first if len(tuning.names) > 1 else None,
-        )
+        return _evaluator().evaluate(asked_for(tuning), target=_first if len(tuning.names) > 1 else None)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ from undertow.tearsheets.study_charts import (
     map_names,
     slice_charts,
 )
-from undertow.tearsheets.words import BLANK, METRICS, count, counted, listed, title, typeset, value_text
+from undertow.tearsheets.words import BLANK, METRICS, count, counted, listed, share, title, typeset, value_text
 
 SHOWN, SLICED, CROSSED = 12, 8, 3
 _EULER = 0.5772156649015329
@@ -173,9 +173,10 @@ def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:
             placed(
                 "What matters",
                 [importance_chart(tuning)],
-                "fANOVA (Hutter, Hoos and Leyton-Brown 2014): the share of the objective's spread over the whole range"
-                " searched that each parameter explains by itself. Much of that spread lies between bad sets and worse"
-                " ones: a small share does not say that any value will do for the best.",
+                "fANOVA (Hutter, Hoos and Leyton-Brown 2014): each by itself, the parameters explain"
+                f" {share(sum(weights.values()), 0)} of the objective's spread over the whole range searched, and the"
+                " bars are their parts of that; the rest is how they act together. Much of the spread lies between bad"
+                " sets and worse ones: a small part does not say that any value will do for the best.",
             )
         )
     if names is not None:

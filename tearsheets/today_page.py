@@ -66,8 +66,12 @@ def execution_words(found: Today) -> str:
         lags = f"{found.lag_hours[0]:g} to {found.lag_hours[-1]:g} hours after a shock was known, by its check"
     return (
         f"execution: {lags}, {pace}{end}, sold {first};"
-        f" decided {found.decided_at[11:16]}, filled {found.filled_at[11:16]} UTC on {found.filled_at[:10]}"
+        f" decided {_when(found.decided_at)}, filled {_when(found.filled_at)} UTC"
     )
+
+
+def _when(instant: str) -> str:
+    return f"{instant[:10]} {instant[11:16]}"
 
 
 def order_words(found: Today) -> tuple[str, ...]:

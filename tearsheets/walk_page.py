@@ -245,7 +245,8 @@ def _stability(result: WalkForwardResult) -> Html:
             table(head, rows, kind="numbers"),
             *left,
             note(
-                "Spread is the distance from the lowest to the highest choice as a part of the range searched; for a"
+                "Spread is the distance from the lowest to the highest choice as a part of the range searched, both in"
+                " logarithms where it was searched evenly in the logarithm; for a"
                 " choice of words, the share of folds that did not take the most frequent. A parameter that wanders"
                 " over its whole range was not found: the data do not say what it is."
             ),

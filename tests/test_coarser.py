@@ -11,7 +11,7 @@ from undertow.market import Feed, ParameterError, simulate_market
 from undertow.market.clock import Span
 from undertow.market.coarser import coarser
 from undertow.market.market import sort_feeds
-from undertow.signals import Drawdown
+from undertow.signals import Drawdown, RealizedVolatility
 from undertow.signals.table import DecisionTable
 
 HOURS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
@@ -90,3 +90,17 @@ def test_coarse_bars_are_not_taken_for_a_feed_that_is_as_coarse() -> None:
     alone, both = drawdown(daily), drawdown(daily, hourly)
     assert np.isfinite(both[~early]).any()
     np.testing.assert_array_equal(both[early], alone[early])
+
+
+def test_a_year_has_as_many_rows_as_the_feed_has() -> None:
+    table = DecisionTable(simulate_market(seed=7, years=1, names=5), "growth")
+    hourly, daily = (
+        table.signal(RealizedVolatility, {"window": 720}, interval_hours=hours)[:, 0] for hours in (0.0, 24.0)
+    )
+    known = np.isfinite(hourly) & np.isfinite(daily)
+    assert known.sum() > 100
+    # The same thirty days: what is left is that of jumps within a day, and of bars by the clock.
+    assert np.median(daily[known] / hourly[known]) == pytest.approx(1.0, abs=0.2)
+    bars = coarser(table.market.bars("BTC"), 24)
+    by_hand = np.std(np.diff(np.log(bars["close"]))[-30:], ddof=1) * np.sqrt(365)
+    assert table.series(RealizedVolatility, bars, {"window": 720})[0][-1] == pytest.approx(by_hand, rel=1e-9)

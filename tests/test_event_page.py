@@ -68,7 +68,7 @@ def test_page_holds_its_picture_and_reaches_for_nothing(page: str, market: Marke
     data = page.partition('id="charts">')[2].partition("</script>")[0]
     (chart,) = json.loads(data)["charts"]
     assert [trace["name"] for trace in chart["data"]] == [
-        "BTC, USD, hourly",
+        "BTC, USD, every 1h",
         f"{market.benchmark}, at opens and closes",
     ]
     assert len(chart["layout"]["shapes"]) == 7

@@ -339,3 +339,39 @@ def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) ->
     table = pd.DataFrame({"hedged": [hedged]})
     swept = sweep(TwoSteps, gap, table, rebalance="never")
     assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)
+
+
+class Again(Strategy):
+    """Half sold, back, half sold again within one absence; on a renewal, and beside a hedge that sells nothing."""
+
+    hedged: Annotated[bool, CategoricalDistribution([True, False])] = False
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        shape = len(table), len(sets["hedged"])
+        exposure, hedge = np.ones(shape), np.zeros(shape)
+        renewals = np.flatnonzero(np.diff(table.decisions.sessions.month) != 0) + 1
+        for start in (renewals[3], renewals[5] + 5):
+            exposure[start : start + 3], exposure[start + 3 : start + 5], exposure[start + 5 : start + 8] = (
+                0.6,
+                0.8,
+                0.5,
+            )
+            hedge[start : start + 8] = 0.3
+        hedged = np.broadcast_to(sets["hedged"], shape)
+        decision = Decision.proportional(np.where(hedged, 1.0, exposure))
+        return replace(decision, hedge=np.where(hedged, hedge, 0.0))
+
+
+def test_what_an_episode_raised_is_what_it_sold_to_get_there() -> None:
+    market = simulated()
+    run = backtest(Again(), market)
+    assert run.episodes["cash_target"].tolist() == [0.5, 0.5]
+    for each in run.episodes.itertuples():
+        # From four fifths to half, not the first two fifths once more.
+        row = run.series.index.get_loc(each.session) + 5
+        assert each.cash_raised == pytest.approx(0.3 * run.series["value"].iloc[row - 1], rel=0.1)
+    hedged = backtest(Again(hedged=True), market)
+    assert hedged.episodes["cash_raised"].tolist() == [0.0, 0.0]
+    assert hedged.episodes["sold"].tolist() == ["", ""]
+    assert hedged.episodes["cash_target"].tolist() == pytest.approx([0.3, 0.3])

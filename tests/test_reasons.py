@@ -124,9 +124,9 @@ def test_the_counterfactual_is_the_nearest_change_of_as_few_drivers_as_possible(
 
 def test_what_would_be_worse_is_one_change_and_the_nearest_first() -> None:
     # From 0 to -0.1, at which it watches: the tier is at 0.5.
-    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 below -0.1", "cash, were c1 below -0.1")
+    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 at or below -0.1", "cash, were c1 at or below -0.1")
     assert worse(made("any", [1.0, 0.0], []), 0) == ()
-    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 below -0.1",)
+    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 at or below -0.1",)
     # With one of them unknown, no other can make "all" known.
     assert worse(made("all", [0.0, np.nan], []), 0) == ()
     held = made("any", [1.0], [1.0])
@@ -309,7 +309,7 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     first = waits_for(why, row)
     assert first[0] == "not before 24 hours are over (shortest stay)"
     assert first[1].startswith("score below 0.4 (now ")
-    assert first[2].startswith("stabilisation score above 0.3 (now ")
+    assert first[2].startswith("stabilisation score at or above 0.3 (now ")
     # What is met already says so.
     assert first[1].endswith(", met)") == bool(why.score[row] < 0.4)
     assert first[2].endswith(", met)") == bool(why.back[row, 0] >= 0.3)

@@ -439,3 +439,15 @@ def test_proxy_calibration_refuses_what_it_cannot_do(tiny_market: Market) -> Non
         calibrate_proxy(tiny_market, "ETH")
     with pytest.raises(DataError, match="0 rows have both ranks"):
         calibrate_proxy(tiny_market)
+
+
+def test_the_proxy_starts_afresh_with_a_venue() -> None:
+    rng = np.random.default_rng(1)
+    close = np.exp(np.cumsum(rng.normal(0, 0.01, 900)))[:, None]
+    volume, regime = rng.uniform(1, 2, (900, 1)), np.repeat([0.0, 1.0], 450)[:, None]
+    plain = LiquidationProxy.spec.kernel(close, volume, regime, 12, 100)
+    louder = LiquidationProxy.spec.kernel(close, np.where(regime > 0, 1000 * volume, volume), regime, 12, 100)
+    for one, other in zip(plain, louder, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    assert np.isnan(plain[0][450:549]).all()
+    assert np.isfinite(plain[0][570:]).all()

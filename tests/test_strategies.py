@@ -20,6 +20,7 @@ from undertow.signals.registry import SIGNALS, STRATEGIES, load, registered
 from undertow.signals.table import DecisionTable
 from undertow.strategies import (
     BuyAndHold,
+    Condition,
     Decision,
     DefensiveRotation,
     DipBuyer,
@@ -37,7 +38,9 @@ from undertow.strategies import (
     StopLoss,
     Strategy,
     Swing,
+    Tier,
     TrendFilter,
+    Trigger,
     WinnersFirst,
 )
 from undertow.strategies.evaluate import work_out
@@ -338,10 +341,17 @@ def test_the_shock_is_when_the_drawdown_was_first_known_to_be_deep_enough() -> N
     fall = bars["close"] / pd.Series(bars["close"]).rolling(168, min_periods=168).max().to_numpy() - 1.0
     cuts = table().decisions.at - np.timedelta64(24, "h")
     shocks = strategy.shocks(table())
+    leave = strategy.rule().trigger.when[0].leave or -0.08
+    on, first = bool(fall[bars.known_at <= cuts[0]][-1] <= -0.08), 0
     for row in range(1, len(table())):
-        window = (bars.known_at > cuts[row - 1]) & (bars.known_at <= cuts[row]) & (fall <= -0.08)
-        expected = bars.known_at[window][0] if window.any() else np.datetime64("NaT")
-        np.testing.assert_array_equal(shocks[row], expected)
+        window = (bars.known_at > cuts[row - 1]) & (bars.known_at <= cuts[row])
+        deep = window & (fall <= -0.08)
+        # The alarm that goes on is a shock, not the one that lasts.
+        new = deep.any() and not on
+        np.testing.assert_array_equal(shocks[row], bars.known_at[deep][0] if new else np.datetime64("NaT"))
+        on = bool(deep.any()) or (on and bool(np.nanmin(fall[window]) <= leave))
+        first += new
+    assert first > 10
 
 
 def episodes_of(held: Array, rest: float = 1.0) -> list[tuple[float, ...]]:
@@ -504,3 +514,24 @@ def test_a_strategy_made_wrongly_is_named_and_pydantic_goes_first() -> None:
     assert Renamed(hours=3).lag == 3
     with pytest.raises(ParameterError, match="`own` has no parameter `b`"):
         Own.create({"b": 2})
+
+
+def test_an_alarm_that_lasts_is_no_shock() -> None:
+    """Two conditions add up to the tier; the first has been on for weeks when the second sets it off."""
+    lasting = Condition(signal="drawdown", parameters={"window": 720}, below=-0.02, weight=0.5)
+    sudden = Condition(signal="drawdown", parameters={"window": 24}, below=-0.08, weight=0.5)
+    rule = FreeRule(
+        given=Rule(
+            trigger=Trigger(when=(lasting, sudden), combine="score"), tiers=(Tier(name="cash", at=0.9, cash=1.0),)
+        )
+    )
+    shocks = rule.shocks(table())
+    lag = rule.rule().timing.lag
+    values = [table().signal(each.spec, each.parameters, how="min", lag=lag)[:, 0] for each in (lasting, sudden)]
+    on = [value <= each.level for value, each in zip(values, (lasting, sudden), strict=True)]
+    new = [each & ~np.concatenate(([False], each[:-1])) for each in on]
+    np.testing.assert_array_equal(~np.isnat(shocks), new[0] | new[1])
+    old = on[0] & ~new[0] & new[1]
+    assert old.sum() > 3
+    alone = FreeRule(given=Rule(trigger=Trigger(when=(sudden,)), tiers=(Tier(name="cash", at=1.0, cash=1.0),)))
+    np.testing.assert_array_equal(shocks[old], alone.shocks(table())[old])

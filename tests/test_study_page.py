@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.importance import FanovaImportanceEvaluator
 
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.study_storage import quiet_optuna
@@ -103,9 +103,7 @@ def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> No
         alone.add_trial(
             optuna.create_trial(value=trial.values[0], params=trial.params, distributions=trial.distributions)
         )
-    assert importances(several) == get_param_importances(
-        alone, evaluator=FanovaImportanceEvaluator(n_trees=64, max_depth=8, seed=0)
-    )
+    assert importances(several) == FanovaImportanceEvaluator(n_trees=64, max_depth=8, seed=0).evaluate(alone)
 
 
 def test_where_no_trial_keeps_the_constraints_the_page_leads_with_it(market: Market, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain,
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
 from undertow.tearsheets.compare import side_by_side
 from undertow.tearsheets.handled import handled_section, parameters
-from undertow.tearsheets.palette import log_ticks
+from undertow.tearsheets.palette import log_ticks, shock_marks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
 from undertow.tearsheets.words import MINUS, listed, percent, plain, title, typeset
 
@@ -220,7 +220,7 @@ class TestTearsheet:
         assert row_of(page, "De-risk episodes")[0] == "3"
 
     def test_verdict_names_interval_and_its_limit(self, page: str) -> None:
-        assert re.search(r"Against buy-and-hold: .+ a year, 95% interval \[.+\];", page)
+        assert re.search(r"Against buy-and-hold: .+ a year \(log return\), 95% interval \[.+\];", page)
         assert "Annual Sharpe ratio:" in page
         assert "chosen in advance" in page
 
@@ -511,3 +511,13 @@ def test_browser_draws_the_page_within_a_narrow_window(run: Run, kind: str, tmp_
     assert seen["small"] == 0
     assert seen["fetched"] == 0
     assert seen["drawn"] >= 6
+
+
+def test_a_shock_is_marked_at_the_last_close_before_it() -> None:
+    market = simulate_market(seed=4, years=1, names=5)
+    run = backtest(LiquidityDrain(), market)
+    shocks, price = shock_marks(run)
+    closes = market.calendar.closes
+    for shock, marked in zip(shocks.to_numpy(), price, strict=True):
+        before = np.flatnonzero(closes <= shock)
+        assert marked == run.series["btc"].iloc[before[-1] if len(before) else 0]
