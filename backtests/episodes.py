@@ -67,10 +67,10 @@ def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFram
     """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
 
     `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
-    then to the fill, both blank where the strategy names no shock. `cash_target` is the most that is out of stocks, net
-    of what is sold short; `cash_raised` the stocks sold to get there, from the last return before it on and without
-    what a renewal sells for its own sake; `sold` the names by money. `re_entry` is the first session on which money
-    went back, `end` the one on which all of it had; blank where the run ends first.
+    then to the fill, both blank where the strategy names no shock or no alarm went on. `cash_target` is the most that
+    is out of stocks, net of what is sold short; `cash_raised` the stocks sold to get there, from the last return before
+    it on and without what a renewal sells for its own sake; `sold` the names by money. `re_entry` is the first session
+    on which money went back, `end` the one on which all of it had; blank where the run ends first.
 
     `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
     trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that

@@ -149,9 +149,10 @@ class Tuning:
     def summary(self) -> dict[str, Any]:
         """What `--json` prints and best.json holds."""
         row = self.best
-        metrics = [name for name in next(iter(self.baselines.values())) if name in row]
+        # Beside blanks of failed trials counts are decimals in the table.
+        metrics = {name: type(value) for name, value in next(iter(self.baselines.values())).items() if name in row}
         return {
-            "strategy": self.identity["strategy"],
+            "strategy": self.strategy.name(),
             "study": self.study.study_name,
             "trials": len(self.trials),
             "failed": int((self.trials["state"] == "fail").sum()),
@@ -159,7 +160,7 @@ class Tuning:
             "trial": int(row["trial"]),
             "objectives": {name: float(row[f"objective {name}"]) for name in self.names},
             "parameters": self.best_parameters,
-            "metrics": {name: float(row[name]) for name in metrics},
+            "metrics": {name: kind(row[name]) for name, kind in metrics.items()},
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "baselines": {name: dict(each) for name, each in self.baselines.items()},
             "front": [int(each) for each in self.front["trial"]],

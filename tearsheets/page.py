@@ -98,7 +98,7 @@ def _btc_section(run: Run, chart: Chart) -> Html:
     without = int(run.episodes["shock"].isna().sum())
     parts = [f"{counted(len(shocks), 'shock')} marked, at BTC's last close before it."] if len(shocks) else []
     if without:
-        parts.append(f"{counted(without, 'episode')} without a shock: the strategy names none.")
+        parts.append(f"{counted(without, 'episode')} without a shock: no alarm went on, or none is named.")
     return section("BTC, shocks and target exposure", chart.place(), note(" ".join(parts)) if parts else "")
 
 

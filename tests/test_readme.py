@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import Call
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -61,3 +63,23 @@ def test_the_folder_of_the_market_page_loads(
     monkeypatch.chdir(tmp_path)
     exec(compile(code[1], "market.md", "exec"), {"TOML": toml[1]})
     assert capsys.readouterr().out == "<Run 'liquidity-drain' on 'growth': 124 sessions, 2024-01-02 to 2024-06-28>\n"
+
+
+def test_the_page_of_json_names_what_is_printed(call: Call, tmp_path: Path) -> None:
+    text = (README.parent / "docs" / "json.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
+    told = {key for keys, _ in rows for key in re.findall(r"`(\w+)`", keys)}
+    short = ("--strategy", "drawdown-de-risk", "--trials", "2")
+    for words in (
+        ("backtest", "--strategy", "buy-and-hold"),
+        ("sweep", "--strategy", "drawdown-de-risk", "--grid", "lag=0:24:24"),
+        ("optimize", *short),
+        ("walk-forward", *short, "--train", "504", "--test", "252", "--seeds", "2", "--cpcv", "3:1"),
+        ("today",),
+    ):
+        found = json.loads(call(*words, "--json").out)
+        # Those that say themselves what they are need no page.
+        plain = {"strategy", "universe", "study", "asof", "session", "label", "event", "hidden", "source", "basket"}
+        plain |= {"decided_at", "filled_at", "tier_before", "over_sessions", "deadline_hours", "vol_target"}
+        plain |= {name for name in found if name.startswith(("hedge", "rotation", "sessions_", "folds_", "not_"))}
+        assert set(found) - plain <= told, words[0]
