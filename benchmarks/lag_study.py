@@ -18,8 +18,8 @@ What was chosen, and when. The stays of one session, the lag from the shock to t
 seeds 0 to 19 had been seen. Before seeds 20 to 39 were ever run this was fixed, in the default world: with the effect
 the median over seeds of the tuned lag, from the shock to the fill on the whole span, lies in 24 to 48 hours; without it
 the spread among folds is more than twice as wide, and the 95 % interval over seeds of the gain of a walk that acts on
-proof alone holds zero. `--first-seed 20` checks it. Fixed before they were run with `--at-the-open 0`: the median of the
-parameter itself, on the whole span and over the folds, lies in 24 to 48 hours.
+proof alone holds zero. `--first-seed 20` checks it. Fixed before they were run with `--at-the-open 0`: the median of
+the parameter itself, on the whole span and over the folds, lies in 24 to 48 hours.
 
 How to read the lag. The parameter says how old the shock must be at a decision; decisions come once a session, so the
 sale follows it by another 19 hours on average, nights and weekends counted. The lag of a run, of a search and of a fold
