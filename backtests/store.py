@@ -105,14 +105,16 @@ def check_replaceable(target: Path, kind: str = "") -> None:
         raise ParameterError(f"`out` {str(target)!r} holds {_KINDS[there]}, which this is not; name another folder")
 
 
-def check_writable(target: Path) -> None:
-    """Raise `ParameterError` where the folder that `target` is to be made in is no folder or may not be written to."""
+def check_writable(target: Path, option: str = "out") -> None:
+    """Raise `ParameterError` naming the option where `target` is to be made in no folder, or in one that is locked."""
     there = next(parent for parent in target.resolve().parents if parent.exists())
     if not there.is_dir():
-        raise ParameterError(f"`out` {str(target)!r} lies below {str(there)!r}, which is a file; name another folder")
+        raise ParameterError(
+            f"`{option}` {str(target)!r} lies below {str(there)!r}, which is a file; name another folder"
+        )
     if not os.access(there, os.W_OK | os.X_OK):
         raise ParameterError(
-            f"`out` {str(target)!r} cannot be written: no permission in {str(there)!r}; name another folder"
+            f"`{option}` {str(target)!r} cannot be written: no permission in {str(there)!r}; name another folder"
         )
     # Some file systems let nothing be written whatever their permissions say: it is tried.
     try:
@@ -120,7 +122,7 @@ def check_writable(target: Path) -> None:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise ParameterError(
-            f"`out` {str(target)!r} cannot be written: {why} in {str(there)!r}; name another folder"
+            f"`{option}` {str(target)!r} cannot be written: {why} in {str(there)!r}; name another folder"
         ) from None
 
 

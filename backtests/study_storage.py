@@ -90,7 +90,7 @@ def _silenced() -> ExitStack:
 
 @contextmanager
 def _held(path: Path, lock: Path) -> Iterator[None]:
-    check_writable(path)
+    check_writable(path, "storage")
     if path.is_dir() or not path.parent.is_dir():
         raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
     with lock.open("ab") as file:

@@ -484,3 +484,25 @@ def test_a_search_says_what_the_market_does_not_have(call: Call, tmp_path: Path,
     said = call(command, "--market", folder, "--strategy", "liquidity-drain", *words, "--json")
     assert said.err.startswith("no value: liquidation-spike, no feed of kind 'liquidations' for BTC")
     assert json.loads(said.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("market", "simulate", "--out", "{}"), "out"),
+        (("signals", "plot", "--signal", "drawdown", "--out", "{}.html"), "out"),
+        (("signals", "events", "--out", "{}.html"), "out"),
+        (("today", "--html", "{}.html"), "html"),
+        (("sweep", "--strategy", "liquidity-drain", "--grid", "lag=0,24", "--html", "{}.html"), "html"),
+        (("optimize", "--strategy", "liquidity-drain", "--trials", "2", "--html", "{}.html"), "html"),
+        (("optimize", "--strategy", "liquidity-drain", "--trials", "2", "--storage", "journal:{}.log"), "storage"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_by_its_option(
+    call: Call, tmp_path: Path, words: tuple[str, ...], option: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    said = call(*(word.format(tmp_path / "file" / "x") for word in words))
+    assert said.code == 2
+    assert said.err.startswith(f"error: `{option}` '{tmp_path}/file/x")
+    assert "lies below" in said.err

@@ -44,8 +44,10 @@ def simulate(
 ) -> None:
     """Write a simulated market, whose truth is known, as a market folder."""
     with busy("simulating"):
+        from undertow.backtests.store import check_writable
         from undertow.market import simulate_market, write_market
 
+        check_writable(out)
         market = simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, at_the_open=at_the_open)
         written = write_market(market, out)
     typer.echo(f"market: {written}")

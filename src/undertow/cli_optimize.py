@@ -102,7 +102,7 @@ def optimize(
         if out is not None:
             check_replaceable(out, "best.json")
         if html is not None:
-            check_writable(html)
+            check_writable(html, "html")
         kind = resolve_kind(strategy)
         aims, bounds = objective or ["sharpe"], constraint or []
         look_here()

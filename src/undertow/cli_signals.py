@@ -35,8 +35,10 @@ def plot(
         raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
     given = read_settings(set_ or [])
     with busy("starting"):
+        from undertow.backtests.store import check_writable
         from undertow.tearsheets.signal_page import write_signal_page
 
+        check_writable(out)
         found = resolve_signal(signal)
     with busy("loading the market"):
         world = resolve_market(market, seed)
@@ -64,7 +66,10 @@ def events(
         raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
     days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
     with busy("starting"):
+        from undertow.backtests.store import check_writable
         from undertow.tearsheets.event_page import DAYS, write_event_page
+
+        check_writable(out)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("reading every signal"):

@@ -216,11 +216,11 @@ def _check_files(out: Path | None, html: Path | None) -> None:
         raise ParameterError(f"`out` must be a file that ends in .csv or .parquet, got {str(out)!r}")
     if html is not None and (html.suffix != ".html" or html.is_dir()):
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
-    for path in (out, html):
+    for option, path in (("out", out), ("html", html)):
         if path is not None:
             from undertow.backtests.store import check_writable
 
-            check_writable(path)
+            check_writable(path, option)
 
 
 def _write_table(table: pd.DataFrame, out: Path | None) -> None:

@@ -55,7 +55,7 @@ def today(
         from undertow.tearsheets.today_page import write_today
 
         if html is not None:
-            check_writable(html)
+            check_writable(html, "html")
         chosen = resolve_rule("risk-tiers" if strategy is None and rule is None else strategy, rule, set_ or [])
         settings = chosen.with_settings({"universe": universe, "fill": fill})
     with busy("loading the market"):
