@@ -69,8 +69,8 @@ def book(
         freq="1D",
         engine="rust",
     )
-    portfolio.hold = hold
-    return portfolio
+    kept: Portfolio = portfolio.replace(hold=hold)
+    return kept
 
 
 def check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:

@@ -46,7 +46,7 @@ def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     if not isinstance(values, Mapping):
         raise ParameterError(f"`grid` takes a mapping of parameters to lists of values, got {type(values).__name__}")
     for name, given in values.items():
-        if isinstance(given, str) or not isinstance(given, Iterable):
+        if isinstance(given, str) or not isinstance(given, Iterable) or np.ndim(given) == 0:
             raise ParameterError(f"`{name}` must be a list of values, got {given!r}; one value is [{given!r}]")
     axes = {name: list(given) for name, given in values.items()}
     for name, axis in axes.items():

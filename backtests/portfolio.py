@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import vectorbt as vbt
+from vectorbt.utils.config import Configured
 
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.market.clock import FloatArray
@@ -17,7 +18,11 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
     divides the capital among all columns, the cash symbol and names that are not listed yet among them, and lets it be.
     """
 
-    hold: FloatArray | None = None
+    def __init__(self, *args: Any, hold: FloatArray | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hold = hold
+        # Copies, and what is pickled, are made from what an object was initialised with.
+        Configured.__init__(self, **{**self.config, "hold": hold})
 
     @property
     def stats_defaults(self) -> dict[str, Any]:

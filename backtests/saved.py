@@ -37,7 +37,7 @@ def load_run(folder: str | Path) -> Run:
         recipe, reasons, bridge = Recipe(**raw), _reasons(source), _bridge(source)
         kept = None if standing is None else Standing(**standing)
         _check(source, recipe, tables, reasons)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
     return Run(
         recipe,

@@ -117,11 +117,15 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
             )
 
 
+# What is not there, which is another thing than None.
+_NOTHING = "nothing"
+
+
 def _first_apart(made: Any, here: Any, name: str = "") -> tuple[str, Any, Any]:
     """The first entry in which two nested mappings differ: what it is called, and both."""
     if isinstance(made, dict) and isinstance(here, dict):
-        key = next(key for key in sorted({*made, *here}) if made.get(key) != here.get(key))
-        return _first_apart(made.get(key), here.get(key), key)
+        apart = [key for key in sorted({*made, *here}) if made.get(key, _NOTHING) != here.get(key, _NOTHING)]
+        return _first_apart(made.get(apart[0], _NOTHING), here.get(apart[0], _NOTHING), apart[0])
     return (f"`{name}` " if name else ""), made, here
 
 

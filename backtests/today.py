@@ -119,7 +119,7 @@ def today(
     fill, the answer is what a backtest decided for that session; before it is what would be decided now for the session
     that is filled next.
     Raises `ParameterError` for a strategy that is not put together from parts, `DataError` where the market lacks more
-    than a week of sessions that had closed by then.
+    than a week of sessions that had closed by then, and where it has no data for any condition of the trigger.
     """
     if not isinstance(strategy, RuleStrategy):
         raise ParameterError(
@@ -136,7 +136,7 @@ def today(
     explained = explain_row(why, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
     lines = checklist(table, why, row, instant, alarms_to_come(rule, market, instant, universe, fill))
-    check_seen(table, why, lines, instant)
+    check_seen(market, why, lines, instant)
     shown = loudest(lines)
     return Today(
         asof=text_of(instant),

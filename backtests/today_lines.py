@@ -131,39 +131,40 @@ def unknown_notes(lines: tuple[Line, ...]) -> list[str]:
     return found
 
 
-def check_seen(table: DecisionTable, why: Reasons, lines: tuple[Line, ...], instant: np.datetime64) -> None:
-    """Raise `DataError` where no condition of the trigger can have a value, for its data are not there or too old."""
+def check_seen(market: Market, why: Reasons, lines: tuple[Line, ...], instant: np.datetime64) -> None:
+    """Raise `DataError` where no condition of the trigger has a value, for `market` has no data or they end before.
+
+    What merely has too little history, or a hole, is held, as in a backtest.
+    """
     conditions = why.rule.trigger.when
     if any(line.state != "unknown" for line in lines[: len(conditions)]):
         return
-    lacks = [_lack(table, condition, instant) for condition in conditions]
+    lacks = [_lack(market, condition, instant) for condition in conditions]
     if all(lacks):
         told = "; ".join(f"{line.name}: {lack}" for line, lack in zip(lines, lacks, strict=False))
         raise DataError(
-            f"market {table.market.name!r} has nothing to tell at {text_of(instant)}: {told}; bring it up to date, or"
+            f"market {market.name!r} has nothing to tell at {text_of(instant)}: {told}; bring it up to date, or"
             " ask for another instant"
         )
 
 
-def _lack(table: DecisionTable, condition: Condition, instant: np.datetime64) -> str:
+def _lack(market: Market, condition: Condition, instant: np.datetime64) -> str:
     """Why a condition has no value, if that is for want of data, and not for want of history."""
     specs = [condition.spec]
     if condition.stand_in:
         specs.append(condition.model_copy(update={"signal": condition.stand_in}).spec)
-    lacks = [_lack_of(table, spec, condition.asset, instant) for spec in specs]
+    lacks = [_lack_of(market, spec, condition.asset, instant) for spec in specs]
     return lacks[0] if all(lacks) else ""
 
 
-def _lack_of(table: DecisionTable, spec: Spec, own: str, instant: np.datetime64) -> str:
-    for kind, column in spec.inputs.values():
-        if kind in ("prices", "sessions") or column == "regime":
+def _lack_of(market: Market, spec: Spec, own: str, instant: np.datetime64) -> str:
+    for argument, (kind, column) in spec.inputs.items():
+        if kind in ("prices", "sessions") or column == "regime" or argument in spec.defaults:
             continue
         name, _, asset = kind.partition(":")
         asset = "" if name == "macro" else asset or own
         what = f"{name} {asset}".strip()
-        ends = [
-            (feed.known_at[-1], feed.tolerance) for feed in table.market.feeds_of(name, asset) if column in feed.columns
-        ]
+        ends = [(feed.known_at[-1], feed.tolerance) for feed in market.feeds_of(name, asset) if column in feed.columns]
         if not ends:
             return f"no {what}"
         if all(end + tolerance < instant for end, tolerance in ends):

@@ -35,8 +35,8 @@ def coming_orders(
     """What an account that has followed `decision` since the first session sends on the table's last one.
 
     The account is that of a backtest, lots, stops and renewals included; the last session, whose prices nobody knows
-    yet, is priced at the last known ones, for every name that had a price in the week before: which of those that lack
-    one have ended is known later. Largest first within sales and purchases, sales before purchases.
+    yet, is priced at the last known closes, for every name that had a price in the week before: which of those that
+    lack one have ended is known later. Largest first within sales and purchases, sales before purchases.
     """
     rows = slice(0, len(table))
     base, renewed = base_weights(table, rows, weighting, rebalance)
@@ -66,6 +66,8 @@ def quoted(tape: Tape) -> Tape:
     ended, whatever they lack: the market merely stops there, in the middle of a session too.
     """
     filled = np.isfinite(tape.fill)
+    if not filled.any():
+        return tape
     last = int(np.flatnonzero(filled.any(axis=1))[-1])
     week = max(0, last + 1 - ALIVE_SESSIONS)
     trading = filled[week : last + 1].any(axis=0)

@@ -168,7 +168,8 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
                 f"{entry.path}: `time` {stamp} is not a whole number of intervals ({entry.interval}) after the first;"
                 " mend `interval` in market.toml or the stamp"
             )
-        _check_spacing(entry, np.diff(times))
+        if entry.kind == "bars":
+            _check_spacing(entry, np.diff(times))
     if not columns:
         raise DataError(f"{entry.path}: has no series beside `time`; write one column a series")
     if all(np.isnan(values).all() for values in columns.values()):
@@ -176,15 +177,12 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
 
 
 def _check_spacing(entry: FeedEntry, gaps: npt.NDArray[np.timedelta64]) -> None:
-    """Daily rows that are taken for hourly ones would be known 23 hours too early."""
-    if not len(gaps):
-        return
-    # Bars are there whatever happens; other feeds may write only the intervals in which something did.
-    usual = np.median(gaps) if entry.kind == "bars" else gaps.min()
-    if usual > entry.interval.timedelta:
+    """Daily bars that are taken for hourly ones would be known 23 hours too early."""
+    if len(gaps) and gaps.min() > entry.interval.timedelta:
         raise DataError(
-            f"{entry.path}: rows are {usual / HOUR:g} hours apart, but `interval` of its [[feed]] is {entry.interval}"
-            " (taken where market.toml has none): each would be known too early; write what a row stands for"
+            f"{entry.path}: no two rows are less than {gaps.min() / HOUR:g} hours apart, but `interval` is"
+            f" {entry.interval}, as it is where market.toml says nothing: each would be known too early; write what a"
+            " row stands for"
         )
 
 

@@ -12,6 +12,8 @@ from undertow.market.clock import FloatArray, How
 from undertow.market.errors import ParameterError, UnknownNameError, did_you_mean
 from undertow.signals.spec import Parameter, Spec
 
+# Units of which there is nothing at 0 or below, where the search range of a signal says so too.
+LENGTHS = ("rows", "sessions", "settlements", "rows a year", "hours a year")
 _HOWS: tuple[str, ...] = get_args(How)
 
 
@@ -68,8 +70,7 @@ def _numbers(spec: Spec, name: str, given: npt.ArrayLike) -> FloatArray:
 
 
 def _check_unit(spec: Spec, name: str, column: FloatArray, each: Parameter) -> None:
-    # What is searched above 0 alone is a length or a size, of which there is nothing at 0 or below.
-    if each.range.low > 0 and not (column > 0.0).all():
+    if each.unit in LENGTHS and each.range.low > 0 and not (column > 0.0).all():
         raise ParameterError(f"{spec.name}: `{name}` must be above 0, got {column.min():g}")
     # On the clock of a feed a length in hours becomes whole rows.
     if each.whole and not (each.unit == "rows" and spec.clock == "feed"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from undertow.market import ParameterError, UnknownNameError, simulate_market
-from undertow.signals import Drawdown, LiquidationSpike, NewLows
+from undertow.signals import BtcEquityCorrelation, Drawdown, LiquidationSpike, NewLows
 from undertow.signals.table import DecisionTable
 
 
@@ -38,6 +38,11 @@ def test_what_is_not_there_is_named(
     with pytest.raises((ParameterError, UnknownNameError)) as error:
         table().signal(signal, parameters, **asked)
     assert message in str(error.value)
+
+
+def test_levels_may_be_anything_whatever_the_search_range_says() -> None:
+    found = table().signal(BtcEquityCorrelation, {"lower": 0.0})
+    assert np.isfinite(found).any()
 
 
 def test_sets_and_lags_broadcast_as_ever() -> None:

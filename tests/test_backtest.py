@@ -265,6 +265,9 @@ def test_vectorbts_benchmark_is_buy_and_hold() -> None:
     held = run.baselines["buy-and-hold"]["total_return"]
     assert run.portfolio.stats()["Benchmark Return [%]"] == pytest.approx(100 * held, rel=1e-9)
     np.testing.assert_allclose(run.portfolio.benchmark_returns(), run.series["hold_return"], atol=1e-12)
+    told = run.portfolio.stats()["Benchmark Return [%]"]
+    for again in (run.portfolio.copy(), type(run.portfolio).loads(run.portfolio.dumps())):
+        assert again.stats()["Benchmark Return [%]"] == told
 
 
 @pytest.mark.parametrize("given", ["03/04/2019", "2019", "2019-03"])

@@ -165,9 +165,13 @@ def test_the_finest_feed_comes_first(tiny: Folder):
 def test_rows_that_are_further_apart_than_the_interval_are_refused(tiny: Folder):
     lines = tiny.lines(BTC)
     tiny.write(BTC, [lines[0], *lines[1::24]])
-    with pytest.raises(DataError, match=r"BTC.*: rows are 24 hours apart, but `interval` of its \[\[feed\]\] is 1h"):
+    with pytest.raises(DataError, match=r"BTC.*: no two rows are less than 24 hours apart, but `interval` is 1h"):
         tiny.load()
-    # Days that bars cover are a day apart; so may be the hours in which something was liquidated.
+    # Holes are none of its business, nor are feeds that write only the hours in which something happened.
+    tiny.write(BTC, [lines[0], *lines[1:3], *lines[25::24]])
+    tiny.replace("market.toml", 'interval = "1d"', 'interval = "1h"')
+    assert tiny.load().liquidations().label == "liquidations BTC 1h"
+    tiny.write(BTC, [lines[0], *lines[1::24]])
     tiny.write("market.toml", [line.replace('"1h"', '"1d"') for line in tiny.lines("market.toml")])
     assert tiny.load().bars().label == "bars BTC 1d"
 

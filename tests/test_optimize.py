@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,7 @@ from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import TuningError
 from undertow.backtests.search_command import is_typed
 from undertow.backtests.splits import WalkForward
-from undertow.backtests.study import Outcome, finished_trial
+from undertow.backtests.study import Outcome, finished_trial, refuse_other
 from undertow.backtests.study_space import space_left
 from undertow.backtests.study_storage import quiet_optuna
 from undertow.backtests.sweep import sweep
@@ -225,6 +226,12 @@ def test_a_study_of_another_search_is_refused_by_name(
 ) -> None:
     with pytest.raises(ParameterError, match=f"study `drawdown-de-risk` {message}.*give another `study` name"):
         optimize(DrawdownDeRisk, market, storage=short.study._storage, **{**SHORT, **change})
+
+
+def test_what_is_not_there_is_another_thing_than_none() -> None:
+    kept = {"versions": {name: version(name) for name in ("undertow", "optuna")}, "space": {"fixed": {}}}
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for null"):
+        refuse_other("s", kept, {"space": {"fixed": {"which": None}}})
 
 
 def test_a_study_of_another_market_or_strategy_is_refused(market: Market, short: Tuning) -> None:

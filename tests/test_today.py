@@ -38,6 +38,8 @@ from undertow.strategies.reasons import Reasons
 from undertow.strategies.tier_state import Machine, States
 from undertow.tearsheets.today_page import headline, similar_words, write_today
 
+DAYS = np.timedelta64(4, "D")
+
 
 @pytest.fixture(scope="module")
 def world() -> Market:
@@ -400,7 +402,13 @@ def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
     since = asof - pd.Timedelta(days=20)
     with pytest.raises(DataError, match=f"bars BTC ended {since:%Y-%m-%dT}.*; bring it up to date"):
         today(LiquidityDrain(), without(world, "bars", "liquidations", since=since), asof=asof)
-    # What merely has too little history yet is held, as in a backtest.
+    # What merely has too little history yet, or a hole, is held, as in a backtest.
+    hole = [
+        feed if feed.kind != "bars" else feed.keep((feed.known_at < cut - DAYS) | (feed.known_at > cut + DAYS))
+        for feed in world.feeds
+        for cut in [np.datetime64(asof.tz_localize(None))]
+    ]
+    assert today(FreeRule(given=late), replace(world, feeds=tuple(hole)), asof=asof).stale
     assert today(FreeRule(given=late), world, asof=moment(world, 2)).tier == "calm"
 
 
@@ -408,3 +416,17 @@ def test_now_is_an_instant(world: Market) -> None:
     assert abs(instant_of("now") - np.datetime64("now")) < np.timedelta64(3, "m")
     with pytest.raises(DataError, match="sessions had closed since by"):
         today(RiskTiers(), world, asof="now")
+
+
+def test_an_input_that_may_be_left_out_is_no_want_of_data(world: Market) -> None:
+    rule = Rule(
+        trigger=Trigger(when=(Condition(signal="regime", above=1),)), tiers=(Tier(name="cash", at=1.0, cash=0.5),)
+    )
+    found = today(FreeRule(given=rule), without(world, "macro"), asof=moment(world, 20))
+    assert (found.tier, found.lines[0].state) == ("calm", "unknown")
+
+
+def test_a_universe_that_is_never_filled_has_no_orders(world: Market) -> None:
+    opens = np.full_like(world.prices.open, np.nan)
+    found = today(RiskTiers(), replace(world, prices=replace(world.prices, open=opens)), asof=moment(world, 300))
+    assert found.orders == ()

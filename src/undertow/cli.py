@@ -291,6 +291,10 @@ _PLAIN = {
 }
 
 
+# What Python does by itself, on the two streams and in a locale without signs.
+_DEFAULTS = ("strict", "backslashreplace", "surrogateescape")
+
+
 def main() -> NoReturn:
     """Run the command line.
 
@@ -312,11 +316,18 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _plainly(error: UnicodeError) -> tuple[str, int]:
-    """What a stream that cannot write a sign writes instead: a minus must stay one."""
+def _plainly(error: UnicodeError) -> tuple[bytes, int]:
+    """What a stream that cannot write a sign writes instead: a minus must stay one, and nothing is lost."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+    return b"".join(map(_plain_sign, error.object[error.start : error.end])), error.end
+
+
+def _plain_sign(sign: str) -> bytes:
+    # A byte of a file's name that was no text goes out as it came in.
+    if "\udc80" <= sign <= "\udcff":
+        return bytes([ord(sign) - 0xDC00])
+    return _PLAIN.get(sign, "").encode("ascii") or sign.encode("ascii", "backslashreplace")
 
 
 def _open_streams() -> None:
@@ -326,7 +337,8 @@ def _open_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
-        elif isinstance(stream, io.TextIOWrapper):
+        # Another way with such signs was chosen by somebody.
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors in _DEFAULTS:
             stream.reconfigure(errors="undertow.plain")
 
 
