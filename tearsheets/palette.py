@@ -72,8 +72,17 @@ def log_ticks(low: float, high: float, fewest: int = 4) -> list[float]:
         found = [round(step * 10.0**k, 12) for k in decades for step in steps if low <= step * 10.0**k <= high]
         if len(found) >= fewest:
             return found
-    inside = np.linspace(low, high, fewest)
-    return [float(f"{value:.3g}") for value in inside]
+    if not high > low:
+        return [low]
+    # Less than a factor of two or so: even steps are round, and look even.
+    power = math.floor(math.log10(high - low))
+    while len(found) < fewest:
+        for step in (5.0 * 10.0**power, 2.0 * 10.0**power, 10.0**power):
+            found = [round(k * step, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+            if len(found) >= fewest:
+                break
+        power -= 1
+    return found
 
 
 def span(*curves: FloatArray) -> tuple[float, float]:

@@ -28,7 +28,7 @@ from undertow.tearsheets.words import THRESHOLDS
 CELLS = 10
 SLICES_A_ROW = 4
 _FRONT = (("misses a constraint", "#dfe3e8"), ("beaten by another", "#a9b1b9"), ("on the front", RUN))
-_BLUES = [[0.0, "#f1f6fb"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
+_BLUES = [[0.0, "#d3e4f5"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
 
 
 @lru_cache(maxsize=1)
