@@ -117,8 +117,8 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
             )
 
 
-# What is not there, which is another thing than None.
-_NOTHING = "nothing"
+# What is not there: another thing than None, and than any word.
+_NOTHING = object()
 
 
 def _first_apart(made: Any, here: Any, name: str = "") -> tuple[str, Any, Any]:
@@ -130,6 +130,8 @@ def _first_apart(made: Any, here: Any, name: str = "") -> tuple[str, Any, Any]:
 
 
 def _short(value: Any) -> str:
+    if value is _NOTHING:
+        return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
 

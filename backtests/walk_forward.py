@@ -37,6 +37,9 @@ from undertow.strategies.buy_and_hold import BuyAndHold
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.vol_target import VolTarget
 
+# Returns that differ by less are equal: two accounts that hold the same add up their sums in another order.
+ROUNDING = 1e-7
+
 
 def walk_forward(
     strategy: type[Strategy],
@@ -138,10 +141,6 @@ def walk_forward(
         standing=None if counted is None else counted.ledger.standing(counted.search),
         proof=None if proof is None else proof.name,
     )
-
-
-# Returns that differ by less are equal: two accounts that hold the same add up their sums in another order.
-ROUNDING = 1e-7
 
 
 class Shared(NamedTuple):

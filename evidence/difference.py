@@ -76,12 +76,11 @@ def difference(
     """Run less baseline, with percentile intervals from the stationary bootstrap.
 
     `returns` and `baseline` (T,) are decimal session returns of the same sessions, which is checked where both are
-    Series; pairs are resampled together in
-    blocks of random length, so that what the two share cancels and what is serially dependent stays together. The
-    mean block is the optimal one for the difference, rounded up to whole sessions. The interval holds for one rule
-    chosen in advance: picking the best of many makes it too narrow. The interval of the Sharpe ratio is that of the
-    resamples that have one, and NaN where more than half have none. Without `compounded` the annual return is the mean
-    session return times 252, and so is the block that of simple returns.
+    Series; pairs are resampled together in blocks of random length, so that what the two share cancels and what is
+    serially dependent stays together. The mean block is the optimal one for the difference, rounded up to whole
+    sessions. The interval holds for one rule chosen in advance: picking the best of many makes it too narrow. The
+    interval of the Sharpe ratio is that of the resamples that have one, and NaN where more than half have none. Without
+    `compounded` the annual return is the mean session return times 252, and so is the block that of simple returns.
 
     Raises `ParameterError` on what is no returns, on unequal lengths or sessions, on fewer than 60 sessions, on a
     blank, endless or total loss, on a negative `seed`, on no `resamples`, and on a `level` outside (0, 1). Source:

@@ -33,6 +33,8 @@ _COLUMNS = {
     "open_interest": ("open_interest_usd",),
     "funding": ("funding_rate",),
 }
+# How a vendor writes a day: 2020-01-31, 31.01.2020, 1/31/2020, 20200131.
+_DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|(?:19|20)\d{6}(?:\.0)?$"
 # A price stamped twice is a contradiction even when both rows agree. Counters come from vendors' polling, which writes
 # the same row again after a retry: identical repeats of those are dropped and counted.
 _POLLED = ("liquidations", "open_interest", "funding")
@@ -232,7 +234,7 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
 def _looks_like_dates(column: pd.Series) -> bool:
     given = column.dropna().astype(str).str.strip()
     given = given[given != ""]
-    return bool(len(given)) and bool(given.str.match(r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}").all())
+    return bool(len(given)) and bool(given.str.match(_DATE).all())
 
 
 def _load_prices(root: Path, manifest: Manifest) -> Prices:

@@ -161,7 +161,8 @@ class DecisionTable:
         Raises `ParameterError` on what is no signal, on another `how`, and on parameters that cannot be,
         `UnknownNameError` on an output or a parameter that the signal does not have.
         """
-        spec, names = spec_of(signal), list(spec_of(signal).parameters)
+        spec = spec_of(signal)
+        names = list(spec.parameters)
         sets = sets_of(spec, parameters, lag)
         output = output_of(spec, output)
         check_how(how)
@@ -186,7 +187,7 @@ class DecisionTable:
         parameters: Mapping[str, float],
     ) -> FloatArray:
         if spec.clock == "session":
-            values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            values = self._sessions_of(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
         column = np.full(len(self), np.nan)
         for feed in self.feeds(spec, asset, interval_hours):
@@ -205,8 +206,10 @@ class DecisionTable:
         """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
         spec = spec_of(signal)
         sets_of(spec, parameters, 0.0)
-        inputs = session_inputs(spec, self, asset)
-        return spec.compute(inputs, _given(spec, parameters))
+        return self._sessions_of(spec, parameters, asset)
+
+    def _sessions_of(self, spec: Spec, parameters: Mapping[str, float], asset: str) -> tuple[FloatArray, ...]:
+        return spec.compute(session_inputs(spec, self, asset), _given(spec, parameters))
 
     def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
         """The feeds that a signal's first input comes from, finest first; none is recorded in `absent`."""
@@ -229,6 +232,9 @@ class DecisionTable:
         """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
         spec = spec_of(signal)
         sets_of(spec, parameters, 0.0)
+        return self._series_of(spec, feed, parameters)
+
+    def _series_of(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
         key = (self._identity(spec), self._identity(feed), *parameters.items())
 
         def computed() -> tuple[FloatArray, ...]:
@@ -241,7 +247,7 @@ class DecisionTable:
         """One output (G,), by itself where the signal can give it sooner and the others are not there yet."""
         whole = (self._identity(spec), self._identity(feed), *parameters.items())
         if output not in spec.alone or whole in self._series:
-            return self.series(spec, feed, parameters)[spec.outputs.index(output)]
+            return self._series_of(spec, feed, parameters)[spec.outputs.index(output)]
 
         def computed() -> tuple[FloatArray, ...]:
             found = spec.compute_one(output, feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
@@ -282,7 +288,7 @@ class DecisionTable:
         output = output_of(spec, output)
         sets_of(spec, parameters, lag)
         if spec.clock == "session":
-            values = self.sessions(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            values = self._sessions_of(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
         unknown = np.ones(len(self), np.bool_)

@@ -19,6 +19,7 @@ from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
 from undertow.strategies.parts import ALARM, WATCH, Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
 from undertow.strategies.plan import Decision
+from undertow.strategies.severity import going_on_nb
 from undertow.strategies.sources import SOURCES
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
@@ -195,8 +196,5 @@ def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) 
     if condition.stand_in:
         other = first(condition.model_copy(update={"signal": condition.stand_in}).spec)
         shocks = np.where(seen.stand_in[:, 0], other, shocks)
-    # An alarm lasts while its signal is unknown.
-    severity = seen.severity[:, 0]
-    rows = np.maximum.accumulate(np.where(np.isnan(severity), 0, np.arange(len(severity))))
-    on: BoolArray = severity[rows] >= least
-    return np.where(on & ~np.concatenate(([False], on[:-1])), shocks, np.datetime64("NaT")), on
+    on, begins = going_on_nb(seen.severity[:, 0], least)
+    return np.where(begins, shocks, np.datetime64("NaT")), on

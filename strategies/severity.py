@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.market.clock import FloatArray
+from undertow.market.clock import BoolArray, FloatArray
 
 
 @njit(cache=True)
@@ -30,6 +30,19 @@ def severity_nb(values: FloatArray, alarm: FloatArray, watch: FloatArray, leave:
             else:
                 out[row, which] = 0.5 if value >= watch[which] * side else 0.0
     return out
+
+
+@njit(cache=True)
+def going_on_nb(severity: FloatArray, least: float) -> tuple[BoolArray, BoolArray]:
+    """Where a condition (T,) of this severity or more is on, and where it goes on; it lasts while it is unknown."""
+    on, begins = np.zeros(len(severity), np.bool_), np.zeros(len(severity), np.bool_)
+    state = False
+    for row in range(len(severity)):
+        if not np.isnan(severity[row]):
+            begins[row] = severity[row] >= least and not state
+            state = severity[row] >= least
+        on[row] = state
+    return on, begins
 
 
 def severity_np(values: FloatArray, alarm: FloatArray, watch: FloatArray, leave: FloatArray, side: float) -> FloatArray:

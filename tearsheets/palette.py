@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from undertow.backtests.run import Run
 from undertow.market.calendar import load_calendar
-from undertow.market.clock import FloatArray
+from undertow.market.clock import FloatArray, align, instants
 
 BASELINE = "buy-and-hold"
 RUN, HOLD, BENCHMARK = "#0b5cad", "#6b7580", "#c07a1b"
@@ -42,13 +43,12 @@ def has_btc(run: Run) -> bool:
 
 def shock_marks(run: Run) -> tuple[pd.DatetimeIndex, FloatArray]:
     """Shocks (UTC, without zone) with BTC's last close of the run known by then, or its first where there was none."""
-    shocks = pd.DatetimeIndex(run.episodes["shock"].dropna().drop_duplicates()).tz_convert(None)
+    shocks = pd.DatetimeIndex(run.episodes["shock"].dropna().drop_duplicates()).tz_convert(None).sort_values()
     known = run.series["btc"].dropna()
-    # A session's close is known some hours after the midnight that labels it.
-    closes = load_calendar(run.recipe.calendar, known.index[0], known.index[-1])
-    at = pd.Series(closes.closes, closes.sessions).reindex(known.index).to_numpy(dtype="datetime64[ns]")
-    rows = np.maximum(np.searchsorted(at, shocks.to_numpy(dtype="datetime64[ns]"), side="right") - 1, 0)
-    return shocks, known.to_numpy(dtype=np.float64)[rows]
+    calendar = load_calendar(run.recipe.calendar, known.index[0], known.index[-1])
+    closes = calendar.closes[calendar.sessions.searchsorted(known.index)]
+    price = align(closes, known.to_numpy(dtype=np.float64), instants(shocks))
+    return shocks, np.where(np.isnan(price), known.iloc[0], price)
 
 
 def is_baseline(run: Run) -> bool:
@@ -76,12 +76,10 @@ def log_ticks(low: float, high: float, fewest: int = 4) -> list[float]:
         return [low]
     # Less than a factor of two or so: even steps are round, and look even.
     power = math.floor(math.log10(high - low))
-    while len(found) < fewest:
-        for step in (5.0 * 10.0**power, 2.0 * 10.0**power, 10.0**power):
-            found = [round(k * step, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-            if len(found) >= fewest:
-                break
-        power -= 1
+    for step in (lead * 10.0**down for down in itertools.count(power, -1) for lead in (5.0, 2.0, 1.0)):
+        found = [round(k * step, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        if len(found) >= fewest:
+            break
     return found
 
 

@@ -220,6 +220,12 @@ TIMES = [
         GROWTH,
         "`added` holds dates, but the first and last day of a membership are `start` and `end`",
     ),
+    bad(
+        "dates as numbers",
+        lines(GROWTH, "symbol,from", "AAA,20241120", "BBB,"),
+        GROWTH,
+        "`from` holds dates",
+    ),
     bad("all times blank", lines(BTC, "time,open,high,low,close,volume", ",1,1,1,1,1"), BTC, "row 1: `time` is blank"),
     bad("the year 9999", late_bars("9999"), BTC, "row 1: `time` 9999-11-15", "not between 1900 and 2200"),
     bad(

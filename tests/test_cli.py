@@ -446,7 +446,7 @@ def test_what_goes_wrong_in_a_module_of_the_users_own_is_named(
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_stream_of_another_encoding_gets_a_plain_minus_and_loses_nothing(encoding: str) -> None:
     told = "'\u22121 \u2265 2 \u0436'"
-    code = "import sys; from undertow.cli import _open_streams; _open_streams(); "
+    code = "import sys; from undertow.streams import open_streams; open_streams(); "
     code += f"print({told}); print({told}, file=sys.stderr)"
     words, env = [sys.executable, "-c", code], {**os.environ, "PYTHONIOENCODING": encoding}
     found = subprocess.run(words, capture_output=True, check=True, env=env)

@@ -232,6 +232,9 @@ def test_what_is_not_there_is_another_thing_than_none() -> None:
     kept = {"versions": {name: version(name) for name in ("undertow", "optuna")}, "space": {"fixed": {}}}
     with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for null"):
         refuse_other("s", kept, {"space": {"fixed": {"which": None}}})
+    # A choice may be called so.
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for nothing"):
+        refuse_other("s", kept, {"space": {"fixed": {"which": "nothing"}}})
 
 
 def test_a_study_of_another_market_or_strategy_is_refused(market: Market, short: Tuning) -> None:

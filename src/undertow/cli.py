@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
 import os
 import sys
@@ -39,6 +37,7 @@ from undertow.options import (
     one_of,
 )
 from undertow.resolve import busy, resolve_market, resolve_rule
+from undertow.streams import open_streams
 
 if TYPE_CHECKING:
     from undertow.backtests import Run
@@ -276,32 +275,13 @@ def list_(
         console.show_strategies(verbose)
 
 
-# Signs of ours that a stream of another encoding than UTF-8 may not know.
-_PLAIN = {
-    "\N{MINUS SIGN}": "-",
-    "\N{EN DASH}": "-",
-    "\N{EM DASH}": "-",
-    "\N{GREATER-THAN OR EQUAL TO}": ">=",
-    "\N{LESS-THAN OR EQUAL TO}": "<=",
-    "\N{HORIZONTAL ELLIPSIS}": "...",
-    "\N{PLUS-MINUS SIGN}": "+-",
-    "\N{MULTIPLICATION SIGN}": "x",
-    "\N{BULLET}": "*",
-    "\N{NO-BREAK SPACE}": " ",
-}
-
-
-# What Python does by itself, on the two streams and in a locale without signs.
-_DEFAULTS = ("strict", "backslashreplace", "surrogateescape")
-
-
 def main() -> NoReturn:
     """Run the command line.
 
     Exit code 0 where all went well, 2 with a named error on standard error where not, 130 where it was interrupted, 1
     where nobody read the output to its end.
     """
-    _open_streams()
+    open_streams()
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -314,32 +294,6 @@ def main() -> NoReturn:
     if code == 130:
         print("interrupted", file=sys.stderr)
     sys.exit(code)
-
-
-def _plainly(error: UnicodeError) -> tuple[bytes, int]:
-    """What a stream that cannot write a sign writes instead: a minus must stay one, and nothing is lost."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return b"".join(map(_plain_sign, error.object[error.start : error.end])), error.end
-
-
-def _plain_sign(sign: str) -> bytes:
-    # A byte of a file's name that was no text goes out as it came in.
-    if "\udc80" <= sign <= "\udcff":
-        return bytes([ord(sign) - 0xDC00])
-    return _PLAIN.get(sign, "").encode("ascii") or sign.encode("ascii", "backslashreplace")
-
-
-def _open_streams() -> None:
-    """Standard streams that are closed swallow what they are told; signs that they cannot write become others."""
-    codecs.register_error("undertow.plain", _plainly)
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
-        # Another way with such signs was chosen by somebody.
-        elif isinstance(stream, io.TextIOWrapper) and stream.errors in _DEFAULTS:
-            stream.reconfigure(errors="undertow.plain")
 
 
 def _interrupted(error: BaseException | None) -> bool:
