@@ -8,7 +8,8 @@ from undertow.strategies.strategy import Strategy
 
 _TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
 _SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
-_FOLDS = ("fold", *_SPANS, "purged", "embargoed", "dropped_with_events", "border_moved", "trials", "proof_p", "acts")
+_COUNTS = ("purged", "embargoed", "dropped_with_events", "border_moved", "trials")
+_FOLDS = ("fold", *_SPANS, *_COUNTS, "proof_p", "proven", "acts")
 # What a fold has inside its training sessions and outside, `in_` and `out_` before it.
 FOLD_FIGURES = (
     "objective",

@@ -43,11 +43,17 @@ def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage
         with _held(path, path):
             _mend_journal(path)
             yield _journal(path)
-    elif isinstance(given, str) and "://" in given:
-        file = _sqlite_file(given)
+    else:
+        check_address(given)
+        file = sqlite_file(given)
         with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
             yield from _connected(given)
-    else:
+
+
+def check_address(given: object) -> None:
+    """Raise `ParameterError` where `given` is neither a path nor text that could name a journal or a database."""
+    named = isinstance(given, Path) or (isinstance(given, str) and (given.startswith(JOURNAL) or "://" in given))
+    if not named:
         raise ParameterError(
             f"`storage` must be journal:FILE or a database address such as sqlite:///study.db or"
             f" postgresql://user@host/name, got {given!r}"
@@ -157,7 +163,8 @@ def _connected(url: str) -> Iterator[BaseStorage]:
         storage.engine.dispose()
 
 
-def _sqlite_file(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
+    """The file that a database address names; None where it names a server, or memory."""
     _, slashes, path = url.partition(":///")
     is_file = url.startswith("sqlite") and slashes and path not in ("", ":memory:")
     return Path(path.partition("?")[0]) if is_file else None
@@ -166,7 +173,7 @@ def _sqlite_file(url: str) -> Path | None:
 def _database_file(storage: BaseStorage) -> Path | None:
     """The file of a storage that is an SQLite database in one."""
     backend = getattr(storage, "_backend", storage)
-    return _sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
+    return sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
 
 
 def _database(url: str) -> RDBStorage:

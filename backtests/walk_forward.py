@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from undertow.backtests.arguments import check_search
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
-from undertow.backtests.lag import LagHours, lag_hours
 from undertow.backtests.ledger import Ledger, Search, open_ledger
-from undertow.backtests.metrics import return_metrics
-from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
-from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward, checked_split
 from undertow.backtests.stitch import Piece, Seams, Stitched
-from undertow.backtests.sweep import sweep
+from undertow.backtests.walk_folds import fold_result
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
-from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
-from undertow.backtests.walk_proof import Proof, proven, refuse_other_kind, refuse_short, refuse_whole_account
-from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, Tuner, checked_terms
+from undertow.backtests.walk_forward_result import ACT, HOLD, UNPROVEN, WalkForwardResult
+from undertow.backtests.walk_kept import keep
+from undertow.backtests.walk_proof import Proof, refuse_other_kind, refuse_short, refuse_whole_account
+from undertow.backtests.walk_train import Shared, Trained, tune_fold
+from undertow.backtests.walk_tuner import TUNERS, Terms, Tuner, checked_terms
 from undertow.market.calendar import Fill
-from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
 from undertow.signals.table import shared_table
-from undertow.strategies.buy_and_hold import BuyAndHold
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.vol_target import VolTarget
-
-# Returns that differ by less are equal: two accounts that hold the same add up their sums in another order.
-ROUNDING = 1e-7
 
 
 def walk_forward(
@@ -65,6 +59,9 @@ def walk_forward(
     capital: float = 1_000_000.0,
     tuner: Tuner | str = "search",
     proof: Proof | None = None,
+    unproven: str = HOLD,
+    storage: str | Path | None = None,
+    study: str | None = None,
     ledger: Ledger | str | Path | None = None,
 ) -> WalkForwardResult:
     """Tune `strategy` fold by fold and join what was chosen into one out-of-sample run.
@@ -77,12 +74,18 @@ def walk_forward(
     what a seam makes it trade. Sessions before the first test are warm-up.
 
     With a `proof`, such as `evidence.Superior(level=0.10)`, a fold acts only where what was tried in training is told
-    from luck; in its test the others hold the basket. `tuner` and `proof` go to the workers, so that both must pickle.
+    from luck; in its test the others hold the basket, or, with `unproven` "act", act all the same. Either way the
+    `counterpart` of the result is the account that does the other. `tuner` and `proof` go to the workers, so that both
+    must pickle.
 
     Folds are tuned one after another, or by `jobs` workers of `backend`: "loky", "threading", "dask" or "ray", the
-    last two also on the cluster at `address`. A `ledger` counts the trials of all folds. The result is a function of
-    the other arguments alone. Raises `ParameterError` before any work where an argument, a parameter range or the
-    split does not fit, and `TuningError` where too many trials of a fold fail.
+    last two also on the cluster at `address`. With a `storage` each fold's search is a study of its own, whose name
+    begins with `study` (without it the strategy's): "journal:FOLDER" has one file a fold, a database all of them. A
+    walk that was killed and is started again goes on from there. A `ledger` counts the trials of all folds.
+
+    The result is a function of the other arguments alone, but where several machines share the studies. Raises
+    `ParameterError` before any work where an argument, a parameter range or the split does not fit, `TuningError`
+    where too many trials of a fold fail, and what `optimize` raises of a storage.
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).run.tearsheet("walk.html")
     """
@@ -99,10 +102,17 @@ def walk_forward(
     terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, **account)
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)
+    if unproven not in UNPROVEN:
+        near = did_you_mean(str(unproven), UNPROVEN)
+        raise ParameterError(f"`unproven` must be one of {', '.join(UNPROVEN)}; got {unproven!r}{near}")
     if proof is not None:
         refuse_other_kind(proof)
         refuse_whole_account(strategy)
-    terms = replace(terms, universe=shared_table(market, universe, fill).universe.name)
+    terms = replace(
+        terms,
+        universe=shared_table(market, universe, fill).universe.name,
+        kept=keep(storage, study, strategy.name(), seat_name, engine),
+    )
     kept = open_ledger(ledger, market)
     sessions = market.sessions[session_rows(market, start, end)]
     folds = rule.folds(sessions)
@@ -116,13 +126,16 @@ def walk_forward(
     if proof is not None:
         refuse_short(proof, folds)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
-    recipe = recipe_of(strategy, market, sessions, rule, terms, seed, seat_name, proof)
-    counted = None if kept is None else _Counted(kept, _search(recipe, strategy, market, terms, sessions))
+    recipe = partial(recipe_of, strategy, market, sessions, rule, terms, seed, seat_name)
+    counted = None if kept is None else _Counted(kept, _search(recipe(None), strategy, market, terms, sessions))
     shared = Shared(strategy, market, seed, terms, seat, proof)
-    tuned = run_tasks(_tune, shared, spans, finished=None if counted is None else counted.fold, **engine)
-    acts = [proof is None or each.p <= proof.level for each in tuned]
-    chosen = [each.found.parameters if acting else None for each, acting in zip(tuned, acts, strict=True)]
-    run = _stitched_run(strategy, market, sessions, folds, chosen, terms, recipe)
+    tuned = run_tasks(tune_fold, shared, spans, finished=None if counted is None else counted.fold, **engine)
+    passed = [proof is None or each.p <= proof.level for each in tuned]
+    accounts = {HOLD: (passed, recipe(proof)), ACT: ([True] * len(folds), recipe(None))}
+    acts, _ = accounts[unproven]
+    stitch = partial(_stitched_run, strategy, market, sessions, folds, [each.found.parameters for each in tuned], terms)
+    run = stitch(*accounts[unproven])
+    counterpart = None if proof is None else stitch(*accounts[ACT if unproven == HOLD else HOLD])
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
     rival = backtest(VolTarget(), market, **tested, **terms.account)
     return WalkForwardResult(
@@ -133,34 +146,16 @@ def walk_forward(
         tuner=seat_name,
         sessions=len(sessions),
         folds=tuple(
-            _fold_result(fold, sessions, each, acting, run, rival, terms.aim)
-            for fold, each, acting in zip(folds, tuned, acts, strict=True)
+            fold_result(fold, sessions, each, acting, None if proof is None else good, run, rival, terms.aim)
+            for fold, each, acting, good in zip(folds, tuned, acts, passed, strict=True)
         ),
         run=run,
         rival=rival,
         standing=None if counted is None else counted.ledger.standing(counted.search),
         proof=None if proof is None else proof.name,
+        unproven=unproven,
+        counterpart=counterpart,
     )
-
-
-class Shared(NamedTuple):
-    """What the tasks of all folds have in common."""
-
-    strategy: type[Strategy]
-    market: Market
-    seed: int
-    terms: Terms
-    tuner: Tuner
-    proof: Proof | None
-
-
-class Trained(NamedTuple):
-    """A fold's training: what the tuner found, total returns of the baselines, and p where a proof was asked for."""
-
-    found: Tuned
-    held: dict[str, float]
-    p: float
-    lag: LagHours | None
 
 
 def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str, Any]:
@@ -180,29 +175,6 @@ def _seated(tuner: Tuner | str) -> tuple[Tuner, str]:
         near = did_you_mean(tuner, TUNERS)
         raise ParameterError(f"`tuner` must be one of {', '.join(TUNERS)} or a function; got {tuner!r}{near}")
     return TUNERS[tuner], tuner
-
-
-def _told_apart(excess: float) -> float:
-    """An excess, 0 where it is nothing but rounding: a fold that never acted is neither above the basket nor below."""
-    return excess if abs(excess) > ROUNDING else 0.0
-
-
-def _tune(shared: Shared, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trained:
-    strategy, market, seed, terms, tuner, proof = shared
-    start, end = span
-    try:
-        found = tuner(strategy, market, start, end, seed, terms)
-    except TuningError as error:
-        raise TuningError(f"the fold that is trained on {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}") from None
-    held = {
-        f"excess_over_{kind.name().replace('-', '_')}": float(
-            sweep(kind, market, pd.DataFrame(index=range(1)), start=start, end=end, **terms.account)["total_return"][0]
-        )
-        for kind in (BuyAndHold, VolTarget)
-    }
-    p = float("nan") if proof is None else proven(proof, strategy, market, found, start, end, terms)
-    chosen, rows = strategy.create(found.parameters), session_rows(market, start, end)
-    return Trained(found, held, p, lag_hours(chosen, shared_table(market, terms.universe, terms.fill), rows))
 
 
 @dataclass
@@ -231,11 +203,13 @@ def _stitched_run(
     market: Market,
     sessions: pd.DatetimeIndex,
     folds: list[Fold],
-    chosen: list[dict[str, Any] | None],
+    chosen: list[dict[str, Any]],
     terms: Terms,
+    acts: list[bool],
     recipe: WalkRecipe,
 ) -> Run:
-    rules = [None if each is None else strategy.create(each) for each in chosen]
+    """One account through all tests, in which the folds that act do as they chose and the others hold the basket."""
+    rules = [strategy.create(each) if acting else None for each, acting in zip(chosen, acts, strict=True)]
     pieces = tuple(
         Piece(each, sessions[fold.test[0]], sessions[fold.test[-1]]) for fold, each in zip(folds, rules, strict=True)
     )
@@ -245,60 +219,3 @@ def _stitched_run(
     renamed = replace(run, recipe=named)
     renamed.__dict__["portfolio"] = run.portfolio
     return renamed
-
-
-def _fold_result(
-    fold: Fold,
-    sessions: pd.DatetimeIndex,
-    trained: Trained,
-    acts: bool,
-    run: Run,
-    rival: Run,
-    aim: Objective,
-) -> FoldResult:
-    days = slice(sessions[fold.test[0]], sessions[fold.test[-1]])
-    own, cash, hold = (_part(run, column, days) for column in ("return", "cash_return", "hold_return"))
-    outside = _figures(own, cash)
-    growth = {"buy_and_hold": hold, "vol_target": _part(rival, "return", days)}
-    outside |= {
-        f"excess_over_{name}": _told_apart(outside["total_return"] - float(np.prod(1.0 + each) - 1.0))
-        for name, each in growth.items()
-    }
-    others = dict(zip(BASELINES, (_figures(each, cash) for each in growth.values()), strict=True))
-    outside["objective"] = _reached(aim, outside, others)
-    found = trained.found
-    inside = found.metrics | {"objective": found.objective}
-    inside |= {name: found.metrics["total_return"] - each for name, each in trained.held.items()}
-    return FoldResult(
-        fold=fold,
-        train=(sessions[fold.train[0]], sessions[fold.train[-1]]),
-        test=(days.start, days.stop),
-        parameters=found.parameters,
-        in_sample=inside,
-        out_of_sample=outside,
-        trials=found.trials,
-        p=trained.p,
-        acts=acts,
-        feasible=found.feasible,
-        lag_hours=trained.lag,
-    )
-
-
-def _part(run: Run, column: str, days: slice) -> FloatArray:
-    returns: FloatArray = run.series.loc[days, column].to_numpy(dtype=np.float64)
-    return returns
-
-
-def _figures(returns: FloatArray, cash: FloatArray) -> dict[str, float]:
-    # One session has no standard deviation.
-    if len(returns) < 2:
-        return {"total_return": float(returns[0])}
-    return return_metrics(returns, cash)
-
-
-def _reached(aim: Objective, metrics: Metrics, others: Mapping[str, Metrics]) -> float:
-    """The objective of a fold's test; NaN where it raises, or needs what a part of an account lacks: costs."""
-    try:
-        return aim.value(metrics, others)
-    except Exception:  # noqa: BLE001 - an objective is the user's: the folds are chosen, and what they did is kept
-        return float("nan")

@@ -92,7 +92,8 @@ def recipe_of(
         "market": market.fingerprint,
         "window": [str(sessions[0]), str(sessions[-1])],
         "account": {**terms.account, "costs": asdict(terms.costs)},
-        "head": [[name, str(value)] for name, value in head],
+        # What a proof makes of the trials changes none of them.
+        "head": [[name, str(value)] for name, value in head if name != "proof"],
         "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
         "fixed": dict(terms.fixed),
         **codes(strategy, [terms.aim]),

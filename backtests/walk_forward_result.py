@@ -20,6 +20,10 @@ from undertow.backtests.walk_tuner import Terms
 from undertow.market.clock import FloatArray
 from undertow.strategies.strategy import Strategy
 
+# What a fold does in its test where nothing that was tried in training was proven.
+HOLD, ACT = "hold", "act"
+UNPROVEN = (HOLD, ACT)
+
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
@@ -27,7 +31,8 @@ class FoldResult:
 
     `train` and `test` are the first and last session of each; figures are decimal, annualised where the name says so.
     An excess is total return less the baseline's over the same sessions. `p` is what a proof made of the trials in
-    training, NaN where none was asked for; where the choice does not act (`acts`), the test holds the basket.
+    training and `proven` whether they passed it, NaN and None where none was asked for; where the choice does not act
+    (`acts`), the test holds the basket.
     `feasible` says whether the choice kept every constraint in training; where no trial did, it is the nearest miss.
     `lag_hours` are those from the shock to the fill of the choice in training, None where no episode has a shock.
     """
@@ -40,6 +45,7 @@ class FoldResult:
     out_of_sample: dict[str, float]
     trials: pd.DataFrame
     p: float = math.nan
+    proven: bool | None = None
     acts: bool = True
     feasible: bool = True
     lag_hours: LagHours | None = None
@@ -49,8 +55,9 @@ class FoldResult:
 class WalkForwardResult:
     """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions.
 
-    `standing` says how many trials were ever made on the market, where a ledger counts them. `proof` names what a
-    fold's choice had to pass to act.
+    `standing` says how many trials were ever made on the market, where a ledger counts them. `proof` names the test of
+    what a fold tried in training, and `unproven` says what a fold does that does not pass it: "hold" the basket, or
+    "act" all the same. `counterpart` is the account that does the other of the two, None without a proof.
     """
 
     strategy: type[Strategy]
@@ -64,6 +71,13 @@ class WalkForwardResult:
     rival: Run
     standing: Standing | None = None
     proof: str | None = None
+    unproven: str = HOLD
+    counterpart: Run | None = None
+
+    @property
+    def proven(self) -> int:
+        """The number of folds that passed the proof; 0 without one."""
+        return sum(each.proven is True for each in self.folds)
 
     @property
     def acting(self) -> int:
@@ -105,6 +119,7 @@ class WalkForwardResult:
             "border_moved": each.fold.moved,
             "trials": len(each.trials),
             "proof_p": each.p,
+            "proven": each.proven,
             "acts": each.acts,
             "feasible": each.feasible,
             **{name: each.parameters[name] for name in self.terms.space},
@@ -144,6 +159,9 @@ class WalkForwardResult:
             "tuner": self.tuner,
             "not_searched": list(self.terms.unsearched),
             "proof": self.proof,
+            "unproven": None if self.proof is None else self.unproven,
+            "folds_proven": None if self.proof is None else self.proven,
+            "counterpart": None if self.counterpart is None else self.counterpart.metrics,
             "folds_acting": self.acting,
             "folds_infeasible": self.missed,
             "ledger": None if self.standing is None else asdict(self.standing),

@@ -10,6 +10,7 @@ import pandas as pd
 from undertow.backtests.engines import run_tasks
 from undertow.backtests.walk_forward import fold_engine, walk_forward
 from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.backtests.walk_kept import refuse_held
 from undertow.market.checks import is_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
@@ -46,6 +47,7 @@ def walk_seeds(
     if not given or not all(is_whole(each, 0) for each in given) or len(set(given)) < len(given):
         raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {given}")
     engine = fold_engine(jobs, backend, address)
+    refuse_held(words.get("storage"), engine)
     return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), [int(each) for each in given], **engine))
 
 
@@ -55,7 +57,9 @@ def seed_row(result: WalkForwardResult) -> dict[str, float]:
     return {
         "seed": result.seed,
         "in_objective": float(result.table["in_objective"].mean()),
+        "folds": len(result.folds),
         "folds_acting": result.acting,
+        **({} if result.proof is None else {"folds_proven": result.proven}),
         **{name: metrics[name] for name in FIGURES},
         "sharpe_over_buy_and_hold": metrics["annual_sharpe"] - hold["annual_sharpe"],
         "sharpe_over_vol_target": metrics["annual_sharpe"] - result.rival.metrics["annual_sharpe"],

@@ -25,11 +25,20 @@ from undertow.strategies.strategy import Strategy
 LEAST_TAX_FIRST = "least-tax"
 
 
+class StudyPlace(Protocol):
+    """Where each fold of a walk keeps its study."""
+
+    def of(self, seed: int, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
+        """The arguments `storage` and `study` of `optimize` for the fold that is trained on `start` to `end`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Terms:
     """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned.
 
-    `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice".
+    `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice". `kept`
+    is where the folds keep their studies.
     """
 
     universe: str = "growth"
@@ -44,6 +53,7 @@ class Terms:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
+    kept: StudyPlace | None = None
 
     @property
     def account(self) -> dict[str, Any]:
@@ -127,6 +137,7 @@ def _tuned(
         fixed={**terms.fixed, **{name: usual[name] for name in usual if name not in terms.space}},
         narrowed=terms.space,
         sobol=sobol,
+        **({} if terms.kept is None else terms.kept.of(seed, start, end)),
         **terms.account,
     )
     reached = float(found.best[f"objective {terms.objective}"])

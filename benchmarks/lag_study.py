@@ -4,9 +4,9 @@ For each seed a market is simulated with forced selling `--lag-hours` after a ca
 is tuned over its lag alone, once on the whole span and fold by fold. The stitched run is held against its basket, net
 of costs: that is what it gained. A rule that must act pays for it whether or not there is anything to find, in costs
 and in what stocks earn while it is away; so its timing is told as well (`ut.timing`): before the costs of its orders,
-against a mix of basket and cash that is as much in stocks on every session as the rule is on average. And the same walk
-with a proof is told: a fold acts only where Hansen's test of all that was tried in training gives p of 0.10 or less,
-else it holds. Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
+against a mix of basket and cash that is as much in stocks on every session as the rule is on average. And the
+counterpart of the walk is told: a fold acts there only where Hansen's test of all that was tried in training gives p of
+0.10 or less, else it holds. Run it with `python benchmarks/lag_study.py --seeds 20 --effect 1`.
 
 What is fixed, and why. The trigger stays at its defaults: searching it would move the clock that the lag is counted on.
 `source` proportional and `cash` 1.0: the effect on the whole basket, undiluted. `min_hold` 0, `max_hold` 24, `calm` 0,
@@ -38,10 +38,10 @@ import pandas as pd
 
 from undertow.backtests.backtest import backtest
 from undertow.backtests.engines import BACKENDS, run_tasks
+from undertow.backtests.run import Run
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.evidence import Interval, Superior, difference, timing
 from undertow.market import Market, simulate_market
 from undertow.strategies import LiquidityDrain
@@ -78,8 +78,18 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
     tuned, long = (
         backtest(LiquidityDrain(lag=int(lag), **held), market).lag_hours for lag, held in ((whole, FIXED), (usual, {}))
     )
-    free = _walked(market, seed, trials)
-    proven = _walked(market, seed, trials, Superior(level=0.10))
+    free = walk_forward(
+        LiquidityDrain,
+        market,
+        split=WalkForward(train=504, test=252),
+        objective=OBJECTIVE,
+        trials=trials,
+        fixed=FIXED,
+        seed=seed,
+        proof=Superior(level=0.10),
+        unproven="act",
+    )
+    assert free.counterpart is not None
     lags = free.table["lag"].to_numpy(dtype=np.float64)
     return {
         "seed": seed,
@@ -91,29 +101,16 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         "fold_lag": float(np.median(lags)),
         "fold_tuned": float(free.table["in_lag_hours"].median()),
         "fold_spread": float(np.ptp(lags)),
-        **_told("net", _net(free)),
-        **_told("proven", _net(proven)),
-        "acting": proven.acting / len(proven.folds),
+        **_told("net", _net(free.run)),
+        **_told("proven", _net(free.counterpart)),
+        "acting": free.proven / len(free.folds),
         **_told("timing", timing(free.run).apart.annual_return),
     }
 
 
-def _walked(market: Market, seed: int, trials: int, proof: Superior | None = None) -> WalkForwardResult:
-    return walk_forward(
-        LiquidityDrain,
-        market,
-        split=WalkForward(train=504, test=252),
-        objective=OBJECTIVE,
-        trials=trials,
-        fixed=FIXED,
-        seed=seed,
-        proof=proof,
-    )
-
-
-def _net(found: WalkForwardResult) -> Interval:
-    """The stitched run less its basket, a year."""
-    own, hold = (found.run.series[name].to_numpy() for name in ("return", "hold_return"))
+def _net(run: Run) -> Interval:
+    """A stitched run less its basket, a year."""
+    own, hold = (run.series[name].to_numpy() for name in ("return", "hold_return"))
     return difference(own, hold).annual_return
 
 

@@ -14,7 +14,7 @@ from undertow.backtests.paths_cpcv import CpcvResult
 from undertow.backtests.walk_forward_result import FoldResult, WalkForwardResult
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.handled import settings
-from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence, timing_sentences, too_short
+from undertow.tearsheets.headline import CHOSEN, timing_sentences
 from undertow.tearsheets.markup import Html, facts, join, note, section, table, tag, write_whole
 from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import BASELINE, sessions_of
@@ -25,10 +25,16 @@ from undertow.tearsheets.walk_charts import (
     paths_chart,
     stability_chart,
 )
+from undertow.tearsheets.walk_words import (
+    RIVAL,
+    RIVALS,
+    missed_sentence,
+    proof_sentence,
+    seeds_sentence,
+    unsearched_sentence,
+    verdicts,
+)
 from undertow.tearsheets.words import BLANK, METRICS, count, counted, percent, plain, share, title, typeset, value_text
-
-RIVAL = "vol-target"
-_RIVALS = (("buy-and-hold", "buy_and_hold"), ("vol-target", "vol_target"))
 
 
 def write_walk_page(
@@ -67,62 +73,6 @@ def write_walk_page(
     return write_whole(path, assemble(name, join(body), charts, sessions_of(result.run)).encode("utf-8"))
 
 
-def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
-    """Baseline, sentence with the interval, and tone ("better", "worse" or none) of the stitched run."""
-    own = result.run.returns.to_numpy(dtype=np.float64)
-    rivals = {BASELINE: result.run.series["hold_return"], RIVAL: result.rival.returns}
-    found = []
-    for name, returns in rivals.items():
-        base = returns.to_numpy(dtype=np.float64)
-        apart = None if np.array_equal(own, base) else compared(own, base)
-        if apart is None:
-            gap = float(np.prod(1.0 + own) - np.prod(1.0 + base))
-            same = np.array_equal(own, base)
-            text = f"The returns are those of {name}: there is nothing to judge." if same else too_short(len(own), gap)
-            found.append((name, text, ""))
-            continue
-        part = apart.annual_return
-        tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
-        found.append((name, f"{typeset(apart.sentence(name))} {sharpe_sentence(apart)}", tone))
-    return found
-
-
-def proof_sentence(result: WalkForwardResult) -> str:
-    """How many folds passed the proof that was asked of them, and what the others did."""
-    held = len(result.folds) - result.acting
-    rest = f"{counted(held, 'fold')} held the basket" if held else "all acted"
-    return (
-        f"In {result.acting} of {counted(len(result.folds), 'fold')} what was tried beat holding in training by more"
-        f" than luck ({result.proof}); {rest}."
-    )
-
-
-def missed_sentence(result: WalkForwardResult) -> str:
-    """In how many folds no trial kept every constraint, and what they did."""
-    traded = any(each.acts for each in result.folds if not each.feasible)
-    done = "the nearest miss was traded" if traded else "they held the basket"
-    return f"In {result.missed} of {counted(len(result.folds), 'fold')} no trial kept every constraint; {done}."
-
-
-def unsearched_sentence(result: WalkForwardResult) -> str:
-    """What a search of the whole span may choose and the folds of one account may not."""
-    return (
-        f"Not searched: {', '.join(result.terms.unsearched)}, which needs the lots of one account from start to end;"
-        " narrow it to that alone to walk with it."
-    )
-
-
-def seeds_sentence(seeds: pd.DataFrame) -> str:
-    """What the rows of `walk_seeds` say in one sentence."""
-    sharpe = seeds["annual_sharpe"]
-    above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in _RIVALS}
-    told = " and ".join(f"above {name} with {count}" for name, count in above.items())
-    return (
-        f"With {len(seeds)} seeds of the tuning the annual Sharpe ratio out of sample is {sharpe.min():.2f} to"
-        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {told} of them."
-    )
-
-
 def _seed_table(seeds: pd.DataFrame) -> Html:
     head = ["Seed", "Objective in training", "Sharpe, annual", "CAGR", "Max drawdown", "Turnover a year"]
     head += ["Sharpe less buy-and-hold", "Sharpe less VolTarget"]
@@ -134,7 +84,7 @@ def _seed_table(seeds: pd.DataFrame) -> Html:
             percent(row["cagr"]),
             percent(row["max_drawdown"]),
             f"{row['annual_turnover']:.2f}\N{MULTIPLICATION SIGN}",
-            *(typeset(f"{row[f'sharpe_over_{key}']:+.2f}") for _, key in _RIVALS),
+            *(typeset(f"{row[f'sharpe_over_{key}']:+.2f}") for _, key in RIVALS),
         ]
         for row in seeds.to_dict("records")
     ]
@@ -151,7 +101,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         "": "Chosen on the past alone, the rule cannot be told from its basket on what came after.",
     }
     headline = words[tone] if rest else lead
-    if result.proof is not None and not result.acting:
+    if not result.acting:
         headline = "No fold acted: nothing that was tried in training could be told from luck."
     return tag(
         "div",
@@ -191,7 +141,7 @@ def _reading(result: WalkForwardResult) -> Html:
         "div",
         note(
             "One account runs through all tests; on each session it does what that fold's parameters decide"
-            + ("" if result.proof is None else ", or holds the basket where a fold does not act")
+            + (", or holds the basket where a fold does not act" if result.acting < len(result.folds) else "")
             + ", and pays for what a change of parameters makes it trade."
         ),
         note(
@@ -258,7 +208,7 @@ def _folds(result: WalkForwardResult) -> Html:
     metric = objective_metric(result.terms.aim)
     head = [
         *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.short}: in"),
-        *([] if result.proof is None else ["p", "Acts"]),
+        *([] if result.proof is None else ["p", "Proven"]),
         *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
     ]
     rows = [_fold_row(each, metric.text, result.proof is not None) for each in result.folds]
@@ -274,7 +224,7 @@ def _fold_row(each: FoldResult, text: Any, proof: bool) -> list[object]:
         f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
         count(len(each.fold.test)),
         text(inside["objective"]),
-        *([f"{each.p:.2f}", "yes" if each.acts else "no"] if proof else []),
+        *([f"{each.p:.2f}", "yes" if each.proven else "no"] if proof else []),
         text(outside["objective"]),
         percent(outside["total_return"]),
         _coloured(outside["excess_over_buy_and_hold"]),
@@ -390,7 +340,7 @@ def _recipe(result: WalkForwardResult) -> Html:
         ("Trials a fold", count(terms.trials)),
         ("Tuner", result.tuner),
         ("Seed of the tuning", str(result.seed)),
-        *([] if result.proof is None else [("Proof", result.proof)]),
+        *([] if result.proof is None else [("Proof", f"{result.proof}; unproven folds {result.unproven}")]),
         *((f"Fixed: {name}", value_text(value)) for name, value in terms.fixed.items()),
         *((name, text) for name, text in settings(recipe).items() if text != BLANK),
     ]

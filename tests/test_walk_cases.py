@@ -25,7 +25,8 @@ from undertow.cli import _run
 from undertow.evidence import Superior
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import DipBuyer, LiquidityDrain, StopLoss
-from undertow.tearsheets.walk_page import missed_sentence, write_walk_page
+from undertow.tearsheets.walk_page import write_walk_page
+from undertow.tearsheets.walk_words import missed_sentence
 
 SPLIT = WalkForward(train=160, test=100)
 

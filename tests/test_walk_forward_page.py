@@ -37,7 +37,8 @@ from undertow.strategies import (
     VolTarget,
 )
 from undertow.strategies.strategy import Sets
-from undertow.tearsheets.walk_page import verdicts, write_walk_page
+from undertow.tearsheets.walk_page import write_walk_page
+from undertow.tearsheets.walk_words import verdicts
 
 FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
 FIXED |= {"low_days": 7, "calm": 24, "steps": 1, "trigger": "any"}

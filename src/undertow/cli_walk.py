@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,15 +31,16 @@ from undertow.options import (
     ordered_days,
 )
 from undertow.resolve import busy, look_here, read_ranges, read_settings, resolve_kind, resolve_market, warn_of_absent
+from undertow.walk_output import save, show
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from undertow.backtests.paths_cpcv import CpcvResult
     from undertow.backtests.run import Run
     from undertow.backtests.splits import WalkForward
     from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
     from undertow.backtests.walk_forward_result import WalkForwardResult
+    from undertow.evidence import Superior
     from undertow.market import Market
     from undertow.strategies import Strategy
 
@@ -87,8 +87,16 @@ def walk_forward(
     ] = "search",
     proof: Annotated[
         float | None,
-        typer.Option(help="A fold acts only where the SPA test of its trials gives this p or less; else it holds."),
+        typer.Option(
+            help="A fold acts only where the SPA test of its trials gives this p or less; else it holds. Without it"
+            " every fold acts, and beside it is told what those alone would have made that pass 0.10."
+        ),
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="journal:FOLDER or a database address, a study a fold: a walk that was killed goes on."),
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="How the studies' names begin; without it the strategy's.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
     seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
     jobs: Annotated[
@@ -136,6 +144,8 @@ def walk_forward(
         from undertow.backtests.store import check_replaceable
         from undertow.backtests.walk_forward import fold_engine
         from undertow.backtests.walk_forward import walk_forward as walk
+        from undertow.backtests.walk_forward_result import ACT, HOLD
+        from undertow.backtests.walk_kept import keep
         from undertow.backtests.walk_proof import refuse_whole_account
         from undertow.backtests.walk_seeds import walk_seeds
         from undertow.backtests.walk_tuner import checked_terms
@@ -170,17 +180,20 @@ def walk_forward(
         if groups is not None:
             check_aim(terms.aim)
         engine: dict[str, Any] = {"jobs": _workers(jobs, address), "backend": backend, "address": address}
-        fold_engine(**engine)
+        folds_engine = fold_engine(**engine)
+        keep(storage, study, kind.name(), tuner, folds_engine)
     with busy("loading the market"):
         world = resolve_market(market, seed)
         warn_of_absent(kind, world, account, fixed)
     words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
     if events:
         split, groups = _with_events(kind, fixed, world, split, groups, words)
+    days = world.sessions[session_rows(world, start, end)]
     if groups is not None:
-        groups.folds(world.sessions[session_rows(world, start, end)])
+        groups.folds(days)
+    choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "storage": storage, "study": study}
+    choice |= {"proof": asked or _usual_proof(kind, split, days), "unproven": ACT if asked is None else HOLD}
     with busy("walking forward"):
-        choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "proof": asked}
         result = walk(kind, world, split=split, **choice, **engine, **words)
     others = None
     if seeds > 1:
@@ -202,8 +215,17 @@ def walk_forward(
     )
     if out is not None:
         with busy("writing the pages"):
-            _save(result, paths, others, out)
-    _show(result, paths, others, out, as_json)
+            save(result, paths, others, out)
+    show(result, paths, others, out, as_json)
+
+
+def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.DatetimeIndex) -> Superior | None:
+    """The proof that is told beside a walk that acts in every fold; None where there is nothing to tell."""
+    from undertow.evidence.superior import Superior
+
+    usual = Superior()
+    enough = all(len(fold.train) >= usual.fewest for fold in split.folds(sessions))
+    return usual if enough and not kind.whole_account else None
 
 
 def _commanded(run: Run, seeds: int, cpcv: str | None) -> Run:
@@ -257,117 +279,3 @@ def _seeds(result: WalkForwardResult, others: pd.DataFrame) -> pd.DataFrame:
     from undertow.backtests.walk_seeds import seed_row
 
     return pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
-
-
-def _save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFrame | None, out: Path) -> None:
-    from undertow.backtests.store import plain, replacing, write_json
-    from undertow.tearsheets.walk_page import write_walk_page
-
-    with replacing(out, "walk.json") as draft:
-        # The run's files lie beside the folds: the folder is a run, and can be compared like any other.
-        replace(result.run, standing=result.standing).save(draft)
-        result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
-        result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
-        result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
-        write_json(draft / "walk.json", plain(_summary(result, paths, seeds)))
-        if seeds is not None:
-            seeds.to_csv(draft / "seeds.csv", index=False, lineterminator="\n")
-        if paths is not None:
-            paths.folds.to_csv(draft / "cpcv_folds.csv", index=False, lineterminator="\n")
-            paths.metrics.to_csv(draft / "cpcv_paths.csv", lineterminator="\n")
-        write_walk_page(result, draft / "walk.html", paths, seeds)
-
-
-def _summary(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFrame | None) -> dict[str, Any]:
-    found = {**result.summary(), "verdicts": dict(_sentences(result))}
-    if seeds is not None:
-        found["seeds"] = seeds.to_dict("records")
-    return found if paths is None else {**found, "cpcv": paths.summary()}
-
-
-def _sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
-    """Baseline and verdict, as plain text, and what the timing was worth."""
-    from undertow.tearsheets.headline import timing_sentences
-    from undertow.tearsheets.walk_page import verdicts
-    from undertow.tearsheets.words import MINUS
-
-    told = [(name, text) for name, text, _ in verdicts(result)]
-    told += [("timing", text) for text in timing_sentences(result.run)]
-    return [(name, text.replace(MINUS, "-")) for name, text in told]
-
-
-def _show(
-    result: WalkForwardResult,
-    paths: CpcvResult | None,
-    seeds: pd.DataFrame | None,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    from undertow.backtests.store import plain
-
-    if as_json:
-        print(json.dumps(plain(_summary(result, paths, seeds)), indent=2, allow_nan=False))
-        return
-    from undertow import console
-
-    console.show_metrics(
-        f"{result.run.name} on {result.run.recipe.universe}, {result.run.recipe.start} to {result.run.recipe.end}",
-        {"walked forward": result.run.metrics, **result.run.baselines, "vol-target": result.rival.metrics},
-    )
-    console.show(_fold_lines(result))
-    if result.run.lag_hours is not None:
-        typer.echo(result.run.lag_hours.sentence())
-    for _, sentence in _sentences(result):
-        typer.echo(sentence)
-    if result.proof is not None:
-        from undertow.tearsheets.walk_page import proof_sentence
-
-        typer.echo(proof_sentence(result).replace("\N{MINUS SIGN}", "-"))
-    if result.terms.unsearched:
-        from undertow.tearsheets.walk_page import unsearched_sentence
-
-        typer.echo(unsearched_sentence(result))
-    if result.missed:
-        from undertow.tearsheets.walk_page import missed_sentence
-
-        typer.echo(missed_sentence(result))
-    if seeds is not None:
-        from undertow.tearsheets.walk_page import seeds_sentence
-
-        typer.echo(seeds_sentence(seeds))
-    if paths is not None:
-        found = paths.summary()
-        spread = found["annual_sharpe"]
-        typer.echo(
-            f"{found['paths']} combinatorial paths: annual Sharpe {spread['p5']:.2f} to {spread['p95']:.2f}"
-            f" (5 % to 95 %), median {spread['median']:.2f};"
-            f" {found['share_below_median']:.0%} of choices below the median outside."
-        )
-    if result.standing is not None:
-        typer.echo(result.standing.sentence("In training it took"))
-    if out is not None:
-        typer.echo(f"walk-forward: {out / 'walk.html'}")
-
-
-def _fold_lines(result: WalkForwardResult) -> Any:
-    from rich.table import Table
-
-    name = result.terms.objective
-    table = Table(title="folds", title_justify="left")
-    tested = [] if result.proof is None else ["p", "acts"]
-    headings = ["fold", "trained on", "tested on", f"{name}: in", *tested, "out"]
-    for heading in (*headings, "less buy-and-hold", "less vol-target"):
-        table.add_column(heading, justify="left" if heading.endswith("on") else "right")
-    for each in result.folds:
-        outside = each.out_of_sample
-        table.add_row(
-            str(each.fold.number),
-            f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
-            f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
-            f"{each.in_sample['objective']:.2f}",
-            *([f"{each.p:.2f}", "yes" if each.acts else "no"] if tested else []),
-            f"{outside['objective']:.2f}",
-            f"{outside['excess_over_buy_and_hold']:+.1%}",
-            f"{outside['excess_over_vol_target']:+.1%}",
-        )
-    return table

@@ -1,0 +1,229 @@
+"""Walks whose folds keep their studies go on where they were killed; both accounts of a proof are told at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from undertow.backtests.splits import WalkForward
+from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.walk_forward_result import WalkForwardResult
+from undertow.backtests.walk_seeds import walk_seeds
+from undertow.backtests.walk_tuner import Tuned
+from undertow.cli import _run
+from undertow.evidence import Superior
+from undertow.market import Market, ParameterError, simulate_market
+from undertow.strategies import LiquidityDrain, StopLoss
+from undertow.tearsheets.walk_page import write_walk_page
+from undertow.tearsheets.walk_words import proof_sentence
+
+WORDS: dict[str, Any] = {
+    "split": WalkForward(train=160, test=100),
+    "trials": 40,
+    "fixed": {"lag": 24},
+    "narrowed": {"cash": (0.3, 1.0)},
+    "seed": 3,
+}
+
+
+@cache
+def market() -> Market:
+    return simulate_market(seed=5, years=1.4, names=5)
+
+
+def walked(**words: Any) -> WalkForwardResult:
+    return walk_forward(LiquidityDrain, market(), **{**WORDS, **words})
+
+
+@cache
+def plain() -> WalkForwardResult:
+    return walked()
+
+
+def same(one: WalkForwardResult, other: WalkForwardResult) -> None:
+    assert one.trials.to_csv() == other.trials.to_csv()
+    assert one.table.to_csv() == other.table.to_csv()
+    pd.testing.assert_frame_equal(one.run.series, other.run.series, check_exact=True)
+
+
+# ---------------------------------------------------------------- kept studies
+
+KILLED = """
+import os, signal, sys
+from optuna.storages.journal import JournalFileBackend
+from undertow.backtests.splits import WalkForward
+from undertow.backtests.walk_forward import walk_forward
+from undertow.market import simulate_market
+from undertow.strategies import LiquidityDrain
+
+whole = JournalFileBackend.append_logs
+def killed(self, logs):
+    whole(self, logs)
+    with open(self._file_path, "rb") as file:
+        # In the second fold, amid its second batch.
+        if sum(name.endswith(".log") for name in os.listdir(sys.argv[1])) > 1 and sum(1 for _ in file) > 25:
+            os.kill(os.getpid(), signal.SIGKILL)
+JournalFileBackend.append_logs = killed
+walk_forward(LiquidityDrain, simulate_market(seed=5, years=1.4, names=5), split=WalkForward(train=160, test=100),
+             trials=40, fixed={"lag": 24}, narrowed={"cash": (0.3, 1.0)}, seed=3, storage="journal:" + sys.argv[1])
+"""
+
+
+def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "studies"
+    done = subprocess.run([sys.executable, "-c", KILLED, folder], check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL
+    whole, evaluated = plain(), list[int]()
+    count_evaluated(monkeypatch, evaluated)
+    same(walked(storage=f"journal:{folder}"), whole)
+    # The first fold was whole; of the second's 18 and 16 first trials those that were written are not made again.
+    assert 0 < sum(evaluated) < 40
+    evaluated.clear()
+    same(walked(storage=folder, study="liquidity-drain"), whole)
+    assert sum(evaluated) == 0
+    names = sorted(path.stem for path in folder.glob("*.log"))
+    assert names == [f"liquidity-drain-seed3-{fold.train[0]:%Y%m%d}-{fold.train[1]:%Y%m%d}" for fold in whole.folds]
+    with quiet_optuna():
+        kept = JournalStorage(JournalFileBackend(str(folder / f"{names[1]}.log")))
+        assert len(optuna.load_study(study_name=names[1], storage=kept).trials) == 40
+    with pytest.raises(ParameterError, match=rf"study `{names[0]}` is of another objective.*another `study` name"):
+        walked(storage=folder, objective="sortino")
+
+
+def count_evaluated(monkeypatch: pytest.MonkeyPatch, found: list[int]) -> None:
+    from undertow.backtests import optimize
+
+    whole = optimize.evaluated
+
+    def counted(*words: Any) -> Any:
+        found.append(len(words[-1]))
+        return whole(*words)
+
+    monkeypatch.setattr(optimize, "evaluated", counted)
+
+
+def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path: Path) -> None:
+    given = {"storage": tmp_path / "studies", "jobs": 2, "backend": "threading"}
+    walked(**given, trials=20)
+    same(walked(**given), plain())
+
+
+def test_one_database_keeps_every_fold(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'walk.db'}"
+    same(walked(storage=address, study="mine"), plain())
+    with quiet_optuna():
+        assert len(optuna.get_all_study_names(address)) == len(plain().folds)
+    with pytest.raises(ParameterError, match="held by one process at a time: leave `jobs` at 1"):
+        walked(storage=address, jobs=2)
+    with pytest.raises(ParameterError, match="held by one process at a time: leave `jobs` at 1"):
+        walk_seeds(LiquidityDrain, market(), [3, 4], jobs=2, storage=address, **{**WORDS, "seed": 3})
+
+
+def own_tuner(*_: Any) -> Tuned:
+    raise AssertionError("work began first")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"storage": "journal:{}/absent/studies"}, "must be a folder in one that is there"),
+        ({"storage": "journal:{}/file"}, "`storage` of a walk must be a folder, one journal a fold"),
+        ({"storage": "journal:{}/studies", "study": "a/b"}, "`study` begins the names of files"),
+        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "keeps the searches of search and design; the tuner"),
+        ({"storage": "here"}, "`storage` must be journal:"),
+        ({"storage": 3}, "`storage` must be journal:"),
+        ({"study": "mine"}, "`study` names what `storage` keeps"),
+        ({"unproven": "hodl"}, "`unproven` must be one of hold, act; got 'hodl', did you mean `hold`"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_before_any_work(
+    words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    given = {name: value.format(tmp_path) if isinstance(value, str) else value for name, value in words.items()}
+    with pytest.raises(ParameterError, match=message):
+        walked(**given)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_the_command_keeps_and_refuses_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--storage"]
+    assert _run([*words, f"journal:{tmp_path / 'absent' / 'studies'}"]) == 2
+    assert "must be a folder in one that is there" in capsys.readouterr().err
+    assert _run([*words, f"sqlite:///{tmp_path / 'walk.db'}", "--jobs", "2"]) == 2
+    assert "held by one process at a time" in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
+
+
+# ---------------------------------------------------------------- both accounts of a proof
+
+
+def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path) -> None:
+    level = float(np.sort([each.p for each in walked(proof=Superior(level=0.5)).folds])[0])
+    proof = Superior(level=level)
+    held, acting = walked(proof=proof), walked(proof=proof, unproven="act")
+    assert (held.proven, held.acting, acting.proven, acting.acting) == (1, 1, 1, 2)
+    assert held.counterpart is not None
+    assert acting.counterpart is not None
+    for one, other in ((held.run, acting.counterpart), (acting.run, held.counterpart), (acting.run, plain().run)):
+        pd.testing.assert_frame_equal(one.series, other.series, check_exact=True)
+        assert one.recipe == other.recipe
+    same_trials = held.trials.equals(acting.trials) and held.trials.equals(plain().trials)
+    assert same_trials
+    assert acting.table["proven"].tolist() == held.table["acts"].tolist()
+    assert acting.summary()["counterpart"] == held.run.metrics
+    assert plain().counterpart is None
+    assert plain().table["proven"].tolist() == [None, None]
+    words = f"In 1 of 2 folds what was tried beat holding in training by more than luck (SPA p <= {level:g}); "
+    assert proof_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
+    told = proof_sentence(acting)
+    assert told.startswith(f"{words}every fold acted all the same. Had those alone acted, against buy-and-hold: ")
+    page = write_walk_page(acting, tmp_path / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
+    assert told in page
+    assert "No fold acted" not in page
+
+
+def test_where_all_or_nothing_is_proven() -> None:
+    none = walked(proof=Superior(level=1e-6), unproven="act")
+    assert proof_sentence(none).endswith(
+        "; every fold acted all the same. An account that acts on proof alone would have held the basket throughout:"
+        " what it gains is nothing."
+    )
+    every = walked(proof=Superior(level=0.999999))
+    assert every.proven == 2
+    assert proof_sentence(every).endswith("; all acted. An account that acts on proof alone is this very one.")
+
+
+def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: market())
+    words = ["walk-forward", "--train", "160", "--test", "100", "--trials", "4", "--ledger", str(tmp_path)]
+    assert _run([*words, "--strategy", "liquidity-drain", "--fix", "lag=24"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 2 folds what was tried beat holding in training by more than luck (SPA p <= 0.1)" in said
+    assert "every fold acted all the same" in said
+    for short in (["--strategy", "liquidity-drain", "--train", "50"], ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
+        assert _run([*words, *short, *(["--fix", "wait=5"] if "stop-loss" in short else [])]) == 0
+        assert "more than luck (SPA" not in " ".join(capsys.readouterr().out.split())
+    assert StopLoss.whole_account
+
+
+def test_a_walk_with_and_without_a_proof_is_counted_once(tmp_path: Path) -> None:
+    first, second = walked(ledger=tmp_path), walked(ledger=tmp_path, proof=Superior())
+    assert first.standing is not None
+    assert first.standing == second.standing
