@@ -377,6 +377,21 @@ def test_an_interruption_ends_without_a_traceback(
     assert list(here.iterdir()) == []
 
 
+def test_a_process_that_is_asked_to_end_leaves_nothing_half_written(here: Path) -> None:
+    program = """
+import os, signal, sys
+from undertow import cli
+import undertow.tearsheets.page as page
+page.assemble = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()
+sys.argv[1:] = ["demo", "--years", "1", "--out", "runs/out"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=here, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (143, "")
+    assert done.stderr.endswith("interrupted\n")
+    assert [path.name for path in here.iterdir() if path.name != "results"] == []
+
+
 def test_a_defect_of_ours_shows_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

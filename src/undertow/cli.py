@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -278,10 +279,12 @@ def list_(
 def main() -> NoReturn:
     """Run the command line.
 
-    Exit code 0 where all went well, 2 with a named error on standard error where not, 130 where it was interrupted, 1
-    where nobody read the output to its end.
+    Exit code 0 where all went well, 2 with a named error on standard error where not, 130 where it was interrupted, 143
+    where it was asked to end, 1 where nobody read the output to its end.
     """
     open_streams()
+    # What is half written is cleared away, as at an interruption.
+    signal.signal(signal.SIGTERM, _end)
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -293,7 +296,18 @@ def main() -> NoReturn:
         code = 1
     if code == 130:
         print("interrupted", file=sys.stderr)
+        code += _asked_to_end
     sys.exit(code)
+
+
+# What makes of 130 the 143 of a process that was asked to end.
+_asked_to_end = 0
+
+
+def _end(*_: object) -> NoReturn:
+    global _asked_to_end
+    _asked_to_end = signal.SIGTERM - signal.SIGINT
+    raise KeyboardInterrupt
 
 
 def _interrupted(error: BaseException | None) -> bool:
