@@ -20,12 +20,13 @@ def beta_nb(close: FloatArray, benchmark: FloatArray, window: int) -> FloatArray
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
         other = column if benchmark.shape[1] > 1 else 0
+        xs = benchmark[1:, other] / benchmark[:-1, other] - 1.0
+        ys = close[1:, column] / close[:-1, column] - 1.0
         for row in range(window, rows):
             n = 0
             sx = sy = sxx = sxy = 0.0
-            for back in range(row - window + 1, row + 1):
-                x = benchmark[back, other] / benchmark[back - 1, other] - 1.0
-                y = close[back, column] / close[back - 1, column] - 1.0
+            for back in range(row - window, row):
+                x, y = xs[back], ys[back]
                 if np.isnan(x) or np.isnan(y):
                     continue
                 n += 1

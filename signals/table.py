@@ -25,7 +25,7 @@ from undertow.signals.spec import Spec
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
 ALIVE_SESSIONS = 5
-# How much memory the series of signals on their feeds' own clocks may take before the oldest is let go.
+# How much memory the series of signals on their own clocks may take before the oldest is let go.
 SERIES_BYTES = 256e6
 # No exchange is closed for longer.
 _WEEKS_AHEAD = pd.Timedelta(days=28)
@@ -209,7 +209,8 @@ class DecisionTable:
         return self._sessions_of(spec, parameters, asset)
 
     def _sessions_of(self, spec: Spec, parameters: Mapping[str, float], asset: str) -> tuple[FloatArray, ...]:
-        return spec.compute(session_inputs(spec, self, asset), _given(spec, parameters))
+        key = (self._identity(spec), asset, *parameters.items())
+        return self.kept(key, lambda: spec.compute(session_inputs(spec, self, asset), _given(spec, parameters)))
 
     def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
         """The feeds that a signal's first input comes from, finest first; none is recorded in `absent`."""
@@ -241,7 +242,7 @@ class DecisionTable:
             found = spec.compute(feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
             return tuple(values[:, 0] for values in found)
 
-        return self._kept(key, computed)
+        return self.kept(key, computed)
 
     def _output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
         """One output (G,), by itself where the signal can give it sooner and the others are not there yet."""
@@ -253,14 +254,17 @@ class DecisionTable:
             found = spec.compute_one(output, feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
             return (found[:, 0],)
 
-        return self._kept((output, *whole), computed)[0]
+        return self.kept((output, *whole), computed)[0]
 
     def _identity(self, thing: Spec | Feed) -> int:
         """What tells a specification or a feed from every other, of the same name too, while the table is there."""
         return id(self._keeping.setdefault(id(thing), thing))
 
-    def _kept(self, key: tuple[Any, ...], computed: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
-        """What was computed before under this key; the least lately used makes room."""
+    def kept(self, key: tuple[Any, ...], computed: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
+        """What was computed before under this key, which must say all that it depends on beside the table.
+
+        Within `series_bytes`: the least lately used makes room. The arrays are shared, and must be left as they are.
+        """
         if key not in self._series:
             self._series[key] = computed()
             self._held += sum(values.nbytes for values in self._series[key])

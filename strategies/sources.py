@@ -69,4 +69,9 @@ def selling_orders(table: DecisionTable, source: npt.NDArray[np.str_]) -> tuple[
     which[source == "least-tax"] = LEAST_TAX
     for position, name in enumerate(needed):
         which[source == name] = position
-    return tuple(_SCORES[name](table) for name in needed), which
+    return tuple(_score(table, name) for name in needed), which
+
+
+def _score(table: DecisionTable, name: str) -> FloatArray:
+    # Scores have no parameters: the batches of a search share them.
+    return table.kept(("selling order", name), lambda: (_SCORES[name](table),))[0]
