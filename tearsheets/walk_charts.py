@@ -10,6 +10,7 @@ import pandas as pd
 from undertow.backtests.metrics import drawdowns
 from undertow.backtests.objectives import NAMED, Objective
 from undertow.backtests.paths_cpcv import CpcvResult
+from undertow.backtests.walk_forward_result import HOLD as HOLD_UNPROVEN
 from undertow.backtests.walk_forward_result import WalkForwardResult, place
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.charts import Chart, dates, line, log_axis, packed, share_axis, stacked, steps
@@ -25,15 +26,16 @@ def equity_chart(result: WalkForwardResult) -> Chart:
     """Growth of 1, drawdown and exposure of the stitched run and its baselines, a thin line where a fold begins."""
     run = result.run
     lines = [
-        ("Walked forward", run.returns, RUN),
-        (title(BASELINE), run.series["hold_return"], HOLD),
-        ("Vol target", result.rival.returns, RIVAL_INK),
+        ("Walked forward", run.returns, RUN, "solid"),
+        *_counterpart(result),
+        (title(BASELINE), run.series["hold_return"], HOLD, "solid"),
+        ("Vol target", result.rival.returns, RIVAL_INK, "solid"),
     ]
-    series = [(name, returns.to_numpy(dtype=np.float64), ink) for name, returns, ink in lines]
-    curves = [curve(returns) for _, returns, _ in series]
+    series = [(name, returns.to_numpy(dtype=np.float64), ink, dash) for name, returns, ink, dash in lines]
+    curves = [curve(returns) for _, returns, _, _ in series]
     data = [
-        {**line(name, values, ink, panel, form), "zorder": -number}
-        for number, ((name, returns, ink), growth) in enumerate(zip(series, curves, strict=True))
+        {**line(name, values, ink, panel, form, dash=dash), "zorder": -number}
+        for number, ((name, returns, ink, dash), growth) in enumerate(zip(series, curves, strict=True))
         for values, panel, form in ((growth, 1, ".2f"), (drawdowns(returns), 2, ".1%"))
     ]
     exposure = steps("Target exposure", run.exposure.to_numpy(dtype=np.float64), EXPOSURE, 3)
@@ -47,8 +49,19 @@ def equity_chart(result: WalkForwardResult) -> Chart:
     )
     layout["hoversubplots"] = "axis"
     layout["shapes"] = [_border(str(each.test[0].date())) for each in result.folds[1:]]
-    legend = tuple((name, ink, "solid") for name, _, ink in series)
+    legend = tuple((name, ink, "dashed" if dash == "dash" else dash) for name, _, ink, dash in series)
     return Chart("equity", data, layout, legend, "Growth of 1 and drawdown out of sample, by fold", size="taller")
+
+
+def _counterpart(result: WalkForwardResult) -> list[tuple[str, pd.Series, str, str]]:
+    """The account that treats what is unproven the other way, where it is another than those that are drawn anyway."""
+    other = result.counterpart
+    if other is None or any(
+        other.returns.equals(each) for each in (result.run.returns, result.run.series["hold_return"])
+    ):
+        return []
+    name = "Had every fold acted" if result.unproven == HOLD_UNPROVEN else "Acting on proof alone"
+    return [(name, other.returns, RUN, "dash")]
 
 
 def _border(day: str) -> dict[str, Any]:
