@@ -108,6 +108,10 @@ def session_rows(market: Market, start: str | pd.Timestamp | None, end: str | pd
         raise ParameterError(f"`start` {first.date()} is before the first session; {covered}")
     if last > sessions[-1] and len(load_calendar(market.calendar.name, sessions[-1], last).sessions) > 1:
         raise ParameterError(f"`end` {last.date()} is after the last session; {covered}")
+    for name, day, beyond in (("start", first, first > sessions[-1]), ("end", last, last < sessions[0])):
+        if beyond:
+            side = "after the last" if name == "start" else "before the first"
+            raise ParameterError(f"`{name}` {day.date()} is {side} session; {covered}")
     rows = slice(int(sessions.searchsorted(first, "left")), int(sessions.searchsorted(last, "right")))
     if rows.stop - rows.start < 2:
         raise ParameterError(f"`start` {first.date()} to `end` {last.date()} holds fewer than two sessions; {covered}")

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from undertow.backtests.store import why_unwritable
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
+_WORDS = ("when", "strategy", "market", "universe", "study", "key", "design")
 DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
 
 
@@ -86,7 +88,7 @@ class Ledger:
         if design not in DESIGNS:
             raise ParameterError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}")
         with self._opened(search.market) as file:
-            known = _positions(_lines(file), search.key)
+            known = _positions(_lines(file, search.market), search.key)
             new = sorted(set(positions) - known)
             if new:
                 line = {
@@ -128,7 +130,7 @@ class Ledger:
         if not self.path(market).is_file():
             return []
         with self.path(market).open("rb") as file:
-            return _lines(file)
+            return _lines(file, market)
 
     def searches(self, market: str) -> list[dict[str, Any]]:
         """Every search on a market, the oldest first: when it began and ended, what it was, its designs and trials."""
@@ -157,6 +159,9 @@ class Ledger:
             raise DataError(f"the ledger {str(path)!r} cannot be written: {str(there)!r} {why}; name another folder")
         if not os.access(there, os.W_OK if there.is_file() else os.W_OK | os.X_OK):
             raise DataError(f"the ledger {str(path)!r} cannot be written: no permission in {str(there)!r}")
+        why = why_unwritable(there) if there.is_dir() else ""
+        if why:
+            raise DataError(f"the ledger {str(path)!r} cannot be written: {why} in {str(there)!r}; name another folder")
         self.lines(market)
 
     @contextmanager
@@ -164,12 +169,11 @@ class Ledger:
         path = self.path(market)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+b")
+            with path.open("a+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield file
         except OSError as error:
-            raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror}") from None
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
+            raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror or error}") from None
 
 
 def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | None:
@@ -184,42 +188,47 @@ def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | N
 
 
 def _append(file: IO[bytes], line: dict[str, Any]) -> None:
+    # What a killed process left half-written is no entry: its trials are recorded again when the search goes on.
+    file.seek(0)
+    file.truncate(file.read().rfind(b"\n") + 1)
     file.seek(0, os.SEEK_END)
-    text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
-    # A line that a killed process left half-written is ended, so that it spoils no other.
-    if file.tell():
-        file.seek(-1, os.SEEK_END)
-        text = text if file.read(1) == b"\n" else b"\n" + text
-    file.write(text)
+    file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
 
 
-def _lines(file: IO[bytes]) -> list[dict[str, Any]]:
+def _lines(file: IO[bytes], market: str) -> list[dict[str, Any]]:
+    """The entries of a market's file; raises `DataError` for a line that was written to its end and is none."""
     file.seek(0)
-    found = []
-    for number, text in enumerate(file.read().splitlines(), 1):
-        try:
-            entry = json.loads(text)
-        except ValueError:
-            # Half-written by a killed process: its trials are recorded again when the search goes on.
-            continue
-        if not _is_entry(entry):
-            raise DataError(f"the ledger {file.name!r} has no entry in line {number}; mend that line or take it out")
-        found.append(entry)
-    return found
+    # Behind the last end of a line is what a killed process left half-written.
+    return [_entry(file, number, text, market) for number, text in enumerate(file.read().split(b"\n")[:-1], 1)]
 
 
-def _is_entry(line: Any) -> bool:
-    """Whether a line has what is counted by: its key, its universe, how many trials, and their spans."""
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in ("key", "universe")):
+def _entry(file: IO[bytes], number: int, text: bytes, market: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(text)
+    except ValueError:
+        entry = None
+    if not _is_entry(entry, market):
+        raise DataError(f"the ledger {file.name!r} has no entry in line {number}; mend that line or take it out")
+    return dict(entry)
+
+
+def _is_entry(line: Any, market: str) -> bool:
+    """Whether a line has all that an entry says, and as many trials as its spans hold."""
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _WORDS):
         return False
-    trials, spans = line.get("trials"), line.get("spans")
-    return type(trials) is int and isinstance(spans, list) and all(_is_span(each) for each in spans)
+    spans, window = line.get("spans"), line.get("window")
+    if not isinstance(spans, list) or not all(map(_is_span, spans)) or not isinstance(window, list):
+        return False
+    counted = sum(last - first + 1 for first, last in spans)
+    trials = line.get("trials")
+    return type(trials) is int and trials == counted > 0 and line["market"] == market
 
 
 def _is_span(given: Any) -> bool:
-    return isinstance(given, list) and len(given) == 2 and all(type(each) is int for each in given)
+    two = isinstance(given, list) and len(given) == 2 and all(type(each) is int for each in given)
+    return two and 0 <= given[0] <= given[1]
 
 
 def _positions(lines: Sequence[dict[str, Any]], key: str) -> set[int]:

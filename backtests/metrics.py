@@ -25,8 +25,8 @@ def cagr(returns: FloatArray) -> float:
 
 
 def annual_volatility(returns: FloatArray) -> float:
-    """Sample standard deviation (ddof = 1) of session returns times the root of 252."""
-    return float(np.std(returns, ddof=1) * math.sqrt(SESSIONS_A_YEAR))
+    """Sample standard deviation (ddof = 1) of session returns times the root of 252; NaN for one session."""
+    return float(np.std(returns, ddof=1) * math.sqrt(SESSIONS_A_YEAR)) if len(returns) > 1 else math.nan
 
 
 def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -> float:
@@ -35,7 +35,7 @@ def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -
     With the default of 0 it equals what vectorbt and QuantStats show; NaN where nothing varies by more than rounding.
     """
     excess = returns - cash_returns
-    spread = float(np.std(excess, ddof=1))
+    spread = float(np.std(excess, ddof=1)) if len(excess) > 1 else 0.0
     return float(np.mean(excess)) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > LEAST_SPREAD else math.nan
 
 

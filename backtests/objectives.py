@@ -38,6 +38,20 @@ NAMED: dict[str, tuple[str, Direction]] = {
 _BY_METRIC = {metric: name for name, (metric, _) in NAMED.items()}
 # What a constraint may bound: everything that a sweep's row says of a set.
 BOUNDABLE = (*_BY_METRIC, "average_exposure", "average_cash", "episodes", "deferred_fills", "stale_sessions")
+# Between which values a metric lies, where that is known: a bound outside binds nothing, or nothing can keep it.
+_COUNTED = dict.fromkeys(
+    ("annual_turnover", "costs_paid", "episodes", "deferred_fills", "stale_sessions"), (0, math.inf)
+)
+_LIES = {
+    "max_drawdown": (-1, 0),
+    "cvar_95": (-1, math.inf),
+    "ulcer_index": (0, 1),
+    "average_exposure": (0, 1),
+    **_COUNTED,
+}
+# No account of stocks and cash swings by more than this a year: 20 is 20 %, which is 0.2.
+_LIES["annual_volatility"] = (0, 5)
+_DECIMAL = ("max_drawdown", "cvar_95", "ulcer_index", "average_exposure", "annual_volatility")
 
 
 @dataclass(frozen=True)
@@ -165,12 +179,26 @@ def _constraint(given: object) -> Constraint:
     if not math.isfinite(bound):
         raise ParameterError(f"`constraint` {given!r} must end in a number, got {number!r}")
     metric = _metric(name)
-    if metric == "max_drawdown" and sign == "<=" and bound >= 0:
-        raise ParameterError(
-            f"`constraint` {given!r} is always kept: drawdowns are negative; for at most {bound:.0%} write"
-            f" {name}>={-bound:g}"
-        )
+    _refuse_useless(given, metric, sign, bound)
     return Constraint(metric, sign == "<=", bound)
+
+
+def _refuse_useless(given: object, metric: str, sign: str, bound: float) -> None:
+    """Raise `ParameterError` where every trial keeps a constraint, or none can."""
+    low, high = _LIES.get(metric, (-math.inf, math.inf))
+    at_most = sign == "<="
+    always = bound >= high if at_most else bound <= low
+    never = bound < low if at_most else bound > high
+    if not always and not never:
+        return
+    if metric == "max_drawdown" and 0 < bound <= 1:
+        name = re.split("[<>]", str(given))[0].strip()
+        hint = f"drawdowns are negative; for at most {bound:.0%} write {name}>={-bound:g}"
+    elif metric in _DECIMAL and 1 < abs(bound) <= 100:
+        hint = f"it is a decimal, {bound:g} % is {bound / 100:g}"
+    else:
+        hint = f"it is {low:g} or more" if high == math.inf else f"it lies between {low:g} and {high:g}"
+    raise ParameterError(f"`constraint` {given!r} is {'always' if always else 'never'} kept: {hint}")
 
 
 def _metric(name: str) -> str:

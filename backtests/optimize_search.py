@@ -76,10 +76,7 @@ def search(
             return asked
         claim = claims.take(missing, set(batches) - set(missing))
         if claim is not None:
-            written = _run(study, proposer, claims, evaluate, claim, trials, done)
-            done.update(written)
-            if counted is not None:
-                counted.record(written)
+            done.update(_run(study, proposer, claims, evaluate, claim, trials, done, counted))
         if claims.shared:
             done = finished_by_position(study)
 
@@ -92,8 +89,9 @@ def _run(
     claim: Claim,
     trials: int,
     done: Trials,
+    counted: Counted | None,
 ) -> Trials:
-    """Evaluate what is missing of a batch and write it, less what another worker has written by then."""
+    """Evaluate what is missing of a batch, count it and write it, less what another worker has written by then."""
     schedule = proposer.schedule
     places = schedule.positions(claim.batch, trials)
     visible = [place for batch in claim.seen for place in schedule.positions(batch, trials)]
@@ -105,6 +103,9 @@ def _run(
         place: _trial(place, claim.batch, proposals[place - places.start], proposer, outcome)
         for place, outcome in zip(absent, outcomes, strict=True)
     }
+    # Counted first: whatever the study shows has been counted, wherever the process is killed.
+    if counted is not None:
+        counted.record(found)
     with claims.writing(claim.batch):
         there = finished_by_position(study) if claims.shared else done
         add_trials(study, [trial for place, trial in found.items() if place not in there])

@@ -156,15 +156,22 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """The headline figures; decimal, annualised where the name says so, costs in USD."""
-        series = self.series
+        return self.metrics_between(self.series.index[0], self.series.index[-1])
+
+    def metrics_between(self, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, float]:
+        """The same figures of the sessions `first` to `last`, both included; an episode counts where it begins.
+
+        One session has no standard deviation, and what needs one is NaN.
+        """
+        series = self.series.loc[first:last]
         years = len(series) / SESSIONS_A_YEAR
         return {
-            **self._of(series["return"]),
+            **return_metrics(_array(series["return"]), _array(series["cash_return"])),
             "annual_turnover": float(series["turnover"].sum() / years),
             "average_exposure": float(series["exposure"].mean()),
             "average_cash": float(series["cash_share"].mean()),
             "costs_paid": float(series["costs"].sum()),
-            "episodes": len(self.episodes),
+            "episodes": int(self.episodes["session"].between(first, last).sum()),
         }
 
     @cached_property

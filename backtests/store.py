@@ -116,14 +116,20 @@ def check_writable(target: Path, option: str = "out") -> None:
         raise ParameterError(
             f"`{option}` {str(target)!r} cannot be written: no permission in {str(there)!r}; name another folder"
         )
-    # Some file systems let nothing be written whatever their permissions say: it is tried.
-    try:
-        Path(tempfile.mkdtemp(prefix=".undertow-", dir=there)).rmdir()
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
+    why = why_unwritable(there)
+    if why:
         raise ParameterError(
             f"`{option}` {str(target)!r} cannot be written: {why} in {str(there)!r}; name another folder"
-        ) from None
+        )
+
+
+def why_unwritable(folder: Path) -> str:
+    """Why nothing can be written in a folder, "" where it can; tried, as some file systems care for no permission."""
+    try:
+        Path(tempfile.mkdtemp(prefix=".undertow-", dir=folder)).rmdir()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward, checked_split
 from undertow.backtests.stitch import Piece, Seams, Stitched
-from undertow.backtests.walk_folds import fold_result
+from undertow.backtests.walk_folds import Accounts, fold_result, refuse_empty
 from undertow.backtests.walk_forward_recipe import WalkRecipe, recipe_of
 from undertow.backtests.walk_forward_result import ACT, HOLD, UNPROVEN, WalkForwardResult
 from undertow.backtests.walk_kept import keep
@@ -31,6 +31,7 @@ from undertow.market.calendar import Fill
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
 from undertow.signals.table import shared_table
+from undertow.strategies.buy_and_hold import BuyAndHold
 from undertow.strategies.strategy import Strategy
 from undertow.strategies.vol_target import VolTarget
 
@@ -108,13 +109,15 @@ def walk_forward(
     if proof is not None:
         refuse_other_kind(proof)
         refuse_whole_account(strategy)
+    table = shared_table(market, universe, fill)
     terms = replace(
         terms,
-        universe=shared_table(market, universe, fill).universe.name,
+        universe=table.universe.name,
         kept=keep(storage, study, strategy.name(), seat_name, engine),
     )
     kept = open_ledger(ledger, market)
-    sessions = market.sessions[session_rows(market, start, end)]
+    rows = session_rows(market, start, end)
+    sessions = market.sessions[rows]
     folds = rule.folds(sessions)
     if any(one.test[-1] + 1 != other.test[0] for one, other in pairwise(folds)):
         raise ParameterError(
@@ -125,6 +128,7 @@ def walk_forward(
         raise ParameterError("one session is left to test, a run needs two; make `train` shorter, or the span longer")
     if proof is not None:
         refuse_short(proof, folds)
+    refuse_empty(table, folds, rows, terms)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
     recipe = partial(recipe_of, strategy, market, sessions, rule, terms, seed, seat_name)
     counted = None if kept is None else _Counted(kept, _search(recipe(None), strategy, market, terms, sessions))
@@ -137,7 +141,8 @@ def walk_forward(
     run = stitch(*accounts[unproven])
     counterpart = None if proof is None else stitch(*accounts[ACT if unproven == HOLD else HOLD])
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
-    rival = backtest(VolTarget(), market, **tested, **terms.account)
+    rivals = {each.name(): backtest(each(), market, **tested, **terms.account) for each in (BuyAndHold, VolTarget)}
+    told = Accounts(run, rivals)
     return WalkForwardResult(
         strategy=strategy,
         split=rule,
@@ -146,11 +151,11 @@ def walk_forward(
         tuner=seat_name,
         sessions=len(sessions),
         folds=tuple(
-            fold_result(fold, sessions, each, acting, None if proof is None else good, run, rival, terms.aim)
+            fold_result(fold, sessions, each, acting, None if proof is None else good, told, terms.aim)
             for fold, each, acting, good in zip(folds, tuned, acts, passed, strict=True)
         ),
         run=run,
-        rival=rival,
+        rival=rivals[VolTarget.name()],
         standing=None if counted is None else counted.ledger.standing(counted.search),
         proof=None if proof is None else proof.name,
         unproven=unproven,

@@ -90,14 +90,13 @@ def recipe_of(
     whole = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
-        "window": [str(sessions[0]), str(sessions[-1])],
         "account": {**terms.account, "costs": asdict(terms.costs)},
-        # What a proof makes of the trials changes none of them.
-        "head": [[name, str(value)] for name, value in head if name != "proof"],
+        # What is tested, and what a proof makes of the trials, changes none of them.
+        "trained": [[str(sessions[fold.train[0]]), str(sessions[fold.train[-1]])] for fold in rule.folds(sessions)],
+        "search": [terms.objective, *(each.name for each in terms.constraints), terms.trials, tuner, seed],
         "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
         "fixed": dict(terms.fixed),
         **codes(strategy, [terms.aim]),
-        **({} if rule.events is None else {"events": spans}),
     }
     return WalkRecipe(tuple(head), command, key_of(whole))
 

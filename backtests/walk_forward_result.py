@@ -35,6 +35,7 @@ class FoldResult:
     (`acts`), the test holds the basket.
     `feasible` says whether the choice kept every constraint in training; where no trial did, it is the nearest miss.
     `lag_hours` are those from the shock to the fill of the choice in training, None where no episode has a shock.
+    `unreached` says why the objective has no value in the test, "" where it has one.
     """
 
     fold: Fold
@@ -49,6 +50,7 @@ class FoldResult:
     acts: bool = True
     feasible: bool = True
     lag_hours: LagHours | None = None
+    unreached: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,11 @@ class WalkForwardResult:
     def missed(self) -> int:
         """The number of folds in which no trial kept every constraint."""
         return sum(not each.feasible for each in self.folds)
+
+    @property
+    def unreached(self) -> list[FoldResult]:
+        """The folds in whose test the objective has no value; `unreached` of each says why."""
+        return [each for each in self.folds if each.unreached]
 
     @property
     def untested(self) -> int:
@@ -164,6 +171,7 @@ class WalkForwardResult:
             "counterpart": None if self.counterpart is None else self.counterpart.metrics,
             "folds_acting": self.acting,
             "folds_infeasible": self.missed,
+            "folds_without_objective": {str(each.fold.number): each.unreached for each in self.unreached},
             "ledger": None if self.standing is None else asdict(self.standing),
             "seed": self.seed,
             "sessions_in_span": self.sessions,

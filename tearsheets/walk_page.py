@@ -31,6 +31,7 @@ from undertow.tearsheets.walk_words import (
     missed_sentence,
     proof_sentence,
     seeds_sentence,
+    unreached_sentence,
     unsearched_sentence,
     verdicts,
 )
@@ -112,6 +113,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *map(note, timing_sentences(result.run)),
         *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
         *([note(missed_sentence(result))] if result.missed else []),
+        *([note(unreached_sentence(result))] if result.unreached else []),
         note(
             "The sessions tested were not used to tune; the rule, its search space and this split were chosen by a"
             f" person who may know them. {CHOSEN}"

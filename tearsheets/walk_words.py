@@ -69,6 +69,15 @@ def missed_sentence(result: WalkForwardResult) -> str:
     return f"In {result.missed} of {counted(len(result.folds), 'fold')} no trial kept every constraint; {done}."
 
 
+def unreached_sentence(result: WalkForwardResult) -> str:
+    """In the test of how many folds the objective has no value, and why."""
+    first, number = result.unreached[0], counted(len(result.folds), "fold")
+    return (
+        f"In the test of {len(result.unreached)} of {number} the objective has no value; fold {first.fold.number}:"
+        f" {first.unreached}."
+    )
+
+
 def unsearched_sentence(result: WalkForwardResult) -> str:
     """What a search of the whole span may choose and the folds of one account may not."""
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,13 +96,43 @@ def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
     with ledger.path(MARKET).open("ab") as file:
         file.write(b'{"when":"2024')
     assert ledger.trials_so_far(MARKET) == 5
+    ledger.check(MARKET)
     assert ledger.record(SEARCH, "tpe", range(7)) == 2
     assert ledger.trials_so_far(MARKET) == 7
+    assert len(ledger.path(MARKET).read_bytes().splitlines()) == 2
+
+
+def changed(**words: Any) -> str:
+    """A whole entry with some of its words changed, without those that are None."""
+    entry = {**asdict(SEARCH), "when": "x", "design": "tpe", "trials": 2, "spans": [[0, 1]], **words}
+    return json.dumps({name: value for name, value in entry.items() if value is not None})
+
+
+def test_a_whole_entry_is_one(tmp_path: Path) -> None:
+    Ledger(tmp_path).path(MARKET).write_text(f"{changed()}\n")
+    assert Ledger(tmp_path).trials_so_far(MARKET) == 2
 
 
 @pytest.mark.parametrize(
     "line",
-    ['{"when":"x"}', "[]", "3", '{"key":"a","universe":"b","trials":true,"spans":[]}', '{"key":1,"spans":[[1]]}'],
+    [
+        "[]",
+        "3",
+        "",
+        '{"when":"x", "key":"a","univ',
+        changed(trials=True),
+        changed(trials=0, spans=[]),
+        changed(trials=-5),
+        changed(trials=3),
+        changed(spans=[[1]]),
+        changed(spans=[[1, 0]]),
+        changed(spans=[[-1, 0]]),
+        changed(when=None),
+        changed(design=None),
+        changed(key=1),
+        changed(window="2018"),
+        changed(market="1" * 32),
+    ],
 )
 def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
     ledger = Ledger(tmp_path)
@@ -124,6 +154,9 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: '.*/file' is a file; name another folder"):
         Ledger(tmp_path / "file" / "deep").check(MARKET)
+    if Path("/proc/self").is_dir():
+        with pytest.raises(DataError, match=r"the ledger .* cannot be written: no such file or directory in '/proc'"):
+            Ledger("/proc/ledger").check(MARKET)
     Ledger(tmp_path).path(MARKET).mkdir()
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: '.*jsonl' is a folder"):
         Ledger(tmp_path).check(MARKET)
@@ -138,6 +171,26 @@ def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anythin
     assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("undertow.backtests.ledger.os.fsync", full)
+    with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' cannot be written: No space left on device"):
+        Ledger(tmp_path).record(SEARCH, "tpe", range(5))
+
+
+def test_what_a_study_shows_has_been_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("undertow.backtests.optimize_search.add_trials", killed)
+    market = simulate_market(seed=7, years=1, names=5)
+    with pytest.raises(KeyboardInterrupt):
+        optimize(VolTarget, market, trials=7, seed=7, sobol=4, ledger=tmp_path)
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 6
 
 
 WRITER = """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,10 @@ from undertow.backtests.walk_forward_result import WalkForwardResult
 from undertow.cli import _run
 from undertow.evidence import Superior
 from undertow.market import DataError, Market, ParameterError, simulate_market
+from undertow.market.universe import Universe
 from undertow.strategies import DipBuyer, LiquidityDrain, StopLoss
 from undertow.tearsheets.walk_page import write_walk_page
-from undertow.tearsheets.walk_words import missed_sentence
+from undertow.tearsheets.walk_words import missed_sentence, unreached_sentence
 
 SPLIT = WalkForward(train=160, test=100)
 
@@ -80,14 +83,54 @@ def test_the_command_refuses_it_before_a_market(
 
 
 def in_training(row: Mapping[str, Any]) -> float:
-    return float(row["total_return"] if "episodes" in row else row["total_return"] / 0)
+    return float(row["total_return"] if "deferred_fills" in row else row["total_return"] / 0)
 
 
-@pytest.mark.parametrize("outside", [in_training, lambda row: row["cagr"] if "episodes" in row else None])
-def test_an_objective_without_a_value_outside_is_nan(outside: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("outside", [in_training, lambda row: row["cagr"] + row["deferred_fills"]])
+def test_an_objective_without_a_value_outside_is_nan_and_says_why(outside: Callable[..., Any], tmp_path: Path) -> None:
     found = walked(objective=outside)
     assert found.table["in_objective"].notna().all()
     assert found.table["out_objective"].isna().all()
+    why = "ZeroDivisionError: float division by zero" if outside is in_training else "KeyError: 'deferred_fills'"
+    sentence = f"In the test of 2 of 2 folds the objective has no value; fold 1: {why}."
+    assert unreached_sentence(found) == sentence
+    assert sentence in html.unescape(write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8"))
+    assert found.summary()["folds_without_objective"] == {"1": why, "2": why}
+
+
+@pytest.mark.parametrize("aim", ["turnover", "costs", "turnover:buy-and-hold", lambda row: -row["episodes"]])
+def test_a_folds_test_has_every_figure_of_its_part_of_the_account(aim: Any) -> None:
+    found = walked(objective=aim)
+    assert found.table["out_objective"].notna().all()
+    assert not found.unreached
+    run = found.run
+    parts = [each.out_of_sample for each in found.folds]
+    assert sum(each["costs_paid"] for each in parts) == pytest.approx(run.metrics["costs_paid"], rel=1e-12)
+    assert sum(each["episodes"] for each in parts) == run.metrics["episodes"]
+    for each, part in zip(found.folds, parts, strict=True):
+        days = run.series.loc[slice(*each.test)]
+        assert part["annual_turnover"] == pytest.approx(days["turnover"].sum() * 252 / len(days), rel=1e-12)
+        assert part["average_exposure"] == pytest.approx(days["exposure"].mean(), rel=1e-12)
+    if aim == "costs":
+        assert found.table["out_objective"].tolist() == [each["costs_paid"] for each in parts]
+
+
+# ---------------------------------------------------------------- folds without a name
+
+
+def test_an_empty_fold_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = market().universes["growth"].spans
+    days = market().sessions
+    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    for last, what in ((days[200], "fold 2 is empty: it is tested on"), (days[80], "fold 1 is empty: it is tested on")):
+        early = Universe("early", spans.assign(end=last))
+        world = replace(market(), universes={**market().universes, "early": early})
+        with pytest.raises(ParameterError, match=f"{what} .*when universe `early` has no name with prices"):
+            walked(world, universe="early")
+    late = Universe("late", spans.assign(start=days[200], end=pd.NaT))
+    world = replace(market(), universes={**market().universes, "late": late})
+    with pytest.raises(ParameterError, match=r"fold 1 is empty: it is trained on .*universe `late` has no name"):
+        walked(world, universe="late")
 
 
 def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None:

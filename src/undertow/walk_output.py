@@ -87,6 +87,10 @@ def show(
         from undertow.tearsheets.walk_words import missed_sentence
 
         typer.echo(missed_sentence(result))
+    if result.unreached:
+        from undertow.tearsheets.walk_words import unreached_sentence
+
+        typer.echo(unreached_sentence(result))
     if seeds is not None:
         from undertow.tearsheets.walk_words import seeds_sentence
 
