@@ -30,7 +30,7 @@ from undertow.backtests.search_command import account_words, is_typed, search_wo
 from undertow.backtests.study import find_study, make_study, trial_table
 from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
-from undertow.backtests.study_storage import is_shared, open_storage, quiet_optuna
+from undertow.backtests.study_storage import check_storage, is_shared, is_there, open_storage, quiet_optuna
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_positive, check_whole, is_number
 from undertow.market.errors import ParameterError
@@ -228,6 +228,7 @@ def optimize(
     check_search(strategy, market, universe, costs)
     _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
     check_positive("capital", capital)
+    check_storage(storage)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
     strategy.create(space.fixed).check_market(market)
@@ -263,11 +264,13 @@ def optimize(
     if is_own(strategy):
         # What a report asks of it in the end: better told now than after the search.
         shocks_of(strategy.create(space.fixed), shared_table(market, universe, fill))
-    # The first work is the check of the settings: nothing is written for those that do not hold.
-    baselines = baseline_metrics(market, objectives, settings)
     directions = [each.direction for each in objectives]
+    if is_there(storage):
+        with quiet_optuna(), open_storage(storage) as kept:
+            find_study(kept, name, identity, directions)
+    # The first work is the check of the settings: no study is made for those that do not hold.
+    baselines = baseline_metrics(market, objectives, settings)
     with quiet_optuna(), open_storage(storage) as kept:
-        find_study(kept, name, identity, directions)
         own = make_study(kept, name, identity, objectives)
         schedule = Schedule(len(sets) + points, batch)
         done = search(

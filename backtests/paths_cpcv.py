@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def cpcv(
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = rule.folds(sessions)
+    _refuse_empty(table, rule.groups(sessions), rows)
     kept = open_ledger(ledger, market)
     tried = _tried(terms, seed)
     strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
@@ -158,6 +160,17 @@ def cpcv(
         hold=pd.Series(hold, index=days, name="buy-and-hold"),
         cash=pd.Series(cash, index=days, name="cash"),
     )
+
+
+def _refuse_empty(table: DecisionTable, borders: IntArray, rows: slice) -> None:
+    """Raise `ParameterError` where a group has no name to hold: what is left there is the interest of cash."""
+    alive, sessions = table.alive[rows], table.decisions.sessions[rows]
+    for number, (begin, end) in enumerate(pairwise(borders), 1):
+        if not alive[begin:end].any():
+            raise ParameterError(
+                f"group {number} is empty: from {sessions[begin]:%Y-%m-%d} to {sessions[end - 1]:%Y-%m-%d} universe"
+                f" `{table.universe.name}` has no name with prices; move `start` or `end`, or name another universe"
+            )
 
 
 def check_aim(aim: Objective) -> None:

@@ -1,7 +1,7 @@
 """Walk-forward splits: what is trained on and what is tested, in sessions, with a gap between the two.
 
 The convention is scikit-learn's: `split(X)` yields row numbers (train, test), `get_n_splits(X)` says how many.
-What is split is anything with a length; with `events` given by date it is the sessions, or a table indexed by them.
+What is split has rows or a length; with `events` given by date it is the sessions, or a table indexed by them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from undertow.backtests.splits_events import Events, event_spans, free_border, trimmed
+from undertow.backtests.splits_events import Events, check_events, event_spans, free_border, row_count, trimmed
 from undertow.market.checks import check_whole
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError
@@ -91,6 +91,9 @@ class WalkForward(Splitter):
         for name, least in (("train", FEWEST_TRAINED), ("test", 1), ("purge", 0), ("embargo", 0)):
             check_sessions(name, getattr(self, name), least)
         check_sessions("step", self.stride, 1)
+        check_events(self.events)
+        if not isinstance(self.anchored, bool | np.bool_):
+            raise ParameterError(f"`anchored` must be True or False, got {self.anchored!r}")
         if self.train - self.purge < FEWEST_TRAINED:
             raise ParameterError(
                 f"`purge` must leave {FEWEST_TRAINED} sessions or more of `train` {self.train}, got {self.purge};"
@@ -114,7 +117,7 @@ class WalkForward(Splitter):
 
     def folds(self, sessions: Any) -> list[Fold]:
         """The folds in order of time; raises `ParameterError` where the sessions do not reach for one."""
-        count = len(sessions)
+        count = row_count(sessions)
         first = self.train + self.embargo
         if count <= first:
             raise ParameterError(

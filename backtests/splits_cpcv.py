@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from undertow.backtests.splits import FEWEST_TRAINED, Fold, Splitter, check_sessions, runs_of
-from undertow.backtests.splits_events import Events, event_spans, free_border, trimmed
+from undertow.backtests.splits_events import Events, check_events, event_spans, free_border, row_count, trimmed
+from undertow.market.checks import check_whole, is_whole
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError
 
@@ -36,9 +37,9 @@ class CombinatorialPurgedKFold(Splitter):
     def __post_init__(self) -> None:
         check_sessions("purge", self.purge, 0)
         check_sessions("embargo", self.embargo, 0)
-        if not (isinstance(self.n_groups, int) and self.n_groups >= 2):
-            raise ParameterError(f"`n_groups` must be a whole number, 2 or more, got {self.n_groups!r}")
-        if not (isinstance(self.n_test_groups, int) and 1 <= self.n_test_groups < self.n_groups):
+        check_events(self.events)
+        check_whole("n_groups", self.n_groups, 2)
+        if not is_whole(self.n_test_groups, 1) or self.n_test_groups >= self.n_groups:
             raise ParameterError(
                 f"`n_test_groups` must be from 1 to {self.n_groups - 1}, one less than `n_groups`,"
                 f" got {self.n_test_groups!r}"
@@ -79,7 +80,7 @@ class CombinatorialPurgedKFold(Splitter):
 
     def groups(self, sessions: Any) -> IntArray:
         """The first row of each group and the end of the sessions (n_groups + 1,), moved off events."""
-        count = len(sessions)
+        count = row_count(sessions)
         spans = event_spans(self.events, sessions)
         even = [count * n // self.n_groups for n in range(1, self.n_groups)]
         borders = np.array([0, *(free_border(each, spans) for each in even), count], dtype=np.int64)
@@ -94,7 +95,7 @@ class CombinatorialPurgedKFold(Splitter):
         """The folds in the order of `choices`; raises `ParameterError` where one has too little to train on."""
         borders = self.groups(sessions)
         spans = event_spans(self.events, sessions)
-        moved = [len(sessions) * n // self.n_groups - int(border) for n, border in enumerate(borders)]
+        moved = [row_count(sessions) * n // self.n_groups - int(border) for n, border in enumerate(borders)]
         return [self._fold(n, chosen, borders, spans, moved) for n, chosen in enumerate(self.choices, 1)]
 
     def _fold(self, number: int, chosen: tuple[int, ...], borders: IntArray, spans: IntArray, moved: list[int]) -> Fold:

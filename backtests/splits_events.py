@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from undertow.market.checks import check_whole
 from undertow.market.clock import IntArray
 from undertow.market.errors import ParameterError
 
@@ -21,20 +22,34 @@ class Events:
     lengths: Sequence[int] | int = 1
 
     def __post_init__(self) -> None:
+        if isinstance(self.first, str) or not hasattr(self.first, "__len__"):
+            raise ParameterError(f"`first` must be a list of sessions, dates or row numbers, got {self.first!r}")
+        for length in np.atleast_1d(np.asarray(self.lengths, dtype=object)):
+            check_whole("lengths", length, 1, "whole numbers of sessions")
         lengths = self.each_length
         if len(lengths) != len(self.first):
             raise ParameterError(
                 f"`lengths` must give one length for each of the {len(self.first)} events, got {len(lengths)}"
             )
-        if len(lengths) and int(lengths.min()) < 1:
-            raise ParameterError(f"`lengths` must be 1 session or more, got {int(lengths.min())}")
 
     @property
     def each_length(self) -> IntArray:
         """The length of each event (K,), in sessions."""
-        if isinstance(self.lengths, int | np.integer):
+        if np.ndim(self.lengths) == 0:
             return np.full(len(self.first), self.lengths, dtype=np.int64)
         return np.asarray(self.lengths, dtype=np.int64)
+
+
+def check_events(events: object) -> None:
+    """Raise `ParameterError` unless `events` are `Events`, or None."""
+    if events is not None and not isinstance(events, Events):
+        raise ParameterError(f"`events` must be `Events`, such as Events(first=[...], lengths=5), got {events!r}")
+
+
+def row_count(sessions: Any) -> int:
+    """How many rows there are to split: of a table or a matrix, a sparse one too, or of whatever has a length."""
+    shape = getattr(sessions, "shape", None)
+    return int(shape[0]) if shape else len(sessions)
 
 
 def event_spans(events: Events | None, sessions: Any) -> IntArray:
@@ -44,12 +59,12 @@ def event_spans(events: Events | None, sessions: Any) -> IntArray:
     """
     if events is None:
         return np.zeros((0, 2), dtype=np.int64)
-    spans: list[list[int]] = []
+    count, spans = row_count(sessions), list[list[int]]()
     rows = sorted(
         (_row(first, sessions), int(length)) for first, length in zip(events.first, events.each_length, strict=True)
     )
     for begin, length in rows:
-        end = min(begin + length, len(sessions))
+        end = min(begin + length, count)
         if spans and begin < spans[-1][1]:
             spans[-1][1] = max(spans[-1][1], end)
         else:
@@ -59,18 +74,30 @@ def event_spans(events: Events | None, sessions: Any) -> IntArray:
 
 def _row(session: Any, sessions: Any) -> int:
     if isinstance(session, int | np.integer):
-        if not 0 <= session < len(sessions):
-            raise ParameterError(f"event row {session} is not among the rows 0 to {len(sessions) - 1} of the sessions")
+        last = row_count(sessions) - 1
+        if not 0 <= session <= last:
+            raise ParameterError(f"event row {session} is not among the rows 0 to {last} of the sessions")
         return int(session)
     index = sessions if isinstance(sessions, pd.DatetimeIndex) else getattr(sessions, "index", None)
     if not isinstance(index, pd.DatetimeIndex):
         raise ParameterError("`events` are given by date: split the sessions themselves, or a table indexed by them")
-    day = pd.Timestamp(session)
+    day = _day(session)
     row = int(index.searchsorted(day))
     if row == len(index) or index[row] != day:
         near = index[min(row, len(index) - 1)]
         raise ParameterError(f"event session {day.date()} is not among the sessions; the nearest is {near.date()}")
     return row
+
+
+def _day(session: Any) -> pd.Timestamp:
+    problem = ParameterError(f"an event's session must be a date without a zone, or a row number, got {session!r}")
+    try:
+        day = pd.Timestamp(session)
+    except (TypeError, ValueError):
+        raise problem from None
+    if pd.isna(day) or day.tz is not None:
+        raise problem
+    return day
 
 
 def free_border(border: int, spans: IntArray) -> int:

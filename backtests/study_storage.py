@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.store import check_writable
-from undertow.market.errors import DataError, ParameterError
+from undertow.market.errors import DataError, ParameterError, did_you_mean
 
 JOURNAL = "journal:"
 # Seconds to wait for a database server to answer, and how often a table that another worker makes just now is retried.
@@ -60,6 +60,35 @@ def check_address(given: object) -> None:
         )
 
 
+def check_storage(given: object) -> None:
+    """Raise what `open_storage` would of what is no address, or of a file that cannot be one; makes nothing."""
+    if given is None or isinstance(given, BaseStorage):
+        return
+    check_address(given)
+    path = _file_of(given)
+    if path is not None:
+        _check_file(path)
+
+
+def is_there(given: object) -> bool:
+    """Whether a storage may hold studies already: a server, an object, a file that exists."""
+    path = None if isinstance(given, BaseStorage) else _file_of(given)
+    return given is not None and (path is None or path.exists())
+
+
+def _file_of(given: object) -> Path | None:
+    """The file of a journal or an SQLite address; None for a server, memory and an object."""
+    if isinstance(given, Path) or not isinstance(given, str):
+        return given if isinstance(given, Path) else None
+    return Path(given.removeprefix(JOURNAL)) if given.startswith(JOURNAL) else sqlite_file(given)
+
+
+def _check_file(path: Path) -> None:
+    check_writable(path, "storage")
+    if path.is_dir() or not path.parent.is_dir():
+        raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
+
+
 def is_shared(storage: BaseStorage) -> bool:
     """Whether several workers may share the storage: a database server, not memory nor a file."""
     return isinstance(storage, RDBStorage) and storage.engine.name in _SERVERS
@@ -96,9 +125,7 @@ def _silenced() -> ExitStack:
 
 @contextmanager
 def _held(path: Path, lock: Path) -> Iterator[None]:
-    check_writable(path, "storage")
-    if path.is_dir() or not path.parent.is_dir():
-        raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
+    _check_file(path)
     with lock.open("ab") as file:
         try:
             # Let go by the kernel whatever becomes of the process.
@@ -184,10 +211,18 @@ def _database(url: str) -> RDBStorage:
         server = make_url(url).get_backend_name() in _SERVERS
         arguments = {"connect_args": {"connect_timeout": _PATIENCE}, "pool_pre_ping": True} if server else {}
         return _patiently(url, arguments)
-    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+    except sqlalchemy.exc.NoSuchModuleError:
+        scheme = url.partition(":")[0]
+        near = did_you_mean(scheme, ("sqlite", *_SERVERS))
         raise ParameterError(
-            f"`storage` {url.partition(':')[0]}:// needs a driver that is not installed ({error.__cause__ or error});"
-            " for PostgreSQL: pip install 'undertow[postgres]'"
+            f"`storage` {scheme}:// is no database that SQLAlchemy knows{near}; such as sqlite:///study.db or"
+            " postgresql://user@host/name"
+        ) from None
+    except ImportError as error:
+        scheme = url.partition(":")[0]
+        extra = "; pip install 'undertow[postgres]'" if scheme.startswith("postgres") else ""
+        raise ParameterError(
+            f"`storage` {scheme}:// needs a driver that is not installed ({error.__cause__ or error}){extra}"
         ) from None
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise ParameterError("`storage` is not a database address such as postgresql://user@host/name") from None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.arguments import check_search
+from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.memory import bytes_of
@@ -23,7 +24,7 @@ from undertow.market.market import Market
 from undertow.strategies.strategy import Sets, Strategy
 
 # What one set takes while a strategy decides, in floats a session: the most among the named strategies, rounded up.
-# Where that is too much for the memory given, the strategy at hand is measured with a few sets.
+# Where that is too much for the memory given, and for a strategy of one's own, it is measured with a few sets.
 _DECIDING, _PROBE = 300, 16
 # What the walk takes beside that: the exposure by set and by session, and values that become returns.
 _WALKING = 4
@@ -134,7 +135,7 @@ def sweep(
 def _chunk_size(setting: Setting, sets: Sets, count: int, memory: float, workers: int) -> int:
     each = len(setting.stage.table) * 8.0
     needed = each * (_DECIDING + _WALKING)
-    if count > _PROBE and needed * count > memory:
+    if count > _PROBE and (needed * count > memory or is_own(setting.strategy)):
         needed = decision_bytes(setting, next(_chunks(sets, count, _PROBE))) / _PROBE + each * _WALKING
     # Several chunks a worker, so that one that is slow does not hold up the rest.
     share = -(-count // (3 * workers)) if workers > 1 else count

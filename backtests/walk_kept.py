@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from undertow.backtests.store import check_writable
-from undertow.backtests.study_storage import JOURNAL, check_address, sqlite_file
+from undertow.backtests.study_storage import JOURNAL, check_address, check_storage, sqlite_file
 from undertow.backtests.walk_tuner import TUNERS
 from undertow.market.errors import ParameterError
 
@@ -48,10 +48,11 @@ def keep(
             raise ParameterError(f"`study` names what `storage` keeps, and there is none; got {study!r}")
         return None
     name = strategy if study is None else study
-    check_address(storage)
     if tuner not in TUNERS:
         raise ParameterError(f"`storage` keeps the searches of {' and '.join(TUNERS)}; the tuner {tuner} keeps its own")
+    check_address(storage)
     if isinstance(storage, str) and not storage.startswith(JOURNAL):
+        check_storage(storage)
         refuse_held(storage, engine)
         return Kept(storage, name)
     folder = storage if isinstance(storage, Path) else Path(storage.removeprefix(JOURNAL))

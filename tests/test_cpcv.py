@@ -40,8 +40,12 @@ def test_with_every_parameter_fixed_every_path_is_the_backtest(kind: type[Strate
 
 def test_a_screen_is_a_universe_and_counted_under_its_own_name(tmp_path: Path) -> None:
     typed = "growth|top 3 by beta|quarterly"
+    # Half a year of returns makes a beta: nothing could be held, and cash would have been tested.
+    with pytest.raises(ParameterError, match="group 1 is empty: from 2018-01-02 to 2018-05-07 universe"):
+        cpcv(LiquidityDrain, market(), split=RULE, universe=typed, ledger=tmp_path, **TUNED)
+    typed = "growth|top 3 by liquidity|quarterly"
     found = cpcv(LiquidityDrain, market(), split=RULE, universe=typed, ledger=tmp_path, **TUNED)
-    assert found.terms.universe == "growth | top 3 by beta | quarterly"
+    assert found.terms.universe == "growth | top 3 by liquidity | quarterly"
     assert Ledger(tmp_path).trials_so_far(market().fingerprint, found.terms.universe) == 4
 
 

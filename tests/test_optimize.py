@@ -28,7 +28,7 @@ from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.design import grid
-from undertow.backtests.objectives import Direction
+from undertow.backtests.objectives import Direction, read_constraints
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_proposals import Proposer, Schedule
 from undertow.backtests.optimize_search import TuningError
@@ -264,6 +264,13 @@ def refused(metrics: Mapping[str, Any]) -> float:
         ),
         ({"storage": "postgresql://a:secret@127.0.0.1:1/b"}, DataError, r"^(?!.*secret)"),
         ({"storage": "oracle://somewhere/x"}, ParameterError, "needs a driver that is not installed"),
+        (
+            {"storage": "foo://somewhere/x"},
+            ParameterError,
+            "`storage` foo:// is no database that SQLAlchemy knows; such",
+        ),
+        ({"storage": "postgres://a@b/x"}, ParameterError, "SQLAlchemy knows, did you mean `postgresql`"),
+        ({"storage": "sqlite:////nowhere/at/all/x.db"}, ParameterError, "must be a file in a folder that is there"),
         ({"storage": "study.db"}, ParameterError, "`storage` must be journal:FILE or a database address"),
         ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in a folder that is there"),
         ({"universe": "grwth"}, KeyError, "unknown universe `grwth`, did you mean `growth`"),
@@ -288,6 +295,32 @@ def test_what_cannot_be_done_is_refused_before_any_trial(
 ) -> None:
     with pytest.raises(error, match=message):
         optimize(DrawdownDeRisk, market, objective=refused, **{**SHORT, **given})
+
+
+@pytest.mark.parametrize("storage", ["journal:{}/study.log", "sqlite:///{}/study.db"])
+def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str
+) -> None:
+    kept = storage.format(tmp_path)
+    few = {**SHORT, "trials": 4}
+    optimize(DrawdownDeRisk, market, storage=kept, **few)
+    monkeypatch.setattr("undertow.backtests.optimize.baseline_metrics", lambda *_: pytest.fail("work began first"))
+    for given, error, message in (
+        ({"storage": kept, "seed": 8}, ParameterError, "is of another seed: 7, asked for 8"),
+        ({"storage": "postgresql://nobody@127.0.0.1:1/none"}, DataError, "cannot be used"),
+        ({"storage": "foo"}, ParameterError, "`storage` must be journal"),
+        ({"storage": f"journal:{tmp_path}/absent/x.log"}, ParameterError, "must be a file in a folder that is there"),
+    ):
+        with pytest.raises(error, match=message):
+            optimize(DrawdownDeRisk, market, **{**few, **given})
+
+
+def test_the_command_refuses_a_storage_before_it_loads_a_market(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("undertow.cli_optimize.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
+    assert _run(["optimize", "--strategy", "vol-target", "--storage", "foo"]) == 2
+    assert "`storage` must be journal:FILE or a database address" in capsys.readouterr().err
 
 
 def test_a_driver_that_is_missing_is_named_with_the_extra(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,9 +477,28 @@ def test_what_no_command_line_can_say_has_no_command(market: Market, tmp_path: P
     assert optimize(DrawdownDeRisk, world, narrowed=stepped, **few).command is None
 
 
-def test_a_constraint_that_is_always_kept_is_refused(market: Market) -> None:
-    with pytest.raises(ParameterError, match=r"is always kept: drawdowns are negative; .* write drawdown>=-0.4"):
-        optimize(DrawdownDeRisk, market, constraints="drawdown<=0.4", **SHORT)
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        ("drawdown<=0.4", r"is always kept: drawdowns are negative; .* write drawdown>=-0.4"),
+        ("max_drawdown >= 0.4", r"is never kept: drawdowns are negative; .* write max_drawdown>=-0.4"),
+        ("max_drawdown>=-20", "is always kept: it is a decimal, -20 % is -0.2"),
+        ("max_drawdown<=-20", "is never kept: it is a decimal, -20 % is -0.2"),
+        ("volatility<=20", "is always kept: it is a decimal, 20 % is 0.2"),
+        ("average_exposure>=30", "is never kept: it is a decimal, 30 % is 0.3"),
+        ("average_exposure<=1", "is always kept: it lies between 0 and 1"),
+        ("annual_turnover<=-1", "is never kept: it is 0 or more"),
+        ("episodes>=0", "is always kept: it is 0 or more"),
+    ],
+)
+def test_a_constraint_that_binds_nothing_or_everything_is_refused(market: Market, bound: str, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        optimize(DrawdownDeRisk, market, constraints=bound, **SHORT)
+
+
+def test_constraints_that_bind_are_taken() -> None:
+    bounds = ["episodes>=20", "costs<=0", "max_drawdown>=-0.4", "volatility<=0.2", "average_cash>=0", "sharpe>=-5"]
+    assert len(read_constraints(bounds)) == len(bounds)
 
 
 def test_a_universe_that_is_not_there_is_told_before_any_trial(market: Market, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_score
 
-from undertow.backtests.splits import Fold, WalkForward
+from undertow.backtests.splits import Fold, Splitter, WalkForward
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.splits_events import Events, event_spans
 from undertow.market import ParameterError
@@ -161,6 +164,18 @@ def test_scikit_learn_convention() -> None:
         rule.get_n_splits()
 
 
+@pytest.mark.parametrize("rule", [WalkForward(train=40, test=20), CombinatorialPurgedKFold(np.int64(5), np.int64(2))])
+def test_scikit_learn_takes_it_for_tables_and_matrices_dense_or_sparse(rule: Splitter) -> None:
+    drawn = np.random.default_rng(0).standard_normal((120, 3))
+    target = drawn @ np.array([1.0, -1.0, 0.5])
+    scores = [
+        cross_val_score(Ridge(), each, target, cv=rule) for each in (drawn, csr_matrix(drawn), pd.DataFrame(drawn))
+    ]
+    assert len(scores[0]) == rule.get_n_splits(drawn)
+    for each in scores[1:]:
+        np.testing.assert_allclose(each, scores[0], rtol=1e-6)
+
+
 def test_a_step_of_its_own() -> None:
     folds = WalkForward(train=100, test=60, step=30, purge=0).folds(SESSIONS)
     assert [int(fold.test[0]) for fold in folds[:3]] == [100, 130, 160]
@@ -201,10 +216,24 @@ def test_a_border_that_moved_drops_nothing(anchored: bool) -> None:
             "fold 1 has 0 sessions left to train on after `purge` 300",
         ),
         (lambda: Events([1, 2], [3]), "`lengths` must give one length for each of the 2 events, got 1"),
-        (lambda: Events([1], [0]), "`lengths` must be 1 session or more, got 0"),
+        (lambda: Events([1], [0]), "`lengths` must be whole numbers of sessions, 1 or more, got 0"),
+        (lambda: Events([1], 2.5), "`lengths` must be whole numbers of sessions, 1 or more, got 2.5"),
+        (lambda: Events("2018-01-02"), "`first` must be a list of sessions"),
+        (lambda: WalkForward(events=[1]), "`events` must be `Events`, such as"),
+        (lambda: CombinatorialPurgedKFold(events=[1]), "`events` must be `Events`, such as"),
+        (lambda: WalkForward(anchored="no"), "`anchored` must be True or False, got 'no'"),
+        (lambda: CombinatorialPurgedKFold(6, True), "`n_test_groups` must be from 1 to 5"),
         (
             lambda: WalkForward(events=Events(["2020-01-04"]), train=10).folds(SESSIONS),
             "event session 2020-01-04 is not among the sessions; the nearest is 2020-01-06",
+        ),
+        (
+            lambda: WalkForward(events=Events(["foo"]), train=10).folds(SESSIONS),
+            "an event's session must be a date without a zone, or a row number, got 'foo'",
+        ),
+        (
+            lambda: WalkForward(events=Events([SESSIONS[60].tz_localize("UTC")]), train=10).folds(SESSIONS),
+            "an event's session must be a date without a zone",
         ),
         (lambda: WalkForward(events=Events([400]), train=10).folds(SESSIONS), "event row 400 is not among the rows"),
         (

@@ -98,11 +98,13 @@ def optimize(
         from undertow.backtests.optimize import optimize as search
         from undertow.backtests.store import check_replaceable, check_writable, plain
         from undertow.backtests.study_space import make_space
+        from undertow.backtests.study_storage import check_storage
 
         if out is not None:
             check_replaceable(out, "best.json")
         if html is not None:
             check_writable(html, "html")
+        check_storage(storage)
         kind = resolve_kind(strategy)
         aims, bounds = objective or ["sharpe"], constraint or []
         look_here()
