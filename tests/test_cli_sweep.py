@@ -15,10 +15,12 @@ import pytest
 
 from undertow import cli_sweep, resolve
 from undertow.backtests.backtest import backtest
+from undertow.backtests.design import grid
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.sweep import sweep
 from undertow.backtests.sweep_chunk import LESS_IS_BETTER
 from undertow.cli import _run
+from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
 from undertow.tearsheets.heatmap import binned, heat_map, write_sweep
@@ -43,6 +45,29 @@ GRID = ["--grid", "lag=0:96:48", "--grid", "threshold=-0.3,-0.1", "--fix", "cash
 
 def run(*words: str) -> int:
     return _run(["sweep", "--strategy", "drawdown-de-risk", *words])
+
+
+def test_sets_that_cannot_be_told_from_the_best_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "sets.html"
+    assert run(*GRID, "--html", str(page), "--json") == 0
+    told = json.loads(capsys.readouterr().out)["confidence_set"]
+    sets = grid({"lag": [0, 48, 96], "threshold": [-0.3, -0.1]}).assign(cash=1.0)
+    _, returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True)
+    _, hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    found = confidence_set(np.vstack([returns, hold]))
+    assert told["sets"] == len(told["parameters"]) == found.included[:-1].sum()
+    assert told["buy_and_hold"] == found.included[-1]
+    assert told["parameters"] == sets[["lag", "threshold"]][found.included[:-1]].to_dict("records")
+    assert "of 6 sets cannot be told from the best (model confidence set, 90%)" in told["sentence"]
+    assert told["sentence"] in page.read_text(encoding="utf-8")
+    assert run(*GRID) == 0
+    assert told["sentence"] in " ".join(capsys.readouterr().out.split())
+    # More sets than are compared, and fewer sessions than it takes.
+    monkeypatch.setattr(cli_sweep, "MOST_COMPARED", 5)
+    assert run(*GRID, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["confidence_set"] is None
 
 
 def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

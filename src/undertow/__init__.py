@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from undertow.backtests.sweep import sweep
     from undertow.backtests.walk_forward import walk_forward
     from undertow.backtests.walk_seeds import walk_seeds
-    from undertow.evidence import Superior, alarm, difference, timing
+    from undertow.evidence import Superior, alarm, confidence_set, difference, timing
     from undertow.market import (
         BookkeepingError,
         DataError,
@@ -58,6 +58,7 @@ _HOME = {
     "WalkForward": "backtests.splits",
     "alarm": "evidence",
     "backtest": "backtests",
+    "confidence_set": "evidence",
     "cpcv": "backtests.paths_cpcv",
     "design": "backtests.design",
     "difference": "evidence",
@@ -93,6 +94,7 @@ __all__ = [
     "alarm",
     "backtest",
     "backtests",
+    "confidence_set",
     "cpcv",
     "design",
     "difference",

@@ -39,6 +39,12 @@ from undertow.sweep_words import sets_from
 if TYPE_CHECKING:
     import pandas as pd
 
+    from undertow.market import Market
+    from undertow.market.clock import FloatArray
+    from undertow.strategies import Strategy
+
+# Sets that are told apart from one another: more of them take more than seconds.
+MOST_COMPARED = 100
 # Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 SUFFIXES = (".csv", ".parquet")
@@ -102,6 +108,7 @@ def sweep(
         from undertow.backtests.search_command import account_words
         from undertow.backtests.sweep import sweep as run_sweep
         from undertow.backtests.sweep_chunk import FIGURES, LESS_IS_BETTER
+        from undertow.evidence.difference import FEWEST_SESSIONS
 
         by = NAMED[by][0] if by in NAMED else by
         one_of("by", FIGURES)(by)
@@ -123,23 +130,19 @@ def sweep(
         kept.check(world.fingerprint)
     days = world.sessions[session_rows(world, start, end)]
     warn_of_absent(kind, world, account, read_settings(fix or [], "--fix"))
+    span: dict[str, Any] = {**account, "start": start, "end": end}
     with busy(f"trying {len(parameters):,} sets"):
-        table = run_sweep(
-            kind,
-            world,
-            parameters,
-            start=start,
-            end=end,
-            **account,
-            memory_bytes=memory,
-            backend=backend,
-            jobs=jobs,
-            address=address,
-        )
-        baselines = {each: baseline_row(each, world, {**account, "start": start, "end": end}) for each in BASELINES}
+        few = len(parameters) <= MOST_COMPARED and len(days) >= FEWEST_SESSIONS
+        engine: dict[str, Any] = {"memory_bytes": memory, "backend": backend, "jobs": jobs, "address": address}
+        if few:
+            table, returns = run_sweep(kind, world, parameters, **span, **engine, returns=True)
+        else:
+            table = run_sweep(kind, world, parameters, **span, **engine)
+        baselines = {each: baseline_row(each, world, span) for each in BASELINES}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
     standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique(dropna=False) > 1] or list(parameters.columns)
+    left = _left(kind, world, table, returns, varied, span) if few else None
     best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
     _write_table(table, out)
     if html is not None:
@@ -153,7 +156,11 @@ def sweep(
             parameters=varied,
             about=[f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}", f"{len(days):,} sessions", f"market {world.name}"],
             baselines=baselines,
-            notes=[standing.sentence(), "What is shown is in-sample: judge a choice on sessions that it never saw."],
+            notes=[
+                standing.sentence(),
+                *([left["sentence"]] if left else []),
+                "What is shown is in-sample: judge a choice on sessions that it never saw.",
+            ],
             recipe=_recipe(account, way, seed, parameters, varied, world.fingerprint),
             command=_command(
                 world.path,
@@ -168,15 +175,46 @@ def sweep(
         )
     if as_json:
         found = {"strategy": kind.name(), "universe": universe, "sets": len(table), "by": by}
-        _print_json({**found, "best": _records(best), "baselines": baselines, "ledger": asdict(standing)})
+        told = {"confidence_set": left, "baselines": baselines, "ledger": asdict(standing)}
+        _print_json({**found, "best": _records(best), **told})
         return
     _show(f"{kind.name()} on {universe}: best {len(best)} of {len(table):,} sets by {by}", best, varied, by)
     held = ", ".join(f"{each} {figures[by]:.4g}" for each, figures in baselines.items() if by in figures)
     typer.echo(f"On the same sessions, by {by}: {held}.")
+    if left is not None:
+        typer.echo(left["sentence"])
     typer.echo(standing.sentence() + " The best of many looks good by luck alone.")
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
+
+
+def _left(
+    kind: type[Strategy],
+    world: Market,
+    table: pd.DataFrame,
+    returns: FloatArray,
+    varied: list[str],
+    span: dict[str, Any],
+) -> dict[str, Any]:
+    """Which sets cannot be told from the best, buy-and-hold among the rules compared."""
+    import numpy as np
+    import pandas as pd
+
+    from undertow.backtests.sweep import sweep
+    from undertow.evidence.confidence import confidence_set
+    from undertow.strategies import BuyAndHold
+
+    _, hold = sweep(BuyAndHold, world, pd.DataFrame(index=range(1)), **span, returns=True)
+    found = confidence_set(np.vstack([returns, hold]))
+    inside = table[varied][found.included[:-1]]
+    return {
+        "level": found.level,
+        "sets": len(inside),
+        "buy_and_hold": bool(found.included[-1]),
+        "sentence": found.sentence(table, varied, BuyAndHold.name()),
+        "parameters": _records(inside),
+    }
 
 
 def _command(market: str | None, *parts: list[str]) -> str | None:
