@@ -42,9 +42,10 @@ from undertow.backtests.run import Run
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.sweep import sweep
 from undertow.backtests.walk_forward import walk_forward
-from undertow.evidence import Interval, Superior, difference, timing
+from undertow.evidence import Interval, Superior, confidence_set, difference, timing
 from undertow.market import Market, simulate_market
-from undertow.strategies import LiquidityDrain
+from undertow.market.clock import FloatArray
+from undertow.strategies import BuyAndHold, LiquidityDrain
 
 FIXED: dict[str, Any] = {
     "cash": 1.0,
@@ -58,11 +59,19 @@ FIXED: dict[str, Any] = {
 OBJECTIVE = "cagr"
 
 
-def lag_curve(market: Market, fixed: dict[str, Any], step: int = 1) -> pd.Series:
-    """The objective at every lag of the search range."""
+def lag_curve(market: Market, fixed: dict[str, Any], step: int = 1) -> tuple[pd.Series, FloatArray]:
+    """The objective at every lag of the search range, and the returns behind it (lags, T)."""
     lags = np.arange(0, 97, step)
     table = pd.DataFrame({"lag": lags, **fixed}, index=range(len(lags)))
-    return pd.Series(sweep(LiquidityDrain, market, table)[OBJECTIVE].to_numpy(), index=lags)
+    found, returns = sweep(LiquidityDrain, market, table, returns=True)
+    return pd.Series(found[OBJECTIVE].to_numpy(), index=lags), returns
+
+
+def alike(market: Market, returns: FloatArray) -> dict[str, float]:
+    """The share of lags that cannot be told from the best, and whether buy-and-hold is as good for all one can say."""
+    _, hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True)
+    included = confidence_set(np.vstack([returns, hold])).included
+    return {"alike": float(included[:-1].mean()), "hold_in": float(included[-1])}
 
 
 def best_lag(curve: pd.Series) -> float:
@@ -73,8 +82,8 @@ def best_lag(curve: pd.Series) -> float:
 def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) -> dict[str, float]:
     """One seed of such a world: the lag tuned on the whole span, the median over folds, the run less its basket."""
     market = simulate_market(seed=seed, years=years, **truth)
-    whole = best_lag(lag_curve(market, FIXED, step))
-    usual = best_lag(lag_curve(market, {}, step))
+    curve, returns = lag_curve(market, FIXED, step)
+    whole, usual = best_lag(curve), best_lag(lag_curve(market, {}, step)[0])
     tuned, long = (
         backtest(LiquidityDrain(lag=int(lag), **held), market).lag_hours for lag, held in ((whole, FIXED), (usual, {}))
     )
@@ -96,6 +105,7 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         "cascades": 0 if market.truth is None else len(market.truth.events),
         "lag": whole,
         "tuned": np.nan if tuned is None else tuned.median,
+        **alike(market, returns),
         "usual_lag": usual,
         "usual_tuned": np.nan if long is None else long.median,
         "fold_lag": float(np.median(lags)),
@@ -154,6 +164,10 @@ def report(table: pd.DataFrame) -> None:
     ):
         low, middle, high = np.nanpercentile(table[name], [25, 50, 75])
         print(f"{words}: median {middle:g} h, half of the seeds within {low:g} to {high:g} h")
+    print(
+        f"{table['alike'].median():.0%} of the lags cannot be told from the best in the median seed (model confidence"
+        f" set, 90 %); buy-and-hold cannot in {table['hold_in'].sum():.0f} of {len(table)}"
+    )
     print(f"with a proof {table['acting'].mean():.0%} of the folds act")
     for name, words in (
         ("net", "walked forward less buy-and-hold"),

@@ -35,7 +35,7 @@ def tuned(effect: float, at_the_open: float = 0.5) -> list[tuple[float, float, f
     found = []
     for seed in SEEDS:
         market = simulate_market(seed=seed, effect=effect, lag_hours=36, at_the_open=at_the_open, names=5)
-        curve = script().lag_curve(market, script().FIXED, step=6)
+        curve, _ = script().lag_curve(market, script().FIXED, step=6)
         lag = script().best_lag(curve)
         run = backtest(LiquidityDrain(lag=int(lag), **script().FIXED), market)
         found.append((lag, run.lag_hours.median, float(np.ptp(curve))))
@@ -57,6 +57,16 @@ def test_without_the_effect_the_lag_matters_less_and_wanders() -> None:
     gains = [np.mean([gain for _, _, gain in tuned(effect)]) for effect in (1.0, 0.0)]
     assert spreads[0] < spreads[1]
     assert gains[0] > 2 * gains[1]
+
+
+def test_the_data_say_which_lags_are_as_good_as_the_best_and_nothing_without_the_effect() -> None:
+    told = []
+    for effect in (1.0, 0.0):
+        market = simulate_market(seed=1, effect=effect, names=5)
+        told.append(script().alike(market, script().lag_curve(market, script().FIXED, step=6)[1]))
+    found, null = told
+    assert found["alike"] < 0.5 < null["alike"]
+    assert (found["hold_in"], null["hold_in"]) == (0.0, 1.0)
 
 
 def test_the_middle_of_a_plateau_is_the_best_lag() -> None:
