@@ -118,14 +118,7 @@ def walk_forward(
     kept = open_ledger(ledger, market)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
-    folds = rule.folds(sessions)
-    if any(one.test[-1] + 1 != other.test[0] for one, other in pairwise(folds)):
-        raise ParameterError(
-            f"`step` must equal `test`, so that one account holds each session once, got step {rule.stride} and test"
-            f" {rule.test}"
-        )
-    if folds[-1].test[-1] == folds[0].test[0]:
-        raise ParameterError("one session is left to test, a run needs two; make `train` shorter, or the span longer")
+    folds = _one_account(rule, sessions)
     if proof is not None:
         refuse_short(proof, folds)
     refuse_empty(table, folds, rows, terms)
@@ -161,6 +154,19 @@ def walk_forward(
         unproven=unproven,
         counterpart=counterpart,
     )
+
+
+def _one_account(rule: WalkForward, sessions: pd.DatetimeIndex) -> list[Fold]:
+    """The folds; raises `ParameterError` where one account cannot go through all of their tests."""
+    folds = rule.folds(sessions)
+    if any(one.test[-1] + 1 != other.test[0] for one, other in pairwise(folds)):
+        raise ParameterError(
+            f"`step` must equal `test`, so that one account holds each session once, got step {rule.stride} and test"
+            f" {rule.test}"
+        )
+    if folds[-1].test[-1] == folds[0].test[0]:
+        raise ParameterError("one session is left to test, a run needs two; make `train` shorter, or the span longer")
+    return folds
 
 
 def fold_engine(jobs: int | None, backend: str, address: str | None) -> dict[str, Any]:
