@@ -2,6 +2,7 @@
 
 from undertow.signals.absorption import AbsorptionRatio
 from undertow.signals.beta import Beta
+from undertow.signals.bounds import Bounds
 from undertow.signals.breach import SupportBreach
 from undertow.signals.breadth import Breadth, NewLows
 from undertow.signals.calibration import ProxyCalibration, calibrate_proxy
@@ -37,6 +38,7 @@ __all__ = [
     "BasketVolatility",
     "BasketVolatilityShock",
     "Beta",
+    "Bounds",
     "Breadth",
     "BtcEquityCorrelation",
     "Cascade",

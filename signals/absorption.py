@@ -6,6 +6,7 @@ import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import Bounds
 from undertow.signals.correlation import complete_nb
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -72,5 +73,7 @@ AbsorptionRatio = indicator(
         clock="session",
         scale_free=("close",),
         across_names=True,
+        bounds={"ratio": Bounds(0.0, 1.0, open_low=True)},
+        decimal=("ratio",),
     )
 )

@@ -8,6 +8,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from ta.volatility import DonchianChannel
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import FLAG, RETURN
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import trailing_median_nb
 
@@ -61,5 +62,7 @@ SupportBreach = indicator(
         lookback=lambda window, volume_window, volume_ratio: (max(window + 1, volume_window), window + 1),
         scale_free=("close", "volume"),
         source="lower channel of Donchian (1960) by ta.volatility.DonchianChannel; volume filter our own",
+        bounds={"breach": FLAG, "distance": RETURN},
+        decimal=("distance",),
     )
 )

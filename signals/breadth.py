@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.bounds import SHARE, Bounds
 from undertow.signals.kernels import rolling_max_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import full_nb, trailing_moments_nb
@@ -81,6 +82,8 @@ Breadth = indicator(
         clock="session",
         scale_free=("close",),
         across_names=True,
+        bounds={"share": SHARE, "change": Bounds(-1.0, 1.0)},
+        decimal=("share", "change"),
     )
 )
 
@@ -98,5 +101,7 @@ NewLows = indicator(
         clock="session",
         scale_free=("close",),
         across_names=True,
+        bounds={"lows": SHARE, "highs": SHARE, "net": Bounds(-1.0, 1.0)},
+        decimal=("lows", "highs", "net"),
     )
 )

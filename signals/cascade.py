@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, STATE
 from undertow.signals.kernels import rolling_total_nb
 from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -142,5 +143,6 @@ Cascade = indicator(
         source="our own definition of a cascade's stages; rank as pandas rolling.rank",
         scale_free=("long_usd", "open_interest_usd", "close"),
         defaults={"regime": 0.0, "open_interest_usd": np.nan, "open_interest_regime": 0.0},
+        bounds={"stage": STATE, "flushes": AT_LEAST_0, "age": AT_LEAST_0},
     )
 )

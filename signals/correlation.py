@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.bounds import CORRELATION, FLAG
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import full_nb
@@ -141,6 +142,13 @@ BtcEquityCorrelation = indicator(
         source="Pearson correlation of simple returns; interval by Fisher (1921)",
         clock="session",
         scale_free=("btc", "equity"),
+        bounds={
+            "correlation": CORRELATION,
+            "low": CORRELATION,
+            "high": CORRELATION,
+            "compressed": FLAG,
+            "in_band": FLAG,
+        },
     )
 )
 
@@ -158,5 +166,6 @@ AveragePairwiseCorrelation = indicator(
         clock="session",
         scale_free=("close",),
         across_names=True,
+        bounds={"correlation": CORRELATION, "compressed": FLAG, "in_band": FLAG},
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, DRAWDOWN, RETURN
 from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
@@ -38,6 +39,8 @@ Drawdown = indicator(
         lookback=lambda window: (window,),
         scale_free=("close",),
         source="Magdon-Ismail and Atiya (2004), drawdown from the running maximum, here over a trailing window",
+        bounds={"drawdown": DRAWDOWN},
+        decimal=("drawdown",),
     )
 )
 
@@ -53,6 +56,8 @@ Drop = indicator(
         lookback=lambda horizon: (horizon + 1,),
         scale_free=("close",),
         source="rate of change, ta.momentum.ROCIndicator / 100",
+        bounds={"drop": RETURN},
+        decimal=("drop",),
     )
 )
 
@@ -69,5 +74,6 @@ RowsSinceLow = indicator(
         lookback=lambda window: (window,),
         scale_free=("close",),
         source="Aroon-down of Chande (1995), counted in rows instead of percent",
+        bounds={"age": AT_LEAST_0},
     )
 )

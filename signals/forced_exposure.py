@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import full_nb
 from undertow.signals.volatility import SESSIONS_A_YEAR
@@ -72,5 +73,7 @@ ForcedExposure = indicator(
         source="RiskMetrics (1996) weights in a finite window; volatility targeting as Harvey et al. (2018), capped",
         clock="session",
         scale_free=("close",),
+        bounds={"exposure": AT_LEAST_0},
+        decimal=("exposure", "cut"),
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import FLAG
 from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
@@ -73,5 +74,7 @@ Funding = indicator(
         units="level decimal a year of 1,095 settlements of eight hours; z in robust standard deviations; flip 1 or 0",
         lookback=lambda window, z_window, within, periods: (window, window + z_window - 1, window + within),
         source="our own definition; robust z of Iglewicz and Hoaglin (1993)",
+        bounds={"flip": FLAG},
+        decimal=("level",),
     )
 )

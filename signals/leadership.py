@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import FLAG, RETURN
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import ratio_nb, trailing_moments_nb
@@ -94,6 +95,7 @@ Leadership = indicator(
         source="our own definition, relative strength as a difference of returns instead of a ratio of levels",
         clock="session",
         scale_free=("basket", "benchmark"),
+        decimal=("lead",),
     )
 )
 
@@ -125,5 +127,7 @@ LeadershipBreak = indicator(
         clock="session",
         scale_free=("close", "benchmark"),
         across_names=True,
+        bounds={"broken": FLAG, "leaders": RETURN, "index_return": RETURN},
+        decimal=("leaders", "index_return"),
     )
 )

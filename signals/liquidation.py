@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, RANK, SHARE
 from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
 from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -71,5 +72,7 @@ LiquidationSpike = indicator(
         scale_free=("long_usd",),
         alone={"rank": liquidation_rank_nb},
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
+        bounds={"rank": RANK, "long_share": SHARE, "intensity": AT_LEAST_0},
+        decimal=("long_share", "intensity"),
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, DRAWDOWN, FLAG
 from undertow.signals.kernels import rolling_spike_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
@@ -107,6 +108,8 @@ OpenInterestChange = indicator(
         source="our own definition; robust z of Iglewicz and Hoaglin (1993)",
         scale_free=("open_interest_usd",),
         defaults={"regime": 0.0},
+        bounds={"drop": DRAWDOWN},
+        decimal=("drop",),
     )
 )
 
@@ -127,5 +130,6 @@ OpenInterestDivergence = indicator(
         source="our own definition",
         scale_free=("open_interest_usd", "close"),
         defaults={"regime": 0.0},
+        bounds={"divergence": FLAG, "size": AT_LEAST_0},
     )
 )

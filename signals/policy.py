@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import FLAG, RETURN
 from undertow.signals.drawdown import drop_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
@@ -55,5 +56,7 @@ PolicyTailwind = indicator(
         source="our own definition; the yield is known a session late, so its horizon ends a session earlier",
         clock="session",
         scale_free=("equity", "btc"),
+        bounds={"gate": FLAG, "equity_return": RETURN, "btc_return": RETURN},
+        decimal=("equity_return", "btc_return"),
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, RANK
 from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
 from undertow.signals.order import rolling_median_nb, rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -77,5 +78,6 @@ LiquidationProxy = indicator(
         scale_free=("close", "volume"),
         alone={"rank": proxy_rank_nb},
         defaults={"regime": 0.0},
+        bounds={"stress": AT_LEAST_0, "rank": RANK},
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, RETURN, STATE
 from undertow.signals.macro import log_shock_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import ratio_nb, trailing_median_nb, trailing_moments_nb
@@ -86,5 +87,7 @@ Regime = indicator(
         clock="session",
         scale_free=("benchmark", "btc", "vix"),
         defaults={"vix": np.nan},
+        bounds={"regime": STATE, "volatility": AT_LEAST_0, "trend_distance": RETURN},
+        decimal=("trend_distance",),
     )
 )

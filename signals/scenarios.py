@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.bounds import FLAG, STATE
 from undertow.signals.kernels import rolling_max_nb
 from undertow.signals.macro import log_shock_nb, shock_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -108,5 +109,6 @@ Scenario = indicator(
         clock="session",
         scale_free=("benchmark", "dollar", "vix"),
         defaults={"nominal": np.nan, "real": np.nan, "dollar": np.nan, "spread": np.nan, "vix": np.nan},
+        bounds={"scenario": STATE, "normalisation": FLAG, "tightening": FLAG, "reflation": FLAG},
     )
 )

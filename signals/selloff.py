@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import DRAWDOWN, STATE
 from undertow.signals.drawdown import drawdown_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import full_nb
@@ -55,6 +56,8 @@ Selloff = indicator(
         source=_SOURCE,
         clock="session",
         scale_free=("close",),
+        bounds={"drawdown": DRAWDOWN, "state": STATE},
+        decimal=("drawdown",),
     )
 )
 
@@ -71,5 +74,7 @@ BasketSelloff = indicator(
         source=_SOURCE,
         clock="session",
         scale_free=("close",),
+        bounds={"drawdown": DRAWDOWN, "state": STATE},
+        decimal=("drawdown",),
     )
 )

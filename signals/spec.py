@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from undertow.signals.bounds import UNBOUNDED, Bounds
+
 Range = IntDistribution | FloatDistribution
 
 
@@ -46,7 +48,9 @@ class Spec:
     multiplied by any positive number without changing the first output. `across_names` says that it is a statistic
     across the columns, equal in each of them, instead of one that looks at each column by itself. `in_rows` names
     outputs that count rows of the feed, which the decision table turns into hours. `alone` maps an output to a kernel
-    that takes what `kernel` takes and gives that output sooner, bit for bit the same.
+    that takes what `kernel` takes and gives that output sooner, bit for bit the same. `bounds` maps an output to the
+    range of its values, whatever the parameters within their ranges; one that is left out has none, and a rule accepts
+    any level for it. `decimal` names outputs that are shares or returns, which pages show in percent.
 
     A spec pickles as the place where it is written: the module of its `lookback` or `kernel`, and its name there.
     """
@@ -66,12 +70,18 @@ class Spec:
     across_names: bool = False
     in_rows: tuple[str, ...] = ()
     alone: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    decimal: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
         for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):
             if any(found is self for found in _written_in(module)):
                 return restored, (module, self.name)
         raise pickle.PicklingError(f"`{self.name}` pickles by its module, where it must be a module-level indicator")
+
+    def bounds_of(self, output: str) -> Bounds:
+        """The range of an output's values, of the first output without a name."""
+        return self.bounds.get(output or self.outputs[0], UNBOUNDED)
 
     def compute(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Every output, from (T, N) inputs and one value for each parameter."""

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, DRAWDOWN
 from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import full_nb
@@ -39,5 +40,7 @@ DrawdownSpeed = indicator(
         lookback=lambda window: (window, window),
         scale_free=("close",),
         source="our own definition, drawdown from a trailing high over the time it took",
+        bounds={"speed": DRAWDOWN, "age": AT_LEAST_0},
+        decimal=("speed",),
     )
 )

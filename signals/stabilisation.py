@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
+from undertow.signals.bounds import FLAG, SHARE
 from undertow.signals.kernels import rolling_max_nb, rows_since_low_nb
 from undertow.signals.open_interest import drop_from_high_nb
 from undertow.signals.spec import Parameter, Spec, indicator
@@ -115,5 +116,15 @@ Stabilisation = indicator(
         source="our own definition",
         scale_free=("close", "open_interest_usd"),
         defaults={"funding_rate": np.nan, "open_interest_usd": np.nan, "open_interest_regime": 0.0},
+        bounds={
+            "score": SHARE,
+            "no_new_low": FLAG,
+            "volatility_falling": FLAG,
+            "funding_reset": FLAG,
+            "open_interest_reset": FLAG,
+            "reclaimed": FLAG,
+            "reclaimed_share": SHARE,
+        },
+        decimal=("score", "reclaimed_share"),
     )
 )

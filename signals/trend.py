@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import RETURN
 from undertow.signals.spec import Parameter, Spec, indicator
 
 
@@ -34,5 +35,7 @@ Trend = indicator(
         clock="session",
         scale_free=("close",),
         source="Brock, Lakonishok and LeBaron (1992); Faber (2007), tactical asset allocation",
+        bounds={"distance": RETURN},
+        decimal=("distance",),
     )
 )

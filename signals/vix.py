@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, RANK, RETURN
 from undertow.signals.order import rolling_rank_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import ratio_nb, trailing_median_nb
@@ -36,5 +37,7 @@ Vix = indicator(
         lookback=lambda window: (1, window, window),
         source="Cboe volatility index as FRED publishes it, a session late; spike and rank are our own definition",
         clock="session",
+        bounds={"level": AT_LEAST_0, "spike": RETURN, "rank": RANK},
+        decimal=("spike",),
     )
 )

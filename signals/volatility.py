@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0
 from undertow.signals.spec import Parameter, Spec, indicator
 
 HOURS_A_YEAR = 8760.0
@@ -58,6 +59,8 @@ RealizedVolatility = indicator(
         lookback=lambda window, periods: (window + 1,),
         scale_free=("close",),
         source="sample standard deviation, ddof = 1",
+        bounds={"volatility": AT_LEAST_0},
+        decimal=("volatility",),
     )
 )
 
@@ -77,5 +80,7 @@ BasketVolatility = indicator(
         clock="session",
         scale_free=("close",),
         source="sample standard deviation, ddof = 1",
+        bounds={"volatility": AT_LEAST_0},
+        decimal=("volatility",),
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.trailing import ratio_nb, trailing_median_nb
 from undertow.signals.volatility import realized_volatility_nb
@@ -41,6 +42,7 @@ VolatilityShock = indicator(
         lookback=lambda short, window: (short + window,),
         source=_SOURCE,
         scale_free=("close",),
+        bounds={"ratio": AT_LEAST_0},
     )
 )
 
@@ -60,5 +62,6 @@ BasketVolatilityShock = indicator(
         source=_SOURCE,
         clock="session",
         scale_free=("close",),
+        bounds={"ratio": AT_LEAST_0},
     )
 )

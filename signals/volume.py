@@ -6,6 +6,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import RANK
 from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
 from undertow.signals.spec import Parameter, Spec, indicator
 
@@ -36,5 +37,6 @@ VolumeSpike = indicator(
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         scale_free=("volume",),
         defaults={"regime": 0.0},
+        bounds={"rank": RANK},
     )
 )

@@ -7,6 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution
 
 from undertow.market.clock import FloatArray
+from undertow.signals.bounds import AT_LEAST_0, RETURN
 from undertow.signals.spec import Parameter, Spec, indicator
 
 
@@ -58,5 +59,7 @@ WeekendGap = indicator(
         lookback=lambda closed: (1, 1, 1),
         scale_free=("close",),
         source="our own definition; closes, half days and daylight saving of the exchange's calendar",
+        bounds={"gap": RETURN, "weekend": RETURN, "hours_closed": AT_LEAST_0},
+        decimal=("gap", "weekend"),
     )
 )

@@ -29,20 +29,23 @@ class DipBuyer(RuleStrategy):
     def rule(self) -> Rule:
         """A resting tier with the reserve, and one without it while the dip is bought."""
         fell = Condition(signal="drawdown", parameters={"window": self.window}, below=self.depth, seen="last", lag=0.0)
-        exhausted = Condition(
+        return Rule(
+            name=self.name(),
+            # Every fall has lasted 0 hours.
+            trigger=Trigger(when=(fell, self._exhausted()) if self.calm else (fell,), combine="all"),
+            tiers=(
+                Tier(name="calm", at=0.0, cash=self.reserve),
+                Tier(name="buy", at=1.0, min_stay=self.hold, max_stay=self.hold),
+            ),
+            timing=Timing(lag=0.0),
+        )
+
+    def _exhausted(self) -> Condition:
+        return Condition(
             signal="rows-since-low",
             parameters={"window": self.window},
             above=self.calm,
             seen="last",
             lag=0.0,
             title="hours since BTC's low",
-        )
-        return Rule(
-            name=self.name(),
-            trigger=Trigger(when=(fell, exhausted), combine="all"),
-            tiers=(
-                Tier(name="calm", at=0.0, cash=self.reserve),
-                Tier(name="buy", at=1.0, min_stay=self.hold, max_stay=self.hold),
-            ),
-            timing=Timing(lag=0.0),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -13,6 +13,7 @@ from undertow.market.prices import FIELDS
 from undertow.signals.registry import SIGNALS, load
 from undertow.signals.screen import Screen, is_screen
 from undertow.signals.spec import Spec
+from undertow.strategies.levels import check_level
 
 
 def _not_text(value: Any) -> Any:
@@ -67,8 +68,13 @@ class Condition(Part):
     signal with the same output, parameters and clock that is read where the first has no value. `weight` counts where a
     trigger scores; `label` is the kind of shock it speaks of.
 
+    A level must be one that some values of the signal reach and others do not, as far as the signal's bounds tell.
+
     NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
     """
+
+    # Whether a level may be the very end of the range, which every value reaches.
+    _open_ended: ClassVar[bool] = False
 
     signal: str
     output: str = ""
@@ -136,8 +142,12 @@ class Condition(Part):
 
     def _check_signal(self) -> None:
         _check_names(self.signal, self.stand_in, self.output, tuple(self.parameters))
+        spec, key = self.spec, "above" if self.above is not None else "below"
         for name, value in self.parameters.items():
-            _check_value(self.signal, self.spec, name, value)
+            _check_value(self.signal, spec, name, value)
+        for each, level in ((key, self.level), ("watch", self.watch), ("leave", self.leave)):
+            if level is not None:
+                check_level(each, level, self.side, spec, self.output, open_ended=self._open_ended)
 
 
 class Trigger(Part):
@@ -166,7 +176,12 @@ class Gate(Condition):
 
 
 class AllClear(Condition):
-    """A condition for the return: read at the decision itself, by its last value, unless it says otherwise."""
+    """A condition for the return: read at the decision itself, by its last value, unless it says otherwise.
+
+    Its level may be one that every value reaches, at the very end of the range: no new low for 0 hours waits for none.
+    """
+
+    _open_ended: ClassVar[bool] = True
 
     seen: Seen | None = "last"
     lag: Hours | None = 0.0

@@ -20,6 +20,7 @@ from undertow.market.clock import InstantArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
+from undertow.strategies.levels import in_decimals, percent_hint
 from undertow.strategies.plan import Decision
 
 Sets = Mapping[str, npt.NDArray[Any]]
@@ -193,8 +194,10 @@ def _check_range(name: str, value: Any, distribution: BaseDistribution) -> None:
 
 
 def _hint(value: float, low: float, high: float) -> str:
-    if high <= 0 < value < 1:
-        return f"; a fall is negative: {value:.0%} is {-value:g}"
+    for meant in (in_decimals(value), -in_decimals(value)):
+        # Without a fraction in the range, whole numbers are meant.
+        if meant != value and low <= meant <= high and max(abs(low), abs(high)) <= 1.0:
+            return percent_hint(value, meant)
     return f"; use {low} or more" if value < low else f"; use {high} or less"
 
 

@@ -321,7 +321,9 @@ def test_every_signal_is_a_condition_unless_it_has_one_value_a_name(name: str) -
         return
     for output in spec.outputs:
         parameters = {each: float(parameter.default) for each, parameter in spec.parameters.items()}
-        assert Condition(signal=name, output=output, parameters=parameters, above=0).spec is spec
+        highest = spec.bounds_of(output).high
+        above = highest if np.isfinite(highest) else 1.0
+        assert Condition(signal=name, output=output, parameters=parameters, above=above).spec is spec
 
 
 def test_a_mistake_is_not_remembered_as_right() -> None:

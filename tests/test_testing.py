@@ -21,7 +21,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 import undertow
 from undertow import testing_signals as ts
 from undertow import testing_strategies as tp
-from undertow.signals import Drawdown
+from undertow.signals import Bounds, Drawdown
+from undertow.signals.bounds import SHARE
 from undertow.signals.registry import SIGNALS, load, registered
 from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.table import DecisionTable
@@ -140,6 +141,14 @@ def test_an_honest_signal_passes(check: Callable[[Any], None]) -> None:
             "`lookback` must give a whole number of rows",
         ),
         (ts.check_scale, bad(scale_free=("close",)), r"declares `close` scale_free, but value at row 23 goes from"),
+        (
+            ts.check_bounds,
+            bad(bounds={"value": Bounds(0.0, 150.0)}),
+            r"`my-signal`\.value at row \d+ is \d+\.\d+, outside its bounds \[0, 150\]",
+        ),
+        (ts.check_definition, bad(bounds={"vale": SHARE}), "`bounds` names something that is no output"),
+        (ts.check_definition, bad(decimal=("vale",)), "`decimal` names something that is no output"),
+        (ts.check_definition, bad(bounds={"value": Bounds(1.0, 1.0)}), "`bounds` must have `low` below `high`"),
         (ts.check_columns, bad(kernel=demeaned), r"depends on the other columns; .* declares `across_names=True`"),
         (ts.check_alone, bad(alone={"value": demeaned}), r"`my-signal`\.value at row \d+ is not the same by itself"),
         (ts.check_alone, bad(alone={"vale": demeaned}), "`alone` names `vale`, which is no output: value"),

@@ -10,6 +10,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
 from undertow.signals import Drop, Parameter, Spec, indicator
+from undertow.signals.bounds import AT_LEAST_0
 from undertow.signals.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.strategy import Sets
@@ -41,6 +42,7 @@ VolumeSurge = indicator(
         units="ratio: 1 is the mean of the window",
         lookback=lambda window: (window,),
         scale_free=("volume",),
+        bounds={"ratio": AT_LEAST_0},
         source="our own definition",
     )
 )

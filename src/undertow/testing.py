@@ -82,6 +82,10 @@ class SignalContract(_Contract):
         """Missing values never become infinite, and inputs are left alone."""
         testing_signals.check_missing_values(signal, parameters, sampler)
 
+    def test_bounds(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
+        """Its outputs stay within the bounds that it declares."""
+        testing_signals.check_bounds(signal, parameters, sampler)
+
     def test_scale(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
         """What is declared scale-free is."""
         testing_signals.check_scale(signal, parameters, sampler)

@@ -82,6 +82,17 @@ def one_regime(spec: Spec, inputs: Inputs) -> Inputs:
     return {name: np.zeros_like(values) if name in regimes else values for name, values in inputs.items()}
 
 
+def wild(spec: Spec, inputs: Inputs) -> Inputs:
+    """The inputs with every number times a random one, from a hundredth to a hundred, and a tenth of them missing."""
+    rng = np.random.default_rng(SEED)
+    found = {}
+    for name, values in inputs.items():
+        shaken = values * np.exp(rng.normal(0.0, 2.0, values.shape))
+        holed = np.where(rng.random(values.shape) < 0.1, np.nan, shaken)
+        found[name] = values if spec.inputs[name][1] in FACTS else holed
+    return found
+
+
 def small(spec: Spec) -> dict[str, Any]:
     """Parameters near the defaults whose windows fit into the suite's rows several times.
 

@@ -27,6 +27,7 @@ from undertow.testing_inputs import (
     others,
     sample_inputs,
     small,
+    wild,
 )
 from undertow.testing_plain import plain
 
@@ -81,6 +82,9 @@ def check_definition(signal: Any) -> None:
         (len(set(spec.outputs)) != len(spec.outputs), "its outputs must have different names"),
         (bool(set(spec.defaults) - set(spec.inputs)), "`defaults` names something that is no input"),
         (bool(set(spec.scale_free) - set(spec.inputs)), "`scale_free` names something that is no input"),
+        (bool(set(spec.bounds) - set(spec.outputs)), "`bounds` names something that is no output"),
+        (bool(set(spec.decimal) - set(spec.outputs)), "`decimal` names something that is no output"),
+        (not all(each.low < each.high for each in spec.bounds.values()), "`bounds` must have `low` below `high`"),
     ]
     for broken, rule in problems:
         if broken:
@@ -180,6 +184,23 @@ def _survives(spec: Spec, holed: Inputs, given: Given, words: str) -> None:
         found = _apart(values, holed[name])
         if found is not None:
             raise AssertionError(f"`{spec.name}` changed its input `{name}` at row {found[0]}; work on a copy")
+
+
+def check_bounds(signal: Any, given: Given = None, sampler: Sampler = sample_inputs) -> None:
+    """No output leaves its `bounds`: at quiet inputs, at wild ones, at other parameters."""
+    spec = spec_of(signal)
+    values = {**small(spec), **(given or {})}
+    quiet = inputs_of(spec, sampler)
+    for inputs, words in ((quiet, ""), (wild(spec, quiet), " where the inputs jump")):
+        for chosen in (values, others(spec, values)):
+            for name, output in zip(spec.outputs, computed(spec, inputs, chosen), strict=True):
+                outside = np.argwhere(spec.bounds_of(name).left(output))
+                if len(outside):
+                    row, column = outside[0]
+                    raise AssertionError(
+                        f"`{spec.name}`.{name} at row {row} is {output[row, column]:.9g}{words}, outside its bounds"
+                        f" {spec.bounds_of(name)}"
+                    )
 
 
 def _rows(shape: tuple[int, ...], start: int, stop: int) -> npt.NDArray[np.bool_]:
@@ -332,6 +353,7 @@ CHECKS = (
     check_prefix_invariance,
     check_warm_up,
     check_missing_values,
+    check_bounds,
     check_scale,
     check_columns,
     check_parameters,
