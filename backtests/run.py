@@ -19,7 +19,7 @@ from undertow.backtests.waterfall import waterfall
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.signals.registry import PAGES, load
-from undertow.strategies.explain import changes, explain, vetoes
+from undertow.strategies.explain import changes, explain, remark, vetoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,12 @@ class Run:
     def vetoes(self) -> pd.DataFrame:
         """Every stretch of sessions on which gates kept the score from a higher tier, one row each; errors as above."""
         return vetoes(self._reasons())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know beside the figures: that a rule's trigger was off, or on, at every session."""
+        told = "" if self.reasons is None else remark(self.reasons)
+        return (told,) if told else ()
 
     def bridge(self) -> Bridge:
         """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Bridge`."""
@@ -236,6 +242,7 @@ class Run:
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "tax": self.tax,
             "counts": self.counts,
+            "notes": list(self.notes),
             "ledger": self.told_standing,
         }
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from undertow.market.errors import DataError
 from undertow.strategies.counterfactual import counterfactual
+from undertow.strategies.figures import apart
 from undertow.strategies.reasons import Reasons
 from undertow.strategies.tier_machine import CLEARED, EVENTS, HELD
 
@@ -106,6 +107,28 @@ def changes(why: Reasons) -> pd.DataFrame:
         for each in (explain_row(why, row) for row in why.changes())
     ]
     return pd.DataFrame(rows)
+
+
+def remark(why: Reasons) -> str:
+    """A sentence on a trigger that was off, or on, at every session of a run; empty where it was neither."""
+    ladder, known = why.rule.ladder, np.isfinite(why.score)
+    if len(ladder) == 1:
+        return ""
+    lead = "the rule never acted: " if not why.tier.any() else ""
+    if not known.any():
+        return f"{lead}its score was unknown on every one of {len(known)} sessions"
+    score, free, needed = why.score[known], why.ungated[known], ladder[1].at
+    sessions = f"every one of {len(known)} sessions" + ("" if known.all() else f" ({known.sum()} with a known score)")
+    if free.max() < needed:
+        highest = apart(float(free.max()), needed, digits=3)
+        return f"{lead}its trigger was off on {sessions}; highest score {highest}, needed {needed:g}"
+    if score.max() < needed:
+        count = int((free >= needed).sum())
+        return f"{lead}its gates held it back on every session on which its trigger was on, {count} in all"
+    if score.min() >= needed:
+        lowest = apart(float(score.min()), needed, digits=3)
+        return f"the rule's trigger was on at {sessions}; lowest score {lowest}, needed {needed:g}"
+    return ""
 
 
 def vetoes(why: Reasons) -> pd.DataFrame:

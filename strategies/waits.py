@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from undertow.strategies.figures import apart
 from undertow.strategies.reasons import Reasons
 from undertow.strategies.tier_state import Memory, Seen
 
@@ -37,15 +38,6 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
         rise = seen.level / after.raised_at - 1.0
         found.append(f"or once stocks have risen {why.rule.reentry.wrong:.2%} (so far {rise:+.2%})")
     return tuple(found)
-
-
-def apart(value: float, *levels: float, digits: int = 4) -> str:
-    """A value in so many digits that it does not look like a level that it is not at."""
-    for more in range(digits, 10):
-        text = f"{value:.{more}g}"
-        if all(value == level or text != f"{level:.{more}g}" for level in levels):
-            return text
-    return repr(value)
 
 
 def _cooling(why: Reasons, after: Memory, seen: Seen) -> tuple[str, ...]:

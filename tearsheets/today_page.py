@@ -11,7 +11,7 @@ from undertow.backtests.today import Today
 from undertow.backtests.today_lines import Line
 from undertow.backtests.today_orders import Order
 from undertow.market.errors import ParameterError
-from undertow.strategies.waits import apart
+from undertow.strategies.figures import apart
 from undertow.tearsheets.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.words import BLANK, counted, percent, plain, share, title, typeset
 

@@ -81,13 +81,15 @@ def reasons_section(run: Run) -> Html:
     if run.reasons is None:
         return join([])
     found = [explain_row(run.reasons, row) for row in run.reasons.changes()]
+    remarks = [note(typeset(f"{each[:1].upper()}{each[1:]}.")) for each in run.notes]
     if not found:
-        return section("Why the tier changed", tag("p", "It never did."))
+        return section("Why the tier changed", tag("p", "It never did."), *remarks)
     score = tag("th", "Score", scope="col", kind="num")
     head = ("Session", "Tier", "Why", score, "Shock", "What added most", "What would have changed it")
     whole = table(head, [_row(each) for each in found], kind="episodes")
     return section(
         "Why the tier changed",
+        *remarks,
         note("Contributions are Shapley values over the drivers; those of a session sum to its score."),
         tag("div", whole, kind="tallbox") if len(found) > 15 else whole,
         *_vetoes(run),

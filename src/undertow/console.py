@@ -63,6 +63,8 @@ def show_run(run: Run) -> None:
     show_metrics(title, {run.name: run.metrics, **others})
     if run.lag_hours is not None:
         show(run.lag_hours.sentence())
+    for remark in run.notes:
+        show(remark)
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
     for signal, why in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {why}")
