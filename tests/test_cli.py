@@ -29,6 +29,7 @@ KEYS = {
     "lag_hours",
     "baselines",
     "counts",
+    "notes",
     "ledger",
     "tax",
 }

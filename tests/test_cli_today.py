@@ -10,7 +10,7 @@ import pytest
 from conftest import Call
 
 import undertow as ut
-from undertow.strategies.waits import apart
+from undertow.strategies.figures import apart
 
 
 @pytest.fixture(scope="module")
