@@ -150,7 +150,7 @@ def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Ac
         return Acting(decision.acting[:, 0], exposure, stocks, shocks, blank, blank)
     labels = blank.copy()
     for row in why.changes():
-        labels[row] = why.label(why.contributions(row))
+        labels[row] = why.label(row, why.contributions(row))
     # The money may still be on its way back when the rule is calm again.
     resting = 1.0 - why.rule.ladder[0].cash
     active = (why.tier > 0) & (exposure != resting) | (exposure < resting)

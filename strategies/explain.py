@@ -76,7 +76,7 @@ def explain_row(why: Reasons, row: int) -> Explanation:
         baseline=0.0,
         contributions=dict(zip(why.names, added.tolist(), strict=True)),
         values=dict(zip(why.names, why.values[row].tolist(), strict=True)),
-        label=why.label(added),
+        label=why.label(row, added),
         vetoed=why.wanted(score) < why.wanted(float(why.ungated[row])),
         counterfactual="" if why.event[row] == HELD else counterfactual(why, row),
     )

@@ -12,53 +12,10 @@ import pandas as pd
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.signals.table import DecisionTable
 from undertow.strategies.evaluate import DECIMALS, ladder_of, read, work_out
-from undertow.strategies.parts import ALARM, Condition
+from undertow.strategies.kinds import label_of, largest
+from undertow.strategies.parts import ALARM
 from undertow.strategies.rule import Rule
 from undertow.strategies.tier_state import Machine, Seen, States
-
-# The kind of shock that a signal speaks of.
-_LABELS = {
-    "liquidation cascade": (
-        "drawdown",
-        "drop",
-        "drawdown-speed",
-        "support-breach",
-        "volume-spike",
-        "liquidation-spike",
-        "liquidation-proxy",
-        "cascade",
-        "funding",
-        "open-interest-change",
-        "open-interest-divergence",
-        "altcoin-contagion",
-        "weekend-gap",
-        "stabilisation",
-        "rows-since-low",
-        "btc-equity-correlation",
-    ),
-    "rates shock": ("rates-shock", "policy-tailwind", "scenario"),
-    "dollar shock": ("dollar-shock",),
-    "leadership break": ("leadership", "leadership-break", "breadth", "new-lows", "selloff", "basket-selloff", "trend"),
-    "volatility event": (
-        "vix",
-        "volatility-shock",
-        "basket-volatility",
-        "basket-volatility-shock",
-        "realized-volatility",
-        "forced-exposure",
-        "credit-shock",
-        "average-pairwise-correlation",
-        "absorption-ratio",
-        "regime",
-    ),
-}
-_LABEL_OF = {signal: label for label, signals in _LABELS.items() for signal in signals}
-OTHER = "other"
-
-
-def label_of(condition: Condition) -> str:
-    """The kind of shock that a condition speaks of: its own label, or that of its signal."""
-    return condition.label or _LABEL_OF.get(condition.signal, OTHER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +24,8 @@ class Reasons:
 
     `values` and `severity` (T, D) are of the rule's drivers, conditions first, gates last; `score`, `ungated` and
     `clear` (T,); `tier` and `event` (T,) numbers into the rule's ladder and `EVENTS`; `back` (T, C) are the values of
-    the conditions of its return, and `states` is what its tier machine knew.
+    the conditions of its return, and `states` is what its tier machine knew. `stand_in` (T, D) marks the drivers whose
+    stand-in was read.
     """
 
     rule: Rule
@@ -81,6 +39,7 @@ class Reasons:
     event: IntArray
     back: FloatArray
     states: States
+    stand_in: BoolArray
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -127,6 +86,7 @@ class Reasons:
             self.event[which],
             self.back[which],
             self.states.rows(which),
+            self.stand_in[which],
         )
 
     def frame(self) -> pd.DataFrame:
@@ -135,6 +95,7 @@ class Reasons:
         table = {**columns, "ungated": self.ungated, "clear": self.clear}
         table |= {f"value: {name}": self.values[:, place] for place, name in enumerate(self.names)}
         table |= {f"severity: {name}": self.severity[:, place] for place, name in enumerate(self.names)}
+        table |= {f"stand-in: {name}": 1.0 * self.stand_in[:, place] for place, name in enumerate(self.names)}
         table |= {f"back: {name}": self.back[:, place] for place, name in enumerate(self.back_names)}
         table |= {f"state: {name}": values for name, values in self.states.columns().items()}
         return pd.DataFrame(table, index=self.sessions.rename("session"))
@@ -146,16 +107,20 @@ class Reasons:
         def several(kind: str) -> FloatArray:
             return table[[name for name in table if str(name).startswith(f"{kind}: ")]].to_numpy(dtype=np.float64)
 
+        severity = several("severity")
+        # A run of an earlier version was saved without them.
+        stand_in = several("stand-in") if any(str(name).startswith("stand-in: ") for name in table) else 0.0 * severity
         fields = States.__dataclass_fields__
         return cls(
             rule,
             pd.DatetimeIndex(table.index),
             several("value"),
-            several("severity"),
+            severity,
             **{name: table[name].to_numpy(dtype=np.float64) for name in ("score", "ungated", "clear")},
             **{name: table[name].to_numpy(dtype=np.int64) for name in ("tier", "event")},
             back=several("back"),
             states=States(**{name: table[f"state: {name}"].to_numpy(dtype=np.float64) for name in fields}),
+            stand_in=stand_in > 0.0,
         )
 
     def changes(self) -> IntArray:
@@ -207,13 +172,12 @@ class Reasons:
             severity[unknown] = np.nan
         return np.where(unknown & (self.rule.trigger.combine == "any"), 0.0, severity)
 
-    def label(self, added: FloatArray) -> str:
-        """The kind of shock that added most (D,); empty where nothing did."""
-        totals: dict[str, float] = {}
-        for driver, part in zip(self.rule.trigger.when, added, strict=False):
-            totals[label_of(driver)] = totals.get(label_of(driver), 0.0) + float(part)
-        most = max(totals, key=lambda label: totals[label])
-        return most if totals[most] > 0 else ""
+    def label(self, row: int, added: FloatArray) -> str:
+        """The kind of shock that added most (D,) to the score of a row; empty where nothing did, and in calm."""
+        if self.tier[row] == 0:
+            return ""
+        conditions = zip(self.rule.trigger.when, self.stand_in[row].tolist(), added.tolist(), strict=False)
+        return largest([(each, label_of(each, stand_in=other), part) for each, other, part in conditions])
 
 
 def _each_once(given: list[str]) -> tuple[str, ...]:
@@ -277,4 +241,5 @@ def reasons(table: DecisionTable, rule: Rule) -> Reasons:
         outcome.walked.event[:, 0].astype(np.int64),
         np.column_stack(back) if back else np.zeros((len(table), 0)),
         States.of(Machine(ladder_of([rule])), score, clear, table.hours, outcome.level),
+        np.column_stack([each.stand_in for each in found]),
     )

@@ -327,7 +327,7 @@ def test_similar_states_are_those_with_the_same_severities_and_known_futures() -
     nothing = np.zeros(10)
     rule, numbers = RiskTiers().rule(), nothing.astype(int)
     states = States.of(Machine(ladder_of([rule])), nothing, nothing, nothing, level)
-    parts = (severity, severity, nothing, nothing, nothing, numbers, numbers, np.zeros((10, 1)), states)
+    parts = (severity, severity, nothing, nothing, nothing, numbers, numbers, np.zeros((10, 1)), states, severity > 2)
     why = Reasons(rule, pd.DatetimeIndex([]), *parts)
     found = similar(why, level, nothing, 8, horizon=2)
     # Rows 0, 2, 4 and 6 are alike and over by row 8.
