@@ -16,7 +16,7 @@ from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
 from undertow.tearsheets.charts import Chart
 from undertow.tearsheets.event_chart import event_chart
-from undertow.tearsheets.event_values import Said, event_row, everything_said, shown_rows, unusual
+from undertow.tearsheets.event_values import Said, default_days, event_row, everything_said, shown_rows, unusual
 from undertow.tearsheets.markup import (
     Html,
     fill,
@@ -31,7 +31,6 @@ from undertow.tearsheets.markup import (
 )
 from undertow.tearsheets.words import BLANK, MINUS, counted, listed, title
 
-DAYS = ("2020-03-12", "2021-05-19", "2022-06-13", "2022-11-09", "2024-08-05")
 # Distance of a percentile from the middle, as the share of the history that is less unusual: five shades.
 SHADES = (0.80, 0.90, 0.95, 0.98, 0.995)
 # What the summary counts: the third shade, one value in twenty.
@@ -61,24 +60,28 @@ STYLE = """
 """
 
 
-def write_event_page(market: Market, universe: str, path: str | Path, days: Sequence[str] = DAYS) -> Path:
+def write_event_page(market: Market, universe: str, path: str | Path, days: Sequence[str] = ()) -> Path:
     """Write what every registered signal said around `days` as one self-contained HTML page.
 
-    Each day has a picture of BTC and the benchmark and a table: signals by family, at their default parameters, their
-    first output at the decisions before the open from two sessions before the day to three after. Timing: a cell is
-    what was known at its decision, and its colour is the place of the value among those known up to that decision, so
-    nothing on the page looks ahead. A decision comes before its session's open: what happened on the day itself stands
-    in the column after it. Raises `DataError` on a day outside the market's sessions. Returns the path.
+    Without `days`: the dated cascades that the market covers, of a simulated market the largest of its truth. Each day
+    has a picture of BTC and the benchmark and a table: signals by family, at their default parameters, their first
+    output at the decisions before the open from two sessions before the day to three after. Timing: a cell is what was
+    known at its decision, and its colour is the place of the value among those known up to that decision, so nothing on
+    the page looks ahead. A decision comes before its session's open: what happened on the day itself stands in the
+    column after it. Raises `DataError` on a day outside the market's sessions, and where none is given and none is
+    covered. Returns the path.
 
         write_event_page(market, "growth", "results/events.html", ["2024-08-05"])
     """
+    chosen, words = (days, "days as asked for") if days else default_days(market)
     decided = DecisionTable(market, universe)
-    rows = [event_row(decided, day) for day in days]
+    # Cascades of one weekend have one session.
+    rows = list(dict.fromkeys(event_row(decided, day) for day in chosen))
     said, absent = everything_said(decided)
     charts = [event_chart(decided, row, f"event{place}") for place, row in enumerate(rows)]
     body = join(
         [
-            _title(decided, said),
+            _title(decided, said, words),
             _summary(decided, said, rows),
             *(_event(decided, said, row, chart) for row, chart in zip(rows, charts, strict=True)),
             _definitions(said, absent),
@@ -96,11 +99,12 @@ def write_event_page(market: Market, universe: str, path: str | Path, days: Sequ
     return write_whole(path, page.encode("utf-8"))
 
 
-def _title(decided: DecisionTable, said: Sequence[Said]) -> Html:
+def _title(decided: DecisionTable, said: Sequence[Said], words: str) -> Html:
     about = [
         f"Universe {decided.universe.name}",
         counted(len(said), "signal"),
         "default parameters, first output",
+        words,
         f"market {decided.market.name}",
     ]
     return tag(

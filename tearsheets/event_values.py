@@ -10,11 +10,13 @@ import pandas as pd
 
 from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, UndertowError
+from undertow.market.market import Market
 from undertow.signals.registry import SIGNALS, load, registered
 from undertow.signals.spec import Spec
 from undertow.signals.table import DecisionTable
 from undertow.tearsheets.signal_tracks import signal_tracks
 
+DAYS = ("2020-03-12", "2021-05-19", "2022-06-13", "2022-11-09", "2024-08-05")
 # Decisions shown around a day: from two sessions before it to three after.
 BEFORE, AFTER = 2, 3
 # With fewer known values than these a rank says nothing.
@@ -99,6 +101,29 @@ def unusual(values: FloatArray, row: int) -> float:
         return np.nan
     less, equal = (known < values[row]).sum(), (known == values[row]).sum()
     return float((less + 0.5 * equal) / len(known))
+
+
+def default_days(market: Market) -> tuple[tuple[str, ...], str]:
+    """The days to look at where none is given, and what they are.
+
+    Of a simulated market the largest cascades of its truth, as many as there are dated ones; else those of `DAYS` that
+    it covers. Raises `DataError` where it covers none.
+    """
+    first, last = market.sessions[0], market.sessions[-1]
+    if market.truth is not None:
+        days = market.truth.events["time"].dt.tz_localize(None).dt.normalize()
+        there = market.truth.events[(days >= first) & (days <= last)]
+        found = there.nlargest(len(DAYS), "liquidated_usd")["time"].sort_values()
+        days_of, words = [f"{each:%Y-%m-%d}" for each in found], "the largest cascades of the simulation"
+    else:
+        days_of = [day for day in DAYS if first <= pd.Timestamp(day) <= last]
+        words = "dated cascades" if len(days_of) == len(DAYS) else "the dated cascades that the market covers"
+    if not days_of:
+        raise DataError(
+            f"market {market.name!r} has sessions from {first.date()} to {last.date()} and covers none of"
+            f" {', '.join(DAYS)}; name days of its own (`days`, `--day` on the command line)"
+        )
+    return tuple(days_of), words
 
 
 def event_row(table: DecisionTable, day: str) -> int:

@@ -19,7 +19,15 @@ from undertow.signals import Beta, Breadth, Drawdown, Funding, LiquidationSpike,
 from undertow.signals.registry import SIGNALS, load, registered
 from undertow.signals.table import DecisionTable
 from undertow.tearsheets.event_page import level, number_text, write_event_page
-from undertow.tearsheets.event_values import FAMILIES, by_name, event_row, everything_said, family_of, unusual
+from undertow.tearsheets.event_values import (
+    FAMILIES,
+    by_name,
+    default_days,
+    event_row,
+    everything_said,
+    family_of,
+    unusual,
+)
 from undertow.tearsheets.words import BLANK, MINUS, title
 
 DAY = "2019-03-06"
@@ -137,3 +145,30 @@ def test_a_market_without_feeds_and_benchmark_still_has_a_page(market: Market, t
     assert "no feed of kind &#x27;bars&#x27; for BTC" in text
     assert "names no `benchmark`" in text
     assert len(cells_of(text, "breadth")) == 6
+
+
+def test_without_days_the_largest_cascades_of_a_simulation_are_shown(market: Market, tmp_path: Path) -> None:
+    days, words = default_days(market)
+    truth = market.truth
+    assert truth is not None
+    largest = truth.events.sort_values("liquidated_usd").tail(5)["time"].sort_values()
+    assert days == tuple(f"{each:%Y-%m-%d}" for each in largest)
+    page = write_event_page(market, "growth", tmp_path / "events.html").read_text(encoding="utf-8")
+    assert words == "the largest cascades of the simulation"
+    assert words in page
+    table = DecisionTable(market, "growth")
+    assert len(re.findall(r'class="event numbers"', page)) == len({event_row(table, day) for day in days})
+
+
+def test_without_days_a_market_shows_the_dated_cascades_that_it_covers(market: Market) -> None:
+    found = {
+        "2019-06-03": ("2020-03-12", "2021-05-19"),
+        "2017-01-03": (),
+    }
+    for start, days in found.items():
+        bare = replace(simulate_market(seed=1, years=2, names=5, start=start), truth=None)
+        if days:
+            assert default_days(bare) == (days, "the dated cascades that the market covers")
+        else:
+            with pytest.raises(DataError, match=r"covers none of 2020-03-12, .*; name days of its own .*`--day`"):
+                default_days(bare)

@@ -54,7 +54,11 @@ def events(
     out: Annotated[Path, typer.Option(help="The page to write, .html.")],
     market: MarketOption = None,
     day: Annotated[
-        list[str] | None, typer.Option(help="Day to look at, YYYY-MM-DD; repeat. Default: five dated cascades.")
+        list[str] | None,
+        typer.Option(
+            help="Day to look at, YYYY-MM-DD; repeat. Default: those of five dated cascades that the market covers;"
+            " of a simulated market its largest cascades."
+        ),
     ] = None,
     universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
     seed: SeedOption = 7,
@@ -67,11 +71,11 @@ def events(
     days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
     with busy("starting"):
         from undertow.backtests.store import check_writable
-        from undertow.tearsheets.event_page import DAYS, write_event_page
+        from undertow.tearsheets.event_page import write_event_page
 
         check_writable(out)
     with busy("loading the market"):
         world = resolve_market(market, seed)
     with busy("reading every signal"):
-        write_event_page(world, universe, out, days or DAYS)
+        write_event_page(world, universe, out, days)
     typer.echo(f"events: {out}")
