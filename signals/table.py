@@ -239,7 +239,7 @@ class DecisionTable:
         key = (self._identity(spec), self._identity(feed), *parameters.items())
 
         def computed() -> tuple[FloatArray, ...]:
-            found = spec.compute(feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
+            found = spec.compute(feed_inputs(spec, self, feed), in_bars(spec, feed, parameters))
             return tuple(values[:, 0] for values in found)
 
         return self.kept(key, computed)
@@ -251,7 +251,7 @@ class DecisionTable:
             return self._series_of(spec, feed, parameters)[spec.outputs.index(output)]
 
         def computed() -> tuple[FloatArray, ...]:
-            found = spec.compute_one(output, feed_inputs(spec, self, feed), _in_bars(spec, feed, parameters))
+            found = spec.compute_one(output, feed_inputs(spec, self, feed), in_bars(spec, feed, parameters))
             return (found[:, 0],)
 
         return self.kept((output, *whole), computed)[0]
@@ -319,7 +319,7 @@ def _given(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
     return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
 
 
-def _in_bars(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
+def in_bars(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
     """Every parameter of a signal, those in hours as whole rows of the feed, and hours a year as rows a year."""
 
     def of_feed(unit: str, value: float) -> float:

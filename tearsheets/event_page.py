@@ -14,6 +14,7 @@ from undertow.market.calendar import Decisions
 from undertow.market.clock import FloatArray
 from undertow.market.market import Market
 from undertow.signals.table import DecisionTable
+from undertow.tearsheets.blank_words import grouped, why_blank
 from undertow.tearsheets.charts import Chart
 from undertow.tearsheets.event_chart import event_chart
 from undertow.tearsheets.event_values import Said, default_days, event_row, everything_said, shown_rows, unusual
@@ -177,7 +178,20 @@ def _event(decided: DecisionTable, said: Sequence[Said], row: int, chart: Chart 
         note("The market has neither BTC nor a benchmark to draw.") if chart is None else chart.place(),
         note("Dotted: the decisions of the table. Shaded, and the line in the table: the session of the day."),
         table(head, body, kind="event numbers"),
+        *_dashes(decided, said, shown),
     )
+
+
+def _dashes(decided: DecisionTable, said: Sequence[Said], shown: Sequence[int]) -> list[Html]:
+    """Why signals have dashes among the decisions of an event: at the first of them."""
+    blank = {}
+    for each in said:
+        dashes = [row for row in shown if np.isnan(each.values[row])]
+        if dashes:
+            given = {name: own.default for name, own in each.spec.parameters.items()}
+            at = decided.decisions.at[dashes[0]]
+            blank[title(each.spec.name)] = why_blank(decided, each.spec, given, each.spec.outputs[0], "BTC", at)
+    return [note(f"Without a value: {grouped(blank)}.")] if blank else []
 
 
 def _day(session: pd.Timestamp) -> str:

@@ -16,6 +16,7 @@ from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
 from undertow.signals.spec import Spec
 from undertow.signals.table import DecisionTable
+from undertow.tearsheets.blank_words import grouped, why_blank
 from undertow.tearsheets.charts import line, log_axis, stacked
 from undertow.tearsheets.markup import Html, facts, fill, join, note, resource, script_json, section, tag, write_whole
 from undertow.tearsheets.palette import BTC, HOLD, MANY
@@ -72,12 +73,18 @@ def write_signal_page(
         for name, tracks in signal_tracks(spec, table, given, outputs, asset).items()
     }
     _refuse_blank(spec, table, found)
+    blank = {
+        name: why_blank(table, spec, given, name, asset, reach[1], ever=True)
+        for name, tracks in found.items()
+        if _is_blank(tracks)
+    }
     price = asset_track(table, asset, spec.clock == "session")
-    picture = _Picture(spec, asset, None if price is None else price.between(*reach), found, basket_track(table, rows))
+    shown = None if price is None else price.between(*reach)
+    picture = _Picture(spec, asset, shown, found, blank, basket_track(table, rows))
     body = join(
         [
             _title(spec, table, rows),
-            section("Signal", picture.place(), *_notes(spec, table, found)),
+            section("Signal", picture.place(), *_notes(table, found, blank)),
             _definition(spec, given),
         ]
     )
@@ -97,7 +104,13 @@ class _Picture:
     """The panels, from the top: the asset, each output, the basket."""
 
     def __init__(
-        self, spec: Spec, asset: str, price: Track | None, found: Mapping[str, Sequence[Track]], basket: Track
+        self,
+        spec: Spec,
+        asset: str,
+        price: Track | None,
+        found: Mapping[str, Sequence[Track]],
+        blank: Mapping[str, str],
+        basket: Track,
     ) -> None:
         self.clock: InstantArray = next(iter(found.values()))[0].at
         self.form = "%Y-%m-%d" if spec.clock == "session" else "%Y-%m-%d %H:%M"
@@ -109,6 +122,9 @@ class _Picture:
             self._panel(f"{asset}, USD, logarithmic", log_axis(price.lines[:, 0]))
             self._line(asset, price, 0, BTC, ",.0f")
         for name, tracks in found.items():
+            if name in blank:
+                self._panel(f"{name}: no value", {"showticklabels": False, "showgrid": False})
+                continue
             self._panel(name, {"nticks": 4})
             for place, track in enumerate(tracks):
                 self._output(name, track, MANY[place % len(MANY)])
@@ -180,17 +196,20 @@ def _stamps(at: InstantArray) -> list[str]:
 
 
 def _refuse_blank(spec: Spec, table: DecisionTable, found: Mapping[str, Sequence[Track]]) -> None:
-    if all(np.isnan(track.lines).all() for tracks in found.values() for track in tracks):
+    if all(map(_is_blank, found.values())):
         absent = "; ".join(table.absent.values())
         why = f"the market has {absent}" if absent else "its look-back is not full by `end`, or its inputs are missing"
         raise DataError(f"`{spec.name}` has no value to draw: {why}")
 
 
-def _notes(spec: Spec, table: DecisionTable, found: Mapping[str, Sequence[Track]]) -> list[Html]:
-    blank = [name for name, tracks in found.items() if all(np.isnan(track.lines).all() for track in tracks)]
+def _is_blank(tracks: Sequence[Track]) -> bool:
+    return all(np.isnan(track.lines).all() for track in tracks)
+
+
+def _notes(table: DecisionTable, found: Mapping[str, Sequence[Track]], blank: Mapping[str, str]) -> list[Html]:
     notes = [note("Every value stands where it became known, UTC.")]
     if blank:
-        notes.append(note(f"Without a value: {', '.join(blank)}."))
+        notes.append(note(f"Without a value: {grouped(blank)}."))
     if table.absent:
         notes.append(note(f"Absent from this market: {'; '.join(table.absent.values())}."))
     if any(track.lines.shape[1] > 1 for tracks in found.values() for track in tracks):

@@ -90,7 +90,10 @@ def test_without_bars_the_asset_has_no_panel_and_absent_inputs_are_named(market:
     feeds = tuple(each for each in market.feeds if each.kind == "liquidations")
     bare = replace(market, feeds=feeds)
     text = write_signal_page(LiquidationSpike, bare, tmp_path / "x.html").read_text(encoding="utf-8")
-    assert "Without a value: intensity." in text
+    assert (
+        "Without a value: intensity (no feed of kind &#x27;open_interest&#x27; with open_interest_usd for BTC)." in text
+    )
+    assert "intensity: no value" in text
     assert "no feed of kind &#x27;open_interest&#x27; for BTC" in text
     assert "USD, logarithmic" not in text
 
