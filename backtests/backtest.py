@@ -18,6 +18,7 @@ from undertow.backtests.command import cost_words, strategy_word
 from undertow.backtests.costs import Costs
 from undertow.backtests.episodes import Acting, Clock, episodes
 from undertow.backtests.legs import during, stage, with_hold, with_legs
+from undertow.backtests.lots import tax_of
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.path import Path, walk
 from undertow.backtests.run import Recipe, Run
@@ -89,6 +90,7 @@ def backtest(
         build_portfolio=build,
         reasons=why,
         bridge_parts=bridge(tape, plan, run, hold),
+        find_hold_tax=partial(tax_of, partial(hold.orders, market.cash, market.calendar.name), costs),
     )
     outcome.__dict__["portfolio"] = portfolio
     return outcome

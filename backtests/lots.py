@@ -7,7 +7,7 @@ long-term and short-term gains and of wash sales.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,3 +91,36 @@ def tax_summary(sales: pd.DataFrame, costs: Costs) -> dict[str, Any]:
     totals = {name: float(years[name].sum()) for name in ("gains", "losses", "net", "tax")}
     left = float(years["net"].sum() - years["taxed"].sum())
     return {**totals, "loss_carried": min(0.0, left), "rate": costs.tax_rate, "lots": costs.lots}
+
+
+def tax_of(orders: Callable[[], pd.DataFrame], costs: Costs) -> dict[str, Any]:
+    """`tax_summary` of the orders that a call gives, made when it is asked for."""
+    return tax_summary(realised(orders(), costs), costs)
+
+
+def tax_sentence(own: Mapping[str, Any], hold: Mapping[str, Any] | None, apart: float) -> str:
+    """What the tax of a run comes to beside that of buy-and-hold; `apart` is its final value less buy-and-hold's, USD.
+
+    `own` and `hold` as from `tax_summary`; `hold` is None where it is not known.
+    """
+    stated = "Tax is stated, never taken from the account, and gains still held at the end are not taxed."
+    owed = f"At {rate_text(own)} on realised gains, lots sold by {own['lots']}, the run owes {own['tax']:,.0f} USD"
+    if hold is None:
+        return f"{owed}; what buy-and-hold owes was not kept with it. {stated}"
+    if dict(own) == dict(hold) and apart == 0.0:
+        return f"{owed}, as buy-and-hold does. {stated}"
+    more = own["tax"] - hold["tax"]
+    before, after = _beside(apart, "above", "below"), _beside(apart - more, "above", "below")
+    return (
+        f"{owed}, {_beside(more, 'more', 'less')} than buy-and-hold, which owes {hold['tax']:,.0f}. The run ends"
+        f" {before} buy-and-hold before tax and {after} it with the tax of each taken off its final value. {stated}"
+    )
+
+
+def rate_text(tax: Mapping[str, Any]) -> str:
+    """The rate of a tax, as `20%`."""
+    return f"{100.0 * tax['rate']:.4g}%"
+
+
+def _beside(usd: float, up: str, down: str) -> str:
+    return f"{abs(usd):,.0f} USD {down if round(usd) < 0 else up}"

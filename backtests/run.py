@@ -12,7 +12,7 @@ import pandas as pd
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.lag import LagHours, summarised
-from undertow.backtests.lots import realised, tax_summary
+from undertow.backtests.lots import realised, tax_sentence, tax_summary
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
 from undertow.backtests.store import save_run
 from undertow.backtests.waterfall import waterfall
@@ -85,6 +85,7 @@ class Run:
     reasons: Reasons | None = field(default=None, repr=False)
     bridge_parts: Bridge | None = field(default=None, repr=False)
     standing: Standing | None = None
+    find_hold_tax: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # vectorbt's portfolio does not pickle once it has been asked anything, and can be built again.
@@ -210,6 +211,21 @@ class Run:
         """Realised gains, losses and the tax on them, in USD: stated, never taken from the account."""
         return tax_summary(self.realised, self.costs)
 
+    @cached_property
+    def hold_tax(self) -> dict[str, Any] | None:
+        """`tax` of the same basket held without the rule; None for a run that was saved without it."""
+        return None if self.find_hold_tax is None else self.find_hold_tax()
+
+    @property
+    def told_tax(self) -> dict[str, Any]:
+        """The tax as plain values, that of buy-and-hold with it."""
+        return {**self.tax, "buy-and-hold": self.hold_tax}
+
+    def tax_sentence(self) -> str:
+        """What the tax of the run comes to beside that of buy-and-hold, in USD."""
+        apart = float(self.series["value"].iloc[-1] - self.series["hold_value"].iloc[-1])
+        return tax_sentence(self.tax, self.hold_tax, apart)
+
     def waterfall(self, session: str | pd.Timestamp) -> pd.DataFrame:
         """How the cash came together on a session: cash before, each sale and purchase, cash after, as rows.
 
@@ -240,7 +256,7 @@ class Run:
             "metrics": self.metrics,
             "baselines": self.baselines,
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
-            "tax": self.tax,
+            "tax": self.told_tax,
             "counts": self.counts,
             "notes": list(self.notes),
             "ledger": self.told_standing,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +21,7 @@ TABLES = ("returns", "weights", "orders", "episodes")
 # What every run has had since the first version; what came later is asked for where it is used.
 _COLUMNS = {
     "returns": ("value", "return", "exposure", "cash_share", "turnover", "costs", "hold_value", "hold_return"),
-    "orders": ("session", "symbol", "side", "costs", "reason"),
+    "orders": ("session", "symbol", "side", "shares", "value", "costs", "reason"),
     "episodes": ("lag_hours",),
 }
 
@@ -34,7 +37,7 @@ def load_run(folder: str | Path) -> Run:
             raise DataError(f"{source}: not a readable run: run.json has no `counts`")
         counts, standing = raw.pop("counts"), raw.pop("ledger", None)
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe, reasons, bridge = Recipe(**raw), _reasons(source), _bridge(source)
+        recipe, reasons, bridge, hold_tax = Recipe(**raw), _reasons(source), _bridge(source), _hold_tax(source)
         kept = None if standing is None else Standing(**standing)
         _check(source, recipe, tables, reasons)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -49,6 +52,7 @@ def load_run(folder: str | Path) -> Run:
         reasons=reasons,
         standing=kept,
         bridge_parts=bridge,
+        find_hold_tax=hold_tax,
     )
 
 
@@ -75,6 +79,12 @@ def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reason
 def _bridge(source: Path) -> Bridge | None:
     file = source / "bridge.json"
     return Bridge(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def _hold_tax(source: Path) -> Callable[[], dict[str, Any]] | None:
+    file = source / "tax.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))["buy-and-hold"] if file.is_file() else None
+    return None if kept is None else partial(dict, kept)
 
 
 def _reasons(source: Path) -> Reasons | None:

@@ -24,7 +24,7 @@ _KINDS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtes
 
 
 def save_run(run: Run, folder: str | Path) -> Path:
-    """Write run.json, metrics.json, bridge.json, the four tables, tearsheet.html and figure.png into `folder`.
+    """Write run.json, metrics.json, tax.json, bridge.json, four tables, tearsheet.html and figure.png into `folder`.
 
     A rule that is put together from parts adds rule.json, which `--rule` takes, and reasons.parquet.
 
@@ -35,6 +35,7 @@ def save_run(run: Run, folder: str | Path) -> Path:
     with replacing(target) as draft:
         write_json(draft / "run.json", {**asdict(run.recipe), "counts": run.counts, "ledger": run.told_standing})
         write_json(draft / "metrics.json", {"run": run.metrics, **run.baselines})
+        write_json(draft / "tax.json", run.told_tax)
         run.series.to_parquet(draft / "returns.parquet")
         run.weights.to_parquet(draft / "weights.parquet")
         run.orders.to_parquet(draft / "orders.parquet")

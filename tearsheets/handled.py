@@ -20,6 +20,9 @@ _SETTINGS = {
     "fee_bps": "Fee, bps",
     "slippage_bps": "Slippage, bps",
     "haircut_bps": "Haircut at a name's end, bps",
+    "borrow_bps": "Cost of borrowing, bps a year",
+    "tax_rate": "Tax on realised gains, stated",
+    "lots": "Lots that a sale sells",
     "capital": "Starting capital, USD",
     "market": "Market",
     "market_fingerprint": "Market fingerprint",
@@ -39,10 +42,10 @@ def settings(recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def parameters(recipe: Recipe) -> dict[str, str]:
+def parameters(recipe: Recipe, digits: int = 10) -> dict[str, str]:
     """The strategy's parameters as they would be typed; those of a rule from a file by the path of their key."""
     return {
-        name: value_text(value)
+        name: value_text(value, digits)
         for key, given in recipe.parameters.items()
         for name, value in (_leaves("", given) if isinstance(given, Mapping) else [(str(key), given)])
     }

@@ -19,6 +19,7 @@ from undertow.tearsheets.markup import Html, fill, join, note, resource, script_
 from undertow.tearsheets.months import monthly_section
 from undertow.tearsheets.palette import has_btc, sessions_of, shock_marks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
+from undertow.tearsheets.tax_section import tax_section
 from undertow.tearsheets.why_sections import alarm_section, bridge_section, reasons_section
 from undertow.tearsheets.words import counted, title
 
@@ -28,9 +29,9 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
 
     The page holds the verdict against buy-and-hold with its interval, the headline table, equity and drawdown, BTC
     with the shocks and the target exposure, returns by month, where the difference came from, episodes, the rule as an
-    alarm, why its tiers changed, costs, what was handled, and the recipe. It reaches for nothing over the network, and
-    equal runs give equal bytes. The file appears whole or not at all; folders that are missing are made. Returns the
-    path.
+    alarm, why its tiers changed, costs, tax, what was handled, and the recipe. It reaches for nothing over the network,
+    and equal runs give equal bytes. The file appears whole or not at all; folders that are missing are made. Returns
+    the path.
 
         run.tearsheet("results/drain.html")
     """
@@ -50,6 +51,7 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
             alarm_section(run),
             reasons_section(run),
             cost_section(run, charts[2]),
+            tax_section(run),
             handled_section(run),
             recipe_section(run),
         ]

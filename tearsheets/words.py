@@ -77,12 +77,12 @@ def listed(items: Sequence[str], most: int) -> str:
     return ", ".join(items[:most]) + (f" + {rest} more" if rest > 0 else "")
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any, digits: int = 10) -> str:
     """A parameter or a setting as it would be typed, with a real minus sign."""
     if value is None:
         return BLANK
     if isinstance(value, float):
-        return typeset(f"{value:.10g}")
+        return typeset(f"{value:.{digits}g}")
     return typeset(str(value)) if isinstance(value, int) else str(value)
 
 

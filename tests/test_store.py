@@ -21,7 +21,7 @@ from undertow.backtests.saved import TABLES
 
 FILES = {
     *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
-    *("bridge.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
+    *("tax.json", "bridge.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
 }
 # The second process of the determinism test makes the same run from nothing but these words.
 RECIPE = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from undertow.signals.sizes import Sizes
     from undertow.signals.spec import Spec
 
+_USD = ("costs_paid", "gains", "losses", "tax")
 _PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
 _WORDS = {
     "total_return": "total return",
@@ -33,6 +34,9 @@ _WORDS = {
     "annual_turnover": "turnover a year",
     "average_exposure": "average exposure",
     "costs_paid": "costs paid, USD",
+    "gains": "realised gains, USD",
+    "losses": "realised losses, USD",
+    "tax": "tax on them, USD",
     "episodes": "episodes",
 }
 
@@ -60,11 +64,15 @@ def show_run(run: Run) -> None:
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
     # A baseline that is run itself has more figures of its own.
     others = {name: each for name, each in run.baselines.items() if name != run.name}
-    show_metrics(title, {run.name: run.metrics, **others})
+    taxed = {run.name: run.tax, "buy-and-hold": run.hold_tax or {}}
+    show_metrics(
+        title, {name: {**each, **taxed.get(name, {})} for name, each in {run.name: run.metrics, **others}.items()}
+    )
     if run.lag_hours is not None:
         show(run.lag_hours.sentence())
     for remark in run.notes:
         show(remark)
+    show(run.tax_sentence())
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
     for signal, why in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {why}")
@@ -72,12 +80,14 @@ def show_run(run: Run) -> None:
 
 
 def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
-    """One column of figures for each name."""
+    """One column of figures for each name; a figure that none of them has is left out."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in columns:
         table.add_column(name, justify="right")
     for metric, words in _WORDS.items():
+        if not any(metric in figures for figures in columns.values()):
+            continue
         cells = [_figure(metric, figures.get(metric)) for figures in columns.values()]
         table.add_row(words, *cells)
     show(table)
@@ -262,7 +272,7 @@ def _figure(metric: str, value: float | None) -> str:
         return "-"
     if metric in _PERCENT:
         return f"{value:+.2%}" if metric not in ("annual_volatility", "average_exposure") else f"{value:.2%}"
-    if metric == "costs_paid":
+    if metric in _USD:
         return f"{value:,.0f}"
     return f"{value:.0f}" if metric == "episodes" else f"{value:.2f}"
 
