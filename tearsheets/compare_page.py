@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from undertow.backtests.run import Run
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.charts import Chart, line, log_axis, share_axis, stacked, steps
 from undertow.tearsheets.compare import Comparison, Line, side_by_side
+from undertow.tearsheets.compare_tax import tax_part
 from undertow.tearsheets.handled import differing, equal_line, parameters, settings
-from undertow.tearsheets.headline import CHOSEN, compared, sharpe_sentence
-from undertow.tearsheets.markup import Html, join, note, section, table, tag, write_whole
+from undertow.tearsheets.headline import CHOSEN, chosen_from, compared, sharpe_sentence
+from undertow.tearsheets.markup import Html, join, note, section, table, tag, unbroken, write_whole
 from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import DASHES, HOLD, MANY, curve
 from undertow.tearsheets.words import BLANK, METRICS, count, counted, day, listed, percent, title, typeset
@@ -43,6 +45,7 @@ def write_comparison(runs: Sequence[Run], path: str | Path, labels: Sequence[str
             _title(found),
             section("In figures", _figures(found), *_cautions(found)),
             section("Against the first run", _pairs(found)),
+            tax_part(found),
             section("Growth, drawdown and exposure", charts[0].place()),
             _settings_section(found),
         ]
@@ -79,24 +82,20 @@ def _left_out(found: Comparison) -> Html:
 
 def _figures(found: Comparison) -> Html:
     rows = [
-        [each.label, *(metric.text(each.metrics.get(metric.key, math.nan)) for metric in METRICS)]
+        [unbroken(each.label), *(metric.text(each.metrics.get(metric.key, math.nan)) for metric in METRICS)]
         for each in (*found.lines, *found.baselines)
     ]
     return table(["", *(metric.short for metric in METRICS)], rows, kind="comparison numbers")
 
 
 def _cautions(found: Comparison) -> list[Html]:
-    starts = [
-        each.label
-        for each, run in zip(found.lines, found.runs, strict=True)
-        if run.series.index[0] == found.sessions[0]
-    ]
     parts = [note("Money in USD is of each run's own capital of the moment. Episodes are counted where they begin.")]
-    if 0 < len(starts) < len(found.lines):
+    if found.since is not None:
         parts.append(
             note(
-                f"The common sessions begin with the first of {listed(starts, 6)}: its return there starts at the first"
-                " fill and pays for buying the basket, the others' starts at the close before."
+                f"The runs began on different days: every row starts at the close of {day(found.since)}, the first"
+                " session that all have, when every basket was bought. One bought on another day has drifted to other"
+                " weights, so that it has a buy-and-hold of its own."
             )
         )
     return parts
@@ -113,7 +112,7 @@ def _chosen(found: Comparison) -> list[Html]:
     """What was chosen from many trials: on the sessions shown, or, by a walk-forward, on those before them."""
     notes = []
     for each, run in zip(found.lines, found.runs, strict=True):
-        many = run.standing.own if run.standing is not None else 1
+        many = chosen_from(run)
         if run.recipe.strategy.endswith("-walk-forward"):
             notes.append(note(f"{each.label} is out of sample: each fold was chosen on sessions before its own."))
         elif many > 1:
@@ -187,19 +186,27 @@ def _folded(given: dict[str, str]) -> dict[str, str]:
 
 
 def _settings_section(found: Comparison) -> Html:
-    columns = [
-        {
-            "Strategy": title(run.name),
-            **_folded(parameters(run.recipe)),
-            **settings(run.recipe),
-        }
-        for run in found.runs
-    ]
-    differ, equal = differing(columns)
-    rows = [[name, *(column.get(name, BLANK) for column in columns)] for name in differ]
+    whole, short = ([_told(run, digits) for run in found.runs] for digits in (10, 6))
+    differ, equal = differing(whole)
+    rows = [[name, *_cells(name, short, whole)] for name in differ]
     shown = (
         table(["", *(each.label for each in found.lines)], rows, kind="settings")
         if rows
         else tag("p", "Nothing differs.")
     )
-    return section("What differs", shown, note(f"Equal in all. {equal_line(equal, columns[0])}.") if equal else "")
+    return section("What differs", shown, note(f"Equal in all. {equal_line(equal, short[0])}.") if equal else "")
+
+
+def _told(run: Run, digits: int) -> dict[str, str]:
+    return {
+        "Strategy": title(run.name),
+        **_folded(parameters(run.recipe, digits)),
+        **settings(run.recipe),
+    }
+
+
+def _cells(name: str, short: list[dict[str, str]], whole: list[dict[str, str]]) -> list[Html]:
+    """One setting of each run, in full only where fewer digits tell no difference; a number stays on its line."""
+    texts = [column.get(name, BLANK) for column in short]
+    texts = texts if len(set(texts)) > 1 else [column.get(name, BLANK) for column in whole]
+    return [tag("td", text, kind="" if re.search("[A-Za-z ]", text) else "number") for text in texts]

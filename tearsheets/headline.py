@@ -20,6 +20,24 @@ CHOSEN = (
 )
 
 
+def chosen_from(run: Run) -> int:
+    """How many trials a run was chosen from on its own sessions: 1 for a rule given, or chosen on earlier ones."""
+    is_walk = run.recipe.strategy.endswith("-walk-forward")
+    return 1 if run.standing is None or is_walk else max(1, run.standing.own)
+
+
+def _in_sample(run: Run) -> str:
+    """What was chosen as the best of many on the sessions shown; empty for a rule that was not."""
+    many = chosen_from(run)
+    if many < 2:
+        return ""
+    return (
+        f"In-sample: it was chosen as the best of {count(many)} trials on these very sessions, so that its interval is"
+        " too narrow and the middle of it too high. `undertow walk-forward` judges such a choice on sessions that it"
+        " never saw."
+    )
+
+
 def verdict(run: Run) -> Html:
     """One sentence on the run against its own basket, and what its interval means."""
     series = run.series
@@ -28,11 +46,13 @@ def verdict(run: Run) -> Html:
         return _box(_same_as_basket(run))
     found = compared(own, hold)
     if found is None:
-        return _box(too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold))))
+        short = too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold)))
+        return _box(short, warning=_in_sample(run))
     part = found.annual_return
     tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
-    said = [sharpe_sentence(found), *timing_sentences(run), CHOSEN]
-    return _box(typeset(found.sentence(BASELINE)), *said, tone=tone)
+    warning = _in_sample(run)
+    said = [sharpe_sentence(found), *timing_sentences(run), *([] if warning else [CHOSEN])]
+    return _box(typeset(found.sentence(BASELINE)), *said, tone=tone, warning=warning)
 
 
 def compared(own: FloatArray, base: FloatArray) -> Difference | None:
@@ -79,8 +99,10 @@ def _same_as_basket(run: Run) -> str:
     return "The rule never acted in this span: its returns are those of buy-and-hold, so there is nothing to judge."
 
 
-def _box(first: str, *more: str, tone: str = "") -> Html:
-    return tag("div", tag("p", first, kind="lead"), *(note(each) for each in more), kind=f"verdict {tone}".strip())
+def _box(first: str, *more: str, tone: str = "", warning: str = "") -> Html:
+    warned = [tag("p", warning, kind="warning")] if warning else []
+    kind = f"verdict {tone}".strip()
+    return tag("div", tag("p", first, kind="lead"), *warned, *(note(each) for each in more), kind=kind)
 
 
 def headline(run: Run) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -41,6 +42,12 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
     )
     closing = "" if name in _VOID else f"{join(content)}</{name}>"
     return Html(f"<{name}{written}>{closing}")
+
+
+def unbroken(text: str) -> Html:
+    """Text in which no date and no number is broken over two lines."""
+    parts = re.split(r"(\d[\d.,-]*\d)", text)
+    return join(tag("span", part, kind="number") if place % 2 else part for place, part in enumerate(parts))
 
 
 def section(heading: str, *content: object, kind: str = "") -> Html:

@@ -33,7 +33,21 @@ def bridge_section(run: Run) -> Html:
             " when it is added to those above it; the sum is exact, and in another order the parts would have other"
             " sizes."
         ),
+        *_paid(run),
     )
+
+
+def _paid(run: Run) -> list[Html]:
+    """Why fees and slippage weigh more here than what was paid; nothing for a run that paid none."""
+    paid = float(run.series["costs"].sum())
+    if paid <= 0.0:
+        return []
+    return [
+        note(
+            f"The run paid {count(paid)} USD of fees and slippage. In final value, as above, they weigh more where"
+            " prices rise: with what was paid goes the growth until the end that it would have had."
+        )
+    ]
 
 
 def _tone(value: float) -> Html:

@@ -21,7 +21,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
-from undertow.backtests import Recipe, Run, backtest, load_run
+from undertow.backtests import Costs, Recipe, Run, backtest, load_run
 from undertow.backtests.episodes import COLUMNS
 from undertow.backtests.ledger import Standing
 from undertow.backtests.metrics import return_metrics
@@ -30,8 +30,11 @@ from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain,
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
 from undertow.tearsheets.compare import side_by_side
 from undertow.tearsheets.handled import handled_section, parameters
+from undertow.tearsheets.headline import CHOSEN, verdict
+from undertow.tearsheets.markup import unbroken
 from undertow.tearsheets.palette import log_ticks, shock_marks
 from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
+from undertow.tearsheets.why_sections import bridge_section
 from undertow.tearsheets.words import MINUS, listed, percent, plain, title, typeset
 
 NASTY = "<script>alert('x')</script>"
@@ -104,7 +107,8 @@ def make_run(
         "signal_sources": {"bars BTC 1h": sessions},
     }
     weights = pd.DataFrame({"AAA": exposure, "cash": 1.0 - exposure}, index=index)
-    orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "costs": 0.0, "reason": "rebalance"})
+    orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "shares": 100.0, "price": 1e4})
+    orders = orders.assign(value=1e6, costs=0.0, reason="rebalance")
     found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(COLUMNS))
     for column in ("shock", "decision"):
         found[column] = pd.to_datetime(found[column], utc=True).astype("datetime64[ns, UTC]")
@@ -248,8 +252,8 @@ class TestTearsheet:
         table = shown[shown.index('class="episodes') :]
         first = re.findall(r"<tbody><tr>.*?</tr>", table)[0]
         assert percent(many.episodes["return_avoided"][order[0]], 2) in first
-        # Episodes with heading, the alarm's two tiers with heading, costs with heading and total.
-        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1 + 2 + 1
+        # Episodes with heading, the alarm's two tiers with heading, costs with heading and total, tax with heading.
+        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1 + 2 + 1 + 1 + 4
 
     def test_costs_by_year_add_up(self, run: Run, page: str) -> None:
         table = page[page.index('class="costs') :]
@@ -302,6 +306,31 @@ class TestTearsheet:
         assert len(row_of(held, "CAGR")) == 2
         assert "there is no episode" in held
         assert "The rule never acted" in body_of(write_tearsheet(still, tmp_path / "idle.html"))
+
+    def test_a_choice_from_many_says_in_its_verdict_that_it_is_in_sample(self, run: Run) -> None:
+        tuned = replace(run, standing=Standing(29, 120, 149))
+        said = str(verdict(tuned))
+        assert "chosen as the best of 120 trials on these very sessions" in said
+        assert "its interval is too narrow and the middle of it too high" in said
+        assert "`undertow walk-forward`" in said
+        assert CHOSEN not in said
+        assert "best of 120 trials" in str(verdict(replace(make_run(sessions=20, episodes=1), standing=tuned.standing)))
+        for other in (run, replace(run, standing=Standing(29, 1, 30)), changed(tuned, strategy="x-walk-forward")):
+            assert "In-sample" not in str(verdict(other))
+            assert CHOSEN in str(verdict(other))
+
+    def test_the_bridge_says_why_costs_weigh_more_than_what_was_paid(self) -> None:
+        market = simulate_market(seed=7, years=2, names=8)
+        found = backtest(LiquidityDrain(), market)
+        free = backtest(LiquidityDrain(), market, costs=Costs(0.0, 0.0))
+        paid, series = found.metrics["costs_paid"], found.series
+        # What was paid, less buy-and-hold's, with the growth of the account after it: about what the bridge says.
+        grown = float((series["costs"] * series["value"].iloc[-1] / series["value"]).sum())
+        held = backtest(BuyAndHold(), market).series
+        grown -= float((held["costs"] * held["value"].iloc[-1] / held["value"]).sum())
+        assert found.bridge().costs == pytest.approx(-grown, rel=0.1)
+        assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(bridge_section(found))
+        assert "The run paid" not in str(bridge_section(free))
 
     def test_runs_without_btc_benchmark_or_parameters(self, run: Run, tmp_path: Path) -> None:
         bare = with_columns(run, btc=np.nan, benchmark_return=np.nan)
@@ -389,25 +418,66 @@ def test_a_simulated_market_has_pages(tmp_path: Path) -> None:
 class TestComparison:
     def test_common_sessions_alone_count(self, tmp_path: Path) -> None:
         long, late = make_run(), make_run(seed=2, start="2020-09-01", sessions=300, name="vol-target")
-        common = long.series.index.intersection(late.series.index)
+        # The late run begins with the first common session: all rows start at the close of it.
+        common = long.series.index.intersection(late.series.index)[1:]
         table = comparison_table([long, late], ["long", "late"])
-        assert list(table.columns) == ["long", "late", "buy-and-hold", "QQQ"]
+        held = [f"buy-and-hold (bought {each.recipe.start})" for each in (long, late)]
+        assert list(table.columns) == ["long", "late", *held, "QQQ"]
         for label, run in (("long", long), ("late", late)):
             part = run.series.loc[common]
             expected = return_metrics(part["return"].to_numpy(), part["cash_return"].to_numpy())
             np.testing.assert_allclose(table[label][list(expected)], list(expected.values()), rtol=1e-9)
             assert table[label]["costs_paid"] == pytest.approx(part["costs"].sum())
             assert table[label]["episodes"] == run.episodes["session"].isin(common).sum()
-        assert table["buy-and-hold"]["cagr"] == pytest.approx(
-            return_metrics(long.series.loc[common, "hold_return"].to_numpy(), np.zeros(len(common)))["cagr"]
-        )
+        for run, name in zip((long, late), held, strict=True):
+            hold = run.series.loc[common, "hold_return"].to_numpy()
+            assert table[name]["cagr"] == pytest.approx(return_metrics(hold, np.zeros(len(common)))["cagr"])
         assert np.isnan(table["QQQ"]["annual_turnover"])
         shown = body_of(write_comparison([long, late], tmp_path / "compare.html", labels=["long", "late"]))
-        left = [len(each.series) - len(common) for each in (long, late)]
+        left = [len(each.series) - len(common) - 1 for each in (long, late)]
         assert f"long {left[0]} of 400 sessions; late {left[1]} of 300 sessions" in shown
         assert f"{len(common)} common sessions" in shown
+        assert f"every row starts at the close of {late.recipe.start}" in shown
         assert row_of(shown, "late")[1] == percent(table["late"]["cagr"])
         assert "against long:" in shown
+
+    def test_a_rule_that_did_nothing_has_the_return_of_its_buy_and_hold(self) -> None:
+        market = simulate_market(seed=3, years=1.5, names=8)
+        idle = changed(backtest(BuyAndHold(), market, start="2018-06-05"), strategy="idle")
+        whole = backtest(LiquidityDrain(), market)
+        table = comparison_table([whole, idle], ["whole", "idle"])
+        own = table["buy-and-hold (bought 2018-06-05)"]
+        assert table["idle"]["total_return"] == pytest.approx(own["total_return"], abs=1e-12)
+        # The other run's basket starts at the same close, and differs by its weights alone.
+        other = table["buy-and-hold (bought 2018-01-02)"]
+        assert table["idle"]["total_return"] == pytest.approx(other["total_return"], abs=0.003)
+
+    def test_days_whose_baskets_made_the_same_are_one(self, run: Run) -> None:
+        part = replace(changed(run, start=str(run.series.index[50].date())), series=run.series[50:])
+        assert list(comparison_table([run, part], ["a", "b"]).columns) == ["a", "b", "buy-and-hold", "QQQ"]
+
+    def test_a_number_that_differs_has_six_digits_on_one_line(self, run: Run, tmp_path: Path) -> None:
+        levels = {"drawdown": -0.1540947281, "spike": 3.00000004}
+        other = changed(run, parameters={**run.recipe.parameters, **levels})
+        one = changed(run, parameters={**run.recipe.parameters, "spike": 3.00000003})
+        shown = body_of(write_comparison([one, other], tmp_path / "compare.html"))
+        assert f'<td class="number">{MINUS}0.154095</td>' in shown
+        assert row_of(shown, "spike") == ["3.00000003", "3.00000004"]
+
+    def test_tax_is_of_the_sessions_compared(self, tmp_path: Path) -> None:
+        market = simulate_market(seed=3, years=1.5, names=8)
+        runs = [backtest(LiquidityDrain(), market, end=end) for end in ("2019-03-01", "2018-12-03")]
+        lines = side_by_side(runs)
+        sales = runs[0].realised
+        gains = sales["gain"][sales["session"] <= "2018-12-03"].clip(lower=0.0).sum()
+        assert lines.lines[0].tax is not None
+        assert lines.lines[0].tax["gains"] == pytest.approx(gains)
+        assert lines.lines[1].tax == runs[1].tax
+        assert lines.baselines[0].tax is None
+        assert side_by_side([runs[1], runs[1]]).baselines[0].tax == runs[1].hold_tax
+        shown = body_of(write_comparison([runs[1], runs[1]], tmp_path / "compare.html"))
+        assert "Tax, USD" in shown
+        assert "no figure above is after tax" in shown
 
     def test_what_was_chosen_from_many_says_where(self, run: Run, tmp_path: Path) -> None:
         folds = {"split": "rolling", "fold 1, 2018-01-02 to 2018-03-01": "lag=3", "fold 2, 2018-03-02 on": "lag=9"}
@@ -473,6 +543,11 @@ class TestComparison:
         with pytest.raises(ParameterError, match=re.escape(words)):
             write_comparison(runs, tmp_path / "compare.html", labels=labels)
         assert not (tmp_path / "compare.html").exists()
+
+
+def test_a_date_is_not_broken_and_text_stays_escaped() -> None:
+    assert unbroken("<b> (bought 2018-01-02)") == '&lt;b&gt; (bought <span class="number">2018-01-02</span>)'
+    assert unbroken("Bob's 5") == "Bob&#x27;s 5"
 
 
 PROBE = """<script>window.addEventListener("load", function () { setTimeout(function () {
