@@ -15,8 +15,11 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests.sweep_chunk import LESS_IS_BETTER
+from undertow.backtests.sweep_metrics import NAMES
+from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.tearsheets.charts import FONT
+from undertow.tearsheets.heat_colours import parted
 from undertow.tearsheets.markup import (
     Html,
     facts,
@@ -30,7 +33,7 @@ from undertow.tearsheets.markup import (
     tag,
     write_whole,
 )
-from undertow.tearsheets.palette import GRID, INK, QUIET, RUN
+from undertow.tearsheets.palette import BASELINE, GRID, INK, QUIET, RUN
 from undertow.tearsheets.words import BLANK, METRICS, THRESHOLDS, counted, share, value_text
 from undertow.tearsheets.words import title as titled
 
@@ -38,17 +41,16 @@ from undertow.tearsheets.words import title as titled
 # the figures are not written into the cells.
 CELLS, BINS, WRITTEN = 32, 8, 12
 MAPS, SETS = 6, 50
-# From worse to better than the median set, as the months of a tearsheet.
-COLOURS = [[0.0, "#b3440a"], [0.25, "#e9b896"], [0.5, "#f7f7f5"], [0.75, "#aacdee"], [1.0, "#0b5cad"]]
 TEXT = {each.key: each.text for each in METRICS}
 WORDS = {each.key: each.words for each in METRICS}
 
 
-def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
+def heat_map(frame: pd.DataFrame, x: str, y: str, value: str, *, hold: float | None = None) -> go.Figure:
     """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
 
     `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
-    blank. Numbers with more than 32 values are put into 8 bins that hold about equally many sets each.
+    blank. Numbers with more than 32 values are put into 8 bins that hold about equally many sets each. Colours part at
+    `hold`, what buy-and-hold made of `value`: blue beats it. Without it they part at the median set: blue is above.
 
     Raises `ParameterError` where a column is not there.
     """
@@ -64,9 +66,30 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str) -> go.Figure:
     np.add.at(counts.reshape(-1), flat, 1)
     cells = frame[value].groupby(flat).median()
     medians.reshape(-1)[cells.index.to_numpy()] = cells.to_numpy()
-    figure = go.Figure(go.Heatmap(**_trace(x, y, value, columns, rows, medians, counts, frame[value])))
+    colours = _colours(value, medians, frame[value], hold)
+    figure = go.Figure(go.Heatmap(**_trace(x, y, value, columns, rows, medians, counts), **colours))
     figure.update_layout(**_layout(x, y, value))
     return figure
+
+
+def _beating(figure: go.Figure, value: str, hold: float) -> Html:
+    """How many cells of a map beat buy-and-hold."""
+    medians = np.array(figure.data[0].z, dtype=np.float64)
+    known = medians[np.isfinite(medians)]
+    above = hold - known if value in LESS_IS_BETTER else known - hold
+    better, level = int((above > 0.0).sum()), TEXT.get(value, _four)(hold)
+    by = f", by {_number(float(above.max()), 2)} at the most" if better else ""
+    return note(
+        f"{better or 'None'} of {counted(len(known), 'cell')} {'beats' if better == 1 else 'beat'} buy-and-hold's"
+        f" {level}{by}."
+    )
+
+
+def _colours(value: str, medians: FloatArray, every: pd.Series, hold: float | None) -> dict[str, Any]:
+    if hold is not None:
+        return parted(medians, hold, less_is_better=value in LESS_IS_BETTER)
+    finite = every[np.isfinite(every)]
+    return parted(medians, float(finite.median()) if len(finite) else 0.0)
 
 
 def binned(values: pd.Series) -> tuple[Any, list[str]]:
@@ -126,13 +149,10 @@ def _four(value: float) -> str:
 
 
 def _trace(
-    x: str, y: str, value: str, columns: list[str], rows: list[str], medians: Any, counts: Any, every: pd.Series
+    x: str, y: str, value: str, columns: list[str], rows: list[str], medians: FloatArray, counts: Any
 ) -> dict[str, Any]:
     text = TEXT.get(value, _four)
     shown = [[text(cell) if math.isfinite(cell) else "" for cell in row] for row in medians]
-    finite = every[np.isfinite(every)]
-    middle = float(finite.median()) if len(finite) else 0.0
-    reach = float(np.nanmax(np.abs(medians - middle))) if np.isfinite(medians).any() else 1.0
     return {
         "x": columns,
         "y": rows,
@@ -146,9 +166,6 @@ def _trace(
         "hovertemplate": f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>median %{{customdata[1]}}"
         "<br>%{customdata[0]} sets<extra></extra>",
         "hoverongaps": False,
-        "colorscale": COLOURS,
-        "zmin": middle - (reach or 1.0),
-        "zmax": middle + (reach or 1.0),
         "xgap": 1,
         "ygap": 1,
         "colorbar": {"thickness": 10, "outlinewidth": 0, "len": 1.0},
@@ -162,7 +179,11 @@ def _layout(x: str, y: str, value: str) -> dict[str, Any]:
         "margin": {"l": 60, "r": 10, "t": 34, "b": 64},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "title": {"text": html.escape(f"{y} by {x}"), "x": 0, "font": {"size": 13, "color": INK}},
+        "title": {
+            "text": html.escape(f"{y} by {x}"),
+            "x": 0,
+            "font": {"size": 13, "color": INK},
+        },
         "xaxis": {**axis, "title": {"text": html.escape(x), "standoff": 8}},
         "yaxis": {**axis, "title": {"text": html.escape(y), "standoff": 12}},
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": GRID, "font": {"family": FONT, "size": 12, "color": INK}},
@@ -202,13 +223,17 @@ def write_sweep(
     varied = _varied(frame) if parameters is None else [each for each in parameters if _distinct(frame[each]) > 1]
     ranked = sorted(varied, key=lambda name: -_effect(frame, name, value))
     pairs = _pairs(ranked)[:MAPS]
-    figures = [heat_map(frame, *pair, value) for pair in pairs]
+    hold = _hold(baselines or {}, value)
+    figures = [heat_map(frame, *pair, value, hold=hold) for pair in pairs]
     if len(ranked) == 1:
         figures = [line_chart(frame, ranked[0], value, baselines or {})]
     words = WORDS.get(value, value.replace("_", " "))
+    told = [_beating(figure, value, hold) if pairs and hold is not None else "" for figure in figures]
     places = [
-        tag("figure", tag("div", id=f"map{at}", kind="chart tall", role="img", aria_label=f"{words} by parameter"))
-        for at in range(len(figures))
+        tag(
+            "figure", each, tag("div", id=f"map{at}", kind="chart tall", role="img", aria_label=f"{words} by parameter")
+        )
+        for at, each in enumerate(told)
     ]
     body = join(
         [
@@ -218,7 +243,7 @@ def write_sweep(
                 facts([*_spread(frame[value], value), *_held_against(baselines or {}, value)]),
                 *map(note, notes),
             ),
-            section("By parameter" if len(ranked) == 1 else "Heat maps", *places, *_notes(ranked, pairs, words)),
+            section("By parameter" if len(ranked) == 1 else "Heat maps", *places, *_notes(ranked, pairs, value, hold)),
             section(f"First {min(SETS, len(frame))} sets by {words}", _best(frame, value, ranked), *_rest(frame)),
             *_recipe(recipe or {}, command),
         ]
@@ -284,6 +309,12 @@ def _held_against(baselines: Mapping[str, Mapping[str, float]], value: str) -> l
     return [(titled(name), text(float(each[value]))) for name, each in baselines.items() if value in each]
 
 
+def _hold(baselines: Mapping[str, Mapping[str, float]], value: str) -> float | None:
+    """What buy-and-hold made of a figure; None for one that only a rule has, as its turnover."""
+    found = float(baselines.get(BASELINE, {}).get(value, math.nan))
+    return found if value in NAMES and math.isfinite(found) else None
+
+
 def _heading(frame: pd.DataFrame, title: str, words: str, about: Sequence[str]) -> Html:
     return tag(
         "header",
@@ -314,15 +345,25 @@ def _spread(values: pd.Series, value: str) -> list[tuple[str, str]]:
 _LUCK = "The highest of many sets is high by luck as well: look for broad areas, not for one value."
 
 
-def _notes(ranked: list[str], pairs: list[tuple[str, str]], words: str) -> list[Html]:
+def _parting(value: str, hold: float | None) -> str:
+    """What the colours of a map say."""
+    if hold is None:
+        return "blue is above the median set, orange below"
+    level, less = TEXT.get(value, _four)(hold), value in LESS_IS_BETTER
+    better, worse = ("below", "above") if less else ("above", "below")
+    return f"blue beats buy-and-hold: it is {better} its {level}; orange is {worse}. Darker is further away"
+
+
+def _notes(ranked: list[str], pairs: list[tuple[str, str]], value: str, hold: float | None) -> list[Html]:
+    words = WORDS.get(value, value.replace("_", " "))
     if not ranked:
         return [note("No parameter was varied: there is nothing to map.")]
     if len(ranked) == 1:
         return [note(f"Each point is the median {words} of the sets with that value."), note(_LUCK)]
     notes = [
         note(
-            f"A cell is the median {words} of all sets in it, over whatever else was varied; blue is above the median "
-            "set, orange below. Hover for the number of sets."
+            f"A cell is the median {words} of all sets in it, over whatever else was varied; {_parting(value, hold)}."
+            " Hover for the number of sets."
         ),
         note(_LUCK),
     ]

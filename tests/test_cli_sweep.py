@@ -199,6 +199,66 @@ def test_a_cell_is_the_median_of_its_sets() -> None:
     assert sum(cell[0] for row in trace.customdata for cell in row) == len(sets)
 
 
+def grid_of(cells: list[list[float]]) -> pd.DataFrame:
+    """One set a cell: lag across, threshold up."""
+    rows = [
+        {"lag": lag * 24, "threshold": level, "total_return": each, "annual_sharpe": each, "ulcer_index": each}
+        for level, row in zip((-0.3, -0.2, -0.1), cells, strict=False)
+        for lag, each in enumerate(row)
+    ]
+    return pd.DataFrame(rows)
+
+
+def hue(colour: str) -> str:
+    red, blue = (int(colour[at : at + 2], 16) for at in (1, 5))
+    return "blue" if blue > red + 8 else "orange" if red > blue + 8 else "grey"
+
+
+def test_colours_part_at_buy_and_hold_and_end_where_cells_do() -> None:
+    trace = heat_map(grid_of([[0.9, 1.0], [1.1, 1.4]]), "lag", "threshold", "annual_sharpe", hold=1.0).data[0]
+    assert (trace.zmin, trace.zmax) == (0.9, 1.4)
+    where, colours = zip(*trace.colorscale, strict=True)
+    assert colours[where.index(pytest.approx(0.2))] == "#f7f7f5"
+    assert [hue(each) for each in colours] == ["orange", "grey", "blue", "blue"]
+    # The same distance has the same depth on both sides: 0.1 below is paler than 0.4 above.
+    assert colours[-1] == "#0b5cad"
+    less = heat_map(grid_of([[0.9, 1.4]] * 2), "lag", "threshold", "ulcer_index", hold=1.0).data[0].colorscale
+    assert (hue(less[0][1]), hue(less[-1][1])) == ("blue", "orange")
+
+
+@pytest.mark.parametrize(("hold", "side"), [(1.2, "orange"), (0.5, "blue")])
+def test_cells_on_one_side_have_one_hue(hold: float, side: str) -> None:
+    trace = heat_map(grid_of([[0.9, 0.95], [0.97, 1.0]]), "lag", "threshold", "annual_sharpe", hold=hold).data[0]
+    assert {hue(colour) for _, colour in trace.colorscale} == {side}
+    assert (trace.zmin, trace.zmax) == (0.9, 1.0)
+    far = trace.colorscale[0 if side == "orange" else -1][1]
+    assert far in ("#b3440a", "#0b5cad")
+
+
+def test_without_a_baseline_colours_part_at_the_median_set() -> None:
+    trace = heat_map(grid_of([[1.0, 2.0, 3.0]] * 2), "lag", "threshold", "annual_sharpe").data[0]
+    assert (trace.zmin, trace.zmax) == (1.0, 3.0)
+    assert (0.5, "#f7f7f5") in trace.colorscale
+    same = heat_map(grid_of([[1.0, 1.0]] * 2), "lag", "threshold", "annual_sharpe", hold=2.0).data[0]
+    assert not same.showscale
+    assert {hue(colour) for _, colour in same.colorscale} == {"orange"}
+
+
+def test_the_page_says_what_beats_buy_and_hold(tmp_path: Path) -> None:
+    sets = grid_of([[0.9, 1.0], [1.1, 1.4]]).assign(annual_turnover=3.0)
+    baselines = {"buy-and-hold": {"annual_sharpe": 1.0, "ulcer_index": 1.0, "annual_turnover": 0.6}}
+
+    def page(value: str) -> str:
+        return html.unescape(write_sweep(sets, tmp_path / "s.html", value=value, baselines=baselines).read_text())
+
+    assert "blue beats buy-and-hold: it is above its 1.00; orange is below" in page("annual_sharpe")
+    assert "2 of 4 cells beat buy-and-hold's 1.00, by 0.4 at the most." in page("annual_sharpe")
+    assert "it is below its 100.0%; orange is above" in page("ulcer_index")
+    assert "1 of 4 cells beats buy-and-hold's 100.0%, by 0.1 at the most." in page("ulcer_index")
+    # What buy-and-hold turns over is no mark to beat.
+    assert "blue is above the median set" in page("annual_turnover")
+
+
 def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
     one = write_sweep(frame().drop(columns="cash"), tmp_path / "one.html").read_text(encoding="utf-8")
     assert "map0" in one
