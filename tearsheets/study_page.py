@@ -131,27 +131,40 @@ def _is_default(tuning: Tuning, row: pd.Series) -> bool:
 
 
 def _cautions(tuning: Tuning) -> list[str]:
-    name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
-    values = tuning.trials.loc[tuning.trials["state"] == "complete", f"objective {name}"]
-    ever = tuning.standing.ever if tuning.standing is not None else len(tuning.trials)
     parts = [
         "These figures are in-sample: the parameters were chosen with the sessions that they are shown on. The best of"
         " many trials looks good even where no setting has any merit, the more so the more are tried."
     ]
-    luck = expected_best(values, ever)
-    if math.isfinite(luck) and luck > 0:
-        way, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
-        parts.append(
-            typeset(
-                f"Were the settings nothing but draws of luck with the spread of these trials, the best of"
-                f" {count(ever)} independent ones would be expected {luck:.3g} {way} their mean of {values.mean():.3g},"
-                f" at {reach:.3g} (Bailey and López de Prado 2014). Trials of one search resemble one another, so there"
-                " are fewer independent ones than trials; what is left must be shown on sessions the search never saw."
-            )
-        )
+    luck = luck_sentence(tuning)
+    parts += [luck] if luck else []
     ledger = "No ledger was kept, so trials made before this search are not counted."
     parts.append(tuning.standing.sentence() if tuning.standing is not None else ledger)
     return parts
+
+
+def luck_sentence(tuning: Tuning) -> str:
+    """What the best of as many draws of luck would be expected to reach; empty where there are too few to say.
+
+    Like is compared with like: where the best keeps to the constraints, only trials that do are counted and spread.
+    """
+    name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
+    complete = tuning.trials[tuning.trials["state"] == "complete"]
+    kept = complete[complete["feasible"]] if tuning.feasible else complete
+    missing, ever = len(complete) - len(kept), tuning.standing.ever if tuning.standing else len(tuning.trials)
+    values = kept[f"objective {name}"]
+    luck = expected_best(values, ever - missing)
+    if not (math.isfinite(luck) and luck > 0):
+        return ""
+    way, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
+    these = f"the {count(len(kept))} trials that keep to the constraints" if missing else "these trials"
+    left_out = f" Left out for a constraint: {counted(missing, 'trial')} of this search." if missing else ""
+    return typeset(
+        f"Were the settings nothing but draws of luck with the spread of {these}, the best of"
+        f" {count(ever - missing)} independent ones would be expected {luck:.3g} {way} their mean of"
+        f" {values.mean():.3g}, at {reach:.3g} (Bailey and López de Prado 2014).{left_out} Trials of one search"
+        " resemble one another, so there are fewer independent ones than trials; what is left must be shown on sessions"
+        " the search never saw."
+    )
 
 
 def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:

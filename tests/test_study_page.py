@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from undertow.backtests.study_storage import quiet_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
 from undertow.tearsheets.study_charts import importances, map_chart, map_names
-from undertow.tearsheets.study_page import expected_best
+from undertow.tearsheets.study_page import expected_best, luck_sentence
+from undertow.tearsheets.words import MINUS
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 40, "batch": 8}
 
@@ -70,9 +72,27 @@ def test_the_words_say_what_was_found_and_how_much_may_be_luck(tuning: Tuning, t
     assert f"Trial {tuning.best['trial']} has the best sharpe: {tuning.best['objective sharpe']:.3g}" in text
     assert "This is trial 4 to 43 on this data, of 43 ever made." in text
     assert "These figures are in-sample" in text
-    assert "the best of 43 independent ones would be expected" in text
+    missing = int((~tuning.trials["feasible"]).sum())
+    assert 0 < missing < 40
+    assert f"the best of {43 - missing} independent ones would be expected" in text
     assert "at the defaults, which miss a constraint" in text
     assert tuning.market.fingerprint in text
+
+
+def test_luck_is_measured_by_the_trials_that_keep_to_the_constraints(tuning: Tuning) -> None:
+    values = tuning.trials.loc[tuning.trials["feasible"], "objective sharpe"]
+    missing = len(tuning.trials) - len(values)
+    reach = values.mean() + expected_best(values, 43 - missing)
+    said = luck_sentence(tuning)
+    assert f"the spread of the {len(values)} trials that keep to the constraints" in said
+    assert f", at {reach:.3g} (Bailey".replace("-", MINUS) in said
+    assert f"Left out for a constraint: {missing} trials of this search." in said
+    # Without a constraint, or where no trial keeps to it, all are of one kind.
+    for feasible in (True, False):
+        alike = replace(tuning, trials=tuning.trials.assign(feasible=feasible))
+        assert "with the spread of these trials, the best of 43 independent ones" in luck_sentence(alike)
+    one = tuning.trials["feasible"] & (tuning.trials["feasible"].cumsum() == 1)
+    assert luck_sentence(replace(tuning, trials=tuning.trials.assign(feasible=one))) == ""
 
 
 def test_without_a_ledger_the_page_says_so(market: Market, tmp_path: Path) -> None:
