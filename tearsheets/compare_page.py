@@ -13,6 +13,7 @@ import numpy as np
 from undertow.backtests.metrics import drawdowns
 from undertow.backtests.run import Run
 from undertow.market.clock import FloatArray
+from undertow.market.errors import ParameterError
 from undertow.tearsheets.charts import Chart, line, log_axis, share_axis, stacked, steps
 from undertow.tearsheets.compare import Comparison, Line, side_by_side
 from undertow.tearsheets.compare_tax import tax_part
@@ -23,6 +24,7 @@ from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import DASHES, HOLD, MANY, curve
 from undertow.tearsheets.words import BLANK, METRICS, count, counted, day, listed, percent, title, typeset
 
+_KIND = "Undertow comparison"
 _CSS_DASH = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed"}
 _GREYS = (HOLD, "#a9b1b9", "#3d444c")
 
@@ -54,13 +56,25 @@ def write_comparison(runs: Sequence[Run], path: str | Path, labels: Sequence[str
     return write_whole(path, assemble(name, body, charts, found.sessions).encode("utf-8"))
 
 
+def check_page(path: str | Path) -> None:
+    """Raise `ParameterError` where a page would take the place of a file that is no comparison of ours."""
+    target = Path(path)
+    if not target.is_file():
+        return
+    # The heading stands before the drawing code, which is most of a page.
+    with target.open("rb") as file:
+        if f">{_KIND}</p>".encode() in file.read(100_000):
+            return
+    raise ParameterError(f"`out` {str(target)!r} is a file that is no comparison of Undertow; name another file")
+
+
 def _title(found: Comparison) -> Html:
     first, last = found.sessions[0], found.sessions[-1]
     about = [listed([each.label for each in found.lines], 8), f"{day(first)} to {day(last)}"]
     about.append(counted(len(found.sessions), "common session"))
     return tag(
         "header",
-        tag("p", "Undertow comparison", kind="eyebrow"),
+        tag("p", _KIND, kind="eyebrow"),
         tag("h1", f"{counted(len(found.runs), 'run')} side by side"),
         tag("p", *(tag("span", each) for each in about), kind="about"),
         _left_out(found),

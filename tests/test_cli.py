@@ -118,6 +118,16 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     assert said.err == ""
     assert "drawdown-de-risk" in said.out
     assert "</html>" in (here / "pages" / "side-by-side.html").read_text(encoding="utf-8")
+    # An earlier page is replaced, any other file is not, whether it was named or is where the page would go.
+    assert call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", "--out", "pages/side-by-side.html").code == 0
+    (here / "results").mkdir(exist_ok=True)
+    (here / "results" / "compare.html").write_text("years of work", encoding="utf-8")
+    for words, name in ((("--out", "runs/buy-and-hold/tearsheet.html"), "runs/buy-and-hold/tearsheet.html"), ((), "")):
+        refused = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", *words)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"`out` '{name or 'results/compare.html'}' is a file that is no comparison of Undertow" in refused.err
+    assert (here / "results" / "compare.html").read_text(encoding="utf-8") == "years of work"
+    (here / "results" / "compare.html").unlink()
     one = call("compare", "runs/buy-and-hold")
     assert (one.code, one.out) == (2, "")
     assert "two or more" in one.err

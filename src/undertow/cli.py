@@ -201,8 +201,10 @@ def compare(
         from undertow.backtests.store import check_writable
         from undertow.tearsheets import comparison_table, write_comparison
         from undertow.tearsheets.compare import side_by_side
+        from undertow.tearsheets.compare_page import check_page
 
         check_writable(out)
+        check_page(out)
     with busy("reading the runs"):
         loaded = [load_run(folder) for folder in runs]
         labels = [folder.resolve().name for folder in runs]
