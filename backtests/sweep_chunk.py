@@ -36,6 +36,12 @@ FIGURES = (*NAMES, "annual_turnover", "average_exposure", "average_cash", "costs
 LESS_IS_BETTER = frozenset({metric for metric, way in NAMED.values() if way == MINIMIZE} | {"episodes", *COUNTED})
 
 
+def is_less_better(name: str) -> bool:
+    """Whether less is better of a figure, or of an objective such as `ulcer:buy-and-hold`."""
+    head = name.partition(":")[0]
+    return name in LESS_IS_BETTER or (head in NAMED and NAMED[head][1] == MINIMIZE)
+
+
 class Stage(NamedTuple):
     """What all chunks of a sweep share: decisions, the sessions of the run among them, prices and base weights."""
 

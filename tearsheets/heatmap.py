@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from undertow.backtests.sweep_chunk import LESS_IS_BETTER
+from undertow.backtests.sweep_chunk import is_less_better
 from undertow.backtests.sweep_metrics import NAMES
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
@@ -76,7 +76,7 @@ def _beating(figure: go.Figure, value: str, hold: float) -> Html:
     """How many cells of a map beat buy-and-hold."""
     medians = np.array(figure.data[0].z, dtype=np.float64)
     known = medians[np.isfinite(medians)]
-    above = hold - known if value in LESS_IS_BETTER else known - hold
+    above = hold - known if is_less_better(value) else known - hold
     better, level = int((above > 0.0).sum()), TEXT.get(value, _four)(hold)
     by = f", by {_number(float(above.max()), 2)} at the most" if better else ""
     return note(
@@ -87,7 +87,7 @@ def _beating(figure: go.Figure, value: str, hold: float) -> Html:
 
 def _colours(value: str, medians: FloatArray, every: pd.Series, hold: float | None) -> dict[str, Any]:
     if hold is not None:
-        return parted(medians, hold, less_is_better=value in LESS_IS_BETTER)
+        return parted(medians, hold, less_is_better=is_less_better(value))
     finite = every[np.isfinite(every)]
     return parted(medians, float(finite.median()) if len(finite) else 0.0)
 
@@ -349,7 +349,7 @@ def _parting(value: str, hold: float | None) -> str:
     """What the colours of a map say."""
     if hold is None:
         return "blue is above the median set, orange below"
-    level, less = TEXT.get(value, _four)(hold), value in LESS_IS_BETTER
+    level, less = TEXT.get(value, _four)(hold), is_less_better(value)
     better, worse = ("below", "above") if less else ("above", "below")
     return f"blue beats buy-and-hold: it is {better} its {level}; orange is {worse}. Darker is further away"
 
@@ -375,7 +375,7 @@ def _notes(ranked: list[str], pairs: list[tuple[str, str]], value: str, hold: fl
 
 def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
     figures = [value, *(each.key for each in METRICS if each.key != value and each.key in frame.columns)]
-    best = frame.sort_values(value, ascending=value in LESS_IS_BETTER, kind="stable", na_position="last").head(SETS)
+    best = frame.sort_values(value, ascending=is_less_better(value), kind="stable", na_position="last").head(SETS)
     rows = [
         [
             str(at),

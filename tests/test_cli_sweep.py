@@ -70,6 +70,25 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert json.loads(capsys.readouterr().out)["confidence_set"] is None
 
 
+def half_as_deep(row: dict[str, float]) -> float:
+    return row["max_drawdown"] / 2
+
+
+@pytest.mark.parametrize("by", ["sharpe:buy-and-hold", "ulcer:vol-target", "test_cli_sweep:half_as_deep"])
+def test_sets_are_sorted_by_any_objective(by: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "sets.html"
+    assert run(*GRID, "--by", by, "--html", str(page), "--json", "--top", "6") == 0
+    told = json.loads(capsys.readouterr().out)
+    key, rival = {"s": ("annual_sharpe", "buy-and-hold"), "u": ("ulcer_index", "vol-target")}.get(by[0], ("", ""))
+    wanted = [row[key] - told["baselines"][rival][key] if key else row["max_drawdown"] / 2 for row in told["best"]]
+    shown = [row[by] for row in told["best"]]
+    assert shown == pytest.approx(wanted)
+    assert shown == sorted(shown, reverse=by[0] != "u")
+    if key:
+        assert told["baselines"][rival][by] == pytest.approx(0.0)
+    assert by in page.read_text(encoding="utf-8")
+
+
 def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "sets.csv", tmp_path / "sets.html"
     assert run(*GRID, "--out", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -33,12 +34,13 @@ from undertow.options import (
     one_of,
     ordered_days,
 )
-from undertow.resolve import busy, read_settings, resolve_kind, resolve_market, warn_of_absent
+from undertow.resolve import busy, look_here, read_settings, resolve_kind, resolve_market, warn_of_absent
 from undertow.sweep_words import sets_from
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from undertow.backtests.objectives import Metrics, Objective
     from undertow.market import Market
     from undertow.market.clock import FloatArray
     from undertow.strategies import Strategy
@@ -76,7 +78,9 @@ def sweep(
     weighting: WeightingOption = "equal",
     rebalance: RebalanceOption = "monthly",
     capital: CapitalOption = 1_000_000.0,
-    by: Annotated[str, typer.Option(help="Figure to sort by, also by its objective's name: sharpe.")] = "annual_sharpe",
+    by: Annotated[
+        str, typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function.")
+    ] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="How many sets to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write every set, in the order tried: .csv or .parquet.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with heat maps, .html.")] = None,
@@ -107,11 +111,11 @@ def sweep(
         from undertow.backtests.optimize_evaluate import baseline_row
         from undertow.backtests.search_command import account_words
         from undertow.backtests.sweep import sweep as run_sweep
-        from undertow.backtests.sweep_chunk import FIGURES, LESS_IS_BETTER
+        from undertow.backtests.sweep_chunk import FIGURES, is_less_better
         from undertow.evidence.difference import FEWEST_SESSIONS
 
         by = NAMED[by][0] if by in NAMED else by
-        one_of("by", FIGURES)(by)
+        aim = None if by in FIGURES else _aim(by)
         bytes_of("memory", memory)
         worker_count(backend, jobs, address)
         kind = resolve_kind(strategy)
@@ -139,11 +143,16 @@ def sweep(
         else:
             table = run_sweep(kind, world, parameters, **span, **engine)
         baselines = {each: baseline_row(each, world, span) for each in BASELINES}
+    if aim is not None:
+        rivals = {name: dict(each) for name, each in baselines.items()}
+        rows = ({str(name): value for name, value in row.items()} for row in table.to_dict("records"))
+        table[by] = [_value(aim, row, rivals) for row in rows]
+        baselines = {name: {**each, by: _value(aim, each, rivals)} for name, each in rivals.items()}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
     standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
     varied = [name for name in parameters.columns if table[name].nunique(dropna=False) > 1] or list(parameters.columns)
     left = _left(kind, world, table, returns, varied, span) if few else None
-    best = table.sort_values(by, ascending=by in LESS_IS_BETTER, kind="stable", na_position="last").head(top)
+    best = table.sort_values(by, ascending=is_less_better(by), kind="stable", na_position="last").head(top)
     _write_table(table, out)
     if html is not None:
         from undertow.tearsheets.heatmap import write_sweep
@@ -187,6 +196,25 @@ def sweep(
     for what, path in (("sets", out), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
+
+
+def _aim(by: str) -> Objective:
+    """The objective that sets are sorted by; raises `ParameterError` where it is neither that nor a figure."""
+    from undertow.backtests.objectives import read_objectives
+    from undertow.backtests.sweep_chunk import FIGURES
+
+    if ":" not in by:
+        one_of("by", FIGURES)(by)
+    look_here()
+    return read_objectives(by)[0]
+
+
+def _value(aim: Objective, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
+    """An objective of one row; NaN where it raises."""
+    try:
+        return aim.value(metrics, baselines)
+    except Exception:  # noqa: BLE001 - an objective is the user's: where it raises, a set has no value
+        return float("nan")
 
 
 def _left(
