@@ -15,6 +15,7 @@ from undertow.market.market import Market
 from undertow.signals.spec import Spec
 from undertow.signals.table import DecisionTable
 from undertow.strategies import evaluate
+from undertow.strategies.figures import is_decimal
 from undertow.strategies.parts import ALARM, Condition
 from undertow.strategies.reasons import Reasons
 from undertow.strategies.rule import Rule
@@ -29,8 +30,8 @@ class Line:
     `value` is what the rule acts on: what was known `lag_hours` before the decision. `now` is the last one known at the
     decision, and `age_hours` is that of its oldest input. `coming` is the decision (UTC) at which what is known already
     will first be an alarm, where the lag still holds it back; else empty. An alarm goes on at `alarm` and off on the
-    calm side of `leave`, where there is one. `stand_in` names the signal that is read instead, where its own has no
-    value.
+    calm side of `leave`, where there is one. `decimal` says that values and levels are shares or returns, which pages
+    tell in percent. `stand_in` names the signal that is read instead, where its own has no value.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Line:
     coming: str
     stand_in: str
     contribution: float
+    decimal: bool
 
 
 def checklist(
@@ -68,6 +70,7 @@ def checklist(
             coming=coming[place] if why.severity[row, place] != ALARM else "",
             stand_in=_stand_in(table, driver, why.rule.lag_of(driver), row),
             contribution=float(added[place]),
+            decimal=is_decimal(driver),
         )
         for place, (name, driver) in enumerate(zip(why.names, why.rule.drivers, strict=True))
     )

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from undertow.market.clock import FloatArray
+from undertow.strategies.figures import told
 from undertow.strategies.parts import ALARM, WATCH, Condition
 from undertow.strategies.reasons import Reasons, known_score
 from undertow.strategies.tier_machine import CLEARED, HELD, OVERSTAYED, RESTARTED, WRONG
@@ -70,7 +71,8 @@ def worse(why: Reasons, row: int, most: int = 4) -> tuple[str, ...]:
             goal = why.outcome(row, _score(why, row, [change]))[0]
             if goal > have:
                 side = _side(why, change)
-                words = f"{why.rule.ladder[goal].name}, were {why.names[driver]} {side} {change.edge:.4g}"
+                edge = told(why.rule.drivers[driver], change.edge)
+                words = f"{why.rule.ladder[goal].name}, were {why.names[driver]} {side} {edge}"
                 found.append((_distance(why, row, [change]), words))
                 break
     return tuple(words for _, words in sorted(found, key=lambda each: each[0])[:most])
@@ -108,9 +110,8 @@ def _uncleared(why: Reasons, row: int) -> list[tuple[float, str]]:
         if np.isfinite(seen[-1]):
             edge = condition.level if condition.leave is None else condition.leave
             side = _word(condition.side < 0, reached=False)
-            found.append(
-                (abs(seen[-1] - edge) / _usual(seen), f"{name} been {side} {edge:.4g} (it was {seen[-1]:.4g})")
-            )
+            words = f"{name} been {side} {told(condition, edge)} (it was {told(condition, float(seen[-1]))})"
+            found.append((abs(seen[-1] - edge) / _usual(seen), words))
     return found
 
 
@@ -198,10 +199,13 @@ def _usual(seen: FloatArray) -> float:
 
 
 def _words(why: Reasons, row: int, changes: Sequence[Change]) -> str:
-    return " and ".join(
-        f"{why.names[each.driver]} been {_side(why, each)} {each.edge:.4g} (it was {why.values[row, each.driver]:.4g})"
-        for each in changes
-    )
+    return " and ".join(_word_of(why, row, each) for each in changes)
+
+
+def _word_of(why: Reasons, row: int, change: Change) -> str:
+    driver, value = why.rule.drivers[change.driver], float(why.values[row, change.driver])
+    lead = f"{why.names[change.driver]} been {_side(why, change)} {told(driver, change.edge)}"
+    return f"{lead} (it was {told(driver, value)})"
 
 
 def _side(why: Reasons, change: Change) -> str:

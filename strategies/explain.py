@@ -43,7 +43,7 @@ class Explanation:
         if np.isnan(self.score):
             return f"{self.session.date()}: {self.before} to {self.tier} ({self.event}); the score is unknown"
         most = sorted(self.contributions.items(), key=lambda item: -abs(item[1]))[:3]
-        parts = ", ".join(f"{name} {value:+.2f}" for name, value in most if abs(value) > 1e-12) or "nothing alarms"
+        parts = ", ".join(f"{value:+.2f} from {name}" for name, value in most if abs(value) > 1e-12) or "nothing alarms"
         moved = f"{self.before} to {self.tier}" if self.before != self.tier else self.tier
         why = f" ({self.event})" if self.event else ""
         veto = "; a gate held it back" if self.vetoed else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from undertow.strategies.figures import apart
+from undertow.strategies.figures import apart, told
 from undertow.strategies.reasons import Reasons
 from undertow.strategies.tier_state import Memory, Seen
 
@@ -29,7 +29,8 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
     for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
         side, value = "at or above" if condition.side > 0 else "at or below", float(why.back[row, place])
         met = ", met" if condition.side * value >= condition.side * condition.level else ""
-        found.append(f"{name} {side} {condition.level:.4g} (now {apart(value, condition.level)}{met})")
+        level = told(condition, condition.level)
+        found.append(f"{name} {side} {level} (now {told(condition, value, condition.level)}{met})")
     if not found:
         found.append("the next decision: nothing else holds it")
     if tier.max_stay is not None:

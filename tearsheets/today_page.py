@@ -11,7 +11,7 @@ from undertow.backtests.today import Today
 from undertow.backtests.today_lines import Line
 from undertow.backtests.today_orders import Order
 from undertow.market.errors import ParameterError
-from undertow.strategies.figures import apart
+from undertow.strategies.figures import figure
 from undertow.tearsheets.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.words import BLANK, counted, percent, plain, share, title, typeset
 
@@ -105,9 +105,13 @@ def _groups(found: Today) -> list[tuple[str, list[Order]]]:
 def level_words(line: Line) -> str:
     """Where a check starts to watch and to alarm."""
     sign = "\N{GREATER-THAN OR EQUAL TO}" if line.side == "above" else "\N{LESS-THAN OR EQUAL TO}"
-    watch = "" if line.watch is None else f"watch {sign} {_figure(line.watch)}, "
-    off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {_figure(line.leave)}"
-    return f"{watch}alarm {sign} {_figure(line.alarm)}{off}"
+
+    def told(level: float) -> str:
+        return typeset(figure(level, decimal=line.decimal, digits=3))
+
+    watch = "" if line.watch is None else f"watch {sign} {told(line.watch)}, "
+    off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {told(line.leave)}"
+    return f"{watch}alarm {sign} {told(line.alarm)}{off}"
 
 
 def value_words(line: Line) -> str:
@@ -115,7 +119,7 @@ def value_words(line: Line) -> str:
     if math.isnan(line.value):
         return BLANK
     levels = [level for level in (line.watch, line.alarm, line.leave) if level is not None]
-    return typeset(apart(line.value, *levels, digits=3))
+    return typeset(figure(line.value, *levels, decimal=line.decimal, digits=3))
 
 
 def now_words(line: Line) -> str:
@@ -140,10 +144,6 @@ def similar_words(found: Similar) -> str:
         f"{percent(found.median)} (10 % to 90 %: {percent(found.low)} to {percent(found.high)}), "
         f"{share(found.positive, 0)} positive; {usual}."
     )
-
-
-def _figure(value: float) -> str:
-    return BLANK if math.isnan(value) else typeset(f"{value:.3g}")
 
 
 def _title(found: Today) -> Html:

@@ -99,12 +99,12 @@ def reasons_section(run: Run) -> Html:
     if not found:
         return section("Why the tier changed", tag("p", "It never did."), *remarks)
     score = tag("th", "Score", scope="col", kind="num")
-    head = ("Session", "Tier", "Why", score, "Shock", "What added most", "What would have changed it")
+    head = ("Session", "Tier", "Why", score, "Shock", "Largest parts of the score", "What would have changed it")
     whole = table(head, [_row(each) for each in found], kind="episodes")
     return section(
         "Why the tier changed",
         *remarks,
-        note("Contributions are Shapley values over the drivers; those of a session sum to its score."),
+        note("Parts of the score are Shapley values over the drivers; those of a session sum to its score."),
         tag("div", whole, kind="tallbox") if len(found) > 15 else whole,
         *_vetoes(run),
     )
@@ -130,7 +130,7 @@ def _vetoes(run: Run) -> list[Html]:
 
 def _row(each: Explanation) -> list[object]:
     most = sorted(each.contributions.items(), key=lambda item: -abs(item[1]))[:3]
-    parts = ", ".join(f"{name} {signed(value)}" for name, value in most if abs(value) > 1e-12)
+    parts = ", ".join(f"{signed(value)} from {name}" for name, value in most if abs(value) > 1e-12)
     veto = " (a gate held it back)" if each.vetoed else ""
     moved = each.tier if each.tier == each.before else f"{each.before} to {each.tier}"
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import Call
 
 import undertow as ut
-from undertow.strategies.figures import apart
+from undertow.strategies.figures import apart, figure
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,21 @@ def test_a_value_beside_its_level_is_never_shown_as_the_level() -> None:
     assert apart(0.5, 0.5, digits=3) == "0.5"
     assert apart(0.123456, 0.5, digits=3) == "0.123"
     assert apart(-0.0800001, -0.08, -0.05) == "-0.0800001"
+    assert figure(-0.124321, -0.15, decimal=True, digits=3) == "-12.4%"
+    assert figure(-0.1500001, -0.15, decimal=True, digits=3) == "-15.00001%"
+    assert figure(0.07, decimal=True) == "7%"
+    assert figure(0.98, decimal=False) == "0.98"
+
+
+def test_shares_and_returns_are_told_in_percent_and_ranks_are_not(call: Call, tmp_path: Path) -> None:
+    said = call("today", "--html", str(tmp_path / "today.html"))[1]
+    rows = {row.split("│")[1].strip(): row for row in said.splitlines() if row.startswith("│")}
+    assert "watch ≤ −10%, alarm ≤ −15%" in rows["BTC drawdown"]
+    assert re.search(r"│ +−?\d+\.?\d*% │ +−?\d+\.?\d*% │", rows["BTC drawdown"])
+    assert "watch ≥ 0.93, alarm ≥ 0.98" in rows["liquidation rank"]
+    assert "%" not in rows["yield shock"]
+    page = (tmp_path / "today.html").read_text(encoding="utf-8")
+    assert "watch ≤ −10%, alarm ≤ −15%" in page
 
 
 def test_the_lags_of_a_rule_are_those_of_its_checks(call: Call) -> None:

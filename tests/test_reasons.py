@@ -31,6 +31,7 @@ from undertow.strategies import (
 from undertow.strategies.counterfactual import Change, _milder, counterfactual, worse
 from undertow.strategies.evaluate import ladder_of
 from undertow.strategies.explain import explain_row
+from undertow.strategies.figures import told
 from undertow.strategies.reasons import Reasons, known_score, score_of
 from undertow.strategies.tier_machine import walk_tiers
 from undertow.strategies.tier_state import Machine, Seen, States
@@ -115,23 +116,23 @@ def slow_shapley(why: Reasons) -> np.ndarray:
 
 def test_the_counterfactual_is_the_nearest_change_of_as_few_drivers_as_possible() -> None:
     one = made("any", [1.0, 0.0], [])
-    assert counterfactual(one, 0) == "not cash, had c0 been above -0.1 (it was -0.3)"
+    assert counterfactual(one, 0) == "not cash, had c0 been above -10% (it was -30%)"
     both = made("any", [1.0, 1.0], [])
-    assert counterfactual(both, 0).startswith("not cash, had c0 been above -0.1 (it was -0.3) and c1 been above -0.1")
+    assert counterfactual(both, 0).startswith("not cash, had c0 been above -10% (it was -30%) and c1 been above -10%")
     assert counterfactual(made("any", [0.0, 0.0], []), 0) == ""
     assert counterfactual(made("any", [np.nan, 0.0], []), 0) == ""
 
 
 def test_what_would_be_worse_is_one_change_and_the_nearest_first() -> None:
     # From 0 to -0.1, at which it watches: the tier is at 0.5.
-    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 at or below -0.1", "cash, were c1 at or below -0.1")
+    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 at or below -10%", "cash, were c1 at or below -10%")
     assert worse(made("any", [1.0, 0.0], []), 0) == ()
-    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 at or below -0.1",)
+    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 at or below -10%",)
     # With one of them unknown, no other can make "all" known.
     assert worse(made("all", [0.0, np.nan], []), 0) == ()
     held = made("any", [1.0], [1.0])
     assert worse(held, 0) == ("cash, were g0 below 20",)
-    assert counterfactual(made("any", [1.0], [0.0]), 0) == "not cash, had c0 been above -0.1 (it was -0.3)"
+    assert counterfactual(made("any", [1.0], [0.0]), 0) == "not cash, had c0 been above -10% (it was -30%)"
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +252,7 @@ def test_every_counterfactual_is_true(world: Market, rule: RuleStrategy) -> None
         after = {each: tier_after(whole, row + 40, known_score(why.rule, eased(why, row, each))) for each in singles}
         enough = [each for each, (tier, event) in after.items() if changed(why, row, tier, event)]
         if " and " not in said and said.startswith(("not ", f"{why.rule.ladder[why.tier[row]].name} not")):
-            named = [each for each in enough if said.count(f"{each.edge:.4g} (it was")]
+            named = [each for each in enough if said.count(f"{told(why.rule.drivers[each.driver], each.edge)} (it was")]
             assert named, (row, said)
             tested += 1
         elif not said or " and " in said:
@@ -286,7 +287,7 @@ def test_an_alarm_that_has_just_gone_on_ends_at_its_level_and_one_that_lasts_whe
     why = backtest(FreeRule(given=rule), world).reasons
     assert why is not None
     new = next(row for row in range(1, len(why.sessions)) if why.event[row] == 1 and why.severity[row - 1, 0] == 0)
-    assert "been above -0.12 (" in counterfactual(why, new)
+    assert "been above -12% (" in counterfactual(why, new)
     held = next(row for row in range(new, len(why.sessions)) if why.severity[row - 1, 0] == why.severity[row, 0] == 1)
     assert _milder(why, held, 0)[0].edge == -0.04
 
@@ -306,7 +307,7 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     first = waits_for(why, row)
     assert first[0] == "not before 24 hours are over (shortest stay)"
     assert first[1].startswith("score below 0.4 (now ")
-    assert first[2].startswith("stabilisation score at or above 0.3 (now ")
+    assert first[2].startswith("stabilisation score at or above 30% (now ")
     # What is met already says so.
     assert first[1].endswith(", met)") == bool(why.score[row] < 0.4)
     assert first[2].endswith(", met)") == bool(why.back[row, 0] >= 0.3)
