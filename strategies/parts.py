@@ -142,12 +142,13 @@ class Condition(Part):
 
     def _check_signal(self) -> None:
         _check_names(self.signal, self.stand_in, self.output, tuple(self.parameters))
-        spec, key = self.spec, "above" if self.above is not None else "below"
+        spec, side = self.spec, self.side
         for name, value in self.parameters.items():
             _check_value(self.signal, spec, name, value)
-        for each, level in ((key, self.level), ("watch", self.watch), ("leave", self.leave)):
+        levels = {"above": self.above, "below": self.below, "watch": self.watch, "leave": self.leave}
+        for key, level in levels.items():
             if level is not None:
-                check_level(each, level, self.side, spec, self.output, open_ended=self._open_ended)
+                check_level(key, level, side, spec, self.output, open_ended=self._open_ended)
 
 
 class Trigger(Part):
