@@ -34,7 +34,7 @@ from undertow.tearsheets.markup import (
     write_whole,
 )
 from undertow.tearsheets.palette import BASELINE, GRID, INK, QUIET, RUN
-from undertow.tearsheets.words import BLANK, METRICS, THRESHOLDS, counted, share, value_text
+from undertow.tearsheets.words import BLANK, METRICS, THRESHOLDS, counted, plain, share, value_text
 from undertow.tearsheets.words import title as titled
 
 # A parameter with more values than CELLS is drawn in BINS that hold equally many sets each; with more than WRITTEN
@@ -78,7 +78,12 @@ def _beating(figure: go.Figure, value: str, hold: float) -> Html:
     known = medians[np.isfinite(medians)]
     above = hold - known if is_less_better(value) else known - hold
     better, level = int((above > 0.0).sum()), TEXT.get(value, _four)(hold)
-    by = f", by {_number(float(above.max()), 2)} at the most" if better else ""
+    best, is_share = float(above.max(initial=0.0)), level.endswith("%")
+    by = (
+        f", by {plain(100 * best) + ' percentage points' if is_share else _number(best, 2)} at the most"
+        if better
+        else ""
+    )
     return note(
         f"{better or 'None'} of {counted(len(known), 'cell')} {'beats' if better == 1 else 'beat'} buy-and-hold's"
         f" {level}{by}."

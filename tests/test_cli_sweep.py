@@ -273,7 +273,7 @@ def test_the_page_says_what_beats_buy_and_hold(tmp_path: Path) -> None:
     assert "blue beats buy-and-hold: it is above its 1.00; orange is below" in page("annual_sharpe")
     assert "2 of 4 cells beat buy-and-hold's 1.00, by 0.4 at the most." in page("annual_sharpe")
     assert "it is below its 100.0%; orange is above" in page("ulcer_index")
-    assert "1 of 4 cells beats buy-and-hold's 100.0%, by 0.1 at the most." in page("ulcer_index")
+    assert "1 of 4 cells beats buy-and-hold's 100.0%, by 10.00 percentage points at the most." in page("ulcer_index")
     # What buy-and-hold turns over is no mark to beat.
     assert "blue is above the median set" in page("annual_turnover")
 
