@@ -208,7 +208,9 @@ def _settings_section(found: Comparison) -> Html:
         if rows
         else tag("p", "Nothing differs.")
     )
-    return section("What differs", shown, note(f"Equal in all. {equal_line(equal, short[0])}.") if equal else "")
+    return section(
+        "What differs", shown, note(unbroken(f"Equal in all. {equal_line(equal, short[0])}.")) if equal else ""
+    )
 
 
 def _told(run: Run, digits: int) -> dict[str, str]:

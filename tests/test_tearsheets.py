@@ -555,11 +555,24 @@ PROBE = """<script>window.addEventListener("load", function () { setTimeout(func
   var small = [].filter.call(document.querySelectorAll("main *"), function (each) {
     return each.textContent.trim() && parseFloat(getComputedStyle(each).fontSize) < 12;
   });
-  document.title = JSON.stringify({
+  var seen = {
     page: root.scrollWidth, window: root.clientWidth, small: small.length,
     drawn: document.querySelectorAll(".chart .main-svg .trace").length,
     fetched: performance.getEntriesByType("resource").length
-  });
+  };
+  // A window of 390 is not to be had; the page's boxes are as narrow as in one.
+  document.querySelector("main").style.width = "390px";
+  window.dispatchEvent(new Event("resize"));
+  setTimeout(function () {
+    seen.wide = [].filter.call(document.querySelectorAll(".chart"), function (each) {
+      return each.querySelector(".main-svg").getBoundingClientRect().width > each.clientWidth + 1;
+    }).length;
+    seen.cut = [].filter.call(document.querySelectorAll(".box"), function (each) {
+      return each.scrollWidth > each.clientWidth + 1 && !each.classList.contains("more");
+    }).length;
+    seen.more = document.querySelectorAll(".box.more").length;
+    document.title = JSON.stringify(seen);
+  }, 500);
 }, 500); });</script></body>"""
 
 
@@ -578,7 +591,7 @@ def test_browser_draws_the_page_within_a_narrow_window(run: Run, kind: str, tmp_
     command = [
         browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}",
-        "--virtual-time-budget=2500", "--window-size=500,900", "--dump-dom", probed.as_uri(),
+        "--virtual-time-budget=3000", "--window-size=500,900", "--dump-dom", probed.as_uri(),
     ]  # fmt: skip
     shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     title_found = re.search(r"<title>(\{.*?\})</title>", shown)
@@ -588,6 +601,9 @@ def test_browser_draws_the_page_within_a_narrow_window(run: Run, kind: str, tmp_
     assert seen["small"] == 0
     assert seen["fetched"] == 0
     assert seen["drawn"] >= 6
+    assert seen["wide"] == 0
+    assert seen["cut"] == 0
+    assert seen["more"] >= 1
 
 
 def test_a_shock_is_marked_at_the_last_close_before_it() -> None:
