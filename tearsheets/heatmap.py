@@ -315,9 +315,9 @@ def _held_against(baselines: Mapping[str, Mapping[str, float]], value: str) -> l
 
 
 def _hold(baselines: Mapping[str, Mapping[str, float]], value: str) -> float | None:
-    """What buy-and-hold made of a figure; None for one that only a rule has, as its turnover."""
+    """What buy-and-hold made of a figure or an objective; None for one that only a rule has, as its turnover."""
     found = float(baselines.get(BASELINE, {}).get(value, math.nan))
-    return found if value in NAMES and math.isfinite(found) else None
+    return found if (value in NAMES or ":" in value) and math.isfinite(found) else None
 
 
 def _heading(frame: pd.DataFrame, title: str, words: str, about: Sequence[str]) -> Html:

@@ -297,7 +297,7 @@ def test_a_strategy_without_parameters_walks_too() -> None:
     ],
 )
 def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("walk_forward.sweep", "optimize_evaluate.sweep"):
+    for name in ("walk_train.sweep", "optimize_evaluate.sweep"):
         monkeypatch.setattr(f"undertow.backtests.{name}", lambda *_, **__: pytest.fail("work began first"))
     with pytest.raises((ParameterError, UnknownNameError), match=message):
         walked(market(), **words)
