@@ -58,19 +58,22 @@ def sets_from(
 def _grids(kind: type[Strategy], grids: list[str]) -> dict[str, list[Any]]:
     from undertow.market.errors import ParameterError
 
-    values: dict[str, list[Any]] = {}
+    listed: dict[str, list[str]] = {}
     for words in grids:
         name, equals, text = (part.strip() for part in words.partition("="))
         if not equals or not name or not text:
             raise ParameterError(f"`--grid` must be parameter=low:high:step or parameter=a,b,c; got {words!r}")
-        if name in values:
+        if name in listed:
             raise ParameterError(f"`--grid` gives `{name}` twice")
-        values[name] = [_value(kind, name, each) for each in _listed(name, text)]
-        if len(set(values[name])) < len(values[name]):
-            raise ParameterError(f"`--grid` gives `{name}` the same value twice: {text}")
-    count = math.prod(len(each) for each in values.values())
+        listed[name] = _listed(name, text)
+    # Before any value is read: a slip of the pen makes a million of them.
+    count = math.prod(len(each) for each in listed.values())
     if count > MOST_SETS:
         raise ParameterError(f"`--grid` makes {count:,} sets, more than {MOST_SETS:,}; use larger steps or `--sobol`")
+    values = {name: [_value(kind, name, each) for each in texts] for name, texts in listed.items()}
+    for name, given in values.items():
+        if len(set(given)) < len(given):
+            raise ParameterError(f"`--grid` gives `{name}` the same value twice: {', '.join(listed[name])}")
     return values
 
 
