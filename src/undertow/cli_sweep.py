@@ -210,11 +210,11 @@ def _aim(by: str) -> Objective:
 
 
 def _value(aim: Objective, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
-    """An objective of one row; NaN where it raises."""
-    try:
-        return aim.value(metrics, baselines)
-    except Exception:  # noqa: BLE001 - an objective is the user's: where it raises, a set has no value
-        return float("nan")
+    """An objective of one row; NaN where a search would call the trial failed."""
+    from undertow.backtests.study import judge
+
+    values = judge(metrics, [aim], [], baselines).values
+    return float("nan") if values is None else values[0]
 
 
 def _left(
