@@ -10,6 +10,7 @@ import pandas as pd
 from undertow.backtests.objectives import Metrics, Objective
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold
+from undertow.backtests.study import judge
 from undertow.backtests.walk_forward_result import FoldResult
 from undertow.backtests.walk_train import Trained
 from undertow.backtests.walk_tuner import Terms
@@ -72,11 +73,9 @@ def fold_result(
 
 
 def _reached(aim: Objective, metrics: Metrics, others: Mapping[str, Metrics]) -> tuple[float, str]:
-    """The objective in a fold's test; NaN and why where it raises, as where it needs what a part of a run has not."""
-    try:
-        return aim.value(metrics, others), ""
-    except Exception as error:  # noqa: BLE001 - an objective is the user's: the folds are chosen, and what they did is kept
-        return float("nan"), f"{type(error).__name__}: {error}"
+    """The objective in a fold's test; NaN and why where it has none, as where it needs what a part of a run has not."""
+    found = judge(metrics, [aim], [], others)
+    return (float("nan"), found.error) if found.values is None else (found.values[0], "")
 
 
 def _told_apart(excess: float) -> float:
