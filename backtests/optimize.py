@@ -32,7 +32,7 @@ from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
 from undertow.backtests.study_storage import check_storage, is_shared, is_there, open_storage, quiet_optuna
 from undertow.market.calendar import Fill
-from undertow.market.checks import check_positive, check_whole, is_number
+from undertow.market.checks import check_positive, check_share, check_whole, is_number
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.signals.registry import PAGES, load
@@ -299,8 +299,7 @@ def _check_numbers(
         check_whole("sobol", sobol, 0)
         if sobol > MOST_SOBOL:
             raise ParameterError(f"`sobol` must be {MOST_SOBOL:,} points or fewer, got {sobol:,}")
-    if not is_number(max_failed) or not 0.0 <= max_failed <= 1.0:
-        raise ParameterError(f"`max_failed` must be a share in [0, 1], got {max_failed!r}")
+    check_share("max_failed", max_failed)
     if not is_number(lease) or not 1.0 <= lease <= 86_400.0:
         raise ParameterError(f"`lease` must be in [1, 86400] seconds, got {lease!r}")
 

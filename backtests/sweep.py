@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
@@ -12,6 +13,8 @@ from undertow.backtests.arguments import check_search
 from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
+from undertow.backtests.ledger import Ledger, open_ledger
+from undertow.backtests.ledger_entries import enter_sweep
 from undertow.backtests.memory import bytes_of
 from undertow.backtests.reserved import refuse_reserved
 from undertow.backtests.sweep_chunk import Setting, decision_bytes, work
@@ -49,6 +52,7 @@ def sweep(
     backend: str = ...,
     jobs: int | None = ...,
     address: str | None = ...,
+    ledger: Ledger | str | Path | None = ...,
 ) -> pd.DataFrame: ...
 
 
@@ -71,6 +75,7 @@ def sweep(
     backend: str = ...,
     jobs: int | None = ...,
     address: str | None = ...,
+    ledger: Ledger | str | Path | None = ...,
 ) -> tuple[pd.DataFrame, FloatArray]: ...
 
 
@@ -92,6 +97,7 @@ def sweep(
     backend: str = "serial",
     jobs: int | None = None,
     address: str | None = None,
+    ledger: Ledger | str | Path | None = None,
 ) -> pd.DataFrame | tuple[pd.DataFrame, FloatArray]:
     """Metrics of every row of `parameters`, in its order: the parameters, then what `Run.metrics` has.
 
@@ -103,10 +109,11 @@ def sweep(
     The sets are worked through in chunks that need about `memory_bytes`, a number or a text such as "500MB", beside
     the market itself and what is handed back. `backend` runs the chunks: "serial" in this process, on all cores;
     "threading"; "loky", "dask" or "ray" on `jobs` workers, by default as many as there are cores, or on the cluster at
-    `address`. `memory_bytes` is shared out among the workers.
+    `address`. `memory_bytes` is shared out among the workers. A `ledger` counts every set as a trial, once the work is
+    done; the same sets again, or from the command line, count nothing twice.
 
     Raises `ParameterError` as `backtest` does, where `parameters` has no rows, and where a parameter has the name of a
-    figure.
+    figure; `DataError` where the ledger cannot be read or written.
     """
     check_search(strategy, market, universe, costs)
     sets = strategy.sets_of(parameters)
@@ -116,6 +123,7 @@ def sweep(
     check_positive("capital", capital)
     memory = bytes_of("memory_bytes", memory_bytes)
     workers = worker_count(backend, jobs, address)
+    kept = open_ledger(ledger, market)
     setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
     # Without parameters all rows are one set, which is walked once.
     count = len(parameters) if sets else 1
@@ -129,6 +137,8 @@ def sweep(
     given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
     figures = pd.concat([piece.metrics for piece in pieces], ignore_index=True).iloc[back].reset_index(drop=True)
     table = pd.concat([given, figures], axis=1)
+    if kept is not None:
+        enter_sweep(kept, strategy, market, parameters, "given", start=start, end=end, account=setting.account)
     return (table, np.concatenate([piece.returns for piece in pieces])[back]) if returns else table
 
 

@@ -74,6 +74,12 @@ class Setting:
     rebalance: str
     capital: float
 
+    @property
+    def account(self) -> dict[str, Any]:
+        """The settings that `backtest` takes too, but for the sessions."""
+        names = ("universe", "fill", "costs", "weighting", "rebalance", "capital")
+        return {name: getattr(self, name) for name in names}
+
     @cached_property
     def stage(self) -> Stage:
         """Decisions, prices and base weights, computed once a process; `ParameterError` where nothing has a price."""

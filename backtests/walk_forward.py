@@ -17,6 +17,7 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
 from undertow.backtests.ledger import Ledger, Search, open_ledger
 from undertow.backtests.objectives import Constraint, Metrics, Objective
+from undertow.backtests.optimize import MAX_FAILED
 from undertow.backtests.run import Run
 from undertow.backtests.splits import Fold, WalkForward, checked_split
 from undertow.backtests.stitch import Piece, Seams, Stitched
@@ -47,6 +48,7 @@ def walk_forward(
     objective: str | Objective | Callable[[Metrics], float] = "sharpe",
     constraints: str | Constraint | Sequence[str | Constraint] | None = None,
     trials: int = 200,
+    max_failed: float = MAX_FAILED,
     seed: int = 7,
     jobs: int | None = 1,
     backend: str = "loky",
@@ -86,7 +88,7 @@ def walk_forward(
 
     The result is a function of the other arguments alone, but where several machines share the studies. Raises
     `ParameterError` before any work where an argument, a parameter range or the split does not fit, `TuningError`
-    where too many trials of a fold fail, and what `optimize` raises of a storage.
+    where more than the share `max_failed` of a fold's trials fail, and what `optimize` raises of a storage.
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).run.tearsheet("walk.html")
     """
@@ -100,7 +102,7 @@ def walk_forward(
         "rebalance": rebalance,
         "capital": capital,
     }
-    terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, **account)
+    terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, max_failed=max_failed, **account)
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)
     if unproven not in UNPROVEN:

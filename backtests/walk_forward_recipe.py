@@ -13,6 +13,7 @@ from optuna.distributions import distribution_to_json
 from undertow.backtests.command import shortest
 from undertow.backtests.ledger import key_of
 from undertow.backtests.objective_code import codes, is_named
+from undertow.backtests.optimize import MAX_FAILED
 from undertow.backtests.search_command import account_words, is_typed, search_words
 from undertow.backtests.splits import WalkForward
 from undertow.backtests.splits_events import event_spans
@@ -132,6 +133,7 @@ def command_words(
     for bound in terms.constraints:
         words += ["--constraint", bound.name]
     words += ["--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed)]
+    words += [] if terms.max_failed == MAX_FAILED else ["--max-failed", shortest(terms.max_failed)]
     return [*words, *account_words(terms.fill, terms.costs, terms.weighting, terms.rebalance, terms.capital)]
 
 

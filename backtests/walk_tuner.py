@@ -12,11 +12,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
-from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize import MAX_FAILED, Tuning, optimize
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.study_space import space_left
 from undertow.market.calendar import Fill
-from undertow.market.checks import check_positive, check_whole
+from undertow.market.checks import check_positive, check_share, check_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -38,7 +38,7 @@ class Terms:
     """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned.
 
     `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice". `kept`
-    is where the folds keep their studies.
+    is where the folds keep their studies; above the share `max_failed` of failed trials a fold's search ends the walk.
     """
 
     universe: str = "growth"
@@ -54,6 +54,7 @@ class Terms:
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
     kept: StudyPlace | None = None
+    max_failed: float = MAX_FAILED
 
     @property
     def account(self) -> dict[str, Any]:
@@ -137,6 +138,7 @@ def _tuned(
         fixed={**terms.fixed, **{name: usual[name] for name in usual if name not in terms.space}},
         narrowed=terms.space,
         sobol=sobol,
+        max_failed=terms.max_failed,
         **({} if terms.kept is None else terms.kept.of(seed, start, end)),
         **terms.account,
     )
@@ -176,6 +178,7 @@ def checked_terms(
     constraints: str | Constraint | Sequence[str | Constraint] | None = None,
     trials: int = 200,
     *,
+    max_failed: float = MAX_FAILED,
     universe: str = "growth",
     fill: Fill = "open",
     costs: Costs | None = None,
@@ -196,6 +199,7 @@ def checked_terms(
             " of several use `optimize`"
         )
     check_whole("trials", trials, 1)
+    check_share("max_failed", max_failed)
     check_positive("capital", capital)
     space = space_left(strategy, fixed, narrowed)
     asked = narrowed or {}
@@ -204,7 +208,8 @@ def checked_terms(
     own = costs or Costs()
     _refuse_whole_account(strategy, free)
     out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
-    return Terms(universe, fill, own, weighting, rebalance, capital, aims[0], bounds, trials, space.fixed, free, out)
+    account = universe, fill, own, weighting, rebalance, capital
+    return Terms(*account, aims[0], bounds, trials, space.fixed, free, out, max_failed=max_failed)
 
 
 def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:

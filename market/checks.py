@@ -32,3 +32,9 @@ def check_positive(name: str, value: object) -> None:
     """Raise `ParameterError` unless `value` is a finite number above 0."""
     if not is_number(value) or not value > 0:
         raise ParameterError(f"`{name}` must be positive, a finite number, got {value!r}")
+
+
+def check_share(name: str, value: object) -> None:
+    """Raise `ParameterError` unless `value` is a number in [0, 1]."""
+    if not is_number(value) or not 0.0 <= value <= 1.0:
+        raise ParameterError(f"`{name}` must be a share in [0, 1], got {value!r}")

@@ -18,8 +18,9 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger, Search, Standing
 from undertow.backtests.ledger_entries import enter_run, enter_sweep
 from undertow.backtests.optimize import optimize
+from undertow.backtests.sweep import sweep
 from undertow.cli import _run
-from undertow.market import DataError, ParameterError, simulate_market
+from undertow.market import DataError, ParameterError, simulate_market, write_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
 MARKET = "0" * 32
@@ -252,6 +253,33 @@ def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp
     account = {"universe": "growth", "fill": "open", "costs": Costs()}
     found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=account)
     assert (found.own, found.ever) == (2, 2)
+
+
+def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"lag": [0, 24, 48]})
+    fees = Costs(fee_bps=7.0)
+    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path)
+    pd.testing.assert_frame_equal(
+        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01"), check_exact=True
+    )
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 3
+    folder = tmp_path / "market"
+    write_market(market, folder)
+    words = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
+    assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *words.split()]) == 0
+    standing = json.loads(capsys.readouterr().out)["ledger"]
+    assert (standing["before"], standing["own"], standing["ever"]) == (0, 3, 3)
+
+
+def test_a_ledger_that_is_no_folder_is_refused_before_a_sweep_works(tmp_path: Path) -> None:
+    market, file = simulate_market(seed=3, years=1, names=5), tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(DataError, match="the ledger"):
+        sweep(LiquidityDrain, market, pd.DataFrame({"lag": [0]}), ledger=file)
+    with pytest.raises(ParameterError, match="`ledger` must be a folder"):
+        sweep(LiquidityDrain, market, pd.DataFrame({"lag": [0]}), ledger=7)  # type: ignore[call-overload]
 
 
 def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:

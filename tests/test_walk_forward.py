@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -279,6 +280,7 @@ def test_a_strategy_without_parameters_walks_too() -> None:
         ({"objective": ["sharpe", "calmar"]}, "`objective` must be one objective, got"),
         ({"constraints": "turnovr<=3"}, "unknown metric `turnovr` in constraint, did you mean `annual_turnover`"),
         ({"tuner": "serch"}, "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`"),
+        ({"max_failed": 2}, r"`max_failed` must be a share in \[0, 1\], got 2"),
         ({"jobs": 0}, "`jobs` must be 1 or more workers, got 0"),
         ({"backend": "dsk"}, "`backend` must be one of serial, threading, loky, dask, ray; got 'dsk'"),
         ({"address": "tcp://nowhere:1"}, "`address` is that of a cluster"),
@@ -340,6 +342,19 @@ def test_no_value_of_the_objective_is_an_error() -> None:
     quiet = WalkForward(train=2, test=300, purge=0)
     with pytest.raises(TuningError, match="`calmar` is nan, not a number"):
         walk_forward(DrawdownDeRisk, market(), split=quiet, trials=2, objective="calmar", start=start)
+
+
+def rarely(metrics: Mapping[str, Any]) -> float:
+    return metrics["cagr"] if metrics["average_exposure"] > 0.97 else float("nan")
+
+
+def test_the_share_of_failed_trials_that_ends_a_walk_is_the_users_to_say(tmp_path: Path) -> None:
+    world = load_market(write_market(market(), tmp_path / "market"))
+    with pytest.raises(TuningError, match=r"more than the share `max_failed` of 0\.5"):
+        walked(world, objective=rarely)
+    borne = walked(world, objective=rarely, max_failed=0.95)
+    assert "--max-failed 0.95" in str(borne.run.recipe.command)
+    assert max(fold.trials["error"].ne("").mean() for fold in borne.folds) > 0.5
 
 
 def rising_row() -> int:

@@ -79,6 +79,7 @@ def walk_forward(
         list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
     ] = None,
     trials: Annotated[int, typer.Option(help="Parameter sets tried a fold.")] = 200,
+    max_failed: Annotated[float, typer.Option(help="Share of a fold's trials that fail which ends the walk.")] = 0.5,
     tuner: Annotated[
         str,
         typer.Option(
@@ -171,7 +172,7 @@ def walk_forward(
             "fixed": fixed,
             "narrowed": narrowed,
         }
-        terms = checked_terms(kind, constraints=constraint, **tuning, **account)
+        terms = checked_terms(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
         if proof is not None and not 0.0 < proof < 1.0:
             raise ParameterError(f"`--proof` must lie between 0 and 1, such as 0.10; got {proof:g}")
         asked = None if proof is None else Superior(level=proof)
@@ -193,6 +194,7 @@ def walk_forward(
         groups.folds(days)
     choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "storage": storage, "study": study}
     choice |= {"proof": asked or _usual_proof(kind, split, days), "unproven": ACT if asked is None else HOLD}
+    choice |= {"max_failed": max_failed}
     with busy("walking forward"):
         result = walk(kind, world, split=split, **choice, **engine, **words)
     others = None
