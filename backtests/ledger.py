@@ -28,7 +28,8 @@ class Search:
     """What the trials of a line belong to.
 
     `key` names the search by all that decides its trials, seed included: equal searches repeat equal trials, and each
-    trial of a key is counted once, whoever makes it and however often it is interrupted.
+    trial of a key is counted once, whoever makes it and however often it is interrupted. `market` is the fingerprint
+    of the data, `name` what the market is called: a folder that gets one more session has another fingerprint.
     """
 
     strategy: str
@@ -37,26 +38,30 @@ class Search:
     window: tuple[str, str]
     study: str
     key: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Standing:
     """A search's place among all trials on its market: how many came before it, how many are its own, and the sum.
 
-    `between` are those of others that were made after its first and before its last.
+    `between` are those of others that were made after its first and before its last. `elsewhere` are those made on a
+    market of the same name with other data, such as the same folder before sessions were added.
     """
 
     before: int
     own: int
     ever: int
     between: int = 0
+    elsewhere: int = 0
 
     def sentence(self, subject: str = "This is") -> str:
         """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number where it is one trial."""
         last = self.before + self.own + self.between
         span = f"{last:,}" if self.own == 1 else f"{self.before + 1:,} to {last:,}"
         others = f" ({self.between:,} between them are of others)" if self.between else ""
-        return f"{subject} trial {span} on this data{others}, of {self.ever:,} ever made."
+        more = f"; {self.elsewhere:,} more while this market had other data" if self.elsewhere else ""
+        return f"{subject} trial {span} on this data{others}, of {self.ever:,} ever made{more}."
 
 
 def key_of(identity: Mapping[str, Any]) -> str:
@@ -110,16 +115,25 @@ class Ledger:
         """How many trials have ever been made on a market, on one of its universes where one is named."""
         return sum(each["trials"] for each in self.lines(market) if universe in (None, each["universe"]))
 
+    def elsewhere(self, market: str, name: str) -> int:
+        """How many trials were made on markets called `name` whose data is not that of the fingerprint `market`."""
+        others = (path for path in self.folder.glob("*.jsonl") if path.stem != market and path.stem.isalnum())
+        # Most files are of other markets: only one that has the name anywhere is read line by line.
+        mark = json.dumps(name).encode()
+        named = [path.stem for path in others if path.is_file() and mark in path.read_bytes()] if name else []
+        return sum(each["trials"] for other in named for each in self.lines(other) if each.get("name") == name)
+
     def standing(self, search: Search) -> Standing:
         """Where a search stands among all trials on its market."""
         lines = self.lines(search.market)
         places = [place for place, each in enumerate(lines) if each["key"] == search.key]
         counts = [each["trials"] for each in lines]
         own = sum(counts[place] for place in places)
+        elsewhere = self.elsewhere(search.market, search.name)
         if not places:
-            return Standing(sum(counts), 0, sum(counts))
+            return Standing(sum(counts), 0, sum(counts), elsewhere=elsewhere)
         between = sum(counts[places[0] : places[-1] + 1]) - own
-        return Standing(sum(counts[: places[0]]), own, sum(counts), between)
+        return Standing(sum(counts[: places[0]]), own, sum(counts), between, elsewhere)
 
     def later(self, standing: Standing, market: str) -> Standing:
         """A standing with the sum of all trials on a market as it is by now."""
@@ -146,7 +160,7 @@ class Ledger:
             own["designs"][each["design"]] = own["designs"].get(each["design"], 0) + each["trials"]
         return list(found.values())
 
-    def check(self, market: str) -> None:
+    def check(self, market: str, name: str = "") -> None:
         """Raise `DataError` where trials of a market could not be written or read; makes nothing, for use before work.
 
         Files and folders that are not there yet are made where trials are recorded.
@@ -163,6 +177,7 @@ class Ledger:
         if why:
             raise DataError(f"the ledger {str(path)!r} cannot be written: {why} in {str(there)!r}; name another folder")
         self.lines(market)
+        self.elsewhere(market, name)
 
     @contextmanager
     def _opened(self, market: str) -> Iterator[IO[bytes]]:
@@ -183,7 +198,7 @@ def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | N
     if not isinstance(given, Ledger | str | Path):
         raise ParameterError(f"`ledger` must be a folder or a `Ledger`, got {given!r}")
     ledger = given if isinstance(given, Ledger) else Ledger(given)
-    ledger.check(market.fingerprint)
+    ledger.check(market.fingerprint, market.name)
     return ledger
 
 

@@ -51,7 +51,8 @@ def enter_sweep(
         "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
         **codes(strategy),
     }
-    search = Search(strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity))
+    own = strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity)
+    search = Search(*own, market.name)
     return ledger.enter(search, design, len(parameters))
 
 
@@ -76,5 +77,6 @@ def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> Standing:
         window,
         "backtest",
         key_of({**told, **codes(strategy)}),
+        recipe.market,
     )
     return ledger.enter(search, "backtest", 1)

@@ -330,7 +330,7 @@ def _counted(
     if kept is None:
         return None
     window, key = (settings["start"], settings["end"]), key_of(identity)
-    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key)
+    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key, market.name)
     return Counted(kept, own)
 
 

@@ -208,7 +208,8 @@ def _search(
     recipe: WalkRecipe, strategy: type[Strategy], market: Market, terms: Terms, sessions: pd.DatetimeIndex
 ) -> Search:
     window = str(sessions[0].date()), str(sessions[-1].date())
-    return Search(strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key)
+    own = strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key
+    return Search(*own, market.name)
 
 
 def _stitched_run(

@@ -150,7 +150,8 @@ def luck_sentence(tuning: Tuning) -> str:
     name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     kept = complete[complete["feasible"]] if tuning.feasible else complete
-    missing, ever = len(complete) - len(kept), tuning.standing.ever if tuning.standing else len(tuning.trials)
+    missing, standing = len(complete) - len(kept), tuning.standing
+    ever = standing.ever + standing.elsewhere if standing else len(tuning.trials)
     values = kept[f"objective {name}"]
     luck = expected_best(values, ever - missing)
     if not (math.isfinite(luck) and luck > 0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -47,6 +48,7 @@ def test_trials_are_counted_once(tmp_path: Path) -> None:
         "window": ["2018-01-02", "2019-07-03"],
         "study": "one",
         "key": "key1",
+        "name": "",
         "design": "sobol",
         "trials": 10,
         "spans": [[0, 9]],
@@ -82,6 +84,7 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out) == {
         "market": market.fingerprint,
         "searches": json.loads(json.dumps([first, second])),
+        "elsewhere": 0,
     }
     assert _run(words) == 0
     assert "trials on this data: 167, searches: 2" in capsys.readouterr().out
@@ -89,6 +92,35 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
     assert "no trial on this data" in capsys.readouterr().out
     assert _run(["list", "signals", "--ledger", "x"]) == 2
     assert "`--ledger` goes with `list trials`" in capsys.readouterr().err
+
+
+def test_trials_while_the_market_had_other_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger, folder = Ledger(tmp_path / "ledger"), tmp_path / "grown"
+    words = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
+    search = ["optimize", "--strategy", "vol-target", *words, "--trials"]
+    told = []
+    for years in (1, 1.1):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_market(replace(simulate_market(seed=3, years=years, names=5), name="grown"), folder)
+        assert _run([*search, "5"]) == 0
+        told.append(json.loads(capsys.readouterr().out)["ledger"])
+    usual = {"before": 0, "own": 5, "ever": 5, "between": 0, "elsewhere": 0}
+    assert told == [usual, {**usual, "elsewhere": 5}]
+    assert Standing(**told[1]).sentence() == (
+        "This is trial 1 to 5 on this data, of 5 ever made; 5 more while this market had other data."
+    )
+    # Another market's trials are none of this one's.
+    assert ledger.standing(replace(SEARCH, name="another")).elsewhere == 0
+    assert _run(["list", "trials", *words]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (len(listed["searches"]), listed["elsewhere"]) == (1, 5)
+    assert _run(["list", "trials", *words[:-1]]) == 0
+    assert "while this market had other data, such as fewer sessions, 5 trials were made" in capsys.readouterr().out
+    # A line of the other data that says nothing is noticed before any work, as one of this data is.
+    damaged = next(path for path in ledger.folder.glob("*.jsonl") if path.stem != listed["market"])
+    damaged.write_text(damaged.read_text() + '{"name": "grown"}\n')
+    assert _run([*search, "6"]) == 2
+    assert "has no entry in line" in capsys.readouterr().err
 
 
 def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:

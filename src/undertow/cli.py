@@ -250,13 +250,14 @@ def list_(
         with busy("loading the market"):
             from undertow.backtests.ledger import Ledger
 
-            kept, print_of = Ledger(ledger), resolve_market(market, seed).fingerprint
-            kept.check(print_of)
-            made = kept.searches(print_of)
+            kept, world = Ledger(ledger), resolve_market(market, seed)
+            kept.check(world.fingerprint, world.name)
+            made, elsewhere = kept.searches(world.fingerprint), kept.elsewhere(world.fingerprint, world.name)
         if as_json:
-            print(json.dumps({"market": print_of, "searches": made}, indent=2, allow_nan=False))
+            ledgered = {"market": world.fingerprint, "searches": made, "elsewhere": elsewhere}
+            print(json.dumps(ledgered, indent=2, allow_nan=False))
         else:
-            console.show_trials(made, kept.path(print_of))
+            console.show_trials(made, kept.path(world.fingerprint), elsewhere)
     elif what == "universes":
         with busy("loading the market"):
             from undertow.signals.sizes import sizes

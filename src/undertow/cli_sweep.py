@@ -131,7 +131,7 @@ def sweep(
     with busy("loading the market"):
         world = resolve_market(market, seed)
         kept = Ledger(ledger)
-        kept.check(world.fingerprint)
+        kept.check(world.fingerprint, world.name)
     days = world.sessions[session_rows(world, start, end)]
     warn_of_absent(kind, world, account, read_settings(fix or [], "--fix"))
     span: dict[str, Any] = {**account, "start": start, "end": end}

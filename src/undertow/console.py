@@ -223,8 +223,10 @@ def show_universes(found: Sequence[Sizes]) -> None:
     show(_table(("universe", "symbols ever", "sessions", "names that can be held", "at the start of each year"), rows))
 
 
-def show_trials(found: Sequence[dict[str, Any]], path: Path) -> None:
-    """The searches that a ledger knows of a market, with the sum of their trials."""
+def show_trials(found: Sequence[dict[str, Any]], path: Path, elsewhere: int) -> None:
+    """The searches that a ledger knows of a market, with the sum of their trials, and of those on its other data."""
+    if elsewhere:
+        show(f"while this market had other data, such as fewer sessions, {elsewhere:,} trials were made")
     if not found:
         show(f"no trial on this data is in {path}")
         return
