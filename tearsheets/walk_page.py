@@ -27,6 +27,7 @@ from undertow.tearsheets.walk_charts import (
     stability_chart,
 )
 from undertow.tearsheets.walk_words import (
+    LUCK_BELOW,
     RIVAL,
     RIVALS,
     missed_sentence,
@@ -334,7 +335,8 @@ def _cpcv(paths: CpcvResult) -> Html:
             ),
             note(
                 "A choice below the median did worse outside its training sessions than half of all trials. For"
-                " choices that carry nothing over, about half of them are."
+                " choices that carry nothing over half of them are on average, but folds share most of their sessions:"
+                f" where all is luck {LUCK_BELOW}."
             ),
         ]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.cli import _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import DefensiveRotation, HedgeOverlay, LiquidityDrain, StopLoss, Strategy, Swing
+from undertow.tearsheets.walk_words import paths_sentence
 
 RULE = CombinatorialPurgedKFold(4, 2, purge=2, embargo=2)
 TUNED: dict[str, Any] = {"trials": 4, "fixed": {"lag": 24}, "narrowed": {"cash": (0.3, 1.0)}, "seed": 3}
@@ -62,6 +64,36 @@ def test_a_trial_on_which_the_objective_raises_has_no_value() -> None:
     assert found.folds["rank"].between(0, 1).all()
     with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:never`"):
         cpcv(LiquidityDrain, market(), split=RULE, objective=never, **TUNED)
+
+
+def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would_show() -> None:
+    found = cpcv(LiquidityDrain, market(), split=RULE, **TUNED)
+    own = [np.mean(each) / np.std(each, ddof=1) * np.sqrt(252) for each in found.paths.to_numpy().T]
+    said = paths_sentence(found)
+    assert said.startswith(f"3 combinatorial paths: annual Sharpe {min(own):.2f} to {max(own):.2f}, median")
+    assert "no interval" in said
+    assert "four times in five the share is 20% to 80%" in said
+    assert found.summary()["annual_sharpe"]["lowest"] == pytest.approx(min(own))
+
+
+@pytest.mark.parametrize(("groups", "tested"), [(4, 2), (6, 2), (8, 2)])
+def test_of_luck_the_share_below_the_median_is_20_to_80_percent_four_times_in_five(groups: int, tested: int) -> None:
+    """By sums over groups, without a split or a score of the project: sets that are nothing but noise."""
+    rng, sets, each, shares = np.random.default_rng(4), 30, 40, []
+    for _ in range(400):
+        noise = rng.standard_normal((sets, groups, each))
+        total, squares, below = noise.sum(axis=2), (noise**2).sum(axis=2), []
+        for outside in combinations(range(groups), tested):
+            ratios = []
+            for part in (sorted(set(range(groups)) - set(outside)), list(outside)):
+                mean = total[:, part].sum(axis=1) / (each * len(part))
+                ratios.append(mean / np.sqrt(squares[:, part].sum(axis=1) / (each * len(part)) - mean**2))
+            below.append((ratios[1] < ratios[1][ratios[0].argmax()]).sum() < (sets - 1) / 2)
+        shares.append(np.mean(below))
+    low, middle, high = np.percentile(shares, (10, 50, 90))
+    assert low == pytest.approx(0.2, abs=0.08)
+    assert middle == pytest.approx(0.5, abs=0.08)
+    assert high == pytest.approx(0.8, abs=0.08)
 
 
 def never(row: Mapping[str, Any]) -> Any:
