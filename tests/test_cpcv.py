@@ -13,12 +13,21 @@ import pytest
 
 import undertow as ut
 from undertow.backtests.backtest import backtest
+from undertow.backtests.design import design
 from undertow.backtests.ledger import Ledger
 from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.cli import _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
-from undertow.strategies import DefensiveRotation, HedgeOverlay, LiquidityDrain, StopLoss, Strategy, Swing
+from undertow.strategies import (
+    DefensiveRotation,
+    DrawdownDeRisk,
+    HedgeOverlay,
+    LiquidityDrain,
+    StopLoss,
+    Strategy,
+    Swing,
+)
 from undertow.tearsheets.walk_words import paths_sentence
 
 RULE = CombinatorialPurgedKFold(4, 2, purge=2, embargo=2)
@@ -74,6 +83,25 @@ def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would
     assert "no interval" in said
     assert "four times in five the share is 20% to 80%" in said
     assert found.summary()["annual_sharpe"]["lowest"] == pytest.approx(min(own))
+
+
+def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_otherwise() -> None:
+    """Sets that act on few sessions alone: where none of them acts all must be worth the same."""
+    world = simulate_market(seed=4, years=3, names=20)
+    split = CombinatorialPurgedKFold(6, 2)
+    found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
+    tried = design(found.terms.space, 60, seed=7).assign(**found.terms.fixed)
+    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
+    near = 0
+    for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):
+        # Equal where no session's return is another, whatever the accounts made before.
+        done = returns[:, fold.test]
+        same = np.abs(done - done[row["trial"]]).max(axis=1) < 1e-11
+        ratios = done.mean(axis=1) / done.std(axis=1, ddof=1)
+        below = (ratios < ratios[row["trial"]] - 1e-10) & ~same
+        assert row["rank"] == pytest.approx((below.sum() + same.sum() / 2) / 60)
+        near += same.sum() > 1
+    assert near > 3
 
 
 @pytest.mark.parametrize(("groups", "tested"), [(4, 2), (6, 2), (8, 2)])
