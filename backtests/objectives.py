@@ -67,6 +67,11 @@ class Objective:
     baseline: str = ""
 
     @property
+    def plain_name(self) -> str:
+        """The name without the baseline."""
+        return self.name.removesuffix(f":{self.baseline}") if self.baseline else self.name
+
+    @property
     def sign(self) -> float:
         """1 where more is better, -1 where less is."""
         return 1.0 if self.direction == MAXIMIZE else -1.0

@@ -178,7 +178,7 @@ def report(table: pd.DataFrame) -> None:
         gains = table[name].to_numpy()
         error = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
         print(
-            f"{words}: mean {gains.mean():+.2%} a year, 95 % over seeds"
+            f"{words}: mean {gains.mean():+.2%} a year, 1.96 standard errors over seeds"
             f" +-{error:.2%}; 95 % interval of a seed above zero for {above}, below for {below} of {len(table)}"
         )
 

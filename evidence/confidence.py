@@ -18,6 +18,8 @@ from undertow.market.errors import ParameterError
 
 # Returns that differ by less are equal: one rule twice is no two rules.
 _DIGITS = 12
+# More stretches of a parameter's values than these are not listed one by one.
+_SPANS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +96,22 @@ def confidence_set(
 
 
 def _values(name: str, tried: pd.Series, included: BoolArray) -> str:
-    """What a parameter is in the sets that are in: any value, a range of numbers, or a list."""
+    """What a parameter is in the sets that are in: any value, ranges of numbers, or a list."""
     values = tried[included]
     if values.nunique(dropna=False) == tried.nunique(dropna=False):
         return f"any {name} tried"
     if pd.api.types.is_numeric_dtype(tried) and values.nunique() > 1:
-        return f"{name} {values.min():g} to {values.max():g}"
+        spans = _spans(np.unique(tried.to_numpy(dtype=np.float64)), values.to_numpy(dtype=np.float64))
+        if len(spans) > _SPANS:
+            return f"some {name} of {values.min():g} to {values.max():g}"
+        return f"{name} {', '.join(f'{low:g} to {high:g}' if high > low else f'{low:g}' for low, high in spans)}"
     return (
         f"{name} {', '.join(dict.fromkeys(f'{each:g}' if isinstance(each, float) else str(each) for each in values))}"
     )
+
+
+def _spans(tried: FloatArray, values: FloatArray) -> list[tuple[float, float]]:
+    """The stretches of the values that were tried, ascending, of which every one is among `values`."""
+    inside = np.concatenate(([False], np.isin(tried, values), [False]))
+    edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
+    return [(float(tried[first]), float(tried[after - 1])) for first, after in edges]

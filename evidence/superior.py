@@ -24,7 +24,10 @@ class Superior:
     the same sessions. p is the consistent one, from scaled means and `resamples` of the stationary bootstrap with mean
     blocks of sqrt(T) sessions. It allows for the best having been picked from many, also from many that are alike, and
     is little moved by adding hopeless ones. Where up to 200 rules are nothing but luck 4 to 18 of 100 samples pass at
-    0.10, 11 on average over nine simulated worlds. Raises `ParameterError` where `level` is not between 0 and 1 or
+    0.10, 11 on average over nine simulated worlds. That is so from 400 sessions on. Of fewer it tells that the
+    bootstrap's variance is too small, by (2 sqrt(T) - 1) / T for what has no memory: of 50 rules that leave the
+    baseline on every session and share nothing 18 to 24 of 100 samples pass on 60 to 252 sessions, of 200 up to 37; of
+    rules that are away now and then no more than 13. Raises `ParameterError` where `level` is not between 0 and 1 or
     `resamples` is below 100.
 
     Source: Hansen (2005), A Test for Superior Predictive Ability. arch resamples; it compares means as they are given,

@@ -41,6 +41,8 @@ from undertow.tearsheets.words import title as titled
 # the figures are not written into the cells.
 CELLS, BINS, WRITTEN = 32, 8, 12
 MAPS, SETS = 6, 50
+# Figures that differ by less are equal.
+ROUNDING = 1e-9
 TEXT = {each.key: each.text for each in METRICS}
 WORDS = {each.key: each.words for each in METRICS}
 
@@ -66,7 +68,10 @@ def heat_map(frame: pd.DataFrame, x: str, y: str, value: str, *, hold: float | N
     np.add.at(counts.reshape(-1), flat, 1)
     cells = frame[value].groupby(flat).median()
     medians.reshape(-1)[cells.index.to_numpy()] = cells.to_numpy()
-    colours = _colours(value, medians, frame[value], hold)
+    middle = _median_set(frame[value]) if hold is None else hold
+    # An account that traded once rounds otherwise: the same drawdown is no better one.
+    medians[np.isclose(medians, middle, rtol=ROUNDING, atol=ROUNDING)] = middle
+    colours = parted(medians, middle, less_is_better=hold is not None and is_less_better(value))
     figure = go.Figure(go.Heatmap(**_trace(x, y, value, columns, rows, medians, counts), **colours))
     figure.update_layout(**_layout(x, y, value))
     return figure
@@ -90,11 +95,9 @@ def _beating(figure: go.Figure, value: str, hold: float) -> Html:
     )
 
 
-def _colours(value: str, medians: FloatArray, every: pd.Series, hold: float | None) -> dict[str, Any]:
-    if hold is not None:
-        return parted(medians, hold, less_is_better=is_less_better(value))
-    finite = every[np.isfinite(every)]
-    return parted(medians, float(finite.median()) if len(finite) else 0.0)
+def _median_set(values: pd.Series) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.median()) if len(finite) else 0.0
 
 
 def binned(values: pd.Series) -> tuple[Any, list[str]]:

@@ -145,23 +145,26 @@ def _cautions(tuning: Tuning) -> list[str]:
 def luck_sentence(tuning: Tuning) -> str:
     """What the best of as many draws of luck would be expected to reach; empty where there are too few to say.
 
-    Like is compared with like: where the best keeps to the constraints, only trials that do are counted and spread.
+    Like is compared with like: where the best keeps to the constraints, only trials that do are counted and spread, and
+    a trial that failed drew nothing.
     """
     name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     kept = complete[complete["feasible"]] if tuning.feasible else complete
-    missing, standing = len(complete) - len(kept), tuning.standing
+    missing, failed, standing = len(complete) - len(kept), len(tuning.trials) - len(complete), tuning.standing
     ever = standing.ever + standing.elsewhere if standing else len(tuning.trials)
+    drawn = ever - missing - failed
     values = kept[f"objective {name}"]
-    luck = expected_best(values, ever - missing)
+    luck = expected_best(values, drawn)
     if not (math.isfinite(luck) and luck > 0):
         return ""
     way, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
     these = f"the {count(len(kept))} trials that keep to the constraints" if missing else "these trials"
     left_out = f" Left out for a constraint: {counted(missing, 'trial')} of this search." if missing else ""
+    left_out += f" Left out because they failed: {counted(failed, 'trial')} of this search." if failed else ""
     return typeset(
         f"Were the settings nothing but draws of luck with the spread of {these}, the best of"
-        f" {count(ever - missing)} independent ones would be expected {luck:.3g} {way} their mean of"
+        f" {count(drawn)} independent ones would be expected {luck:.3g} {way} their mean of"
         f" {values.mean():.3g}, at {reach:.3g} (Bailey and López de Prado 2014).{left_out} Trials of one search"
         " resemble one another, so there are fewer independent ones than trials; what is left must be shown on sessions"
         " the search never saw."

@@ -78,10 +78,14 @@ def _border(day: str) -> dict[str, Any]:
     }
 
 
+def aim_key(aim: Objective) -> str:
+    """The column of the figure that an objective is, whatever it is measured against; "" for one's own function."""
+    return NAMED[aim.plain_name][0] if aim.plain_name in NAMED else ""
+
+
 def objective_metric(aim: Objective) -> Metric:
     """How an objective is written: as the figure that it is, or by its name."""
-    name = aim.name.removesuffix(f":{aim.baseline}") if aim.baseline else aim.name
-    key = NAMED[name][0] if name in NAMED else ""
+    name, key = aim.plain_name, aim_key(aim)
     found = next((each for each in METRICS if each.key == key), Metric("objective", name, name, plain))
     if not aim.baseline:
         return found

@@ -19,6 +19,7 @@ from undertow.tearsheets.markup import Html, facts, join, note, section, table, 
 from undertow.tearsheets.page import assemble
 from undertow.tearsheets.palette import BASELINE, sessions_of
 from undertow.tearsheets.walk_charts import (
+    aim_key,
     equity_chart,
     fold_chart,
     objective_metric,
@@ -26,6 +27,7 @@ from undertow.tearsheets.walk_charts import (
     stability_chart,
 )
 from undertow.tearsheets.walk_words import (
+    LUCK_BELOW,
     RIVAL,
     RIVALS,
     missed_sentence,
@@ -36,6 +38,9 @@ from undertow.tearsheets.walk_words import (
     verdicts,
 )
 from undertow.tearsheets.words import BLANK, METRICS, count, counted, percent, plain, share, title, typeset, value_text
+
+# Figures that a longer span alone makes larger or smaller: sums, and whatever looks for the deepest fall.
+_BY_LENGTH = ("total_return", "costs_paid", "max_drawdown", "calmar", "ulcer_index")
 
 
 def write_walk_page(
@@ -159,12 +164,12 @@ def _reading(result: WalkForwardResult) -> Html:
 
 
 def _shrinkage(result: WalkForwardResult) -> str:
-    metric, number = objective_metric(result.terms.aim), len(result.folds)
+    metric, number, tried = objective_metric(result.terms.aim), len(result.folds), trials_made(result)
     if not result.acting:
         inside = _mean(result.table["in_objective"].to_numpy(dtype=np.float64))
         return (
             f"{metric.words}: {metric.text(inside)} on average in training, for the best of"
-            f" {counted(result.terms.trials, 'trial')}. No fold acted on it: in every test the account held the"
+            f" {counted(tried, 'trial')}. No fold acted on it: in every test the account held the"
             " basket, whose figures these are."
         )
     acting = result.table[[each.acts for each in result.folds]]
@@ -173,10 +178,30 @@ def _shrinkage(result: WalkForwardResult) -> str:
     which = "" if len(acting) == number else f", over the {counted(len(acting), 'fold')} that acted of {number}"
     return (
         f"{metric.words}{which}: {metric.text(inside)} on average in training,"
-        f" {metric.text(outside)} in the test that follows. The best of"
-        f" {counted(result.terms.trials, 'trial')} looks better in training than it is: that is what the distance"
-        " shows, beside a different market."
+        f" {metric.text(outside)} in the test that follows. {_distance(result, tried)}"
         f" {kept} of {counted(len(acting), 'fold')}{' that acted' if which else ''} ended above buy-and-hold."
+    )
+
+
+def trials_made(result: WalkForwardResult) -> int:
+    """The most trials that a fold was chosen from: one where nothing was tuned, whatever was asked for."""
+    return max(len(each.trials) for each in result.folds)
+
+
+def _distance(result: WalkForwardResult, tried: int) -> str:
+    """What sets the objective in training and in the test apart."""
+    inside, outside = (round(float(result.table[f"sessions_{side}"].mean())) for side in ("trained", "tested"))
+    longer = (
+        f" The figure also goes with the length of a span: {counted(inside, 'session')} in training and"
+        f" {count(outside)} in a test, on average."
+        if aim_key(result.terms.aim) in _BY_LENGTH and inside != outside
+        else ""
+    )
+    if tried == 1:
+        return f"One set alone was tried, so that nothing was picked: the distance shows a different market.{longer}"
+    return (
+        f"The best of {counted(tried, 'trial')} looks better in training than it is: that is what the distance"
+        f" shows, beside a different market.{longer}"
     )
 
 
@@ -310,7 +335,8 @@ def _cpcv(paths: CpcvResult) -> Html:
             ),
             note(
                 "A choice below the median did worse outside its training sessions than half of all trials. For"
-                " choices that carry nothing over, about half of them are."
+                " choices that carry nothing over half of them are on average, but folds share most of their sessions:"
+                f" where all is luck {LUCK_BELOW}."
             ),
         ]
     )
@@ -339,7 +365,7 @@ def _recipe(result: WalkForwardResult) -> Html:
         ("Split", result.split.text),
         ("Objective", f"{terms.objective} ({terms.aim.direction})"),
         *((f"Constraint {number}", each.name) for number, each in enumerate(terms.constraints, 1)),
-        ("Trials a fold", count(terms.trials)),
+        ("Trials a fold", count(trials_made(result))),
         ("Tuner", result.tuner),
         ("Seed of the tuning", str(result.seed)),
         *([] if result.proof is None else [("Proof", f"{result.proof}; unproven folds {result.unproven}")]),

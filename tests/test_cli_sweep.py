@@ -263,6 +263,20 @@ def test_without_a_baseline_colours_part_at_the_median_set() -> None:
     assert {hue(colour) for _, colour in same.colorscale} == {"orange"}
 
 
+def test_what_differs_from_buy_and_hold_by_rounding_alone_neither_beats_it_nor_has_a_colour(tmp_path: Path) -> None:
+    # 0.144 and its neighbours in binary: what accounts with one deepest drawdown come to in another order of sums.
+    hold = -0.144
+    near = [np.nextafter(hold, -1.0), np.nextafter(hold, 0.0)]
+    sets = grid_of([[hold, *near], [hold, *near[::-1]]]).assign(max_drawdown=lambda table: table["annual_sharpe"])
+    words = {"value": "max_drawdown", "baselines": {"buy-and-hold": {"max_drawdown": hold}}}
+    page = html.unescape(write_sweep(sets, tmp_path / "s.html", **words).read_text())
+    assert "None of 6 cells beat buy-and-hold's" in page
+    for given in (hold, None):
+        trace = heat_map(sets, "lag", "threshold", "max_drawdown", hold=given).data[0]
+        assert {colour for _, colour in trace.colorscale} == {"#f7f7f5"}
+        assert not trace.showscale
+
+
 def test_the_page_says_what_beats_buy_and_hold(tmp_path: Path) -> None:
     sets = grid_of([[0.9, 1.0], [1.1, 1.4]]).assign(annual_turnover=3.0)
     baselines = {"buy-and-hold": {"annual_sharpe": 1.0, "ulcer_index": 1.0, "annual_turnover": 0.6}}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertow.evidence import confidence_set
+from undertow.evidence import ConfidenceSet, confidence_set
 from undertow.market import ParameterError
 
 SESSIONS = 300
@@ -92,6 +92,22 @@ def test_the_sentence_says_which_values_are_left() -> None:
     assert alone.sentence(table, ["lag", "source"]).endswith(": lag 0; source beta.")
     held = confidence_set(np.vstack([rules(3, [-0.004, -0.004, -0.004, -0.004]), rules(4, [0.004])]))
     assert held.sentence(table, ["lag"], "buy-and-hold").endswith("90%). Buy-and-hold is among them.")
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ([0, 4], "lag 0, 96"),
+        ([0, 1, 3], "lag 0 to 24, 72"),
+        ([1, 2, 3], "lag 24 to 72"),
+        ([2], "lag 48"),
+        ([0, 2, 4, 6, 7], "some lag of 0 to 168"),
+    ],
+)
+def test_a_value_that_can_be_told_from_the_best_is_in_no_range(left: list[int], told: str) -> None:
+    lags = np.arange(5 if max(left) < 5 else 10) * 24
+    found = ConfidenceSet(np.where(np.isin(np.arange(len(lags)), left), 0.5, 0.01), 0.90, 20, 1000, 0)
+    assert found.sentence(pd.DataFrame({"lag": lags}), ["lag"]).endswith(f", 90%): {told}.")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,22 @@ import pytest
 
 import undertow as ut
 from undertow.backtests.backtest import backtest
+from undertow.backtests.design import design
 from undertow.backtests.ledger import Ledger
 from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
 from undertow.cli import _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
-from undertow.strategies import DefensiveRotation, HedgeOverlay, LiquidityDrain, StopLoss, Strategy, Swing
+from undertow.strategies import (
+    DefensiveRotation,
+    DrawdownDeRisk,
+    HedgeOverlay,
+    LiquidityDrain,
+    StopLoss,
+    Strategy,
+    Swing,
+)
+from undertow.tearsheets.walk_words import paths_sentence
 
 RULE = CombinatorialPurgedKFold(4, 2, purge=2, embargo=2)
 TUNED: dict[str, Any] = {"trials": 4, "fixed": {"lag": 24}, "narrowed": {"cash": (0.3, 1.0)}, "seed": 3}
@@ -62,6 +73,55 @@ def test_a_trial_on_which_the_objective_raises_has_no_value() -> None:
     assert found.folds["rank"].between(0, 1).all()
     with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:never`"):
         cpcv(LiquidityDrain, market(), split=RULE, objective=never, **TUNED)
+
+
+def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would_show() -> None:
+    found = cpcv(LiquidityDrain, market(), split=RULE, **TUNED)
+    own = [np.mean(each) / np.std(each, ddof=1) * np.sqrt(252) for each in found.paths.to_numpy().T]
+    said = paths_sentence(found)
+    assert said.startswith(f"3 combinatorial paths: annual Sharpe {min(own):.2f} to {max(own):.2f}, median")
+    assert "no interval" in said
+    assert "four times in five the share is 20% to 80%" in said
+    assert found.summary()["annual_sharpe"]["lowest"] == pytest.approx(min(own))
+
+
+def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_otherwise() -> None:
+    """Sets that act on few sessions alone: where none of them acts all must be worth the same."""
+    world = simulate_market(seed=4, years=3, names=20)
+    split = CombinatorialPurgedKFold(6, 2)
+    found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
+    tried = design(found.terms.space, 60, seed=7).assign(**found.terms.fixed)
+    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
+    near = 0
+    for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):
+        # Equal where no session's return is another, whatever the accounts made before.
+        done = returns[:, fold.test]
+        same = np.abs(done - done[row["trial"]]).max(axis=1) < 1e-11
+        ratios = done.mean(axis=1) / done.std(axis=1, ddof=1)
+        below = (ratios < ratios[row["trial"]] - 1e-10) & ~same
+        assert row["rank"] == pytest.approx((below.sum() + same.sum() / 2) / 60)
+        near += same.sum() > 1
+    assert near > 3
+
+
+@pytest.mark.parametrize(("groups", "tested"), [(4, 2), (6, 2), (8, 2)])
+def test_of_luck_the_share_below_the_median_is_20_to_80_percent_four_times_in_five(groups: int, tested: int) -> None:
+    """By sums over groups, without a split or a score of the project: sets that are nothing but noise."""
+    rng, sets, each, shares = np.random.default_rng(4), 30, 40, []
+    for _ in range(400):
+        noise = rng.standard_normal((sets, groups, each))
+        total, squares, below = noise.sum(axis=2), (noise**2).sum(axis=2), []
+        for outside in combinations(range(groups), tested):
+            ratios = []
+            for part in (sorted(set(range(groups)) - set(outside)), list(outside)):
+                mean = total[:, part].sum(axis=1) / (each * len(part))
+                ratios.append(mean / np.sqrt(squares[:, part].sum(axis=1) / (each * len(part)) - mean**2))
+            below.append((ratios[1] < ratios[1][ratios[0].argmax()]).sum() < (sets - 1) / 2)
+        shares.append(np.mean(below))
+    low, middle, high = np.percentile(shares, (10, 50, 90))
+    assert low == pytest.approx(0.2, abs=0.08)
+    assert middle == pytest.approx(0.5, abs=0.08)
+    assert high == pytest.approx(0.8, abs=0.08)
 
 
 def never(row: Mapping[str, Any]) -> Any:

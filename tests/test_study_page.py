@@ -99,6 +99,21 @@ def test_luck_is_measured_by_the_trials_that_keep_to_the_constraints(tuning: Tun
     assert luck_sentence(replace(tuning, trials=tuning.trials.assign(feasible=one))) == ""
 
 
+def test_a_trial_that_failed_is_no_draw_of_luck(tuning: Tuning) -> None:
+    failed = tuning.trials.index < 15
+    table = tuning.trials.assign(feasible=~failed, state=np.where(failed, "fail", "complete"))
+    values = table["objective sharpe"].where(~failed)
+    said = luck_sentence(replace(tuning, trials=table.assign(**{"objective sharpe": values})))
+    # 43 were ever made, three of them by another search, and 15 of this one have no value. What the best of 28 normal
+    # draws is expected to be, by simulation; Bailey and López de Prado's formula is an approximation to it.
+    draws = np.random.default_rng(1).standard_normal((20_000, 28)).max(axis=1).mean()
+    told = re.search(r"the best of 28 independent ones would be expected ([0-9.]+) above their mean", said)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(draws * values.std(ddof=1), rel=0.03)
+    assert "with the spread of these trials," in said
+    assert "Left out because they failed: 15 trials of this search." in said
+
+
 def test_without_a_ledger_the_page_says_so(market: Market, tmp_path: Path) -> None:
     page, charts = read(optimize(VolTarget, market, seed=7, trials=2), tmp_path / "study.html")
     assert "No ledger was kept" in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,21 @@ def test_the_best_of_a_hundred_rules_of_luck_passes_no_more_often_than_it_should
         passed += Superior(resamples=100)((1.0 - away) * hold, hold) <= 0.10
     # Binomial: 40 tries at 0.10 give more than 10 but once in a thousand.
     assert passed <= 10
+
+
+def test_on_few_sessions_luck_passes_as_often_as_the_bias_of_the_bootstrap_says() -> None:
+    """Rules without memory: of 60 sessions blocks of 7 see 1 - 13/60 of the variance of a mean (Politis and Romano)."""
+    rng, sessions, rules, samples = np.random.default_rng(6), 60, 50, 120
+    normal = NormalDist()
+    short = normal.inv_cdf(0.9 ** (1 / rules)) * np.sqrt(1.0 - (2 * 7 - 1) / sessions)
+    expected = 1.0 - normal.cdf(short) ** rules
+    assert expected == pytest.approx(0.24, abs=0.01)
+    passed = 0
+    for _ in range(samples):
+        hold = rng.normal(0.0005, 0.012, sessions)
+        passed += Superior(resamples=200)(hold + rng.normal(0.0, 0.004, (rules, sessions)), hold) <= 0.10
+    # Three standard errors.
+    assert passed / samples == pytest.approx(expected, abs=3 * np.sqrt(expected * (1 - expected) / samples))
 
 
 def test_an_edge_is_found_and_hopeless_rules_do_not_hide_it() -> None:

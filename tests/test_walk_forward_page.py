@@ -93,6 +93,27 @@ def test_a_walk_of_nothing_to_tune_has_a_page_too(tmp_path: Path) -> None:
     assert "too few for an interval" in verdicts(short)[1][1]
 
 
+def test_one_set_is_not_called_the_best_of_many_and_a_longer_span_not_what_was_picked(tmp_path: Path) -> None:
+    split = WalkForward(train=150, test=90, purge=5)
+    for objective, grows in (
+        ("total-return", True),
+        ("drawdown", True),
+        ("calmar:vol-target", True),
+        ("sharpe", False),
+    ):
+        found = walk_forward(BuyAndHold, market(), split=split, trials=200, objective=objective)
+        body = write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8").partition("<main>")[2]
+        assert "One set alone was tried, so that nothing was picked" in body
+        assert "The best of" not in body
+        assert "200" not in body.partition("Trials a fold")[2][:40]
+        # Training is the 150 sessions before a test less 5 of purge; what is left after the first 150 is tested.
+        tested = round((len(market().sessions) - 150) / len(found.folds))
+        assert (f"with the length of a span: 145 sessions in training and {tested} in a test" in body) is grows
+    many = write_walk_page(result(), tmp_path / "many.html").read_text(encoding="utf-8").partition("<main>")[2]
+    assert "The best of 8 trials looks better in training than it is" in many
+    assert "length of a span" not in many
+
+
 def test_the_command_writes_the_numbers_of_the_python_api(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

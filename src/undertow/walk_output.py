@@ -96,13 +96,9 @@ def show(
 
         typer.echo(seeds_sentence(seeds))
     if paths is not None:
-        found = paths.summary()
-        spread = found["annual_sharpe"]
-        typer.echo(
-            f"{found['paths']} combinatorial paths: annual Sharpe {spread['p5']:.2f} to {spread['p95']:.2f}"
-            f" (5 % to 95 %), median {spread['median']:.2f};"
-            f" {found['share_below_median']:.0%} of choices below the median outside."
-        )
+        from undertow.tearsheets.walk_words import paths_sentence
+
+        typer.echo(paths_sentence(paths))
     if result.standing is not None:
         typer.echo(result.standing.sentence("In training it took"))
     if out is not None:
