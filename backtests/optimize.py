@@ -228,12 +228,14 @@ def optimize(
     check_search(strategy, market, universe, costs)
     _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
     check_positive("capital", capital)
+    # NumPy's numbers are written by no study, and told from Python's by a ledger.
+    trials, seed, batch = int(trials), int(seed), int(batch)
     check_storage(storage)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
     strategy.create(space.fixed).check_market(market)
     sets = first_sets(strategy, space, first)
-    points = space.sobol if sobol is None else sobol
+    points = space.sobol if sobol is None else int(sobol)
     settings = {
         "universe": shared_table(market, universe, fill).universe.name,
         **_window(market, start, end),

@@ -208,8 +208,8 @@ def checked_terms(
     own = costs or Costs()
     _refuse_whole_account(strategy, free)
     out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
-    account = universe, fill, own, weighting, rebalance, capital
-    return Terms(*account, aims[0], bounds, trials, space.fixed, free, out, max_failed=max_failed)
+    account = universe, fill, own, weighting, rebalance, float(capital)
+    return Terms(*account, aims[0], bounds, int(trials), space.fixed, free, out, max_failed=max_failed)
 
 
 def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:

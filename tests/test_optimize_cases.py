@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
 from undertow.backtests.code_digest import digest
+from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
@@ -37,6 +40,16 @@ def test_a_screen_is_a_universe(market: Market) -> None:
     found = optimize(VolTarget, market, universe=typed, start="2018-06-01", **SHORT)
     assert found.identity["universe"] == "growth | top 3 by liquidity | quarterly | min-history 70"
     assert found.backtest().metrics["annual_sharpe"] == pytest.approx(found.best["annual_sharpe"], rel=1e-9)
+
+
+def test_numbers_of_numpy_are_numbers(market: Market, tmp_path: Path) -> None:
+    kept = {"storage": tmp_path / "s.log", "ledger": tmp_path}
+    first = optimize(VolTarget, market, **SHORT, costs=Costs(fee_bps=7.0), **kept)
+    given = {name: np.int64(value) for name, value in SHORT.items()}
+    again = optimize(VolTarget, market, **given, costs=Costs(fee_bps=np.int64(7)), **kept)
+    assert text(again) == text(first)
+    assert json.dumps(again.summary()["search"]) == json.dumps(first.summary()["search"])
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4
 
 
 # ---------------------------------------------------------------- functions
