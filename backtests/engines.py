@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -40,6 +41,8 @@ _PATIENCE = 20
 
 # What this worker unpacked last: one thing, so that a worker that serves many sweeps does not grow.
 _unpacked: dict[str, Any] = {}
+# A worker may have several threads, each with a sweep of its own.
+_unpacking = Lock()
 
 
 def run_tasks(
@@ -126,18 +129,20 @@ def _remote(key: str, where: Any, task: Any) -> Any:
 
 
 def _unpack(key: str, where: Any) -> Any:
-    if key not in _unpacked:
-        if isinstance(where, Path):
-            packed = where.read_bytes()
-        elif isinstance(where, bytes):
-            packed = where
-        else:
-            packed = importlib.import_module("ray").get(where.reference)
-        # Unpacked by value: arrays that a store lends out are read-only, for which kernels would be compiled again.
-        loaded = cloudpickle.loads(packed)
-        _unpacked.clear()
-        _unpacked[key] = loaded
-    return _unpacked[key]
+    with _unpacking:
+        if key not in _unpacked:
+            # Unpacked by value: arrays that a store lends out are read-only, for which kernels would be compiled again.
+            loaded = cloudpickle.loads(_packed(where))
+            _unpacked.clear()
+            _unpacked[key] = loaded
+        return _unpacked[key]
+
+
+def _packed(where: Any) -> bytes:
+    if isinstance(where, Path):
+        return where.read_bytes()
+    packed: bytes = where if isinstance(where, bytes) else importlib.import_module("ray").get(where.reference)
+    return packed
 
 
 class _InRay:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sys
+import time
 from functools import cache
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,26 @@ def shifted(shared: int, task: int) -> tuple[int, int]:
 @pytest.mark.parametrize("backend", ["serial", "threading", "loky"])
 def test_results_come_in_the_order_of_the_tasks(backend: str) -> None:
     assert run_tasks(shifted, 100, range(9), backend=backend, jobs=2) == [(n, 100 + n) for n in range(9)]
+
+
+def tens(shared: int) -> list[tuple[int, int]]:
+    return run_tasks(shifted, shared, range(3), backend="loky", jobs=2)
+
+
+@pytest.mark.filterwarnings("ignore:Loky-backed parallel loops cannot be nested below threads")
+def test_threads_of_one_worker_have_different_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(dict[str, object]):
+        """Gives way where another thread may come in between."""
+
+        def __setitem__(self, key: str, value: object) -> None:
+            super().__setitem__(key, value)
+            time.sleep(0.01)
+
+    monkeypatch.setattr("undertow.backtests.engines._unpacked", Slow())
+    # Below threads loky has no processes: everything is unpacked in this one.
+    with joblib.parallel_config(backend="threading", n_jobs=4):
+        found = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
+    assert found == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
 
 
 @pytest.mark.filterwarnings("ignore")
