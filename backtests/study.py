@@ -103,7 +103,9 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
             )
     # What is written as JSON comes back as lists: compared in the form it is kept in.
     asked = json.loads(json.dumps(plain(dict(identity))))
-    for key, value in asked.items():
+    # What one of the two does not say at all is a difference as well.
+    for key in [*asked, *(key for key in kept if key not in {*asked, "versions"})]:
+        value = asked.get(key)
         if kept.get(key) != value and key.endswith("_code"):
             raise ParameterError(
                 f"study `{name}` holds trials of this {key.removesuffix('_code')} before its code was changed; give"

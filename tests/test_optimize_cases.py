@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
 from undertow.backtests.optimize import Tuning, optimize
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -90,6 +93,48 @@ def test_searches_for_different_functions_are_counted_apart(market: Market, tmp_
     for objective in (aim(1.0), aim(-1.0), aim(1.0), "cagr"):
         optimize(VolTarget, market, objective=objective, ledger=tmp_path, **SHORT)
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 12
+
+
+BY_HAND = (
+    "sharpe",
+    Objective("sharpe", "maximize", twice),
+    Objective("sharpe", "minimize", twice),
+    Objective("sharpe", "maximize", twice, "vol-target"),
+    Objective("sharpe", "maximize", itemgetter("cagr")),
+    Objective("sharpe", "maximize", itemgetter("total_return")),
+    Objective("sharpe", "minimize", itemgetter("annual_sharpe")),
+)
+
+
+def test_objectives_of_one_name_share_no_study(market: Market, tmp_path: Path) -> None:
+    for number, first in enumerate(BY_HAND):
+        kept = tmp_path / f"{number}.log"
+        made = text(optimize(VolTarget, market, objective=first, storage=kept, ledger=tmp_path, **SHORT))
+        for other in BY_HAND:
+            if other is first:
+                assert text(optimize(VolTarget, market, objective=other, storage=kept, **SHORT)) == made
+                continue
+            with pytest.raises(ParameterError, match=r"study `vol-target` .* objective"):
+                optimize(VolTarget, market, objective=other, storage=kept, **SHORT)
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4 * len(BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (Objective("mine", "max", twice), "`direction` of objective `mine` must be maximize or minimize, got 'max'"),  # type: ignore[arg-type]
+        (
+            Objective("mine", "maximize", twice, "vol-targe"),
+            "`baseline` of objective `mine` must be buy-and-hold or",
+        ),
+        (Objective("mine", "maximize", None), "`measure` of objective `mine` must be a function"),  # type: ignore[arg-type]
+        (Objective("", "maximize", twice), "`name` of an objective must be text, got ''"),
+    ],
+)
+def test_an_objective_that_cannot_be_one_is_refused(market: Market, wrong: Objective, why: str) -> None:
+    for search in (optimize, walk_forward, cpcv):
+        with pytest.raises(ParameterError, match=why):
+            search(VolTarget, market, objective=wrong, seed=1)  # type: ignore[operator]
 
 
 def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:
