@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
 
-from undertow.backtests.arguments import check_search
+from undertow.backtests.arguments import check_search, check_trials
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
@@ -294,7 +294,8 @@ def optimize(
 def _check_numbers(
     trials: int, seed: int, jobs: int, batch: int, sobol: int | None, max_failed: float, lease: float
 ) -> None:
-    for name, value, least in (("trials", trials, 1), ("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
+    check_trials(trials)
+    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
         check_whole(name, value, least)
     # The space says how many points where nobody does.
     if sobol is not None:
@@ -342,9 +343,15 @@ def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
 
 def _beaten(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which rows another row beats: nowhere worse, somewhere better (all maximised)."""
-    no_worse = (scores[:, None, :] >= scores[None, :, :]).all(axis=2)
-    better = (scores[:, None, :] > scores[None, :, :]).any(axis=2)
-    return np.asarray((no_worse & better).any(axis=0))
+    beaten, front, count = np.zeros(len(scores), dtype=np.bool_), np.empty_like(scores), 0
+    # In this order a row that is beaten comes after one of the front that beats it.
+    for place in np.lexsort(-scores.T[::-1]):
+        row, best = scores[place], front[:count]
+        beaten[place] = ((best >= row).all(axis=1) & (best > row).any(axis=1)).any()
+        if not beaten[place]:
+            front[count] = row
+            count += 1
+    return beaten
 
 
 def _plain(value: Any) -> Any:

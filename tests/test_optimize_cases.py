@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
@@ -18,7 +19,7 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
-from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize import Tuning, _beaten, optimize
 from undertow.backtests.optimize_search import TuningError
 from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.study_storage import open_storage, quiet_optuna
@@ -53,6 +54,25 @@ def test_numbers_of_numpy_are_numbers(market: Market, tmp_path: Path) -> None:
     assert text(again) == text(first)
     assert json.dumps(again.summary()["search"]) == json.dumps(first.summary()["search"])
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4
+
+
+def test_more_trials_than_anybody_waits_for_are_refused(market: Market) -> None:
+    for search in (optimize, walk_forward, cpcv):
+        with pytest.raises(ParameterError, match="`trials` must be 1,000,000 or fewer, got 1,000,001"):
+            search(VolTarget, market, trials=1_000_001, seed=1)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_the_front_of_many_trials_holds_whom_nobody_beats(objectives: int) -> None:
+    scores = np.random.default_rng(objectives).integers(0, 6, (300, objectives)).astype(float)
+    slowly = [any((other >= row).all() and (other > row).any() for other in scores) for row in scores]
+    assert _beaten(scores).tolist() == slowly
+    many = np.random.default_rng(7).normal(size=(40_000, 2))
+    tracemalloc.start()
+    assert 0 < (~_beaten(many)).sum() < 100
+    # Every trial beside every other would be gigabytes.
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 # ---------------------------------------------------------------- functions
