@@ -30,7 +30,7 @@ from undertow.backtests.search_command import account_words, is_typed, search_wo
 from undertow.backtests.study import find_study, make_study, trial_table
 from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
-from undertow.backtests.study_storage import check_storage, is_shared, is_there, open_storage, quiet_optuna
+from undertow.backtests.study_storage import check_storage, is_there, open_storage, quiet_optuna, server_of
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_positive, check_share, check_whole, is_number
 from undertow.market.errors import ParameterError
@@ -338,7 +338,8 @@ def _counted(
 
 
 def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
-    return Shared(study, storage, lease) if is_shared(storage) else Alone()  # type: ignore[arg-type]
+    server = server_of(storage)
+    return Alone() if server is None else Shared(study, server, lease)
 
 
 def _beaten(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -35,8 +35,8 @@ def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage
     if given is None:
         yield InMemoryStorage()
     elif isinstance(given, BaseStorage):
-        file = _database_file(given)
-        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+        files = _files_of(given)
+        with _held(*files) if files is not None else nullcontext():
             yield given
     elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
         path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
@@ -89,9 +89,10 @@ def _check_file(path: Path) -> None:
         raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
 
 
-def is_shared(storage: BaseStorage) -> bool:
-    """Whether several workers may share the storage: a database server, not memory nor a file."""
-    return isinstance(storage, RDBStorage) and storage.engine.name in _SERVERS
+def server_of(storage: BaseStorage) -> RDBStorage | None:
+    """The database server that several workers may share; None for memory and for a file."""
+    backend = _beneath(storage)
+    return backend if isinstance(backend, RDBStorage) and backend.engine.name in _SERVERS else None
 
 
 @contextmanager
@@ -197,10 +198,19 @@ def sqlite_file(url: str) -> Path | None:
     return Path(path.partition("?")[0]) if is_file else None
 
 
-def _database_file(storage: BaseStorage) -> Path | None:
-    """The file of a storage that is an SQLite database in one."""
-    backend = getattr(storage, "_backend", storage)
-    return sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
+def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
+    """The file of a storage that is a journal or an SQLite database in one, and the file that is locked for it."""
+    backend = _beneath(storage)
+    if isinstance(backend, JournalFileBackend):
+        path = Path(backend._file_path)
+        return path, path
+    file = sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
+    return None if file is None else (file, Path(f"{file}-lock"))
+
+
+def _beneath(storage: BaseStorage) -> Any:
+    """What a storage keeps its studies in: a study, and `optuna.storages.get_storage`, wrap a database in a cache."""
+    return getattr(storage, "_backend", storage)
 
 
 def _database(url: str) -> RDBStorage:

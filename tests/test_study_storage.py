@@ -1,14 +1,20 @@
-"""Optuna is quiet as long as any thread asks for it, and as it was before once none does."""
+"""A file is held by one. Optuna is quiet as long as any thread asks for it, and as it was before once none does."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
-from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.market import ParameterError
 
 
 def ignored() -> bool:
@@ -19,6 +25,23 @@ def ignored() -> bool:
 
 def filters() -> list[Any]:
     return list(warnings.filters)
+
+
+def test_a_journal_is_held_by_one_however_it_was_opened(tmp_path: Path) -> None:
+    path = tmp_path / "study.log"
+    for first, second in itertools.product((path, journal(path)), repeat=2):
+        with (
+            open_storage(first),
+            pytest.raises(ParameterError, match="in use by another process"),
+            open_storage(second),
+        ):
+            pass
+        with open_storage(second) as kept:
+            assert kept.get_all_studies() == []
+
+
+def journal(path: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
 def test_the_last_thread_to_leave_puts_everything_back() -> None:
