@@ -30,7 +30,7 @@ from undertow.backtests.search_command import account_words, is_typed, search_wo
 from undertow.backtests.study import find_study, make_study, trial_table
 from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
-from undertow.backtests.study_storage import check_storage, is_there, open_storage, quiet_optuna, server_of
+from undertow.backtests.study_storage import check_storage, check_study, is_there, open_storage, quiet_optuna, server_of
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_positive, check_share, check_whole, is_number
 from undertow.market.errors import ParameterError
@@ -231,6 +231,7 @@ def optimize(
     # NumPy's numbers are written by no study, and told from Python's by a ledger.
     trials, seed, batch = int(trials), int(seed), int(batch)
     check_storage(storage)
+    check_study(study)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
     strategy.create(space.fixed).check_market(market)

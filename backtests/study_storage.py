@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import threading
 import time
@@ -70,6 +71,12 @@ def check_storage(given: object) -> None:
         _check_file(path)
 
 
+def check_study(given: object) -> None:
+    """Raise `ParameterError` unless `given` is the name of a study, or None."""
+    if given is not None and not isinstance(given, str):
+        raise ParameterError(f"`study` must be the name of a study, got {given!r}")
+
+
 def is_there(given: object) -> bool:
     """Whether a storage may hold studies already: a server, an object, a file that exists."""
     path = None if isinstance(given, BaseStorage) else _file_of(given)
@@ -127,7 +134,13 @@ def _silenced() -> ExitStack:
 @contextmanager
 def _held(path: Path, lock: Path) -> Iterator[None]:
     _check_file(path)
-    with lock.open("ab") as file:
+    try:
+        opened = lock.open("ab")
+    except OSError as error:
+        raise ParameterError(
+            f"`storage` {str(path)!r} cannot be held: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
+        ) from None
+    with opened as file:
         try:
             # Let go by the kernel whatever becomes of the process.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,6 +166,13 @@ def _mend_journal(path: Path) -> None:
     # A file that is no journal is refused by its reader, not shortened.
     if whole < len(written) and written.startswith(b'{"op_code"'):
         os.truncate(path, whole)
+        written = written[:whole]
+    # Its reader forgives a last line that is none, and would write behind it.
+    last = written.rstrip().rpartition(b"\n")[2]
+    try:
+        json.loads(last or b"{}")
+    except ValueError as error:
+        raise _no_journal(path, error) from None
 
 
 class _Journal(JournalFileBackend):
@@ -172,7 +192,11 @@ def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(_Journal(str(path)))
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}") from None
+        raise _no_journal(path, error) from None
+
+
+def _no_journal(path: Path, error: Exception) -> DataError:
+    return DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}")
 
 
 def _connected(url: str) -> Iterator[BaseStorage]:
