@@ -48,7 +48,7 @@ def judge(
     try:
         values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
         violations = {each.name: each.violation(metrics) for each in constraints}
-    except Exception as error:  # noqa: BLE001 - an objective is the user's: whatever it raises is a failed trial
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's objective raises is a failed trial
         return Outcome(metrics, error=told(error))
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
@@ -56,7 +56,7 @@ def judge(
     return Outcome(metrics, tuple(values.values()), violations)
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error on one line, short enough for any database."""
     return _writable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
 

@@ -109,6 +109,16 @@ def test_a_named_function_and_one_that_is_given_a_name_keep_theirs(market: Marke
         assert text(optimize(VolTarget, market, objective=named, storage=kept, **SHORT))
 
 
+def test_an_objective_does_not_end_the_program(market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "ends_at_import.py").write_text("import sys\n\nsys.exit(0)\n")
+    with pytest.raises(ParameterError, match=r"unknown objective .* SystemExit in `ends_at_import`: 0"):
+        optimize(VolTarget, market, objective="ends_at_import:aim", **SHORT)
+    (tmp_path / "ends_when_called.py").write_text("def aim(row):\n    raise SystemExit(0)\n")
+    with pytest.raises(TuningError, match="4 of 4 trials failed, every one; the last one: SystemExit: 0"):
+        optimize(VolTarget, market, objective="ends_when_called:aim", **SHORT)
+
+
 def test_searches_for_different_functions_are_counted_apart(market: Market, tmp_path: Path) -> None:
     for objective in (aim(1.0), aim(-1.0), aim(1.0), "cagr"):
         optimize(VolTarget, market, objective=objective, ledger=tmp_path, **SHORT)
