@@ -92,7 +92,8 @@ def _file_of(given: object) -> Path | None:
 
 def _check_file(path: Path) -> None:
     check_writable(path, "storage")
-    if path.is_dir() or not path.parent.is_dir():
+    # A pipe would be waited for, and a device read without end.
+    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
         raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import warnings
 from pathlib import Path
@@ -14,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.optimize import optimize
-from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.study_storage import check_storage, open_storage, quiet_optuna
 from undertow.backtests.walk_forward import walk_forward
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import VolTarget
@@ -50,6 +51,14 @@ def test_a_file_that_is_no_journal_is_named_and_left(tmp_path: Path, text: str) 
     with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as kept:
         kept.get_all_studies()
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("address", ["journal:{}", "sqlite:///{}"])
+def test_a_pipe_and_a_device_are_no_files(tmp_path: Path, address: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null"), tmp_path):
+        with pytest.raises(ParameterError, match="`storage` must be a file in a folder that is there"):
+            check_storage(address.format(path))
 
 
 def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path) -> None:
