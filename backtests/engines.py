@@ -168,9 +168,7 @@ def _dask(payload: bytes, workers: int | None, address: str | None) -> Iterator[
     distributed = _installed("dask", "distributed")
     cluster = None
     if address is None:
-        cluster = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
-        )
+        cluster = _local_dask(distributed, workers)
     try:
         _knock(address)
         client = distributed.Client(cluster or address, timeout=_PATIENCE, set_as_default=False)
@@ -184,6 +182,19 @@ def _dask(payload: bytes, workers: int | None, address: str | None) -> Iterator[
         client.close()
         if cluster is not None:
             cluster.close()
+
+
+def _local_dask(distributed: Any, workers: int | None) -> Any:
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
+        )
+    except RuntimeError as error:
+        # Each of its workers imports the script, and starts a cluster too where nothing holds it back.
+        raise ParameterError(
+            f"`backend` 'dask': no local cluster starts ({error}); a script must call this below"
+            ' `if __name__ == "__main__":`, or give the `address` of a cluster that runs'
+        ) from None
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+import subprocess
 import sys
 import time
 from functools import cache
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -77,6 +79,19 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
     )
     pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
     assert returns.tobytes() == expected()[1].tobytes()
+
+
+def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from undertow.backtests.engines import run_tasks\nrun_tasks(pow, 2, [3], backend='dask', jobs=1)\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 1
+    assert 'a script must call this below `if __name__ == "__main__":`' in ran.stderr.splitlines()[-1]
+    script.write_text(script.read_text().replace("run_tasks(pow", "if __name__ == '__main__':\n    run_tasks(pow"))
+    subprocess.run([sys.executable, script], check=True, capture_output=True, timeout=120)
 
 
 def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
