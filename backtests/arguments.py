@@ -6,9 +6,20 @@ from inspect import isclass
 from typing import TypeGuard
 
 from undertow.backtests.costs import Costs
+from undertow.market.checks import check_whole
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
+
+# More than anybody waits for, and than a slip of the pen should start.
+MOST_TRIALS = 1_000_000
+
+
+def check_trials(trials: object) -> None:
+    """Raise `ParameterError` unless `trials` is a whole number from 1 to `MOST_TRIALS`."""
+    check_whole("trials", trials, 1)
+    if int(trials) > MOST_TRIALS:  # type: ignore[call-overload]
+        raise ParameterError(f"`trials` must be {MOST_TRIALS:,} or fewer, got {trials:,}")
 
 
 def check_run(strategy: object, market: object, universe: object, costs: object) -> None:

@@ -42,6 +42,8 @@ class Costs:
             value = getattr(self, name)
             if not is_number(value) or not 0.0 <= value <= high:
                 raise ParameterError(f"`{name}` must be in [0, {high:g}] {unit}, got {value!r}; {example}")
+            # 5 and 5.0 are one cost: a study and a ledger compare them as they are written.
+            object.__setattr__(self, name, float(value))
         if self.lots not in LOTS:
             near = did_you_mean(str(self.lots), LOTS)
             raise ParameterError(f"`lots` must be one of {', '.join(LOTS)}; got {self.lots!r}{near}")

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -40,6 +41,8 @@ _PATIENCE = 20
 
 # What this worker unpacked last: one thing, so that a worker that serves many sweeps does not grow.
 _unpacked: dict[str, Any] = {}
+# A worker may have several threads, each with a sweep of its own.
+_unpacking = Lock()
 
 
 def run_tasks(
@@ -126,18 +129,20 @@ def _remote(key: str, where: Any, task: Any) -> Any:
 
 
 def _unpack(key: str, where: Any) -> Any:
-    if key not in _unpacked:
-        if isinstance(where, Path):
-            packed = where.read_bytes()
-        elif isinstance(where, bytes):
-            packed = where
-        else:
-            packed = importlib.import_module("ray").get(where.reference)
-        # Unpacked by value: arrays that a store lends out are read-only, for which kernels would be compiled again.
-        loaded = cloudpickle.loads(packed)
-        _unpacked.clear()
-        _unpacked[key] = loaded
-    return _unpacked[key]
+    with _unpacking:
+        if key not in _unpacked:
+            # Unpacked by value: arrays that a store lends out are read-only, for which kernels would be compiled again.
+            loaded = cloudpickle.loads(_packed(where))
+            _unpacked.clear()
+            _unpacked[key] = loaded
+        return _unpacked[key]
+
+
+def _packed(where: Any) -> bytes:
+    if isinstance(where, Path):
+        return where.read_bytes()
+    packed: bytes = where if isinstance(where, bytes) else importlib.import_module("ray").get(where.reference)
+    return packed
 
 
 class _InRay:
@@ -163,9 +168,7 @@ def _dask(payload: bytes, workers: int | None, address: str | None) -> Iterator[
     distributed = _installed("dask", "distributed")
     cluster = None
     if address is None:
-        cluster = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
-        )
+        cluster = _local_dask(distributed, workers)
     try:
         _knock(address)
         client = distributed.Client(cluster or address, timeout=_PATIENCE, set_as_default=False)
@@ -179,6 +182,19 @@ def _dask(payload: bytes, workers: int | None, address: str | None) -> Iterator[
         client.close()
         if cluster is not None:
             cluster.close()
+
+
+def _local_dask(distributed: Any, workers: int | None) -> Any:
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
+        )
+    except RuntimeError as error:
+        # Each of its workers imports the script, and starts a cluster too where nothing holds it back.
+        raise ParameterError(
+            f"`backend` 'dask': no local cluster starts ({error}); a script must call this below"
+            ' `if __name__ == "__main__":`, or give the `address` of a cluster that runs'
+        ) from None
 
 
 @contextmanager

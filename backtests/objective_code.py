@@ -41,6 +41,14 @@ def codes(strategy: type[Strategy], objectives: Sequence[Objective] = ()) -> dic
     found: dict[str, Any] = {}
     if is_own(strategy):
         found["strategy_code"] = digest(strategy)
-    if not all(isinstance(each.measure, operator.itemgetter) for each in objectives):
+    if not all(map(_is_ours, objectives)):
         found["objective_code"] = [digest(each.measure) for each in objectives]
+        # A name says neither where it was put together by hand.
+        found["objective_direction"] = [each.direction for each in objectives]
+        found["objective_baseline"] = [each.baseline for each in objectives]
     return found
+
+
+def _is_ours(objective: Objective) -> bool:
+    """Whether an objective is that of `NAMED` which has its name: the name says all."""
+    return isinstance(objective.measure, operator.itemgetter) and is_named(objective)

@@ -122,7 +122,7 @@ def read_objectives(given: str | Objective | Callable[[Metrics], float] | Sequen
 
 def _objective(given: Any) -> Objective:
     if isinstance(given, Objective):
-        return given
+        return _checked(given)
     if callable(given):
         # A partial function and an object that can be called go by their type.
         name = getattr(given, "__qualname__", type(given).__qualname__)
@@ -140,6 +140,27 @@ def _objective(given: Any) -> Objective:
         f"unknown objective `{given}`{near}; known: {', '.join(NAMED)}, each also with"
         f" {' or '.join(':' + each for each in BASELINES)}, or a function as module:function"
     )
+
+
+def _checked(given: Objective) -> Objective:
+    """An objective that was put together by hand; raises `ParameterError` where it cannot be one."""
+    if not isinstance(given.name, str) or not given.name:
+        raise ParameterError(f"`name` of an objective must be text, got {given.name!r}")
+    if given.direction not in (MAXIMIZE, MINIMIZE):
+        raise ParameterError(
+            f"`direction` of objective `{given.name}` must be {MAXIMIZE} or {MINIMIZE}, got {given.direction!r}"
+        )
+    if not callable(given.measure):
+        raise ParameterError(
+            f"`measure` of objective `{given.name}` must be a function of a row of metrics, got {given.measure!r}"
+        )
+    if given.baseline and given.baseline not in BASELINES:
+        near = did_you_mean(str(given.baseline), BASELINES)
+        raise ParameterError(
+            f"`baseline` of objective `{given.name}` must be {' or '.join(BASELINES)}, or empty, got"
+            f" {given.baseline!r}{near}"
+        )
+    return given
 
 
 def _named(name: str, baseline: str, given: str) -> Objective:

@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
 
-from undertow.backtests.arguments import check_search
+from undertow.backtests.arguments import check_search, check_trials
 from undertow.backtests.backtest import backtest, session_rows
 from undertow.backtests.code_digest import is_own
 from undertow.backtests.costs import Costs
@@ -30,7 +30,7 @@ from undertow.backtests.search_command import account_words, is_typed, search_wo
 from undertow.backtests.study import find_study, make_study, trial_table
 from undertow.backtests.study_claims import LEASE, Alone, Claims, Shared
 from undertow.backtests.study_space import Parameters, Space, first_sets, make_space
-from undertow.backtests.study_storage import check_storage, is_shared, is_there, open_storage, quiet_optuna
+from undertow.backtests.study_storage import check_storage, check_study, is_there, open_storage, quiet_optuna, server_of
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_positive, check_share, check_whole, is_number
 from undertow.market.errors import ParameterError
@@ -228,12 +228,15 @@ def optimize(
     check_search(strategy, market, universe, costs)
     _check_numbers(trials, seed, jobs, batch, sobol, max_failed, lease)
     check_positive("capital", capital)
+    # NumPy's numbers are written by no study, and told from Python's by a ledger.
+    trials, seed, batch = int(trials), int(seed), int(batch)
     check_storage(storage)
+    check_study(study)
     objectives, bounds = read_objectives(objective), read_constraints(constraints)
     space = make_space(strategy, fixed, narrowed)
     strategy.create(space.fixed).check_market(market)
     sets = first_sets(strategy, space, first)
-    points = space.sobol if sobol is None else sobol
+    points = space.sobol if sobol is None else int(sobol)
     settings = {
         "universe": shared_table(market, universe, fill).universe.name,
         **_window(market, start, end),
@@ -292,7 +295,8 @@ def optimize(
 def _check_numbers(
     trials: int, seed: int, jobs: int, batch: int, sobol: int | None, max_failed: float, lease: float
 ) -> None:
-    for name, value, least in (("trials", trials, 1), ("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
+    check_trials(trials)
+    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
         check_whole(name, value, least)
     # The space says how many points where nobody does.
     if sobol is not None:
@@ -335,14 +339,21 @@ def _counted(
 
 
 def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
-    return Shared(study, storage, lease) if is_shared(storage) else Alone()  # type: ignore[arg-type]
+    server = server_of(storage)
+    return Alone() if server is None else Shared(study, server, lease)
 
 
 def _beaten(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which rows another row beats: nowhere worse, somewhere better (all maximised)."""
-    no_worse = (scores[:, None, :] >= scores[None, :, :]).all(axis=2)
-    better = (scores[:, None, :] > scores[None, :, :]).any(axis=2)
-    return np.asarray((no_worse & better).any(axis=0))
+    beaten, front, count = np.zeros(len(scores), dtype=np.bool_), np.empty_like(scores), 0
+    # In this order a row that is beaten comes after one of the front that beats it.
+    for place in np.lexsort(-scores.T[::-1]):
+        row, best = scores[place], front[:count]
+        beaten[place] = ((best >= row).all(axis=1) & (best > row).any(axis=1)).any()
+        if not beaten[place]:
+            front[count] = row
+            count += 1
+    return beaten
 
 
 def _plain(value: Any) -> Any:

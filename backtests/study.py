@@ -48,7 +48,7 @@ def judge(
     try:
         values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
         violations = {each.name: each.violation(metrics) for each in constraints}
-    except Exception as error:  # noqa: BLE001 - an objective is the user's: whatever it raises is a failed trial
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's objective raises is a failed trial
         return Outcome(metrics, error=told(error))
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
@@ -56,7 +56,7 @@ def judge(
     return Outcome(metrics, tuple(values.values()), violations)
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error on one line, short enough for any database."""
     return _writable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
 
@@ -103,7 +103,9 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
             )
     # What is written as JSON comes back as lists: compared in the form it is kept in.
     asked = json.loads(json.dumps(plain(dict(identity))))
-    for key, value in asked.items():
+    # What one of the two does not say at all is a difference as well.
+    for key in [*asked, *(key for key in kept if key not in {*asked, "versions"})]:
+        value = asked.get(key)
         if kept.get(key) != value and key.endswith("_code"):
             raise ParameterError(
                 f"study `{name}` holds trials of this {key.removesuffix('_code')} before its code was changed; give"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import threading
 import time
@@ -35,8 +36,8 @@ def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage
     if given is None:
         yield InMemoryStorage()
     elif isinstance(given, BaseStorage):
-        file = _database_file(given)
-        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+        files = _files_of(given)
+        with _held(*files) if files is not None else nullcontext():
             yield given
     elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
         path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
@@ -70,6 +71,12 @@ def check_storage(given: object) -> None:
         _check_file(path)
 
 
+def check_study(given: object) -> None:
+    """Raise `ParameterError` unless `given` is the name of a study, or None."""
+    if given is not None and not isinstance(given, str):
+        raise ParameterError(f"`study` must be the name of a study, got {given!r}")
+
+
 def is_there(given: object) -> bool:
     """Whether a storage may hold studies already: a server, an object, a file that exists."""
     path = None if isinstance(given, BaseStorage) else _file_of(given)
@@ -85,13 +92,15 @@ def _file_of(given: object) -> Path | None:
 
 def _check_file(path: Path) -> None:
     check_writable(path, "storage")
-    if path.is_dir() or not path.parent.is_dir():
+    # A pipe would be waited for, and a device read without end.
+    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
         raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
 
 
-def is_shared(storage: BaseStorage) -> bool:
-    """Whether several workers may share the storage: a database server, not memory nor a file."""
-    return isinstance(storage, RDBStorage) and storage.engine.name in _SERVERS
+def server_of(storage: BaseStorage) -> RDBStorage | None:
+    """The database server that several workers may share; None for memory and for a file."""
+    backend = _beneath(storage)
+    return backend if isinstance(backend, RDBStorage) and backend.engine.name in _SERVERS else None
 
 
 @contextmanager
@@ -126,7 +135,13 @@ def _silenced() -> ExitStack:
 @contextmanager
 def _held(path: Path, lock: Path) -> Iterator[None]:
     _check_file(path)
-    with lock.open("ab") as file:
+    try:
+        opened = lock.open("ab")
+    except OSError as error:
+        raise ParameterError(
+            f"`storage` {str(path)!r} cannot be held: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
+        ) from None
+    with opened as file:
         try:
             # Let go by the kernel whatever becomes of the process.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -152,6 +167,13 @@ def _mend_journal(path: Path) -> None:
     # A file that is no journal is refused by its reader, not shortened.
     if whole < len(written) and written.startswith(b'{"op_code"'):
         os.truncate(path, whole)
+        written = written[:whole]
+    # Its reader forgives a last line that is none, and would write behind it.
+    last = written.rstrip().rpartition(b"\n")[2]
+    try:
+        json.loads(last or b"{}")
+    except ValueError as error:
+        raise _no_journal(path, error) from None
 
 
 class _Journal(JournalFileBackend):
@@ -171,7 +193,11 @@ def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(_Journal(str(path)))
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}") from None
+        raise _no_journal(path, error) from None
+
+
+def _no_journal(path: Path, error: Exception) -> DataError:
+    return DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}")
 
 
 def _connected(url: str) -> Iterator[BaseStorage]:
@@ -197,10 +223,19 @@ def sqlite_file(url: str) -> Path | None:
     return Path(path.partition("?")[0]) if is_file else None
 
 
-def _database_file(storage: BaseStorage) -> Path | None:
-    """The file of a storage that is an SQLite database in one."""
-    backend = getattr(storage, "_backend", storage)
-    return sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
+def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
+    """The file of a storage that is a journal or an SQLite database in one, and the file that is locked for it."""
+    backend = _beneath(storage)
+    if isinstance(backend, JournalFileBackend):
+        path = Path(backend._file_path)
+        return path, path
+    file = sqlite_file(str(backend.engine.url)) if isinstance(backend, RDBStorage) else None
+    return None if file is None else (file, Path(f"{file}-lock"))
+
+
+def _beneath(storage: BaseStorage) -> Any:
+    """What a storage keeps its studies in: a study, and `optuna.storages.get_storage`, wrap a database in a cache."""
+    return getattr(storage, "_backend", storage)
 
 
 def _database(url: str) -> RDBStorage:

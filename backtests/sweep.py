@@ -124,7 +124,8 @@ def sweep(
     memory = bytes_of("memory_bytes", memory_bytes)
     workers = worker_count(backend, jobs, address)
     kept = open_ledger(ledger, market)
-    setting = Setting(strategy, market, universe, start, end, fill, costs or Costs(), weighting, rebalance, capital)
+    account = universe, start, end, fill, costs or Costs(), weighting, rebalance, float(capital)
+    setting = Setting(strategy, market, *account)
     # Without parameters all rows are one set, which is walked once.
     count = len(parameters) if sets else 1
     size = _chunk_size(setting, sets, count, memory / workers, workers)
@@ -134,11 +135,13 @@ def sweep(
     tasks = [(part, returns) for part in _chunks({name: each[order] for name, each in sets.items()}, len(order), size)]
     pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
     back = np.argsort(order) if sets else np.zeros(len(parameters), dtype=np.int64)
-    given = pd.DataFrame({name: values if values.ndim == 1 else list(values) for name, values in sets.items()})
+    columns = {name: values if values.ndim == 1 else list(values) for name, values in sets.items()}
+    given = pd.DataFrame(columns, index=range(len(parameters)))
     figures = pd.concat([piece.metrics for piece in pieces], ignore_index=True).iloc[back].reset_index(drop=True)
     table = pd.concat([given, figures], axis=1)
     if kept is not None:
-        enter_sweep(kept, strategy, market, parameters, "given", start=start, end=end, account=setting.account)
+        # As the strategy reads them: "24" and 24 are one set.
+        enter_sweep(kept, strategy, market, given, "given", start=start, end=end, account=setting.account)
     return (table, np.concatenate([piece.returns for piece in pieces])[back]) if returns else table
 
 

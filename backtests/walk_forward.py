@@ -29,6 +29,7 @@ from undertow.backtests.walk_proof import Proof, refuse_other_kind, refuse_short
 from undertow.backtests.walk_train import Shared, Trained, tune_fold
 from undertow.backtests.walk_tuner import TUNERS, Terms, Tuner, checked_terms
 from undertow.market.calendar import Fill
+from undertow.market.checks import check_whole
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
 from undertow.signals.table import shared_table
@@ -102,6 +103,9 @@ def walk_forward(
         "rebalance": rebalance,
         "capital": capital,
     }
+    check_whole("seed", seed, 0)
+    # A ledger tells NumPy's numbers from Python's.
+    seed = int(seed)
     terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, max_failed=max_failed, **account)
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)

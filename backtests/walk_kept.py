@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from undertow.backtests.store import check_writable
-from undertow.backtests.study_storage import JOURNAL, check_address, check_storage, sqlite_file
+from undertow.backtests.study_storage import JOURNAL, check_address, check_storage, check_study, sqlite_file
 from undertow.backtests.walk_tuner import TUNERS
 from undertow.market.errors import ParameterError
 
@@ -43,6 +43,7 @@ def keep(
     Raises `ParameterError` for a tuner of one's own, which keeps what it wants to, for a folder that cannot be one, for
     a study whose name cannot be that of a file, and for an SQLite file that several workers of `engine` would hold.
     """
+    check_study(study)
     if storage is None:
         if study is not None:
             raise ParameterError(f"`study` names what `storage` keeps, and there is none; got {study!r}")

@@ -41,13 +41,15 @@ def walk_seeds(
 
     `words` are the other arguments of `walk_forward`. Whole walks are the tasks here, one worker each. The median over
     seeds says more of a rule than the best of them. Raises what `walk_forward` raises, and `ParameterError` where
-    `seeds` are none or repeat.
+    `seeds` are none or repeat, or where there is a `seed` beside them.
     """
     given = list(seeds)
     if not given or not all(is_whole(each, 0) for each in given) or len(set(given)) < len(given):
         raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {given}")
     engine = fold_engine(jobs, backend, address)
     refuse_held(words.get("storage"), engine)
+    if "seed" in words:
+        raise ParameterError(f"`seed` is each of `seeds` in turn, leave it out; got {words['seed']!r}")
     return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), [int(each) for each in given], **engine))
 
 

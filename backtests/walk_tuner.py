@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from undertow.backtests.arguments import check_trials
 from undertow.backtests.costs import Costs
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.optimize import MAX_FAILED, Tuning, optimize
 from undertow.backtests.optimize_evaluate import baseline_metrics, evaluated
 from undertow.backtests.study_space import space_left
 from undertow.market.calendar import Fill
-from undertow.market.checks import check_positive, check_share, check_whole
+from undertow.market.checks import check_positive, check_share
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -198,7 +199,7 @@ def checked_terms(
             f"`objective` must be one objective, got {names}: each fold trades the one set that is best; for a front"
             " of several use `optimize`"
         )
-    check_whole("trials", trials, 1)
+    check_trials(trials)
     check_share("max_failed", max_failed)
     check_positive("capital", capital)
     space = space_left(strategy, fixed, narrowed)
@@ -208,8 +209,8 @@ def checked_terms(
     own = costs or Costs()
     _refuse_whole_account(strategy, free)
     out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
-    account = universe, fill, own, weighting, rebalance, capital
-    return Terms(*account, aims[0], bounds, trials, space.fixed, free, out, max_failed=max_failed)
+    account = universe, fill, own, weighting, rebalance, float(capital)
+    return Terms(*account, aims[0], bounds, int(trials), space.fixed, free, out, max_failed=max_failed)
 
 
 def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:

@@ -61,6 +61,6 @@ def load_path(path: str, problem: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ParameterError(f"{problem}: {error}") from None
-    except Exception as error:
-        # The module is the user's own, and so is what goes wrong in it.
+    except (Exception, SystemExit) as error:
+        # The module is the user's own, and so is what goes wrong in it; a script may end where it is imported.
         raise ParameterError(f"{problem}: {type(error).__name__} in `{module}`: {error}") from error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+import subprocess
 import sys
+import time
 from functools import cache
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +43,26 @@ def test_results_come_in_the_order_of_the_tasks(backend: str) -> None:
     assert run_tasks(shifted, 100, range(9), backend=backend, jobs=2) == [(n, 100 + n) for n in range(9)]
 
 
+def tens(shared: int) -> list[tuple[int, int]]:
+    return run_tasks(shifted, shared, range(3), backend="loky", jobs=2)
+
+
+@pytest.mark.filterwarnings("ignore:Loky-backed parallel loops cannot be nested below threads")
+def test_threads_of_one_worker_have_different_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(dict[str, object]):
+        """Gives way where another thread may come in between."""
+
+        def __setitem__(self, key: str, value: object) -> None:
+            super().__setitem__(key, value)
+            time.sleep(0.01)
+
+    monkeypatch.setattr("undertow.backtests.engines._unpacked", Slow())
+    # Below threads loky has no processes: everything is unpacked in this one.
+    with joblib.parallel_config(backend="threading", n_jobs=4):
+        found = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
+    assert found == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("backend", ["threading", "loky", "dask", "ray"])
 def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
@@ -55,6 +79,19 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
     )
     pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
     assert returns.tobytes() == expected()[1].tobytes()
+
+
+def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from undertow.backtests.engines import run_tasks\nrun_tasks(pow, 2, [3], backend='dask', jobs=1)\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 1
+    assert 'a script must call this below `if __name__ == "__main__":`' in ran.stderr.splitlines()[-1]
+    script.write_text(script.read_text().replace("run_tasks(pow", "if __name__ == '__main__':\n    run_tasks(pow"))
+    subprocess.run([sys.executable, script], check=True, capture_output=True, timeout=120)
 
 
 def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from optuna.distributions import IntDistribution
@@ -303,6 +304,15 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
     assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *words.split()]) == 0
     standing = json.loads(capsys.readouterr().out)["ledger"]
     assert (standing["before"], standing["own"], standing["ever"]) == (0, 3, 3)
+
+
+def test_a_number_is_one_however_it_is_typed(tmp_path: Path) -> None:
+    market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
+    for given in ({"lag": [0, 24]}, {"lag": ["0", "24"]}, {"lag": [0, 24], "cash": "0.5"}):
+        for words in ({}, {"capital": 1_000_000, "costs": Costs(fee_bps=5, tax_rate=np.float32(0.2))}):
+            fees = {"costs": Costs(tax_rate=float(np.float32(0.2))), **words}
+            sweep(LiquidityDrain, market, pd.DataFrame(given), ledger=ledger, **fees)  # type: ignore[call-overload]
+    assert ledger.trials_so_far(market.fingerprint) == 2
 
 
 def test_a_ledger_that_is_no_folder_is_refused_before_a_sweep_works(tmp_path: Path) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
 from undertow.backtests.code_digest import digest
+from undertow.backtests.costs import Costs
 from undertow.backtests.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
-from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize import Tuning, _beaten, optimize
 from undertow.backtests.optimize_search import TuningError
+from undertow.backtests.paths_cpcv import cpcv
 from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -37,6 +44,35 @@ def test_a_screen_is_a_universe(market: Market) -> None:
     found = optimize(VolTarget, market, universe=typed, start="2018-06-01", **SHORT)
     assert found.identity["universe"] == "growth | top 3 by liquidity | quarterly | min-history 70"
     assert found.backtest().metrics["annual_sharpe"] == pytest.approx(found.best["annual_sharpe"], rel=1e-9)
+
+
+def test_numbers_of_numpy_are_numbers(market: Market, tmp_path: Path) -> None:
+    kept = {"storage": tmp_path / "s.log", "ledger": tmp_path}
+    first = optimize(VolTarget, market, **SHORT, costs=Costs(fee_bps=7.0), **kept)
+    given = {name: np.int64(value) for name, value in SHORT.items()}
+    again = optimize(VolTarget, market, **given, costs=Costs(fee_bps=np.int64(7)), **kept)
+    assert text(again) == text(first)
+    assert json.dumps(again.summary()["search"]) == json.dumps(first.summary()["search"])
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4
+
+
+def test_more_trials_than_anybody_waits_for_are_refused(market: Market) -> None:
+    for search in (optimize, walk_forward, cpcv):
+        with pytest.raises(ParameterError, match="`trials` must be 1,000,000 or fewer, got 1,000,001"):
+            search(VolTarget, market, trials=1_000_001, seed=1)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("objectives", [2, 3])
+def test_the_front_of_many_trials_holds_whom_nobody_beats(objectives: int) -> None:
+    scores = np.random.default_rng(objectives).integers(0, 6, (300, objectives)).astype(float)
+    slowly = [any((other >= row).all() and (other > row).any() for other in scores) for row in scores]
+    assert _beaten(scores).tolist() == slowly
+    many = np.random.default_rng(7).normal(size=(40_000, 2))
+    tracemalloc.start()
+    assert 0 < (~_beaten(many)).sum() < 100
+    # Every trial beside every other would be gigabytes.
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 # ---------------------------------------------------------------- functions
@@ -73,10 +109,62 @@ def test_a_named_function_and_one_that_is_given_a_name_keep_theirs(market: Marke
         assert text(optimize(VolTarget, market, objective=named, storage=kept, **SHORT))
 
 
+def test_an_objective_does_not_end_the_program(market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "ends_at_import.py").write_text("import sys\n\nsys.exit(0)\n")
+    with pytest.raises(ParameterError, match=r"unknown objective .* SystemExit in `ends_at_import`: 0"):
+        optimize(VolTarget, market, objective="ends_at_import:aim", **SHORT)
+    (tmp_path / "ends_when_called.py").write_text("def aim(row):\n    raise SystemExit(0)\n")
+    with pytest.raises(TuningError, match="4 of 4 trials failed, every one; the last one: SystemExit: 0"):
+        optimize(VolTarget, market, objective="ends_when_called:aim", **SHORT)
+
+
 def test_searches_for_different_functions_are_counted_apart(market: Market, tmp_path: Path) -> None:
     for objective in (aim(1.0), aim(-1.0), aim(1.0), "cagr"):
         optimize(VolTarget, market, objective=objective, ledger=tmp_path, **SHORT)
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 12
+
+
+BY_HAND = (
+    "sharpe",
+    Objective("sharpe", "maximize", twice),
+    Objective("sharpe", "minimize", twice),
+    Objective("sharpe", "maximize", twice, "vol-target"),
+    Objective("sharpe", "maximize", itemgetter("cagr")),
+    Objective("sharpe", "maximize", itemgetter("total_return")),
+    Objective("sharpe", "minimize", itemgetter("annual_sharpe")),
+)
+
+
+def test_objectives_of_one_name_share_no_study(market: Market, tmp_path: Path) -> None:
+    for number, first in enumerate(BY_HAND):
+        kept = tmp_path / f"{number}.log"
+        made = text(optimize(VolTarget, market, objective=first, storage=kept, ledger=tmp_path, **SHORT))
+        for other in BY_HAND:
+            if other is first:
+                assert text(optimize(VolTarget, market, objective=other, storage=kept, **SHORT)) == made
+                continue
+            with pytest.raises(ParameterError, match=r"study `vol-target` .* objective"):
+                optimize(VolTarget, market, objective=other, storage=kept, **SHORT)
+    assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4 * len(BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (Objective("mine", "max", twice), "`direction` of objective `mine` must be maximize or minimize, got 'max'"),  # type: ignore[arg-type]
+        (
+            Objective("mine", "maximize", twice, "vol-targe"),
+            "`baseline` of objective `mine` must be buy-and-hold or",
+        ),
+        (Objective("mine", "maximize", None), "`measure` of objective `mine` must be a function"),  # type: ignore[arg-type]
+        (Objective("", "maximize", twice), "`name` of an objective must be text, got ''"),
+    ],
+)
+def test_an_objective_that_cannot_be_one_is_refused(market: Market, wrong: Objective, why: str) -> None:
+    for search in (optimize, walk_forward, cpcv):
+        with pytest.raises(ParameterError, match=why):
+            search(VolTarget, market, objective=wrong, seed=1)  # type: ignore[operator]
 
 
 def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:

@@ -20,7 +20,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from undertow.backtests import optimize_search
-from undertow.backtests.optimize import Tuning, optimize
+from undertow.backtests.optimize import Tuning, _claims, optimize
 from undertow.backtests.study_claims import Claim, Shared
 from undertow.backtests.study_storage import open_storage, quiet_optuna
 from undertow.market import ParameterError, simulate_market
@@ -182,6 +182,14 @@ def test_of_two_workers_on_one_batch_the_quicker_writes_it(server: str, monkeypa
     assert overtaken
     assert found.trials["trial"].tolist() == list(range(14))
     assert found.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+
+
+def test_a_database_is_shared_however_it_was_opened(server: str) -> None:
+    with quiet_optuna(), open_storage(server) as kept:
+        study = optuna.create_study(storage=kept, study_name="opened")
+        for each in (kept, study._storage):
+            with open_storage(each) as same:
+                assert isinstance(_claims(study, same, 60.0), Shared)
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:

@@ -1,14 +1,24 @@
-"""Optuna is quiet as long as any thread asks for it, and as it was before once none does."""
+"""A file is held by one. Optuna is quiet as long as any thread asks for it, and as it was before once none does."""
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
-from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.optimize import optimize
+from undertow.backtests.study_storage import check_storage, open_storage, quiet_optuna
+from undertow.backtests.walk_forward import walk_forward
+from undertow.market import DataError, ParameterError, simulate_market
+from undertow.strategies import VolTarget
 
 
 def ignored() -> bool:
@@ -19,6 +29,55 @@ def ignored() -> bool:
 
 def filters() -> list[Any]:
     return list(warnings.filters)
+
+
+def test_a_journal_is_held_by_one_however_it_was_opened(tmp_path: Path) -> None:
+    path = tmp_path / "study.log"
+    for first, second in itertools.product((path, journal(path)), repeat=2):
+        with (
+            open_storage(first),
+            pytest.raises(ParameterError, match="in use by another process"),
+            open_storage(second),
+        ):
+            pass
+        with open_storage(second) as kept:
+            assert kept.get_all_studies() == []
+
+
+@pytest.mark.parametrize("text", ["hello\n", "hello", "{}\nhello\n"])
+def test_a_file_that_is_no_journal_is_named_and_left(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as kept:
+        kept.get_all_studies()
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("address", ["journal:{}", "sqlite:///{}"])
+def test_a_pipe_and_a_device_are_no_files(tmp_path: Path, address: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null"), tmp_path):
+        with pytest.raises(ParameterError, match="`storage` must be a file in a folder that is there"):
+            check_storage(address.format(path))
+
+
+def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path) -> None:
+    (tmp_path / "study.db-lock").mkdir()
+    with pytest.raises(ParameterError, match=r"cannot be held: .*study.db-lock': is a directory"):
+        optimize(VolTarget, simulate_market(seed=7, years=1, names=5), storage=f"sqlite:///{tmp_path}/study.db", seed=1)
+
+
+@pytest.mark.parametrize("search", [optimize, walk_forward])
+def test_a_study_goes_by_a_name(tmp_path: Path, search: Any) -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    for wrong in (5, tmp_path):
+        with pytest.raises(ParameterError, match="`study` must be the name of a study, got"):
+            search(VolTarget, market, storage=tmp_path / "kept", study=wrong, seed=1)
+    assert not list(tmp_path.iterdir())
+
+
+def journal(path: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
 def test_the_last_thread_to_leave_puts_everything_back() -> None:

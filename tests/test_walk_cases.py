@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,7 +28,7 @@ from undertow.cli import _run
 from undertow.evidence import Superior
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe
-from undertow.strategies import DipBuyer, LiquidityDrain, StopLoss
+from undertow.strategies import BuyAndHold, DipBuyer, LiquidityDrain, StopLoss
 from undertow.tearsheets.walk_page import write_walk_page
 from undertow.tearsheets.walk_words import missed_sentence, unreached_sentence
 
@@ -152,6 +153,17 @@ def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None
     again = walked(ledger=tmp_path, trials=1, **words[2]).standing
     assert again is not None
     assert (again.before, again.ever) == (4, 16)
+
+
+def test_a_walk_is_counted_once_however_its_numbers_are_typed(tmp_path: Path) -> None:
+    first = walked(ledger=tmp_path, trials=1).standing
+    typed = {"trials": np.int64(1), "seed": np.int64(3), "capital": 1_000_000, "costs": Costs(fee_bps=5)}
+    assert walked(ledger=tmp_path, **typed).standing == first
+
+
+def test_a_seed_that_is_none_is_refused_though_nothing_is_tuned() -> None:
+    with pytest.raises(ParameterError, match="`seed` must be a whole number, 0 or more"):
+        walk_forward(BuyAndHold, market(), split=SPLIT, seed=-1)
 
 
 # ---------------------------------------------------------------- constraints that no trial keeps

@@ -494,6 +494,8 @@ def test_other_seeds_are_walks_of_their_own() -> None:
     ):
         with pytest.raises(ParameterError, match=f"`seeds` must be one or more different whole numbers, .*{shown}"):
             walk_seeds(LiquidityDrain, market(), seeds, **words)
+    with pytest.raises(ParameterError, match="`seed` is each of `seeds` in turn, leave it out; got 5"):
+        walk_seeds(LiquidityDrain, market(), [3, 4], seed=5, **words)
 
 
 # ---------------------------------------------------------------- combinatorial paths
