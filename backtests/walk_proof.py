@@ -85,7 +85,9 @@ def proven(
         tried = tried[tried["feasible"].astype(bool)]
     if not len(tried):
         return 1.0
-    sets = tried[list(terms.space)].drop_duplicates().assign(**terms.fixed)
+    sets = tried[list(terms.space)].drop_duplicates()
+    # A list that is fixed is one value of every set.
+    sets = sets.assign(**{name: [value] * len(sets) for name, value in terms.fixed.items()})
     settings = {"start": start, "end": end, **terms.account}
     returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **settings)[1]
     # What came to nothing has no returns, and is no better.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ ALIVE_SESSIONS = 5
 SERIES_BYTES = 256e6
 # No exchange is closed for longer.
 _WEEKS_AHEAD = pd.Timedelta(days=28)
+# Threads of a sweep or of a walk share a table. Not the table's own: a lock could not be copied with it.
+_ONE_AT_A_TIME = Lock()
 
 
 class DecisionTable:
@@ -170,10 +173,13 @@ class DecisionTable:
         found = []
         for row in distinct:
             key = (self._identity(spec), output, asset, how, interval_hours, *row)
-            if key not in self._found:
+            # Another thread may let go of it at any time: what was found is held here.
+            column = self._found.get(key)
+            if column is None:
                 given = dict(zip(names, row[:-1].tolist(), strict=True))
-                self._found[key] = self._aligned(spec, output, asset, float(row[-1]), how, interval_hours, given)
-            found.append(self._found[key])
+                column = self._aligned(spec, output, asset, float(row[-1]), how, interval_hours, given)
+                self._found[key] = column
+            found.append(column)
         return np.stack(found, axis=1)[:, position.ravel()]
 
     def _aligned(
@@ -265,13 +271,18 @@ class DecisionTable:
 
         Within `series_bytes`: the least lately used makes room. The arrays are shared, and must be left as they are.
         """
-        if key not in self._series:
-            self._series[key] = computed()
-            self._held += sum(values.nbytes for values in self._series[key])
+        with _ONE_AT_A_TIME:
+            found = self._series.get(key)
+        # Computed outside the lock, since one series may be made from another; two threads may compute the same.
+        made = computed() if found is None else found
+        with _ONE_AT_A_TIME:
+            if key not in self._series:
+                self._series[key] = made
+                self._held += sum(values.nbytes for values in made)
+            self._series.move_to_end(key)
             while self._held > self.series_bytes and len(self._series) > 1:
                 self._held -= sum(values.nbytes for values in self._series.popitem(last=False)[1])
-        self._series.move_to_end(key)
-        return self._series[key]
+        return made
 
     def first_breach(
         self,

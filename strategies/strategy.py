@@ -153,8 +153,11 @@ def _check_table(parameters: object) -> None:
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:
+    # A column of one kind is an array of numbers or of text; 24 beside "off" would become text, False beside it 0.
     if all(np.isscalar(value) for value in values):
-        return np.array(values)
+        kinds = {np.dtype(kind).kind for kind in map(type, values)}
+        if len(kinds) == 1 or kinds <= {"i", "u", "f"}:
+            return np.array(values)
     column = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
         column[place] = value

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.reserved import RESERVED
@@ -80,6 +80,30 @@ def test_a_session_without_any_score_sells_in_proportion_in_sweeps_too(universe:
         assert table["annual_turnover"][place] == pytest.approx(run.metrics["annual_turnover"], rel=1e-9)
     proportional = sweep(LiquidityDrain, simulated(), rows.assign(source="proportional"), universe=universe)
     assert (proportional["total_return"] != table["total_return"]).all()
+
+
+class Paused(Strategy):
+    """Halves the stocks every so many sessions, or not at all: choices of more than one kind."""
+
+    every: Annotated[bool | int | str, CategoricalDistribution(("off", False, 24, 48))] = "off"
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        exposure = np.ones((len(table), len(sets["every"])))
+        for place, every in enumerate(sets["every"].tolist()):
+            if type(every) is int:
+                exposure[every::every, place] = 0.5
+        return Decision.proportional(exposure)
+
+
+def test_choices_of_several_kinds_stay_what_they_are() -> None:
+    given = ["off", 24, False, 48]
+    table = sweep(Paused, simulated(), pd.DataFrame({"every": given}))
+    assert [(type(value), value) for value in table["every"]] == [(type(value), value) for value in given]
+    for place, every in enumerate(given):
+        run = backtest(Paused(every=every), simulated())
+        assert table["total_return"][place] == pytest.approx(run.metrics["total_return"], rel=1e-9)
+    assert table["total_return"].nunique() == 3
 
 
 def test_chunks_change_nothing() -> None:

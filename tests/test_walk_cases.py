@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from optuna.distributions import FloatDistribution
 
 import undertow as ut
 from undertow.backtests.backtest import backtest
@@ -28,7 +29,9 @@ from undertow.cli import _run
 from undertow.evidence import Superior
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe
-from undertow.strategies import BuyAndHold, DipBuyer, LiquidityDrain, StopLoss
+from undertow.signals.table import DecisionTable
+from undertow.strategies import BuyAndHold, Decision, DipBuyer, LiquidityDrain, StopLoss, Strategy
+from undertow.strategies.strategy import Constant, Sets
 from undertow.tearsheets.walk_page import write_walk_page
 from undertow.tearsheets.walk_words import missed_sentence, unreached_sentence
 
@@ -194,6 +197,26 @@ def test_what_missed_a_constraint_proves_nothing() -> None:
     assert (found.table["proof_p"] == 1.0).all()
     assert (found.missed, found.acting) == (2, 0)
     assert missed_sentence(found).endswith("; they held the basket.")
+
+
+class Weekdays(Strategy):
+    """Halves the stocks on every session, but for the places in the week that are given as a list."""
+
+    cash: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
+    kept: Annotated[tuple[int, ...], Constant()] = (0, 1)
+
+    @classmethod
+    def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
+        weekday = table.decisions.sessions.day_of_week.to_numpy()
+        away = np.stack([~np.isin(weekday, kept) for kept in sets["kept"]], axis=1)
+        return Decision.proportional(1.0 - away * sets["cash"])
+
+
+def test_a_list_that_is_fixed_is_one_value_of_every_set_of_a_proof() -> None:
+    words: dict[str, Any] = {"split": SPLIT, "trials": 4, "tuner": "design", "proof": Superior(resamples=100)}
+    usual, fixed = (walk_forward(Weekdays, market(), fixed=each, **words) for each in (None, {"kept": (0, 1)}))
+    assert usual.table["proof_p"].tolist() == fixed.table["proof_p"].tolist()
+    assert [each.parameters for each in usual.folds] == [each.parameters for each in fixed.folds]
 
 
 def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
