@@ -127,7 +127,7 @@ def command_words(
     words += search_words(strategy, terms.space, terms.fixed)
     words += ["--universe", terms.universe, "--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
     words += ["--train", str(rule.train), "--test", str(rule.test), "--purge", str(rule.purge)]
-    words += ["--embargo", str(rule.embargo), *(["--anchored"] if rule.anchored else [])]
+    words += [*(["--embargo", str(rule.embargo)] if rule.embargo else []), *(["--anchored"] if rule.anchored else [])]
     words += ["--events"] if rule.events is not None else []
     words += ["--objective", terms.objective]
     for bound in terms.constraints:

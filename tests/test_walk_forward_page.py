@@ -163,6 +163,23 @@ def test_the_command_writes_the_numbers_of_the_python_api(
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("given", "walked", "combined"), [([], 0, 5), (["--embargo", "0"], 0, 0), (["--embargo", "3"], 3, 3)]
+)
+def test_combinations_have_an_embargo_where_nobody_says_otherwise(
+    given: list[str], walked: int, combined: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "200"]
+    words += ["--trials", "2", "--tuner", "design", "--cpcv", "3:1", *SETTINGS, *given, "--json", "--out", str(out)]
+    assert _run(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["split"].endswith(f"embargo {walked}")
+    assert found["cpcv"]["split"].endswith(f"embargo {combined}")
+    command = str(ut.load_run(out).recipe.command).split()
+    assert [command[place + 1] for place, word in enumerate(command) if word == "--embargo"] == given[1:]
+
+
 def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
     words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "90"]

@@ -64,7 +64,14 @@ def walk_forward(
     test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
     anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
     purge: Annotated[int, typer.Option(help="Last sessions of training that are taken out.")] = 5,
-    embargo: Annotated[int, typer.Option(help="Further sessions between training and test.")] = 0,
+    embargo: Annotated[
+        int | None,
+        typer.Option(
+            help="Further sessions between training and test: none without it, and 5 after a test of --cpcv, which is"
+            " trained on what follows too.",
+            show_default=False,
+        ),
+    ] = None,
     events: Annotated[bool, typer.Option("--events", help="Keep shock events whole: borders move.")] = False,
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
@@ -156,7 +163,7 @@ def walk_forward(
             check_replaceable(out, "walk.json")
         kind = resolve_kind(strategy)
         look_here()
-        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo)
+        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo or 0)
         groups = _groups(cpcv, purge, embargo)
         account = account_of(
             universe,
@@ -212,7 +219,7 @@ def walk_forward(
     # Other seeds and combinations were counted since.
     result = replace(
         result,
-        run=_commanded(result.run, seeds, cpcv),
+        run=_commanded(result.run, seeds, cpcv, embargo),
         standing=words["ledger"].later(result.standing, world.fingerprint),
     )
     if out is not None:
@@ -230,11 +237,13 @@ def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.Datetime
     return usual if enough and not kind.whole_account else None
 
 
-def _commanded(run: Run, seeds: int, cpcv: str | None) -> Run:
+def _commanded(run: Run, seeds: int, cpcv: str | None, embargo: int | None) -> Run:
     """A walk's run whose command makes the other seeds and the combinations as well."""
     if run.recipe.command is None:
         return run
     more = [*(["--seeds", str(seeds)] if seeds > 1 else []), *([] if cpcv is None else ["--cpcv", cpcv])]
+    # A walk has none where nobody says so, combinations have.
+    more += ["--embargo", "0"] if cpcv is not None and embargo == 0 else []
     return replace(run, recipe=replace(run.recipe, command=" ".join([run.recipe.command, *more])))
 
 
@@ -243,7 +252,7 @@ def _workers(jobs: int | None, address: str | None) -> int | None:
     return 1 if jobs is None and address is None else jobs
 
 
-def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKFold | None:
+def _groups(text: str | None, purge: int, embargo: int | None) -> CombinatorialPurgedKFold | None:
     from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
     from undertow.market.errors import ParameterError
 
@@ -254,7 +263,8 @@ def _groups(text: str | None, purge: int, embargo: int) -> CombinatorialPurgedKF
         raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
     if int(first) < 2 or not 0 < int(second) < int(first):
         raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {text!r}")
-    return CombinatorialPurgedKFold(int(first), int(second), purge=purge, embargo=embargo)
+    usual = CombinatorialPurgedKFold(int(first), int(second), purge=purge)
+    return usual if embargo is None else replace(usual, embargo=embargo)
 
 
 def _with_events(
