@@ -170,8 +170,22 @@ def test_combinations_have_an_embargo_where_nobody_says_otherwise(
     given: list[str], walked: int, combined: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
-    words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "200"]
-    words += ["--trials", "2", "--tuner", "design", "--cpcv", "3:1", *SETTINGS, *given, "--json", "--out", str(out)]
+    words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150"]
+    words += [
+        "--test",
+        "200",
+        "--trials",
+        "2",
+        "--tuner",
+        "design",
+        "--cpcv",
+        "3:1",
+        *SETTINGS,
+        *given,
+        "--json",
+        "--out",
+        str(out),
+    ]
     assert _run(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["split"].endswith(f"embargo {walked}")
