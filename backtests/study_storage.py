@@ -24,6 +24,11 @@ JOURNAL = "journal:"
 # Seconds to wait for a database server to answer, and how often a table that another worker makes just now is retried.
 _PATIENCE, _ATTEMPTS = 10, 8
 _SERVERS = ("postgresql", "mysql", "mariadb")
+# Several workers may share these too, but nothing there lets one claim a batch before the others: each would make all.
+_UNCLAIMED = ("JournalRedisBackend", "GrpcStorageProxy")
+# Storages in memory that a search of this process holds.
+_in_memory: set[int] = set()
+_entering = threading.Lock()
 
 
 @contextmanager
@@ -36,8 +41,9 @@ def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage
     if given is None:
         yield InMemoryStorage()
     elif isinstance(given, BaseStorage):
+        _refuse_unclaimed(given)
         files = _files_of(given)
-        with _held(*files) if files is not None else nullcontext():
+        with _held(*files) if files is not None else _held_in_memory(given):
             yield given
     elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
         path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
@@ -63,6 +69,8 @@ def check_address(given: object) -> None:
 
 def check_storage(given: object) -> None:
     """Raise what `open_storage` would of what is no address, or of a file that cannot be one; makes nothing."""
+    if isinstance(given, BaseStorage):
+        _refuse_unclaimed(given)
     if given is None or isinstance(given, BaseStorage):
         return
     check_address(given)
@@ -151,6 +159,31 @@ def _held(path: Path, lock: Path) -> Iterator[None]:
                 " postgresql://user@host/name"
             ) from None
         yield
+
+
+@contextmanager
+def _held_in_memory(storage: BaseStorage) -> Iterator[None]:
+    """Hold a storage in memory against other threads, as a file is held; a server is for all."""
+    if not isinstance(storage, InMemoryStorage):
+        yield
+        return
+    with _entering:
+        if id(storage) in _in_memory:
+            raise ParameterError("`storage` in memory is in use by another thread; one search at a time can hold it")
+        _in_memory.add(id(storage))
+    try:
+        yield
+    finally:
+        _in_memory.discard(id(storage))
+
+
+def _refuse_unclaimed(storage: BaseStorage) -> None:
+    kind = type(_beneath(storage)).__name__
+    if kind in _UNCLAIMED:
+        raise ParameterError(
+            f"`storage` by {kind} cannot keep several workers from making the same trials; give a journal file, or the"
+            " address of a database"
+        )
 
 
 def _mend_journal(path: Path) -> None:

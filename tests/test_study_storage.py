@@ -11,8 +11,8 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import GrpcStorageProxy, InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
 from undertow.backtests.optimize import optimize
 from undertow.backtests.study_storage import check_storage, open_storage, quiet_optuna
@@ -42,6 +42,29 @@ def test_a_journal_is_held_by_one_however_it_was_opened(tmp_path: Path) -> None:
             pass
         with open_storage(second) as kept:
             assert kept.get_all_studies() == []
+
+
+def test_a_storage_in_memory_is_held_by_one_search() -> None:
+    kept = InMemoryStorage()
+    for _ in range(2):
+        with (
+            open_storage(kept),
+            open_storage(InMemoryStorage()),
+            pytest.raises(ParameterError, match="in use by another thread"),
+            open_storage(kept),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("kind", [JournalRedisBackend, GrpcStorageProxy])
+def test_a_storage_in_which_no_batch_can_be_claimed_is_refused_before_work(kind: type) -> None:
+    # Both need a server to be opened: what is asked is their kind alone.
+    bare = object.__new__(kind)
+    if kind is JournalRedisBackend:
+        bare, backend = object.__new__(JournalStorage), bare
+        bare._backend = backend
+    with pytest.raises(ParameterError, match=f"`storage` by {kind.__name__} cannot keep several workers"):
+        check_storage(bare)
 
 
 @pytest.mark.parametrize("text", ["hello\n", "hello", "{}\nhello\n"])
