@@ -15,10 +15,10 @@ from undertow.strategies.strategy import Strategy
 MOST_TRIALS = 1_000_000
 
 
-def check_trials(trials: object) -> None:
+def check_trials(trials: int) -> None:
     """Raise `ParameterError` unless `trials` is a whole number from 1 to `MOST_TRIALS`."""
     check_whole("trials", trials, 1)
-    if int(trials) > MOST_TRIALS:  # type: ignore[call-overload]
+    if trials > MOST_TRIALS:
         raise ParameterError(f"`trials` must be {MOST_TRIALS:,} or fewer, got {trials:,}")
 
 

@@ -269,7 +269,7 @@ def _scores(
 def _score(metrics: Metrics, baselines: Mapping[str, Metrics], aim: Objective) -> float:
     try:
         return aim.value(metrics, baselines)
-    except Exception as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
         if isinstance(error, KeyError) and error.args[:1] and error.args[0] in set(FIGURES) - set(metrics):
             raise ParameterError(
                 f"`objective` {aim.name} needs {error.args[0]!r}, which combinatorial paths have not: they are judged"

@@ -169,7 +169,7 @@ def _held_in_memory(storage: BaseStorage) -> Iterator[None]:
         return
     with _entering:
         if id(storage) in _in_memory:
-            raise ParameterError("`storage` in memory is in use by another thread; one search at a time can hold it")
+            raise ParameterError("`storage` in memory is in use by another search; one at a time can hold it")
         _in_memory.add(id(storage))
     try:
         yield

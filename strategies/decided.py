@@ -28,7 +28,7 @@ def decided(kind: type[Strategy], table: DecisionTable, sets: Sets) -> Decision:
         found = kind.decide(table, sets)
     except (UndertowError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed("decide", kind, error) from error
     _check_shapes(kind, table, found, len(next(iter(sets.values()))) if sets else 1)
     return found
@@ -44,7 +44,7 @@ def shocks_of(strategy: Strategy, table: DecisionTable) -> InstantArray:
         found = np.asarray(strategy.shocks(table))
     except (UndertowError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed("shocks", kind, error) from error
     if found.shape != (len(table),) or found.dtype.kind != "M":
         raise ParameterError(
@@ -55,7 +55,7 @@ def shocks_of(strategy: Strategy, table: DecisionTable) -> InstantArray:
     return found.astype("datetime64[ns]")
 
 
-def _failed(what: str, kind: type[Strategy], error: Exception) -> ParameterError:
+def _failed(what: str, kind: type[Strategy], error: BaseException) -> ParameterError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
     return ParameterError(

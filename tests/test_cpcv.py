@@ -73,6 +73,8 @@ def test_a_trial_on_which_the_objective_raises_has_no_value() -> None:
     assert found.folds["rank"].between(0, 1).all()
     with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:never`"):
         cpcv(LiquidityDrain, market(), split=RULE, objective=never, **TUNED)
+    with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:ends`"):
+        cpcv(LiquidityDrain, market(), split=RULE, objective=ends, **TUNED)
 
 
 def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would_show() -> None:
@@ -122,6 +124,10 @@ def test_of_luck_the_share_below_the_median_is_20_to_80_percent_four_times_in_fi
     assert low == pytest.approx(0.2, abs=0.08)
     assert middle == pytest.approx(0.5, abs=0.08)
     assert high == pytest.approx(0.8, abs=0.08)
+
+
+def ends(row: Mapping[str, Any]) -> Any:
+    raise SystemExit(0)
 
 
 def never(row: Mapping[str, Any]) -> Any:

@@ -41,6 +41,10 @@ def boom(_: Decision) -> Decision:
     raise RuntimeError("boom")
 
 
+def leave(_: Decision) -> Decision:
+    raise SystemExit(0)
+
+
 BAD = {
     "rows": (
         lambda it: replace(it, exposure=it.exposure[:100]),
@@ -57,6 +61,7 @@ BAD = {
     "resting": (lambda it: replace(it, resting=np.ones(9)), "`resting` must have the shape"),
     "number": (lambda it: 3, "`decide` of `told` must return a `Decision`, got int"),
     "error": (boom, r"`decide` of `told` failed: RuntimeError: boom \(test_decided\.py:\d+\); mend the strategy"),
+    "exit": (leave, r"`decide` of `told` failed: SystemExit: 0 \(test_decided\.py:\d+\); mend the strategy"),
 }
 
 

@@ -57,9 +57,10 @@ def test_numbers_of_numpy_are_numbers(market: Market, tmp_path: Path) -> None:
 
 
 def test_more_trials_than_anybody_waits_for_are_refused(market: Market) -> None:
-    for search in (optimize, walk_forward, cpcv):
+    searches: tuple[Callable[..., Any], ...] = (optimize, walk_forward, cpcv)
+    for search in searches:
         with pytest.raises(ParameterError, match="`trials` must be 1,000,000 or fewer, got 1,000,001"):
-            search(VolTarget, market, trials=1_000_001, seed=1)  # type: ignore[operator]
+            search(VolTarget, market, trials=1_000_001, seed=1)
 
 
 @pytest.mark.parametrize("objectives", [2, 3])
@@ -162,9 +163,10 @@ def test_objectives_of_one_name_share_no_study(market: Market, tmp_path: Path) -
     ],
 )
 def test_an_objective_that_cannot_be_one_is_refused(market: Market, wrong: Objective, why: str) -> None:
-    for search in (optimize, walk_forward, cpcv):
+    searches: tuple[Callable[..., Any], ...] = (optimize, walk_forward, cpcv)
+    for search in searches:
         with pytest.raises(ParameterError, match=why):
-            search(VolTarget, market, objective=wrong, seed=1)  # type: ignore[operator]
+            search(VolTarget, market, objective=wrong, seed=1)
 
 
 def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:

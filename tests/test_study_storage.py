@@ -50,7 +50,7 @@ def test_a_storage_in_memory_is_held_by_one_search() -> None:
         with (
             open_storage(kept),
             open_storage(InMemoryStorage()),
-            pytest.raises(ParameterError, match="in use by another thread"),
+            pytest.raises(ParameterError, match="in use by another search"),
             open_storage(kept),
         ):
             pass

@@ -171,22 +171,8 @@ def test_combinations_have_an_embargo_where_nobody_says_otherwise(
 ) -> None:
     folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
     words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150"]
-    words += [
-        "--test",
-        "200",
-        "--trials",
-        "2",
-        "--tuner",
-        "design",
-        "--cpcv",
-        "3:1",
-        *SETTINGS,
-        *given,
-        "--json",
-        "--out",
-        str(out),
-    ]
-    assert _run(words) == 0
+    words += ["--test", "200", "--trials", "2", "--tuner", "design", "--cpcv", "3:1", *SETTINGS, *given]
+    assert _run([*words, "--json", "--out", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["split"].endswith(f"embargo {walked}")
     assert found["cpcv"]["split"].endswith(f"embargo {combined}")
