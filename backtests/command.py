@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from undertow.backtests.costs import Costs
-from undertow.signals.registry import STRATEGIES, registered
+from undertow.signals.base.registry import STRATEGIES, registered
 from undertow.strategies.strategy import Strategy
 
 _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")

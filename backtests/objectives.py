@@ -12,7 +12,7 @@ from typing import Any, Literal
 from undertow.backtests.command import shortest
 from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.registry import load_path
+from undertow.signals.base.registry import load_path
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")

@@ -14,8 +14,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from undertow.backtests.design import design
-from undertow.backtests.sweep import sweep
+from undertow.backtests.sweeps.design import design
+from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import simulate_market
 from undertow.strategies import LiquidityDrain
 

@@ -36,12 +36,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.backtest import backtest
 from undertow.backtests.engines import BACKENDS, run_tasks
-from undertow.backtests.run import Run
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.sweep import sweep
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.run import Run
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.evidence import Interval, Superior, confidence_set, difference, timing
 from undertow.market import Market, simulate_market
 from undertow.market.clock import FloatArray

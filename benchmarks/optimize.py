@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from undertow.backtests.objectives import read_objectives
-from undertow.backtests.optimize import BATCH
-from undertow.backtests.optimize_proposals import Proposer, Schedule
-from undertow.backtests.optimize_search import search
-from undertow.backtests.study import Outcome, make_study
-from undertow.backtests.study_claims import Alone
-from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.claims import Alone
+from undertow.backtests.tuning.optimize import BATCH
+from undertow.backtests.tuning.proposals import Proposer, Schedule
+from undertow.backtests.tuning.search import search
+from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.study import Outcome, make_study
 from undertow.strategies import LiquidityDrain
 
 SPACE = LiquidityDrain.search_space()

@@ -16,10 +16,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from undertow.backtests.kernel import walk_many_nb
-from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.orders import HIFO, NO_LOTS, no_rules
-from undertow.strategies.tier_machine import Ladder, walk_tiers, walk_tiers_np
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import HIFO, NO_LOTS, no_rules
+from undertow.backtests.kernel.walk import walk_many_nb
+from undertow.strategies.rules.tier_machine import Ladder, walk_tiers, walk_tiers_np
 from undertow.strategies.weights import renewal_rows
 
 COST, CAPITAL = 5e-4, 1e6

@@ -17,9 +17,9 @@ import vectorbt as vbt
 from rich.console import Console
 from rich.table import Table
 
-from undertow.backtests.kernel import walk_nb
-from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.orders import no_rules
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import no_rules
+from undertow.backtests.kernel.walk import walk_nb
 from undertow.strategies.weights import renewal_rows
 
 SESSIONS, NAMES, CHANGES, COST = 2520, 100, 40, 5e-4

@@ -10,8 +10,8 @@ import argparse
 from undertow.backtests import Run, backtest
 from undertow.evidence import difference
 from undertow.market import Market, load_market
-from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.strategies.rule_file import read_rule
+from undertow.signals.base.registry import STRATEGIES, load, registered
+from undertow.strategies.rules.file import read_rule
 
 BASELINES = ("buy-and-hold", "vol-target", "trend-filter", "stop-loss", "random-timing")
 HEAD = (

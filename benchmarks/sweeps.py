@@ -23,8 +23,8 @@ from rich.table import Table
 from run import COST, NAMES, SESSIONS, by_vectorbt, world
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.sweep_paths import by_kernel, by_segments
-from undertow.backtests.tape import Tape
+from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.sweeps.paths import by_kernel, by_segments
 from undertow.strategies.plan import Decision, Plan
 from undertow.strategies.weights import renewal_rows
 
@@ -130,8 +130,8 @@ def scaling(console: Console) -> None:
 WHOLE = """
 import resource, sys, time
 import numpy as np
-from undertow.backtests.design import design
-from undertow.backtests.sweep import sweep
+from undertow.backtests.sweeps.design import design
+from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import simulate_market
 from undertow.strategies import DrawdownDeRisk
 names, sets = int(sys.argv[1]), int(sys.argv[2])

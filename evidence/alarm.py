@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from undertow.backtests.run import Run
+from undertow.backtests.runs.run import Run
 from undertow.market.checks import is_number, is_whole
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.orders import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
-from undertow.backtests.run import Run
+from undertow.backtests.kernel.state import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
+from undertow.backtests.runs.run import Run
 from undertow.evidence.difference import Difference, difference
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.strategies.weights import renewal_rows

@@ -4,12 +4,13 @@ from undertow.market.calendar import Calendar, Decisions, decisions, load_calend
 from undertow.market.clock import align
 from undertow.market.errors import BookkeepingError, DataError, ParameterError, UndertowError, UnknownNameError
 from undertow.market.feeds import Feed
-from undertow.market.load import load_market
+from undertow.market.folder.load import load_market
+from undertow.market.folder.write import write_market
 from undertow.market.market import Market
 from undertow.market.prices import Prices
-from undertow.market.simulate import Truth, simulate_market
+from undertow.market.simulator.simulate import simulate_market
+from undertow.market.truth import Truth
 from undertow.market.universe import Universe
-from undertow.market.write import write_market
 
 __all__ = [
     "BookkeepingError",

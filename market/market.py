@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,8 @@ from undertow.market.calendar import Calendar
 from undertow.market.errors import DataError, UnknownNameError
 from undertow.market.feeds import Feed
 from undertow.market.prices import FIELDS, Prices
+from undertow.market.truth import Truth
 from undertow.market.universe import Universe
-
-if TYPE_CHECKING:
-    from undertow.market.simulate import Truth
 
 FEED_KINDS = ("bars", "liquidations", "open_interest", "funding", "macro")
 

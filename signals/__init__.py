@@ -1,8 +1,9 @@
 """Market to causal indicators: each signal is a pure array function wrapped as a vectorbt indicator."""
 
 from undertow.signals.absorption import AbsorptionRatio
+from undertow.signals.base.bounds import Bounds
+from undertow.signals.base.spec import Parameter, Spec, indicator
 from undertow.signals.beta import Beta
-from undertow.signals.bounds import Bounds
 from undertow.signals.breach import SupportBreach
 from undertow.signals.breadth import Breadth, NewLows
 from undertow.signals.calibration import ProxyCalibration, calibrate_proxy
@@ -21,7 +22,6 @@ from undertow.signals.proxy import LiquidationProxy
 from undertow.signals.regime import Regime
 from undertow.signals.scenarios import Scenario
 from undertow.signals.selloff import BasketSelloff, Selloff
-from undertow.signals.spec import Parameter, Spec, indicator
 from undertow.signals.speed import DrawdownSpeed
 from undertow.signals.stabilisation import Stabilisation
 from undertow.signals.vix import Vix

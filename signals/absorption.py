@@ -6,11 +6,11 @@ import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import Bounds
+from undertow.signals.base.bounds import Bounds
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import ratio_nb, trailing_moments_nb
 from undertow.signals.correlation import complete_nb
 from undertow.signals.drawdown import drop_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import ratio_nb, trailing_moments_nb
 
 
 def absorbed(returns: FloatArray, weights: FloatArray, fraction: float) -> float:

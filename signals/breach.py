@@ -8,9 +8,9 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from ta.volatility import DonchianChannel
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import FLAG, RETURN
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import trailing_median_nb
+from undertow.signals.base.bounds import FLAG, RETURN
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import trailing_median_nb
 
 
 def prior_low(close: FloatArray, window: int) -> FloatArray:

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.bounds import SHARE, Bounds
-from undertow.signals.kernels import rolling_max_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import full_nb, trailing_moments_nb
+from undertow.signals.base.bounds import SHARE, Bounds
+from undertow.signals.base.rolling import rolling_max_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import full_nb, trailing_moments_nb
 
 # An average of equal closes differs from them by rounding.
 _ROUNDING = 1e-12

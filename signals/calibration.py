@@ -11,9 +11,9 @@ from undertow.market.clock import FloatArray, align
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
+from undertow.signals.base.spec import Spec
 from undertow.signals.liquidation import LiquidationSpike
 from undertow.signals.proxy import LiquidationProxy
-from undertow.signals.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 
 @njit(cache=True)

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.bounds import CORRELATION, FLAG
+from undertow.signals.base.bounds import CORRELATION, FLAG
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import full_nb
 from undertow.signals.drawdown import drop_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import full_nb
 
 # The normal quantile of 0.975: the 95 % interval.
 _QUANTILE = 1.959963984540054

@@ -7,9 +7,9 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import full_nb
+from undertow.signals.base.bounds import AT_LEAST_0
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import full_nb
 from undertow.signals.volatility import SESSIONS_A_YEAR
 
 

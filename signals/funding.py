@@ -7,9 +7,9 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import FLAG
-from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import FLAG
+from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 # Three settlements a day around the year.
 SETTLEMENTS_A_YEAR = 1095.0

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import FLAG, RETURN
+from undertow.signals.base.bounds import FLAG, RETURN
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import ratio_nb, trailing_moments_nb
 from undertow.signals.drawdown import drop_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import ratio_nb, trailing_moments_nb
 
 # A return of exactly the threshold must not be lost to rounding.
 _ROUNDING = 1e-9

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0, RANK, SHARE
-from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
-from undertow.signals.order import rolling_rank_nb
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import AT_LEAST_0, RANK, SHARE
+from undertow.signals.base.rank_tree import rolling_rank_nb
+from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 
 @njit(cache=True)

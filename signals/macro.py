@@ -7,8 +7,8 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import trailing_moments_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import trailing_moments_nb
 
 _PARAMETERS = {
     "horizon": Parameter(5, IntDistribution(1, 63, log=True), unit="sessions"),

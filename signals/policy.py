@@ -7,9 +7,9 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import FLAG, RETURN
+from undertow.signals.base.bounds import FLAG, RETURN
+from undertow.signals.base.spec import Parameter, Spec, indicator
 from undertow.signals.drawdown import drop_nb
-from undertow.signals.spec import Parameter, Spec, indicator
 
 _ROUNDING = 1e-9
 

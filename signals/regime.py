@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0, RETURN, STATE
+from undertow.signals.base.bounds import AT_LEAST_0, RETURN, STATE
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import ratio_nb, trailing_median_nb, trailing_moments_nb
 from undertow.signals.macro import log_shock_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import ratio_nb, trailing_median_nb, trailing_moments_nb
 from undertow.signals.volatility_shock import volatility_shock_nb
 
 # An average of equal closes differs from them by rounding.

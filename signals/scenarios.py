@@ -7,11 +7,11 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.bounds import FLAG, STATE
-from undertow.signals.kernels import rolling_max_nb
+from undertow.signals.base.bounds import FLAG, STATE
+from undertow.signals.base.rolling import rolling_max_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import full_nb, trailing_median_nb
 from undertow.signals.macro import log_shock_nb, shock_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import full_nb, trailing_median_nb
 
 # A fall of exactly the threshold must not be lost to rounding: the VIX is quoted to a hundredth.
 _ROUNDING = 1e-9

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import DRAWDOWN, STATE
+from undertow.signals.base.bounds import DRAWDOWN, STATE
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import full_nb
 from undertow.signals.drawdown import drawdown_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import full_nb
 
 # 90 of 100 is a fall of 9.999999999999998 % to a computer.
 _ROUNDING = 1e-9

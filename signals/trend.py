@@ -7,8 +7,8 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import RETURN
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import RETURN
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 
 @njit(cache=True)

@@ -7,10 +7,10 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0, RANK, RETURN
-from undertow.signals.order import rolling_rank_nb
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import ratio_nb, trailing_median_nb
+from undertow.signals.base.bounds import AT_LEAST_0, RANK, RETURN
+from undertow.signals.base.rank_tree import rolling_rank_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import ratio_nb, trailing_median_nb
 
 
 @njit(cache=True)

@@ -7,8 +7,8 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import AT_LEAST_0
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 HOURS_A_YEAR = 8760.0
 SESSIONS_A_YEAR = 252.0

@@ -7,9 +7,9 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.trailing import ratio_nb, trailing_median_nb
+from undertow.signals.base.bounds import AT_LEAST_0
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.base.trailing import ratio_nb, trailing_median_nb
 from undertow.signals.volatility import realized_volatility_nb
 
 _SOURCE = "our own definition, realised volatility (sample deviation of log returns) over its own trailing median"

@@ -6,9 +6,9 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import RANK
-from undertow.signals.kernels import rolling_spike_nb, rolling_total_nb
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import RANK
+from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 
 @njit(cache=True)

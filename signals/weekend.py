@@ -7,8 +7,8 @@ from numba import njit
 from optuna.distributions import FloatDistribution
 
 from undertow.market.clock import FloatArray
-from undertow.signals.bounds import AT_LEAST_0, RETURN
-from undertow.signals.spec import Parameter, Spec, indicator
+from undertow.signals.base.bounds import AT_LEAST_0, RETURN
+from undertow.signals.base.spec import Parameter, Spec, indicator
 
 
 @njit(cache=True)

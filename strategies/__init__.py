@@ -7,7 +7,11 @@ from undertow.strategies.drawdown_de_risk import DrawdownDeRisk
 from undertow.strategies.hedge_overlay import HedgeOverlay
 from undertow.strategies.liquidation_cash_raise import LiquidationCashRaise
 from undertow.strategies.liquidity_drain import LiquidityDrain
-from undertow.strategies.parts import (
+from undertow.strategies.plan import Decision, Plan
+from undertow.strategies.playbooks import LongTerm, ShortTerm, Swing
+from undertow.strategies.random_timing import RandomTiming
+from undertow.strategies.risk_tiers import RiskTiers
+from undertow.strategies.rules.parts import (
     AllClear,
     Condition,
     Destination,
@@ -17,11 +21,8 @@ from undertow.strategies.parts import (
     Timing,
     Trigger,
 )
-from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.playbooks import LongTerm, ShortTerm, Swing
-from undertow.strategies.random_timing import RandomTiming
-from undertow.strategies.risk_tiers import RiskTiers
-from undertow.strategies.rule import FreeRule, Rule, RuleStrategy
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
 from undertow.strategies.stop_loss import StopLoss
 from undertow.strategies.strategy import Constant, Strategy
 from undertow.strategies.trend_filter import TrendFilter

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from undertow.strategies.common import btc_drawdown, liquidation_spike
-from undertow.strategies.parts import Condition, Gate
+from undertow.strategies.rules.parts import Condition, Gate
 
 FAMILIES = ("macro", "leadership", "crypto", "correlation")
 

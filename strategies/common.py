@@ -6,8 +6,8 @@ from typing import Annotated
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.strategies.parts import AllClear, Condition, Tier
-from undertow.strategies.sources import SOURCES
+from undertow.strategies.rules.parts import AllClear, Condition, Tier
+from undertow.strategies.rules.sources import SOURCES
 
 Lag = Annotated[int, IntDistribution(0, 96)]
 Cash = Annotated[float, FloatDistribution(0.05, 1.0)]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from optuna.distributions import FloatDistribution
 from pydantic import model_validator
 
-from undertow.signals.screen import Screen, is_screen
+from undertow.signals.decisions.screen import Screen, is_screen
 from undertow.strategies.common import (
     Cash,
     Depth,
@@ -24,8 +24,9 @@ from undertow.strategies.common import (
     one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Destination, Reentry, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Destination, Reentry, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 from undertow.strategies.strategy import Constant
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 from optuna.distributions import FloatDistribution
 
 from undertow.strategies.common import Cash, Depth, Lag, Window, btc_drawdown
-from undertow.strategies.parts import AllClear, Reentry, Tier, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import AllClear, Reentry, Tier, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class DrawdownDeRisk(RuleStrategy):

@@ -19,8 +19,9 @@ from undertow.strategies.common import (
     one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Destination, Reentry, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Destination, Reentry, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 from undertow.strategies.strategy import Constant
 
 

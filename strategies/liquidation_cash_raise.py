@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 from optuna.distributions import IntDistribution
 
 from undertow.strategies.common import Cash, Lag, Rank, SourceOfCash, SpikeDays, liquidation_spike
-from undertow.strategies.parts import Tier, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Tier, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class LiquidationCashRaise(RuleStrategy):

@@ -24,8 +24,9 @@ from undertow.strategies.common import (
     no_new_low,
     one_tier,
 )
-from undertow.strategies.parts import Reentry, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Reentry, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 TRIGGERS = ("any", "all", "drawdown", "spike")
 

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.strategies.common import Calm, Cash, Depth, Lag, MinHold, Rank, SourceOfCash, Steps, Window
-from undertow.strategies.parts import AllClear, Condition, Reentry, Tier, Timing, Trigger
 from undertow.strategies.risk_tiers import RiskTiers
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import AllClear, Condition, Reentry, Tier, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class ShortTerm(RiskTiers):

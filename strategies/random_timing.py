@@ -14,7 +14,7 @@ from pydantic import model_validator
 from undertow.market.calendar import load_calendar
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.common import Cash
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy

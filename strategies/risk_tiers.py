@@ -20,8 +20,9 @@ from undertow.strategies.common import (
     shorter,
     stabilised,
 )
-from undertow.strategies.parts import Reentry, Tier, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Reentry, Tier, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 Weight = Annotated[float, FloatDistribution(0.05, 1.0)]
 # A tier is left this much below the score at which it is entered.

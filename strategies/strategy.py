@@ -19,9 +19,9 @@ from pydantic.fields import FieldInfo
 from undertow.market.clock import InstantArray
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.market.market import Market
-from undertow.signals.table import DecisionTable
-from undertow.strategies.levels import in_decimals, percent_hint
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.plan import Decision
+from undertow.strategies.rules.levels import in_decimals, percent_hint
 
 Sets = Mapping[str, npt.NDArray[Any]]
 

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.strategies.common import Cash
-from undertow.strategies.parts import Condition, Tier, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Condition, Tier, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class TrendFilter(RuleStrategy):

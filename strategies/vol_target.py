@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.signals.volatility import BasketVolatility
 from undertow.strategies.band import banded_nb
 from undertow.strategies.plan import Decision

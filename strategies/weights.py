@@ -10,7 +10,7 @@ import pandas as pd
 from undertow.market.calendar import period_starts
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.signals.volatility import realized_volatility_nb
 
 Weighting = Literal["equal", "inverse-volatility"]

@@ -21,8 +21,9 @@ from undertow.strategies.common import (
     one_tier,
     stabilised,
 )
-from undertow.strategies.parts import Gate, Reentry, Timing, Trigger
-from undertow.strategies.rule import Rule, RuleStrategy
+from undertow.strategies.rules.parts import Gate, Reentry, Timing, Trigger
+from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class WinnersFirst(RuleStrategy):

@@ -6,20 +6,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undertow.tearsheets.compare import comparison_table
-    from undertow.tearsheets.compare_page import write_comparison
-    from undertow.tearsheets.event_page import write_event_page
-    from undertow.tearsheets.figure import write_figure
-    from undertow.tearsheets.page import write_tearsheet
-    from undertow.tearsheets.signal_page import write_signal_page
+    from undertow.tearsheets.comparison.page import write_comparison
+    from undertow.tearsheets.comparison.table import comparison_table
+    from undertow.tearsheets.run.figure import write_figure
+    from undertow.tearsheets.run.page import write_tearsheet
+    from undertow.tearsheets.signals.event_page import write_event_page
+    from undertow.tearsheets.signals.page import write_signal_page
 
 _HOME = {
-    "comparison_table": "compare",
-    "write_comparison": "compare_page",
-    "write_event_page": "event_page",
-    "write_figure": "figure",
-    "write_signal_page": "signal_page",
-    "write_tearsheet": "page",
+    "comparison_table": "comparison.table",
+    "write_comparison": "comparison.page",
+    "write_event_page": "signals.event_page",
+    "write_figure": "run.figure",
+    "write_signal_page": "signals.page",
+    "write_tearsheet": "run.page",
 }
 
 __all__ = [

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.optimize import optimize
-from undertow.backtests.paths_cpcv import cpcv
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.sweep import sweep
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.validation.cpcv import cpcv
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.evidence import Superior
 from undertow.market import Market, ParameterError, UndertowError, simulate_market
 from undertow.market.asof import instant_of
@@ -78,7 +78,9 @@ def test_searches_name_what_they_cannot_use(market: Market, words: dict[str, Any
 def test_what_a_proof_needs_is_asked_for_before_work(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+    )
     split = WalkForward(train=60, test=60)
     with pytest.raises(ParameterError, match="`proof` needs 60 sessions of training or more, fold 1 has 55"):
         walk_forward(DrawdownDeRisk, market, split=split, proof=Superior())

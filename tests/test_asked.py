@@ -10,7 +10,7 @@ import pytest
 
 from undertow.market import ParameterError, UnknownNameError, simulate_market
 from undertow.signals import BtcEquityCorrelation, Drawdown, LiquidationSpike, NewLows
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 
 @cache

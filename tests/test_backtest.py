@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.backtest import session_rows
+from undertow.backtests.runs.backtest import session_rows
 from undertow.market import (
     Market,
     ParameterError,

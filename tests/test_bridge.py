@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow.backtests import Costs, backtest, load_run
-from undertow.backtests.bridge import PARTS, bridge, returned_at_once
-from undertow.backtests.path import walk
-from undertow.backtests.tape import Tape
+from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.runs.attribution import PARTS, bridge, returned_at_once
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import (
     BuyAndHold,

@@ -16,7 +16,7 @@ from conftest import Call
 
 import undertow as ut
 from undertow import cli, options
-from undertow.backtests.store import plain
+from undertow.backtests.folders import plain
 
 KEYS = {
     "strategy",
@@ -353,7 +353,7 @@ def test_an_out_that_cannot_be_used_is_refused_before_the_work(
         said = call(*HOLD, "--out", out)
         assert (said.code, said.out) == (2, ""), out
         assert message in said.err, out
-    monkeypatch.setattr("undertow.backtests.store.os.access", lambda path, mode: False)
+    monkeypatch.setattr("undertow.backtests.folders.os.access", lambda path, mode: False)
     assert "no permission in" in call(*HOLD, "--out", "closed/run").err
     assert "no permission in" in call("demo", "--out", "closed").err
     assert "no permission in" in call("compare", "a", "b", "--out", "closed/page.html").err
@@ -382,7 +382,7 @@ def test_an_interruption_ends_without_a_traceback(
     def interrupted(*words: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("undertow.tearsheets.page.assemble", interrupted)
+    monkeypatch.setattr("undertow.tearsheets.run.page.assemble", interrupted)
     said = call(*HOLD, "--market", market, "--out", "runs/out")
     assert said == (130, "", "interrupted\n")
     assert list(here.iterdir()) == []
@@ -392,7 +392,7 @@ def test_a_process_that_is_asked_to_end_leaves_nothing_half_written(here: Path) 
     program = """
 import os, signal, sys
 from undertow import cli
-import undertow.tearsheets.page as page
+import undertow.tearsheets.run.page as page
 page.assemble = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()
 sys.argv[1:] = ["demo", "--years", "1", "--out", "runs/out"]
 cli.main()
@@ -409,7 +409,7 @@ def test_a_defect_of_ours_shows_its_traceback(
     def broken(**words: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("undertow.console.show_signals", broken)
+    monkeypatch.setattr("undertow.cli.console.show_signals", broken)
     monkeypatch.setattr("sys.argv", ["undertow", "list", "signals"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
@@ -472,7 +472,7 @@ def test_what_goes_wrong_in_a_module_of_the_users_own_is_named(
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_stream_of_another_encoding_gets_a_plain_minus_and_loses_nothing(encoding: str) -> None:
     told = "'\u22121 \u2265 2 \u0436'"
-    code = "import sys; from undertow.streams import open_streams; open_streams(); "
+    code = "import sys; from undertow.cli.streams import open_streams; open_streams(); "
     code += f"print({told}); print({told}, file=sys.stderr)"
     words, env = [sys.executable, "-c", code], {**os.environ, "PYTHONIOENCODING": encoding}
     found = subprocess.run(words, capture_output=True, check=True, env=env)

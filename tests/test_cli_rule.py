@@ -10,7 +10,7 @@ import pytest
 from conftest import Call
 
 import undertow as ut
-from undertow.strategies.rule_file import parts_of, read_rule
+from undertow.strategies.rules.file import parts_of, read_rule
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "rules" / "weekend-crash.toml"
 

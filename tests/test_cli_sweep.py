@@ -14,16 +14,16 @@ import pandas as pd
 import pytest
 
 from undertow import cli_sweep, resolve
-from undertow.backtests.backtest import backtest
-from undertow.backtests.design import grid
 from undertow.backtests.engines import BACKENDS
-from undertow.backtests.sweep import sweep
-from undertow.backtests.sweep_chunk import LESS_IS_BETTER
-from undertow.cli import _run
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps.chunk import LESS_IS_BETTER
+from undertow.backtests.sweeps.design import grid
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.cli.app import _run
 from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
-from undertow.tearsheets.heatmap import binned, heat_map, write_sweep
+from undertow.tearsheets.sweep.heatmap import binned, heat_map, write_sweep
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 from conftest import Call
 
 import undertow as ut
-from undertow.strategies.figures import apart, figure
+from undertow.strategies.reasons.text import apart, figure
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from undertow.market.clock import Span
 from undertow.market.coarser import coarser
 from undertow.market.market import sort_feeds
 from undertow.signals import Drawdown, RealizedVolatility
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 HOURS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 

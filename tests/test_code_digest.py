@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.backtests.backtest import backtest
 from undertow.backtests.code_digest import digest, is_own
-from undertow.backtests.ledger import Ledger
-from undertow.backtests.ledger_entries import enter_run
-from undertow.backtests.optimize import optimize
+from undertow.backtests.ledger.entries import enter_run
+from undertow.backtests.ledger.ledger import Ledger
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.tuning.optimize import optimize
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, Strategy
 
@@ -229,6 +229,6 @@ def test_a_study_does_not_go_on_with_edited_code_or_other_versions(
     assert len(optimize(written(), market, trials=4, **words).trials) == 4
     with pytest.raises(ParameterError, match="holds trials of this strategy before its code was changed"):
         optimize(written(slope=0.6), market, trials=4, **words)
-    monkeypatch.setattr("undertow.backtests.study.version", lambda name: "9.9")
+    monkeypatch.setattr("undertow.backtests.tuning.study.version", lambda name: "9.9")
     with pytest.raises(ParameterError, match=r"was made with undertow .*, this is 9\.9"):
         optimize(written(), market, trials=4, **words)

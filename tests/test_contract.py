@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertow import testing_strategies
 from undertow.market import Market
-from undertow.signals.registry import SIGNALS, STRATEGIES, load, registered
+from undertow.signals.base.registry import SIGNALS, STRATEGIES, load, registered
 from undertow.strategies import Strategy
 from undertow.testing import SignalContract, StrategyContract
+from undertow.testing import strategies as testing_strategies
 
 # The crash of 2020, a calm month and the carry unwind of 2024.
 REAL_SESSIONS = ("2020-03-12", "2021-04-27", "2024-08-05")

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import undertow as ut
-from undertow.backtests.backtest import backtest
-from undertow.backtests.design import design
-from undertow.backtests.ledger import Ledger
-from undertow.backtests.paths_cpcv import cpcv
-from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
-from undertow.cli import _run
+from undertow.backtests.ledger.ledger import Ledger
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps.design import design
+from undertow.backtests.validation.cpcv import cpcv
+from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+from undertow.cli.app import _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import (
     DefensiveRotation,
@@ -28,7 +28,7 @@ from undertow.strategies import (
     Strategy,
     Swing,
 )
-from undertow.tearsheets.walk_words import paths_sentence
+from undertow.tearsheets.walk_forward.sentences import paths_sentence
 
 RULE = CombinatorialPurgedKFold(4, 2, purge=2, embargo=2)
 TUNED: dict[str, Any] = {"trials": 4, "fixed": {"lag": 24}, "narrowed": {"cash": (0.3, 1.0)}, "seed": 3}
@@ -146,7 +146,7 @@ def never(row: Mapping[str, Any]) -> Any:
 def test_what_is_refused_before_any_work_and_not_counted(
     kind: type[Strategy], words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.paths_cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
     with pytest.raises(ParameterError, match=message):
         cpcv(kind, market(), ledger=tmp_path / "ledger", **{"split": RULE, "trials": 4, **words})
     assert not list(tmp_path.iterdir())
@@ -161,7 +161,7 @@ def test_what_was_walked_and_could_not_be_judged_is_not_counted(tmp_path: Path) 
 def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.paths_cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
         cpcv(LiquidityDrain, market(), split=RULE, ledger=tmp_path / "file", **TUNED)
@@ -190,7 +190,9 @@ def test_the_command_refuses_what_cpcv_cannot_do_before_it_walks_forward(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = ut.write_market(market(), tmp_path / "world")
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first")
+    )
     given = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", *words]
     assert _run([*given, "--out", str(tmp_path / "out"), "--ledger", str(tmp_path / "ledger")]) == 2
     assert message in capsys.readouterr().err

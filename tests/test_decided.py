@@ -11,10 +11,10 @@ import pytest
 from optuna.distributions import IntDistribution
 
 from undertow.backtests import backtest
-from undertow.backtests.optimize import optimize
-from undertow.backtests.sweep import sweep
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.optimize import optimize
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.strategy import Sets
 

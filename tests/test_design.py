@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.backtests.design import design, grid, place, random_sets
+from undertow.backtests.sweeps.design import design, grid, place, random_sets
 from undertow.market import ParameterError
 
 SPACE: dict[str, BaseDistribution] = {

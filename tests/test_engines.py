@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from undertow.backtests.engines import run_tasks
-from undertow.backtests.memory import bytes_of
-from undertow.backtests.sweep import sweep
+from undertow.backtests.sweeps.memory import bytes_of
+from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals import Drawdown
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import (
     AllClear,
     Condition,
@@ -27,8 +27,8 @@ from undertow.strategies import (
     Tier,
     Timing,
 )
-from undertow.strategies.evaluate import Adding, decide, ladder_of, read, structure, work_out
-from undertow.strategies.sources import SOURCES
+from undertow.strategies.rules.evaluate import Adding, decide, ladder_of, read, structure, work_out
+from undertow.strategies.rules.sources import SOURCES
 
 NAN = np.nan
 Array = npt.NDArray[Any]

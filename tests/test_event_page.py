@@ -16,10 +16,11 @@ from scipy import stats
 from undertow.market import DataError, Market, simulate_market
 from undertow.market.clock import FloatArray
 from undertow.signals import Beta, Breadth, Drawdown, Funding, LiquidationSpike, PolicyTailwind, Vix, WeekendGap
-from undertow.signals.registry import SIGNALS, load, registered
-from undertow.signals.table import DecisionTable
-from undertow.tearsheets.event_page import level, number_text, write_event_page
-from undertow.tearsheets.event_values import (
+from undertow.signals.base.registry import SIGNALS, load, registered
+from undertow.signals.decisions.table import DecisionTable
+from undertow.tearsheets.html.text import BLANK, MINUS, title
+from undertow.tearsheets.signals.event_page import level, number_text, write_event_page
+from undertow.tearsheets.signals.event_values import (
     FAMILIES,
     by_name,
     default_days,
@@ -28,7 +29,6 @@ from undertow.tearsheets.event_values import (
     family_of,
     unusual,
 )
-from undertow.tearsheets.words import BLANK, MINUS, title
 
 DAY = "2019-03-06"
 

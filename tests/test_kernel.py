@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.backtests.kernel import walk_nb
-from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.orders import (
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import (
     CLOSED,
     DE_RISK,
     DEFERRED,
@@ -22,6 +21,7 @@ from undertow.backtests.orders import (
     WAITED,
     no_rules,
 )
+from undertow.backtests.kernel.walk import walk_nb
 
 
 def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:

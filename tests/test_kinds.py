@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import Run, backtest, load_run
-from undertow.backtests.today import today
+from undertow.backtests.checklist.today import today
 from undertow.market import Market, simulate_market
-from undertow.signals.registry import SIGNALS, registered
+from undertow.signals.base.registry import SIGNALS, registered
 from undertow.strategies import Condition, LiquidityDrain, RiskTiers
-from undertow.strategies.kinds import CASCADE, KIND_OF, STAND_IN, label_of, largest
-from undertow.strategies.reasons import Reasons
+from undertow.strategies.reasons.kinds import CASCADE, KIND_OF, STAND_IN, label_of, largest
+from undertow.strategies.reasons.reasons import Reasons
 
 FALL = Condition(signal="drawdown", below=-0.15)
 SPIKE = Condition(signal="liquidation-spike", output="rank", above=0.9, stand_in="liquidation-proxy")

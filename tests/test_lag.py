@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import undertow as ut
-from undertow.backtests.backtest import backtest, session_rows
-from undertow.backtests.lag import LagHours, lag_hours, summarised
-from undertow.backtests.optimize import optimize
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.runs.backtest import backtest, session_rows
+from undertow.backtests.runs.lag_hours import LagHours, lag_hours, summarised
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import Market, simulate_market
-from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.signals.table import shared_table
+from undertow.signals.base.registry import STRATEGIES, load, registered
+from undertow.signals.decisions.table import shared_table
 
 
 @pytest.fixture(scope="module")

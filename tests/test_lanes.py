@@ -11,8 +11,8 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from undertow.backtests.lanes import LANES, dot, dot_four, gaps_of, squares_of, sums_of
-from undertow.backtests.segment_orders import line_nb
+from undertow.backtests.segments.orders import line_nb
+from undertow.backtests.segments.sums import LANES, dot, dot_four, gaps_of, squares_of, sums_of
 
 FOLDERS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
 

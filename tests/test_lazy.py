@@ -13,7 +13,7 @@ from vectorbt.indicators.factory import IndicatorBase
 from undertow.signals import Drawdown
 
 
-@pytest.mark.parametrize("module", ["undertow.tearsheets.today_page", "undertow.backtests.sweep"])
+@pytest.mark.parametrize("module", ["undertow.tearsheets.checklist.page", "undertow.backtests.sweeps.sweep"])
 def test_neither_vectorbt_nor_scipy_stats_is_imported_before_it_is_used(module: str) -> None:
     told = (
         f"import sys, {module}; print([name for name in ('vectorbt', 'scipy.stats', 'plotly') if name in sys.modules])"

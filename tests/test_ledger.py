@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from optuna.distributions import IntDistribution
 
-from undertow.backtests.backtest import backtest
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger import Ledger, Search, Standing
-from undertow.backtests.ledger_entries import enter_run, enter_sweep
-from undertow.backtests.optimize import optimize
-from undertow.backtests.sweep import sweep
-from undertow.cli import _run
+from undertow.backtests.ledger.entries import enter_run, enter_sweep
+from undertow.backtests.ledger.ledger import Ledger, Search, Standing
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.optimize import optimize
+from undertow.cli.app import _run
 from undertow.market import DataError, ParameterError, simulate_market, write_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
@@ -199,7 +199,7 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
 def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.sweep.sweep", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr("undertow.backtests.sweeps.sweep.sweep", lambda *_, **__: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
     words = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
     assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
@@ -211,7 +211,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("undertow.backtests.ledger.os.fsync", full)
+    monkeypatch.setattr("undertow.backtests.ledger.ledger.os.fsync", full)
     with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' cannot be written: No space left on device"):
         Ledger(tmp_path).record(SEARCH, "tpe", range(5))
 
@@ -220,7 +220,7 @@ def test_what_a_study_shows_has_been_counted(tmp_path: Path, monkeypatch: pytest
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("undertow.backtests.optimize_search.add_trials", killed)
+    monkeypatch.setattr("undertow.backtests.tuning.search.add_trials", killed)
     market = simulate_market(seed=7, years=1, names=5)
     with pytest.raises(KeyboardInterrupt):
         optimize(VolTarget, market, trials=7, seed=7, sobol=4, ledger=tmp_path)
@@ -230,7 +230,7 @@ def test_what_a_study_shows_has_been_counted(tmp_path: Path, monkeypatch: pytest
 WRITER = """
 import sys
 from dataclasses import replace
-from undertow.backtests.ledger import Ledger, Search
+from undertow.backtests.ledger.ledger import Ledger, Search
 own = Search("s", "0" * 32, "growth", ("a", "b"), "study", sys.argv[2])
 shared = replace(own, key="shared")
 for place in range(60):

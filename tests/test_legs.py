@@ -12,17 +12,17 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.backtest import make_plan, session_rows
-from undertow.backtests.lots import by_year, realised, tax_summary
-from undertow.backtests.path import walk
-from undertow.backtests.settlement import settles
-from undertow.backtests.sweep import sweep
-from undertow.backtests.tape import read_tape
+from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.prices import read_tape
+from undertow.backtests.runs.backtest import make_plan, session_rows
+from undertow.backtests.runs.tax import by_year, realised, tax_summary
+from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.signals.table import DecisionTable
+from undertow.market.settlement import settles
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.sources import winners
+from undertow.strategies.rules.sources import winners
 from undertow.strategies.strategy import Sets
 
 SETTINGS = {"weighting": "inverse-volatility", "costs": Costs(7, 3, 100, 80, 0.25, "fifo"), "start": "2018-06-01"}
@@ -156,7 +156,7 @@ def test_the_kernels_lots_and_those_of_the_orders_agree(lots: str) -> None:
     table = DecisionTable(market, "growth")
     rows = session_rows(market, None, None)
     plan, decision = make_plan(table, [Everything()], rows, "equal", "monthly")
-    from undertow.backtests.legs import with_legs
+    from undertow.backtests.kernel.sleeves import with_legs
 
     path = walk(with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs), plan, 0, costs, 1e6)
     sales = run.realised[run.realised["symbol"].isin(table.symbols)]

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from undertow.market.errors import DataError, ParameterError
 from undertow.signals import Bounds
-from undertow.signals.registry import STRATEGIES, load, registered
+from undertow.signals.base.registry import STRATEGIES, load, registered
 from undertow.strategies import AllClear, Condition, DipBuyer, DrawdownDeRisk, Gate, LiquidityDrain, RuleStrategy
-from undertow.strategies.rule_file import presets, read_rule
+from undertow.strategies.rules.file import presets, read_rule
 
 DRAWDOWN, AGE = {"signal": "drawdown"}, {"signal": "rows-since-low"}
 RANK = {"signal": "liquidation-spike", "output": "rank"}

@@ -11,10 +11,10 @@ import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
 from undertow.backtests import metrics
-from undertow.backtests.sweep_metrics import NAMES, metrics_of
+from undertow.backtests.segments.metrics import NAMES, metrics_of
 from undertow.evidence import difference
 from undertow.market import ParameterError
-from undertow.tearsheets.headline import sharpe_sentence
+from undertow.tearsheets.run.headline import sharpe_sentence
 
 RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
 

@@ -27,20 +27,20 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.design import grid
 from undertow.backtests.objectives import Direction, read_constraints
-from undertow.backtests.optimize import Tuning, optimize
-from undertow.backtests.optimize_proposals import Proposer, Schedule
-from undertow.backtests.optimize_search import TuningError
-from undertow.backtests.search_command import is_typed
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.study import Outcome, finished_trial, refuse_other
-from undertow.backtests.study_space import space_left
-from undertow.backtests.study_storage import quiet_optuna
-from undertow.backtests.sweep import sweep
-from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_tuner import Terms, search_tuner
-from undertow.cli import _run
+from undertow.backtests.sweeps.design import grid
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.command import is_typed
+from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.proposals import Proposer, Schedule
+from undertow.backtests.tuning.search import TuningError
+from undertow.backtests.tuning.space import space_left
+from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_other
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.tuner import Terms, search_tuner
+from undertow.backtests.validation.walk_forward import walk_forward
+from undertow.cli.app import _run
 from undertow.market import (
     DataError,
     Market,
@@ -51,7 +51,7 @@ from undertow.market import (
     write_market,
 )
 from undertow.strategies import BuyAndHold, DefensiveRotation, DrawdownDeRisk, VolTarget
-from undertow.tearsheets.heatmap import write_sweep
+from undertow.tearsheets.sweep.heatmap import write_sweep
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
 FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "sobol": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
@@ -159,7 +159,7 @@ def test_a_front_of_many_generations_is_taken_up_again() -> None:
 KILLED = """
 import os, signal, sys
 from optuna.storages.journal import JournalFileBackend
-from undertow.backtests.optimize import optimize
+from undertow.backtests.tuning.optimize import optimize
 from undertow.market import simulate_market
 from undertow.strategies import DrawdownDeRisk
 
@@ -304,7 +304,9 @@ def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
     kept = storage.format(tmp_path)
     few = {**SHORT, "trials": 4}
     optimize(DrawdownDeRisk, market, storage=kept, **few)
-    monkeypatch.setattr("undertow.backtests.optimize.baseline_metrics", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.tuning.optimize.baseline_metrics", lambda *_: pytest.fail("work began first")
+    )
     for given, error, message in (
         ({"storage": kept, "seed": 8}, ParameterError, "is of another seed: 7, asked for 8"),
         ({"storage": "postgresql://nobody@127.0.0.1:1/none"}, DataError, "cannot be used"),
@@ -318,7 +320,7 @@ def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
 def test_the_command_refuses_a_storage_before_it_loads_a_market(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.cli_optimize.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr("undertow.cli.optimize.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
     assert _run(["optimize", "--strategy", "vol-target", "--storage", "foo"]) == 2
     assert "`storage` must be journal:FILE or a database address" in capsys.readouterr().err
 

@@ -16,14 +16,14 @@ import pytest
 
 from undertow.backtests.code_digest import digest
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger import Ledger
+from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
-from undertow.backtests.optimize import Tuning, _beaten, optimize
-from undertow.backtests.optimize_search import TuningError
-from undertow.backtests.paths_cpcv import cpcv
-from undertow.backtests.study_storage import open_storage, quiet_optuna
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.tuning.optimize import Tuning, _beaten, optimize
+from undertow.backtests.tuning.search import TuningError
+from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.validation.cpcv import cpcv
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import VolTarget
 

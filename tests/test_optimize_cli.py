@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import load_run
-from undertow.backtests.ledger import Ledger
-from undertow.cli import _run
+from undertow.backtests.ledger.ledger import Ledger
+from undertow.cli.app import _run
 from undertow.market import simulate_market, write_market
 
 

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.backtests.design import design
 from undertow.backtests.metrics import drawdowns, return_metrics, ulcer_index
 from undertow.backtests.objectives import NAMED, Constraint, read_constraints, read_objectives
-from undertow.backtests.optimize_proposals import Schedule
-from undertow.backtests.study import judge
-from undertow.backtests.study_space import first_sets, make_space
+from undertow.backtests.sweeps.design import design
+from undertow.backtests.tuning.proposals import Schedule
+from undertow.backtests.tuning.space import first_sets, make_space
+from undertow.backtests.tuning.study import judge
 from undertow.market import ParameterError
-from undertow.signals.registry import STRATEGIES, load, registered
+from undertow.signals.base.registry import STRATEGIES, load, registered
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, Strategy, VolTarget
 
 

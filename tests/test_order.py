@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.signals.kernels import rolling_spike_nb
-from undertow.signals.order import rolling_median_nb, rolling_rank_nb
+from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
+from undertow.signals.base.rolling import rolling_spike_nb
 
 
 def plain_rank(values: Any, regimes: Any, window: int) -> Any:

@@ -20,9 +20,9 @@ import pytest
 from optuna.storages import RDBStorage
 
 from undertow.backtests import optimize_search
-from undertow.backtests.optimize import Tuning, _claims, optimize
-from undertow.backtests.study_claims import Claim, Shared
-from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.claims import Claim, Shared
+from undertow.backtests.tuning.optimize import Tuning, _claims, optimize
+from undertow.backtests.tuning.storage import open_storage, quiet_optuna
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -72,7 +72,7 @@ def server() -> Iterator[str]:
 WORKER = """
 import os, signal, sys, time
 from undertow.backtests import optimize_search, study_rows
-from undertow.backtests.optimize import optimize
+from undertow.backtests.tuning.optimize import optimize
 from undertow.market import simulate_market
 from undertow.strategies import VolTarget
 

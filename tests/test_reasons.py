@@ -28,14 +28,14 @@ from undertow.strategies import (
     Trigger,
     WinnersFirst,
 )
-from undertow.strategies.counterfactual import Change, _milder, counterfactual, worse
-from undertow.strategies.evaluate import ladder_of
-from undertow.strategies.explain import explain_row
-from undertow.strategies.figures import told
-from undertow.strategies.reasons import Reasons, known_score, score_of
-from undertow.strategies.tier_machine import walk_tiers
-from undertow.strategies.tier_state import Machine, Seen, States
-from undertow.strategies.waits import waits_for
+from undertow.strategies.reasons.counterfactual import Change, _milder, counterfactual, worse
+from undertow.strategies.reasons.explain import explain_row
+from undertow.strategies.reasons.reasons import Reasons, known_score, score_of
+from undertow.strategies.reasons.reentry import waits_for
+from undertow.strategies.reasons.text import told
+from undertow.strategies.rules.evaluate import ladder_of
+from undertow.strategies.rules.tier_machine import walk_tiers
+from undertow.strategies.rules.tier_state import Machine, Seen, States
 
 LEVELS = st.sampled_from([0.0, 0.5, 1.0, np.nan])
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from undertow.backtests import Run, backtest, load_run
-from undertow.console import show_run
+from undertow.cli.console import show_run
 from undertow.market import Market, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Gate, Rule, Tier, Trigger
-from undertow.strategies.explain import remark
-from undertow.strategies.reasons import Reasons
-from undertow.tearsheets.why_sections import reasons_section
+from undertow.strategies.reasons.explain import remark
+from undertow.strategies.reasons.reasons import Reasons
+from undertow.tearsheets.run.reasons import reasons_section
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from undertow.backtests import backtest
+from undertow.cli.resolve import resolve_strategy
 from undertow.market import DataError, Market, ParameterError, simulate_market
-from undertow.resolve import resolve_strategy
-from undertow.signals.registry import STRATEGIES, load, registered
+from undertow.signals.base.registry import STRATEGIES, load, registered
 from undertow.strategies import BuyAndHold, Gate, RiskTiers, RuleStrategy, Tier
-from undertow.strategies.rule_file import as_toml, parts_of, presets, read_rule, text_of
+from undertow.strategies.rules.file import as_toml, parts_of, presets, read_rule, text_of
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "rules" / "weekend-crash.toml"
 OURS = [name for name, point in registered(STRATEGIES).items() if point.value.startswith("undertow.strategies.")]

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from undertow.signals import Drawdown
-from undertow.signals.registry import SIGNALS, load, registered
+from undertow.signals.base.registry import SIGNALS, load, registered
 from undertow.strategies import (
     AllClear,
     Condition,

@@ -11,8 +11,8 @@ import pytest
 from undertow.backtests import backtest, costs
 from undertow.market import DataError, Market, ParameterError, UndertowError, UnknownNameError, simulate_market
 from undertow.strategies import Condition, Destination, FreeRule, HedgeOverlay, Rule, Tier, Trigger
-from undertow.strategies.rule_file import RuleFile, read_rule
-from undertow.strategies.rule_settings import LOTS, RATES
+from undertow.strategies.rules.file import RuleFile, read_rule
+from undertow.strategies.rules.settings import LOTS, RATES
 
 Write = Callable[..., Path]
 

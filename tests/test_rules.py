@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_kernel import world
 
-from undertow.backtests.kernel import walk_many_nb, walk_nb
-from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.orders import (
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import (
     CASH,
     DEFERRED,
     FIFO,
@@ -26,6 +25,7 @@ from undertow.backtests.orders import (
     Rules,
     no_rules,
 )
+from undertow.backtests.kernel.walk import walk_many_nb, walk_nb
 
 FEATURES = ("basket", "hedge", "stop", "lots")
 

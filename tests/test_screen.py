@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from undertow import testing_strategies
 from undertow.backtests import backtest
 from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
 from undertow.market.calendar import Fill
-from undertow.signals.screen import MEASURES, Screen
-from undertow.signals.sizes import sizes
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.screen import MEASURES, Screen
+from undertow.signals.decisions.sizes import sizes
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, LiquidityDrain
+from undertow.testing import strategies as testing_strategies
 
 TEXT = "growth | top 4 by beta, momentum | quarterly"
 

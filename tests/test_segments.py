@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel_reference import walk_np
+from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import CLOSED, DEFERRED, OPEN_AT_END, no_rules
 from undertow.backtests.metrics import return_metrics
-from undertow.backtests.orders import CLOSED, DEFERRED, OPEN_AT_END, no_rules
-from undertow.backtests.segment_follow import reference_nb
-from undertow.backtests.segment_paths import walk_segments_nb
-from undertow.backtests.segments import cut
-from undertow.backtests.sweep_chunk import Setting
-from undertow.backtests.sweep_metrics import NAMES, metrics_of
-from undertow.backtests.sweep_paths import Walked, by_kernel, by_segments
-from undertow.backtests.tape import Tape
+from undertow.backtests.segments.cut import cut
+from undertow.backtests.segments.follow import reference_nb
+from undertow.backtests.segments.metrics import NAMES, metrics_of
+from undertow.backtests.segments.paths import walk_segments_nb
+from undertow.backtests.sweeps.chunk import Setting
+from undertow.backtests.sweeps.paths import Walked, by_kernel, by_segments
 from undertow.market import Market
 from undertow.market.clock import FloatArray, IntArray
 from undertow.strategies import DrawdownDeRisk

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.strategies.severity import going_on_nb, severity_nb, severity_np
+from undertow.strategies.rules.severity import going_on_nb, severity_nb, severity_np
 
 NAN = np.nan
 Array = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ import pytest
 
 from undertow.market import simulate_market
 from undertow.signals import Drawdown
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 THREADS, ROUNDS = 4, 3000
 

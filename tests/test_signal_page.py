@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.cli import _run
+from undertow.cli.app import _run
 from undertow.market import DataError, Market, ParameterError, UndertowError, simulate_market
 from undertow.signals import BasketVolatility, Beta, Drawdown, LiquidationSpike, Spec
-from undertow.tearsheets.signal_page import write_signal_page
-from undertow.tearsheets.signal_tracks import chosen_parameters
+from undertow.tearsheets.signals.page import write_signal_page
+from undertow.tearsheets.signals.tracks import chosen_parameters
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_equal_calls_give_equal_bytes(market: Market, tmp_path: Path) -> None:
 def test_the_command_line_draws_and_refuses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, market: Market
 ) -> None:
-    monkeypatch.setattr("undertow.cli_signals.resolve_market", lambda folder, seed: market)
+    monkeypatch.setattr("undertow.cli.signals.resolve_market", lambda folder, seed: market)
     plot = ["signals", "plot", "--out", str(tmp_path / "x.html"), "--signal"]
     assert _run([*plot, "drawdown", "--set", "window=720", "--start", "2018-06-01"]) == 0
     assert (tmp_path / "x.html").is_file()

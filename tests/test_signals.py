@@ -15,7 +15,7 @@ from ta.momentum import ROCIndicator
 
 from undertow.market import Market, simulate_market
 from undertow.signals import Beta, Drawdown, Drop, LiquidationProxy, LiquidationSpike, RealizedVolatility, RowsSinceLow
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 NAN = np.nan
 RNG = np.random.default_rng(2)

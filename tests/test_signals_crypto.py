@@ -32,8 +32,8 @@ from undertow.signals import (
     WeekendGap,
     calibrate_proxy,
 )
-from undertow.signals.inputs import feed_inputs
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.inputs import feed_inputs
+from undertow.signals.decisions.table import DecisionTable
 
 NAN = np.nan
 RNG = np.random.default_rng(21)

@@ -25,7 +25,7 @@ from undertow.signals import (
     Scenario,
     Selloff,
 )
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 NAN = np.nan
 RNG = np.random.default_rng(7)

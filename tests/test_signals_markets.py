@@ -26,7 +26,7 @@ from undertow.signals import (
     Vix,
     VolatilityShock,
 )
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 
 NAN = np.nan
 RNG = np.random.default_rng(12)

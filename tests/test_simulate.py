@@ -12,9 +12,9 @@ import pytest
 
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.market.clock import HOUR, instants
-from undertow.market.simulate_book import sweep, walk, walk_nb
-from undertow.market.simulate_clock import make_clock, streams
-from undertow.market.simulate_pressure import basket_impact, land_selling
+from undertow.market.simulator.book import sweep, walk, walk_nb
+from undertow.market.simulator.clock import make_clock, streams
+from undertow.market.simulator.pressure import basket_impact, land_selling
 
 
 @lru_cache(maxsize=8)

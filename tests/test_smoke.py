@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import undertow as ut
-from undertow.signals.registry import PAGES, SIGNALS, STRATEGIES, load, registered
+from undertow.signals.base.registry import PAGES, SIGNALS, STRATEGIES, load, registered
 
 pytestmark = pytest.mark.smoke
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from undertow.market import Market, simulate_market
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL
-from undertow.strategies.sources import SOURCES, beta, btc_beta, crypto, liquid, selling_orders, winners
+from undertow.strategies.rules.sources import SOURCES, beta, btc_beta, crypto, liquid, selling_orders, winners
 
 Array = npt.NDArray[np.float64]
 QUARTER, HALF_YEAR = 63, 126

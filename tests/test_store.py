@@ -17,7 +17,7 @@ import pytest
 
 import undertow as ut
 from undertow.backtests import store
-from undertow.backtests.saved import TABLES
+from undertow.backtests.runs.saved import TABLES
 
 FILES = {
     *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
@@ -58,7 +58,7 @@ def write_page(run: ut.Run, path: Path) -> Path:
 def pages(monkeypatch: pytest.MonkeyPatch) -> dict[str, Page]:
     """Pages that cost nothing, by name; a test may put in others."""
     written: dict[str, Page] = {"tearsheet": write_page, "figure": write_page}
-    monkeypatch.setattr("undertow.backtests.run.load", lambda group, name: written[name])
+    monkeypatch.setattr("undertow.backtests.runs.run.load", lambda group, name: written[name])
     return written
 
 

@@ -16,8 +16,8 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from pydantic import model_validator
 
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.signals.registry import SIGNALS, STRATEGIES, load, registered
-from undertow.signals.table import DecisionTable
+from undertow.signals.base.registry import SIGNALS, STRATEGIES, load, registered
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import (
     BuyAndHold,
     Condition,
@@ -43,7 +43,7 @@ from undertow.strategies import (
     Trigger,
     WinnersFirst,
 )
-from undertow.strategies.evaluate import work_out
+from undertow.strategies.rules.evaluate import work_out
 
 Array = npt.NDArray[Any]
 KINDS: list[type[Strategy]] = [load(STRATEGIES, name) for name in registered(STRATEGIES)]

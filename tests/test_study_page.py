@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 from optuna.importance import FanovaImportanceEvaluator
 
-from undertow.backtests.optimize import Tuning, optimize
-from undertow.backtests.study_storage import quiet_optuna
+from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
-from undertow.tearsheets.study_charts import importances, map_chart, map_names
-from undertow.tearsheets.study_page import expected_best, luck_sentence
-from undertow.tearsheets.words import MINUS
+from undertow.tearsheets.html.text import MINUS
+from undertow.tearsheets.study.charts import importances, map_chart, map_names
+from undertow.tearsheets.study.page import expected_best, luck_sentence
 
 SHORT: dict[str, Any] = {"seed": 7, "trials": 40, "batch": 8}
 

@@ -21,10 +21,10 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.orm import Session
 
 from undertow.backtests import study_rows
-from undertow.backtests.optimize import optimize
-from undertow.backtests.study import Outcome, finished_by_position, finished_trial
-from undertow.backtests.study_rows import add_trials
-from undertow.backtests.study_storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.rows import add_trials
+from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.study import Outcome, finished_by_position, finished_trial
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain
 
@@ -96,7 +96,7 @@ KILLED = """
 import os, signal, sys
 from sqlalchemy import event
 from sqlalchemy.orm import Session
-from undertow.backtests.optimize import optimize
+from undertow.backtests.tuning.optimize import optimize
 from undertow.market import simulate_market
 from undertow.strategies import DrawdownDeRisk
 

@@ -14,9 +14,9 @@ import pytest
 from optuna.storages import GrpcStorageProxy, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
-from undertow.backtests.optimize import optimize
-from undertow.backtests.study_storage import check_storage, open_storage, quiet_optuna
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.storage import check_storage, open_storage, quiet_optuna
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import VolTarget
 

@@ -12,12 +12,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.reserved import RESERVED
-from undertow.backtests.study_space import make_space
-from undertow.backtests.sweep import sweep
+from undertow.backtests.sweeps.reserved import RESERVED
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.space import make_space
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.signals.registry import STRATEGIES, load, registered
-from undertow.signals.table import DecisionTable
+from undertow.signals.base.registry import STRATEGIES, load, registered
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, Strategy
 from undertow.strategies.strategy import Sets
 

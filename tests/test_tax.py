@@ -10,12 +10,12 @@ import pytest
 
 import undertow as ut
 from undertow.backtests import Costs
-from undertow.backtests.lots import rate_text, tax_sentence
-from undertow.console import show_run
+from undertow.backtests.runs.tax import rate_text, tax_sentence
+from undertow.cli.console import show_run
 from undertow.strategies import BuyAndHold, LiquidityDrain
-from undertow.tearsheets.markup import safe
-from undertow.tearsheets.tax_section import tax_section
-from undertow.tearsheets.words import count
+from undertow.tearsheets.html.markup import safe
+from undertow.tearsheets.html.text import count
+from undertow.tearsheets.run.tax import tax_section
 
 
 @pytest.fixture(scope="module")

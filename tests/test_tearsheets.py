@@ -22,20 +22,20 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Costs, Recipe, Run, backtest, load_run
-from undertow.backtests.episodes import COLUMNS
-from undertow.backtests.ledger import Standing
+from undertow.backtests.ledger.ledger import Standing
 from undertow.backtests.metrics import return_metrics
+from undertow.backtests.runs.episodes import COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
-from undertow.tearsheets.compare import side_by_side
-from undertow.tearsheets.handled import handled_section, parameters
-from undertow.tearsheets.headline import CHOSEN, verdict
-from undertow.tearsheets.markup import unbroken
-from undertow.tearsheets.palette import log_ticks, shock_marks
-from undertow.tearsheets.pictures import btc_chart, equity_chart, turnover_chart
-from undertow.tearsheets.why_sections import bridge_section
-from undertow.tearsheets.words import MINUS, listed, percent, plain, title, typeset
+from undertow.tearsheets.comparison.table import side_by_side
+from undertow.tearsheets.html.markup import unbroken
+from undertow.tearsheets.html.palette import log_ticks, shock_marks
+from undertow.tearsheets.html.text import MINUS, listed, percent, plain, title, typeset
+from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
+from undertow.tearsheets.run.handled import handled_section, parameters
+from undertow.tearsheets.run.headline import CHOSEN, verdict
+from undertow.tearsheets.run.reasons import bridge_section
 
 NASTY = "<script>alert('x')</script>"
 

@@ -19,16 +19,16 @@ from numba.extending import overload
 from optuna.distributions import FloatDistribution, IntDistribution
 
 import undertow
-from undertow import testing_signals as ts
-from undertow import testing_strategies as tp
 from undertow.signals import Bounds, Drawdown
-from undertow.signals.bounds import SHARE
-from undertow.signals.registry import SIGNALS, load, registered
-from undertow.signals.spec import Parameter, Spec, indicator
-from undertow.signals.table import DecisionTable
+from undertow.signals.base.bounds import SHARE
+from undertow.signals.base.registry import SIGNALS, load, registered
+from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.strategy import Sets
 from undertow.testing import SignalContract, StrategyContract, sample_inputs
+from undertow.testing import signals as ts
+from undertow.testing import strategies as tp
 
 Array = npt.NDArray[np.float64]
 

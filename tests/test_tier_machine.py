@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.strategies.tier_machine import (
+from undertow.strategies.rules.tier_machine import (
     CLEARED,
     ENTERED,
     HELD,
@@ -22,7 +22,7 @@ from undertow.strategies.tier_machine import (
     walk_tiers,
     walk_tiers_np,
 )
-from undertow.strategies.tier_state import Machine, Seen, States
+from undertow.strategies.rules.tier_state import Machine, Seen, States
 
 NAN, INF = np.nan, np.inf
 Array = npt.NDArray[Any]

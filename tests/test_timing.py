@@ -17,7 +17,7 @@ import undertow as ut
 from undertow.evidence import timing
 from undertow.evidence.timing import _rule_costs
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.strategy import Sets
 

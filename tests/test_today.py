@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import backtest
-from undertow.backtests.run import Run
-from undertow.backtests.similar import similar
-from undertow.backtests.today import Today, today
+from undertow.backtests.checklist.similar import similar
+from undertow.backtests.checklist.today import Today, today
+from undertow.backtests.runs.run import Run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill, decisions
@@ -33,10 +33,10 @@ from undertow.strategies import (
     Timing,
     Trigger,
 )
-from undertow.strategies.evaluate import ladder_of
-from undertow.strategies.reasons import Reasons
-from undertow.strategies.tier_state import Machine, States
-from undertow.tearsheets.today_page import headline, similar_words, write_today
+from undertow.strategies.reasons.reasons import Reasons
+from undertow.strategies.rules.evaluate import ladder_of
+from undertow.strategies.rules.tier_state import Machine, States
+from undertow.tearsheets.checklist.page import headline, similar_words, write_today
 
 DAYS = np.timedelta64(4, "D")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertow.backtests.backtest import backtest
+from undertow.backtests.runs.backtest import backtest
 from undertow.market import Market
 from undertow.strategies import BuyAndHold, Strategy, VolTarget
 

@@ -16,24 +16,24 @@ import pytest
 from optuna.distributions import FloatDistribution
 
 import undertow as ut
-from undertow.backtests.backtest import backtest
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger import Ledger
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.splits_events import Events
-from undertow.backtests.splits_shocks import shock_events
-from undertow.backtests.stitch import Piece, Seams, Stitched
-from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.cli import _run
+from undertow.backtests.ledger.ledger import Ledger
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.splits_events import Events
+from undertow.backtests.validation.splits_shocks import shock_events
+from undertow.backtests.validation.stitch import Piece, Seams, Stitched
+from undertow.backtests.validation.walk_forward import walk_forward
+from undertow.cli.app import _run
 from undertow.evidence import Superior
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Decision, DipBuyer, LiquidityDrain, StopLoss, Strategy
 from undertow.strategies.strategy import Constant, Sets
-from undertow.tearsheets.walk_page import write_walk_page
-from undertow.tearsheets.walk_words import missed_sentence, unreached_sentence
+from undertow.tearsheets.walk_forward.page import write_walk_page
+from undertow.tearsheets.walk_forward.sentences import missed_sentence, unreached_sentence
 
 SPLIT = WalkForward(train=160, test=100)
 
@@ -62,7 +62,9 @@ def test_what_holds_for_a_whole_account_is_not_tuned(monkeypatch: pytest.MonkeyP
     fixed = walk_forward(StopLoss, market(), split=SPLIT, fixed={"stop": 0.1, "wait": 10})
     run = backtest(StopLoss(stop=0.1, wait=10), market(), start=fixed.run.recipe.start)
     pd.testing.assert_frame_equal(fixed.run.series, run.series)
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+    )
     for words in ({}, {"fixed": {"wait": 10}}, {"narrowed": {"stop": (0.1, 0.2)}}):
         with pytest.raises(ParameterError, match=r"`stop-loss` has `stop`.* for a whole account.*fix them"):
             walk_forward(StopLoss, market(), split=SPLIT, **words)
@@ -75,7 +77,9 @@ def test_what_holds_for_a_whole_account_is_not_tuned(monkeypatch: pytest.MonkeyP
 def test_the_command_refuses_it_before_a_market(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.walk_forward.resolve_market", lambda *_: pytest.fail("the market was loaded first")
+    )
     assert _run(["walk-forward", "--strategy", "stop-loss"]) == 2
     assert "fix them, and tune the rest" in capsys.readouterr().err
     fixed = ["--fix", "stop=0.1", "--fix", "wait=5"]
@@ -125,7 +129,9 @@ def test_a_folds_test_has_every_figure_of_its_part_of_the_account(aim: Any) -> N
 def test_an_empty_fold_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     spans = market().universes["growth"].spans
     days = market().sessions
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+    )
     for last, what in ((days[200], "fold 2 is empty: it is tested on"), (days[80], "fold 1 is empty: it is tested on")):
         early = Universe("early", spans.assign(end=last))
         world = replace(market(), universes={**market().universes, "early": early})
@@ -260,7 +266,9 @@ def test_what_the_command_line_cannot_say_has_no_command(tmp_path: Path) -> None
 def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+    )
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
         walked(ledger=tmp_path / "file")

@@ -17,26 +17,26 @@ import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from undertow.backtests import Run, backtest, load_run
-from undertow.backtests.design import design
-from undertow.backtests.kernel import walk_nb
-from undertow.backtests.kernel_reference import walk_np
-from undertow.backtests.ledger import Ledger
+from undertow.backtests.folders import plain
+from undertow.backtests.kernel.path import selling_order
+from undertow.backtests.kernel.reference import walk_np
+from undertow.backtests.kernel.state import no_rules
+from undertow.backtests.kernel.walk import walk_nb
+from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.metrics import ulcer_index
-from undertow.backtests.optimize import optimize
-from undertow.backtests.optimize_search import TuningError
-from undertow.backtests.orders import no_rules
-from undertow.backtests.path import selling_order
-from undertow.backtests.paths_cpcv import CpcvResult, cpcv
-from undertow.backtests.reserved import RESERVED
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.stitch import Piece, Seams, Stitched, stitched
-from undertow.backtests.store import plain
-from undertow.backtests.sweep import sweep
-from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.backtests.walk_seeds import seed_row, walk_seeds
-from undertow.backtests.walk_tuner import TUNERS, Terms, Tuned, checked_terms
+from undertow.backtests.sweeps.design import design
+from undertow.backtests.sweeps.reserved import RESERVED
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.search import TuningError
+from undertow.backtests.validation.cpcv import CpcvResult, cpcv
+from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.seeds import seed_row, walk_seeds
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.validation.stitch import Piece, Seams, Stitched, stitched
+from undertow.backtests.validation.tuner import TUNERS, Terms, Tuned, checked_terms
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.evidence import Superior
 from undertow.market import Market, ParameterError, UnknownNameError, load_market, simulate_market, write_market
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, StopLoss, VolTarget

@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 
 import undertow as ut
-from undertow.backtests.backtest import backtest
-from undertow.backtests.paths_cpcv import cpcv
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.splits_events import event_spans, free_border
-from undertow.backtests.splits_shocks import horizon_hours, shock_events
-from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.cli import _run
+from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.validation.cpcv import cpcv
+from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.validation.splits_events import event_spans, free_border
+from undertow.backtests.validation.splits_shocks import horizon_hours, shock_events
+from undertow.backtests.validation.walk_forward import walk_forward
+from undertow.cli.app import _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
-from undertow.signals.table import DecisionTable
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import (
     BuyAndHold,
     Decision,
@@ -37,8 +37,8 @@ from undertow.strategies import (
     VolTarget,
 )
 from undertow.strategies.strategy import Sets
-from undertow.tearsheets.walk_page import write_walk_page
-from undertow.tearsheets.walk_words import verdicts
+from undertow.tearsheets.walk_forward.page import write_walk_page
+from undertow.tearsheets.walk_forward.sentences import verdicts
 
 FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
 FIXED |= {"low_days": 7, "calm": 24, "steps": 1, "trigger": "any"}
@@ -232,7 +232,9 @@ def test_what_the_command_refuses_before_a_market(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.walk_forward.resolve_market", lambda *_: pytest.fail("the market was loaded first")
+    )
     given = ["walk-forward", "--strategy", "liquidity-drain", "--out", str(tmp_path / "out"), *words]
     assert _run(given) == 2
     said = capsys.readouterr()
@@ -244,7 +246,7 @@ def test_what_the_command_refuses_before_a_market(
 def test_too_few_sessions_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: market())
+    monkeypatch.setattr("undertow.cli.walk_forward.resolve_market", lambda *_: market())
     words = ["walk-forward", "--strategy", "liquidity-drain", "--out", str(tmp_path / "out")]
     assert _run(words) == 2
     said = capsys.readouterr()

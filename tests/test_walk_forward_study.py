@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertow.backtests.backtest import backtest
+from undertow.backtests.runs.backtest import backtest
 from undertow.market import simulate_market
 from undertow.strategies import LiquidityDrain
 

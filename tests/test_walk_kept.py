@@ -17,18 +17,18 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.study_storage import quiet_optuna
-from undertow.backtests.walk_forward import walk_forward
-from undertow.backtests.walk_forward_result import WalkForwardResult
-from undertow.backtests.walk_seeds import walk_seeds
-from undertow.backtests.walk_tuner import Tuned
-from undertow.cli import _run
+from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.seeds import walk_seeds
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.tuner import Tuned
+from undertow.backtests.validation.walk_forward import walk_forward
+from undertow.cli.app import _run
 from undertow.evidence import Superior
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, StopLoss
-from undertow.tearsheets.walk_page import write_walk_page
-from undertow.tearsheets.walk_words import proof_sentence
+from undertow.tearsheets.walk_forward.page import write_walk_page
+from undertow.tearsheets.walk_forward.sentences import proof_sentence
 
 WORDS: dict[str, Any] = {
     "split": WalkForward(train=160, test=100),
@@ -64,8 +64,8 @@ def same(one: WalkForwardResult, other: WalkForwardResult) -> None:
 KILLED = """
 import os, signal, sys
 from optuna.storages.journal import JournalFileBackend
-from undertow.backtests.splits import WalkForward
-from undertow.backtests.walk_forward import walk_forward
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import simulate_market
 from undertow.strategies import LiquidityDrain
 
@@ -153,7 +153,9 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
     words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("undertow.backtests.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+    )
     given = {name: value.format(tmp_path) if isinstance(value, str) else value for name, value in words.items()}
     with pytest.raises(ParameterError, match=message):
         walked(**given)
@@ -211,7 +213,7 @@ def test_where_all_or_nothing_is_proven() -> None:
 def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.cli_walk.resolve_market", lambda *_: market())
+    monkeypatch.setattr("undertow.cli.walk_forward.resolve_market", lambda *_: market())
     words = ["walk-forward", "--train", "160", "--test", "100", "--trials", "4", "--ledger", str(tmp_path)]
     assert _run([*words, "--strategy", "liquidity-drain", "--fix", "lag=24"]) == 0
     said = " ".join(capsys.readouterr().out.split())

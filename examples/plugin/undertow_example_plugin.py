@@ -10,8 +10,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market.clock import FloatArray
 from undertow.signals import Drop, Parameter, Spec, indicator
-from undertow.signals.bounds import AT_LEAST_0
-from undertow.signals.table import DecisionTable
+from undertow.signals.base.bounds import AT_LEAST_0
+from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.strategy import Sets
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
     from undertow.backtests import Costs, Run, backtest, load_run
-    from undertow.backtests.design import design, grid
-    from undertow.backtests.ledger import Ledger
-    from undertow.backtests.optimize import Tuning, optimize
-    from undertow.backtests.paths_cpcv import cpcv
-    from undertow.backtests.splits import WalkForward
-    from undertow.backtests.splits_cpcv import CombinatorialPurgedKFold
-    from undertow.backtests.sweep import sweep
-    from undertow.backtests.walk_forward import walk_forward
-    from undertow.backtests.walk_seeds import walk_seeds
+    from undertow.backtests.ledger.ledger import Ledger
+    from undertow.backtests.sweeps.design import design, grid
+    from undertow.backtests.sweeps.sweep import sweep
+    from undertow.backtests.tuning.optimize import Tuning, optimize
+    from undertow.backtests.validation.cpcv import cpcv
+    from undertow.backtests.validation.seeds import walk_seeds
+    from undertow.backtests.validation.splits import WalkForward
+    from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+    from undertow.backtests.validation.walk_forward import walk_forward
     from undertow.evidence import Superior, alarm, confidence_set, difference, timing
     from undertow.market import (
         BookkeepingError,
@@ -43,34 +43,34 @@ if TYPE_CHECKING:
 _FLOORS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
 _HOME = {
     "BookkeepingError": "market",
-    "CombinatorialPurgedKFold": "backtests.splits_cpcv",
+    "CombinatorialPurgedKFold": "backtests.validation.splits_cpcv",
     "Costs": "backtests",
     "DataError": "market",
-    "Ledger": "backtests.ledger",
+    "Ledger": "backtests.ledger.ledger",
     "Market": "market",
     "ParameterError": "market",
     "Run": "backtests",
     "Strategy": "strategies",
     "Superior": "evidence",
-    "Tuning": "backtests.optimize",
+    "Tuning": "backtests.tuning.optimize",
     "UndertowError": "market",
     "UnknownNameError": "market",
-    "WalkForward": "backtests.splits",
+    "WalkForward": "backtests.validation.splits",
     "alarm": "evidence",
     "backtest": "backtests",
     "confidence_set": "evidence",
-    "cpcv": "backtests.paths_cpcv",
-    "design": "backtests.design",
+    "cpcv": "backtests.validation.cpcv",
+    "design": "backtests.sweeps.design",
     "difference": "evidence",
-    "grid": "backtests.design",
+    "grid": "backtests.sweeps.design",
     "load_market": "market",
     "load_run": "backtests",
-    "optimize": "backtests.optimize",
+    "optimize": "backtests.tuning.optimize",
     "simulate_market": "market",
-    "sweep": "backtests.sweep",
+    "sweep": "backtests.sweeps.sweep",
     "timing": "evidence",
-    "walk_forward": "backtests.walk_forward",
-    "walk_seeds": "backtests.walk_seeds",
+    "walk_forward": "backtests.validation.walk_forward",
+    "walk_seeds": "backtests.validation.seeds",
     "write_comparison": "tearsheets",
     "write_market": "market",
     "write_tearsheet": "tearsheets",

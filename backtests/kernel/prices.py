@@ -1,0 +1,126 @@
+"""The tape of a run: the prices the kernel walks over, with every gap decided in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.market import Market
+from undertow.signals.decisions.table import DecisionTable
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """Prices of a run's sessions (T,) and columns (C,): the stocks, the names of a basket, a symbol sold short.
+
+    `fill` (T, C) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
+    close; before a name is listed they are its first known price, at which nothing is ever held. `end_price` is not
+    NaN on the session on which a name that has ended is closed. `cash_fill` and `cash_close` (T,) price the cash
+    symbol. `cash_gaps` counts sessions on which the cash symbol had no price of its own, so that cash earned nothing.
+
+    `symbols` labels the columns; the last `members` of them, but for the short one, are the basket's, and `short` says
+    whether the last is sold short. `known` (T, N) is the last close of each stock known at each decision, for stops;
+    without rows where no set has one.
+    """
+
+    sessions: pd.DatetimeIndex
+    symbols: tuple[str, ...]
+    fill: FloatArray
+    mark: FloatArray
+    close: FloatArray
+    end_price: FloatArray
+    cash_fill: FloatArray
+    cash_close: FloatArray
+    cash_gaps: int
+    members: int = 0
+    short: bool = False
+    known: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def stocks(self) -> int:
+        """How many columns are stocks of the universe: the first ones."""
+        return len(self.symbols) - self.members - int(self.short)
+
+    @property
+    def cash_returns(self) -> FloatArray:
+        """Return of the cash symbol (T,), close to close, the first from the fill."""
+        growth: FloatArray = self.cash_close / np.concatenate((self.cash_fill[:1], self.cash_close[:-1])) - 1.0
+        return growth
+
+
+class Panel(NamedTuple):
+    """Fill, mark, close and end prices of some columns (T, C), as in `Tape`."""
+
+    fill: FloatArray
+    mark: FloatArray
+    close: FloatArray
+    end_price: FloatArray
+
+
+def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
+    """The tape of the sessions in `rows`; `haircut` (decimal) is taken off the last close of a name that has ended."""
+    at_open = table.decisions.fill == "open"
+    cash_close, gaps = _cash_price(table)
+    # Money swept in at the open of t is priced at the close of t - 1 and so is money taken out: the nights in between
+    # are counted right and no later price is used.
+    cash_fill = np.concatenate((cash_close[:1], cash_close[:-1])) if at_open else cash_close
+    fill, mark, close, end_price = read_panel(table.market, table.columns, at_open, haircut)
+    return Tape(
+        sessions=table.decisions.sessions[rows],
+        symbols=table.symbols,
+        fill=np.ascontiguousarray(fill[rows]),
+        mark=np.ascontiguousarray(mark[rows]),
+        close=np.ascontiguousarray(close[rows]),
+        end_price=np.ascontiguousarray(end_price[rows]),
+        cash_fill=np.ascontiguousarray(cash_fill[rows]),
+        cash_close=np.ascontiguousarray(cash_close[rows]),
+        cash_gaps=int(gaps[rows].sum()),
+    )
+
+
+def read_panel(market: Market, columns: IntArray, at_open: bool, haircut: float) -> Panel:
+    """Prices of some columns of the market over all its sessions, every gap decided."""
+    own = market.prices.close[:, columns]
+    close = carried(own)
+    before = np.vstack([np.full((1, close.shape[1]), np.nan), close[:-1]])
+    fill = market.prices.open[:, columns] if at_open else own
+    mark = np.where(np.isfinite(fill), fill, before if at_open else close)
+    return Panel(fill, _positive(mark), _positive(close), _end_prices(market, columns, close, haircut))
+
+
+def carried(values: FloatArray) -> FloatArray:
+    """The last known value (T, N): for valuing what is held, never for filling."""
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(values), rows, 0), axis=0)
+    return np.take_along_axis(values, last, axis=0)
+
+
+def _positive(values: FloatArray) -> FloatArray:
+    # Nothing is held before the first price: any number there keeps the kernel free of NaN, and a flat line keeps
+    # vectorbt's own benchmark honest.
+    finite = np.isfinite(values)
+    first = np.take_along_axis(values, finite.argmax(axis=0)[None, :], axis=0)
+    return np.where(finite, values, np.where(np.isfinite(first), first, 1.0))
+
+
+def _end_prices(market: Market, columns: IntArray, close: FloatArray, haircut: float) -> FloatArray:
+    last = market.prices.last_rows[columns]
+    out = np.full(close.shape, np.nan)
+    ended = np.flatnonzero(market.prices.ended[columns])
+    out[last[ended] + 1, ended] = close[last[ended], ended] * (1.0 - haircut)
+    return out
+
+
+def _cash_price(table: DecisionTable) -> tuple[FloatArray, BoolArray]:
+    market = table.market
+    if market.cash is None:
+        return np.ones(len(table)), np.zeros(len(table), dtype=np.bool_)
+    own = market.prices.close[:, market.prices.columns_of([market.cash])]
+    price = carried(own)[:, 0]
+    known = np.isfinite(price)
+    first = price[known][0]
+    return np.where(known, price, first), ~np.isfinite(own[:, 0])

@@ -1,0 +1,182 @@
+"""The legs of a decision beside stocks: the columns of a basket and of a symbol sold short, and what stops need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from undertow.backtests.costs import Costs
+from undertow.backtests.kernel.prices import Panel, Tape, carried, read_panel
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.errors import ParameterError
+from undertow.signals.decisions.table import DecisionTable
+from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
+
+_DAY = np.timedelta64(1, "D")
+
+
+def during(decision: Decision, rows: slice) -> Decision:
+    """The decision of some sessions; raises `ParameterError` where it asks for what cannot be held."""
+    own = replace(
+        decision,
+        exposure=decision.exposure[rows],
+        stale=decision.stale[rows],
+        scores=tuple(score[rows] for score in decision.scores),
+        marks={name: mark[rows] for name, mark in decision.marks.items()},
+        rotation=None if decision.rotation is None else decision.rotation[rows],
+        hedge=None if decision.hedge is None else decision.hedge[rows],
+        above=None if decision.above is None else decision.above[rows],
+        resting=decision.resting if decision.resting is None or decision.resting.ndim == 1 else decision.resting[rows],
+    )
+    _check(own)
+    return own
+
+
+def with_hold(decision: Decision) -> Decision:
+    """The decision with one set more, the last: fully invested in stocks, without any leg."""
+
+    def more(values: Any, last: float) -> Any:
+        if values is None:
+            return None
+        column = np.full((*values.shape[:-1], 1), last, dtype=values.dtype)
+        return np.concatenate([values, column], axis=-1)
+
+    return replace(
+        decision,
+        exposure=more(decision.exposure, 1.0),
+        stale=more(decision.stale, False),
+        score_of_set=more(decision.score_of_set, PROPORTIONAL),
+        marks={name: more(mark, False) for name, mark in decision.marks.items()},
+        rotation=more(decision.rotation, 0.0),
+        hedge=more(decision.hedge, 0.0),
+        stop=more(decision.stop, 0.0),
+        stop_wait=more(decision.stop_wait, 0),
+        above=more(decision.above, False),
+        resting=more(decision.resting, 1.0),
+    )
+
+
+def stage(table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, renewed: IntArray) -> Plan:
+    """The plan of a decision that is cut to `rows`: what is in the basket at each renewal, no hedge before a price."""
+    decision = hedged(table, decision, rows)
+    return Plan(decision, base, renewed, _within(table, decision, rows, renewed))
+
+
+def hedged(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
+    """A decision that is cut to `rows`, without the hedge where no close of its symbol is known yet."""
+    if decision.hedge is None:
+        return decision
+    return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
+
+
+def with_legs(tape: Tape, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> Tape:
+    """The tape with the columns that a decision needs beside its stocks: itself where it needs none."""
+    parts: list[tuple[tuple[str, ...], Panel]] = []
+    at_open = table.decisions.fill == "open"
+    if decision.rotation is not None:
+        basket = _basket(table, decision)
+        parts.append((basket.symbols, read_panel(table.market, basket.columns, at_open, costs.haircut)))
+    if decision.hedge is not None:
+        symbol = hedge_symbol(table, decision)
+        panel = read_panel(table.market, table.market.prices.columns_of([symbol]), at_open, 0.0)
+        parts.append(((f"{symbol} (short)",), _carried_borrow(panel, _growth(tape, costs), rows)))
+    if decision.stop is not None and (decision.stop > 0.0).any():
+        tape = replace(tape, known=np.ascontiguousarray(table.known(table.close)[rows]))
+    if not parts:
+        return tape
+    labels = tuple(_label(name, table.symbols) for names, _ in parts for name in names)
+    fill, mark, close, end_price = (
+        np.ascontiguousarray(
+            np.column_stack([getattr(tape, name), *(getattr(panel, name)[rows] for _, panel in parts)])
+        )
+        for name in Panel._fields
+    )
+    short = decision.hedge is not None
+    return replace(
+        tape,
+        symbols=tape.symbols + labels,
+        fill=fill,
+        mark=mark,
+        close=close,
+        end_price=end_price,
+        members=len(labels) - int(short),
+        short=short,
+    )
+
+
+def hedge_symbol(table: DecisionTable, decision: Decision) -> str:
+    """What a decision sells short; raises `ParameterError` where it names nothing and the market no benchmark."""
+    symbol = decision.hedge_symbol or table.market.benchmark
+    if symbol is None:
+        raise ParameterError(
+            f"a hedge needs a symbol to sell short: market {table.market.name!r} names no `benchmark`; name one"
+        )
+    return symbol
+
+
+def can_short(table: DecisionTable, decision: Decision, rows: slice) -> BoolArray:
+    """The sessions in `rows` (T,) whose decision knows a close of the hedge's symbol."""
+    column = table.market.prices.columns_of([hedge_symbol(table, decision)])
+    close = carried(table.market.prices.close[:, column])[:, 0]
+    known: BoolArray = np.isfinite(table.known(close)[rows])
+    return known
+
+
+def _basket(table: DecisionTable, decision: Decision) -> DecisionTable:
+    basket = DecisionTable(table.market, decision.basket, table.decisions.fill)
+    if not basket.symbols:
+        raise ParameterError(f"the basket's universe `{decision.basket}` has no name with prices; name another")
+    return basket
+
+
+def _within(table: DecisionTable, decision: Decision, rows: slice, renewed: IntArray) -> FloatArray:
+    renewals = np.flatnonzero(renewed >= 0)
+    if decision.rotation is None:
+        return np.zeros((len(renewals), 0))
+    alive = _basket(table, decision).alive[rows][renewals].astype(np.float64)
+    total = alive.sum(axis=1, keepdims=True)
+    within: FloatArray = np.divide(alive, total, out=np.zeros_like(alive), where=total > 0)
+    return within
+
+
+def _growth(tape: Tape, costs: Costs) -> FloatArray:
+    # A short position in a price that grows by the cost of borrowing loses the return and the borrowing.
+    days = np.diff(np.asarray(tape.sessions, dtype="datetime64[ns]")) / _DAY
+    return np.asarray(np.cumprod(np.concatenate(([1.0], 1.0 + costs.borrow * days / 365.0))), dtype=np.float64)
+
+
+def _carried_borrow(panel: Panel, growth: FloatArray, rows: slice) -> Panel:
+    whole = np.ones((len(panel.fill), 1), dtype=np.float64)
+    whole[rows, 0] = growth
+    return Panel(*(part * whole for part in panel))
+
+
+def _label(name: str, stocks: tuple[str, ...]) -> str:
+    return f"{name} (basket)" if name in stocks else name
+
+
+def _check(decision: Decision) -> None:
+    exposure, scores = decision.exposure, decision.score_of_set
+    _demand("exposure", exposure, (exposure >= 0.0) & (exposure <= 1.0), "in [0, 1] and known")
+    _demand("score_of_set", scores, (scores >= LEAST_TAX) & (scores < len(decision.scores)), "the number of a score")
+    if decision.rotation is not None:
+        if not decision.basket:
+            raise ParameterError("a decision with `rotation` must name its `basket`, a universe of the market")
+        within = (decision.rotation >= 0.0) & (decision.rotation <= 1.0 - exposure + 1e-9)
+        _demand("rotation", decision.rotation, within, "in [0, 1 - exposure]")
+    if decision.hedge is not None:
+        _demand("hedge", decision.hedge, np.isfinite(decision.hedge) & (decision.hedge >= 0.0), "0 or more")
+    if decision.stop is not None:
+        _demand(
+            "stop", decision.stop, (decision.stop >= 0.0) & (decision.stop < 1.0), "in [0, 1); a fall of 15 % is 0.15"
+        )
+    if decision.stop_wait is not None:
+        _demand("stop_wait", decision.stop_wait, decision.stop_wait >= 0, "0 or more sessions")
+
+
+def _demand(name: str, values: FloatArray | IntArray, good: BoolArray, rule: str) -> None:
+    if not good.all():
+        worst = values[~good].ravel()[0]
+        raise ParameterError(f"a decision's `{name}` must be {rule}, got {worst:g}; mend the strategy's `decide`")

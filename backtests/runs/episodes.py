@@ -1,0 +1,165 @@
+"""De-risk episodes: from the shock to the return of the money, and what the absence was worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from undertow.backtests.kernel.path import Path
+from undertow.backtests.kernel.state import DE_RISK, RENEWAL
+from undertow.market.calendar import Decisions
+from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
+
+# Values agree to a few digits of sixteen; a return below this is none.
+ROUNDING = 1e-13
+COLUMNS = (
+    "shock",
+    "decision",
+    "session",
+    "lag_hours",
+    "cash_target",
+    "cash_raised",
+    "names_sold",
+    "sold",
+    "re_entry",
+    "end",
+    "sessions",
+    "gap_return",
+    "waited_return",
+    "basket_return",
+    "run_return",
+    "return_avoided",
+    "tier",
+    "label",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """What a rule did, session by session (T,): `active` where it acts, `exposure` net of what is sold short, `shocks`.
+
+    `stocks` is the share asked for in stocks, whatever is sold short. `tiers` and `labels` (T,) name the tier of each
+    session and the kind of shock; blank for a strategy without tiers.
+    """
+
+    active: BoolArray
+    exposure: FloatArray
+    stocks: FloatArray
+    shocks: InstantArray
+    tiers: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """The sessions of a run (T,): decisions, opens and closes, and the basket's return over each night before."""
+
+    decisions: Decisions
+    opens: InstantArray
+    closes: InstantArray
+    overnight: FloatArray
+
+
+def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFrame:
+    """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
+
+    `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
+    then to the fill, both blank where the strategy names no shock or no alarm went on. `cash_target` is the most that
+    is out of stocks, net of what is sold short; `cash_raised` the stocks sold to get there, from the last return before
+    it on and without what a renewal sells for its own sake; `sold` the names by money. `re_entry` is the first session
+    on which money went back, `end` the one on which all of it had; blank where the run ends first.
+
+    `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
+    trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that
+    session's close, the first price after it) to the first fill: tradable, and given up by the lag. `basket_return` and
+    `run_return` run from the first fill to the last (the last close where the run ends first), and `return_avoided` is
+    run less basket: positive where the absence paid, after its costs. `tier` is the one in which least was held,
+    `label` the kind of shock at the start.
+    """
+    on = np.concatenate(([False], acting.active, [False]))
+    starts = np.flatnonzero(on[1:-1] & ~on[:-2])
+    ends = np.flatnonzero(on[1:-1] & ~on[2:]) + 1
+    rows = [_episode(int(start), int(end), acting, clock, run, hold) for start, end in zip(starts, ends, strict=True)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for column in ("shock", "decision"):
+        table[column] = pd.to_datetime(table[column], utc=True).astype("datetime64[ns, UTC]")
+    for column in ("session", "re_entry", "end"):
+        table[column] = pd.to_datetime(table[column]).astype("datetime64[ns]")
+    return table
+
+
+def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold: Path) -> tuple[object, ...]:
+    exposure, sessions = acting.exposure, clock.decisions.sessions
+    over = end == len(exposure)
+    shock = acting.shocks[start]
+    lag = float((clock.decisions.filled_at[start] - shock) / HOUR) if not np.isnat(shock) else np.nan
+    money, names = _sold(run, acting.stocks, start, end)
+    rises = np.flatnonzero(np.diff(exposure[start : end + 1]) > 0)
+    basket, own = _between(hold, start, end), _between(run, start, end)
+    gap, waited = _before(start, shock, clock, hold)
+    return (
+        shock,
+        clock.decisions.at[start],
+        sessions[start],
+        lag,
+        1.0 - exposure[start:end].min(),
+        money,
+        len(names),
+        ", ".join(run.tape.symbols[name] for name in names),
+        sessions[start + 1 + rises[0]] if len(rises) else pd.NaT,
+        pd.NaT if over else sessions[end],
+        end - start,
+        gap,
+        waited,
+        basket,
+        own,
+        _rounded(own - basket),
+        acting.tiers[start + int(exposure[start:end].argmin())],
+        acting.labels[start],
+    )
+
+
+def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple[float, float]:
+    """The basket's return in the gap after a shock, and from the first tradable price after it to the fill."""
+    if np.isnat(shock) or shock < clock.closes[0]:
+        return float("nan"), float("nan")
+    last = int(np.searchsorted(clock.closes, shock, side="right")) - 1
+    after = last + 1
+    if after >= len(clock.closes) or after > start:
+        return float("nan"), float("nan")
+    if shock > clock.opens[after]:
+        return 0.0, _rounded(hold.before[start] / hold.values[after] - 1.0) if start > after else 0.0
+    gap = float(clock.overnight[after])
+    return gap, _rounded(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
+
+
+def _sold(run: Path, exposure: FloatArray, start: int, end: int) -> tuple[float, IntArray]:
+    stocks = run.tape.stocks
+    change = np.diff(exposure[:end], prepend=1.0)
+    low = start + int(exposure[start:end].argmin())
+    risen = start + np.flatnonzero(change[start : low + 1] > 0.0)
+    rows = slice(int(risen[-1]) if len(risen) else start, low + 1)
+    sales = np.where(run.amounts[rows, :stocks] < 0, run.traded[rows, :stocks], 0.0)
+    reasons = run.reasons[rows, :stocks]
+    for_cash = np.where(reasons == DE_RISK, sales, 0.0)
+    # On a renewal the sales of a session serve the renewal and the rule at once: the rule's part is what it asks for.
+    renewing = np.where(reasons == RENEWAL, sales, 0.0)
+    asked = np.maximum(0.0, -change[rows]) * run.before[rows]
+    whole = renewing.sum(axis=1)
+    part = np.minimum(1.0, np.divide(asked, whole, out=np.zeros_like(asked), where=whole > 0.0))
+    sold = (for_cash + renewing * part[:, None]).sum(axis=0)
+    names = np.flatnonzero(sold > 0)
+    return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
+
+
+def _between(path: Path, start: int, end: int) -> float:
+    last = path.before[end] if end < len(path.before) else path.values[-1]
+    return _rounded(last / path.before[start] - 1.0)
+
+
+def _rounded(change: float) -> float:
+    """A return, 0 where it is nothing but rounding: a fill at the first price after a shock has waited for nothing."""
+    return float(change) if abs(change) > ROUNDING else 0.0

@@ -1,0 +1,33 @@
+"""Names that no parameter may have: the columns that stand beside the parameters in tables of results."""
+
+from __future__ import annotations
+
+from undertow.backtests.sweeps.chunk import FIGURES
+from undertow.market.errors import ParameterError
+from undertow.strategies.strategy import Strategy
+
+_TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
+_SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
+_COUNTS = ("purged", "embargoed", "dropped_with_events", "border_moved", "trials")
+_FOLDS = ("fold", *_SPANS, *_COUNTS, "proof_p", "proven", "acts")
+# What a fold has inside its training sessions and outside, `in_` and `out_` before it.
+FOLD_FIGURES = (
+    "objective",
+    "annual_sharpe",
+    "max_drawdown",
+    "total_return",
+    "excess_over_buy_and_hold",
+    "excess_over_vol_target",
+)
+_SIDES = tuple(f"{side}_{name}" for side in ("in", "out") for name in FOLD_FIGURES)
+_PATHS = ("groups", "rank")
+RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, "in_lag_hours", *_SIDES, *_PATHS})
+
+
+def refuse_reserved(strategy: type[Strategy]) -> None:
+    """Raise `ParameterError` where a parameter is named like a column of the results: one would hide the other."""
+    taken = [f"`{name}`" for name in strategy.model_fields if name in RESERVED]
+    if taken:
+        raise ParameterError(
+            f"`{strategy.name()}` has a parameter named like a column of the results: {', '.join(taken)}; rename it"
+        )

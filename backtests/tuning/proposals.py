@@ -1,0 +1,152 @@
+"""What is tried next: a pure function of the seed, the batch and the trials that were finished before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from undertow.backtests.objectives import Direction
+from undertow.backtests.sweeps.design import design
+
+GIVEN, SOBOL, TPE, NSGA2 = "given", "sobol", "tpe", "nsga2"
+_GENERATION = f"{NSGAIISampler.__name__}:generation"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A parameter set to try, who proposed it, and what the sampler must find with it when the study is read again."""
+
+    parameters: Mapping[str, Any]
+    design: str
+    system: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which trial belongs to which batch, whatever the number of trials asked for.
+
+    Batch 0 holds the first sets and the Sobol design, every later one `batch` trials of the sampler. A study that is
+    continued to more trials therefore repeats none of its choices.
+    """
+
+    first: int
+    batch: int
+
+    def batches(self, trials: int) -> range:
+        """The batches that hold the first `trials` trials."""
+        return range(1 if trials <= self.first else 1 + -(-(trials - self.first) // self.batch))
+
+    def positions(self, batch: int, trials: int) -> range:
+        """The positions of a batch among the first `trials`."""
+        begin = self.first + (batch - 1) * self.batch if batch else 0
+        return range(min(begin, trials), min(begin + self.batch if batch else self.first, trials))
+
+
+class Proposer:
+    """Proposes batch by batch from a study in memory that holds nothing but the trials the batch may see.
+
+    Every batch has a fresh sampler whose seed follows from the search's seed and the batch's number, so that it makes
+    no difference whether the search was interrupted before it.
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, BaseDistribution],
+        directions: Sequence[Direction],
+        first: Sequence[Mapping[str, Any]],
+        sobol: int,
+        schedule: Schedule,
+        seed: int,
+    ) -> None:
+        self.space = dict(space)
+        self.schedule = schedule
+        self._directions = list(directions)
+        self._first = tuple(first)
+        self._sobol = sobol
+        self._seed = seed
+        self._known: list[int] = []
+        self._asked: list[Trial] = []
+        self._start_again()
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several objectives."""
+        return len(self._directions) > 1
+
+    def propose(self, batch: int, count: int, seen: Mapping[int, FrozenTrial]) -> list[Proposal]:
+        """The first `count` proposals of a batch that sees the trials `seen`, by position."""
+        if batch == 0:
+            return self._designed()[:count]
+        self._catch_up(seen)
+        self._study.sampler = self._sampler(batch)
+        self._asked = [self._study.ask(self.space) for _ in range(count)]
+        asked = self._study.get_trials(deepcopy=False)[len(self._known) :]
+        return [self._proposal(trial) for trial in asked]
+
+    def tell(self, done: Mapping[int, FrozenTrial]) -> None:
+        """How the trials that were proposed last turned out, by position."""
+        for trial, each in zip(self._asked, done.values(), strict=True):
+            for name, value in each.constraints.items():
+                trial.set_constraint(name, value)
+            self._study.tell(trial, each.values, None if each.state == TrialState.COMPLETE else TrialState.FAIL)
+        if self._asked:
+            self._known.extend(done)
+        self._asked = []
+
+    def _start_again(self) -> None:
+        self._study = optuna.create_study(directions=self._directions)
+        self._known = []
+        self._asked = []
+        self._generation = 0
+
+    def _catch_up(self, seen: Mapping[int, FrozenTrial]) -> None:
+        wanted = sorted(seen)
+        if self._asked or wanted[: len(self._known)] != self._known:
+            self._start_again()
+        self._study.add_trials(seen[position] for position in wanted[len(self._known) :])
+        self._known = wanted
+        if self.several:
+            self._keep_parents()
+
+    def _keep_parents(self) -> None:
+        """Choose the parents of every generation that has trials, the earliest first.
+
+        Optuna hands out parents in another order when it chooses them than when it remembers them, and looks for those
+        of a late generation by recursion: chosen here, both are as they were when the trials were made.
+        """
+        trials = self._study.get_trials(deepcopy=False)
+        last = max((trial.system_attrs.get(_GENERATION, 0) for trial in trials), default=0)
+        sampler = self._sampler(0)
+        assert isinstance(sampler, NSGAIISampler)
+        for generation in range(self._generation + 1, last + 1):
+            sampler.get_parent_population(self._study, generation)
+        self._generation = last
+
+    def _sampler(self, batch: int) -> BaseSampler:
+        seed = int(np.random.SeedSequence((self._seed, batch)).generate_state(1)[0])
+        if self.several:
+            return NSGAIISampler(population_size=max(2, self.schedule.batch), seed=seed)
+        return TPESampler(seed=seed)
+
+    def _proposal(self, trial: FrozenTrial) -> Proposal:
+        kept = {key: value for key, value in trial.system_attrs.items() if key == _GENERATION}
+        return Proposal(trial.params, NSGA2 if self.several else TPE, kept)
+
+    def _designed(self) -> list[Proposal]:
+        system = {_GENERATION: 0} if self.several else {}
+        table = design(self.space, self._sobol, seed=self._seed) if self._sobol else None
+        rows = [] if table is None else table.to_dict(orient="records")
+        drawn = [{name: _plain(row[name]) for name in self.space} for row in rows]
+        given = [Proposal(each, GIVEN, system) for each in self._first]
+        return given + [Proposal(each, SOBOL, system) for each in drawn]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

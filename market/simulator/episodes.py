@@ -1,0 +1,79 @@
+"""Episodes that have nothing to do with forced crypto selling: they are there in every world, whatever the effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from undertow.market.clock import HOUR, FloatArray, IntArray
+from undertow.market.simulator.clock import Clock
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of episode: how often a year, over how many sessions, and the total log-returns it adds."""
+
+    name: str
+    a_year: float
+    sessions: tuple[int, int]
+    equity: Range
+    btc: Range = (0.0, 0.0)
+    btc_delay_hours: Range = (0.0, 0.0)  # counted from the episode's last close, or from its first open where negative
+    btc_hours: tuple[int, int] = (1, 1)
+
+
+KINDS = (
+    # A macro scare: stocks fall on their own.
+    Kind("macro fall", 1.8, (1, 4), (-0.065, -0.025)),
+    # Stocks fall first, crypto follows within a day and a half: cause and effect the other way round.
+    Kind("stocks first", 1.2, (1, 2), (-0.045, -0.02), (-0.12, -0.05), (4.0, 30.0), (6, 24)),
+    # Crypto falls on news of its own while stocks rally.
+    Kind("divergence", 1.2, (2, 4), (0.015, 0.04), (-0.14, -0.07), (-12.0, -1.0), (12, 48)),
+)
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """What was drawn: `table` (one row each), and what it adds to equity segments (S, 2) and BTC hours (H,) in logs."""
+
+    table: pd.DataFrame
+    equity: FloatArray
+    btc: FloatArray
+
+
+def draw_episodes(clock: Clock, rng: np.random.Generator, years: float) -> Episodes:
+    """Draw the episodes of a world: a Poisson number of each kind, at uniform sessions, at least one of each kind."""
+    equity = np.zeros((len(clock.calendar.sessions), 2))
+    btc = np.zeros(len(clock.hours))
+    rows = []
+    for kind in KINDS:
+        count = max(1, int(rng.poisson(kind.a_year * years)))
+        for first in np.sort(rng.integers(0, len(equity) - kind.sessions[1], count)):
+            rows.append(_place(kind, int(first), clock, rng, equity, btc))
+    table = pd.DataFrame(rows, columns=["kind", "start", "end", "equity_return", "btc_return"])
+    return Episodes(table.sort_values("start", kind="stable", ignore_index=True), equity, btc)
+
+
+def _place(
+    kind: Kind, first: int, clock: Clock, rng: np.random.Generator, equity: FloatArray, btc: FloatArray
+) -> tuple[str, pd.Timestamp, pd.Timestamp, float, float]:
+    length = int(rng.integers(kind.sessions[0], kind.sessions[1] + 1))
+    last = first + length - 1
+    moves = rng.uniform(*kind.equity), rng.uniform(*kind.btc)
+    equity[first : last + 1] += moves[0] * rng.dirichlet(np.full(2 * length, 2.0)).reshape(length, 2)
+    hours = _btc_hours(kind, first, last, clock, rng)
+    btc[hours] += moves[1] / len(hours)
+    ends = clock.calendar.opens[first], clock.calendar.closes[last]
+    return kind.name, pd.Timestamp(ends[0], tz="UTC"), pd.Timestamp(ends[1], tz="UTC"), *moves
+
+
+def _btc_hours(kind: Kind, first: int, last: int, clock: Clock, rng: np.random.Generator) -> IntArray:
+    delay = rng.uniform(*kind.btc_delay_hours)
+    origin = clock.calendar.opens[first] if delay < 0 else clock.calendar.closes[last]
+    begin = clock.hour_rows(np.array([origin + int(delay * 60) * (HOUR // 60)]))[0]
+    count = int(rng.integers(kind.btc_hours[0], kind.btc_hours[1] + 1))
+    return np.arange(begin, min(begin + count, len(clock.hours)), dtype=np.int64)

@@ -1,0 +1,54 @@
+"""Simulated macro series: rates and the dollar on their own, fear and credit spreads after the index."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from undertow.market.calendar import load_calendar
+from undertow.market.clock import FloatArray, Span
+from undertow.market.feeds import Feed, known_instants
+from undertow.market.simulator.clock import SESSIONS_A_YEAR, Clock, slow
+
+
+def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]:
+    """DTB3, DGS10 and DFII10 (S,), percent a year: a slow short rate, a term premium and an expected inflation."""
+    short = np.maximum(2.0 + 1.2 * slow(rng, (sessions,), 300.0), 0.05)
+    ten = short + 0.9 + 0.5 * slow(rng, (sessions,), 120.0)
+    return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * slow(rng, (sessions,), 90.0)}
+
+
+def macro_feed(clock: Clock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator) -> Feed:
+    """The macro feed: rates, VIXCLS and BAMLH0A0HYM2 from the index's log-returns (S,), and the dollar DTWEXBGS."""
+    from scipy.signal import lfilter
+
+    sessions = len(index_moves)
+    start = 0.18**2 / SESSIONS_A_YEAR
+    recent = np.asarray(lfilter([0.06], [1.0, -0.94], index_moves**2, zi=[0.94 * start])[0], dtype=np.float64)
+    fear = 100.0 * np.sqrt(SESSIONS_A_YEAR * recent) * np.exp(0.08 * slow(rng, (sessions,), 8.0)) + 1.5
+    # The VIX jumps on the day of a fall, before a trailing average can.
+    vix = np.maximum(fear - 120.0 * np.minimum(index_moves + 0.005, 0.0), 9.0)
+    slow_fear = lfilter([0.05], [1.0, -0.95], vix, zi=[0.95 * vix[0]])[0]
+    spread = np.maximum(1.2 + 0.14 * slow_fear + 0.35 * slow(rng, (sessions,), 60.0), 2.0)
+    dollar = 110.0 * np.exp(np.cumsum(0.0028 * rng.standard_normal(sessions) - 0.08 * index_moves))
+    trend = np.linspace(0.0, np.log(dollar[-1] / dollar[0]), sessions)
+    columns = {**rates, "VIXCLS": vix, "BAMLH0A0HYM2": spread, "DTWEXBGS": dollar * np.exp(-trend)}
+    return _feed(clock, {name: np.round(values, 4) for name, values in columns.items()})
+
+
+def _feed(clock: Clock, columns: dict[str, FloatArray]) -> Feed:
+    interval, delay = Span(sessions=1), Span(sessions=1)
+    days = clock.calendar.sessions
+    times = np.asarray(days, dtype="datetime64[ns]")
+    # The last rows become known after the last session.
+    beyond = load_calendar(clock.calendar.name, days[0], days[-1] + np.timedelta64(15, "D"))
+    return Feed(
+        kind="macro",
+        asset="",
+        path="macro/macro.parquet",
+        interval=interval,
+        delay=delay,
+        times=times,
+        known_at=known_instants(times, interval, delay, beyond),
+        columns=columns,
+        regimes=np.zeros(len(times), dtype=np.int64),
+    )

@@ -1,0 +1,133 @@
+"""What the contract suite feeds to signals: one invented number series for each input that a market can supply."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from undertow.market.clock import FloatArray
+from undertow.signals.base.spec import Spec
+
+ROWS = 700
+SEED = 5
+# Known on every row of a feed or session: never missing, and the same whatever an input calls them.
+FACTS = ("regime", "member")
+Inputs = dict[str, FloatArray]
+Sampler = Callable[[int, int, int], Inputs]
+
+
+@cache
+def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Inputs:
+    """Every input that our own signals take, by name, each (rows, columns) without a gap; two venue regimes."""
+    rng = np.random.default_rng(seed)
+    shape = (rows, columns)
+    close = _walk(rng, shape, 0.02)
+    half = rows // 2
+    return {
+        "close": close,
+        "volume": rng.lognormal(3, 1, shape),
+        "benchmark": _walk(rng, shape, 0.01),
+        "long_usd": rng.lognormal(10, 2, shape),
+        "short_usd": rng.lognormal(10, 2, shape),
+        "open_interest_usd": rng.lognormal(20, 0.2, shape),
+        "regime": np.repeat([0.0, 1.0], [half, rows - half])[:, None].repeat(columns, axis=1),
+        "open": close * rng.lognormal(0, 0.005, shape),
+        "high": close * (1.0 + rng.uniform(0.006, 0.03, shape)),
+        "low": close * (1.0 - rng.uniform(0.006, 0.03, shape)),
+        "funding_rate": rng.normal(1e-4, 2e-4, shape),
+        "basket": _walk(rng, shape, 0.012),
+        "btc": _walk(rng, shape, 0.03),
+        "equity": _walk(rng, shape, 0.012),
+        "nominal": _level(rng, shape) / 5.0,
+        "real": _level(rng, shape) / 10.0 - 1.0,
+        "dollar": 5.0 * _level(rng, shape),
+        "spread": _level(rng, shape) / 5.0,
+        "vix": _level(rng, shape),
+        # An exchange that closes at the first row and every 24 rows after it, and opens 18 rows later.
+        "since_close": np.repeat(np.arange(rows)[:, None] % 24.0, columns, axis=1),
+        "since_open": np.repeat((np.arange(rows)[:, None] + 6) % 24.0, columns, axis=1),
+        # The first two names stay, the others come and go.
+        "member": ((rng.random(shape) < 0.9) | (np.arange(columns) < 2)).astype(np.float64),
+    }
+
+
+def inputs_of(spec: Spec, sampler: Sampler, rows: int = ROWS, columns: int = 0, seed: int = SEED) -> Inputs:
+    """The inputs of one signal: by the input's own name, else by the market column that supplies it.
+
+    Two columns by default, six for a statistic across them. A macro series or anything else that has no sample
+    becomes a positive series that returns to its mean.
+    """
+    columns = columns or (6 if spec.across_names else 2)
+    known = sampler(rows, columns, seed)
+    found = {}
+    for name, (_, column) in spec.inputs.items():
+        # An input under its own name gets a series of its own: two prices must not be the same one.
+        own = seed + zlib.crc32(name.encode())
+        values = known.get(name)
+        if values is None:
+            values = sampler(rows, columns, seed if column in FACTS else own).get(column)
+        if values is None:
+            values = _level(np.random.default_rng(own), (rows, columns))
+        found[name] = np.array(values, dtype=np.float64)
+    return found
+
+
+def one_regime(spec: Spec, inputs: Inputs) -> Inputs:
+    """The inputs with a single venue regime, so that a window is only interrupted by what the signal does itself."""
+    regimes = [name for name, (_, column) in spec.inputs.items() if column == "regime"]
+    return {name: np.zeros_like(values) if name in regimes else values for name, values in inputs.items()}
+
+
+def wild(spec: Spec, inputs: Inputs) -> Inputs:
+    """The inputs with every number times a random one, from a hundredth to a hundred, and a tenth of them missing."""
+    rng = np.random.default_rng(SEED)
+    found = {}
+    for name, values in inputs.items():
+        shaken = values * np.exp(rng.normal(0.0, 2.0, values.shape))
+        holed = np.where(rng.random(values.shape) < 0.1, np.nan, shaken)
+        found[name] = values if spec.inputs[name][1] in FACTS else holed
+    return found
+
+
+def small(spec: Spec) -> dict[str, Any]:
+    """Parameters near the defaults whose windows fit into the suite's rows several times.
+
+    Whole numbers above 40 become 40, 45, … in the order of their defaults, so that a short window stays shorter than
+    a long one; anything else keeps its default.
+    """
+    long = sorted({each.default for each in spec.parameters.values() if each.whole and each.default > 40})
+    return {
+        name: int(40 + 5 * long.index(each.default) if each.default in long else each.default)
+        if each.whole
+        else each.default
+        for name, each in spec.parameters.items()
+    }
+
+
+def others(spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
+    """For each parameter another value than the one given, within its range where the given one is."""
+    found = {}
+    for name, value in given.items():
+        each = spec.parameters[name]
+        if each.whole:
+            found[name] = value + max(1, value // 4) if value < each.range.high else value - 1
+        else:
+            end = each.range.high if value < each.range.high else each.range.low
+            found[name] = value + 0.1 * (end - value)
+    return found
+
+
+def _walk(rng: np.random.Generator, shape: tuple[int, int], deviation: float) -> FloatArray:
+    return np.asarray(100 * np.exp(np.cumsum(rng.normal(0, deviation, shape), axis=0)), dtype=np.float64)
+
+
+def _level(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+    noise = rng.normal(0, 0.05, shape)
+    log = np.zeros(shape)
+    for row in range(1, shape[0]):
+        log[row] = 0.97 * log[row - 1] + noise[row]
+    return np.asarray(20 * np.exp(log), dtype=np.float64)

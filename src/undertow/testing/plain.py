@@ -1,0 +1,87 @@
+"""Kernels without the compiler: one more process, in which numba compiles nothing, runs them as plain Python.
+
+Switching the compiler off is the only way to have a whole kernel plain: `kernel.py_func` would still call compiled
+helpers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from undertow.signals.base.spec import Spec
+
+_SERVE = "import sys; from undertow.testing.plain import serve; serve(sys.argv[1:])"
+
+
+def plain(spec: Spec, arguments: list[Any]) -> tuple[Any, ...]:
+    """What the kernel of `spec` returns as plain Python, for its inputs and then its parameters.
+
+    A kernel that cannot be imported by name, inside a function for example, runs here as its `py_func`. Raises
+    `AssertionError` with what the kernel raised.
+    """
+    kernel = spec.kernel
+    home, name = getattr(kernel, "__module__", ""), getattr(kernel, "__qualname__", "")
+    if getattr(sys.modules.get(home), name, None) is not kernel or home == "__main__":
+        found = getattr(kernel, "py_func", kernel)(*arguments)
+    else:
+        found = _ask(home, name, arguments)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _ask(home: str, name: str, arguments: list[Any]) -> Any:
+    process = _process()
+    pickle.dump((home, name, arguments), process.stdin)
+    process.stdin.flush()
+    worked, answer = pickle.load(process.stdout)  # noqa: S301 - our own process wrote it
+    if not worked:
+        raise AssertionError(f"as plain Python it raises {answer}")
+    return answer
+
+
+@cache
+def _process() -> Any:
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        [sys.executable, "-c", _SERVE, *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+    )
+    atexit.register(_end, process)
+    return process
+
+
+def _end(process: Any) -> None:
+    process.stdin.close()
+    process.wait()
+    process.stdout.close()
+
+
+def serve(path: list[str]) -> None:
+    """Answer requests on standard input until it ends: what `plain` talks to."""
+    sys.path[:] = path
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    requests = sys.stdin.buffer
+    while True:
+        try:
+            home, name, arguments = pickle.load(requests)  # noqa: S301 - our own process wrote it
+        except EOFError:
+            return
+        pickle.dump(_answer(home, name, arguments), answers)
+        answers.flush()
+
+
+def _answer(home: str, name: str, arguments: list[Any]) -> tuple[bool, Any]:
+    try:
+        with np.errstate(all="ignore"):
+            return True, getattr(importlib.import_module(home), name)(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever a kernel raises is an answer
+        return False, f"{type(error).__name__}: {error}"

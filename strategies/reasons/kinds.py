@@ -1,0 +1,75 @@
+"""The kind of shock that a condition speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undertow.strategies.rules.parts import Condition
+
+CASCADE = "liquidation cascade"
+# What speaks of liquidations without a feed of them.
+STAND_IN = f"{CASCADE} (stand-in)"
+OTHER = "other"
+_FALL = "fall of {asset}"
+# Kinds on Bitcoin's side: they add up to one shock, which bears the name of the largest.
+_BITCOIN = {
+    CASCADE: ("liquidation-spike", "cascade"),
+    STAND_IN: ("liquidation-proxy",),
+    _FALL: ("drawdown", "drop", "drawdown-speed", "support-breach"),
+    "weekend gap": ("weekend-gap",),
+    "volume spike": ("volume-spike",),
+    "funding shock": ("funding",),
+    "open interest shock": ("open-interest-change", "open-interest-divergence"),
+    "altcoin contagion": ("altcoin-contagion",),
+    "stabilisation": ("stabilisation", "rows-since-low"),
+    "correlation with BTC": ("btc-equity-correlation",),
+}
+_OTHERS = {
+    "rates shock": ("rates-shock", "policy-tailwind", "scenario"),
+    "dollar shock": ("dollar-shock",),
+    "leadership break": ("leadership", "leadership-break", "breadth", "new-lows", "selloff", "basket-selloff", "trend"),
+    "volatility event": (
+        "vix",
+        "volatility-shock",
+        "basket-volatility",
+        "basket-volatility-shock",
+        "realized-volatility",
+        "forced-exposure",
+        "credit-shock",
+        "average-pairwise-correlation",
+        "absorption-ratio",
+        "regime",
+    ),
+}
+# How things stand, which names a shock only where nothing has happened beside it.
+_STATES = ("stabilisation", "correlation with BTC")
+KIND_OF = {signal: kind for kinds in (_BITCOIN, _OTHERS) for kind, signals in kinds.items() for signal in signals}
+_ROUNDING = 12
+
+
+def label_of(condition: Condition, *, stand_in: bool = False) -> str:
+    """The condition's own label, or the kind of its signal; `stand_in` says that its stand-in was read."""
+    if condition.label:
+        return condition.label
+    kind = KIND_OF.get(condition.signal, OTHER)
+    return STAND_IN if stand_in and kind == CASCADE else kind.format(asset=condition.asset)
+
+
+def largest(parts: Sequence[tuple[Condition, str, float]]) -> str:
+    """The label of the shock that added most, of conditions with their labels and parts; empty where nothing did.
+
+    What is on Bitcoin's side is one shock, named by the largest of its kinds; of equal ones by the liquidations, and by
+    the correlation with Bitcoin only where it is alone.
+    """
+    shocks: dict[str, dict[str, float]] = {}
+    for condition, label, part in parts:
+        bitcoin = not condition.label and KIND_OF.get(condition.signal) in _BITCOIN
+        kinds = shocks.setdefault("" if bitcoin else label, {})
+        kinds[label] = kinds.get(label, 0.0) + part
+    kinds = max(shocks.values(), key=lambda each: sum(each.values()))
+    if not sum(kinds.values()) > 0:
+        return ""
+    # Equal parts differ by the rounding of their sums.
+    parts_of = {label: round(part, _ROUNDING) for label, part in kinds.items()}
+    happened = {label: part for label, part in parts_of.items() if part > 0 and label not in _STATES}
+    return max(happened or parts_of, key=lambda label: (parts_of[label], label in (CASCADE, STAND_IN)))

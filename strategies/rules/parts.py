@@ -1,0 +1,333 @@
+"""The parts that a rule is put together from: small frozen records, each usable with any other."""
+
+from __future__ import annotations
+
+import math
+from functools import cache, lru_cache
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from undertow.market.errors import UndertowError, did_you_mean
+from undertow.market.prices import FIELDS
+from undertow.signals.base.registry import SIGNALS, load
+from undertow.signals.base.spec import Spec
+from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.strategies.rules.levels import check_level
+
+
+def _not_text(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError(f"must be a whole number, got {value!r}")
+    return value
+
+
+# Strict, so that neither a truth value nor text passes for a number; whole numbers pass for floats.
+Number = Annotated[float, Field(strict=True)]
+Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True, allow_inf_nan=False)]
+Hours = Annotated[float, Field(ge=0.0, le=8760.0, strict=True, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, strict=True, allow_inf_nan=False)]
+Sessions = Annotated[int, BeforeValidator(_not_text), Field(ge=1, le=60)]
+Combine = Literal["any", "all", "score"]
+Seen = Literal["worst", "last"]
+
+WATCH, ALARM = 0.5, 1.0
+# Windows beyond this, in hours or sessions, are slips of the pen: more than eleven years of hours.
+LONGEST_WINDOW = 100_000
+_ROUNDING = 1e-9
+
+
+@cache
+def _keys(kind: type[BaseModel]) -> frozenset[str]:
+    return frozenset(kind.model_fields)
+
+
+class Part(BaseModel):
+    """A part of a rule: frozen, compared by value, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.keys() <= _keys(cls):
+            key = next(key for key in given if key not in cls.model_fields)
+            near = did_you_mean(str(key), cls.model_fields)
+            raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
+        return given
+
+
+class Condition(Part):
+    """A signal against its levels: ok, watch or alarm, with hysteresis.
+
+    The alarm goes on where the value is at or `above` (at or `below`) its level, and off again only where the value is
+    on the calm side of `leave`; `watch` is a milder level. Of a signal with several outputs `output` names the one that
+    is read, the first where it is left out. `parameters` are those of the signal, windows of feed signals in hours.
+    `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
+    recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out. `stand_in` names a
+    signal with the same output, parameters and clock that is read where the first has no value. `weight` counts where a
+    trigger scores; `label` is the kind of shock it speaks of.
+
+    A level must be one that some values of the signal reach and others do not, as far as the signal's bounds tell.
+
+    NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
+    """
+
+    # Whether a level may be the very end of the range, which every value reaches.
+    _open_ended: ClassVar[bool] = False
+
+    signal: str
+    output: str = ""
+    parameters: dict[str, Number] = Field(default_factory=dict)
+    asset: str = "BTC"
+    above: Number | None = None
+    below: Number | None = None
+    watch: Number | None = None
+    leave: Number | None = None
+    seen: Seen | None = None
+    lag: Hours | None = None
+    stand_in: str = ""
+    weight: Positive = 1.0
+    title: str = ""
+    label: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """The definition of the signal."""
+        found = load(SIGNALS, self.signal)
+        return getattr(found, "spec", found)  # type: ignore[no-any-return]
+
+    @property
+    def level(self) -> float:
+        """The value at which the alarm goes on."""
+        return float(self.above if self.above is not None else self.below)  # type: ignore[arg-type]
+
+    @property
+    def side(self) -> float:
+        """1 where high values alarm, -1 where low ones do."""
+        return 1.0 if self.above is not None else -1.0
+
+    @property
+    def how(self) -> Literal["last", "min", "max"]:
+        """How `align` reads the signal: signals of the sessions clock have one value a session, so their last."""
+        seen = self.seen or ("worst" if self.spec.clock == "feed" else "last")
+        if seen == "last":
+            return "last"
+        return "max" if self.side > 0 else "min"
+
+    @property
+    def name(self) -> str:
+        """What pages call it: the title, or the signal with the output that it reads, where it has several."""
+        if self.title:
+            return self.title
+        outputs = self.spec.outputs
+        return f"{self.signal} {self.output or outputs[0]}" if len(outputs) > 1 or self.output else self.signal
+
+    def model_post_init(self, _: Any) -> None:
+        """Check what the parts say together: once, when it is made, not again for each rule that it is put into."""
+        self._check_levels()
+        self._check_signal()
+
+    def _check_levels(self) -> None:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give either `above` or `below`: the level at which the alarm goes on")
+        level, side = self.level, self.side
+        for key, value in (("watch", self.watch), ("leave", self.leave)):
+            if value is not None and (value - level) * side > 0:
+                word = "at most" if side > 0 else "at least"
+                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word} {level:g}; got {value:g}")
+        for value in (level, self.watch, self.leave):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"a level must be a finite number, got {value}")
+
+    def _check_signal(self) -> None:
+        _check_names(self.signal, self.stand_in, self.output, tuple(self.parameters))
+        spec, side = self.spec, self.side
+        for name, value in self.parameters.items():
+            _check_value(self.signal, spec, name, value)
+        levels = {"above": self.above, "below": self.below, "watch": self.watch, "leave": self.leave}
+        for key, level in levels.items():
+            if level is not None:
+                check_level(key, level, side, spec, self.output, open_ended=self._open_ended)
+
+
+class Trigger(Part):
+    """Conditions and how they add up to a score in [0, 1].
+
+    "any": the most alarming condition (1 alarm, 0.5 watch, 0 ok); "all": the least alarming; "score": the mean weighted
+    by `weight`. Unknown conditions leave "any" and "all" unknown unless the others settle it, and drop out of "score"
+    as long as conditions with a share `known` of the weight are known.
+    """
+
+    when: Annotated[tuple[Condition, ...], Field(min_length=1)]
+    combine: Combine = "any"
+    known: Share = 0.5
+
+
+class Gate(Condition):
+    """A condition that scales the score while it is on: 0 is a veto, which is counted and recorded.
+
+    Read at the decision itself, by its last value, unless `lag` and `seen` say otherwise. Where it is unknown the score
+    is left as it is.
+    """
+
+    seen: Seen | None = "last"
+    lag: Hours | None = 0.0
+    scale: Share = 0.0
+
+
+class AllClear(Condition):
+    """A condition for the return: read at the decision itself, by its last value, unless it says otherwise.
+
+    Its level may be one that every value reaches, at the very end of the range: no new low for 0 hours waits for none.
+    """
+
+    _open_ended: ClassVar[bool] = True
+
+    seen: Seen | None = "last"
+    lag: Hours | None = 0.0
+
+
+class Tier(Part):
+    """A state of the rule: entered where the score is at or above `at`, with what is held in it.
+
+    `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short, at most what is left in
+    stocks. After `min_stay` hours the tier is left once the score is below `leave`, at most `at` (left out: whatever
+    the score), and the all-clear is on, and after `max_stay` hours at the latest, for the next one down. `to` names the
+    tiers that may follow; left out: any. A hedge is put on and taken off at once. The tier with `at` 0 is calm: it has
+    no stay and no `leave`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    at: Share = 0.0
+    leave: Share | None = None
+    cash: Share = 0.0
+    hedge: Share = 0.0
+    min_stay: Hours = 0.0
+    max_stay: Hours | None = None
+    to: tuple[str, ...] | None = None
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that calm is calm, and that the numbers do not contradict each other."""
+        if self.at == 0.0 and (self.leave is not None or self.min_stay > 0.0 or self.max_stay is not None):
+            raise ValueError(
+                f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the"
+                " score at which it is entered, or leave them out"
+            )
+        if self.leave is not None and self.leave > self.at:
+            raise ValueError(
+                f"tier `{self.name}`: `leave` must be at most `at`, or it is left as soon as it is entered; got"
+                f" {self.leave:g} above {self.at:g}"
+            )
+        if self.max_stay is not None and self.min_stay > self.max_stay:
+            raise ValueError(
+                f"tier `{self.name}`: `min_stay` must be at most `max_stay`, got {self.min_stay:g} and"
+                f" {self.max_stay:g} hours"
+            )
+        # Shares such as 0.7 and 0.3 may add up to a rounding above 1.
+        if self.cash + self.hedge > 1.0 + _ROUNDING:
+            raise ValueError(
+                f"tier `{self.name}`: `cash` and `hedge` must add up to 1 or less, or more is sold short than is held;"
+                f" got {self.cash:g} and {self.hedge:g}"
+            )
+
+
+class Timing(Part):
+    """When a trigger is acted on: `lag` hours on the 24/7 clock after it was known, over `sessions` sessions.
+
+    All the cash is raised by the last decision before `deadline` hours have passed since the tier was entered, at once
+    where fewer sessions than asked for are left until then.
+    """
+
+    lag: Hours = 24.0
+    sessions: Sessions = 1
+    deadline: Hours | None = None
+
+
+class Destination(Part):
+    """Where raised cash goes: `share` of it into the equally weighted universe `basket`, the rest into cash.
+
+    `basket` may be a screen. `hedge_symbol` is what a tier's `hedge` sells short: the market's benchmark where it is
+    left out.
+    """
+
+    basket: str = ""
+    share: Share = 1.0
+    hedge_symbol: str = ""
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that a share has a basket to go into, and that a screen can be read."""
+        if not self.basket and self.share != 1.0:
+            raise ValueError(f"`share` goes with `basket`, a universe to put it into; got {self.share:g} without one")
+        if is_screen(self.basket):
+            Screen.parse(self.basket)
+
+
+class Reentry(Part):
+    """How the money comes back: once every condition of `when` is on (the all-clear), in `steps` steps a session each.
+
+    `wrong` is the stop on being wrong: all comes back where stocks have risen that much, decimal, since a tier was last
+    entered from below or started again, whatever `to` says. After a return to calm no tier is entered for `cool_down`
+    hours.
+    """
+
+    when: tuple[AllClear, ...] = ()
+    steps: Sessions = 1
+    wrong: Positive | None = None
+    cool_down: Hours = 0.0
+
+    def model_post_init(self, _: Any) -> None:
+        """Check that the stop can be met."""
+        if self.wrong is not None and self.wrong > 1.0:
+            raise ValueError(f"`wrong` must be a decimal rise in (0, 1], got {self.wrong:g}; 4 % is 0.04")
+
+
+@lru_cache(maxsize=4096)
+def _check_names(signal: str, stand_in: str, output: str, parameters: tuple[str, ...]) -> None:
+    """Raise `ValueError` on a name that is not there; what was found right is not looked up again."""
+    spec = _checked_spec("signal", signal, output, parameters)
+    if not stand_in:
+        return
+    other = _checked_spec("stand_in", stand_in, output, parameters)
+    if (output or spec.outputs[0]) != (output or other.outputs[0]) or spec.clock != other.clock:
+        raise ValueError(
+            f"`stand_in`: `{stand_in}` gives `{other.outputs[0]}` on the {other.clock} clock, `{signal}` gives"
+            f" `{spec.outputs[0]}` on the {spec.clock} clock; name an `output` that both have on one clock"
+        )
+
+
+def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...]) -> Spec:
+    try:
+        found = load(SIGNALS, name)
+    except UndertowError as error:
+        raise ValueError(f"`{key}`: {error}") from None
+    spec = getattr(found, "spec", found)
+    if not isinstance(spec, Spec):
+        raise ValueError(f"`{key}`: `{name}` is not a signal")
+    if spec.clock == "session" and not spec.across_names and any(("prices", x) in spec.inputs.values() for x in FIELDS):
+        raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
+    if output and output not in spec.outputs:
+        near = did_you_mean(output, spec.outputs)
+        raise ValueError(f"`output`: `{name}` has no output `{output}`{near}; allowed: {_list(spec.outputs)}")
+    for parameter in parameters:
+        if parameter not in spec.parameters:
+            near, allowed = did_you_mean(parameter, spec.parameters), _list(spec.parameters)
+            raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{near}; allowed: {allowed}")
+    return spec
+
+
+def _check_value(signal: str, spec: Spec, name: str, value: float) -> None:
+    parameter = spec.parameters[name]
+    if parameter.unit == "rows":
+        rule, holds = f"hours in (0, {LONGEST_WINDOW}]", 0 < value <= LONGEST_WINDOW
+    elif parameter.whole:
+        rule = f"a whole number of {parameter.unit} in [1, {LONGEST_WINDOW}]"
+        holds = 1 <= value <= LONGEST_WINDOW and value == int(value)
+    else:
+        rule, holds = "a finite number", math.isfinite(value)
+    if not holds:
+        raise ValueError(f"`parameters`: `{name}` of `{signal}` must be {rule}, got {value:g}")
+
+
+def _list(names: Any) -> str:
+    return ", ".join(names) or "none"
