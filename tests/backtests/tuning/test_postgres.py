@@ -1,0 +1,200 @@
+"""Several workers on one study in a real PostgreSQL server: no trial lost or made twice, one worker killed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+
+from undertow.backtests.tuning import search as optimize_search
+from undertow.backtests.tuning.claims import Claim, Shared
+from undertow.backtests.tuning.optimize import Tuning, _claims, optimize
+from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.market import ParameterError, simulate_market
+from undertow.strategies import VolTarget
+
+SETTINGS = {"seed": 7, "trials": 42, "sobol": 8, "batch": 4, "study": "shared", "lease": 3.0}
+
+
+def binaries() -> Path | None:
+    on_path = shutil.which("initdb")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return Path(on_path).parent if on_path else (found[-1].parent if found else None)
+
+
+def as_server(words: list[str]) -> list[str]:
+    """PostgreSQL refuses to run as root: its own account takes over."""
+    return words if os.geteuid() else ["runuser", "-u", "postgres", "--", *words]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a server of our own, on a free port of this machine."""
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    folder = binaries()
+    if folder is None:
+        pytest.skip("no PostgreSQL on this machine: install the package `postgresql`")
+    if not os.geteuid() and "postgres" not in {each.pw_name for each in pwd.getpwall()}:
+        pytest.skip("PostgreSQL does not run as root, and there is no account `postgres`")
+    home = Path(tempfile.mkdtemp(prefix="undertow-postgres-"))
+    if not os.geteuid():
+        shutil.chown(home, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = [str(folder / "initdb"), "-D", f"{home}/data", "-U", "undertow", "-A", "trust", "--no-sync"]
+    subprocess.run(as_server(made), check=True, capture_output=True, cwd="/")
+    control = [str(folder / "pg_ctl"), "-D", f"{home}/data", "-l", f"{home}/log", "-w"]
+    options = f"-F -h 127.0.0.1 -p {port} -k {home}"
+    # Its output must not be captured: the server would hold the pipe open.
+    subprocess.run(as_server([*control, "-o", options, "start"]), check=True, stdout=subprocess.DEVNULL, cwd="/")
+    try:
+        yield f"postgresql://undertow@127.0.0.1:{port}/postgres"
+    finally:
+        stop = as_server([*control, "-m", "immediate", "stop"])
+        subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd="/")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+WORKER = """
+import os, signal, sys, time
+from undertow.backtests.tuning import rows as study_rows
+from undertow.backtests.tuning import search as optimize_search
+from undertow.backtests.tuning.optimize import optimize
+from undertow.market import simulate_market
+from undertow.strategies import VolTarget
+
+whole, run = sys.argv[2] == "whole", optimize_search._run
+def slowly(*given):
+    claim = given[4]
+    if not whole and claim.batch >= 2:
+        def half(study, trials):
+            study_rows.add_trials(study, trials[:2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        optimize_search.add_trials = half
+    time.sleep(0.1)
+    return run(*given)
+optimize_search._run = slowly
+market = simulate_market(seed=7, years=1, names=5)
+print("ready", flush=True)
+sys.stdin.readline()
+tuning = optimize(VolTarget, market, storage=sys.argv[1], ledger=sys.argv[3], **eval(sys.argv[4]))
+print(len(tuning.trials), flush=True)
+"""
+
+
+def worker(server: str, how: str, ledger: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", WORKER, server, how, str(ledger), repr(SETTINGS)]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_workers_one_of_them_killed(server: str, tmp_path: Path) -> None:
+    workers = [worker(server, how, tmp_path) for how in ("killed", "whole")]
+    for each in workers:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in workers:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    said = [each.communicate(timeout=240)[0] for each in workers]
+    assert [each.returncode for each in workers] == [-signal.SIGKILL, 0]
+    assert said[1].split() == ["42"]
+
+    market = simulate_market(seed=7, years=1, names=5)
+    again = optimize(VolTarget, market, storage=server, ledger=tmp_path, **SETTINGS)  # type: ignore[arg-type]
+    check_whole(again)
+    assert again.standing is not None
+    assert again.standing.ever == 42
+    # One that comes later finds nothing left to do; one that is asked for more goes on.
+    more = optimize(VolTarget, market, storage=server, **{**SETTINGS, "trials": 45})  # type: ignore[arg-type]
+    assert more.trials["trial"].tolist() == list(range(45))
+
+
+def check_whole(tuning: Tuning) -> None:
+    trials = tuning.study.trials
+    # Reading opens a connection again.
+    tuning.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+    assert sorted(trial.user_attrs["position"] for trial in trials) == list(range(42))
+    assert {trial.state.name for trial in trials} == {"COMPLETE"}
+    assert sorted(trial.number for trial in trials) == list(range(42))
+    assert tuning.trials["trial"].tolist() == list(range(42))
+    assert tuning.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["tpe"] * 32
+
+
+def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    settings = {**SETTINGS, "study": "alone", "trials": 20}
+    kept = optimize(VolTarget, market, storage=server, **settings)  # type: ignore[arg-type]
+    assert kept.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+
+
+def test_a_batch_is_claimed_by_one_and_taken_over_without_a_sign_of_life(server: str) -> None:
+    with quiet_optuna(), open_storage(server) as kept:
+        assert isinstance(kept, RDBStorage)
+        study = optuna.create_study(storage=kept, study_name="claims")
+        slow, quick, third = (Shared(study, kept, lease) for lease in (600.0, 1.0, 600.0))
+        assert slow.take([0, 1], ()) == Claim(0, ())
+        # The design comes before everything else, and only a holder without a sign of life is replaced.
+        until = time.monotonic() + 30
+        while (taken := quick.take([0, 1], ())) is None and time.monotonic() < until:
+            assert third.take([0, 1], ()) is None
+        assert taken == Claim(0, ())
+        with quick.working(0), quick.writing(0):
+            pass
+        assert slow.take([1, 2], (0,)) == Claim(1, (0,))
+        assert third.take([1, 2], (0,)) == Claim(2, (0,))
+        with third.writing(2):
+            pass
+        # Free at once, with what was seen when it was first claimed.
+        assert quick.take([2, 3], (0, 1)) == Claim(2, (0,))
+
+
+def test_of_two_workers_on_one_batch_the_quicker_writes_it(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    settings = {**SETTINGS, "study": "overtaken", "trials": 14}
+    slow = optimize_search.finished_trial
+    overtaken = []
+
+    def overtake(*given: Any) -> Any:
+        # Just before the first trial of the second batch is written, another worker does the whole study.
+        if given[0] == 10 and not overtaken:
+            overtaken.append(True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(optimize_search, "finished_trial", slow)
+                optimize(VolTarget, market, storage=server, **{**settings, "lease": 1.0})  # type: ignore[arg-type]
+        return slow(*given)
+
+    monkeypatch.setattr(optimize_search, "finished_trial", overtake)
+    found = optimize(VolTarget, market, storage=server, **{**settings, "lease": 600.0})  # type: ignore[arg-type]
+    assert overtaken
+    assert found.trials["trial"].tolist() == list(range(14))
+    assert found.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+
+
+def test_a_database_is_shared_however_it_was_opened(server: str) -> None:
+    with quiet_optuna(), open_storage(server) as kept:
+        study = optuna.create_study(storage=kept, study_name="opened")
+        for each in (kept, study._storage):
+            with open_storage(each) as same:
+                assert isinstance(_claims(study, same, 60.0), Shared)
+
+
+def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:
+    market = simulate_market(seed=8, years=1, names=5)
+    optimize(VolTarget, market, storage=server, **{**SETTINGS, "study": "own", "trials": 2})  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="study `own` is of another seed"):
+        optimize(VolTarget, market, storage=server, **{**SETTINGS, "study": "own", "seed": 8})  # type: ignore[arg-type]

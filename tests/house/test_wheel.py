@@ -1,0 +1,91 @@
+"""What is installed from the built wheel works with the sources out of reach, and so does what the sdist holds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from support.paths import PROJECT
+
+PACKAGES: dict[str, str] = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "setuptools"
+]["package-dir"]
+
+
+def run(*words: str | Path, cwd: Path, **environment: str) -> str:
+    """Run a command with nothing of Python's environment but `environment`; its output where it fails."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV"))}
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env={**kept, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the sdist, built from a copy: nothing is left in the tree."""
+    root = tmp_path_factory.mktemp("build")
+    copy = root / "project"
+    copy.mkdir()
+    skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("src", *(folder for folder in PACKAGES.values() if "/" not in folder)):
+        shutil.copytree(PROJECT / name, copy / name, symlinks=True, ignore=skipped)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / name, copy / name)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", root / "dist", copy, cwd=root)
+    (built,) = (root / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("installed")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--no-index")
+    run(*pip, "--no-compile", "--target", target, wheel, cwd=target)
+    return target
+
+
+def test_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    expected = {
+        f"{package.replace('.', '/')}/{file.name}"
+        for package, folder in PACKAGES.items()
+        for file in (PROJECT / folder).iterdir()
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    assert names == expected
+    assert {"undertow/py.typed", "undertow/tearsheets/page.css", "undertow/tearsheets/page.html"} <= names
+
+
+def test_smoke_subset_against_the_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    shutil.copy(PROJECT / "tests" / "test_smoke.py", tmp_path / "tests")
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    # Without `site` no .pth file is read, so an editable install has no say.
+    path = os.pathsep.join((str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))
+    report = run(
+        *(sys.executable, "-S", "-m", "pytest", "-m", "smoke", "-q", "-p", "no:cacheprovider", "tests/test_smoke.py"),
+        cwd=tmp_path,
+        PYTHONPATH=path,
+        PYTHONDONTWRITEBYTECODE="1",
+        UNDERTOW_MUST_LIE_IN=str(installed),
+    )
+    assert " passed" in report
+    assert "skipped" not in report
