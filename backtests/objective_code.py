@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from undertow.backtests.code_digest import digest, is_own
+from undertow.backtests.identity import digest, is_own
 from undertow.backtests.objectives import Objective, read_objectives
 from undertow.market.errors import ParameterError
 from undertow.strategies.strategy import Strategy

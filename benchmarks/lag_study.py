@@ -14,11 +14,11 @@ What is fixed, and why. The trigger stays at its defaults: searching it would mo
 covers for a lag that is too short (at the default holds the best lag is near 0, which is told too). The objective is
 CAGR.
 
-What was chosen, and when. The stays of one session, the lag from the shock to the fill and the proof were chosen after
+What was chosen, and when. The stays of one session, the lag from the shock to the fill and the gate were chosen after
 seeds 0 to 19 had been seen. Before seeds 20 to 39 were ever run this was fixed, in the default world: with the effect
 the median over seeds of the tuned lag, from the shock to the fill on the whole span, lies in 24 to 48 hours; without it
 the spread among folds is more than twice as wide, and the 95 % interval over seeds of the gain of a walk that acts on
-proof alone holds zero. `--first-seed 20` checks it. Fixed before they were run with `--at-the-open 0`: the median of
+gate alone holds zero. `--first-seed 20` checks it. Fixed before they were run with `--at-the-open 0`: the median of
 the parameter itself, on the whole span and over the folds, lies in 24 to 48 hours.
 
 How to read the lag. The parameter says how old the shock must be at a decision; decisions come once a session, so the
@@ -42,7 +42,7 @@ from undertow.backtests.runs.run import Run
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.evidence import Interval, Superior, confidence_set, difference, timing
+from undertow.evidence import Interval, SPATest, confidence_set, difference, timing
 from undertow.market import Market, simulate_market
 from undertow.market.clock import FloatArray
 from undertow.strategies import BuyAndHold, LiquidityDrain
@@ -95,10 +95,10 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         trials=trials,
         fixed=FIXED,
         seed=seed,
-        proof=Superior(level=0.10),
-        unproven="act",
+        gate=SPATest(level=0.10),
+        on_fail="act",
     )
-    assert free.counterpart is not None
+    assert free.alternative is not None
     lags = free.table["lag"].to_numpy(dtype=np.float64)
     return {
         "seed": seed,
@@ -112,8 +112,8 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         "fold_tuned": float(free.table["in_lag_hours"].median()),
         "fold_spread": float(np.ptp(lags)),
         **_told("net", _net(free.run)),
-        **_told("proven", _net(free.counterpart)),
-        "acting": free.proven / len(free.folds),
+        **_told("proven", _net(free.alternative)),
+        "acting": free.passed / len(free.folds),
         **_told("timing", timing(free.run).apart.annual_return),
     }
 
@@ -168,10 +168,10 @@ def report(table: pd.DataFrame) -> None:
         f"{table['alike'].median():.0%} of the lags cannot be told from the best in the median seed (model confidence"
         f" set, 90 %); buy-and-hold cannot in {table['hold_in'].sum():.0f} of {len(table)}"
     )
-    print(f"with a proof {table['acting'].mean():.0%} of the folds act")
+    print(f"with a gate {table['acting'].mean():.0%} of the folds act")
     for name, words in (
         ("net", "walked forward less buy-and-hold"),
-        ("proven", "the same where a fold acts on proof alone"),
+        ("proven", "the same where a fold acts on gate alone"),
         ("timing", "the timing of that walk"),
     ):
         above, below = (table[f"{name}_low"] > 0).sum(), (table[f"{name}_high"] < 0).sum()

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from undertow.backtests.objectives import read_objectives
-from undertow.backtests.tuning.claims import Alone
+from undertow.backtests.tuning.claims import LocalClaims
 from undertow.backtests.tuning.optimize import BATCH
-from undertow.backtests.tuning.proposals import Proposer, Schedule
+from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
 from undertow.backtests.tuning.search import search
 from undertow.backtests.tuning.storage import open_storage, quiet_optuna
 from undertow.backtests.tuning.study import Outcome, make_study
@@ -67,8 +67,8 @@ def ours(storage: str | None, trials: int) -> Taken:
     begun, cpu = time.perf_counter(), time.process_time()
     with quiet_optuna(), open_storage(storage) as kept:
         study = make_study(kept, "ours", {"seed": SEED}, read_objectives("sharpe"))
-        proposer = Timed(SPACE, ["maximize"], (), STARTUP, Schedule(STARTUP, BATCH), SEED)
-        search(study, proposer, Alone(), evaluate, trials=trials, max_failed=0.5)
+        proposer = Timed(SPACE, ["maximize"], (), STARTUP, BatchSchedule(STARTUP, BATCH), SEED)
+        search(study, proposer, LocalClaims(), evaluate, trials=trials, max_failed=0.5)
     wall = time.perf_counter() - begun
     return Taken(wall, time.process_time() - cpu, wall - proposer.seconds)
 

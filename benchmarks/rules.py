@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import HIFO, NO_LOTS, no_rules
+from undertow.backtests.kernel.state import HIFO, NO_LOTS, default_options
 from undertow.backtests.kernel.walk import walk_many_nb
 from undertow.strategies.rules.tier_machine import Ladder, walk_tiers, walk_tiers_np
-from undertow.strategies.weights import renewal_rows
+from undertow.strategies.weights import rebalance_rows
 
 COST, CAPITAL = 5e-4, 1e6
 
@@ -29,7 +29,7 @@ def world(sessions: int, names: int) -> dict[str, Any]:
     """Prices, equal weights renewed monthly, and a score of last quarter's return."""
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
-    renewals = renewal_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
+    renewals = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
     renewed = np.full(sessions, -1)
     renewed[renewals] = np.arange(len(renewals))
     quarter = np.vstack([np.zeros((63, names)), close[63:] / close[:-63]])[:sessions]
@@ -92,7 +92,7 @@ def plain(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) -> An
     """The same by the plain twins, one set after the other."""
     exposure = walk_tiers_np(*inputs).exposure
     order = given["order"][:, :0] if least_tax else given["order"]
-    rules = no_rules()._replace(lots=HIFO if least_tax else NO_LOTS)
+    rules = default_options()._replace(lots=HIFO if least_tax else NO_LOTS)
     return np.stack([walk_np(**{**given, "order": order}, exposure=each, rules=rules)[0] for each in exposure.T])
 
 

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import no_rules
+from undertow.backtests.kernel.state import default_options
 from undertow.backtests.kernel.walk import walk_nb
-from undertow.strategies.weights import renewal_rows
+from undertow.strategies.weights import rebalance_rows
 
 SESSIONS, NAMES, CHANGES, COST = 2520, 100, 40, 5e-4
 
@@ -29,7 +29,7 @@ def world() -> dict[str, Any]:
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (SESSIONS, NAMES)), axis=0))
     opens = close * np.exp(rng.normal(0, 0.003, close.shape))
-    renewals = renewal_rows(pd.bdate_range("2015-01-01", periods=SESSIONS), "monthly")
+    renewals = rebalance_rows(pd.bdate_range("2015-01-01", periods=SESSIONS), "monthly")
     renewed = np.full(SESSIONS, -1)
     renewed[renewals] = np.arange(len(renewals))
     at = np.sort(rng.choice(np.arange(1, SESSIONS), CHANGES, replace=False))
@@ -48,7 +48,7 @@ def world() -> dict[str, Any]:
         "capital": 1e6,
         "fee": COST,
         "slippage": COST,
-        "rules": no_rules(),
+        "rules": default_options(),
     }
 
 

@@ -23,25 +23,25 @@ from rich.table import Table
 from run import COST, NAMES, SESSIONS, by_vectorbt, world
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.sweeps.paths import by_kernel, by_segments
 from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.weights import renewal_rows
+from undertow.strategies.weights import rebalance_rows
 
 PATHS = 1000
 
 
-def prices(sessions: int, names: int) -> tuple[Tape, Any, Any]:
+def prices(sessions: int, names: int) -> tuple[PriceGrid, Any, Any]:
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
     opens = close * np.exp(rng.normal(0, 0.003, close.shape))
-    renewals = renewal_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
+    renewals = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
     renewed = np.full(sessions, -1)
     renewed[renewals] = np.arange(len(renewals))
     cash = np.ones(sessions)
     base = np.full((len(renewals), names), 1.0 / names)
     days, labels = pd.bdate_range("2015-01-01", periods=sessions), tuple(map(str, range(names)))
-    tape = Tape(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
+    tape = PriceGrid(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
     return tape, base, renewed
 
 
@@ -77,13 +77,13 @@ def seconds(work: Callable[[], Any], runs: int = 3, clock: Callable[[], float] =
     return min(taken)
 
 
-def walk(way: Callable[..., Any], given: tuple[Tape, Any, Any], exposure: Any) -> Callable[[], Any]:
+def walk(way: Callable[..., Any], given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
     tape, base, renewed = given
     plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, renewed)
     return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
 
 
-def by_plain(given: tuple[Tape, Any, Any], exposure: Any) -> Callable[[], Any]:
+def by_plain(given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
     tape, _, renewed = given
     return lambda: plain_nb(tape.fill, tape.close, renewed >= 0, exposure, 1e6, 2 * COST)
 

@@ -3,7 +3,7 @@
 from undertow.evidence.alarm import AlarmScore, alarm
 from undertow.evidence.confidence import ConfidenceSet, confidence_set
 from undertow.evidence.difference import Difference, Interval, difference
-from undertow.evidence.superior import Superior
+from undertow.evidence.spa import SPATest
 from undertow.evidence.timing import Timing, timing
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "ConfidenceSet",
     "Difference",
     "Interval",
-    "Superior",
+    "SPATest",
     "Timing",
     "alarm",
     "confidence_set",

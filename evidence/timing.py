@@ -11,7 +11,7 @@ from undertow.backtests.kernel.state import DE_RISK, HEDGE, RE_ENTRY, REASONS, R
 from undertow.backtests.runs.run import Run
 from undertow.evidence.difference import Difference, difference
 from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.strategies.weights import renewal_rows
+from undertow.strategies.weights import rebalance_rows
 
 _RULE = [REASONS[each] for each in (DE_RISK, RE_ENTRY, STOP, ROTATE, HEDGE)]
 
@@ -71,7 +71,7 @@ def _rule_acted_last(run: Run, given: IntArray) -> BoolArray:
     acted = np.diff(run.exposure.to_numpy(dtype=np.float64), prepend=1.0) != 0.0
     acted[given] = True
     renewed = np.zeros(len(acted), dtype=np.bool_)
-    renewed[renewal_rows(pd.DatetimeIndex(run.series.index), run.recipe.rebalance)] = True
+    renewed[rebalance_rows(pd.DatetimeIndex(run.series.index), run.recipe.rebalance)] = True
     rows = np.arange(len(acted))
     latest: BoolArray = np.maximum.accumulate(np.where(acted & ~renewed, rows, -1)) > np.maximum.accumulate(
         np.where(renewed, rows, -1)

@@ -49,7 +49,7 @@ def liquidation_spike(days: float, rank: float, *, watch: float | None = None) -
         parameters={"horizon": HOURS_A_DAY, "window": days * HOURS_A_DAY},
         above=rank,
         watch=watch,
-        stand_in="liquidation-proxy",
+        fallback="liquidation-proxy",
         title="liquidation rank",
     )
 

@@ -69,7 +69,7 @@ def _check_shapes(kind: type[Strategy], table: DecisionTable, found: Any, count:
     rows, names = len(table), len(table.symbols)
     for name in _PANELS:
         _check(kind, name, getattr(found, name), (rows, count), "sessions of the table and parameter sets")
-    for name, mark in found.marks.items():
+    for name, mark in found.flags.items():
         _check(kind, f"marks[{name!r}]", mark, (rows, count), "sessions of the table and parameter sets")
     for name in _COLUMNS:
         _check(kind, name, getattr(found, name), (count,), "parameter sets")

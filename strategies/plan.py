@@ -20,13 +20,13 @@ class Decision:
     `exposure` (T, P) is the share of capital in stocks, in [0, 1], never NaN. `stale` (T, P) marks sessions on which a
     signal was NaN and the last exposure was held. `scores` holds the distinct orders of selling, each (T, N): the
     highest score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, `PROPORTIONAL` for none,
-    `LEAST_TAX` for the holdings on whose sale the least tax is due first. `marks` are further sessions (T, P) that the
-    result counts, by name: `stand_in`, where a stand-in replaced a feed without a value, `vetoed`, `partial`.
+    `LEAST_TAX` for the holdings on whose sale the least tax is due first. `flags` are further sessions (T, P) that the
+    result counts, by name: `fallback`, where a stand-in replaced a feed without a value, `vetoed`, `partial`.
 
     `rotation` (T, P) is the share of capital held in the names of the universe `basket`, at equal weights, at most
     `1 - exposure`. `hedge` (T, P) is the share of capital sold short in `hedge_symbol` (the market's benchmark where
     empty), 0 or more; the proceeds stay in cash. `stop` (P,) sells a name that closed so far, decimal, below its
-    highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a renewal may buy it
+    highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a rebalance may buy it
     again. `above` (T, P) says when a rule with tiers is in one above calm, and `resting` (P,), or (T, P) where it
     changes, is the exposure that it has when calm: together they tell an episode from rest. None: not used.
     """
@@ -35,7 +35,7 @@ class Decision:
     stale: BoolArray
     score_of_set: IntArray
     scores: tuple[FloatArray, ...] = ()
-    marks: Mapping[str, BoolArray] = field(default_factory=dict)
+    flags: Mapping[str, BoolArray] = field(default_factory=dict)
     rotation: FloatArray | None = None
     basket: str = ""
     hedge: FloatArray | None = None
@@ -63,17 +63,17 @@ class Decision:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A decision together with what all sets share: the base weights and when they are renewed.
+    """A decision together with what all sets share: the base weights and when they are rebalanced.
 
-    `base` (R, N) are the weights of a fully invested portfolio, one row for each renewal, summing to 1 or all zero
-    where nothing is alive; `renewed` (T,) is the row of `base` that takes effect on a session, -1 where the old one
-    stays. `within` (R, M) are the weights within the basket of the same renewals, a row summing to 1, or to 0 where
+    `base` (R, N) are the weights of a fully invested portfolio, one row for each rebalance, summing to 1 or all zero
+    where nothing is alive; `rebalanced` (T,) is the row of `base` that takes effect on a session, -1 where the old one
+    stays. `within` (R, M) are the weights within the basket of the same rebalances, a row summing to 1, or to 0 where
     none of its names is alive; no columns where there is no basket.
     """
 
     decision: Decision
     base: FloatArray
-    renewed: IntArray
+    rebalanced: IntArray
     within: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property

@@ -15,12 +15,12 @@ from undertow.strategies.strategy import Sets, Strategy
 class StopLoss(Strategy):
     """Sell each name by itself when it closes `stop` below its highest close since it was bought.
 
-    The money stays in cash until the first renewal of the weights at least `wait` sessions later. Looks at nothing but
-    each name's own closes, a session late: what most brokers offer, and what a portfolio rule has to beat.
+    The money stays in cash until the first rebalance of the weights at least `wait` sessions later. Looks at nothing
+    but each name's own closes, a session late: what most brokers offer, and what a portfolio rule has to beat.
     """
 
-    summary: ClassVar[str] = "A trailing stop for each name, bought again at a later renewal"
-    whole_account: ClassVar[tuple[str, ...]] = ("stop", "wait")
+    summary: ClassVar[str] = "A trailing stop for each name, bought again at a later rebalance"
+    path_dependent: ClassVar[tuple[str, ...]] = ("stop", "wait")
 
     stop: Annotated[float, FloatDistribution(0.05, 0.50)] = 0.20  # below the highest close
     wait: Annotated[int, IntDistribution(0, 126)] = 21  # sessions

@@ -48,7 +48,7 @@ class Strategy(BaseModel):
     # The corner of the search space at which the strategy acts least, if it has one: tuning tries it first.
     quiet: ClassVar[Mapping[str, Any]] = {}
     # Parameters that hold for a whole account from beginning to end: folds that share one may not tune them.
-    whole_account: ClassVar[tuple[str, ...]] = ()
+    path_dependent: ClassVar[tuple[str, ...]] = ()
 
     _origin: str | None = PrivateAttr(default=None)
 

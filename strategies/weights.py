@@ -1,4 +1,4 @@
-"""Base weights: what a fully invested portfolio would hold, renewed on a schedule."""
+"""Base weights: what a fully invested portfolio would hold, rebalanced on a schedule."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: s
     names alive at that session; a name without enough history counts as the median one. A row sums to 1, or is all
     zero where nothing is alive.
     """
-    renewals = renewal_rows(table.decisions.sessions[rows], rebalance)
-    renewals = np.union1d(renewals, np.flatnonzero(table.alive[rows].any(axis=1))[:1])
-    alive = table.alive[rows][renewals]
+    rebalances = rebalance_rows(table.decisions.sessions[rows], rebalance)
+    rebalances = np.union1d(rebalances, np.flatnonzero(table.alive[rows].any(axis=1))[:1])
+    alive = table.alive[rows][rebalances]
     if weighting == "equal":
         raw = alive.astype(np.float64)
     elif weighting == "inverse-volatility":
-        raw = _inverse_volatility(table, rows, renewals, alive)
+        raw = _inverse_volatility(table, rows, rebalances, alive)
     else:
         raise ParameterError(_one_of("weighting", weighting, WEIGHTINGS))
     total = raw.sum(axis=1, keepdims=True)
     base = np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
-    renewed = np.full(len(table.decisions.sessions[rows]), -1, dtype=np.int64)
-    renewed[renewals] = np.arange(len(renewals))
-    return base, renewed
+    rebalanced = np.full(len(table.decisions.sessions[rows]), -1, dtype=np.int64)
+    rebalanced[rebalances] = np.arange(len(rebalances))
+    return base, rebalanced
 
 
-def renewal_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
-    """The rows on which base weights are renewed: the first, and the first session of each later period."""
+def rebalance_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
+    """The rows on which base weights are rebalanced: the first, and the first session of each later period."""
     if rebalance not in REBALANCES:
         raise ParameterError(_one_of("rebalance", rebalance, REBALANCES))
     return period_starts(sessions, rebalance)
 
 
-def _inverse_volatility(table: DecisionTable, rows: slice, renewals: IntArray, alive: BoolArray) -> FloatArray:
-    volatility = table.known(realized_volatility_nb(table.close, VOLATILITY_WINDOW, 1.0))[rows][renewals]
+def _inverse_volatility(table: DecisionTable, rows: slice, rebalances: IntArray, alive: BoolArray) -> FloatArray:
+    volatility = table.known(realized_volatility_nb(table.close, VOLATILITY_WINDOW, 1.0))[rows][rebalances]
     usable = np.where(alive & (volatility > 0), volatility, np.nan)
     middle = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 1.0 for row in usable])
     filled = np.where(np.isfinite(usable), usable, middle[:, None])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from undertow.tearsheets.comparison.page import write_comparison
     from undertow.tearsheets.comparison.table import comparison_table
+    from undertow.tearsheets.events.page import write_event_page
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.page import write_tearsheet
-    from undertow.tearsheets.signals.event_page import write_event_page
     from undertow.tearsheets.signals.page import write_signal_page
 
 _HOME = {

@@ -14,8 +14,8 @@ from undertow.market.errors import DataError
 from undertow.market.market import Market
 from undertow.signals.base.spec import Spec
 from undertow.signals.decisions.table import DecisionTable
+from undertow.strategies.reasons.formatting import is_decimal
 from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.reasons.text import is_decimal
 from undertow.strategies.rules import evaluate
 from undertow.strategies.rules.parts import ALARM, Condition
 from undertow.strategies.rules.rule import Rule
@@ -31,7 +31,7 @@ class Line:
     decision, and `age_hours` is that of its oldest input. `coming` is the decision (UTC) at which what is known already
     will first be an alarm, where the lag still holds it back; else empty. An alarm goes on at `alarm` and off on the
     calm side of `leave`, where there is one. `decimal` says that values and levels are shares or returns, which pages
-    tell in percent. `stand_in` names the signal that is read instead, where its own has no value.
+    tell in percent. `fallback` names the signal that is read instead, where its own has no value.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Line:
     lag_hours: float
     now: float
     coming: str
-    stand_in: str
+    fallback: str
     contribution: float
     decimal: bool
 
@@ -68,7 +68,7 @@ def checklist(
             lag_hours=why.rule.lag_of(driver),
             now=_now(table, driver, row),
             coming=coming[place] if why.severity[row, place] != ALARM else "",
-            stand_in=_stand_in(table, driver, why.rule.lag_of(driver), row),
+            fallback=_stand_in(table, driver, why.rule.lag_of(driver), row),
             contribution=float(added[place]),
             decimal=is_decimal(driver),
         )
@@ -77,9 +77,9 @@ def checklist(
 
 
 def _stand_in(table: DecisionTable, driver: Condition, lag: float, row: int) -> str:
-    if not driver.stand_in:
+    if not driver.fallback:
         return ""
-    return driver.stand_in if evaluate.read(table, [driver], np.array([lag])).stand_in[row, 0] else ""
+    return driver.fallback if evaluate.read(table, [driver], np.array([lag])).fallback[row, 0] else ""
 
 
 def _now(table: DecisionTable, driver: Condition, row: int) -> float:
@@ -128,7 +128,7 @@ def unknown_notes(lines: tuple[Line, ...]) -> list[str]:
     if blank:
         have = "has" if len(blank) == 1 else "have"
         found.append(f"{', '.join(blank)} {have} no value: {len(blank)} of {len(lines)} checks say nothing.")
-    read = [f"{line.stand_in} for {line.name}" for line in lines if line.stand_in]
+    read = [f"{line.fallback} for {line.name}" for line in lines if line.fallback]
     if read:
         found.append(f"Stand-ins, where a check has no data of its own: {', '.join(read)}.")
     return found
@@ -154,8 +154,8 @@ def check_seen(market: Market, why: Reasons, lines: tuple[Line, ...], instant: n
 def _lack(market: Market, condition: Condition, instant: np.datetime64) -> str:
     """Why a condition has no value, if that is for want of data, and not for want of history."""
     specs = [condition.spec]
-    if condition.stand_in:
-        specs.append(condition.model_copy(update={"signal": condition.stand_in}).spec)
+    if condition.fallback:
+        specs.append(condition.model_copy(update={"signal": condition.fallback}).spec)
     lacks = [_lack_of(market, spec, condition.asset, instant) for spec in specs]
     return lacks[0] if all(lacks) else ""
 
@@ -193,8 +193,8 @@ def _state(severity: float) -> str:
 def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> float:
     """Hours since the oldest of the driver's inputs became known, or of its stand-in's; NaN where there are none."""
     known = _known(table, driver, driver.spec, instant)
-    if not known and driver.stand_in:
-        known = _known(table, driver, driver.model_copy(update={"signal": driver.stand_in}).spec, instant)
+    if not known and driver.fallback:
+        known = _known(table, driver, driver.model_copy(update={"signal": driver.fallback}).spec, instant)
     return float((instant - min(known)) / HOUR) if known else float("nan")
 
 

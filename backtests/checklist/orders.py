@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import walk
-from undertow.backtests.kernel.prices import Tape, read_tape
+from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_legs
 from undertow.backtests.kernel.state import REASONS
 from undertow.signals.decisions.table import ALIVE_SESSIONS, DecisionTable
@@ -34,14 +34,14 @@ def coming_orders(
 ) -> tuple[Order, ...]:
     """What an account that has followed `decision` since the first session sends on the table's last one.
 
-    The account is that of a backtest, lots, stops and renewals included; the last session, whose prices nobody knows
+    The account is that of a backtest, lots, stops and rebalances included; the last session, whose prices nobody knows
     yet, is priced at the last known closes, for every name that had a price in the week before: which of those that
     lack one have ended is known later. Largest first within sales and purchases, sales before purchases.
     """
     rows = slice(0, len(table))
-    base, renewed = base_weights(table, rows, weighting, rebalance)
-    plan = stage(table, during(decision, rows), rows, base, renewed)
-    tape = quoted(with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs))
+    base, rebalanced = base_weights(table, rows, weighting, rebalance)
+    plan = stage(table, during(decision, rows), rows, base, rebalanced)
+    tape = quoted(with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
     path = walk(tape, plan, 0, costs, _CAPITAL)
     amounts, fill = path.amounts[-1], tape.fill[-1]
     sent = np.flatnonzero((amounts != 0.0) & np.isfinite(fill))
@@ -58,7 +58,7 @@ def coming_orders(
     return tuple(sorted(orders, key=lambda each: (each.side == "buy", -each.share)))
 
 
-def quoted(tape: Tape) -> Tape:
+def quoted(tape: PriceGrid) -> PriceGrid:
     """The tape with every session after the last one that was filled priced at the last known prices.
 
     Those are the session that comes, closed ones that the market lacks, one that is decided and not yet filled: what

@@ -28,9 +28,9 @@ from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.reasons.counterfactual import counterfactual, worse
+from undertow.strategies.reasons.exit_conditions import exit_conditions
 from undertow.strategies.reasons.explain import explain_row
 from undertow.strategies.reasons.reasons import Reasons, reasons
-from undertow.strategies.reasons.reentry import waits_for
 from undertow.strategies.rules import evaluate
 from undertow.strategies.rules.strategy import RuleStrategy
 from undertow.strategies.strategy import Strategy
@@ -46,7 +46,7 @@ class Today:
 
     `session` is the one that is decided, `filled_at` when its orders would be filled. `exposure`, `hedge` and
     `rotation` are shares of capital from then on, those with `_before` until then. `orders` are what an account that
-    has followed the rule would send, priced at the last known prices. `waits_for` says what brings stocks back,
+    has followed the rule would send, priced at the last known prices. `exit_conditions` says what brings stocks back,
     `changes` what would change the answer, `notes` what to beware of; `hidden` counts conditions that are not shown,
     which are the least alarming.
     """
@@ -80,7 +80,7 @@ class Today:
     lag_hours: tuple[float, ...]
     over_sessions: int
     deadline_hours: float | None
-    waits_for: tuple[str, ...]
+    exit_conditions: tuple[str, ...]
     changes: tuple[str, ...]
     notes: tuple[str, ...]
     similar: Similar
@@ -168,7 +168,7 @@ def today(
         lag_hours=tuple(sorted({rule.lag_of(each) for each in rule.trigger.when})),
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
-        waits_for=waits_for(why, row),
+        exit_conditions=exit_conditions(why, row),
         changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
         notes=(
             *pending_notes(lines),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.state import DUST, Account
+from undertow.backtests.kernel.state import DUST, Holdings
 from undertow.market.clock import FloatArray
 
 
@@ -17,7 +17,7 @@ from undertow.market.clock import FloatArray
 def execute_nb(
     wanted: FloatArray,
     fill: FloatArray,
-    account: Account,
+    account: Holdings,
     cash: float,
     keep: float,
     sell_rate: float,
@@ -60,7 +60,7 @@ def execute_nb(
 def _buy_nb(
     wanted: FloatArray,
     fill: FloatArray,
-    account: Account,
+    account: Holdings,
     first: int,
     end: int,
     cash: float,

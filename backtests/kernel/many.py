@@ -6,13 +6,13 @@ import numpy as np
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import lots_kept, selling_order, stops_of, within_of
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.walk import walk_many_nb
 from undertow.market.clock import FloatArray, IntArray
 from undertow.strategies.plan import Decision, Plan
 
 
-def walk_all(tape: Tape, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
+def walk_all(tape: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
     """Walk every set of a plan: values at the close (P, T), sums (P, 3) and counts (P, 4) over the sessions.
 
     Positions in sums and counts are named in `orders.py`. Each row equals `walk` with that set.
@@ -26,7 +26,7 @@ def walk_all(tape: Tape, plan: Plan, costs: Costs, capital: float) -> tuple[Floa
         tape.close,
         tape.end_price,
         np.ascontiguousarray(plan.base),
-        plan.renewed,
+        plan.rebalanced,
         _by_set(decision.exposure, decision),
         _orders(decision, tape),
         decision.score_of_set.astype(np.int64),
@@ -51,7 +51,7 @@ def _by_set(values: FloatArray | None, decision: Decision) -> FloatArray:
     return np.ascontiguousarray(np.zeros((shape[1], shape[0])) if values is None else values.T)
 
 
-def _orders(decision: Decision, tape: Tape) -> IntArray:
+def _orders(decision: Decision, tape: PriceGrid) -> IntArray:
     if not decision.scores:
         return np.zeros((0, len(tape.sessions), tape.stocks), dtype=np.int64)
     return np.ascontiguousarray(np.stack([selling_order(score) for score in decision.scores]))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.state import (
     CLOSED,
     DEFERRED,
@@ -20,7 +20,7 @@ from undertow.backtests.kernel.state import (
     OPEN_AT_END,
     REASONS,
     STOPPED,
-    Rules,
+    KernelOptions,
 )
 from undertow.backtests.kernel.walk import walk_nb
 from undertow.market.clock import FloatArray, IntArray
@@ -30,13 +30,13 @@ from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class AccountPath:
     """What the kernel made of one set of a plan: values (T,), order amounts (T, C), why, and counts.
 
     `gains` (T, N) are the realised gains of the sales of stocks where the least tax decided what was sold.
     """
 
-    tape: Tape
+    tape: PriceGrid
     costs: Costs
     capital: float
     values: FloatArray
@@ -152,7 +152,7 @@ class Path:
         )
 
 
-def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Path:
+def walk(tape: PriceGrid, plan: Plan, which: int, costs: Costs, capital: float) -> AccountPath:
     """Walk set number `which` of a plan over the tape.
 
     Raises `DataError` where the account comes to nothing or less, which what is sold short can bring about.
@@ -166,7 +166,7 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
         tape.close,
         tape.end_price,
         np.ascontiguousarray(plan.base),
-        plan.renewed,
+        plan.rebalanced,
         np.ascontiguousarray(decision.exposure[:, which]),
         order,
         tape.cash_fill,
@@ -176,7 +176,7 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
         costs.slippage,
         _rules(tape, plan, which, costs),
     )
-    found = Path(tape, costs, capital, *outcome)
+    found = AccountPath(tape, costs, capital, *outcome)
     broke = np.flatnonzero(found.values <= 0.0)
     if len(broke):
         raise DataError(
@@ -186,7 +186,7 @@ def walk(tape: Tape, plan: Plan, which: int, costs: Costs, capital: float) -> Pa
     return found
 
 
-def _rules(tape: Tape, plan: Plan, which: int, costs: Costs) -> Rules:
+def _rules(tape: PriceGrid, plan: Plan, which: int, costs: Costs) -> KernelOptions:
     decision = plan.decision
     stop, wait = stops_of(decision)
     legs = tape.stocks < len(tape.symbols)
@@ -196,7 +196,7 @@ def _rules(tape: Tape, plan: Plan, which: int, costs: Costs) -> Rules:
             return np.zeros(0)
         return np.zeros(len(tape.sessions)) if values is None else np.ascontiguousarray(values[:, which])
 
-    return Rules(
+    return KernelOptions(
         within_of(tape, plan),
         of_set(decision.rotation),
         of_set(decision.hedge),
@@ -207,7 +207,7 @@ def _rules(tape: Tape, plan: Plan, which: int, costs: Costs) -> Rules:
     )
 
 
-def within_of(tape: Tape, plan: Plan) -> FloatArray:
+def within_of(tape: PriceGrid, plan: Plan) -> FloatArray:
     """The weights within the basket (R, M); raises `ParameterError` where the tape lacks what the plan needs."""
     decision = plan.decision
     lacking = {

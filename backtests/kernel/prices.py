@@ -14,7 +14,7 @@ from undertow.signals.decisions.table import DecisionTable
 
 
 @dataclass(frozen=True, eq=False)
-class Tape:
+class PriceGrid:
     """Prices of a run's sessions (T,) and columns (C,): the stocks, the names of a basket, a symbol sold short.
 
     `fill` (T, C) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
@@ -53,7 +53,7 @@ class Tape:
 
 
 class Panel(NamedTuple):
-    """Fill, mark, close and end prices of some columns (T, C), as in `Tape`."""
+    """Fill, mark, close and end prices of some columns (T, C), as in `PriceGrid`."""
 
     fill: FloatArray
     mark: FloatArray
@@ -61,7 +61,7 @@ class Panel(NamedTuple):
     end_price: FloatArray
 
 
-def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
+def read_price_grid(table: DecisionTable, rows: slice, haircut: float) -> PriceGrid:
     """The tape of the sessions in `rows`; `haircut` (decimal) is taken off the last close of a name that has ended."""
     at_open = table.decisions.fill == "open"
     cash_close, gaps = _cash_price(table)
@@ -69,7 +69,7 @@ def read_tape(table: DecisionTable, rows: slice, haircut: float) -> Tape:
     # are counted right and no later price is used.
     cash_fill = np.concatenate((cash_close[:1], cash_close[:-1])) if at_open else cash_close
     fill, mark, close, end_price = read_panel(table.market, table.columns, at_open, haircut)
-    return Tape(
+    return PriceGrid(
         sessions=table.decisions.sessions[rows],
         symbols=table.symbols,
         fill=np.ascontiguousarray(fill[rows]),

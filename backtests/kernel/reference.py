@@ -24,7 +24,7 @@ from undertow.backtests.kernel.state import (
     STOPPED,
     TURNOVER,
     WAITED,
-    Rules,
+    KernelOptions,
 )
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 
@@ -83,7 +83,7 @@ class _Account:
         self.gone |= ended
         return sold
 
-    def stop(self, known: FloatArray, mark: FloatArray, row: int, rules: Rules) -> int:
+    def stop(self, known: FloatArray, mark: FloatArray, row: int, rules: KernelOptions) -> int:
         held = self.shares[: self.stocks] > 0
         self.peak[~held] = 0.0
         seen = held & (self.stopped < 0) & np.isfinite(known)
@@ -98,7 +98,7 @@ class _Account:
         held = self.shares[: self.stocks]
         return np.where((self.stopped >= 0) & (held > 0), -held, 0.0)
 
-    def take_weights(self, weights: FloatArray, mark: FloatArray, row: int, rules: Rules) -> FloatArray:
+    def take_weights(self, weights: FloatArray, mark: FloatArray, row: int, rules: KernelOptions) -> FloatArray:
         """New base weights, those of stopped names parked in cash."""
         weights = still_there_np(weights, self.gone[: self.stocks])
         blocked = np.zeros(self.stocks, dtype=bool)
@@ -140,7 +140,7 @@ class _Account:
     def to_base(
         self, weights: FloatArray, mark: FloatArray, order: IntArray, exposure: float, plan: _Cash
     ) -> FloatArray:
-        """Orders of a renewal."""
+        """Orders of a rebalance."""
         goal = weights * plan.value
         goal = goal - take_np(goal, order, (1 - exposure) * goal.sum())
         held = plan.free * mark
@@ -200,7 +200,7 @@ class _Account:
         mark: FloatArray,
         order: IntArray,
         exposure: float,
-        rules: Rules,
+        rules: KernelOptions,
     ) -> tuple[FloatArray, float]:
         """The orders of an action (C,), and the cash that they are to leave."""
         value = self.cash + float((self.shares * mark).sum())
@@ -264,7 +264,7 @@ def walk_np(
     close: FloatArray,
     end_price: FloatArray,
     base: FloatArray,
-    renewed: IntArray,
+    rebalanced: IntArray,
     exposure: FloatArray,
     order: IntArray,
     cash_fill: FloatArray,
@@ -272,7 +272,7 @@ def walk_np(
     capital: float,
     fee: float,
     slippage: float,
-    rules: Rules,
+    rules: KernelOptions,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray, IntArray, FloatArray, FloatArray]:
     """As `walk_nb`."""
     rows, columns = fill.shape
@@ -282,7 +282,7 @@ def walk_np(
     amounts, reasons = np.zeros((rows, columns)), np.zeros((rows, columns), dtype=np.int64)
     gains = np.zeros((rows, stocks) if rules.lots != NO_LOTS else (0, 0))
     counts, sums = np.zeros(4, dtype=np.int64), np.zeros(3)
-    cash_units, level, renewal, rotated, hedged = 0.0, 1.0, 0, 0.0, 0.0
+    cash_units, level, rebalance, rotated, hedged = 0.0, 1.0, 0, 0.0, 0.0
     for row in range(rows):
         there = np.isfinite(fill[row])
         account.cash = cash_units * cash_fill[row] if row else capital
@@ -291,20 +291,29 @@ def walk_np(
         found = account.stop(rules.known[row], mark[row], row, rules) if rules.stop > 0 else 0
         counts[STOPPED] += found
         before[row] = account.cash + (account.shares * mark[row]).sum()
-        renewal = renewed[row] if renewed[row] >= 0 else renewal
+        rebalance = rebalanced[row] if rebalanced[row] >= 0 else rebalance
         turned = columns > stocks and bool(rules.rotation[row] != rotated)
         shorted = columns > stocks and bool(rules.hedge[row] != hedged)
         if columns > stocks:
             rotated, hedged = rules.rotation[row], rules.hedge[row]
-        reason = _reason(renewed[row] >= 0, exposure[row], level, turned, shorted)
+        reason = _reason(rebalanced[row] >= 0, exposure[row], level, turned, shorted)
         level = exposure[row]
         keep, wanted = 0.0, np.zeros(columns)
         if reason != NONE:
-            within = rules.basket[renewal] if columns > stocks else np.zeros(0)
+            within = rules.basket[rebalance] if columns > stocks else np.zeros(0)
             turned_now = turned or bool((account.waiting[stocks : account.short] != 0).any())
             shorted_now = shorted or bool((account.waiting[account.short :] != 0).any())
             wanted, keep = account.size(
-                reason, turned_now, shorted_now, row, base[renewal], within, mark[row], order[row], exposure[row], rules
+                reason,
+                turned_now,
+                shorted_now,
+                row,
+                base[rebalance],
+                within,
+                mark[row],
+                order[row],
+                exposure[row],
+                rules,
             )
             account.waiting[:] = 0.0
             counts[DEFERRED] += int(((wanted != 0) & ~there).sum())

@@ -10,7 +10,7 @@ from undertow.backtests.kernel.sizing import (
     basket_weights_nb,
     drop_dust_nb,
     flow_nb,
-    renew_nb,
+    rebalance_nb,
     want_basket_nb,
     want_stops_nb,
     wanted_nb,
@@ -24,8 +24,8 @@ from undertow.backtests.kernel.state import (
     ROTATE,
     STOP,
     WAITED,
-    Account,
-    Rules,
+    Holdings,
+    KernelOptions,
     any_nb,
     still_there_nb,
     worth_nb,
@@ -35,12 +35,12 @@ from undertow.market.clock import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)
-def act_nb(
+def trade_session_nb(
     row: int,
     reason: int,
     turned: bool,
     shorted: bool,
-    renewal: int,
+    rebalance: int,
     parked: float,
     fill: FloatArray,
     mark: FloatArray,
@@ -51,8 +51,8 @@ def act_nb(
     value: float,
     sell_rate: float,
     buy_rate: float,
-    rules: Rules,
-    account: Account,
+    rules: KernelOptions,
+    account: Holdings,
     lots: Lots,
 ) -> tuple[float, int, float]:
     """Trade one session for `reason`, if there is one; returns cash, new waits and what is parked."""
@@ -72,10 +72,10 @@ def act_nb(
     account.waiting[:] = 0.0
     wanted = np.zeros(len(fill))
     free = account.shares[:stocks]
-    weights = base[renewal]
+    weights = base[rebalance]
     if reason == RENEWAL:
         weights = still_there_nb(weights, account.gone[:stocks])
-        parked = renew_nb(weights, mark, account, row, rules.stop, rules.wait)
+        parked = rebalance_nb(weights, mark, account, row, rules.stop, rules.wait)
     if rules.stop > 0.0:
         want_stops_nb(account, stocks, wanted)
         free = free + wanted[:stocks]
@@ -84,7 +84,7 @@ def act_nb(
         invested *= 1.0 - parked / (parked + worth_nb(account.units[:stocks], mark))
     target = 1.0 - invested
     if len(fill) > stocks:
-        within = basket_weights_nb(rules.basket, renewal, account.gone, stocks)
+        within = basket_weights_nb(rules.basket, rebalance, account.gone, stocks)
         rotation = rules.rotation[row] * within.sum()
         if reason == RENEWAL or turned:
             want_basket_nb(within, rotation * value, mark, account, stocks, wanted)
@@ -116,7 +116,7 @@ def act_nb(
 
 
 @njit(cache=True)
-def why_nb(
+def label_orders_nb(
     reason: int,
     turned: bool,
     shorted: bool,
@@ -124,7 +124,7 @@ def why_nb(
     stocks: int,
     short: int,
     ended: BoolArray,
-    account: Account,
+    account: Holdings,
     out: IntArray,
 ) -> None:
     """Write the reason of each order of a session into `out` (C,)."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, RENEWAL, Account, still_there_nb, take_nb
+from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, RENEWAL, Holdings, still_there_nb, take_nb
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)
-def renew_nb(weights: FloatArray, mark: FloatArray, account: Account, row: int, stop: float, wait: int) -> float:
+def rebalance_nb(weights: FloatArray, mark: FloatArray, account: Holdings, row: int, stop: float, wait: int) -> float:
     """Take new base weights (N,), less those of stopped names; returns the weight that is parked in cash for them."""
     parked = 0.0
     if stop > 0.0:
@@ -27,10 +27,12 @@ def renew_nb(weights: FloatArray, mark: FloatArray, account: Account, row: int, 
 
 
 @njit(cache=True)
-def trigger_stops_nb(known: FloatArray, mark: FloatArray, account: Account, row: int, stop: float) -> tuple[int, float]:
+def trigger_stops_nb(
+    known: FloatArray, mark: FloatArray, account: Holdings, row: int, stop: float
+) -> tuple[int, float]:
     """Mark the names whose last known close is `stop` or more below the highest since they were bought.
 
-    Returns how many, and their drifted base weight, which is parked in cash until a renewal.
+    Returns how many, and their drifted base weight, which is parked in cash until a rebalance.
     """
     found, parked = 0, 0.0
     for name in range(known.shape[1]):
@@ -47,7 +49,7 @@ def trigger_stops_nb(known: FloatArray, mark: FloatArray, account: Account, row:
 
 
 @njit(cache=True)
-def want_stops_nb(account: Account, stocks: int, wanted: FloatArray) -> None:
+def want_stops_nb(account: Holdings, stocks: int, wanted: FloatArray) -> None:
     """Want every stopped name that is still held sold whole."""
     for name in range(stocks):
         if account.stopped[name] >= 0 and account.shares[name] > 0.0:
@@ -56,7 +58,7 @@ def want_stops_nb(account: Account, stocks: int, wanted: FloatArray) -> None:
 
 @njit(cache=True)
 def want_basket_nb(
-    weights: FloatArray, money: float, mark: FloatArray, account: Account, first: int, wanted: FloatArray
+    weights: FloatArray, money: float, mark: FloatArray, account: Holdings, first: int, wanted: FloatArray
 ) -> None:
     """Want `money` in the basket at `weights` (M,), whose columns start at `first`."""
     for place in range(len(weights)):
@@ -75,9 +77,9 @@ def flow_nb(wanted: FloatArray, mark: FloatArray, sell_rate: float, buy_rate: fl
 
 
 @njit(cache=True)
-def basket_weights_nb(basket: FloatArray, renewal: int, gone: BoolArray, stocks: int) -> FloatArray:
-    """The weights (M,) within the basket since the last renewal, over the names whose prices have not ended."""
-    return still_there_nb(basket[renewal], gone[stocks : stocks + basket.shape[1]])
+def basket_weights_nb(basket: FloatArray, rebalance: int, gone: BoolArray, stocks: int) -> FloatArray:
+    """The weights (M,) within the basket since the last rebalance, over the names whose prices have not ended."""
+    return still_there_nb(basket[rebalance], gone[stocks : stocks + basket.shape[1]])
 
 
 @njit(cache=True)

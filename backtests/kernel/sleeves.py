@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Panel, Tape, carried, read_panel
+from undertow.backtests.kernel.prices import Panel, PriceGrid, carried, read_panel
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
 from undertow.signals.decisions.table import DecisionTable
@@ -24,7 +24,7 @@ def during(decision: Decision, rows: slice) -> Decision:
         exposure=decision.exposure[rows],
         stale=decision.stale[rows],
         scores=tuple(score[rows] for score in decision.scores),
-        marks={name: mark[rows] for name, mark in decision.marks.items()},
+        flags={name: mark[rows] for name, mark in decision.flags.items()},
         rotation=None if decision.rotation is None else decision.rotation[rows],
         hedge=None if decision.hedge is None else decision.hedge[rows],
         above=None if decision.above is None else decision.above[rows],
@@ -48,7 +48,7 @@ def with_hold(decision: Decision) -> Decision:
         exposure=more(decision.exposure, 1.0),
         stale=more(decision.stale, False),
         score_of_set=more(decision.score_of_set, PROPORTIONAL),
-        marks={name: more(mark, False) for name, mark in decision.marks.items()},
+        flags={name: more(mark, False) for name, mark in decision.flags.items()},
         rotation=more(decision.rotation, 0.0),
         hedge=more(decision.hedge, 0.0),
         stop=more(decision.stop, 0.0),
@@ -58,10 +58,10 @@ def with_hold(decision: Decision) -> Decision:
     )
 
 
-def stage(table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, renewed: IntArray) -> Plan:
-    """The plan of a decision that is cut to `rows`: what is in the basket at each renewal, no hedge before a price."""
+def stage(table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, rebalanced: IntArray) -> Plan:
+    """The plan of a decision cut to `rows`: the basket's weights at each rebalance, no hedge before a price."""
     decision = hedged(table, decision, rows)
-    return Plan(decision, base, renewed, _within(table, decision, rows, renewed))
+    return Plan(decision, base, rebalanced, _within(table, decision, rows, rebalanced))
 
 
 def hedged(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
@@ -71,7 +71,7 @@ def hedged(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
     return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
 
 
-def with_legs(tape: Tape, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> Tape:
+def with_legs(tape: PriceGrid, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> PriceGrid:
     """The tape with the columns that a decision needs beside its stocks: itself where it needs none."""
     parts: list[tuple[tuple[str, ...], Panel]] = []
     at_open = table.decisions.fill == "open"
@@ -131,17 +131,17 @@ def _basket(table: DecisionTable, decision: Decision) -> DecisionTable:
     return basket
 
 
-def _within(table: DecisionTable, decision: Decision, rows: slice, renewed: IntArray) -> FloatArray:
-    renewals = np.flatnonzero(renewed >= 0)
+def _within(table: DecisionTable, decision: Decision, rows: slice, rebalanced: IntArray) -> FloatArray:
+    rebalances = np.flatnonzero(rebalanced >= 0)
     if decision.rotation is None:
-        return np.zeros((len(renewals), 0))
-    alive = _basket(table, decision).alive[rows][renewals].astype(np.float64)
+        return np.zeros((len(rebalances), 0))
+    alive = _basket(table, decision).alive[rows][rebalances].astype(np.float64)
     total = alive.sum(axis=1, keepdims=True)
     within: FloatArray = np.divide(alive, total, out=np.zeros_like(alive), where=total > 0)
     return within
 
 
-def _growth(tape: Tape, costs: Costs) -> FloatArray:
+def _growth(tape: PriceGrid, costs: Costs) -> FloatArray:
     # A short position in a price that grows by the cost of borrowing loses the return and the borrowing.
     days = np.diff(np.asarray(tape.sessions, dtype="datetime64[ns]")) / _DAY
     return np.asarray(np.cumprod(np.concatenate(([1.0], 1.0 + costs.borrow * days / 365.0))), dtype=np.float64)

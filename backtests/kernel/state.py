@@ -29,10 +29,10 @@ TURNOVER, PAID, CASH = 0, 1, 2
 NO_LOTS, HIFO, FIFO = 0, 1, 2
 
 
-class Rules(NamedTuple):
+class KernelOptions(NamedTuple):
     """What a path uses beside its stocks; arrays without length where it does not.
 
-    `basket` (R, M) are the weights within the basket, a row a renewal; `rotation` and `hedge` (T,) shares of the
+    `basket` (R, M) are the weights within the basket, a row a rebalance; `rotation` and `hedge` (T,) shares of the
     capital; `known` (T, N) the last close known at each decision, NaN where there is none; `stop` a decimal fall, 0 for
     none; `wait` sessions; `lots` is `NO_LOTS`, or how lots are sold where cash is raised where the least tax is due.
     """
@@ -46,7 +46,7 @@ class Rules(NamedTuple):
     lots: int
 
 
-class Account(NamedTuple):
+class Holdings(NamedTuple):
     """What is held and waits while a path is walked, an entry a column; `stopped` is the session of a stop, or -1."""
 
     shares: FloatArray
@@ -58,9 +58,9 @@ class Account(NamedTuple):
     stopped: IntArray
 
 
-def no_rules() -> Rules:
+def default_options() -> KernelOptions:
     """The rules of a path that holds stocks and cash alone."""
-    return Rules(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)), 0.0, 0, NO_LOTS)
+    return KernelOptions(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)), 0.0, 0, NO_LOTS)
 
 
 @njit(cache=True)
@@ -102,7 +102,7 @@ def still_there_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
 
 
 @njit(cache=True)
-def close_ended_nb(price: FloatArray, account: Account, cash: float) -> float:
+def close_ended_nb(price: FloatArray, account: Holdings, cash: float) -> float:
     """Turn the names that have ended into cash at `price`, which is NaN for all others; returns the cash."""
     for name in range(len(price)):
         if np.isnan(price[name]):
@@ -158,9 +158,9 @@ def tally_nb(
 
 
 @njit(cache=True)
-def reason_nb(renewed: int, exposure: float, level: float, turned: bool, shorted: bool) -> int:
-    """Why anything is traded on a session: a renewal before a change of exposure, and that before one of a leg."""
-    if renewed >= 0:
+def reason_nb(rebalanced: int, exposure: float, level: float, turned: bool, shorted: bool) -> int:
+    """Why anything is traded on a session: a rebalance before a change of exposure, and that before one of a leg."""
+    if rebalanced >= 0:
         return RENEWAL
     if exposure != level:
         return DE_RISK if exposure < level else RE_ENTRY
@@ -176,12 +176,12 @@ def changed_nb(share: FloatArray, row: int) -> bool:
 
 
 @njit(cache=True)
-def actions_nb(renewed: IntArray, exposure: FloatArray, rules: Rules) -> int:
+def actions_nb(rebalanced: IntArray, exposure: FloatArray, rules: KernelOptions) -> int:
     """How many sessions have a target of their own, and so the most orders to buy that a name can be sent."""
     found = 0
-    for row in range(len(renewed)):
+    for row in range(len(rebalanced)):
         moved = exposure[row] != (exposure[row - 1] if row > 0 else 1.0)
-        if renewed[row] >= 0 or moved or changed_nb(rules.rotation, row) or changed_nb(rules.hedge, row):
+        if rebalanced[row] >= 0 or moved or changed_nb(rules.rotation, row) or changed_nb(rules.hedge, row):
             found += 1
     return found
 

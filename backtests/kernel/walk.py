@@ -9,10 +9,10 @@ value before costs, and is met exactly: costs are borne by the stocks. Between a
  * Exposure down: cash is raised from the holdings, in proportion or from the highest score first, whole names at a
  time; or from the holding whose sale is taxed least, by its lots.
  * Exposure up: cash is put back in proportion to what each name lacks against its drifted base weight.
- * Basket and hedge are traded to their share when it changes and at renewals; the stocks make up the rest of the cash
+ * Basket and hedge are traded to their share when it changes and at rebalances; the stocks make up the rest of the cash
  target. The proceeds of the hedge stay in cash; only what is there is spent on buying it back.
  * Stop: a name that closed too far below its highest close since it was bought is sold whole. Its base weight is parked
- in cash, out of the exposure's reach, until a renewal buys it again.
+ in cash, out of the exposure's reach, until a rebalance buys it again.
  * A missing fill price fills nothing: the order waits, in shares, for the next price or the next action, which sizes
  stocks anew and asks again for the basket or the hedge that waits.
  * A name whose prices have ended is closed on the session after, at its last close less the haircut, without costs.
@@ -24,7 +24,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from undertow.backtests.kernel.session import act_nb, why_nb
+from undertow.backtests.kernel.session import label_orders_nb, trade_session_nb
 from undertow.backtests.kernel.sizing import trigger_stops_nb
 from undertow.backtests.kernel.state import (
     CASH,
@@ -37,8 +37,8 @@ from undertow.backtests.kernel.state import (
     PAID,
     STOPPED,
     TURNOVER,
-    Account,
-    Rules,
+    Holdings,
+    KernelOptions,
     actions_nb,
     any_nb,
     changed_nb,
@@ -60,7 +60,7 @@ def _walk(
     end_price: FloatArray,
     ending: BoolArray,
     base: FloatArray,
-    renewed: IntArray,
+    rebalanced: IntArray,
     exposure: FloatArray,
     order: IntArray,
     cash_fill: FloatArray,
@@ -68,7 +68,7 @@ def _walk(
     capital: float,
     fee: float,
     slippage: float,
-    rules: Rules,
+    rules: KernelOptions,
     values: FloatArray,
     before: FloatArray,
     amounts: FloatArray,
@@ -85,7 +85,7 @@ def _walk(
     recording = len(amounts) > 0
     sell_rate = (1.0 - slippage) * (1.0 - fee)
     buy_rate = (1.0 + slippage) * (1.0 + fee)
-    account = Account(
+    account = Holdings(
         np.zeros(columns),
         np.zeros(columns),
         np.zeros(columns),
@@ -94,14 +94,14 @@ def _walk(
         np.zeros(stocks),
         np.full(stocks, -1),
     )
-    lots = open_lots_nb(stocks if rules.lots != NO_LOTS else 0, actions_nb(renewed, exposure, rules))
-    cash_units, level, pending, renewal, parked, resting = 0.0, 1.0, False, 0, 0.0, 0.0
+    lots = open_lots_nb(stocks if rules.lots != NO_LOTS else 0, actions_nb(rebalanced, exposure, rules))
+    cash_units, level, pending, rebalance, parked, resting = 0.0, 1.0, False, 0, 0.0, 0.0
     for row in range(rows):
-        renewal = renewed[row] if renewed[row] >= 0 else renewal
+        rebalance = rebalanced[row] if rebalanced[row] >= 0 else rebalance
         turned = shorted = False
         if columns > stocks:
             turned, shorted = changed_nb(rules.rotation, row), changed_nb(rules.hedge, row)
-        reason = reason_nb(renewed[row], exposure[row], level, turned, shorted)
+        reason = reason_nb(rebalanced[row], exposure[row], level, turned, shorted)
         level = exposure[row]
         cash = cash_units * cash_fill[row] if row > 0 else capital
         if ending[row]:
@@ -120,12 +120,12 @@ def _walk(
             value = cash + worth_nb(account.shares, mark[row])
         if acting:
             ended = account.traded != 0.0
-            cash, deferred, parked = act_nb(
+            cash, deferred, parked = trade_session_nb(
                 row,
                 reason,
                 turned,
                 shorted,
-                renewal,
+                rebalance,
                 parked,
                 fill[row],
                 mark[row],
@@ -164,7 +164,7 @@ def _walk(
             if recording:
                 sweeps[row] = swept
                 amounts[row] = account.traded
-                why_nb(reason, turned, shorted, row, stocks, short, ended, account, reasons[row])
+                label_orders_nb(reason, turned, shorted, row, stocks, short, ended, account, reasons[row])
             account.traded[:] = 0.0
         in_cash = cash_units * cash_close[row]
         values[row] = in_cash + worth_nb(account.shares, close[row])
@@ -181,7 +181,7 @@ def walk_nb(
     close: FloatArray,
     end_price: FloatArray,
     base: FloatArray,
-    renewed: IntArray,
+    rebalanced: IntArray,
     exposure: FloatArray,
     order: IntArray,
     cash_fill: FloatArray,
@@ -189,13 +189,13 @@ def walk_nb(
     capital: float,
     fee: float,
     slippage: float,
-    rules: Rules,
+    rules: KernelOptions,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray, IntArray, FloatArray, FloatArray]:
     """Walk one path over T sessions and C columns: N stocks, the names of the basket, the hedge.
 
     Prices (T, C): `fill`, NaN where nothing can be filled; `mark` and `close`, the last known price at the fill and
     at the close, any positive number before a name is listed; `end_price`, not NaN on the one session on which a name
-    that has ended is closed. `base` (R, N) and `renewed` (T,) as in `Plan`; `exposure` (T,); `order` (T, N) name
+    that has ended is closed. `base` (R, N) and `rebalanced` (T,) as in `Plan`; `exposure` (T,); `order` (T, N) name
     numbers, first sold first, or (T, 0) for proportional; the price of the cash symbol at fill and close (T,). Fee
     and slippage are decimal.
 
@@ -215,7 +215,7 @@ def walk_nb(
         end_price,
         ending_rows(end_price),
         base,
-        renewed,
+        rebalanced,
         exposure,
         order,
         cash_fill,
@@ -252,7 +252,7 @@ def walk_many_nb(
     close: FloatArray,
     end_price: FloatArray,
     base: FloatArray,
-    renewed: IntArray,
+    rebalanced: IntArray,
     exposure: FloatArray,
     orders: IntArray,
     which: IntArray,
@@ -273,8 +273,8 @@ def walk_many_nb(
 
     `exposure`, `rotation` and `hedge` are (P, T), the last two of no length where no column is theirs; `orders`
     (K, T, N) the distinct selling orders and `which` (P,) the one that a set uses, negative for none; `stop`, `wait`
-    and `lots` are (P,), the rest as in `Rules`. Returns values at the close (P, T), sums over the sessions (P, 3) and
-    counts (P, 4). The result of a path does not depend on the number of threads or on the other paths.
+    and `lots` are (P,), the rest as in `KernelOptions`. Returns values at the close (P, T), sums over the sessions (P,
+    3) and counts (P, 4). The result of a path does not depend on the number of threads or on the other paths.
     """
     sets, rows = exposure.shape
     values, sums, counts = np.empty((sets, rows)), np.zeros((sets, 3)), np.zeros((sets, 4), dtype=np.int64)
@@ -283,7 +283,7 @@ def walk_many_nb(
     no_reasons = np.zeros((0, 0), dtype=np.int64)
     for number in prange(sets):
         order = orders[which[number]] if which[number] >= 0 else plain
-        rules = Rules(
+        rules = KernelOptions(
             basket,
             rotation[number] if len(rotation) > 0 else nothing,
             hedge[number] if len(hedge) > 0 else nothing,
@@ -299,7 +299,7 @@ def walk_many_nb(
             end_price,
             ending,
             base,
-            renewed,
+            rebalanced,
             exposure[number],
             order,
             cash_fill,

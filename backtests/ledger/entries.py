@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.ledger.ledger import Ledger, Search, Standing, key_of
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount, key_of
 from undertow.backtests.objective_code import codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.run import Run
@@ -30,7 +30,7 @@ def enter_sweep(
     start: str | pd.Timestamp | None,
     end: str | pd.Timestamp | None,
     account: Mapping[str, Any],
-) -> Standing:
+) -> TrialCount:
     """Count every set of a sweep; the same sets over the same sessions and account are counted once.
 
     In whatever order they come, and whether a default is given or left out.
@@ -52,7 +52,7 @@ def enter_sweep(
         **codes(strategy),
     }
     own = strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity)
-    search = Search(*own, market.name)
+    search = SearchKey(*own, market.name)
     return ledger.enter(search, design, len(parameters))
 
 
@@ -65,12 +65,12 @@ def _comparable(column: pd.Series) -> pd.Series:
     return pd.Series(told if numbers else list(map(str, told)), index=column.index)
 
 
-def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> Standing:
+def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> TrialCount:
     """Count one backtest of a `strategy`; the same recipe again is not counted twice."""
     recipe = run.recipe
     window = recipe.start, recipe.end
     told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")}
-    search = Search(
+    search = SearchKey(
         recipe.strategy,
         recipe.market_fingerprint,
         recipe.universe,

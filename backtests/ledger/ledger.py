@@ -24,7 +24,7 @@ DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchKey:
     """What the trials of a line belong to.
 
     `key` names the search by all that decides its trials, seed included: equal searches repeat equal trials, and each
@@ -42,7 +42,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrialCount:
     """A search's place among all trials on its market: how many came before it, how many are its own, and the sum.
 
     `between` are those of others that were made after its first and before its last. `elsewhere` are those made on a
@@ -85,7 +85,7 @@ class Ledger:
             raise ParameterError(f"`market` must be a market's fingerprint, got {market!r}")
         return self.folder / f"{market}.jsonl"
 
-    def record(self, search: Search, design: str, positions: Sequence[int]) -> int:
+    def record(self, search: SearchKey, design: str, positions: Sequence[int]) -> int:
         """Append the trials of a search by position, less those that are there already; returns how many were new.
 
         Raises `DataError` where the ledger cannot be read or written.
@@ -106,10 +106,10 @@ class Ledger:
                 _append(file, line)
         return len(new)
 
-    def enter(self, search: Search, design: str, trials: int) -> Standing:
+    def enter(self, search: SearchKey, design: str, trials: int) -> TrialCount:
         """Record trials 0 to `trials` - 1 of a search and return where it stands; raises as `record` does."""
         self.record(search, design, range(trials))
-        return self.standing(search)
+        return self.trial_count(search)
 
     def trials_so_far(self, market: str, universe: str | None = None) -> int:
         """How many trials have ever been made on a market, on one of its universes where one is named."""
@@ -123,7 +123,7 @@ class Ledger:
         named = [path.stem for path in others if path.is_file() and mark in path.read_bytes()] if name else []
         return sum(each["trials"] for other in named for each in self.lines(other) if each.get("name") == name)
 
-    def standing(self, search: Search) -> Standing:
+    def trial_count(self, search: SearchKey) -> TrialCount:
         """Where a search stands among all trials on its market."""
         lines = self.lines(search.market)
         places = [place for place, each in enumerate(lines) if each["key"] == search.key]
@@ -131,11 +131,11 @@ class Ledger:
         own = sum(counts[place] for place in places)
         elsewhere = self.elsewhere(search.market, search.name)
         if not places:
-            return Standing(sum(counts), 0, sum(counts), elsewhere=elsewhere)
+            return TrialCount(sum(counts), 0, sum(counts), elsewhere=elsewhere)
         between = sum(counts[places[0] : places[-1] + 1]) - own
-        return Standing(sum(counts[: places[0]]), own, sum(counts), between, elsewhere)
+        return TrialCount(sum(counts[: places[0]]), own, sum(counts), between, elsewhere)
 
-    def later(self, standing: Standing, market: str) -> Standing:
+    def later(self, standing: TrialCount, market: str) -> TrialCount:
         """A standing with the sum of all trials on a market as it is by now."""
         return replace(standing, ever=self.trials_so_far(market))
 

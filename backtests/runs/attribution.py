@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import Path, walk
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market.clock import FloatArray
 from undertow.strategies.plan import PROPORTIONAL, Decision, Plan
 
@@ -16,7 +16,7 @@ PARTS = ("timing", "re_entry_delay", "selection", "destination", "cash_yield", "
 
 
 @dataclass(frozen=True)
-class Bridge:
+class Attribution:
     """The final value of buy-and-hold and of the run in USD, and what lies between them.
 
     `timing`: being out of stocks when the rule was, in proportion, back at once when the return began.
@@ -41,8 +41,8 @@ class Bridge:
         return {name: value for name, value in asdict(self).items() if name in PARTS}
 
 
-def bridge(tape: Tape, plan: Plan, run: Path, hold: Path) -> Bridge:
-    """The bridge from `hold` to `run`, which is set 0 of `plan`; six more walks over the same tape."""
+def attribution(tape: PriceGrid, plan: Plan, run: AccountPath, hold: AccountPath) -> Attribution:
+    """The attribution from `hold` to `run`, which is set 0 of `plan`; six more walks over the same tape."""
     free, idle = replace(run.costs, fee_bps=0.0, slippage_bps=0.0), _idle(tape)
     own = during_set(plan.decision, 0)
     plain = replace(own, score_of_set=np.array([PROPORTIONAL]), scores=(), stop=None, stop_wait=None)
@@ -51,7 +51,7 @@ def bridge(tape: Tape, plan: Plan, run: Path, hold: Path) -> Bridge:
     kept = replace(own, rotation=plain.rotation, hedge=plain.hedge)
     invested = replace(plain, exposure=np.ones_like(own.exposure))
 
-    def value(decision: Decision, over: Tape, costs: Costs) -> float:
+    def value(decision: Decision, over: PriceGrid, costs: Costs) -> float:
         return float(walk(over, replace(plan, decision=decision), 0, costs, run.capital).values[-1])
 
     values = [value(each, idle, free) for each in (invested, at_once, plain, kept, own)]
@@ -61,7 +61,7 @@ def bridge(tape: Tape, plan: Plan, run: Path, hold: Path) -> Bridge:
     # What buy-and-hold earns on stray cash, and what it pays, are no doing of the rule.
     steps[-2] -= free_hold - values[0]
     steps[-1] -= last_hold - free_hold
-    return Bridge(last_hold, values[-1], *map(float, steps))
+    return Attribution(last_hold, values[-1], *map(float, steps))
 
 
 def returned_at_once(exposure: FloatArray) -> FloatArray:
@@ -81,7 +81,7 @@ def during_set(decision: Decision, which: int) -> Decision:
         exposure=decision.exposure[:, one],
         stale=decision.stale[:, one],
         score_of_set=decision.score_of_set[one],
-        marks={},
+        flags={},
         rotation=None if decision.rotation is None else decision.rotation[:, one],
         hedge=None if decision.hedge is None else decision.hedge[:, one],
         stop=None if decision.stop is None else decision.stop[one],
@@ -89,7 +89,7 @@ def during_set(decision: Decision, which: int) -> Decision:
     )
 
 
-def _idle(tape: Tape) -> Tape:
+def _idle(tape: PriceGrid) -> PriceGrid:
     flat = np.ones(len(tape.sessions))
     return replace(tape, cash_fill=flat, cash_close=flat)
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.arguments import check_run
+from undertow.backtests.checks import check_run
 from undertow.backtests.command import cost_words, strategy_word
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import Path, walk
-from undertow.backtests.kernel.prices import Tape, carried, read_tape
+from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.prices import PriceGrid, carried, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_hold, with_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
-from undertow.backtests.runs.attribution import bridge
+from undertow.backtests.runs.attribution import attribution
 from undertow.backtests.runs.book import book, check_agreement
-from undertow.backtests.runs.episodes import Acting, Clock, episodes
+from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
 from undertow.backtests.runs.run import Recipe, Run
 from undertow.backtests.runs.tax import tax_of
 from undertow.market.calendar import Decisions, Fill, load_calendar
@@ -56,7 +56,7 @@ def backtest(
 
     The strategy decides once a session, 30 minutes before the open (`fill="open"`) or 15 minutes before the close
     (`fill="close"`), from what was known then; signals warm up on everything the market has before `start`. Base
-    weights ("equal" or "inverse-volatility") are renewed "daily", "weekly", "monthly", "quarterly" or "never" over
+    weights ("equal" or "inverse-volatility") are rebalanced "daily", "weekly", "monthly", "quarterly" or "never" over
     the names alive. Raised cash earns the return of the market's cash symbol. Costs default to 5 bps fee and 5 bps
     slippage.
 
@@ -72,7 +72,7 @@ def backtest(
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
-    tape = with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs)
+    tape = with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
     build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs, hold.values)
     portfolio = build()
@@ -89,7 +89,7 @@ def backtest(
         counts=_counts(table, rows, run, tape, decision),
         build_portfolio=build,
         reasons=why,
-        bridge_parts=bridge(tape, plan, run, hold),
+        attribution_parts=attribution(tape, plan, run, hold),
         find_hold_tax=partial(tax_of, partial(hold.orders, market.cash, market.calendar.name), costs),
     )
     outcome.__dict__["portfolio"] = portfolio
@@ -140,8 +140,8 @@ def make_plan(
     """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
     kind = type(strategies[0])
     decision = decided(kind, table, kind.stack(strategies))
-    base, renewed = base_weights(table, rows, weighting, rebalance)
-    return stage(table, with_hold(during(decision, rows)), rows, base, renewed), decision
+    base, rebalanced = base_weights(table, rows, weighting, rebalance)
+    return stage(table, with_hold(during(decision, rows)), rows, base, rebalanced), decision
 
 
 def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Acting:
@@ -159,7 +159,7 @@ def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Ac
     return Acting(active, exposure, stocks, shocks, why.tiers.to_numpy(dtype=object), labels)
 
 
-def _clock(table: DecisionTable, rows: slice, hold: Path) -> Clock:
+def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock:
     decided = table.decisions
     stretch = Decisions(decided.sessions[rows], decided.at[rows], decided.filled_at[rows], decided.fill)
     calendar, prices = table.market.calendar, table.market.prices
@@ -168,10 +168,12 @@ def _clock(table: DecisionTable, rows: slice, hold: Path) -> Clock:
     # A name without an open has not moved yet.
     moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
     overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.tape.stocks] * moves).sum(axis=1)))
-    return Clock(stretch, calendar.opens[rows], calendar.closes[rows], overnight)
+    return EpisodeClock(stretch, calendar.opens[rows], calendar.closes[rows], overnight)
 
 
-def _series(table: DecisionTable, rows: slice, tape: Tape, run: Path, hold: Path, exposure: FloatArray) -> pd.DataFrame:
+def _series(
+    table: DecisionTable, rows: slice, tape: PriceGrid, run: AccountPath, hold: AccountPath, exposure: FloatArray
+) -> pd.DataFrame:
     columns = {
         "value": run.values,
         "return": run.returns,
@@ -208,21 +210,21 @@ def _btc(table: DecisionTable) -> FloatArray:
     return align(bars[0].known_at, bars[0]["close"], table.market.calendar.closes, tolerance=bars[0].tolerance)
 
 
-def _weights(market: Market, run: Path) -> pd.DataFrame:
+def _weights(market: Market, run: AccountPath) -> pd.DataFrame:
     weights = pd.DataFrame(run.weights, index=run.tape.sessions, columns=pd.Index(run.tape.symbols, name="symbol"))
     weights["cash"] = run.cash_share
     return weights
 
 
-def _counts(table: DecisionTable, rows: slice, run: Path, tape: Tape, decision: Decision) -> dict[str, Any]:
+def _counts(table: DecisionTable, rows: slice, run: AccountPath, tape: PriceGrid, decision: Decision) -> dict[str, Any]:
     return {
         "deferred_fills": run.deferred,
         "orders_open_at_end": run.open_at_end,
         "price_ends_closed": run.closed,
         "stopped_positions": run.stopped,
         "stale_sessions": int(decision.stale[rows, 0].sum()),
-        "stand_in_sessions": 0,
-        **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.marks.items()},
+        "fallback_sessions": 0,
+        **{f"{name}_sessions": int(mark[rows, 0].sum()) for name, mark in decision.flags.items()},
         "cash_sessions_without_price": tape.cash_gaps,
         "sessions_without_members": int((~table.alive[rows].any(axis=1)).sum()),
         "sessions_without_prices": int(np.isnan(table.close[rows]).all(axis=1).sum()),

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market.clock import FloatArray
 from undertow.market.errors import BookkeepingError
 
 if TYPE_CHECKING:
-    from undertow.backtests.runs.portfolio import Portfolio
+    from undertow.backtests.runs.vectorbt_portfolio import Portfolio
 
 AGREEMENT = 1e-9
 
 
 def book(
-    tape: Tape,
+    tape: PriceGrid,
     amounts: FloatArray,
     sweeps: FloatArray,
     cash: str | None,
@@ -35,7 +35,7 @@ def book(
     # Two seconds of imports, which what keeps no books does not wait for.
     from vectorbt.portfolio.enums import Direction
 
-    from undertow.backtests.runs.portfolio import Portfolio
+    from undertow.backtests.runs.vectorbt_portfolio import Portfolio
 
     size, price, close = amounts, np.where(amounts != 0, tape.fill, tape.close), tape.close
     ended = np.isfinite(tape.end_price) & (amounts != 0)

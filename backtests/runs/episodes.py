@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.backtests.kernel.path import Path
+from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.state import DE_RISK, RENEWAL
 from undertow.market.calendar import Decisions
 from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
@@ -54,7 +54,7 @@ class Acting:
 
 
 @dataclass(frozen=True, eq=False)
-class Clock:
+class EpisodeClock:
     """The sessions of a run (T,): decisions, opens and closes, and the basket's return over each night before."""
 
     decisions: Decisions
@@ -63,14 +63,14 @@ class Clock:
     overnight: FloatArray
 
 
-def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFrame:
+def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: AccountPath) -> pd.DataFrame:
     """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
 
     `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
     then to the fill, both blank where the strategy names no shock or no alarm went on. `cash_target` is the most that
     is out of stocks, net of what is sold short; `cash_raised` the stocks sold to get there, from the last return before
-    it on and without what a renewal sells for its own sake; `sold` the names by money. `re_entry` is the first session
-    on which money went back, `end` the one on which all of it had; blank where the run ends first.
+    it on and without what a rebalance sells for its own sake; `sold` the names by money. `re_entry` is the first
+    session on which money went back, `end` the one on which all of it had; blank where the run ends first.
 
     `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
     trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that
@@ -91,7 +91,9 @@ def episodes(acting: Acting, clock: Clock, run: Path, hold: Path) -> pd.DataFram
     return table
 
 
-def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold: Path) -> tuple[object, ...]:
+def _episode(
+    start: int, end: int, acting: Acting, clock: EpisodeClock, run: AccountPath, hold: AccountPath
+) -> tuple[object, ...]:
     exposure, sessions = acting.exposure, clock.decisions.sessions
     over = end == len(exposure)
     shock = acting.shocks[start]
@@ -122,7 +124,7 @@ def _episode(start: int, end: int, acting: Acting, clock: Clock, run: Path, hold
     )
 
 
-def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple[float, float]:
+def _before(start: int, shock: np.datetime64, clock: EpisodeClock, hold: AccountPath) -> tuple[float, float]:
     """The basket's return in the gap after a shock, and from the first tradable price after it to the fill."""
     if np.isnat(shock) or shock < clock.closes[0]:
         return float("nan"), float("nan")
@@ -136,7 +138,7 @@ def _before(start: int, shock: np.datetime64, clock: Clock, hold: Path) -> tuple
     return gap, _rounded(hold.before[start] / (hold.values[last] * (1.0 + gap)) - 1.0)
 
 
-def _sold(run: Path, exposure: FloatArray, start: int, end: int) -> tuple[float, IntArray]:
+def _sold(run: AccountPath, exposure: FloatArray, start: int, end: int) -> tuple[float, IntArray]:
     stocks = run.tape.stocks
     change = np.diff(exposure[:end], prepend=1.0)
     low = start + int(exposure[start:end].argmin())
@@ -145,7 +147,7 @@ def _sold(run: Path, exposure: FloatArray, start: int, end: int) -> tuple[float,
     sales = np.where(run.amounts[rows, :stocks] < 0, run.traded[rows, :stocks], 0.0)
     reasons = run.reasons[rows, :stocks]
     for_cash = np.where(reasons == DE_RISK, sales, 0.0)
-    # On a renewal the sales of a session serve the renewal and the rule at once: the rule's part is what it asks for.
+    # On a rebalance the sales of a session serve the rebalance and the rule at once: the rule's part is its request.
     renewing = np.where(reasons == RENEWAL, sales, 0.0)
     asked = np.maximum(0.0, -change[rows]) * run.before[rows]
     whole = renewing.sum(axis=1)
@@ -155,7 +157,7 @@ def _sold(run: Path, exposure: FloatArray, start: int, end: int) -> tuple[float,
     return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
 
 
-def _between(path: Path, start: int, end: int) -> float:
+def _between(path: AccountPath, start: int, end: int) -> float:
     last = path.before[end] if end < len(path.before) else path.values[-1]
     return _rounded(last / path.before[start] - 1.0)
 

@@ -13,9 +13,9 @@ import pandas as pd
 from undertow.backtests.costs import Costs
 from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.runs.cash_statement import cash_statement
 from undertow.backtests.runs.lag_hours import LagHours, summarised
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
-from undertow.backtests.runs.waterfall import waterfall
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError
 from undertow.signals.base.registry import PAGES, load
@@ -24,9 +24,9 @@ from undertow.strategies.reasons.explain import changes, explain, remark, vetoes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from undertow.backtests.ledger.ledger import Standing
-    from undertow.backtests.runs.attribution import Bridge
-    from undertow.backtests.runs.portfolio import Portfolio
+    from undertow.backtests.ledger.ledger import TrialCount
+    from undertow.backtests.runs.attribution import Attribution
+    from undertow.backtests.runs.vectorbt_portfolio import Portfolio
     from undertow.strategies.reasons.explain import Explanation
     from undertow.strategies.reasons.reasons import Reasons
 
@@ -72,7 +72,8 @@ class Run:
     hold_value and hold_return (the same basket without the rule, USD at the fill and at the close), benchmark_return
     (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
     shares of the value at the close, what is sold short negative. `orders` and `episodes` are one row each. Returns
-    are decimal, money in USD. `standing` says how many trials were ever made on the market, where a ledger counts them.
+    are decimal, money in USD. `trial_count` says how many
+    trials were ever made on the market, where a ledger counts them.
     """
 
     recipe: Recipe
@@ -83,8 +84,8 @@ class Run:
     counts: dict[str, Any]
     build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
     reasons: Reasons | None = field(default=None, repr=False)
-    bridge_parts: Bridge | None = field(default=None, repr=False)
-    standing: Standing | None = None
+    attribution_parts: Attribution | None = field(default=None, repr=False)
+    trial_count: TrialCount | None = None
     find_hold_tax: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -127,11 +128,11 @@ class Run:
         told = "" if self.reasons is None else remark(self.reasons)
         return (told,) if told else ()
 
-    def bridge(self) -> Bridge:
-        """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Bridge`."""
-        if self.bridge_parts is None:
-            raise ParameterError("this run was saved without its bridge; run the `command` in its run.json again")
-        return self.bridge_parts
+    def attribution(self) -> Attribution:
+        """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Attribution`."""
+        if self.attribution_parts is None:
+            raise ParameterError("this run was saved without its attribution; run the `command` in its run.json again")
+        return self.attribution_parts
 
     def _reasons(self) -> Reasons:
         if self.reasons is None:
@@ -217,7 +218,7 @@ class Run:
         return None if self.find_hold_tax is None else self.find_hold_tax()
 
     @property
-    def told_tax(self) -> dict[str, Any]:
+    def tax_as_dict(self) -> dict[str, Any]:
         """The tax as plain values, that of buy-and-hold with it."""
         return {**self.tax, "buy-and-hold": self.hold_tax}
 
@@ -226,22 +227,22 @@ class Run:
         apart = float(self.series["value"].iloc[-1] - self.series["hold_value"].iloc[-1])
         return tax_sentence(self.tax, self.hold_tax, apart)
 
-    def waterfall(self, session: str | pd.Timestamp) -> pd.DataFrame:
+    def cash_statement(self, session: str | pd.Timestamp) -> pd.DataFrame:
         """How the cash came together on a session: cash before, each sale and purchase, cash after, as rows.
 
         Raises `ParameterError` where nothing was traded on it, and where the run was saved without what it takes.
         """
         if "cash_before" not in self.series or "settles" not in self.orders:
             raise ParameterError("this run was saved without settlement; run the `command` in its run.json again")
-        return waterfall(self.orders, self.series["cash_before"], session)
+        return cash_statement(self.orders, self.series["cash_before"], session)
 
     def _of(self, returns: pd.Series) -> dict[str, float]:
         return return_metrics(_array(returns), _array(self.series["cash_return"]))
 
     @property
-    def told_standing(self) -> dict[str, int] | None:
+    def trial_count_as_dict(self) -> dict[str, int] | None:
         """The standing as plain values; None where no ledger counts."""
-        return None if self.standing is None else asdict(self.standing)
+        return None if self.trial_count is None else asdict(self.trial_count)
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -256,10 +257,10 @@ class Run:
             "metrics": self.metrics,
             "baselines": self.baselines,
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
-            "tax": self.told_tax,
+            "tax": self.tax_as_dict,
             "counts": self.counts,
             "notes": list(self.notes),
-            "ledger": self.told_standing,
+            "ledger": self.trial_count_as_dict,
         }
 
     def tearsheet(self, path: str | FilePath) -> FilePath:
@@ -274,15 +275,17 @@ class Run:
         """Write the run into `folder`, all or nothing, replacing an earlier run; see `undertow.backtests.folders`."""
         target = FilePath(folder)
         with replacing(target) as draft:
-            write_json(draft / "run.json", {**asdict(self.recipe), "counts": self.counts, "ledger": self.told_standing})
+            write_json(
+                draft / "run.json", {**asdict(self.recipe), "counts": self.counts, "ledger": self.trial_count_as_dict}
+            )
             write_json(draft / "metrics.json", {"run": self.metrics, **self.baselines})
-            write_json(draft / "tax.json", self.told_tax)
+            write_json(draft / "tax.json", self.tax_as_dict)
             self.series.to_parquet(draft / "returns.parquet")
             self.weights.to_parquet(draft / "weights.parquet")
             self.orders.to_parquet(draft / "orders.parquet")
             self.episodes.to_parquet(draft / "episodes.parquet")
-            if self.bridge_parts is not None:
-                write_json(draft / "bridge.json", asdict(self.bridge_parts))
+            if self.attribution_parts is not None:
+                write_json(draft / "attribution.json", asdict(self.attribution_parts))
             if self.reasons is not None:
                 write_json(draft / "rule.json", self.reasons.rule.model_dump(mode="json"))
                 self.reasons.frame().to_parquet(draft / "reasons.parquet")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from undertow.backtests.ledger.ledger import Standing
-from undertow.backtests.runs.attribution import Bridge
+from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.runs.attribution import Attribution
 from undertow.backtests.runs.run import Recipe, Run
 from undertow.market.errors import DataError
 from undertow.strategies.reasons.reasons import Reasons
@@ -42,8 +42,8 @@ def load_run(folder: str | Path) -> Run:
             raise DataError(f"{source}: not a readable run: run.json has no `counts`")
         counts, standing = raw.pop("counts"), raw.pop("ledger", None)
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe, reasons, bridge, hold_tax = Recipe(**raw), _reasons(source), _bridge(source), _hold_tax(source)
-        kept = None if standing is None else Standing(**standing)
+        recipe, reasons, attribution, hold_tax = Recipe(**raw), _reasons(source), _bridge(source), _hold_tax(source)
+        kept = None if standing is None else TrialCount(**standing)
         _check(source, recipe, tables, reasons)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
@@ -55,8 +55,8 @@ def load_run(folder: str | Path) -> Run:
         tables["episodes"],
         counts,
         reasons=reasons,
-        standing=kept,
-        bridge_parts=bridge,
+        trial_count=kept,
+        attribution_parts=attribution,
         find_hold_tax=hold_tax,
     )
 
@@ -81,9 +81,9 @@ def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reason
             raise DataError(f"{source}: {name} and returns.parquet have different sessions; make the run again")
 
 
-def _bridge(source: Path) -> Bridge | None:
-    file = source / "bridge.json"
-    return Bridge(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+def _bridge(source: Path) -> Attribution | None:
+    file = source / "attribution.json"
+    return Attribution(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
 def _hold_tax(source: Path) -> Callable[[], dict[str, Any]] | None:

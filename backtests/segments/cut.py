@@ -1,13 +1,13 @@
 """What every path of a sweep shares: the sessions cut into segments, with prices laid out for them.
 
-A segment runs from one renewal of the base weights, or one end of a name's prices, to the next. Within it the holdings
-of a path whose cash is raised in proportion are always `scale` times what it held at the start of the segment plus
-`added` times the drifted base portfolio, so that a change of exposure costs a few operations whatever the number of
-names, and the value of the base portfolio is computed once for all paths.
+A segment runs from one rebalance of the base weights, or one end of a name's prices, to the next. Within it the
+holdings of a path whose cash is raised in proportion are always `scale` times what it held at the start of the
+segment plus `added` times the drifted base portfolio, so that a change of exposure costs a few operations whatever
+the number of names, and the value of the base portfolio is computed once for all paths.
 
-What a path holds right after a renewal is its own: names above their new weight are sold to it, names below are bought
-short of it by what all trades cost, and that depends on what was held before. So renewals go through the names, and the
-holdings are valued over a segment in one pass over a block of prices that stays in the cache.
+What a path holds right after a rebalance is its own: names above their new weight are sold to it, names below are
+bought short of it by what all trades cost, and that depends on what was held before. So rebalances go through the
+names, and the holdings are valued over a segment in one pass over a block of prices that stays in the cache.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 
 
 class Segments(NamedTuple):
     """The segments of a run, for N names that are in the base at least once.
 
-    `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `renewal` (S,) says whether
-    base weights are renewed there, `weights` (S, N) what they are, without names that have ended, and `units` (S, N)
-    the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at the
-    close and at the fill. `clean` (S,) says that every name sold or bought at the renewal can have a price,
-    `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape,
+    `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `rebalance` (S,) says
+    whether base weights are rebalanced there, `weights` (S, N) what they are, without names that have ended, and
+    `units` (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those
+    shares at the close and at the fill. `clean` (S,) says that every name sold or bought at the rebalance can have a
+    price, `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape,
     `longest` is the number of sessions of the longest segment; prices are those of the tape.
     """
 
     first: IntArray
-    renewal: BoolArray
+    rebalance: BoolArray
     weights: FloatArray
     units: FloatArray
     worth: FloatArray
@@ -50,30 +50,30 @@ class Segments(NamedTuple):
     longest: int
 
 
-def cut(tape: Tape, base: FloatArray, renewed: IntArray) -> Segments:
-    """The segments of a run over the stocks of a tape, `base` (R, N) and `renewed` (T,) as in `Plan`."""
+def cut(tape: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
+    """The segments of a run over the stocks of a tape, `base` (R, N) and `rebalanced` (T,) as in `Plan`."""
     names = np.flatnonzero(base.any(axis=0))
     fill, mark, close, end_price = (
         np.ascontiguousarray(part[:, names]) for part in (tape.fill, tape.mark, tape.close, tape.end_price)
     )
     ending = np.asarray((~np.isnan(end_price)).any(axis=1))
-    starts = (renewed >= 0) | ending
+    starts = (rebalanced >= 0) | ending
     starts[0] = True
     first = np.append(np.flatnonzero(starts), len(fill)).astype(np.int64)
-    renewal = renewed[first[:-1]] >= 0
-    weights, units = _base(base[:, names], renewed, first, mark, end_price)
+    rebalance = rebalanced[first[:-1]] >= 0
+    weights, units = _base(base[:, names], rebalanced, first, mark, end_price)
     priced = np.isfinite(fill) & (fill == mark)
     held = units > 0.0
     before = np.vstack([np.zeros((1, len(names)), np.bool_), held[:-1]]) & np.isnan(end_price[first[:-1]])
     of_row = np.repeat(np.arange(len(first) - 1), np.diff(first))
     return Segments(
         first=first,
-        renewal=renewal,
+        rebalance=rebalance,
         weights=weights,
         units=units,
         worth=np.einsum("tn,tn->t", units[of_row], close),
         worth_fill=np.einsum("tn,tn->t", units[of_row], mark),
-        clean=renewal & (priced[first[:-1]] | ~(held | before)).all(axis=1),
+        clean=rebalance & (priced[first[:-1]] | ~(held | before)).all(axis=1),
         filled=(priced | ~held[of_row]).all(axis=1),
         close=close,
         fill=fill,
@@ -88,14 +88,14 @@ def cut(tape: Tape, base: FloatArray, renewed: IntArray) -> Segments:
 
 
 def _base(
-    base: FloatArray, renewed: IntArray, first: IntArray, mark: FloatArray, end_price: FloatArray
+    base: FloatArray, rebalanced: IntArray, first: IntArray, mark: FloatArray, end_price: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     weights, units = np.zeros((len(first) - 1, base.shape[1])), np.zeros((len(first) - 1, base.shape[1]))
     gone, last = np.zeros(base.shape[1], dtype=np.bool_), np.zeros(base.shape[1])
     for number, row in enumerate(first[:-1]):
         gone |= ~np.isnan(end_price[row])
-        if renewed[row] >= 0:
-            weights[number] = _without(base[renewed[row]], gone)
+        if rebalanced[row] >= 0:
+            weights[number] = _without(base[rebalanced[row]], gone)
             last = weights[number] / mark[row]
         last = np.where(gone, 0.0, last)
         units[number] = last

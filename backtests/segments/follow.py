@@ -1,9 +1,9 @@
 """Paths that hold what the untouched basket holds follow it: no work at all until they raise cash again.
 
-The reference is the path that stays fully invested. A renewal sells each name down to its weight whatever was held
+The reference is the path that stays fully invested. A rebalance sells each name down to its weight whatever was held
 before, and leaves of a name that is bought only what costs leave lacking, about a thousandth of the gap: what a path
-held before its last change of exposure is forgotten by some four renewals. A path whose holdings are the reference's to
-`ALIKE` of its value is a scaled copy of it from there on.
+held before its last change of exposure is forgotten by some four rebalances. A path whose holdings are the reference's
+to `ALIKE` of its value is a scaled copy of it from there on.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Reference(NamedTuple):
 @njit(cache=True)
 def reference_nb(segments: Segments, capital: float, fee: float, slippage: float) -> Reference:
     """Walk the fully invested path."""
-    parts, names, rows = len(segments.renewal), segments.units.shape[1], len(segments.worth)
+    parts, names, rows = len(segments.rebalance), segments.units.shape[1], len(segments.worth)
     kept = Reference(
         np.zeros(rows),
         np.zeros((parts, names)),

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from undertow.backtests.metrics import LEAST_SPREAD, SESSIONS_A_YEAR
-from undertow.backtests.segments.sums import squares_of, sums_of
+from undertow.backtests.segments.reductions import squares_of, sums_of
 from undertow.market.clock import FloatArray
 
 # What `return_metrics` gives, in its order.

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.state import DE_RISK, DUST, RENEWAL, WAITED
-from undertow.backtests.segments.sums import dot, dot_four, gaps_of
+from undertow.backtests.segments.reductions import dot, dot_four, gaps_of
 from undertow.market.clock import FloatArray, IntArray
 
 

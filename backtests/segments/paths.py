@@ -96,7 +96,7 @@ def walk_segments_nb(
                     )
         for place in range(size):
             if copies[place] > 0.0:
-                last_part = len(segments.renewal) - 1
+                last_part = len(segments.rebalance) - 1
                 resume_nb(reference, last_part, copies[place], held[place], waiting[place], state[place], flags[place])
             for name in range(names):
                 counts[begin + place, OPENS] += waiting[place, name] != 0.0

@@ -29,9 +29,9 @@ COUNTS = 3
 
 
 @njit(cache=True)
-def reason_nb(renewed: bool, exposure: float, level: float) -> int:
-    """Why anything is traded on a session: a renewal before a change of exposure."""
-    if renewed:
+def reason_nb(rebalanced: bool, exposure: float, level: float) -> int:
+    """Why anything is traded on a session: a rebalance before a change of exposure."""
+    if rebalanced:
         return RENEWAL
     if exposure == level:
         return NONE
@@ -66,7 +66,7 @@ def renew_nb(
     buy_rate: float,
     state: FloatArray,
 ) -> tuple[bool, float, float, float, float]:
-    """A renewal at which every name has a price and cash is raised in proportion. Returns as `scaled_nb`."""
+    """A rebalance at which every name has a price and cash is raised in proportion. Returns as `scaled_nb`."""
     value = cash + worth_nb(held, mark)
     keep = (1.0 - exposure) * value
     goal = exposure * value
@@ -212,8 +212,8 @@ def trade_nb(
     sell_rate, buy_rate = (1.0 - slippage) * (1.0 - fee), (1.0 + slippage) * (1.0 + fee)
     starts = row == segments.first[part]
     fill, mark, units = segments.fill[row], segments.mark[row], segments.units[part]
-    renewed = starts and segments.renewal[part]
-    reason = reason_nb(renewed, exposure[row], exposure[row - 1] if row > 0 else 1.0)
+    rebalanced = starts and segments.rebalance[part]
+    reason = reason_nb(rebalanced, exposure[row], exposure[row - 1] if row > 0 else 1.0)
     if reason == NONE and flags[PENDING] and due_nb(waiting, fill):
         reason = WAITED
     cash = state[UNITS] * segments.cash_fill[row] if row > 0 else capital

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Tape, read_tape
+from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import during, with_legs
 from undertow.backtests.kernel.sleeves import stage as stage_legs
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.segments.metrics import NAMES
-from undertow.backtests.sweeps.paths import Walked, by_kernel, by_segments
+from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
@@ -42,17 +42,17 @@ def is_less_better(name: str) -> bool:
     return name in LESS_IS_BETTER or (head in NAMED and NAMED[head][1] == MINIMIZE)
 
 
-class Stage(NamedTuple):
+class PreparedData(NamedTuple):
     """What all chunks of a sweep share: decisions, the sessions of the run among them, prices and base weights."""
 
     table: DecisionTable
     rows: slice
-    tape: Tape
+    tape: PriceGrid
     base: FloatArray
-    renewed: IntArray
+    rebalanced: IntArray
 
 
-class Piece(NamedTuple):
+class ChunkResult(NamedTuple):
     """What a chunk came to: one row of figures a set, and session returns (P, T), or (P, 0) where not asked for."""
 
     metrics: pd.DataFrame
@@ -60,7 +60,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class SweepTask:
     """Everything about a sweep but its parameter sets; what is derived from it stays where it was derived."""
 
     strategy: type[Strategy]
@@ -81,25 +81,25 @@ class Setting:
         return {name: getattr(self, name) for name in names}
 
     @cached_property
-    def stage(self) -> Stage:
+    def stage(self) -> PreparedData:
         """Decisions, prices and base weights, computed once a process; `ParameterError` where nothing has a price."""
         table = shared_table(self.market, self.universe, self.fill)
         rows = session_rows(self.market, self.start, self.end)
-        base, renewed = base_weights(table, rows, self.weighting, self.rebalance)
+        base, rebalanced = base_weights(table, rows, self.weighting, self.rebalance)
         if not base.any():
             # As `backtest` says it: a sweep would measure cash alone.
             raise ParameterError(
                 f"universe `{self.universe}` has no name with prices in the sessions asked for; move `start`"
             )
-        tape = read_tape(table, rows, self.costs.haircut)
-        return Stage(table, rows, tape, np.ascontiguousarray(base), renewed)
+        tape = read_price_grid(table, rows, self.costs.haircut)
+        return PreparedData(table, rows, tape, np.ascontiguousarray(base), rebalanced)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: not the stage, which is made there."""
         return {name: value for name, value in self.__dict__.items() if name != "stage"}
 
 
-def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
+def run_chunk(setting: SweepTask, task: tuple[Sets, bool]) -> ChunkResult:
     """The figures of some parameter sets, and their returns where the task asks for them."""
     sets, keep = task
     stage = setting.stage
@@ -108,12 +108,12 @@ def work(setting: Setting, task: tuple[Sets, bool]) -> Piece:
     walked = _walked(setting, found, keep)
     own = during(found, stage.rows)
     if own.hedge is not None:
-        own = stage_legs(stage.table, own, stage.rows, stage.base, stage.renewed).decision
+        own = stage_legs(stage.table, own, stage.rows, stage.base, stage.rebalanced).decision
     metrics = _figures(own, walked)
-    return Piece(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
+    return ChunkResult(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
 
 
-def decision_bytes(setting: Setting, sets: Sets) -> int:
+def decision_bytes(setting: SweepTask, sets: Sets) -> int:
     """The most memory that deciding for some sets takes at once, in bytes, measured."""
     table = setting.stage.table
     # The first time it also loads and computes what all sets share.
@@ -131,25 +131,25 @@ def decision_bytes(setting: Setting, sets: Sets) -> int:
     return most - before
 
 
-def _walked(setting: Setting, decided: Decision, keep: bool) -> Walked:
+def _walked(setting: SweepTask, decided: Decision, keep: bool) -> WalkedSets:
     """Every path by the segment walk where that covers it, by the order kernel where not."""
     stage, costs, capital = setting.stage, setting.costs, float(setting.capital)
     plain = covered(decided, stage.rows)
     parts = []
     if plain.any():
-        plan = Plan(during(only(decided, plain), stage.rows), stage.base, stage.renewed)
+        plan = Plan(during(only(decided, plain), stage.rows), stage.base, stage.rebalanced)
         parts.append((plain, by_segments(stage.tape, plan, costs, capital, keep=keep)))
     if not plain.all():
         others = only(decided, ~plain)
-        plan = stage_legs(stage.table, during(others, stage.rows), stage.rows, stage.base, stage.renewed)
+        plan = stage_legs(stage.table, during(others, stage.rows), stage.rows, stage.base, stage.rebalanced)
         tape = with_legs(stage.tape, stage.table, stage.rows, others, costs)
         parts.append((~plain, by_kernel(tape, plan, costs, capital, keep=keep)))
     return parts[0][1] if len(parts) == 1 else _merged(parts)
 
 
-def _merged(parts: list[tuple[BoolArray, Walked]]) -> Walked:
+def _merged(parts: list[tuple[BoolArray, WalkedSets]]) -> WalkedSets:
     order = np.argsort(np.concatenate([np.flatnonzero(those) for those, _ in parts]))
-    return Walked(*(np.concatenate(both)[order] for both in zip(*(walked for _, walked in parts), strict=True)))
+    return WalkedSets(*(np.concatenate(both)[order] for both in zip(*(walked for _, walked in parts), strict=True)))
 
 
 def covered(decision: Decision, rows: slice) -> BoolArray:
@@ -168,7 +168,7 @@ def only(decision: Decision, those: BoolArray) -> Decision:
         exposure=decision.exposure[:, those],
         stale=decision.stale[:, those],
         score_of_set=decision.score_of_set[those],
-        marks={name: mark[:, those] for name, mark in decision.marks.items()},
+        flags={name: mark[:, those] for name, mark in decision.flags.items()},
         rotation=None if decision.rotation is None else decision.rotation[:, those],
         hedge=None if decision.hedge is None else decision.hedge[:, those],
         stop=None if decision.stop is None else decision.stop[those],
@@ -178,7 +178,7 @@ def only(decision: Decision, those: BoolArray) -> Decision:
     )
 
 
-def _figures(decision: Decision, walked: Walked) -> pd.DataFrame:
+def _figures(decision: Decision, walked: WalkedSets) -> pd.DataFrame:
     exposure = np.ascontiguousarray(decision.exposure.T)
     metrics = pd.DataFrame(walked.metrics, columns=list(NAMES))
     metrics["annual_turnover"] = walked.sums[:, 0] / (exposure.shape[1] / SESSIONS_A_YEAR)

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.sweeps.chunk import Setting
+from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.market.clock import IntArray
 from undertow.strategies.decided import decided
 from undertow.strategies.strategy import Sets
 
 
-def reading_order(setting: Setting, sets: Sets, count: int) -> IntArray:
+def reading_order(setting: SweepTask, sets: Sets, count: int) -> IntArray:
     """The sets (P,) ordered by the parameter whose values take longest to compute signals for, in all.
 
     What a new value of a parameter takes is measured with two sets that differ in it alone. The order changes how long
@@ -29,7 +29,7 @@ def reading_order(setting: Setting, sets: Sets, count: int) -> IntArray:
     return np.asarray(order, dtype=np.int64)
 
 
-def _cost(setting: Setting, sets: Sets, name: str, code: IntArray) -> float:
+def _cost(setting: SweepTask, sets: Sets, name: str, code: IntArray) -> float:
     """Seconds that a second value of a parameter takes more than a second set without one."""
     other = int(np.argmax(code))
     same = {each: column[[0, 0]] for each, column in sets.items()}
@@ -37,7 +37,7 @@ def _cost(setting: Setting, sets: Sets, name: str, code: IntArray) -> float:
     return _seconds(setting, changed) - _seconds(setting, same)
 
 
-def _seconds(setting: Setting, sets: Sets) -> float:
+def _seconds(setting: SweepTask, sets: Sets) -> float:
     table = setting.stage.table
     begun = time.perf_counter()
     decided(setting.strategy, table, sets)

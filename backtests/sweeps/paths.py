@@ -10,7 +10,7 @@ import numpy as np
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.many import walk_all
 from undertow.backtests.kernel.path import selling_order
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.state import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
 from undertow.backtests.segments.cut import cut
 from undertow.backtests.segments.follow import reference_nb
@@ -23,7 +23,7 @@ from undertow.strategies.plan import Decision, Plan
 _ONE_AT_A_TIME = Lock()
 
 
-class Walked(NamedTuple):
+class WalkedSets(NamedTuple):
     """What P paths came to.
 
     `metrics` (P, M) in the order of `sweep_metrics.NAMES`; `values` at the close (P, T) where they are kept, else
@@ -37,9 +37,9 @@ class Walked(NamedTuple):
     counts: IntArray
 
 
-def by_segments(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> Walked:
+def by_segments(tape: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
     """Walk sets that hold nothing but stocks and cash, without stops or tax lots."""
-    segments = cut(tape, plan.base, plan.renewed)
+    segments = cut(tape, plan.base, plan.rebalanced)
     reference = reference_nb(segments, capital, costs.fee, costs.slippage)
     exposure = np.ascontiguousarray(plan.decision.exposure.T)
     orders = _orders(plan.decision, segments.names, plan.base.shape)
@@ -57,10 +57,10 @@ def by_segments(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: b
             tape.cash_returns,
             keep,
         )
-    return Walked(*found)
+    return WalkedSets(*found)
 
 
-def by_kernel(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> Walked:
+def by_kernel(tape: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
     """Walk any sets by the order kernel, session by session and name by name.
 
     An account that comes to nothing or less has no figures and no values: NaN.
@@ -72,7 +72,7 @@ def by_kernel(tape: Tape, plan: Plan, costs: Costs, capital: float, *, keep: boo
     metrics[broke], sums[broke] = np.nan, np.nan
     values[broke] = np.nan
     places = [TURNOVER, PAID, CASH], [DEFERRED, CLOSED, OPEN_AT_END]
-    return Walked(metrics, values if keep else values[:, :0], sums[:, places[0]], counts[:, places[1]])
+    return WalkedSets(metrics, values if keep else values[:, :0], sums[:, places[0]], counts[:, places[1]])
 
 
 def _orders(decision: Decision, names: IntArray, shape: tuple[int, ...]) -> IntArray:

@@ -9,13 +9,13 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.arguments import check_search
-from undertow.backtests.code_digest import is_own
+from undertow.backtests.checks import check_search
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
+from undertow.backtests.identity import is_own
 from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
-from undertow.backtests.sweeps.chunk import Setting, decision_bytes, work
+from undertow.backtests.sweeps.chunk import SweepTask, decision_bytes, run_chunk
 from undertow.backtests.sweeps.memory import bytes_of
 from undertow.backtests.sweeps.ordering import reading_order
 from undertow.backtests.sweeps.reserved import refuse_reserved
@@ -125,7 +125,7 @@ def sweep(
     workers = worker_count(backend, jobs, address)
     kept = open_ledger(ledger, market)
     account = universe, start, end, fill, costs or Costs(), weighting, rebalance, float(capital)
-    setting = Setting(strategy, market, *account)
+    setting = SweepTask(strategy, market, *account)
     # Without parameters all rows are one set, which is walked once.
     count = len(parameters) if sets else 1
     size = _chunk_size(setting, sets, count, memory / workers, workers)
@@ -133,7 +133,7 @@ def sweep(
     if size < count:
         order = reading_order(setting, sets, count)
     tasks = [(part, returns) for part in _chunks({name: each[order] for name, each in sets.items()}, len(order), size)]
-    pieces = run_tasks(work, setting, tasks, backend=backend, jobs=jobs, address=address)
+    pieces = run_tasks(run_chunk, setting, tasks, backend=backend, jobs=jobs, address=address)
     back = np.argsort(order) if sets else np.zeros(len(parameters), dtype=np.int64)
     columns = {name: values if values.ndim == 1 else list(values) for name, values in sets.items()}
     given = pd.DataFrame(columns, index=range(len(parameters)))
@@ -145,7 +145,7 @@ def sweep(
     return (table, np.concatenate([piece.returns for piece in pieces])[back]) if returns else table
 
 
-def _chunk_size(setting: Setting, sets: Sets, count: int, memory: float, workers: int) -> int:
+def _chunk_size(setting: SweepTask, sets: Sets, count: int, memory: float, workers: int) -> int:
     each = len(setting.stage.table) * 8.0
     needed = each * (_DECIDING + _WALKING)
     if count > _PROBE and (needed * count > memory or is_own(setting.strategy)):

@@ -49,7 +49,7 @@ class Claims(Protocol):
         """Keeps everybody else from writing the batch while the block runs; it is free afterwards."""
 
 
-class Alone:
+class LocalClaims:
     """One process: the batches in their order."""
 
     shared = False
@@ -67,7 +67,7 @@ class Alone:
         return nullcontext()
 
 
-class Shared:
+class SharedClaims:
     """Several workers: one row a batch in a table beside Optuna's own, in the same database.
 
     A worker inserts the row of a batch to claim it, with the batches that were complete by then, so that whoever takes

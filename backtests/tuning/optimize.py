@@ -14,25 +14,25 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
 
-from undertow.backtests.arguments import check_search, check_trials
-from undertow.backtests.code_digest import is_own
+from undertow.backtests.checks import check_search, check_trials
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger.ledger import Ledger, Search, Standing, key_of, open_ledger
+from undertow.backtests.identity import is_own
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount, key_of, open_ledger
 from undertow.backtests.objective_code import codes, is_named, refuse_nameless
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.runs.backtest import backtest, session_rows
 from undertow.backtests.runs.lag_hours import LagHours, lag_hours
 from undertow.backtests.runs.run import Run
-from undertow.backtests.tuning.claims import LEASE, Alone, Claims, Shared
+from undertow.backtests.tuning.claims import LEASE, Claims, LocalClaims, SharedClaims
 from undertow.backtests.tuning.command import account_words, is_typed, search_words
 from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
-from undertow.backtests.tuning.proposals import Proposer, Schedule
+from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
 from undertow.backtests.tuning.search import Counted, search
 from undertow.backtests.tuning.space import Parameters, Space, first_sets, make_space
 from undertow.backtests.tuning.storage import (
     check_storage,
     check_study,
-    is_there,
+    may_exist,
     open_storage,
     quiet_optuna,
     server_of,
@@ -61,7 +61,7 @@ class Tuning:
     `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol, tpe, nsga2), state
     (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where kept, NaN where it failed), the
     parameters, the metrics and the error of a failed one. `study` is the Optuna study, `identity` all that decides its
-    trials. `standing` says how many trials were ever made on the market, where a ledger counts them.
+    trials. `trial_count` says how many trials were ever made on the market, where a ledger counts them.
     """
 
     strategy: type[Strategy]
@@ -73,7 +73,7 @@ class Tuning:
     space: Space
     identity: Mapping[str, Any]
     baselines: Mapping[str, Metrics]
-    standing: Standing | None = None
+    trial_count: TrialCount | None = None
     max_failed: float = MAX_FAILED
 
     @property
@@ -151,7 +151,7 @@ class Tuning:
     def backtest(self) -> Run:
         """The best strategy's run, over the window and with the costs of the search."""
         run = backtest(self.best_strategy, self.market, **_settings(self.identity))
-        return replace(run, standing=self.standing)
+        return replace(run, trial_count=self.trial_count)
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints and best.json holds."""
@@ -173,7 +173,7 @@ class Tuning:
             "front": [int(each) for each in self.front["trial"]],
             "search": dict(self.identity),
             "command": self.command,
-            "ledger": None if self.standing is None else asdict(self.standing),
+            "ledger": None if self.trial_count is None else asdict(self.trial_count),
         }
 
     def page(self, path: str | Path) -> Path:
@@ -215,7 +215,7 @@ def optimize(
     lease: float = LEASE,
     progress: Callable[[int], None] | None = None,
 ) -> Tuning:
-    """Search a strategy's parameters for the best objective, or for the front of several.
+    """SearchKey a strategy's parameters for the best objective, or for the front of several.
 
     The defaults, the corner where the strategy acts least and the sets in `first` come before a scrambled Sobol design
     of `sobol` points (by default 16 to 128, by the number of parameters); all of these are one sweep. Then TPE, or
@@ -275,14 +275,14 @@ def optimize(
         # What a report asks of it in the end: better told now than after the search.
         shocks_of(strategy.create(space.fixed), shared_table(market, universe, fill))
     directions = [each.direction for each in objectives]
-    if is_there(storage):
+    if may_exist(storage):
         with quiet_optuna(), open_storage(storage) as kept:
             find_study(kept, name, identity, directions)
     # The first work is the check of the settings: no study is made for those that do not hold.
     baselines = baseline_metrics(market, objectives, settings)
     with quiet_optuna(), open_storage(storage) as kept:
         own = make_study(kept, name, identity, objectives)
-        schedule = Schedule(len(sets) + points, batch)
+        schedule = BatchSchedule(len(sets) + points, batch)
         done = search(
             own,
             Proposer(space.free, directions, sets, points, schedule, seed),
@@ -295,7 +295,7 @@ def optimize(
         )
         named = [each.name for each in objectives], [each.name for each in bounds]
         table = trial_table(done, list(space.free), *named, space.fixed)
-    standing = None if counted is None else counted.ledger.standing(counted.search)
+    standing = None if counted is None else counted.ledger.trial_count(counted.search)
     return Tuning(strategy, market, own, table, objectives, bounds, space, identity, baselines, standing, max_failed)
 
 
@@ -341,13 +341,13 @@ def _counted(
     if kept is None:
         return None
     window, key = (settings["start"], settings["end"]), key_of(identity)
-    own = Search(strategy.name(), market.fingerprint, settings["universe"], window, study, key, market.name)
+    own = SearchKey(strategy.name(), market.fingerprint, settings["universe"], window, study, key, market.name)
     return Counted(kept, own)
 
 
 def _claims(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
     server = server_of(storage)
-    return Alone() if server is None else Shared(study, server, lease)
+    return LocalClaims() if server is None else SharedClaims(study, server, lease)
 
 
 def _beaten(scores: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

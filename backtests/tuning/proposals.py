@@ -29,7 +29,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class BatchSchedule:
     """Which trial belongs to which batch, whatever the number of trials asked for.
 
     Batch 0 holds the first sets and the Sobol design, every later one `batch` trials of the sampler. A study that is
@@ -62,7 +62,7 @@ class Proposer:
         directions: Sequence[Direction],
         first: Sequence[Mapping[str, Any]],
         sobol: int,
-        schedule: Schedule,
+        schedule: BatchSchedule,
         seed: int,
     ) -> None:
         self.space = dict(space)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from undertow.backtests.ledger.ledger import Ledger, Search
+from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.tuning.claims import Claim, Claims
 from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
@@ -28,7 +28,7 @@ class Counted:
     """The ledger that counts a search's trials."""
 
     ledger: Ledger
-    search: Search
+    search: SearchKey
 
     def record(self, trials: Mapping[int, FrozenTrial]) -> None:
         """Count trials by position, those that are counted already once only."""

@@ -85,7 +85,7 @@ def check_study(given: object) -> None:
         raise ParameterError(f"`study` must be the name of a study, got {given!r}")
 
 
-def is_there(given: object) -> bool:
+def may_exist(given: object) -> bool:
     """Whether a storage may hold studies already: a server, an object, a file that exists."""
     path = None if isinstance(given, BaseStorage) else _file_of(given)
     return given is not None and (path is None or path.exists())

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.arguments import check_search
+from undertow.backtests.checks import check_search
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import walk
-from undertow.backtests.kernel.prices import read_tape
+from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import with_legs
 from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
@@ -24,10 +24,10 @@ from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.sweeps.chunk import FIGURES
 from undertow.backtests.sweeps.design import design
+from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
+from undertow.backtests.validation.settings import WalkSettings, checked_settings
 from undertow.backtests.validation.splits import Fold, checked_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.validation.stitch import Piece, Seams, Stitched
-from undertow.backtests.validation.tuner import Terms, checked_terms
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import ParameterError
@@ -52,7 +52,7 @@ class CpcvResult:
 
     strategy: type[Strategy]
     split: CombinatorialPurgedKFold
-    terms: Terms
+    settings: WalkSettings
     seed: int
     folds: pd.DataFrame
     paths: pd.DataFrame
@@ -141,34 +141,36 @@ def cpcv(
         "rebalance": rebalance,
         "capital": capital,
     }
-    terms = checked_terms(strategy, fixed, narrowed, objective, None, trials, **account)
-    check_aim(terms.aim)
+    settings = checked_settings(strategy, fixed, narrowed, objective, None, trials, **account)
+    check_aim(settings.objective)
     table = shared_table(market, universe, fill)
-    terms = replace(terms, universe=table.universe.name)
+    settings = replace(settings, universe=table.universe.name)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = rule.folds(sessions)
     _refuse_empty(table, rule.groups(sessions), rows)
     kept = open_ledger(ledger, market)
-    tried = _tried(terms, seed)
+    tried = _tried(settings, seed)
     strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
-    returns, hold, cash = _walked(table, list(strategies), rows, terms)
-    rival, _, _ = _walked(table, [VolTarget()], rows, terms)
-    chosen, report = _choices(folds, returns, dict(zip(BASELINES, (hold, rival[0]), strict=True)), cash, terms.aim)
+    returns, hold, cash = _walked(table, list(strategies), rows, settings)
+    rival, _, _ = _walked(table, [VolTarget()], rows, settings)
+    chosen, report = _choices(
+        folds, returns, dict(zip(BASELINES, (hold, rival[0]), strict=True)), cash, settings.objective
+    )
     paths = [
         _seams([strategies[chosen[fold]] for fold in path], rule.groups(sessions), sessions) for path in rule.paths()
     ]
-    made, _, _ = _walked(table, [Stitched(seams=path) for path in paths], rows, terms)
+    made, _, _ = _walked(table, [ScheduledStrategy(seams=path) for path in paths], rows, settings)
     if kept is not None:
-        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=terms.account)
+        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=settings.account)
     days = sessions.rename("session")
-    picked = tried.iloc[chosen].reset_index(drop=True)[list(terms.space)]
+    picked = tried.iloc[chosen].reset_index(drop=True)[list(settings.space)]
     groups = [", ".join(str(group + 1) for group in each) for each in rule.choices]
     report.insert(1, "groups", groups)
     return CpcvResult(
         strategy=strategy,
         split=rule,
-        terms=terms,
+        settings=settings,
         seed=seed,
         folds=pd.concat([report, picked], axis=1),
         paths=pd.DataFrame(made.T, index=days, columns=[f"path {n}" for n in range(1, len(paths) + 1)]),
@@ -195,24 +197,24 @@ def check_aim(aim: Objective) -> None:
 
 
 def _walked(
-    table: DecisionTable, strategies: list[Strategy], rows: slice, terms: Terms
+    table: DecisionTable, strategies: list[Strategy], rows: slice, settings: WalkSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
-    plan, decision = make_plan(table, strategies, rows, terms.weighting, terms.rebalance)
+    plan, decision = make_plan(table, strategies, rows, settings.weighting, settings.rebalance)
     if not plan.base.any():
-        raise ParameterError(f"universe `{terms.universe}` has no name with prices in the sessions asked for")
-    tape = with_legs(read_tape(table, rows, terms.costs.haircut), table, rows, decision, terms.costs)
+        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
+    tape = with_legs(read_price_grid(table, rows, settings.costs.haircut), table, rows, decision, settings.costs)
     # A class without parameters decides one column for all.
-    found = [walk(tape, plan, which, terms.costs, terms.capital).returns for which in range(plan.sets)]
+    found = [walk(tape, plan, which, settings.costs, settings.capital).returns for which in range(plan.sets)]
     own = np.stack(found[:-1])
     return np.broadcast_to(own, (len(strategies), own.shape[1])), found[-1], tape.cash_returns
 
 
-def _tried(terms: Terms, seed: int) -> pd.DataFrame:
+def _tried(settings: WalkSettings, seed: int) -> pd.DataFrame:
     """One parameter set a row, what is fixed included; one row where nothing is tuned."""
-    count = terms.trials if terms.space else 1
-    drawn = design(terms.space, count, seed=seed) if terms.space else pd.DataFrame(index=range(1))
-    return drawn.assign(**{name: [value] * count for name, value in terms.fixed.items()})
+    count = settings.trials if settings.space else 1
+    drawn = design(settings.space, count, seed=seed) if settings.space else pd.DataFrame(index=range(1))
+    return drawn.assign(**{name: [value] * count for name, value in settings.fixed.items()})
 
 
 def _choices(
@@ -278,10 +280,10 @@ def _score(metrics: Metrics, baselines: Mapping[str, Metrics], aim: Objective) -
         return float("nan")
 
 
-def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Seams:
-    return Seams(
+def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Schedule:
+    return Schedule(
         tuple(
-            Piece(strategy, sessions[first], sessions[after - 1])
+            ScheduledSpan(strategy, sessions[first], sessions[after - 1])
             for strategy, first, after in zip(strategies, borders[:-1], borders[1:], strict=True)
         )
     )

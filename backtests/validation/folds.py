@@ -11,9 +11,9 @@ from undertow.backtests.objectives import Metrics, Objective
 from undertow.backtests.runs.run import Run
 from undertow.backtests.tuning.study import judge
 from undertow.backtests.validation.result import FoldResult
+from undertow.backtests.validation.settings import WalkSettings
 from undertow.backtests.validation.splits import Fold
 from undertow.backtests.validation.train import Trained
-from undertow.backtests.validation.tuner import Terms
 from undertow.market.errors import ParameterError
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.weights import base_weights
@@ -35,18 +35,18 @@ def fold_result(
     sessions: pd.DatetimeIndex,
     trained: Trained,
     acts: bool,
-    proven: bool | None,
+    passed: bool | None,
     runs: Accounts,
-    aim: Objective,
+    objective: Objective,
 ) -> FoldResult:
     """The figures of a fold: in training from what its tuner found, in its test from its part of the joined account.
 
-    `acts` says whether the choice acted in the test, `proven` whether it passed a proof, None where none was asked for.
+    `acts` says whether the choice acted in the test, `passed` whether it passed a gate, None where none was asked for.
     """
     first, last = sessions[fold.test[0]], sessions[fold.test[-1]]
     outside = runs.own.metrics_between(first, last)
     others = {name: each.metrics_between(first, last) for name, each in runs.baselines.items()}
-    reached, unreached = _reached(aim, outside, others)
+    reached, unreached = _reached(objective, outside, others)
     outside["objective"] = reached
     outside |= {
         f"excess_over_{name.replace('-', '_')}": _told_apart(outside["total_return"] - each["total_return"])
@@ -64,7 +64,7 @@ def fold_result(
         out_of_sample=outside,
         trials=found.trials,
         p=trained.p,
-        proven=proven,
+        passed=passed,
         acts=acts,
         feasible=found.feasible,
         lag_hours=trained.lag,
@@ -83,7 +83,7 @@ def _told_apart(excess: float) -> float:
     return excess if abs(excess) > ROUNDING else 0.0
 
 
-def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, terms: Terms) -> None:
+def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, settings: WalkSettings) -> None:
     """Raise `ParameterError` where a fold has no name to hold in training or in its test; `rows` are those of the span.
 
     What is left there is the interest of cash: a Sharpe ratio of twenty that no rule has made.
@@ -91,7 +91,7 @@ def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, terms
     sessions = table.decisions.sessions[rows]
     for fold in folds:
         first, last = (rows.start + int(fold.train[place]) for place in (0, -1))
-        base, _ = base_weights(table, slice(first, last + 1), terms.weighting, terms.rebalance)
+        base, _ = base_weights(table, slice(first, last + 1), settings.weighting, settings.rebalance)
         for what, part, held in (
             ("is trained on", fold.train, bool(base.any())),
             ("is tested on", fold.test, bool(table.alive[rows][fold.test].any())),
@@ -99,6 +99,6 @@ def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, terms
             if not held:
                 raise ParameterError(
                     f"fold {fold.number} is empty: it {what} {sessions[part[0]]:%Y-%m-%d} to"
-                    f" {sessions[part[-1]]:%Y-%m-%d}, when universe `{terms.universe}` has no name with prices; move"
+                    f" {sessions[part[-1]]:%Y-%m-%d}, when universe `{settings.universe}` has no name with prices; move"
                     " `start` or `end`, or name another universe"
                 )

@@ -15,12 +15,12 @@ from undertow.backtests.ledger.ledger import key_of
 from undertow.backtests.objective_code import codes, is_named
 from undertow.backtests.tuning.command import account_words, is_typed, search_words
 from undertow.backtests.tuning.optimize import MAX_FAILED
-from undertow.backtests.validation.proof import Proof
+from undertow.backtests.validation.events import event_spans
+from undertow.backtests.validation.gate import FoldGate
+from undertow.backtests.validation.schedule import ScheduledSpan
+from undertow.backtests.validation.settings import TUNERS, WalkSettings
+from undertow.backtests.validation.shocks import shock_events
 from undertow.backtests.validation.splits import WalkForward
-from undertow.backtests.validation.splits_events import event_spans
-from undertow.backtests.validation.splits_shocks import shock_events
-from undertow.backtests.validation.stitch import Piece
-from undertow.backtests.validation.tuner import TUNERS, Terms
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
 from undertow.strategies.strategy import Strategy
@@ -39,7 +39,7 @@ class WalkRecipe:
     command: str | None
     key: str
 
-    def described(self, pieces: Sequence[Piece]) -> tuple[tuple[str, Any], ...]:
+    def described(self, pieces: Sequence[ScheduledSpan]) -> tuple[tuple[str, Any], ...]:
         """The parameters that a stitched run's recipe lists: the walk, then each fold with its own."""
         folds = (
             (
@@ -51,9 +51,9 @@ class WalkRecipe:
         return (*self.head, *folds)
 
 
-def _told(piece: Piece) -> str:
+def _told(piece: ScheduledSpan) -> str:
     if piece.strategy is None:
-        return "holds: nothing was proven in training"
+        return "holds: nothing was passed in training"
     given = ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items())
     return given or "no parameters"
 
@@ -63,50 +63,58 @@ def recipe_of(
     market: Market,
     sessions: pd.DatetimeIndex,
     rule: WalkForward,
-    terms: Terms,
+    settings: WalkSettings,
     seed: int,
     tuner: str,
-    proof: Proof | None = None,
+    gate: FoldGate | None = None,
 ) -> WalkRecipe:
     """The recipe of a walk-forward whose folds `tuner` tunes: a name of `TUNERS`, or the path of a function."""
     head: list[tuple[str, Any]] = [
         ("walk-forward of", strategy.name()),
         ("split", rule.text),
-        ("objective", terms.objective),
-        *([("constraints", ", ".join(each.name for each in terms.constraints))] if terms.constraints else []),
-        ("trials a fold", terms.trials),
+        ("objective", settings.objective.name),
+        *([("constraints", ", ".join(each.name for each in settings.constraints))] if settings.constraints else []),
+        ("trials a fold", settings.trials),
         ("tuner", tuner),
         ("seed of the tuning", seed),
-        *([("proof", proof.name)] if proof is not None else []),
+        *([("gate", gate.name)] if gate is not None else []),
     ]
-    # The command line has the level of the usual proof alone.
-    usual = [] if proof is None else ["--proof", shortest(proof.level)]
-    plain = proof is None or proof.name == f"SPA p <= {proof.level:g}"
-    repeatable = tuner in TUNERS and market.path is not None and plain and is_named(terms.aim)
-    repeatable = repeatable and is_typed(strategy, terms.space, terms.fixed)
+    # The command line has the level of the usual gate alone.
+    usual = [] if gate is None else ["--gate", shortest(gate.alpha)]
+    plain = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
+    repeatable = tuner in TUNERS and market.path is not None and plain and is_named(settings.objective)
+    repeatable = repeatable and is_typed(strategy, settings.space, settings.fixed)
     spans = event_spans(rule.events, sessions).tolist()
     command = None
-    if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, terms)):
-        command = shlex.join([*command_words(strategy, market, sessions, rule, terms, seed, tuner), *usual])
+    if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, settings)):
+        command = shlex.join([*command_words(strategy, market, sessions, rule, settings, seed, tuner), *usual])
     whole = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
-        "account": {**terms.account, "costs": asdict(terms.costs)},
-        # What is tested, and what a proof makes of the trials, changes none of them.
+        "account": {**settings.account, "costs": asdict(settings.costs)},
+        # What is tested, and what a gate makes of the trials, changes none of them.
         "trained": [[str(sessions[fold.train[0]]), str(sessions[fold.train[-1]])] for fold in rule.folds(sessions)],
-        "search": [terms.objective, *(each.name for each in terms.constraints), terms.trials, tuner, seed],
-        "space": {name: distribution_to_json(each) for name, each in terms.space.items()},
-        "fixed": dict(terms.fixed),
-        **codes(strategy, [terms.aim]),
+        "search": [
+            settings.objective.name,
+            *(each.name for each in settings.constraints),
+            settings.trials,
+            tuner,
+            seed,
+        ],
+        "space": {name: distribution_to_json(each) for name, each in settings.space.items()},
+        "fixed": dict(settings.fixed),
+        **codes(strategy, [settings.objective]),
     }
     return WalkRecipe(tuple(head), command, key_of(whole))
 
 
-def _shocks(strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, terms: Terms) -> list[list[int]]:
+def _shocks(
+    strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, settings: WalkSettings
+) -> list[list[int]]:
     """The events of `--events` as rows of the sessions: the strategy's own shocks; none where it names none."""
-    own = strategy.create(terms.fixed)
+    own = strategy.create(settings.fixed)
     try:
-        found = shock_events(own, market, sessions, universe=terms.universe, fill=terms.fill)
+        found = shock_events(own, market, sessions, universe=settings.universe, fill=settings.fill)
     except ParameterError:
         return []
     spans: list[list[int]] = event_spans(found, sessions).tolist()
@@ -118,23 +126,33 @@ def command_words(
     market: Market,
     sessions: pd.DatetimeIndex,
     rule: WalkForward,
-    terms: Terms,
+    settings: WalkSettings,
     seed: int,
     tuner: str,
 ) -> list[str]:
     """The command line that makes the walk-forward again, word by word."""
     words = ["undertow", "walk-forward", "--market", str(market.path)]
-    words += search_words(strategy, terms.space, terms.fixed)
-    words += ["--universe", terms.universe, "--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
+    words += search_words(strategy, settings.space, settings.fixed)
+    words += [
+        "--universe",
+        settings.universe,
+        "--start",
+        f"{sessions[0]:%Y-%m-%d}",
+        "--end",
+        f"{sessions[-1]:%Y-%m-%d}",
+    ]
     words += ["--train", str(rule.train), "--test", str(rule.test), "--purge", str(rule.purge)]
     words += [*(["--embargo", str(rule.embargo)] if rule.embargo else []), *(["--anchored"] if rule.anchored else [])]
     words += ["--events"] if rule.events is not None else []
-    words += ["--objective", terms.objective]
-    for bound in terms.constraints:
+    words += ["--objective", settings.objective.name]
+    for bound in settings.constraints:
         words += ["--constraint", bound.name]
-    words += ["--trials", str(terms.trials), "--tuner", tuner, "--seed", str(seed)]
-    words += [] if terms.max_failed == MAX_FAILED else ["--max-failed", shortest(terms.max_failed)]
-    return [*words, *account_words(terms.fill, terms.costs, terms.weighting, terms.rebalance, terms.capital)]
+    words += ["--trials", str(settings.trials), "--tuner", tuner, "--seed", str(seed)]
+    words += [] if settings.max_failed == MAX_FAILED else ["--max-failed", shortest(settings.max_failed)]
+    return [
+        *words,
+        *account_words(settings.fill, settings.costs, settings.weighting, settings.rebalance, settings.capital),
+    ]
 
 
 def _text(value: Any) -> str:

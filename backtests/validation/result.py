@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.ledger.ledger import Standing
+from undertow.backtests.ledger.ledger import TrialCount
 from undertow.backtests.runs.lag_hours import LagHours
 from undertow.backtests.runs.run import Run
 from undertow.backtests.sweeps.reserved import FOLD_FIGURES
+from undertow.backtests.validation.settings import WalkSettings
 from undertow.backtests.validation.splits import Fold, WalkForward
-from undertow.backtests.validation.tuner import Terms
 from undertow.market.clock import FloatArray
 from undertow.strategies.strategy import Strategy
 
-# What a fold does in its test where nothing that was tried in training was proven.
+# What a fold does in its test where nothing that was tried in training was passed.
 HOLD, ACT = "hold", "act"
-UNPROVEN = (HOLD, ACT)
+ON_FAIL = (HOLD, ACT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class FoldResult:
     """One fold: its sessions, what was chosen, and its figures inside and outside the training sessions.
 
     `train` and `test` are the first and last session of each; figures are decimal, annualised where the name says so.
-    An excess is total return less the baseline's over the same sessions. `p` is what a proof made of the trials in
-    training and `proven` whether they passed it, NaN and None where none was asked for; where the choice does not act
+    An excess is total return less the baseline's over the same sessions. `p` is what a gate made of the trials in
+    training and `passed` whether they passed it, NaN and None where none was asked for; where the choice does not act
     (`acts`), the test holds the basket.
     `feasible` says whether the choice kept every constraint in training; where no trial did, it is the nearest miss.
     `lag_hours` are those from the shock to the fill of the choice in training, None where no episode has a shock.
@@ -46,7 +46,7 @@ class FoldResult:
     out_of_sample: dict[str, float]
     trials: pd.DataFrame
     p: float = math.nan
-    proven: bool | None = None
+    passed: bool | None = None
     acts: bool = True
     feasible: bool = True
     lag_hours: LagHours | None = None
@@ -55,31 +55,31 @@ class FoldResult:
 
 @dataclass(frozen=True, eq=False)
 class WalkForwardResult:
-    """A strategy walked forward: `run` is the stitched out-of-sample account, `rival` VolTarget on its sessions.
+    """A strategy walked forward: `run` is the stitched out-of-sample account, `vol_target` VolTarget on its sessions.
 
-    `standing` says how many trials were ever made on the market, where a ledger counts them. `proof` names the test of
-    what a fold tried in training, and `unproven` says what a fold does that does not pass it: "hold" the basket, or
-    "act" all the same. `counterpart` is the account that does the other of the two, None without a proof.
+    `trial_count` says how many trials were ever made on the market, where a ledger counts them. `gate` names the test
+    of what a fold tried in training, and `on_fail` says what a fold does that does not pass it: "hold" the basket, or
+    "act" all the same. `alternative` is the account that does the other of the two, None without a gate.
     """
 
     strategy: type[Strategy]
     split: WalkForward
-    terms: Terms
+    settings: WalkSettings
     seed: int
     tuner: str
     sessions: int
     folds: tuple[FoldResult, ...]
     run: Run
-    rival: Run
-    standing: Standing | None = None
-    proof: str | None = None
-    unproven: str = HOLD
-    counterpart: Run | None = None
+    vol_target: Run
+    trial_count: TrialCount | None = None
+    gate: str | None = None
+    on_fail: str = HOLD
+    alternative: Run | None = None
 
     @property
-    def proven(self) -> int:
-        """The number of folds that passed the proof; 0 without one."""
-        return sum(each.proven is True for each in self.folds)
+    def passed(self) -> int:
+        """The number of folds that passed the gate; 0 without one."""
+        return sum(each.passed is True for each in self.folds)
 
     @property
     def acting(self) -> int:
@@ -126,10 +126,10 @@ class WalkForwardResult:
             "border_moved": each.fold.moved,
             "trials": len(each.trials),
             "proof_p": each.p,
-            "proven": each.proven,
+            "passed": each.passed,
             "acts": each.acts,
             "feasible": each.feasible,
-            **{name: each.parameters[name] for name in self.terms.space},
+            **{name: each.parameters[name] for name in self.settings.space},
             "in_lag_hours": math.nan if each.lag_hours is None else each.lag_hours.median,
             **{f"in_{name}": each.in_sample.get(name, math.nan) for name in FOLD_FIGURES},
             **{f"out_{name}": each.out_of_sample.get(name, math.nan) for name in FOLD_FIGURES},
@@ -151,7 +151,7 @@ class WalkForwardResult:
         """
         rows = [
             _stability(name, space, [each.parameters[name] for each in self.folds])
-            for name, space in self.terms.space.items()
+            for name, space in self.settings.space.items()
         ]
         return pd.DataFrame(rows, columns=["parameter", "searched", "chosen", "typical", "spread"])
 
@@ -160,23 +160,23 @@ class WalkForwardResult:
         return {
             **self.run.summary(),
             "split": self.split.text,
-            "objective": self.terms.objective,
-            "constraints": [each.name for each in self.terms.constraints],
-            "trials": self.terms.trials,
+            "objective": self.settings.objective.name,
+            "constraints": [each.name for each in self.settings.constraints],
+            "trials": self.settings.trials,
             "tuner": self.tuner,
-            "not_searched": list(self.terms.unsearched),
-            "proof": self.proof,
-            "unproven": None if self.proof is None else self.unproven,
-            "folds_proven": None if self.proof is None else self.proven,
-            "counterpart": None if self.counterpart is None else self.counterpart.metrics,
+            "not_searched": list(self.settings.unsearched),
+            "gate": self.gate,
+            "on_fail": None if self.gate is None else self.on_fail,
+            "folds_proven": None if self.gate is None else self.passed,
+            "counterpart": None if self.alternative is None else self.alternative.metrics,
             "folds_acting": self.acting,
             "folds_infeasible": self.missed,
             "folds_without_objective": {str(each.fold.number): each.unreached for each in self.unreached},
-            "ledger": None if self.standing is None else asdict(self.standing),
+            "ledger": None if self.trial_count is None else asdict(self.trial_count),
             "seed": self.seed,
             "sessions_in_span": self.sessions,
             "sessions_untested": self.untested,
-            "vol_target": self.rival.metrics,
+            "vol_target": self.vol_target.metrics,
             "folds": [{name: _plain(value) for name, value in row.items()} for row in self.table.to_dict("records")],
             "stability": self.stability.to_dict("records"),
         }

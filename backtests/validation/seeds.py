@@ -19,7 +19,7 @@ from undertow.strategies.strategy import Strategy
 FIGURES = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover", "average_exposure")
 
 
-class Shared(NamedTuple):
+class SeedTask(NamedTuple):
     """What the walks of all seeds have in common."""
 
     strategy: type[Strategy]
@@ -50,7 +50,7 @@ def walk_seeds(
     refuse_held(words.get("storage"), engine)
     if "seed" in words:
         raise ParameterError(f"`seed` is each of `seeds` in turn, leave it out; got {words['seed']!r}")
-    return pd.DataFrame(run_tasks(_walked, Shared(strategy, market, words), [int(each) for each in given], **engine))
+    return pd.DataFrame(run_tasks(_walked, SeedTask(strategy, market, words), [int(each) for each in given], **engine))
 
 
 def seed_row(result: WalkForwardResult) -> dict[str, float]:
@@ -61,12 +61,12 @@ def seed_row(result: WalkForwardResult) -> dict[str, float]:
         "in_objective": float(result.table["in_objective"].mean()),
         "folds": len(result.folds),
         "folds_acting": result.acting,
-        **({} if result.proof is None else {"folds_proven": result.proven}),
+        **({} if result.gate is None else {"folds_proven": result.passed}),
         **{name: metrics[name] for name in FIGURES},
         "sharpe_over_buy_and_hold": metrics["annual_sharpe"] - hold["annual_sharpe"],
-        "sharpe_over_vol_target": metrics["annual_sharpe"] - result.rival.metrics["annual_sharpe"],
+        "sharpe_over_vol_target": metrics["annual_sharpe"] - result.vol_target.metrics["annual_sharpe"],
     }
 
 
-def _walked(shared: Shared, seed: int) -> dict[str, float]:
+def _walked(shared: SeedTask, seed: int) -> dict[str, float]:
     return seed_row(walk_forward(shared.strategy, shared.market, seed=seed, **shared.words))

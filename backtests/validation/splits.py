@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from undertow.backtests.validation.splits_events import (
+from undertow.backtests.validation.events import (
     Events,
     check_events,
     event_spans,

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.backtests.validation.splits import FEWEST_TRAINED, Fold, Splitter, check_sessions, runs_of
-from undertow.backtests.validation.splits_events import (
+from undertow.backtests.validation.events import (
     Events,
     check_events,
     event_spans,
@@ -18,6 +17,7 @@ from undertow.backtests.validation.splits_events import (
     row_count,
     trimmed,
 )
+from undertow.backtests.validation.splits import FEWEST_TRAINED, Fold, Splitter, check_sessions, runs_of
 from undertow.market.checks import check_whole, is_whole
 from undertow.market.clock import BoolArray, IntArray
 from undertow.market.errors import ParameterError

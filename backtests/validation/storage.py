@@ -12,12 +12,12 @@ import pandas as pd
 
 from undertow.backtests.folders import check_writable
 from undertow.backtests.tuning.storage import JOURNAL, check_address, check_storage, check_study, sqlite_file
-from undertow.backtests.validation.tuner import TUNERS
+from undertow.backtests.validation.settings import TUNERS
 from undertow.market.errors import ParameterError
 
 
 @dataclass(frozen=True)
-class Kept:
+class StudyLocation:
     """The storage of a walk: a folder for journals, or the address of a database; `study` begins the studies' names."""
 
     storage: Path | str
@@ -33,9 +33,9 @@ class Kept:
         return {"storage": self.storage / f"{name}.log", "study": name}
 
 
-def keep(
+def locate_studies(
     storage: str | Path | None, study: str | None, strategy: str, tuner: str, engine: Mapping[str, Any]
-) -> Kept | None:
+) -> StudyLocation | None:
     """Where the folds of a walk keep their studies; None where nothing is kept.
 
     The studies' names begin with `study`, or with that of the strategy.
@@ -55,7 +55,7 @@ def keep(
     if isinstance(storage, str) and not storage.startswith(JOURNAL):
         check_storage(storage)
         refuse_held(storage, engine)
-        return Kept(storage, name)
+        return StudyLocation(storage, name)
     folder = storage if isinstance(storage, Path) else Path(storage.removeprefix(JOURNAL))
     if folder.exists() and not folder.is_dir():
         raise ParameterError(f"`storage` of a walk must be a folder, one journal a fold; {str(folder)!r} is a file")
@@ -64,7 +64,7 @@ def keep(
     if Path(name).name != name:
         raise ParameterError(f"`study` begins the names of files here, and must be one itself, got {name!r}")
     check_writable(folder / "journal" if folder.is_dir() else folder, "storage")
-    return Kept(folder, name)
+    return StudyLocation(folder, name)
 
 
 def refuse_held(storage: object, engine: Mapping[str, Any]) -> None:

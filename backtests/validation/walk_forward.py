@@ -11,23 +11,23 @@ from typing import Any
 
 import pandas as pd
 
-from undertow.backtests.arguments import check_search
+from undertow.backtests.checks import check_search
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import run_tasks, worker_count
-from undertow.backtests.ledger.ledger import Ledger, Search, open_ledger
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, open_ledger
 from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.runs.backtest import backtest, session_rows
 from undertow.backtests.runs.run import Run
 from undertow.backtests.tuning.optimize import MAX_FAILED
 from undertow.backtests.validation.folds import Accounts, fold_result, refuse_empty
-from undertow.backtests.validation.proof import Proof, refuse_other_kind, refuse_short, refuse_whole_account
+from undertow.backtests.validation.gate import FoldGate, refuse_other_kind, refuse_path_dependent, refuse_short
 from undertow.backtests.validation.recipe import WalkRecipe, recipe_of
-from undertow.backtests.validation.result import ACT, HOLD, UNPROVEN, WalkForwardResult
+from undertow.backtests.validation.result import ACT, HOLD, ON_FAIL, WalkForwardResult
+from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
+from undertow.backtests.validation.settings import TUNERS, Tuner, WalkSettings, checked_settings
 from undertow.backtests.validation.splits import Fold, WalkForward, checked_split
-from undertow.backtests.validation.stitch import Piece, Seams, Stitched
-from undertow.backtests.validation.storage import keep
-from undertow.backtests.validation.train import Shared, Trained, tune_fold
-from undertow.backtests.validation.tuner import TUNERS, Terms, Tuner, checked_terms
+from undertow.backtests.validation.storage import locate_studies
+from undertow.backtests.validation.train import FoldTask, Trained, tune_fold
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_whole
 from undertow.market.errors import ParameterError, did_you_mean
@@ -62,8 +62,8 @@ def walk_forward(
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
     tuner: Tuner | str = "search",
-    proof: Proof | None = None,
-    unproven: str = HOLD,
+    gate: FoldGate | None = None,
+    on_fail: str = HOLD,
     storage: str | Path | None = None,
     study: str | None = None,
     ledger: Ledger | str | Path | None = None,
@@ -77,9 +77,9 @@ def walk_forward(
     tests: on each session it does what the strategy of that fold decides, from the same decision table, and pays for
     what a seam makes it trade. Sessions before the first test are warm-up.
 
-    With a `proof`, such as `evidence.Superior(level=0.10)`, a fold acts only where what was tried in training is told
-    from luck; in its test the others hold the basket, or, with `unproven` "act", act all the same. Either way the
-    `counterpart` of the result is the account that does the other. `tuner` and `proof` go to the workers, so that both
+    With a `gate`, such as `evidence.SPATest(alpha=0.10)`, a fold acts only where what was tried in training is told
+    from luck; in its test the others hold the basket, or, with `on_fail` "act", act all the same. Either way the
+    `alternative` of the result is the account that does the other. `tuner` and `gate` go to the workers, so that both
     must pickle.
 
     Folds are tuned one after another, or by `jobs` workers of `backend`: "loky", "threading", "dask" or "ray", the
@@ -106,59 +106,65 @@ def walk_forward(
     check_whole("seed", seed, 0)
     # A ledger tells NumPy's numbers from Python's.
     seed = int(seed)
-    terms = checked_terms(strategy, fixed, narrowed, objective, constraints, trials, max_failed=max_failed, **account)
+    settings = checked_settings(
+        strategy, fixed, narrowed, objective, constraints, trials, max_failed=max_failed, **account
+    )
     seat, seat_name = _seated(tuner)
     engine = fold_engine(jobs, backend, address)
-    if unproven not in UNPROVEN:
-        near = did_you_mean(str(unproven), UNPROVEN)
-        raise ParameterError(f"`unproven` must be one of {', '.join(UNPROVEN)}; got {unproven!r}{near}")
-    if proof is not None:
-        refuse_other_kind(proof)
-        refuse_whole_account(strategy)
+    if on_fail not in ON_FAIL:
+        near = did_you_mean(str(on_fail), ON_FAIL)
+        raise ParameterError(f"`on_fail` must be one of {', '.join(ON_FAIL)}; got {on_fail!r}{near}")
+    if gate is not None:
+        refuse_other_kind(gate)
+        refuse_path_dependent(strategy)
     table = shared_table(market, universe, fill)
-    terms = replace(
-        terms,
+    settings = replace(
+        settings,
         universe=table.universe.name,
-        kept=keep(storage, study, strategy.name(), seat_name, engine),
+        kept=locate_studies(storage, study, strategy.name(), seat_name, engine),
     )
     kept = open_ledger(ledger, market)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
     folds = _one_account(rule, sessions)
-    if proof is not None:
-        refuse_short(proof, folds)
-    refuse_empty(table, folds, rows, terms)
+    if gate is not None:
+        refuse_short(gate, folds)
+    refuse_empty(table, folds, rows, settings)
     spans = [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in folds]
-    recipe = partial(recipe_of, strategy, market, sessions, rule, terms, seed, seat_name)
-    counted = None if kept is None else _Counted(kept, _search(recipe(None), strategy, market, terms, sessions))
-    shared = Shared(strategy, market, seed, terms, seat, proof)
+    recipe = partial(recipe_of, strategy, market, sessions, rule, settings, seed, seat_name)
+    counted = None if kept is None else _Counted(kept, _search(recipe(None), strategy, market, settings, sessions))
+    shared = FoldTask(strategy, market, seed, settings, seat, gate)
     tuned = run_tasks(tune_fold, shared, spans, finished=None if counted is None else counted.fold, **engine)
-    passed = [proof is None or each.p <= proof.level for each in tuned]
-    accounts = {HOLD: (passed, recipe(proof)), ACT: ([True] * len(folds), recipe(None))}
-    acts, _ = accounts[unproven]
-    stitch = partial(_stitched_run, strategy, market, sessions, folds, [each.found.parameters for each in tuned], terms)
-    run = stitch(*accounts[unproven])
-    counterpart = None if proof is None else stitch(*accounts[ACT if unproven == HOLD else HOLD])
+    passed = [gate is None or each.p <= gate.alpha for each in tuned]
+    accounts = {HOLD: (passed, recipe(gate)), ACT: ([True] * len(folds), recipe(None))}
+    acts, _ = accounts[on_fail]
+    stitch = partial(
+        _stitched_run, strategy, market, sessions, folds, [each.found.parameters for each in tuned], settings
+    )
+    run = stitch(*accounts[on_fail])
+    counterpart = None if gate is None else stitch(*accounts[ACT if on_fail == HOLD else HOLD])
     tested = {"start": sessions[folds[0].test[0]], "end": sessions[folds[-1].test[-1]]}
-    rivals = {each.name(): backtest(each(), market, **tested, **terms.account) for each in (BuyAndHold, VolTarget)}
-    told = Accounts(run, rivals)
+    baselines = {
+        each.name(): backtest(each(), market, **tested, **settings.account) for each in (BuyAndHold, VolTarget)
+    }
+    told = Accounts(run, baselines)
     return WalkForwardResult(
         strategy=strategy,
         split=rule,
-        terms=terms,
+        settings=settings,
         seed=seed,
         tuner=seat_name,
         sessions=len(sessions),
         folds=tuple(
-            fold_result(fold, sessions, each, acting, None if proof is None else good, told, terms.aim)
+            fold_result(fold, sessions, each, acting, None if gate is None else good, told, settings.objective)
             for fold, each, acting, good in zip(folds, tuned, acts, passed, strict=True)
         ),
         run=run,
-        rival=rivals[VolTarget.name()],
-        standing=None if counted is None else counted.ledger.standing(counted.search),
-        proof=None if proof is None else proof.name,
-        unproven=unproven,
-        counterpart=counterpart,
+        vol_target=baselines[VolTarget.name()],
+        trial_count=None if counted is None else counted.ledger.trial_count(counted.search),
+        gate=None if gate is None else gate.name,
+        on_fail=on_fail,
+        alternative=counterpart,
     )
 
 
@@ -199,7 +205,7 @@ class _Counted:
     """The ledger that counts the trials of a walk fold by fold, so that one which is killed has made them too."""
 
     ledger: Ledger
-    search: Search
+    search: SearchKey
     made: int = 0
 
     def fold(self, _: int, trained: Trained) -> None:
@@ -209,11 +215,11 @@ class _Counted:
 
 
 def _search(
-    recipe: WalkRecipe, strategy: type[Strategy], market: Market, terms: Terms, sessions: pd.DatetimeIndex
-) -> Search:
+    recipe: WalkRecipe, strategy: type[Strategy], market: Market, settings: WalkSettings, sessions: pd.DatetimeIndex
+) -> SearchKey:
     window = str(sessions[0].date()), str(sessions[-1].date())
-    own = strategy.name(), market.fingerprint, terms.universe, window, "walk-forward", recipe.key
-    return Search(*own, market.name)
+    own = strategy.name(), market.fingerprint, settings.universe, window, "walk-forward", recipe.key
+    return SearchKey(*own, market.name)
 
 
 def _stitched_run(
@@ -222,17 +228,20 @@ def _stitched_run(
     sessions: pd.DatetimeIndex,
     folds: list[Fold],
     chosen: list[dict[str, Any]],
-    terms: Terms,
+    settings: WalkSettings,
     acts: list[bool],
     recipe: WalkRecipe,
 ) -> Run:
     """One account through all tests, in which the folds that act do as they chose and the others hold the basket."""
     rules = [strategy.create(each) if acting else None for each, acting in zip(chosen, acts, strict=True)]
     pieces = tuple(
-        Piece(each, sessions[fold.test[0]], sessions[fold.test[-1]]) for fold, each in zip(folds, rules, strict=True)
+        ScheduledSpan(each, sessions[fold.test[0]], sessions[fold.test[-1]])
+        for fold, each in zip(folds, rules, strict=True)
     )
-    seams = Seams(pieces, recipe.described(pieces))
-    run = backtest(Stitched(seams=seams), market, start=pieces[0].first, end=pieces[-1].last, **terms.account)
+    seams = Schedule(pieces, recipe.described(pieces))
+    run = backtest(
+        ScheduledStrategy(seams=seams), market, start=pieces[0].first, end=pieces[-1].last, **settings.account
+    )
     named = replace(run.recipe, strategy=f"{strategy.name()}-walk-forward", command=recipe.command)
     renamed = replace(run, recipe=named)
     renamed.__dict__["portfolio"] = run.portfolio

@@ -23,7 +23,7 @@ _STREAMS = ("episodes", "factor", "btc", "mood", "bars", "feeds", "eth", "names"
 
 
 @dataclass(frozen=True)
-class Clock:
+class SimulationClock:
     """Crypto hours (H,) by their start, burn-in included, and the exchange sessions (S,) they run beside.
 
     A session has two segments, (S, 2): the night from the last close to its open, the day from its open to its close.
@@ -58,13 +58,13 @@ class Clock:
         return np.asarray(rates[np.minimum(row, segments.size)], dtype=np.float64)
 
 
-def make_clock(start: pd.Timestamp, years: float) -> Clock:
+def make_clock(start: pd.Timestamp, years: float) -> SimulationClock:
     """The clock of `years` of sessions from `start`; crypto hours begin earlier by the burn-in and the warm-up."""
     end = start + pd.Timedelta(days=round(years * 365.25) - 1)
     calendar = load_calendar(CALENDAR, start, end)
     first = np.datetime64(calendar.sessions[0], "ns") - (BURN_IN + WARM_UP) * HOUR
     last = np.datetime64(calendar.sessions[-1], "ns") + 24 * HOUR
-    return Clock(np.arange(first, last, HOUR), calendar)
+    return SimulationClock(np.arange(first, last, HOUR), calendar)
 
 
 def streams(seed: int) -> dict[str, np.random.Generator]:

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray, Span
 from undertow.market.feeds import Feed
 from undertow.market.simulator.book import BookPath, walk_book
-from undertow.market.simulator.clock import BURN_IN, HOURS_A_YEAR, Clock, slow
+from undertow.market.simulator.clock import BURN_IN, HOURS_A_YEAR, SimulationClock, slow
 
 USUAL_LONGS_USD = 6e9
 _BTC_START, _ETH_START = 12_000.0, 700.0
@@ -39,7 +39,7 @@ class Crypto:
 
 
 def simulate_crypto(
-    clock: Clock, rng: dict[str, np.random.Generator], episode_moves: FloatArray, factor: FloatArray
+    clock: SimulationClock, rng: dict[str, np.random.Generator], episode_moves: FloatArray, factor: FloatArray
 ) -> Crypto:
     """Walk BTC and its book over the hours of `clock`.
 

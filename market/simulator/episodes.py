@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import HOUR, FloatArray, IntArray
-from undertow.market.simulator.clock import Clock
+from undertow.market.simulator.clock import SimulationClock
 
 Range = tuple[float, float]
 
@@ -45,7 +45,7 @@ class Episodes:
     btc: FloatArray
 
 
-def draw_episodes(clock: Clock, rng: np.random.Generator, years: float) -> Episodes:
+def draw_episodes(clock: SimulationClock, rng: np.random.Generator, years: float) -> Episodes:
     """Draw the episodes of a world: a Poisson number of each kind, at uniform sessions, at least one of each kind."""
     equity = np.zeros((len(clock.calendar.sessions), 2))
     btc = np.zeros(len(clock.hours))
@@ -59,7 +59,7 @@ def draw_episodes(clock: Clock, rng: np.random.Generator, years: float) -> Episo
 
 
 def _place(
-    kind: Kind, first: int, clock: Clock, rng: np.random.Generator, equity: FloatArray, btc: FloatArray
+    kind: Kind, first: int, clock: SimulationClock, rng: np.random.Generator, equity: FloatArray, btc: FloatArray
 ) -> tuple[str, pd.Timestamp, pd.Timestamp, float, float]:
     length = int(rng.integers(kind.sessions[0], kind.sessions[1] + 1))
     last = first + length - 1
@@ -71,7 +71,7 @@ def _place(
     return kind.name, pd.Timestamp(ends[0], tz="UTC"), pd.Timestamp(ends[1], tz="UTC"), *moves
 
 
-def _btc_hours(kind: Kind, first: int, last: int, clock: Clock, rng: np.random.Generator) -> IntArray:
+def _btc_hours(kind: Kind, first: int, last: int, clock: SimulationClock, rng: np.random.Generator) -> IntArray:
     delay = rng.uniform(*kind.btc_delay_hours)
     origin = clock.calendar.opens[first] if delay < 0 else clock.calendar.closes[last]
     begin = clock.hour_rows(np.array([origin + int(delay * 60) * (HOUR // 60)]))[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.prices import Prices
-from undertow.market.simulator.clock import SESSIONS_A_YEAR, Clock, slow
+from undertow.market.simulator.clock import SESSIONS_A_YEAR, SimulationClock, slow
 
 BENCHMARK, CASH = "GROW", "CASH"
 DEFENSIVE = 4
@@ -96,7 +96,11 @@ def _standard(values: FloatArray, listed: BoolArray) -> FloatArray:
 
 
 def make_prices(
-    clock: Clock, names: Names, returns: FloatArray, short_rate: FloatArray, rng: dict[str, np.random.Generator]
+    clock: SimulationClock,
+    names: Names,
+    returns: FloatArray,
+    short_rate: FloatArray,
+    rng: dict[str, np.random.Generator],
 ) -> Prices:
     """Price panels from log-returns (S, 2, N), with the index and the cash fund beside the names.
 
@@ -143,7 +147,7 @@ def _halts(names: Names, sessions: int, rng: np.random.Generator) -> BoolArray:
     return halted
 
 
-def _cash_prices(clock: Clock, short_rate: FloatArray) -> FloatArray:
+def _cash_prices(clock: SimulationClock, short_rate: FloatArray) -> FloatArray:
     days = np.diff(np.asarray(clock.calendar.sessions, dtype="datetime64[D]")).astype(np.float64)
     accrued = np.concatenate(([0.0], np.cumsum(short_rate[:-1] / 100.0 * days / 365.0)))
     return np.asarray(100.0 * np.exp(accrued), dtype=np.float64)

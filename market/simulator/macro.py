@@ -7,7 +7,7 @@ import numpy as np
 from undertow.market.calendar import load_calendar
 from undertow.market.clock import FloatArray, Span
 from undertow.market.feeds import Feed, known_instants
-from undertow.market.simulator.clock import SESSIONS_A_YEAR, Clock, slow
+from undertow.market.simulator.clock import SESSIONS_A_YEAR, SimulationClock, slow
 
 
 def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]:
@@ -17,7 +17,9 @@ def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]
     return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * slow(rng, (sessions,), 90.0)}
 
 
-def macro_feed(clock: Clock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator) -> Feed:
+def macro_feed(
+    clock: SimulationClock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator
+) -> Feed:
     """The macro feed: rates, VIXCLS and BAMLH0A0HYM2 from the index's log-returns (S,), and the dollar DTWEXBGS."""
     from scipy.signal import lfilter
 
@@ -35,7 +37,7 @@ def macro_feed(clock: Clock, rates: dict[str, FloatArray], index_moves: FloatArr
     return _feed(clock, {name: np.round(values, 4) for name, values in columns.items()})
 
 
-def _feed(clock: Clock, columns: dict[str, FloatArray]) -> Feed:
+def _feed(clock: SimulationClock, columns: dict[str, FloatArray]) -> Feed:
     interval, delay = Span(sessions=1), Span(sessions=1)
     days = clock.calendar.sessions
     times = np.asarray(days, dtype="datetime64[ns]")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray
-from undertow.market.simulator.clock import Clock
+from undertow.market.simulator.clock import SimulationClock
 from undertow.market.simulator.crypto import USUAL_LONGS_USD, Crypto
 
 LAG_SD_HOURS = 8.0
@@ -74,7 +74,7 @@ def basket_impact(share: FloatArray) -> FloatArray:
 
 
 def land_selling(
-    times: InstantArray, impact: FloatArray, clock: Clock, lag_hours: float, at_the_open: float = AT_THE_OPEN
+    times: InstantArray, impact: FloatArray, clock: SimulationClock, lag_hours: float, at_the_open: float = AT_THE_OPEN
 ) -> Pressure:
     """Distribute the impact (K,) of cascades at `times` (K,) over segments (S, 2).
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from undertow.backtests.validation.splits import WalkForward
     from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
     from undertow.backtests.validation.walk_forward import walk_forward
-    from undertow.evidence import Superior, alarm, confidence_set, difference, timing
+    from undertow.evidence import SPATest, alarm, confidence_set, difference, timing
     from undertow.market import (
         BookkeepingError,
         DataError,
@@ -51,7 +51,7 @@ _HOME = {
     "ParameterError": "market",
     "Run": "backtests",
     "Strategy": "strategies",
-    "Superior": "evidence",
+    "SPATest": "evidence",
     "Tuning": "backtests.tuning.optimize",
     "UndertowError": "market",
     "UnknownNameError": "market",
@@ -85,8 +85,8 @@ __all__ = [
     "Market",
     "ParameterError",
     "Run",
+    "SPATest",
     "Strategy",
-    "Superior",
     "Tuning",
     "UndertowError",
     "UnknownNameError",

@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from undertow.market.clock import FloatArray
+from undertow.strategies.reasons.formatting import format_value
 from undertow.strategies.reasons.reasons import Reasons, known_score
-from undertow.strategies.reasons.text import told
 from undertow.strategies.rules.parts import ALARM, WATCH, Condition
 from undertow.strategies.rules.tier_machine import CLEARED, HELD, OVERSTAYED, RESTARTED, WRONG
 
@@ -71,7 +71,7 @@ def worse(why: Reasons, row: int, most: int = 4) -> tuple[str, ...]:
             goal = why.outcome(row, _score(why, row, [change]))[0]
             if goal > have:
                 side = _side(why, change)
-                edge = told(why.rule.drivers[driver], change.edge)
+                edge = format_value(why.rule.drivers[driver], change.edge)
                 words = f"{why.rule.ladder[goal].name}, were {why.names[driver]} {side} {edge}"
                 found.append((_distance(why, row, [change]), words))
                 break
@@ -110,7 +110,8 @@ def _uncleared(why: Reasons, row: int) -> list[tuple[float, str]]:
         if np.isfinite(seen[-1]):
             edge = condition.level if condition.leave is None else condition.leave
             side = _word(condition.side < 0, reached=False)
-            words = f"{name} been {side} {told(condition, edge)} (it was {told(condition, float(seen[-1]))})"
+            was = format_value(condition, float(seen[-1]))
+            words = f"{name} been {side} {format_value(condition, edge)} (it was {was})"
             found.append((abs(seen[-1] - edge) / _usual(seen), words))
     return found
 
@@ -204,8 +205,8 @@ def _words(why: Reasons, row: int, changes: Sequence[Change]) -> str:
 
 def _word_of(why: Reasons, row: int, change: Change) -> str:
     driver, value = why.rule.drivers[change.driver], float(why.values[row, change.driver])
-    lead = f"{why.names[change.driver]} been {_side(why, change)} {told(driver, change.edge)}"
-    return f"{lead} (it was {told(driver, value)})"
+    lead = f"{why.names[change.driver]} been {_side(why, change)} {format_value(driver, change.edge)}"
+    return f"{lead} (it was {format_value(driver, value)})"
 
 
 def _side(why: Reasons, change: Change) -> str:

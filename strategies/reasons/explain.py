@@ -9,8 +9,8 @@ import pandas as pd
 
 from undertow.market.errors import DataError
 from undertow.strategies.reasons.counterfactual import counterfactual
+from undertow.strategies.reasons.formatting import apart
 from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.reasons.text import apart
 from undertow.strategies.rules.tier_machine import CLEARED, EVENTS, HELD
 
 

@@ -47,12 +47,12 @@ KIND_OF = {signal: kind for kinds in (_BITCOIN, _OTHERS) for kind, signals in ki
 _ROUNDING = 12
 
 
-def label_of(condition: Condition, *, stand_in: bool = False) -> str:
-    """The condition's own label, or the kind of its signal; `stand_in` says that its stand-in was read."""
+def label_of(condition: Condition, *, fallback: bool = False) -> str:
+    """The condition's own label, or the kind of its signal; `fallback` says that its stand-in was read."""
     if condition.label:
         return condition.label
     kind = KIND_OF.get(condition.signal, OTHER)
-    return STAND_IN if stand_in and kind == CASCADE else kind.format(asset=condition.asset)
+    return STAND_IN if fallback and kind == CASCADE else kind.format(asset=condition.asset)
 
 
 def largest(parts: Sequence[tuple[Condition, str, float]]) -> str:

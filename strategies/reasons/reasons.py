@@ -12,10 +12,10 @@ import pandas as pd
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.reasons.kinds import label_of, largest
-from undertow.strategies.rules.evaluate import DECIMALS, ladder_of, read, work_out
+from undertow.strategies.rules.evaluate import DECIMALS, evaluate_rules, ladder_of, read
 from undertow.strategies.rules.parts import ALARM
 from undertow.strategies.rules.rule import Rule
-from undertow.strategies.rules.tier_state import Machine, Seen, States
+from undertow.strategies.rules.tier_state import Machine, Observation, States
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Reasons:
 
     `values` and `severity` (T, D) are of the rule's drivers, conditions first, gates last; `score`, `ungated` and
     `clear` (T,); `tier` and `event` (T,) numbers into the rule's ladder and `EVENTS`; `back` (T, C) are the values of
-    the conditions of its return, and `states` is what its tier machine knew. `stand_in` (T, D) marks the drivers whose
+    the conditions of its return, and `states` is what its tier machine knew. `fallback` (T, D) marks the drivers whose
     stand-in was read.
     """
 
@@ -39,7 +39,7 @@ class Reasons:
     event: IntArray
     back: FloatArray
     states: States
-    stand_in: BoolArray
+    fallback: BoolArray
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class Reasons:
         """The tier and the event that another score, or another all-clear, would have made of a row."""
         states = self.states
         known = float(self.clear[row]) if clear is None else clear
-        seen = Seen(score, known, float(states.hours[row]), float(states.level[row]))
+        seen = Observation(score, known, float(states.hours[row]), float(states.level[row]))
         memory, event = (machine or self.machine).step(states.memory(row), seen)
         return memory.tier, event
 
@@ -86,7 +86,7 @@ class Reasons:
             self.event[which],
             self.back[which],
             self.states.rows(which),
-            self.stand_in[which],
+            self.fallback[which],
         )
 
     def frame(self) -> pd.DataFrame:
@@ -95,7 +95,7 @@ class Reasons:
         table = {**columns, "ungated": self.ungated, "clear": self.clear}
         table |= {f"value: {name}": self.values[:, place] for place, name in enumerate(self.names)}
         table |= {f"severity: {name}": self.severity[:, place] for place, name in enumerate(self.names)}
-        table |= {f"stand-in: {name}": 1.0 * self.stand_in[:, place] for place, name in enumerate(self.names)}
+        table |= {f"stand-in: {name}": 1.0 * self.fallback[:, place] for place, name in enumerate(self.names)}
         table |= {f"back: {name}": self.back[:, place] for place, name in enumerate(self.back_names)}
         table |= {f"state: {name}": values for name, values in self.states.columns().items()}
         return pd.DataFrame(table, index=self.sessions.rename("session"))
@@ -109,7 +109,7 @@ class Reasons:
 
         severity = several("severity")
         # A run of an earlier version was saved without them.
-        stand_in = several("stand-in") if any(str(name).startswith("stand-in: ") for name in table) else 0.0 * severity
+        fallback = several("stand-in") if any(str(name).startswith("stand-in: ") for name in table) else 0.0 * severity
         fields = States.__dataclass_fields__
         return cls(
             rule,
@@ -120,7 +120,7 @@ class Reasons:
             **{name: table[name].to_numpy(dtype=np.int64) for name in ("tier", "event")},
             back=several("back"),
             states=States(**{name: table[f"state: {name}"].to_numpy(dtype=np.float64) for name in fields}),
-            stand_in=stand_in > 0.0,
+            fallback=fallback > 0.0,
         )
 
     def changes(self) -> IntArray:
@@ -176,8 +176,8 @@ class Reasons:
         """The kind of shock that added most (D,) to the score of a row; empty where nothing did, and in calm."""
         if self.tier[row] == 0:
             return ""
-        conditions = zip(self.rule.trigger.when, self.stand_in[row].tolist(), added.tolist(), strict=False)
-        return largest([(each, label_of(each, stand_in=other), part) for each, other, part in conditions])
+        conditions = zip(self.rule.trigger.when, self.fallback[row].tolist(), added.tolist(), strict=False)
+        return largest([(each, label_of(each, fallback=other), part) for each, other, part in conditions])
 
 
 def _each_once(given: list[str]) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ def known_score(rule: Rule, severity: FloatArray) -> float:
 
 def reasons(table: DecisionTable, rule: Rule) -> Reasons:
     """The reasons of one rule for every session of a table."""
-    outcome = work_out(table, [rule])
+    outcome = evaluate_rules(table, [rule])
     lag = np.array([rule.timing.lag])
     found = [read(table, [driver], lag) for driver in rule.drivers]
     back = [read(table, [each], lag).values[:, 0] for each in rule.reentry.when]
@@ -241,5 +241,5 @@ def reasons(table: DecisionTable, rule: Rule) -> Reasons:
         outcome.walked.event[:, 0].astype(np.int64),
         np.column_stack(back) if back else np.zeros((len(table), 0)),
         States.of(Machine(ladder_of([rule])), score, clear, table.hours, outcome.level),
-        np.column_stack([each.stand_in for each in found]),
+        np.column_stack([each.fallback for each in found]),
     )

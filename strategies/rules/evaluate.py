@@ -15,18 +15,18 @@ from undertow.strategies.rules.parts import ALARM, Condition, Tier
 from undertow.strategies.rules.rule import Rule
 from undertow.strategies.rules.severity import severity_nb
 from undertow.strategies.rules.sources import selling_orders
-from undertow.strategies.rules.tier_machine import Ladder, Walked, walk_tiers
+from undertow.strategies.rules.tier_machine import Ladder, TierPath, walk_tiers
 
 # A score that meets a tier's level exactly must not miss it by the rounding of a sum.
 DECIMALS = 12
 
 
-class Read(NamedTuple):
+class ConditionValues(NamedTuple):
     """One condition of every set (T, P): the signal's values, how alarming they are, where a stand-in was read."""
 
     values: FloatArray
     severity: FloatArray
-    stand_in: BoolArray
+    fallback: BoolArray
 
 
 class Outcome(NamedTuple):
@@ -36,26 +36,26 @@ class Outcome(NamedTuple):
     ungated: FloatArray
     clear: FloatArray
     level: FloatArray
-    walked: Walked
-    marks: dict[str, BoolArray]
+    walked: TierPath
+    flags: dict[str, BoolArray]
 
 
 def decide(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     """The decision of several rules; those of one structure are worked out together."""
     structures: dict[object, list[int]] = {}
     for place, rule in enumerate(rules):
-        structures.setdefault(structure(rule), []).append(place)
+        structures.setdefault(shape_key(rule), []).append(place)
     rows, sets = len(table), len(rules)
     exposure, hedge, stale = np.ones((rows, sets)), np.zeros((rows, sets)), np.zeros((rows, sets), np.bool_)
-    marks = {name: np.zeros((rows, sets), np.bool_) for name in ("stand_in", "partial", "vetoed")}
+    marks = {name: np.zeros((rows, sets), np.bool_) for name in ("fallback", "partial", "vetoed")}
     above = np.zeros((rows, sets), np.bool_)
     for places in structures.values():
-        outcome = work_out(table, [rules[place] for place in places])
+        outcome = evaluate_rules(table, [rules[place] for place in places])
         exposure[:, places] = outcome.walked.exposure
         hedge[:, places] = outcome.walked.hedge
         stale[:, places] = outcome.walked.stale
         above[:, places] = outcome.walked.tier > 0
-        for name, mark in outcome.marks.items():
+        for name, mark in outcome.flags.items():
             marks[name][:, places] = mark
     scores, which = selling_orders(table, np.array([rule.source for rule in rules]))
     basket = _one_name("basket", rules)
@@ -76,7 +76,7 @@ def decide(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     )
 
 
-def structure(rule: Rule) -> object:
+def shape_key(rule: Rule) -> object:
     """What two rules must share to be worked out together: all that is not a number."""
 
     def of(condition: Condition) -> tuple[object, ...]:
@@ -89,10 +89,10 @@ def structure(rule: Rule) -> object:
 
 
 def _names_of(condition: Condition) -> tuple[str, ...]:
-    return condition.signal, condition.output, condition.asset, condition.stand_in
+    return condition.signal, condition.output, condition.asset, condition.fallback
 
 
-def work_out(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
+def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
     """Scores, all-clear and tiers of rules that share a structure."""
     ungated, marks = _scored(table, rules)
     score = ungated.copy()
@@ -110,22 +110,22 @@ def work_out(table: DecisionTable, rules: Sequence[Rule]) -> Outcome:
     return Outcome(score, ungated, clear, level, walked, marks)
 
 
-def read(table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray) -> Read:
+def read(table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray) -> ConditionValues:
     """The same condition of every set; `lags` (P,) hours are those of conditions that name none."""
     first = conditions[0]
     lag = np.array([own if each.lag is None else each.lag for each, own in zip(conditions, lags, strict=True)])
     given = {name: np.array([each.parameters[name] for each in conditions]) for name in first.parameters}
     values = table.signal(first.spec, given, output=first.output, asset=first.asset, lag=lag, how=first.how)
-    stand_in = np.zeros(values.shape, np.bool_)
-    if first.stand_in:
-        other = first.model_copy(update={"signal": first.stand_in}).spec
+    fallback = np.zeros(values.shape, np.bool_)
+    if first.fallback:
+        other = first.model_copy(update={"signal": first.fallback}).spec
         found = table.signal(other, given, output=first.output, asset=first.asset, lag=lag, how=first.how)
-        stand_in = np.isnan(values) & np.isfinite(found)
-        values = np.where(stand_in, found, values)
+        fallback = np.isnan(values) & np.isfinite(found)
+        values = np.where(fallback, found, values)
     alarm = np.array([each.level for each in conditions])
     watch = np.array([np.nan if each.watch is None else each.watch for each in conditions])
     leave = np.array([each.level if each.leave is None else each.leave for each in conditions])
-    return Read(values, severity_nb(np.ascontiguousarray(values), alarm, watch, leave, first.side), stand_in)
+    return ConditionValues(values, severity_nb(np.ascontiguousarray(values), alarm, watch, leave, first.side), fallback)
 
 
 def _lags(rules: Sequence[Rule]) -> FloatArray:
@@ -135,19 +135,19 @@ def _lags(rules: Sequence[Rule]) -> FloatArray:
 def _scored(table: DecisionTable, rules: Sequence[Rule]) -> tuple[FloatArray, dict[str, BoolArray]]:
     """The score (T, P) before gates, with the sessions on which a stand-in was read or a condition unknown."""
     shape, lags = (len(table), len(rules)), _lags(rules)
-    adding = Adding(rules[0].trigger.combine, shape)
-    stand_in, partial = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    adding = ScoreAccumulator(rules[0].trigger.combine, shape)
+    fallback, partial = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     for place in range(len(rules[0].trigger.when)):
         conditions = [rule.trigger.when[place] for rule in rules]
         found = read(table, conditions, lags)
         adding.add(found.severity, np.array([each.weight for each in conditions]))
-        stand_in |= found.stand_in
+        fallback |= found.fallback
         partial |= np.isnan(found.severity)
     score = adding.result(np.array([rule.trigger.known for rule in rules]))
-    return score, {"stand_in": stand_in, "partial": partial & ~np.isnan(score)}
+    return score, {"fallback": fallback, "partial": partial & ~np.isnan(score)}
 
 
-class Adding:
+class ScoreAccumulator:
     """Adds up severities one condition at a time, so that no array has more than (T, P) elements."""
 
     def __init__(self, combine: str, shape: tuple[int, int]) -> None:

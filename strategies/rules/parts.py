@@ -64,7 +64,7 @@ class Condition(Part):
     on the calm side of `leave`; `watch` is a milder level. Of a signal with several outputs `output` names the one that
     is read, the first where it is left out. `parameters` are those of the signal, windows of feed signals in hours.
     `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
-    recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out. `stand_in` names a
+    recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out. `fallback` names a
     signal with the same output, parameters and clock that is read where the first has no value. `weight` counts where a
     trigger scores; `label` is the kind of shock it speaks of.
 
@@ -86,7 +86,7 @@ class Condition(Part):
     leave: Number | None = None
     seen: Seen | None = None
     lag: Hours | None = None
-    stand_in: str = ""
+    fallback: str = ""
     weight: Positive = 1.0
     title: str = ""
     label: str = ""
@@ -141,7 +141,7 @@ class Condition(Part):
                 raise ValueError(f"a level must be a finite number, got {value}")
 
     def _check_signal(self) -> None:
-        _check_names(self.signal, self.stand_in, self.output, tuple(self.parameters))
+        _check_names(self.signal, self.fallback, self.output, tuple(self.parameters))
         spec, side = self.spec, self.side
         for name, value in self.parameters.items():
             _check_value(self.signal, spec, name, value)
@@ -283,15 +283,15 @@ class Reentry(Part):
 
 
 @lru_cache(maxsize=4096)
-def _check_names(signal: str, stand_in: str, output: str, parameters: tuple[str, ...]) -> None:
+def _check_names(signal: str, fallback: str, output: str, parameters: tuple[str, ...]) -> None:
     """Raise `ValueError` on a name that is not there; what was found right is not looked up again."""
     spec = _checked_spec("signal", signal, output, parameters)
-    if not stand_in:
+    if not fallback:
         return
-    other = _checked_spec("stand_in", stand_in, output, parameters)
+    other = _checked_spec("fallback", fallback, output, parameters)
     if (output or spec.outputs[0]) != (output or other.outputs[0]) or spec.clock != other.clock:
         raise ValueError(
-            f"`stand_in`: `{stand_in}` gives `{other.outputs[0]}` on the {other.clock} clock, `{signal}` gives"
+            f"`fallback`: `{fallback}` gives `{other.outputs[0]}` on the {other.clock} clock, `{signal}` gives"
             f" `{spec.outputs[0]}` on the {spec.clock} clock; name an `output` that both have on one clock"
         )
 

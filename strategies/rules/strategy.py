@@ -128,8 +128,8 @@ def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) 
         )
 
     shocks = first(condition.spec)
-    if condition.stand_in:
-        other = first(condition.model_copy(update={"signal": condition.stand_in}).spec)
-        shocks = np.where(seen.stand_in[:, 0], other, shocks)
+    if condition.fallback:
+        other = first(condition.model_copy(update={"signal": condition.fallback}).spec)
+        shocks = np.where(seen.fallback[:, 0], other, shocks)
     on, begins = going_on_nb(seen.severity[:, 0], least)
     return np.where(begins, shocks, np.datetime64("NaT")), on

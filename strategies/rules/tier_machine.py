@@ -43,7 +43,7 @@ class Ladder(NamedTuple):
     cool_down: FloatArray
 
 
-class Walked(NamedTuple):
+class TierPath(NamedTuple):
     """What the machine makes of scores, each (T, P): tier number, why it changed, exposure, hedge, stale."""
 
     tier: Int8Array
@@ -204,16 +204,16 @@ def tiers_nb(
 
 def walk_tiers(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
-) -> Walked:
+) -> TierPath:
     """The compiled machine over a ladder; see `tiers_nb`."""
     # One memory layout, so that the machine is compiled once.
     given: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
-    return Walked(*tiers_nb(*given))
+    return TierPath(*tiers_nb(*given))
 
 
 def walk_tiers_np(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
-) -> Walked:
+) -> TierPath:
     """The same as `walk_tiers`, written across the sets with plain numpy: the reference that tests compare with."""
     sets, numbers = score.shape[1], np.arange(len(ladder.at))[:, None]
     every = np.arange(sets)
@@ -274,4 +274,4 @@ def walk_tiers_np(
         stale = (waits | ~known) & (event == HELD) & (level == before)
         found.append((tier, event, level, ladder.hedge[tier, every], stale))
     tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*found, strict=True))
-    return Walked(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)
+    return TierPath(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)

@@ -12,7 +12,7 @@ from undertow.market.clock import FloatArray
 from undertow.strategies.rules.tier_machine import ENTERED, HELD, RESTARTED, Ladder, _left_nb, _up_nb, _wanted_nb
 
 
-class Memory(NamedTuple):
+class TierState(NamedTuple):
     """What the machine knows before a decision.
 
     `tier` is the number of the tier held, `stayed_since` and `calm_since` are hours on the 24/7 clock, `raised_at` the
@@ -27,7 +27,7 @@ class Memory(NamedTuple):
     armed: int
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """What one decision sees: score, all-clear (1, 0 or NaN), the clock in hours and the level of the basket."""
 
     score: float
@@ -43,16 +43,16 @@ class Machine:
     ladder: Ladder
 
     @property
-    def fresh(self) -> Memory:
+    def fresh(self) -> TierState:
         """Before the first decision: calm, everything armed."""
-        return Memory(0, 0.0, -np.inf, np.nan, 2 ** len(self.ladder.at) - 1)
+        return TierState(0, 0.0, -np.inf, np.nan, 2 ** len(self.ladder.at) - 1)
 
     def without(self, **limits: float) -> Machine:
         """The same machine with other limits, such as `wrong=inf`."""
         changed = {name: np.full_like(getattr(self.ladder, name), value) for name, value in limits.items()}
         return replace(self, ladder=self.ladder._replace(**changed))
 
-    def step(self, memory: Memory, seen: Seen) -> tuple[Memory, int]:
+    def step(self, memory: TierState, seen: Observation) -> tuple[TierState, int]:
         """What is remembered after a decision, and why the tier changed on it: `tiers_nb`, one decision at a time."""
         ladder, tier, known = self.ladder, memory.tier, not np.isnan(seen.score)
         armed = np.array([memory.armed >> place & 1 for place in range(len(ladder.at))], dtype=np.bool_)
@@ -80,9 +80,9 @@ class Machine:
         bits = int((armed * 2 ** np.arange(len(armed))).sum())
         stayed_since = memory.stayed_since if event == HELD else seen.hours
         calm_since = seen.hours if goal != tier and goal == 0 else memory.calm_since
-        return Memory(int(goal), stayed_since, calm_since, raised_at, bits), int(event)
+        return TierState(int(goal), stayed_since, calm_since, raised_at, bits), int(event)
 
-    def memories(self, seen: Iterator[Seen]) -> list[Memory]:
+    def memories(self, seen: Iterator[Observation]) -> list[TierState]:
         """What is remembered before each decision."""
         found, memory = [], self.fresh
         for each in seen:
@@ -93,7 +93,7 @@ class Machine:
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """What the machine knew at every decision (T,): the columns of `Memory` before it, the clock, and the basket."""
+    """What the machine knew at every decision (T,): the columns of `TierState` before it, the clock, and the basket."""
 
     tier: FloatArray
     stayed_since: FloatArray
@@ -106,14 +106,14 @@ class States:
     @classmethod
     def of(cls, machine: Machine, score: FloatArray, clear: FloatArray, hours: FloatArray, level: FloatArray) -> States:
         """The states of a walk over T decisions."""
-        rows = (Seen(*map(float, each)) for each in zip(score, clear, hours, level, strict=True))
-        columns = np.array(machine.memories(rows), dtype=np.float64).reshape(len(score), len(Memory._fields)).T
-        remembered = dict(zip(Memory._fields, map(np.ascontiguousarray, columns), strict=True))
+        rows = (Observation(*map(float, each)) for each in zip(score, clear, hours, level, strict=True))
+        columns = np.array(machine.memories(rows), dtype=np.float64).reshape(len(score), len(TierState._fields)).T
+        remembered = dict(zip(TierState._fields, map(np.ascontiguousarray, columns), strict=True))
         return cls(**remembered, hours=hours, level=level)
 
-    def memory(self, row: int) -> Memory:
+    def memory(self, row: int) -> TierState:
         """What was remembered before the decision of a row."""
-        return Memory(
+        return TierState(
             int(self.tier[row]),
             float(self.stayed_since[row]),
             float(self.calm_since[row]),

@@ -11,7 +11,7 @@ from undertow.backtests.checklist.orders import Order
 from undertow.backtests.checklist.similar import Similar
 from undertow.backtests.checklist.today import Today
 from undertow.market.errors import ParameterError
-from undertow.strategies.reasons.text import figure
+from undertow.strategies.reasons.formatting import figure
 from undertow.tearsheets.html.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.html.text import BLANK, counted, percent, plain, share, title, typeset
 
@@ -88,7 +88,7 @@ def order_words(found: Today) -> tuple[str, ...]:
 def _groups(found: Today) -> list[tuple[str, list[Order]]]:
     """The coming orders by leg and side, with a heading each."""
     reasons = {each.reason for each in found.orders}
-    why = " (base weights are renewed)" if "rebalance" in reasons else ""
+    why = " (base weights are rebalanced)" if "rebalance" in reasons else ""
     why = " (orders that still wait for a price)" if reasons == {"deferred"} else why
     headings = {
         ("stocks", "sell"): f"sell stocks{why}",
@@ -229,7 +229,7 @@ def _reasons(found: Today) -> Html:
         tag("li", "Nothing within one driver's reach.")
     ]
     lead = "Until a tier is entered again:" if found.tier == "calm" else "Stocks come back:"
-    back = [tag("p", lead), tag("ul", *(tag("li", _sentence(each)) for each in found.waits_for))]
+    back = [tag("p", lead), tag("ul", *(tag("li", _sentence(each)) for each in found.exit_conditions))]
     pairs = [("Exposure", f"{share(found.before)} to {share(found.exposure)}")]
     if found.hedge or found.hedge_before:
         pairs.append((f"Short {found.hedge_symbol}", f"{share(found.hedge_before)} to {share(found.hedge)}"))
@@ -238,7 +238,7 @@ def _reasons(found: Today) -> Html:
     return section(
         "What would change the answer, and what followed",
         tag("ul", *changes),
-        *(back if found.waits_for else []),
+        *(back if found.exit_conditions else []),
         tag("p", similar_words(found.similar)),
         facts(pairs),
         note("Past states are few and alike by these checks alone; the range says more than the median."),

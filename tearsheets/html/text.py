@@ -101,7 +101,7 @@ THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricFormat:
     """One figure of the headline and comparison tables."""
 
     key: str
@@ -111,18 +111,18 @@ class Metric:
 
 
 METRICS = (
-    Metric("total_return", "Total return", "Total return", percent),
-    Metric("cagr", "CAGR", "CAGR", percent),
-    Metric("annual_volatility", "Volatility, annual", "Volatility, annual", share),
-    Metric("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", plain),
-    Metric("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
-    Metric("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
-    Metric("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
-    Metric("ulcer_index", "Ulcer index", "Ulcer index", lambda value: share(value, 1)),
-    Metric("calmar", "Calmar", "Calmar", plain),
-    Metric("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
-    Metric("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),
-    Metric("average_exposure", "Average exposure", "Average expo\N{SOFT HYPHEN}sure", share),
-    Metric("costs_paid", "Costs paid, USD", "Costs paid, USD", count),
-    Metric("episodes", "De-risk episodes", "Epi\N{SOFT HYPHEN}sodes", count),
+    MetricFormat("total_return", "Total return", "Total return", percent),
+    MetricFormat("cagr", "CAGR", "CAGR", percent),
+    MetricFormat("annual_volatility", "Volatility, annual", "Volatility, annual", share),
+    MetricFormat("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", plain),
+    MetricFormat("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
+    MetricFormat("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
+    MetricFormat("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
+    MetricFormat("ulcer_index", "Ulcer index", "Ulcer index", lambda value: share(value, 1)),
+    MetricFormat("calmar", "Calmar", "Calmar", plain),
+    MetricFormat("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
+    MetricFormat("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),
+    MetricFormat("average_exposure", "Average exposure", "Average expo\N{SOFT HYPHEN}sure", share),
+    MetricFormat("costs_paid", "Costs paid, USD", "Costs paid, USD", count),
+    MetricFormat("episodes", "De-risk episodes", "Epi\N{SOFT HYPHEN}sodes", count),
 )

@@ -104,7 +104,7 @@ def _orders(run: Run) -> list[str]:
 
 def _signals(run: Run) -> list[str]:
     counts, sessions = run.counts, len(run.series)
-    stale, stand_in = int(counts.get("stale_sessions", 0)), int(counts.get("stand_in_sessions", 0))
+    stale, fallback = int(counts.get("stale_sessions", 0)), int(counts.get("fallback_sessions", 0))
     partial = int(counts.get("partial_sessions", 0))
     items = []
     if stale:
@@ -113,9 +113,9 @@ def _signals(run: Run) -> list[str]:
         items.append("Every signal that was needed had a value on every session.")
     if partial:
         items.append(f"On {_of(partial, sessions)} a signal of the rule had no value and the others decided.")
-    if stand_in:
+    if fallback:
         items.append(
-            f"On {_of(stand_in, sessions)} no liquidation feed had a value and a proxy from price and volume stood in."
+            f"On {_of(fallback, sessions)} no liquidation feed had a value and a proxy from price and volume stood in."
         )
     # A walk reads what the rules of all folds ask for, on every session.
     whose = "for the rule of some fold " if run.name.endswith("-walk-forward") else ""
@@ -151,10 +151,10 @@ def _universe(counts: dict[str, Any]) -> list[str]:
 
 
 def _trials(run: Run) -> str:
-    if run.standing is None:
+    if run.trial_count is None:
         return "No ledger was kept, so what else was tried on this data is not counted."
-    more = " The best of many looks good by luck alone." if run.standing.ever > 1 else ""
-    return run.standing.sentence("This is" if run.standing.own == 1 else "It was chosen from") + more
+    more = " The best of many looks good by luck alone." if run.trial_count.ever > 1 else ""
+    return run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from") + more
 
 
 def _of(number: int, sessions: int) -> str:

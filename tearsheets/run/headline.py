@@ -23,7 +23,7 @@ CHOSEN = (
 def chosen_from(run: Run) -> int:
     """How many trials a run was chosen from on its own sessions: 1 for a rule given, or chosen on earlier ones."""
     is_walk = run.recipe.strategy.endswith("-walk-forward")
-    return 1 if run.standing is None or is_walk else max(1, run.standing.own)
+    return 1 if run.trial_count is None or is_walk else max(1, run.trial_count.own)
 
 
 def _in_sample(run: Run) -> str:

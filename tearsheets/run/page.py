@@ -20,7 +20,7 @@ from undertow.tearsheets.run.episodes import episode_section
 from undertow.tearsheets.run.handled import handled_section, recipe_section
 from undertow.tearsheets.run.headline import headline, reading, verdict
 from undertow.tearsheets.run.months import monthly_section
-from undertow.tearsheets.run.reasons import alarm_section, bridge_section, reasons_section
+from undertow.tearsheets.run.reasons import alarm_section, attribution_section, reasons_section
 from undertow.tearsheets.run.tax import tax_section
 
 
@@ -46,7 +46,7 @@ def write_tearsheet(run: Run, path: str | Path) -> Path:
             section("Growth and drawdown", charts[0].place(), _hint()),
             _btc_section(run, charts[1]),
             monthly_section(run),
-            bridge_section(run),
+            attribution_section(run),
             episode_section(run),
             alarm_section(run),
             reasons_section(run),

@@ -18,11 +18,11 @@ _PARTS = {
 }
 
 
-def bridge_section(run: Run) -> Html:
+def attribution_section(run: Run) -> Html:
     """The difference of final values in parts that sum exactly; nothing for a run that was saved without them."""
-    if run.bridge_parts is None:
+    if run.attribution_parts is None:
         return join([])
-    found, capital = run.bridge(), run.recipe.capital
+    found, capital = run.attribution(), run.recipe.capital
     rows = [(words, count(found.parts[name]), _tone(found.parts[name] / capital)) for name, words in _PARTS.items()]
     foot = ("Run less buy-and-hold", count(found.run - found.hold), percent((found.run - found.hold) / capital))
     return section(

@@ -138,7 +138,7 @@ def _cautions(tuning: Tuning) -> list[str]:
     luck = luck_sentence(tuning)
     parts += [luck] if luck else []
     ledger = "No ledger was kept, so trials made before this search are not counted."
-    parts.append(tuning.standing.sentence() if tuning.standing is not None else ledger)
+    parts.append(tuning.trial_count.sentence() if tuning.trial_count is not None else ledger)
     return parts
 
 
@@ -151,7 +151,7 @@ def luck_sentence(tuning: Tuning) -> str:
     name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     kept = complete[complete["feasible"]] if tuning.feasible else complete
-    missing, failed, standing = len(complete) - len(kept), len(tuning.trials) - len(complete), tuning.standing
+    missing, failed, standing = len(complete) - len(kept), len(tuning.trials) - len(complete), tuning.trial_count
     ever = standing.ever + standing.elsewhere if standing else len(tuning.trials)
     drawn = ever - missing - failed
     values = kept[f"objective {name}"]
@@ -289,7 +289,7 @@ def _search(tuning: Tuning) -> Html:
         ("Seed", said["seed"]),
         ("Batch", said["batch"]),
         ("Costs", _costs(said["costs"])),
-        ("Weights", f"{said['weighting']}, renewed {said['rebalance']}"),
+        ("Weights", f"{said['weighting']}, rebalanced {said['rebalance']}"),
         ("Filled at", f"the {said['fill']}"),
         ("Market", said["market"]),
         ("Fixed", ", ".join(f"{name} {value_text(value)}" for name, value in tuning.space.fixed.items()) or "nothing"),

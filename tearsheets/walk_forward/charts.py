@@ -15,7 +15,7 @@ from undertow.backtests.validation.result import WalkForwardResult, place
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.html.charts import Chart, dates, line, log_axis, packed, share_axis, stacked, steps
 from undertow.tearsheets.html.palette import BASELINE, EXPOSURE, GRID, HOLD, INK, MANY, RUN, curve, sessions_of
-from undertow.tearsheets.html.text import METRICS, Metric, plain, title, value_text
+from undertow.tearsheets.html.text import METRICS, MetricFormat, plain, title, value_text
 
 RIVAL_INK = "#c07a1b"
 INSIDE = "#a9b1b9"
@@ -29,7 +29,7 @@ def equity_chart(result: WalkForwardResult) -> Chart:
         ("Walked forward", run.returns, RUN, "solid"),
         *_counterpart(result),
         (title(BASELINE), run.series["hold_return"], HOLD, "solid"),
-        ("Vol target", result.rival.returns, RIVAL_INK, "solid"),
+        ("Vol target", result.vol_target.returns, RIVAL_INK, "solid"),
     ]
     series = [(name, returns.to_numpy(dtype=np.float64), ink, dash) for name, returns, ink, dash in lines]
     curves = [curve(returns) for _, returns, _, _ in series]
@@ -54,13 +54,13 @@ def equity_chart(result: WalkForwardResult) -> Chart:
 
 
 def _counterpart(result: WalkForwardResult) -> list[tuple[str, pd.Series, str, str]]:
-    """The account that treats what is unproven the other way, where it is another than those that are drawn anyway."""
-    other = result.counterpart
+    """The account that treats what is on_fail the other way, where it is another than those that are drawn anyway."""
+    other = result.alternative
     if other is None or any(
         other.returns.equals(each) for each in (result.run.returns, result.run.series["hold_return"])
     ):
         return []
-    name = "Had every fold acted" if result.unproven == HOLD_UNPROVEN else "Acting on proof alone"
+    name = "Had every fold acted" if result.on_fail == HOLD_UNPROVEN else "Acting on gate alone"
     return [(name, other.returns, RUN, "dash")]
 
 
@@ -83,19 +83,19 @@ def aim_key(aim: Objective) -> str:
     return NAMED[aim.plain_name][0] if aim.plain_name in NAMED else ""
 
 
-def objective_metric(aim: Objective) -> Metric:
+def objective_metric(aim: Objective) -> MetricFormat:
     """How an objective is written: as the figure that it is, or by its name."""
     name, key = aim.plain_name, aim_key(aim)
-    found = next((each for each in METRICS if each.key == key), Metric("objective", name, name, plain))
+    found = next((each for each in METRICS if each.key == key), MetricFormat("objective", name, name, plain))
     if not aim.baseline:
         return found
     less = f"{found.words}, less that of {aim.baseline}"
-    return Metric("objective", less, less, found.text)
+    return MetricFormat("objective", less, less, found.text)
 
 
 def fold_chart(result: WalkForwardResult) -> Chart:
     """The objective of every fold inside and outside its training sessions; below, what it made over buy-and-hold."""
-    metric = objective_metric(result.terms.aim)
+    metric = objective_metric(result.settings.objective)
     table = result.table
     numbers = table["fold"].to_numpy(dtype=np.float64)
     inside, outside = (table[f"{side}_objective"].to_numpy(dtype=np.float64) for side in ("in", "out"))
@@ -184,12 +184,12 @@ def _hollow(dots: dict[str, Any]) -> dict[str, Any]:
 
 def stability_chart(result: WalkForwardResult) -> Chart:
     """Where in its range each fold's choice of each parameter lies: one row a parameter, one dot a fold, by time."""
-    names = list(result.terms.space)
+    names = list(result.settings.space)
     rows = np.arange(len(names), 0, -1, dtype=np.float64)
     data: list[dict[str, Any]] = [_ranges(rows)]
     count = len(result.folds)
     for number, each in enumerate(result.folds):
-        x = np.array([place(result.terms.space[name], each.parameters[name]) for name in names])
+        x = np.array([place(result.settings.space[name], each.parameters[name]) for name in names])
         # Later folds sit a little lower, so that equal choices are seen to be several.
         y = rows + 0.3 - 0.6 * (number / (count - 1) if count > 1 else 0.5)
         data.append(

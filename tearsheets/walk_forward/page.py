@@ -27,7 +27,7 @@ from undertow.tearsheets.html.text import (
     typeset,
     value_text,
 )
-from undertow.tearsheets.run.handled import settings
+from undertow.tearsheets.run.handled import settings as account_settings
 from undertow.tearsheets.run.headline import CHOSEN, timing_sentences
 from undertow.tearsheets.run.page import assemble
 from undertow.tearsheets.walk_forward.charts import (
@@ -42,8 +42,8 @@ from undertow.tearsheets.walk_forward.sentences import (
     LUCK_BELOW,
     RIVAL,
     RIVALS,
+    gate_sentence,
     missed_sentence,
-    proof_sentence,
     seeds_sentence,
     unreached_sentence,
     unsearched_sentence,
@@ -127,7 +127,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *notes,
         note(second),
         *map(note, timing_sentences(result.run)),
-        *([] if result.proof is None else [note(typeset(proof_sentence(result)))]),
+        *([] if result.gate is None else [note(typeset(gate_sentence(result)))]),
         *([note(missed_sentence(result))] if result.missed else []),
         *([note(unreached_sentence(result))] if result.unreached else []),
         note(
@@ -136,8 +136,8 @@ def _verdict(result: WalkForwardResult) -> Html:
         ),
         note(
             "No ledger was kept, so what was tried before on this data is not counted."
-            if result.standing is None
-            else result.standing.sentence("In training it took")
+            if result.trial_count is None
+            else result.trial_count.sentence("In training it took")
         ),
         kind=f"verdict {tone}".strip(),
     )
@@ -145,7 +145,7 @@ def _verdict(result: WalkForwardResult) -> Html:
 
 def _headline(result: WalkForwardResult) -> Html:
     run = result.run
-    columns = [run.metrics, run.baselines[BASELINE], result.rival.metrics]
+    columns = [run.metrics, run.baselines[BASELINE], result.vol_target.metrics]
     rows = [
         [metric.words, *(metric.text(float(column.get(metric.key, math.nan))) for column in columns)]
         for metric in METRICS
@@ -175,7 +175,7 @@ def _reading(result: WalkForwardResult) -> Html:
 
 
 def _shrinkage(result: WalkForwardResult) -> str:
-    metric, number, tried = objective_metric(result.terms.aim), len(result.folds), trials_made(result)
+    metric, number, tried = objective_metric(result.settings.objective), len(result.folds), trials_made(result)
     if not result.acting:
         inside = _mean(result.table["in_objective"].to_numpy(dtype=np.float64))
         return (
@@ -205,7 +205,7 @@ def _distance(result: WalkForwardResult, tried: int) -> str:
     longer = (
         f" The figure also goes with the length of a span: {counted(inside, 'session')} in training and"
         f" {count(outside)} in a test, on average."
-        if aim_key(result.terms.aim) in _BY_LENGTH and inside != outside
+        if aim_key(result.settings.objective) in _BY_LENGTH and inside != outside
         else ""
     )
     if tried == 1:
@@ -227,7 +227,7 @@ def _stability(result: WalkForwardResult) -> Html:
         for row in result.stability.to_dict("records")
     ]
     head = ["Parameter", "Searched", "Chosen, least to most", "Median, or most frequent", "Spread"]
-    left = [note(unsearched_sentence(result))] if result.terms.unsearched else []
+    left = [note(unsearched_sentence(result))] if result.settings.unsearched else []
     return join(
         [
             table(head, rows, kind="numbers"),
@@ -243,17 +243,17 @@ def _stability(result: WalkForwardResult) -> Html:
 
 
 def _folds(result: WalkForwardResult) -> Html:
-    metric = objective_metric(result.terms.aim)
+    metric = objective_metric(result.settings.objective)
     head = [
         *("Fold", "Trained on", "Sessions", "Tested on", "Sessions", f"{metric.short}: in"),
-        *([] if result.proof is None else ["p", "Proven"]),
+        *([] if result.gate is None else ["p", "Proven"]),
         *("out", "Return", "Less buy-and-hold", "Less VolTarget", "Max drawdown"),
     ]
-    rows = [_fold_row(each, metric.text, result.proof is not None) for each in result.folds]
+    rows = [_fold_row(each, metric.text, result.gate is not None) for each in result.folds]
     return table(head, rows, kind="comparison numbers")
 
 
-def _fold_row(each: FoldResult, text: Any, proof: bool) -> list[object]:
+def _fold_row(each: FoldResult, text: Any, gate: bool) -> list[object]:
     inside, outside = each.in_sample, each.out_of_sample
     return [
         each.fold.number,
@@ -262,7 +262,7 @@ def _fold_row(each: FoldResult, text: Any, proof: bool) -> list[object]:
         f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
         count(len(each.fold.test)),
         text(inside["objective"]),
-        *([f"{each.p:.2f}", "yes" if each.proven else "no"] if proof else []),
+        *([f"{each.p:.2f}", "yes" if each.passed else "no"] if gate else []),
         text(outside["objective"]),
         percent(outside["total_return"]),
         _coloured(outside["excess_over_buy_and_hold"]),
@@ -276,7 +276,7 @@ def _coloured(value: float) -> Html:
 
 
 def _parameters(result: WalkForwardResult) -> Html:
-    names = list(result.terms.space)
+    names = list(result.settings.space)
     if not names:
         return note("No parameter was tuned.")
     rows = [
@@ -371,17 +371,17 @@ def _title(result: WalkForwardResult) -> Html:
 
 
 def _recipe(result: WalkForwardResult) -> Html:
-    terms, recipe = result.terms, result.run.recipe
+    settings, recipe = result.settings, result.run.recipe
     pairs = [
         ("Split", result.split.text),
-        ("Objective", f"{terms.objective} ({terms.aim.direction})"),
-        *((f"Constraint {number}", each.name) for number, each in enumerate(terms.constraints, 1)),
+        ("Objective", f"{settings.objective.name} ({settings.objective.direction})"),
+        *((f"Constraint {number}", each.name) for number, each in enumerate(settings.constraints, 1)),
         ("Trials a fold", count(trials_made(result))),
         ("Tuner", result.tuner),
         ("Seed of the tuning", str(result.seed)),
-        *([] if result.proof is None else [("Proof", f"{result.proof}; unproven folds {result.unproven}")]),
-        *((f"Fixed: {name}", value_text(value)) for name, value in terms.fixed.items()),
-        *((name, text) for name, text in settings(recipe).items() if text != BLANK),
+        *([] if result.gate is None else [("Proof", f"{result.gate}; on_fail folds {result.on_fail}")]),
+        *((f"Fixed: {name}", value_text(value)) for name, value in settings.fixed.items()),
+        *((name, text) for name, text in account_settings(recipe).items() if text != BLANK),
     ]
     command = facts([("Command", tag("code", recipe.command))], kind="facts wide") if recipe.command else ""
     return section("Recipe", facts(pairs), command)

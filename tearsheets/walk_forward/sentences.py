@@ -21,7 +21,7 @@ LUCK_BELOW = "four times in five the share is 20% to 80%"
 def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Baseline, sentence with the interval, and tone ("better", "worse" or none) of the stitched run."""
     own = result.run.returns.to_numpy(dtype=np.float64)
-    rivals = {BASELINE: result.run.series["hold_return"], RIVAL: result.rival.returns}
+    rivals = {BASELINE: result.run.series["hold_return"], RIVAL: result.vol_target.returns}
     found = []
     for name, returns in rivals.items():
         base = returns.to_numpy(dtype=np.float64)
@@ -38,11 +38,11 @@ def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
     return found
 
 
-def proof_sentence(result: WalkForwardResult) -> str:
-    """How many folds passed the proof, what the others did, and what the account had made that does the other."""
+def gate_sentence(result: WalkForwardResult) -> str:
+    """How many folds passed the gate, what the others did, and what the account had made that does the other."""
     number = counted(len(result.folds), "fold")
-    told = f"In {result.proven} of {number} what was tried beat holding in training by more than luck ({result.proof})"
-    if result.unproven == HOLD:
+    told = f"In {result.passed} of {number} what was tried beat holding in training by more than luck ({result.gate})"
+    if result.on_fail == HOLD:
         held = len(result.folds) - result.acting
         told += f"; {counted(held, 'fold')} held the basket." if held else "; all acted."
     else:
@@ -51,14 +51,14 @@ def proof_sentence(result: WalkForwardResult) -> str:
 
 
 def _otherwise(result: WalkForwardResult) -> str:
-    """What the account made that treats the unproven folds the other way."""
-    other = result.counterpart
-    if other is None or result.proven == len(result.folds):
-        return "An account that acts on proof alone is this very one."
-    if result.unproven == ACT and not result.proven:
-        return "An account that acts on proof alone would have held the basket throughout: what it gains is nothing."
+    """What the account made that treats the on_fail folds the other way."""
+    other = result.alternative
+    if other is None or result.passed == len(result.folds):
+        return "An account that acts on gate alone is this very one."
+    if result.on_fail == ACT and not result.passed:
+        return "An account that acts on gate alone would have held the basket throughout: what it gains is nothing."
     own, hold = (other.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
-    subject = "Had every fold acted" if result.unproven == HOLD else "Had those alone acted"
+    subject = "Had every fold acted" if result.on_fail == HOLD else "Had those alone acted"
     found = compared(own, hold)
     if found is None:
         return f"{subject}: {too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold)))}"
@@ -84,7 +84,7 @@ def unreached_sentence(result: WalkForwardResult) -> str:
 def unsearched_sentence(result: WalkForwardResult) -> str:
     """What a search of the whole span may choose and the folds of one account may not."""
     return (
-        f"Not searched: {', '.join(result.terms.unsearched)}, which needs the lots of one account from start to end;"
+        f"Not searched: {', '.join(result.settings.unsearched)}, which needs the lots of one account from start to end;"
         " narrow it to that alone to walk with it."
     )
 
@@ -94,7 +94,7 @@ def seeds_sentence(seeds: pd.DataFrame) -> str:
     sharpe = seeds["annual_sharpe"]
     above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in RIVALS}
     told = " and ".join(f"above {name} with {count}" for name, count in above.items())
-    proven = (
+    passed = (
         f" Of their {int(seeds['folds'].sum())} folds {int(seeds['folds_proven'].sum())} found more than luck in"
         " training."
         if "folds_proven" in seeds
@@ -102,7 +102,7 @@ def seeds_sentence(seeds: pd.DataFrame) -> str:
     )
     return (
         f"With {len(seeds)} seeds of the tuning the annual Sharpe ratio out of sample is {sharpe.min():.2f} to"
-        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {told} of them.{proven}"
+        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {told} of them.{passed}"
     )
 
 

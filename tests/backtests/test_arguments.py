@@ -14,7 +14,7 @@ from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.evidence import Superior
+from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, UndertowError, simulate_market
 from undertow.market.asof import instant_of
 from undertow.strategies import DrawdownDeRisk
@@ -82,14 +82,14 @@ def test_what_a_proof_needs_is_asked_for_before_work(
         "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     split = WalkForward(train=60, test=60)
-    with pytest.raises(ParameterError, match="`proof` needs 60 sessions of training or more, fold 1 has 55"):
-        walk_forward(DrawdownDeRisk, market, split=split, proof=Superior())
+    with pytest.raises(ParameterError, match="`gate` needs 60 sessions of training or more, fold 1 has 55"):
+        walk_forward(DrawdownDeRisk, market, split=split, gate=SPATest())
 
 
 @pytest.mark.parametrize("words", [{"level": "x"}, {"resamples": 150.5}, {"seed": -1}, {"seed": "a"}], ids=repr)
 def test_a_proof_with_arguments_of_another_kind_is_none(words: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=f"`{next(iter(words))}` must "):
-        Superior(**words)
+        SPATest(**words)
 
 
 def test_costs_instants_and_sessions_of_another_kind(market: Market) -> None:
@@ -100,4 +100,4 @@ def test_costs_instants_and_sessions_of_another_kind(market: Market) -> None:
     run = backtest(DrawdownDeRisk(), market)
     for session in ("2018-01-04T14:30Z", pd.NaT, None):
         with pytest.raises(UndertowError, match="`session` must be a date"):
-            run.waterfall(session)
+            run.cash_statement(session)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.backtests.code_digest import digest, is_own
+from undertow.backtests.identity import digest, is_own
 from undertow.backtests.ledger.entries import enter_run
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.backtest import backtest
@@ -194,7 +194,7 @@ def test_defaults_are_told_alike_in_every_process_and_factories_are_read(tmp_pat
 def in_processes(folder: Path, text: str) -> set[str]:
     """The digests of `Mine` in processes of different hash seeds."""
     (folder / "mine.py").write_text(text)
-    script = "from mine import Mine\nfrom undertow.backtests.code_digest import digest\nprint(digest(Mine))"
+    script = "from mine import Mine\nfrom undertow.backtests.identity import digest\nprint(digest(Mine))"
     return {
         subprocess.run(
             [sys.executable, "-c", script],

@@ -12,7 +12,7 @@ import pytest
 import undertow as ut
 from support.commands import Call
 from support.paths import PROJECT
-from undertow.strategies.reasons.text import apart, figure
+from undertow.strategies.reasons.formatting import apart, figure
 
 
 @pytest.fixture(scope="module")

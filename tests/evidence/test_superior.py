@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from undertow.evidence import Superior
+from undertow.evidence import SPATest
 from undertow.market import ParameterError
 
 SESSIONS = 400
@@ -58,12 +58,12 @@ def plain_p(returns: np.ndarray, hold: np.ndarray, seed: int, resamples: int) ->
 @pytest.mark.parametrize("edges", [[0.0, 0.0, 0.0], [0.0003, -0.002, 0.0], [0.0006, 0.0001, -0.004]])
 def test_p_is_that_of_hansen_2005_worked_out_in_loops(edges: list[float]) -> None:
     returns, hold = tried(11, edges)
-    found = Superior(resamples=2000)(returns, hold)
+    found = SPATest(resamples=2000)(returns, hold)
     assert found == pytest.approx(plain_p(returns, hold, seed=5, resamples=1000), abs=0.05)
 
 
 def test_luck_is_called_proof_about_as_rarely_as_the_level_says() -> None:
-    found = np.array([Superior(resamples=200)(*tried(seed, [0.0] * 8)) for seed in range(120)])
+    found = np.array([SPATest(resamples=200)(*tried(seed, [0.0] * 8)) for seed in range(120)])
     # Binomial: 120 tries at 0.10 give 4 to 21 but once in a thousand.
     assert 4 <= (found <= 0.10).sum() <= 21
 
@@ -78,7 +78,7 @@ def test_the_best_of_a_hundred_rules_of_luck_passes_no_more_often_than_it_should
         for rule in away:
             for first in rng.choice(sessions - 2, 25, replace=False):
                 rule[first : first + 2] = 0.5
-        passed += Superior(resamples=100)((1.0 - away) * hold, hold) <= 0.10
+        passed += SPATest(resamples=100)((1.0 - away) * hold, hold) <= 0.10
     # Binomial: 40 tries at 0.10 give more than 10 but once in a thousand.
     assert passed <= 10
 
@@ -93,7 +93,7 @@ def test_on_few_sessions_luck_passes_as_often_as_the_bias_of_the_bootstrap_says(
     passed = 0
     for _ in range(samples):
         hold = rng.normal(0.0005, 0.012, sessions)
-        passed += Superior(resamples=200)(hold + rng.normal(0.0, 0.004, (rules, sessions)), hold) <= 0.10
+        passed += SPATest(resamples=200)(hold + rng.normal(0.0, 0.004, (rules, sessions)), hold) <= 0.10
     # Three standard errors.
     assert passed / samples == pytest.approx(expected, abs=3 * np.sqrt(expected * (1 - expected) / samples))
 
@@ -101,21 +101,21 @@ def test_on_few_sessions_luck_passes_as_often_as_the_bias_of_the_bootstrap_says(
 def test_an_edge_is_found_and_hopeless_rules_do_not_hide_it() -> None:
     returns, hold = tried(2, [0.0015, 0.0, 0.0])
     hopeless, _ = tried(3, [-0.02] * 40)
-    alone, among = (Superior()(each, hold) for each in (returns, np.vstack([returns, hopeless])))
+    alone, among = (SPATest()(each, hold) for each in (returns, np.vstack([returns, hopeless])))
     assert alone <= 0.01
     assert among <= 0.02
-    assert Superior()(returns, hold) == alone
+    assert SPATest()(returns, hold) == alone
 
 
 def test_rules_that_never_acted_or_lost_everything_do_not_count() -> None:
     returns, hold = tried(4, [0.001, 0.0])
     ruined = returns[:1].copy()
     ruined[0, 5] = -1.0
-    known = Superior()(returns, hold)
-    assert Superior()(np.vstack([hold, returns, ruined, returns]), hold) == pytest.approx(known, abs=0.02)
-    assert Superior()(hold[None, :], hold) == 1.0
-    assert Superior()(hold[None, :] * (1.0 + 1e-15), hold) == 1.0
-    assert Superior()(ruined, hold) == 1.0
+    known = SPATest()(returns, hold)
+    assert SPATest()(np.vstack([hold, returns, ruined, returns]), hold) == pytest.approx(known, abs=0.02)
+    assert SPATest()(hold[None, :], hold) == 1.0
+    assert SPATest()(hold[None, :] * (1.0 + 1e-15), hold) == 1.0
+    assert SPATest()(ruined, hold) == 1.0
 
 
 def test_one_episode_proves_nothing() -> None:
@@ -124,26 +124,26 @@ def test_one_episode_proves_nothing() -> None:
     hold[200:203] = -0.04
     away = np.zeros((3, SESSIONS))
     away[:, 200:203] = [[0.3], [0.6], [1.0]]
-    assert Superior()((1.0 - away) * hold, hold) == 1.0
+    assert SPATest()((1.0 - away) * hold, hold) == 1.0
     # Another one, and it is judged; so is a rule that is away for long.
     away[:, 300:303] = 0.5
-    assert Superior()((1.0 - away) * hold, hold) < 1.0
+    assert SPATest()((1.0 - away) * hold, hold) < 1.0
     away[:] = 0.3
-    assert Superior()((1.0 - away) * hold, hold) < 1.0
+    assert SPATest()((1.0 - away) * hold, hold) < 1.0
 
 
 def test_refusals_and_names() -> None:
     returns, hold = tried(4, [0.001])
-    for words in ({"level": 0.0}, {"level": 1.0}, {"level": float("nan")}, {"resamples": 10}):
+    for words in ({"alpha": 0.0}, {"alpha": 1.0}, {"alpha": float("nan")}, {"resamples": 10}):
         with pytest.raises(ParameterError, match=next(iter(words))):
-            Superior(**words)  # type: ignore[arg-type]
+            SPATest(**words)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="share them"):
-        Superior()(returns[:, 1:], hold)
+        SPATest()(returns[:, 1:], hold)
     with pytest.raises(ParameterError, match="60 sessions"):
-        Superior()(returns[:, :59], hold[:59])
+        SPATest()(returns[:, :59], hold[:59])
     blank = returns.copy()
     blank[0, 3] = np.nan
     with pytest.raises(ParameterError, match="known returns"):
-        Superior()(blank, hold)
-    assert Superior().name == "SPA p <= 0.1"
-    assert Superior(level=0.05, resamples=500, seed=2).name == "SPA p <= 0.05, resamples 500, seed 2"
+        SPATest()(blank, hold)
+    assert SPATest().name == "SPA p <= 0.1"
+    assert SPATest(alpha=0.05, resamples=500, seed=2).name == "SPA p <= 0.05, resamples 500, seed 2"

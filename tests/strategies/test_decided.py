@@ -52,7 +52,7 @@ BAD = {
     ),
     "sets": (lambda it: replace(it, stale=it.stale[:, :0]), r"`stale` must have the shape \(\d+, \d\), sessions"),
     "flat": (lambda it: replace(it, hedge=it.exposure[:, 0]), r"`hedge` must have the shape .* got \(\d+,\); mend"),
-    "marks": (lambda it: replace(it, marks={"odd": it.stale[:9]}), r"`marks\['odd'\]` must have the shape"),
+    "marks": (lambda it: replace(it, flags={"odd": it.stale[:9]}), r"`marks\['odd'\]` must have the shape"),
     "names": (
         lambda it: replace(it, scores=(it.exposure,)),
         r"`scores\[0\]` must have the shape .*names of the",

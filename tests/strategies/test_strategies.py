@@ -43,7 +43,7 @@ from undertow.strategies import (
     Trigger,
     WinnersFirst,
 )
-from undertow.strategies.rules.evaluate import work_out
+from undertow.strategies.rules.evaluate import evaluate_rules
 
 Array = npt.NDArray[Any]
 KINDS: list[type[Strategy]] = [load(STRATEGIES, name) for name in registered(STRATEGIES)]
@@ -163,7 +163,7 @@ def test_trend_filter_by_hand() -> None:
 def test_liquidation_cash_raise_sells_in_steps_before_the_deadline_and_returns_on_time() -> None:
     strategy = LiquidationCashRaise(spike=0.97, cash=0.3, sessions=2, deadline=120, hold=72)
     found = exposure(strategy)
-    walked = work_out(table(), [strategy.rule()]).walked
+    walked = evaluate_rules(table(), [strategy.rule()]).walked
     entered = np.flatnonzero(walked.event[:, 0] == 1)
     assert len(entered) > 5
     plain = [row for row in entered if (walked.event[row + 1 : row + 3, 0] == 0).all()]
@@ -183,7 +183,7 @@ def test_winners_first_is_vetoed_while_growth_leads() -> None:
     strategy = WinnersFirst(drawdown=-0.06, spike=0.95, lead=0.0)
     found, plain = decided(strategy), decided(strategy.model_copy(update={"lead": 3.0}))
     leads = values("leadership", "z") >= 0.0
-    vetoed = found.marks["vetoed"][:, 0]
+    vetoed = found.flags["vetoed"][:, 0]
     assert vetoed.any()
     assert leads[vetoed].all()
     assert found.exposure.mean() > plain.exposure.mean()
@@ -231,7 +231,7 @@ def test_stop_loss_holds_everything_and_gives_each_set_its_stop() -> None:
 
 def test_long_term_goes_in_two_stages_and_only_the_basket_decides() -> None:
     strategy = LongTerm(first=-0.06, second=-0.12, reduce=0.25, cash=0.5, min_hold=0)
-    walked = work_out(table(), [strategy.rule()]).walked
+    walked = evaluate_rules(table(), [strategy.rule()]).walked
     fall = values("basket-selloff", "drawdown")
     entered = {tier: np.flatnonzero((walked.event[:, 0] == 1) & (walked.tier[:, 0] == tier)) for tier in (1, 2)}
     assert len(entered[1]) > 0
@@ -260,8 +260,8 @@ def by_hand(strategy: RiskTiers, row: int) -> float:
         lag = strategy.lag if condition.lag is None else condition.lag
         read = {"output": condition.output, "lag": lag, "how": condition.how}
         value = table().signal(load(SIGNALS, condition.signal), given, **read)[row, 0]
-        if np.isnan(value) and condition.stand_in:
-            value = table().signal(load(SIGNALS, condition.stand_in), given, **read)[row, 0]
+        if np.isnan(value) and condition.fallback:
+            value = table().signal(load(SIGNALS, condition.fallback), given, **read)[row, 0]
         if np.isnan(value):
             continue
         assert condition.watch is not None
@@ -276,7 +276,7 @@ def by_hand(strategy: RiskTiers, row: int) -> float:
 def test_risk_tiers_score_is_the_weighted_mean_of_its_conditions() -> None:
     strategy = RiskTiers(drawdown=-0.08, spike=0.95, policy=0.5)
     assert sum(each.weight for each in strategy.rule().trigger.when) == pytest.approx(1.0)
-    found = work_out(table(), [strategy.rule()])
+    found = evaluate_rules(table(), [strategy.rule()])
     highest = np.argsort(-np.nan_to_num(found.ungated[:, 0]))[:10]
     for row in (*highest, 300, 350, 400, 500, 700):
         assert found.ungated[row, 0] == pytest.approx(by_hand(strategy, int(row)), abs=1e-9)
@@ -298,7 +298,7 @@ def test_no_driver_alone_enters_a_tier_and_crypto_alone_goes_no_further_than_red
 
 def test_risk_tiers_watches_with_a_hedge_and_sells_above() -> None:
     strategy = RiskTiers(drawdown=-0.05, spike=0.9, watch_at=0.15, reduce_after=0.1, cash_after=0.1, policy=1.0)
-    outcome = work_out(table(), [strategy.rule()]).walked
+    outcome = evaluate_rules(table(), [strategy.rule()]).walked
     tier, hedge, held = outcome.tier[:, 0], outcome.hedge[:, 0], outcome.exposure[:, 0]
     assert {0, 1, 2} <= set(tier)
     np.testing.assert_array_equal(hedge, np.where(tier == 1, 0.15, 0.0))
@@ -312,10 +312,10 @@ def test_the_playbooks_differ_in_their_horizon() -> None:
     assert short.window < RiskTiers().window < swing.window
     assert short.lag < RiskTiers().lag < swing.lag
     assert short.max_hold < RiskTiers().max_hold < swing.max_hold < long.max_hold
-    found = {each.name(): work_out(table(), [each.rule()]).walked.tier[:, 0] for each in (short, swing)}
+    found = {each.name(): evaluate_rules(table(), [each.rule()]).walked.tier[:, 0] for each in (short, swing)}
     # No stay of the short playbook is longer than three days and a weekend; a tier is left before.
     hours = table().hours
-    events = work_out(table(), [short.rule()]).walked.event[:, 0]
+    events = evaluate_rules(table(), [short.rule()]).walked.event[:, 0]
     for row in np.flatnonzero((found["short-term"] > 0) & (events == 0)):
         since = max(each for each in range(row) if events[each] != 0)
         assert hours[row] - hours[since] < 72

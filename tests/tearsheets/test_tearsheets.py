@@ -22,7 +22,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Costs, Recipe, Run, backtest, load_run
-from undertow.backtests.ledger.ledger import Standing
+from undertow.backtests.ledger.ledger import TrialCount
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.runs.episodes import COLUMNS
 from undertow.market import ParameterError, simulate_market
@@ -35,7 +35,7 @@ from undertow.tearsheets.html.text import MINUS, listed, percent, plain, title, 
 from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
 from undertow.tearsheets.run.handled import handled_section, parameters
 from undertow.tearsheets.run.headline import CHOSEN, verdict
-from undertow.tearsheets.run.reasons import bridge_section
+from undertow.tearsheets.run.reasons import attribution_section
 
 NASTY = "<script>alert('x')</script>"
 
@@ -99,7 +99,7 @@ def make_run(
         "orders_open_at_end": 0,
         "price_ends_closed": 1,
         "stale_sessions": 3,
-        "stand_in_sessions": 40,
+        "fallback_sessions": 40,
         "partial_sessions": 17,
         "cash_sessions_without_price": 0,
         "universe_symbols": 5,
@@ -308,14 +308,16 @@ class TestTearsheet:
         assert "The rule never acted" in body_of(write_tearsheet(still, tmp_path / "idle.html"))
 
     def test_a_choice_from_many_says_in_its_verdict_that_it_is_in_sample(self, run: Run) -> None:
-        tuned = replace(run, standing=Standing(29, 120, 149))
+        tuned = replace(run, trial_count=TrialCount(29, 120, 149))
         said = str(verdict(tuned))
         assert "chosen as the best of 120 trials on these very sessions" in said
         assert "its interval is too narrow and the middle of it too high" in said
         assert "`undertow walk-forward`" in said
         assert CHOSEN not in said
-        assert "best of 120 trials" in str(verdict(replace(make_run(sessions=20, episodes=1), standing=tuned.standing)))
-        for other in (run, replace(run, standing=Standing(29, 1, 30)), changed(tuned, strategy="x-walk-forward")):
+        assert "best of 120 trials" in str(
+            verdict(replace(make_run(sessions=20, episodes=1), trial_count=tuned.trial_count))
+        )
+        for other in (run, replace(run, trial_count=TrialCount(29, 1, 30)), changed(tuned, strategy="x-walk-forward")):
             assert "In-sample" not in str(verdict(other))
             assert CHOSEN in str(verdict(other))
 
@@ -329,8 +331,8 @@ class TestTearsheet:
         held = backtest(BuyAndHold(), market).series
         grown -= float((held["costs"] * held["value"].iloc[-1] / held["value"]).sum())
         assert found.bridge().costs == pytest.approx(-grown, rel=0.1)
-        assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(bridge_section(found))
-        assert "The run paid" not in str(bridge_section(free))
+        assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(attribution_section(found))
+        assert "The run paid" not in str(attribution_section(free))
 
     def test_runs_without_btc_benchmark_or_parameters(self, run: Run, tmp_path: Path) -> None:
         bare = with_columns(run, btc=np.nan, benchmark_return=np.nan)
@@ -482,7 +484,7 @@ class TestComparison:
     def test_what_was_chosen_from_many_says_where(self, run: Run, tmp_path: Path) -> None:
         folds = {"split": "rolling", "fold 1, 2018-01-02 to 2018-03-01": "lag=3", "fold 2, 2018-03-02 on": "lag=9"}
         walk = changed(run, strategy="liquidity-drain-walk-forward", parameters=folds)
-        tuned = replace(run, standing=Standing(10, 200, 210))
+        tuned = replace(run, trial_count=TrialCount(10, 200, 210))
         page = write_comparison([run, tuned, walk], tmp_path / "c.html", labels=["one", "tuned", "walk"])
         shown = page.read_text(encoding="utf-8").partition("<script>")[0]
         assert "tuned is in-sample: it was chosen from 200 trials on these sessions." in shown

@@ -263,7 +263,7 @@ class Whispering(Rule):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         found = super().decide(table, sets)
-        return replace(found, marks={"tomorrow": np.roll(found.exposure, -1, axis=0) < 1.0})
+        return replace(found, flags={"tomorrow": np.roll(found.exposure, -1, axis=0) < 1.0})
 
 
 class Stopless(Rule):

@@ -42,7 +42,7 @@ from undertow.cli.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from undertow.backtests import Run
-    from undertow.backtests.ledger.ledger import Standing
+    from undertow.backtests.ledger.ledger import TrialCount
     from undertow.strategies import Strategy
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -154,7 +154,7 @@ def backtest(
         chosen.check(world, settings)
     with busy("running the backtest"):
         run = run_backtest(chosen.strategy, world, costs=costs, capital=capital, **settings)
-    run = replace(run, standing=_counted(run, type(chosen.strategy), ledger))
+    run = replace(run, trial_count=_counted(run, type(chosen.strategy), ledger))
     if out is not None:
         with busy("writing the tearsheet"):
             run.save(out)
@@ -164,13 +164,13 @@ def backtest(
     from undertow.cli.console import show_run
 
     show_run(run)
-    if run.standing is not None:
-        typer.echo(run.standing.sentence())
+    if run.trial_count is not None:
+        typer.echo(run.trial_count.sentence())
     if out is not None:
         typer.echo(f"tearsheet: {out / 'tearsheet.html'}")
 
 
-def _counted(run: Run, kind: type[Strategy], ledger: Path | None) -> Standing | None:
+def _counted(run: Run, kind: type[Strategy], ledger: Path | None) -> TrialCount | None:
     """Where the run stands among all trials on its market; None, and said so, where no ledger can be written."""
     from undertow.backtests.ledger.entries import enter_run
     from undertow.backtests.ledger.ledger import Ledger

@@ -213,8 +213,8 @@ def show_tuning(tuning: Tuning) -> None:
     show("parameters: " + ", ".join(f"{name}={_short(value)}" for name, value in tuning.best_parameters.items()))
     if tuning.lag_hours is not None:
         show(tuning.lag_hours.sentence())
-    if tuning.standing is not None:
-        show(tuning.standing.sentence() + " The best of many looks good by luck alone: judge it out of sample.")
+    if tuning.trial_count is not None:
+        show(tuning.trial_count.sentence() + " The best of many looks good by luck alone: judge it out of sample.")
 
 
 def _short(value: Any) -> str:

@@ -37,11 +37,11 @@ def resolve_kind(name: str) -> type[Strategy]:
 
 def warn_of_absent(kind: type[Strategy], market: Market, account: Mapping[str, Any], fixed: Mapping[str, str]) -> None:
     """Say on standard error which signals of a strategy the market has no data for, before a search among equals."""
-    from undertow.backtests.tuning.absent import absent_feeds
+    from undertow.backtests.tuning.missing_feeds import missing_feeds
     from undertow.market.errors import UndertowError
 
     try:
-        absent = absent_feeds(kind, market, account["universe"], account["fill"], fixed)
+        absent = missing_feeds(kind, market, account["universe"], account["fill"], fixed)
     except UndertowError:
         # The search itself says what is wrong, or counts it as a failed trial.
         return

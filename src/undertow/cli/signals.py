@@ -71,7 +71,7 @@ def events(
     days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
     with busy("starting"):
         from undertow.backtests.folders import check_writable
-        from undertow.tearsheets.signals.event_page import write_event_page
+        from undertow.tearsheets.events.page import write_event_page
 
         check_writable(out)
     with busy("loading the market"):

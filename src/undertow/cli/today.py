@@ -109,8 +109,12 @@ def _show(found: Today) -> None:
     show(f"{headline(found)} ({score}{why})")
     for remark in (*found.notes, *order_words(found), execution_words(found)):
         show(remark)
-    if found.waits_for:
-        show(f"stocks come back: {'; '.join(found.waits_for)}" if found.tier != "calm" else "; ".join(found.waits_for))
+    if found.exit_conditions:
+        show(
+            f"stocks come back: {'; '.join(found.exit_conditions)}"
+            if found.tier != "calm"
+            else "; ".join(found.exit_conditions)
+        )
     for change in found.changes:
         show(change)
     show(similar_words(found.similar))

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from undertow.backtests.validation.result import WalkForwardResult
     from undertow.backtests.validation.splits import WalkForward
     from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-    from undertow.evidence import Superior
+    from undertow.evidence import SPATest
     from undertow.market import Market
     from undertow.strategies import Strategy
 
@@ -101,11 +101,13 @@ def walk_forward(
             help="search: as `undertow optimize`; design: its Sobol design alone.", callback=one_of("tuner", TUNERS)
         ),
     ] = "search",
-    proof: Annotated[
+    gate: Annotated[
         float | None,
         typer.Option(
+            "--gate",
+            "--proof",
             help="A fold acts only where the SPA test of its trials gives this p or less; else it holds. Without it"
-            " every fold acts, and beside it is told what those alone would have made that pass 0.10."
+            " every fold acts, and beside it is told what those alone would have made that pass 0.10.",
         ),
     ] = None,
     storage: Annotated[
@@ -148,8 +150,8 @@ def walk_forward(
     ordered_days(start, end)
     if not 1 <= seeds <= MOST_SEEDS:
         raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
-    if cpcv is not None and (constraint or proof is not None):
-        bound = "--constraint" if constraint else "--proof"
+    if cpcv is not None and (constraint or gate is not None):
+        bound = "--constraint" if constraint else "--gate"
         raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
@@ -157,15 +159,15 @@ def walk_forward(
         from undertow.backtests.ledger.ledger import Ledger
         from undertow.backtests.runs.backtest import session_rows
         from undertow.backtests.validation.cpcv import check_aim
-        from undertow.backtests.validation.proof import refuse_whole_account
+        from undertow.backtests.validation.gate import refuse_path_dependent
         from undertow.backtests.validation.result import ACT, HOLD
         from undertow.backtests.validation.seeds import walk_seeds
+        from undertow.backtests.validation.settings import checked_settings
         from undertow.backtests.validation.splits import WalkForward
-        from undertow.backtests.validation.storage import keep
-        from undertow.backtests.validation.tuner import checked_terms
+        from undertow.backtests.validation.storage import locate_studies
         from undertow.backtests.validation.walk_forward import fold_engine
         from undertow.backtests.validation.walk_forward import walk_forward as walk
-        from undertow.evidence.superior import Superior
+        from undertow.evidence.spa import SPATest
 
         if out is not None:
             check_replaceable(out, "walk.json")
@@ -187,17 +189,17 @@ def walk_forward(
             "fixed": fixed,
             "narrowed": narrowed,
         }
-        terms = checked_terms(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
-        if proof is not None and not 0.0 < proof < 1.0:
-            raise ParameterError(f"`--proof` must lie between 0 and 1, such as 0.10; got {proof:g}")
-        asked = None if proof is None else Superior(level=proof)
+        settings = checked_settings(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
+        if gate is not None and not 0.0 < gate < 1.0:
+            raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
+        asked = None if gate is None else SPATest(alpha=gate)
         if asked is not None:
-            refuse_whole_account(kind)
+            refuse_path_dependent(kind)
         if groups is not None:
-            check_aim(terms.aim)
+            check_aim(settings.objective)
         engine: dict[str, Any] = {"jobs": _workers(jobs, address), "backend": backend, "address": address}
         folds_engine = fold_engine(**engine)
-        keep(storage, study, kind.name(), tuner, folds_engine)
+        locate_studies(storage, study, kind.name(), tuner, folds_engine)
     with busy("loading the market"):
         world = resolve_market(market, seed)
         warn_of_absent(kind, world, account, fixed)
@@ -208,7 +210,7 @@ def walk_forward(
     if groups is not None:
         groups.folds(days)
     choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "storage": storage, "study": study}
-    choice |= {"proof": asked or _usual_proof(kind, split, days), "unproven": ACT if asked is None else HOLD}
+    choice |= {"gate": asked or _usual_proof(kind, split, days), "on_fail": ACT if asked is None else HOLD}
     choice |= {"max_failed": max_failed}
     with busy("walking forward"):
         result = walk(kind, world, split=split, **choice, **engine, **words)
@@ -228,7 +230,7 @@ def walk_forward(
     result = replace(
         result,
         run=_commanded(result.run, seeds, cpcv, embargo),
-        standing=words["ledger"].later(result.standing, world.fingerprint),
+        trial_count=words["ledger"].later(result.trial_count, world.fingerprint),
     )
     if out is not None:
         with busy("writing the pages"):
@@ -236,13 +238,13 @@ def walk_forward(
     show(result, paths, others, out, as_json)
 
 
-def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.DatetimeIndex) -> Superior | None:
-    """The proof that is told beside a walk that acts in every fold; None where there is nothing to tell."""
-    from undertow.evidence.superior import Superior
+def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.DatetimeIndex) -> SPATest | None:
+    """The gate that is told beside a walk that acts in every fold; None where there is nothing to tell."""
+    from undertow.evidence.spa import SPATest
 
-    usual = Superior()
+    usual = SPATest()
     enough = all(len(fold.train) >= usual.fewest for fold in split.folds(sessions))
-    return usual if enough and not kind.whole_account else None
+    return usual if enough and not kind.path_dependent else None
 
 
 def _commanded(run: Run, seeds: int, cpcv: str | None, embargo: int | None) -> Run:
@@ -285,7 +287,7 @@ def _with_events(
 ) -> tuple[WalkForward, CombinatorialPurgedKFold | None]:
     """The splits with the shock events of the strategy at its defaults and what is fixed."""
     from undertow.backtests.runs.backtest import session_rows
-    from undertow.backtests.validation.splits_shocks import shock_events
+    from undertow.backtests.validation.shocks import shock_events
 
     sessions = world.sessions[session_rows(world, words["start"], words["end"])]
     found = shock_events(kind.create(fixed), world, sessions, universe=words["universe"], fill=words["fill"])

@@ -23,7 +23,7 @@ def save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFram
 
     with replacing(out, "walk.json") as draft:
         # The run's files lie beside the folds: the folder is a run, and can be compared like any other.
-        replace(result.run, standing=result.standing).save(draft)
+        replace(result.run, trial_count=result.trial_count).save(draft)
         result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
         result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
         result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
@@ -44,14 +44,14 @@ def _summary(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.Data
 
 
 def _sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
-    """Baseline and verdict, as plain text, what the timing was worth, and what a proof made of it."""
+    """Baseline and verdict, as plain text, what the timing was worth, and what a gate made of it."""
     from undertow.tearsheets.html.text import MINUS
     from undertow.tearsheets.run.headline import timing_sentences
-    from undertow.tearsheets.walk_forward.sentences import proof_sentence, verdicts
+    from undertow.tearsheets.walk_forward.sentences import gate_sentence, verdicts
 
     told = [(name, text) for name, text, _ in verdicts(result)]
     told += [("timing", text) for text in timing_sentences(result.run)]
-    told += [] if result.proof is None else [("proof", proof_sentence(result))]
+    told += [] if result.gate is None else [("gate", gate_sentence(result))]
     return [(name, text.replace(MINUS, "-")) for name, text in told]
 
 
@@ -72,14 +72,14 @@ def show(
 
     console.show_metrics(
         f"{result.run.name} on {result.run.recipe.universe}, {result.run.recipe.start} to {result.run.recipe.end}",
-        {"walked forward": result.run.metrics, **result.run.baselines, "vol-target": result.rival.metrics},
+        {"walked forward": result.run.metrics, **result.run.baselines, "vol-target": result.vol_target.metrics},
     )
     console.show(_fold_lines(result))
     if result.run.lag_hours is not None:
         typer.echo(result.run.lag_hours.sentence())
     for _, sentence in _sentences(result):
         typer.echo(sentence)
-    if result.terms.unsearched:
+    if result.settings.unsearched:
         from undertow.tearsheets.walk_forward.sentences import unsearched_sentence
 
         typer.echo(unsearched_sentence(result))
@@ -99,8 +99,8 @@ def show(
         from undertow.tearsheets.walk_forward.sentences import paths_sentence
 
         typer.echo(paths_sentence(paths))
-    if result.standing is not None:
-        typer.echo(result.standing.sentence("In training it took"))
+    if result.trial_count is not None:
+        typer.echo(result.trial_count.sentence("In training it took"))
     if out is not None:
         typer.echo(f"walk-forward: {out / 'walk.html'}")
 
@@ -108,9 +108,9 @@ def show(
 def _fold_lines(result: WalkForwardResult) -> Any:
     from rich.table import Table
 
-    name = result.terms.objective
+    name = result.settings.objective.name
     table = Table(title="folds", title_justify="left")
-    tested = [] if result.proof is None else ["p", "proven"]
+    tested = [] if result.gate is None else ["p", "passed"]
     headings = ["fold", "trained on", "tested on", f"{name}: in", *tested, "out"]
     for heading in (*headings, "less buy-and-hold", "less vol-target"):
         table.add_column(heading, justify="left" if heading.endswith("on") else "right")
@@ -121,7 +121,7 @@ def _fold_lines(result: WalkForwardResult) -> Any:
             f"{each.train[0]:%Y-%m-%d} to {each.train[1]:%Y-%m-%d}",
             f"{each.test[0]:%Y-%m-%d} to {each.test[1]:%Y-%m-%d}",
             f"{each.in_sample['objective']:.2f}",
-            *([f"{each.p:.2f}", "yes" if each.proven else "no"] if tested else []),
+            *([f"{each.p:.2f}", "yes" if each.passed else "no"] if tested else []),
             f"{outside['objective']:.2f}",
             f"{outside['excess_over_buy_and_hold']:+.1%}",
             f"{outside['excess_over_vol_target']:+.1%}",

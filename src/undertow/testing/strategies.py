@@ -74,7 +74,7 @@ def decided(
 
 def _check_shapes(name: str, decision: Decision, shape: tuple[int, int], names: int) -> None:
     by_session: dict[str, Any] = {name: getattr(decision, name) for name in _BY_SESSION}
-    by_session |= {f"mark {mark}": found for mark, found in decision.marks.items()}
+    by_session |= {f"mark {mark}": found for mark, found in decision.flags.items()}
     by_set: dict[str, Any] = {name: getattr(decision, name) for name in ("score_of_set", "stop", "stop_wait")}
     expected: list[tuple[str, Any, tuple[int, ...], str]]
     expected = [(what, found, shape, "(sessions, sets)") for what, found in by_session.items()]
@@ -194,10 +194,10 @@ def _same_decisions(
 
 def _by_session(one: Decision, other: Decision) -> list[tuple[str, Any, Any]]:
     """What two decisions say of each session; what is not used is nothing held."""
-    marks = sorted({*one.marks, *other.marks})
+    marks = sorted({*one.flags, *other.flags})
     found = [(name, _held(one, getattr(one, name)), _held(other, getattr(other, name))) for name in _BY_SESSION]
     return found + [
-        (f"mark {mark}", _held(one, one.marks.get(mark)), _held(other, other.marks.get(mark))) for mark in marks
+        (f"mark {mark}", _held(one, one.flags.get(mark)), _held(other, other.flags.get(mark))) for mark in marks
     ]
 
 

@@ -385,7 +385,7 @@ def test_checks_without_a_value_and_stand_ins_are_named(world: Market) -> None:
     noted = next(note for note in found.notes if "checks say nothing" in note)
     assert noted.startswith("BTC drawdown, liquidation rank, ")
     assert next(line for line in found.lines if line.name == "correlation with BTC").state == "unknown"
-    assert not any(line.stand_in for line in found.lines)
+    assert not any(line.fallback for line in found.lines)
     proxy = today(RiskTiers(), without(world, "liquidations"), asof=asof)
     assert "Stand-ins, where a check has no data of its own: liquidation-proxy for liquidation rank." in proxy.notes
     assert not any("say nothing" in note or "Stand-ins" in note for note in today(RiskTiers(), world, asof=asof).notes)

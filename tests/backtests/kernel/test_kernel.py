@@ -19,13 +19,13 @@ from undertow.backtests.kernel.state import (
     RE_ENTRY,
     RENEWAL,
     WAITED,
-    no_rules,
+    default_options,
 )
 from undertow.backtests.kernel.walk import walk_nb
 
 
 def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
-    """One renewal at equal weights on the first row, full exposure, no costs, cash that earns nothing."""
+    """One rebalance at equal weights on the first row, full exposure, no costs, cash that earns nothing."""
     fill = np.asarray(fill, dtype=np.float64)
     rows, names = fill.shape
     close = fill if close is None else np.asarray(close, dtype=np.float64)
@@ -35,7 +35,7 @@ def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
         "close": close,
         "end_price": np.full((rows, names), np.nan),
         "base": np.full((1, names), 1.0 / names),
-        "renewed": np.array([0] + [-1] * (rows - 1)),
+        "rebalanced": np.array([0] + [-1] * (rows - 1)),
         "exposure": np.ones(rows),
         "order": np.zeros((rows, 0), dtype=np.int64),
         "cash_fill": np.ones(rows),
@@ -43,7 +43,7 @@ def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
         "capital": 100.0,
         "fee": 0.0,
         "slippage": 0.0,
-        "rules": no_rules(),
+        "rules": default_options(),
     }
     return {**given, **changes}
 
@@ -58,9 +58,9 @@ def random_world(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dic
     fill[gone_at:, 0] = np.nan
     ends[gone_at, 0] = price[gone_at, 0] * 0.9
     exposure = rng.choice([1.0, 1.0, 1.0, 0.5, 0.25, 0.0], rows // 4).repeat(4)
-    renewed = np.full(rows, -1)
-    renewed[::20] = np.arange(len(renewed[::20]))
-    base = rng.random((len(renewed[::20]), names))
+    rebalanced = np.full(rows, -1)
+    rebalanced[::20] = np.arange(len(rebalanced[::20]))
+    base = rng.random((len(rebalanced[::20]), names))
     cash = np.cumprod(1 + rng.random(rows) * 1e-4)
     return world(
         fill,
@@ -68,7 +68,7 @@ def random_world(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dic
         mark=np.where(missing, np.roll(price, 1, axis=0), price),
         end_price=ends,
         base=base / base.sum(axis=1, keepdims=True),
-        renewed=renewed,
+        rebalanced=rebalanced,
         exposure=exposure,
         order=np.argsort(rng.random((rows, names)), axis=1) if scored else np.zeros((rows, 0), dtype=np.int64),
         cash_fill=np.concatenate((cash[:1], cash[:-1])),
@@ -161,13 +161,13 @@ def test_order_that_never_fills_is_left_open_and_its_money_stays_in_cash() -> No
 def test_name_that_ended_is_closed_at_its_last_price_less_haircut_without_costs() -> None:
     ends = np.array([[np.nan, np.nan], [np.nan, 18.0], [np.nan, np.nan]])
     fill = [[10, 20], [10, np.nan], [10, np.nan]]
-    given_world = world(fill, [[10, 20]] * 3, end_price=ends, renewed=np.array([0, -1, 0]))
+    given_world = world(fill, [[10, 20]] * 3, end_price=ends, rebalanced=np.array([0, -1, 0]))
     values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**given_world)
     assert amounts[1, 1] == -2.5
     assert sweeps[1] == pytest.approx(2.5 * 18)
     assert reasons[1, 1] == ENDED
     assert counts[CLOSED] == 1
-    # At the next renewal its weight goes to the names that are still there.
+    # At the next rebalance its weight goes to the names that are still there.
     assert counts[DEFERRED] == 0
     np.testing.assert_allclose(amounts[2], [4.5, 0])
     np.testing.assert_allclose(values, [100, 95, 95])
@@ -206,7 +206,7 @@ def test_costs_are_monotone(seed: int) -> None:
 @given(seed=st.integers(0, 10_000), at=st.integers(1, 59))
 def test_orders_do_not_depend_on_later_rows(seed: int, at: int) -> None:
     given_world = random_world(seed, scored=True)
-    by_row = ("fill", "mark", "close", "end_price", "renewed", "exposure", "order", "cash_fill", "cash_close")
+    by_row = ("fill", "mark", "close", "end_price", "rebalanced", "exposure", "order", "cash_fill", "cash_close")
     short = {name: part[:at] if name in by_row else part for name, part in given_world.items()}
     for whole, prefix in zip(walk_nb(**given_world)[:5], walk_nb(**short)[:5], strict=True):
         np.testing.assert_array_equal(whole[:at], prefix)

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.kernel.path import walk
-from undertow.backtests.kernel.prices import read_tape
+from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
@@ -158,7 +158,9 @@ def test_the_kernels_lots_and_those_of_the_orders_agree(lots: str) -> None:
     plan, decision = make_plan(table, [Everything()], rows, "equal", "monthly")
     from undertow.backtests.kernel.sleeves import with_legs
 
-    path = walk(with_legs(read_tape(table, rows, costs.haircut), table, rows, decision, costs), plan, 0, costs, 1e6)
+    path = walk(
+        with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs), plan, 0, costs, 1e6
+    )
     sales = run.realised[run.realised["symbol"].isin(table.symbols)]
     assert len(sales) > 50
     told = sales.pivot_table(index="session", columns="symbol", values="gain").reindex(
@@ -238,7 +240,7 @@ def test_orders_settle_and_the_waterfall_adds_up() -> None:
     assert (run.orders["settles"] > run.orders["session"]).all()
     cash = run.orders[run.orders["symbol"] == simulated().cash]
     for session in run.orders["session"].unique():
-        steps = run.waterfall(session)
+        steps = run.cash_statement(session)
         body = steps.iloc[1:-1]
         after = steps["cash"].iloc[0] + body["proceeds"].sum() - body["costs"].sum()
         assert steps["cash"].iloc[-1] == pytest.approx(after, abs=1e-9 * 1e6)
@@ -251,7 +253,7 @@ def test_orders_settle_and_the_waterfall_adds_up() -> None:
     with pytest.raises(
         ParameterError, match=r"`session` 2018-06-02 has no orders; the nearest session that has is 2018-06-0"
     ):
-        run.waterfall("2018-06-02")
+        run.cash_statement("2018-06-02")
 
 
 def test_average_cash_counts_neither_the_basket_nor_the_short() -> None:
@@ -269,7 +271,7 @@ def test_what_cannot_be_held_is_named() -> None:
     rows = session_rows(simulated(), None, None)
     plan, _ = make_plan(table, [HedgeAlone()], rows, "equal", "monthly")
     with pytest.raises(ParameterError, match=r"nothing for the plan's hedge; pass it through `with_legs`"):
-        walk(read_tape(table, rows, 0.0), plan, 0, Costs(), 1e6)
+        walk(read_price_grid(table, rows, 0.0), plan, 0, Costs(), 1e6)
     with pytest.raises(ParameterError, match=r"`tax_rate` must be in \[0, 1\] as a decimal, got 20"):
         Costs(tax_rate=20)
     with pytest.raises(ParameterError, match=r"`lots` must be one of hifo, fifo; got 'filo', did you mean `fifo`"):
@@ -342,7 +344,7 @@ def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) ->
 
 
 class Again(Strategy):
-    """Half sold, back, half sold again within one absence; on a renewal, and beside a hedge that sells nothing."""
+    """Half sold, back, half sold again within one absence; on a rebalance, and beside a hedge that sells nothing."""
 
     hedged: Annotated[bool, CategoricalDistribution([True, False])] = False
 
@@ -350,8 +352,8 @@ class Again(Strategy):
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         shape = len(table), len(sets["hedged"])
         exposure, hedge = np.ones(shape), np.zeros(shape)
-        renewals = np.flatnonzero(np.diff(table.decisions.sessions.month) != 0) + 1
-        for start in (renewals[3], renewals[5] + 5):
+        rebalances = np.flatnonzero(np.diff(table.decisions.sessions.month) != 0) + 1
+        for start in (rebalances[3], rebalances[5] + 5):
             exposure[start : start + 3], exposure[start + 3 : start + 5], exposure[start + 5 : start + 8] = (
                 0.6,
                 0.8,

@@ -17,7 +17,7 @@ from optuna.distributions import IntDistribution
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.ledger.entries import enter_run, enter_sweep
-from undertow.backtests.ledger.ledger import Ledger, Search, Standing
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
@@ -26,7 +26,7 @@ from undertow.market import DataError, ParameterError, simulate_market, write_ma
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
 MARKET = "0" * 32
-SEARCH = Search("vol-target", MARKET, "growth", ("2018-01-02", "2019-07-03"), "one", "key1")
+SEARCH = SearchKey("vol-target", MARKET, "growth", ("2018-01-02", "2019-07-03"), "one", "key1")
 
 
 def test_trials_are_counted_once(tmp_path: Path) -> None:
@@ -62,13 +62,13 @@ def test_standing(tmp_path: Path) -> None:
     ledger.record(SEARCH, "sobol", range(100))
     ledger.record(replace(SEARCH, key="later"), "backtest", [0])
     ledger.record(SEARCH, "tpe", range(100, 400))
-    found = ledger.standing(SEARCH)
+    found = ledger.trial_count(SEARCH)
     assert (found.before, found.own, found.ever) == (2000, 400, 2401)
     assert found.sentence() == (
         "This is trial 2,001 to 2,401 on this data (1 between them are of others), of 2,401 ever made."
     )
     ledger.record(replace(SEARCH, key="last"), "tpe", range(5))
-    assert ledger.standing(SEARCH) == replace(found, ever=2406)
+    assert ledger.trial_count(SEARCH) == replace(found, ever=2406)
 
 
 def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,11 +107,11 @@ def test_trials_while_the_market_had_other_data_are_told(tmp_path: Path, capsys:
         told.append(json.loads(capsys.readouterr().out)["ledger"])
     usual = {"before": 0, "own": 5, "ever": 5, "between": 0, "elsewhere": 0}
     assert told == [usual, {**usual, "elsewhere": 5}]
-    assert Standing(**told[1]).sentence() == (
+    assert TrialCount(**told[1]).sentence() == (
         "This is trial 1 to 5 on this data, of 5 ever made; 5 more while this market had other data."
     )
     # Another market's trials are none of this one's.
-    assert ledger.standing(replace(SEARCH, name="another")).elsewhere == 0
+    assert ledger.trial_count(replace(SEARCH, name="another")).elsewhere == 0
     assert _run(["list", "trials", *words]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert (len(listed["searches"]), listed["elsewhere"]) == (1, 5)
@@ -230,8 +230,8 @@ def test_what_a_study_shows_has_been_counted(tmp_path: Path, monkeypatch: pytest
 WRITER = """
 import sys
 from dataclasses import replace
-from undertow.backtests.ledger.ledger import Ledger, Search
-own = Search("s", "0" * 32, "growth", ("a", "b"), "study", sys.argv[2])
+from undertow.backtests.ledger.ledger import Ledger, SearchKey
+own = SearchKey("s", "0" * 32, "growth", ("a", "b"), "study", sys.argv[2])
 shared = replace(own, key="shared")
 for place in range(60):
     Ledger(sys.argv[1]).record(own, "tpe", [place])
@@ -267,12 +267,12 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
     first = optimize(VolTarget, market, trials=7, **given)  # type: ignore[arg-type]
     again = optimize(VolTarget, market, trials=9, **given)  # type: ignore[arg-type]
     other = optimize(VolTarget, market, trials=5, **{**given, "seed": 8})  # type: ignore[arg-type]
-    found = [each.standing for each in (first, again, other)]
+    found = [each.trial_count for each in (first, again, other)]
     assert [(each.before, each.own, each.ever) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
     assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
     assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
-    assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).standing is None
+    assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).trial_count is None
 
 
 class Needed(DrawdownDeRisk):
@@ -329,7 +329,7 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     account = {"universe": "growth", "fill": "open", "costs": Costs()}
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
-    def enter(given: pd.DataFrame, **words: Any) -> Standing:
+    def enter(given: pd.DataFrame, **words: Any) -> TrialCount:
         settings = {"start": None, "end": None, "account": account, **words}
         return enter_sweep(ledger, LiquidityDrain, market, given, "grid", **settings)
 
@@ -349,7 +349,7 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
     assert (fees.before, fees.own) == (9, 3)
     run = backtest(DrawdownDeRisk(), market)
-    assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == Standing(12, 1, 13)
-    assert Standing(12, 1, 13).sentence() == "This is trial 13 on this data, of 13 ever made."
-    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == Standing(13, 1, 14)
+    assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == TrialCount(12, 1, 13)
+    assert TrialCount(12, 1, 13).sentence() == "This is trial 13 on this data, of 13 ever made."
+    assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == TrialCount(13, 1, 14)
     assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2

@@ -40,7 +40,7 @@ def with_universe(market: Market, symbols: list[str]) -> Market:
 
 
 def plain_equal_weight(opens: pd.DataFrame, closes: pd.DataFrame, capital: float, rate: float) -> list[float]:
-    """Equal weights, renewed on the first session of each month at the open; one scalar at a time."""
+    """Equal weights, rebalanced on the first session of each month at the open; one scalar at a time."""
     shares = dict.fromkeys(opens.columns, 0.0)
     cash, values, month = capital, [], None
     for session in opens.index:
@@ -216,7 +216,7 @@ def test_an_absent_feed_is_named_in_the_run(simulated: Market) -> None:
     feeds = tuple(feed for feed in simulated.feeds if feed.kind != "liquidations")
     run = backtest(LiquidityDrain(), replace(simulated, feeds=feeds))
     assert run.counts["absent_feeds"] == {"liquidation-spike": "no feed of kind 'liquidations' for BTC"}
-    assert run.counts["stand_in_sessions"] > 300
+    assert run.counts["fallback_sessions"] > 300
 
 
 class Elsewhere(BuyAndHold):

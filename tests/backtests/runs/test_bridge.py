@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from undertow.backtests import Costs, backtest, load_run
 from undertow.backtests.kernel.path import walk
-from undertow.backtests.kernel.prices import Tape
-from undertow.backtests.runs.attribution import PARTS, bridge, returned_at_once
+from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.runs.attribution import PARTS, attribution, returned_at_once
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import (
     BuyAndHold,
@@ -38,7 +38,7 @@ def world() -> Market:
 )
 def test_the_parts_sum_to_the_difference(rule: Strategy) -> None:
     run = backtest(rule, world())
-    found = run.bridge()
+    found = run.attribution()
     assert sum(found.parts.values()) == pytest.approx(found.run - found.hold, abs=1e-9 * run.recipe.capital)
     assert found.run == run.series["value"].iloc[-1]
     assert found.hold == run.series["hold_value"].iloc[-1]
@@ -48,19 +48,19 @@ def test_the_parts_sum_to_the_difference(rule: Strategy) -> None:
 
 
 def test_buy_and_hold_has_nothing_to_explain() -> None:
-    found = backtest(BuyAndHold(), world()).bridge()
+    found = backtest(BuyAndHold(), world()).attribution()
     assert found.parts == pytest.approx(dict.fromkeys(PARTS, 0.0), abs=1e-6)
 
 
-def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[Tape, Plan]:
-    """A tape of a few sessions and a plan whose base is renewed on the first alone."""
+def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[PriceGrid, Plan]:
+    """A tape of a few sessions and a plan whose base is rebalanced on the first alone."""
     import pandas as pd
 
     rng = np.random.default_rng(seed)
     close = 100.0 * np.cumprod(1.0 + rng.normal(0.0, 0.03, (sessions, names)), axis=0)
     fill = close * (1.0 + rng.normal(0.0, 0.01, close.shape))
     cash = np.cumprod(np.full(sessions, 1.0002))
-    tape = Tape(
+    tape = PriceGrid(
         sessions=pd.bdate_range("2024-01-02", periods=sessions),
         symbols=tuple("ABC"[:names]),
         fill=fill,
@@ -75,9 +75,9 @@ def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[Tape, Plan]:
     exposure[:, 1] = 1.0
     score = rng.normal(size=close.shape)
     decision = Decision(exposure, np.zeros(exposure.shape, np.bool_), np.array([0, -1]), (score,))
-    renewed = np.full(sessions, -1)
-    renewed[0] = 0
-    return tape, Plan(decision, np.full((1, names), 1.0 / names), renewed)
+    rebalanced = np.full(sessions, -1)
+    rebalanced[0] = 0
+    return tape, Plan(decision, np.full((1, names), 1.0 / names), rebalanced)
 
 
 @settings(deadline=None, max_examples=40)
@@ -86,7 +86,7 @@ def test_any_plan_is_split_exactly(seed: int, bps: float) -> None:
     tape, plan = small(seed)
     costs = Costs(fee_bps=bps, slippage_bps=bps)
     run, hold = (walk(tape, plan, which, costs, 1e6) for which in (0, 1))
-    found = bridge(tape, plan, run, hold)
+    found = attribution(tape, plan, run, hold)
     assert sum(found.parts.values()) == pytest.approx(found.run - found.hold, abs=1e-9 * 1e6)
     assert found.costs == pytest.approx(0.0, abs=1e-9 * 1e6) if bps == 0 else True
 
@@ -97,7 +97,7 @@ def test_timing_is_what_the_share_out_of_stocks_missed(seed: int) -> None:
     tape, plan = small(seed, names=1)
     free = Costs(fee_bps=0.0, slippage_bps=0.0)
     run, hold = (walk(tape, plan, which, free, 1e6) for which in (0, 1))
-    found = bridge(tape, plan, run, hold)
+    found = attribution(tape, plan, run, hold)
     level = returned_at_once(plan.decision.exposure[:, 0])
     shares, cash = 0.0, 1e6
     held = 1.0
@@ -118,10 +118,10 @@ def test_a_return_in_steps_made_at_once() -> None:
 def test_a_saved_run_keeps_its_bridge(tmp_path: Path) -> None:
     run = backtest(LiquidityDrain(), world())
     loaded = load_run(run.save(tmp_path / "run"))
-    assert loaded.bridge() == run.bridge()
-    (tmp_path / "run" / "bridge.json").unlink()
-    with pytest.raises(ParameterError, match="saved without its bridge"):
-        load_run(tmp_path / "run").bridge()
+    assert loaded.attribution() == run.attribution()
+    (tmp_path / "run" / "attribution.json").unlink()
+    with pytest.raises(ParameterError, match="saved without its attribution"):
+        load_run(tmp_path / "run").attribution()
 
 
 def test_gap_waiting_and_absence_chain_to_the_basket() -> None:

@@ -21,7 +21,7 @@ from undertow.backtests.runs.saved import TABLES
 
 FILES = {
     *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
-    *("tax.json", "bridge.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
+    *("tax.json", "attribution.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
 }
 # The second process of the determinism test makes the same run from nothing but these words.
 RECIPE = (

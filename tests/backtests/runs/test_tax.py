@@ -39,9 +39,9 @@ def test_the_tax_of_buy_and_hold_is_that_of_its_own_backtest(market: ut.Market, 
 
 def test_a_saved_run_gives_its_tax_back(run: ut.Run, tmp_path: Path) -> None:
     folder = run.save(tmp_path / "run")
-    assert json.loads((folder / "tax.json").read_text(encoding="utf-8")) == run.told_tax
+    assert json.loads((folder / "tax.json").read_text(encoding="utf-8")) == run.tax_as_dict
     loaded = ut.load_run(folder)
-    assert loaded.told_tax == run.told_tax
+    assert loaded.tax_as_dict == run.tax_as_dict
     assert loaded.tax_sentence() == run.tax_sentence()
     # Saved by an earlier version: what the run itself owes is in its orders.
     (folder / "tax.json").unlink()

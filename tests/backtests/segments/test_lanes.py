@@ -12,7 +12,7 @@ from numba.core.errors import TypingError
 
 from support.paths import PROJECT
 from undertow.backtests.segments.orders import line_nb
-from undertow.backtests.segments.sums import LANES, dot, dot_four, gaps_of, squares_of, sums_of
+from undertow.backtests.segments.reductions import LANES, dot, dot_four, gaps_of, squares_of, sums_of
 
 FOLDERS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
 

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import Tape
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import CLOSED, DEFERRED, OPEN_AT_END, no_rules
+from undertow.backtests.kernel.state import CLOSED, DEFERRED, OPEN_AT_END, default_options
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.segments.cut import cut
 from undertow.backtests.segments.follow import reference_nb
 from undertow.backtests.segments.metrics import NAMES, metrics_of
 from undertow.backtests.segments.paths import walk_segments_nb
-from undertow.backtests.sweeps.chunk import Setting
-from undertow.backtests.sweeps.paths import Walked, by_kernel, by_segments
+from undertow.backtests.sweeps.chunk import SweepTask
+from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market import Market
 from undertow.market.clock import FloatArray, IntArray
 from undertow.strategies import DrawdownDeRisk
@@ -33,8 +33,8 @@ CAPITAL = 1e6
 
 def tape(
     rng: np.random.Generator, rows: int, names: int, missing: float, ends: int, every: int
-) -> tuple[Tape, FloatArray, IntArray]:
-    """Random prices with gaps and ends, base weights and when they are renewed."""
+) -> tuple[PriceGrid, FloatArray, IntArray]:
+    """Random prices with gaps and ends, base weights and when they are rebalanced."""
     price = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (rows, names)), axis=0))
     fill = np.where(rng.random((rows, names)) < missing, np.nan, price)
     end_price = np.full((rows, names), np.nan)
@@ -42,14 +42,14 @@ def tape(
         gone = int(rng.integers(1, rows))
         fill[gone:, name] = np.nan
         end_price[gone, name] = price[gone, name] * 0.9
-    renewed = np.full(rows, -1)
-    renewed[::every] = np.arange(len(renewed[::every]))
-    base = rng.random((len(renewed[::every]), names)) * (rng.random((len(renewed[::every]), names)) < 0.8)
+    rebalanced = np.full(rows, -1)
+    rebalanced[::every] = np.arange(len(rebalanced[::every]))
+    base = rng.random((len(rebalanced[::every]), names)) * (rng.random((len(rebalanced[::every]), names)) < 0.8)
     base[:, -1] += 0.1
     # One name is never bought.
     base[:, 1 : 2 if names > 3 else 1] = 0.0
     cash = np.cumprod(1 + rng.random(rows) * 1e-4)
-    prices = Tape(
+    prices = PriceGrid(
         sessions=pd.bdate_range("2020-01-01", periods=rows),
         symbols=tuple(map(str, range(names))),
         fill=fill,
@@ -60,7 +60,7 @@ def tape(
         cash_close=cash,
         cash_gaps=0,
     )
-    return prices, base / base.sum(axis=1, keepdims=True), renewed
+    return prices, base / base.sum(axis=1, keepdims=True), rebalanced
 
 
 def exposures(rng: np.random.Generator, rows: int, paths: int) -> Any:
@@ -69,7 +69,7 @@ def exposures(rng: np.random.Generator, rows: int, paths: int) -> Any:
     return levels.T
 
 
-def agree(found: Walked, wanted: Walked) -> None:
+def agree(found: WalkedSets, wanted: WalkedSets) -> None:
     np.testing.assert_allclose(found.values, wanted.values, rtol=1e-9)
     np.testing.assert_allclose(found.sums, wanted.sums, rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(found.counts, wanted.counts)
@@ -86,29 +86,29 @@ def agree(found: Walked, wanted: Walked) -> None:
 def test_segments_equal_the_kernel(scored: bool, seed: int, missing: float, ends: int, every: int) -> None:
     rng = np.random.default_rng(seed)
     rows, names, paths = int(rng.integers(30, 130)), int(rng.integers(1, 9)), 5
-    prices, base, renewed = tape(rng, rows, names, missing, min(ends, names - 1), every)
+    prices, base, rebalanced = tape(rng, rows, names, missing, min(ends, names - 1), every)
     scores = tuple(rng.random((2, rows, names))) if scored else ()
     levels, which = exposures(rng, rows, paths), rng.integers(-1, len(scores), paths) if scored else np.full(paths, -1)
-    plan = Plan(Decision(levels, np.zeros(levels.shape, np.bool_), which, scores), base, renewed)
+    plan = Plan(Decision(levels, np.zeros(levels.shape, np.bool_), which, scores), base, rebalanced)
     costs = Costs(7, 2)
     agree(by_segments(prices, plan, costs, CAPITAL, keep=True), by_kernel(prices, plan, costs, CAPITAL, keep=True))
 
 
 def test_paths_that_follow_the_basket_stay_within_the_kernel() -> None:
     # Long enough, with few changes, that every path goes back to being a copy of the untouched basket.
-    prices, base, renewed = tape(np.random.default_rng(3), 1500, 30, 0.0, 4, 21)
+    prices, base, rebalanced = tape(np.random.default_rng(3), 1500, 30, 0.0, 4, 21)
     levels = np.ones((1500, 6))
     for path, at in enumerate((1, 30, 200, 210, 900, 1490)):
         levels[at : at + 7, path] = 0.3 * (path % 3)
-    plan, costs = Plan(Decision.proportional(levels), base, renewed), Costs(50, 50)
+    plan, costs = Plan(Decision.proportional(levels), base, rebalanced), Costs(50, 50)
     agree(by_segments(prices, plan, costs, CAPITAL, keep=True), by_kernel(prices, plan, costs, CAPITAL, keep=True))
 
 
 def test_the_plain_twin_agrees_too() -> None:
     rng = np.random.default_rng(8)
-    prices, base, renewed = tape(rng, 90, 6, 0.1, 1, 21)
+    prices, base, rebalanced = tape(rng, 90, 6, 0.1, 1, 21)
     levels = exposures(rng, 90, 3)
-    plan = Plan(Decision.proportional(levels), base, renewed)
+    plan = Plan(Decision.proportional(levels), base, rebalanced)
     found = by_segments(prices, plan, Costs(), CAPITAL, keep=True)
     for path in range(3):
         outcome = walk_np(
@@ -117,7 +117,7 @@ def test_the_plain_twin_agrees_too() -> None:
             prices.close,
             prices.end_price,
             base,
-            renewed,
+            rebalanced,
             np.ascontiguousarray(levels[:, path]),
             np.zeros((90, 0), np.int64),
             prices.cash_fill,
@@ -125,7 +125,7 @@ def test_the_plain_twin_agrees_too() -> None:
             CAPITAL,
             5e-4,
             5e-4,
-            no_rules(),
+            default_options(),
         )
         np.testing.assert_allclose(found.values[path], outcome[0], rtol=1e-10)
         np.testing.assert_array_equal(found.counts[path], outcome[5][[DEFERRED, CLOSED, OPEN_AT_END]])
@@ -171,7 +171,7 @@ def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool)
 @pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
 @pytest.mark.parametrize("universe", ["growth", "sp500"])
 def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe: str, weighting: str) -> None:
-    setting = Setting(
+    setting = SweepTask(
         DrawdownDeRisk, real_market, universe, None, None, "open", Costs(5, 5, 100), weighting, "monthly", CAPITAL
     )
     stage, rng = setting.stage, np.random.default_rng(4)
@@ -183,6 +183,6 @@ def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe:
     levels[:, 1] = 0.6
     which = np.array([-1, -1, -1, -1, 0, 0, -1, 0])
     decision = Decision(levels, np.zeros(levels.shape, np.bool_), which, (rng.random((rows, names)),))
-    plan = Plan(decision, stage.base, stage.renewed)
+    plan = Plan(decision, stage.base, stage.rebalanced)
     walks = (way(stage.tape, plan, setting.costs, CAPITAL, keep=True) for way in (by_segments, by_kernel))
     agree(*walks)

@@ -32,13 +32,13 @@ from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.command import is_typed
 from undertow.backtests.tuning.optimize import Tuning, optimize
-from undertow.backtests.tuning.proposals import Proposer, Schedule
+from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
 from undertow.backtests.tuning.search import TuningError
 from undertow.backtests.tuning.space import space_left
 from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_other
+from undertow.backtests.validation.settings import WalkSettings, search_tuner
 from undertow.backtests.validation.splits import WalkForward
-from undertow.backtests.validation.tuner import Terms, search_tuner
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.cli.app import _run
 from undertow.market import (
@@ -141,7 +141,7 @@ def front(market: Market) -> Tuning:
 
 def test_a_front_of_many_generations_is_taken_up_again() -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
-    schedule = Schedule(2, 2)
+    schedule = BatchSchedule(2, 2)
     ways: list[Direction] = ["maximize", "maximize"]
     made: dict[int, FrozenTrial] = {}
 
@@ -191,8 +191,8 @@ def test_a_search_killed_in_the_middle_of_a_write_goes_on_to_the_same_trials(
     assert os.path.lexists(f"{path}.lock")
     whole = optimize(DrawdownDeRisk, market, storage=f"journal:{path}", ledger=ledger, **SHORT)
     assert text(whole) == text(short)
-    assert whole.standing is not None
-    assert (whole.standing.before, whole.standing.own, whole.standing.ever) == (0, 24, 24)
+    assert whole.trial_count is not None
+    assert (whole.trial_count.before, whole.trial_count.own, whole.trial_count.ever) == (0, 24, 24)
     with quiet_optuna():
         study = optuna.load_study(study_name="drawdown-de-risk", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [trial.number for trial in study.trials] == [trial.user_attrs["position"] for trial in study.trials]
@@ -583,7 +583,7 @@ def test_baselines_are_subtracted(market: Market) -> None:
 
 
 def test_folds_of_a_walk_forward_are_tuned_by_a_search(market: Market) -> None:
-    terms = Terms(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
+    terms = WalkSettings(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
     window = pd.Timestamp("2018-03-01"), pd.Timestamp("2019-03-01")
     found = search_tuner(VolTarget, market, *window, 7, terms)
     assert found.parameters["band"] == 0.05

@@ -14,8 +14,8 @@ import numpy as np
 import optuna
 import pytest
 
-from undertow.backtests.code_digest import digest
 from undertow.backtests.costs import Costs
+from undertow.backtests.identity import digest
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives

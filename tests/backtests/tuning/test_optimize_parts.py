@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from undertow.backtests.metrics import drawdowns, return_metrics, ulcer_index
 from undertow.backtests.objectives import NAMED, Constraint, read_constraints, read_objectives
 from undertow.backtests.sweeps.design import design
-from undertow.backtests.tuning.proposals import Schedule
+from undertow.backtests.tuning.proposals import BatchSchedule
 from undertow.backtests.tuning.space import first_sets, make_space
 from undertow.backtests.tuning.study import judge
 from undertow.market import ParameterError
@@ -263,7 +263,7 @@ def test_points_of_a_design_by_parameters() -> None:
 
 @given(st.integers(0, 70), st.integers(1, 20), st.integers(1, 200))
 def test_batches_cover_every_trial_once_and_in_order(first: int, batch: int, trials: int) -> None:
-    schedule = Schedule(first, batch)
+    schedule = BatchSchedule(first, batch)
     found = [place for each in schedule.batches(trials) for place in schedule.positions(each, trials)]
     assert found == list(range(trials))
     # A longer search has the same batches as far as it goes: only the last one of the shorter may be cut.

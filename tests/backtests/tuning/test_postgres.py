@@ -20,7 +20,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from undertow.backtests.tuning import search as optimize_search
-from undertow.backtests.tuning.claims import Claim, Shared
+from undertow.backtests.tuning.claims import Claim, SharedClaims
 from undertow.backtests.tuning.optimize import Tuning, _claims, optimize
 from undertow.backtests.tuning.storage import open_storage, quiet_optuna
 from undertow.market import ParameterError, simulate_market
@@ -117,8 +117,8 @@ def test_two_workers_one_of_them_killed(server: str, tmp_path: Path) -> None:
     market = simulate_market(seed=7, years=1, names=5)
     again = optimize(VolTarget, market, storage=server, ledger=tmp_path, **SETTINGS)  # type: ignore[arg-type]
     check_whole(again)
-    assert again.standing is not None
-    assert again.standing.ever == 42
+    assert again.trial_count is not None
+    assert again.trial_count.ever == 42
     # One that comes later finds nothing left to do; one that is asked for more goes on.
     more = optimize(VolTarget, market, storage=server, **{**SETTINGS, "trials": 45})  # type: ignore[arg-type]
     assert more.trials["trial"].tolist() == list(range(45))
@@ -146,7 +146,7 @@ def test_a_batch_is_claimed_by_one_and_taken_over_without_a_sign_of_life(server:
     with quiet_optuna(), open_storage(server) as kept:
         assert isinstance(kept, RDBStorage)
         study = optuna.create_study(storage=kept, study_name="claims")
-        slow, quick, third = (Shared(study, kept, lease) for lease in (600.0, 1.0, 600.0))
+        slow, quick, third = (SharedClaims(study, kept, lease) for lease in (600.0, 1.0, 600.0))
         assert slow.take([0, 1], ()) == Claim(0, ())
         # The design comes before everything else, and only a holder without a sign of life is replaced.
         until = time.monotonic() + 30
@@ -190,7 +190,7 @@ def test_a_database_is_shared_however_it_was_opened(server: str) -> None:
         study = optuna.create_study(storage=kept, study_name="opened")
         for each in (kept, study._storage):
             with open_storage(each) as same:
-                assert isinstance(_claims(study, same, 60.0), Shared)
+                assert isinstance(_claims(study, same, 60.0), SharedClaims)
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:

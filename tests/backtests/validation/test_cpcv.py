@@ -56,8 +56,8 @@ def test_a_screen_is_a_universe_and_counted_under_its_own_name(tmp_path: Path) -
         cpcv(LiquidityDrain, market(), split=RULE, universe=typed, ledger=tmp_path, **TUNED)
     typed = "growth|top 3 by liquidity|quarterly"
     found = cpcv(LiquidityDrain, market(), split=RULE, universe=typed, ledger=tmp_path, **TUNED)
-    assert found.terms.universe == "growth | top 3 by liquidity | quarterly"
-    assert Ledger(tmp_path).trials_so_far(market().fingerprint, found.terms.universe) == 4
+    assert found.settings.universe == "growth | top 3 by liquidity | quarterly"
+    assert Ledger(tmp_path).trials_so_far(market().fingerprint, found.settings.universe) == 4
 
 
 def moody(row: Mapping[str, Any]) -> float:
@@ -92,7 +92,7 @@ def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_other
     world = simulate_market(seed=4, years=3, names=20)
     split = CombinatorialPurgedKFold(6, 2)
     found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
-    tried = design(found.terms.space, 60, seed=7).assign(**found.terms.fixed)
+    tried = design(found.settings.space, 60, seed=7).assign(**found.settings.fixed)
     returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
     near = 0
     for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):

@@ -14,9 +14,9 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 
+from undertow.backtests.validation.events import Events, event_spans
 from undertow.backtests.validation.splits import Fold, Splitter, WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.validation.splits_events import Events, event_spans
 from undertow.market import ParameterError
 
 SESSIONS = pd.bdate_range("2020-01-01", periods=400)

@@ -19,14 +19,14 @@ import undertow as ut
 from undertow.backtests.costs import Costs
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.validation.events import Events
 from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
+from undertow.backtests.validation.shocks import shock_events
 from undertow.backtests.validation.splits import WalkForward
-from undertow.backtests.validation.splits_events import Events
-from undertow.backtests.validation.splits_shocks import shock_events
-from undertow.backtests.validation.stitch import Piece, Seams, Stitched
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.cli.app import _run
-from undertow.evidence import Superior
+from undertow.evidence import SPATest
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe
 from undertow.signals.decisions.table import DecisionTable
@@ -51,7 +51,9 @@ def walked(world: Market | None = None, **words: Any) -> WalkForwardResult:
 def test_a_screen_is_a_universe() -> None:
     found = walked(universe="growth|top 3 by liquidity|quarterly|min-history 70")
     assert (
-        found.terms.universe == found.run.recipe.universe == "growth | top 3 by liquidity | quarterly | min-history 70"
+        found.settings.universe
+        == found.run.recipe.universe
+        == "growth | top 3 by liquidity | quarterly | min-history 70"
     )
 
 
@@ -68,10 +70,8 @@ def test_what_holds_for_a_whole_account_is_not_tuned(monkeypatch: pytest.MonkeyP
     for words in ({}, {"fixed": {"wait": 10}}, {"narrowed": {"stop": (0.1, 0.2)}}):
         with pytest.raises(ParameterError, match=r"`stop-loss` has `stop`.* for a whole account.*fix them"):
             walk_forward(StopLoss, market(), split=SPLIT, **words)
-    with pytest.raises(
-        ParameterError, match="`stop-loss` has `stop` and `wait` for a whole account; leave `proof` out"
-    ):
-        walk_forward(StopLoss, market(), split=SPLIT, fixed={"stop": 0.1, "wait": 10}, proof=Superior())
+    with pytest.raises(ParameterError, match="`stop-loss` has `stop` and `wait` for a whole account; leave `gate` out"):
+        walk_forward(StopLoss, market(), split=SPLIT, fixed={"stop": 0.1, "wait": 10}, gate=SPATest())
 
 
 def test_the_command_refuses_it_before_a_market(
@@ -83,8 +83,8 @@ def test_the_command_refuses_it_before_a_market(
     assert _run(["walk-forward", "--strategy", "stop-loss"]) == 2
     assert "fix them, and tune the rest" in capsys.readouterr().err
     fixed = ["--fix", "stop=0.1", "--fix", "wait=5"]
-    assert _run(["walk-forward", "--strategy", "stop-loss", *fixed, "--proof", "0.1"]) == 2
-    assert "leave `proof` out" in capsys.readouterr().err
+    assert _run(["walk-forward", "--strategy", "stop-loss", *fixed, "--gate", "0.1"]) == 2
+    assert "leave `gate` out" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- objectives of one's own
@@ -157,17 +157,17 @@ def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None
         {"constraints": "costs_paid<=12345.678"},
         {"constraints": "costs_paid<=12345.699"},
     ]
-    standings = [walked(ledger=tmp_path, trials=1, **each).standing for each in words]
+    standings = [walked(ledger=tmp_path, trials=1, **each).trial_count for each in words]
     assert [each.before for each in standings if each is not None] == [2 * number for number in range(len(words))]
-    again = walked(ledger=tmp_path, trials=1, **words[2]).standing
+    again = walked(ledger=tmp_path, trials=1, **words[2]).trial_count
     assert again is not None
     assert (again.before, again.ever) == (4, 16)
 
 
 def test_a_walk_is_counted_once_however_its_numbers_are_typed(tmp_path: Path) -> None:
-    first = walked(ledger=tmp_path, trials=1).standing
+    first = walked(ledger=tmp_path, trials=1).trial_count
     typed = {"trials": np.int64(1), "seed": np.int64(3), "capital": 1_000_000, "costs": Costs(fee_bps=5)}
-    assert walked(ledger=tmp_path, **typed).standing == first
+    assert walked(ledger=tmp_path, **typed).trial_count == first
 
 
 def test_a_seed_that_is_none_is_refused_though_nothing_is_tuned() -> None:
@@ -199,7 +199,7 @@ def test_without_a_search_too() -> None:
 
 
 def test_what_missed_a_constraint_proves_nothing() -> None:
-    found = walked(constraints="annual_turnover<=0.01", proof=Superior(level=0.9))
+    found = walked(constraints="annual_turnover<=0.01", gate=SPATest(alpha=0.9))
     assert (found.table["proof_p"] == 1.0).all()
     assert (found.missed, found.acting) == (2, 0)
     assert missed_sentence(found).endswith("; they held the basket.")
@@ -219,7 +219,7 @@ class Weekdays(Strategy):
 
 
 def test_a_list_that_is_fixed_is_one_value_of_every_set_of_a_proof() -> None:
-    words: dict[str, Any] = {"split": SPLIT, "trials": 4, "tuner": "design", "proof": Superior(resamples=100)}
+    words: dict[str, Any] = {"split": SPLIT, "trials": 4, "tuner": "design", "gate": SPATest(resamples=100)}
     usual, fixed = (walk_forward(Weekdays, market(), fixed=each, **words) for each in (None, {"kept": (0, 1)}))
     assert usual.table["proof_p"].tolist() == fixed.table["proof_p"].tolist()
     assert [each.parameters for each in usual.folds] == [each.parameters for each in fixed.folds]
@@ -284,8 +284,10 @@ def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
 def test_a_joined_run_counts_the_episodes_of_its_rule() -> None:
     days = market().sessions
     for rules in ((DipBuyer(), DipBuyer()), (DipBuyer(reserve=0.3), DipBuyer(reserve=0.1))):
-        pieces = tuple(Piece(each, days[a], days[b]) for each, a, b in zip(rules, (150, 230), (229, 340), strict=True))
-        joined = backtest(Stitched(seams=Seams(pieces)), market(), start=days[150], end=days[340])
+        pieces = tuple(
+            ScheduledSpan(each, days[a], days[b]) for each, a, b in zip(rules, (150, 230), (229, 340), strict=True)
+        )
+        joined = backtest(ScheduledStrategy(seams=Schedule(pieces)), market(), start=days[150], end=days[340])
         parts = [backtest(each.strategy, market(), start=each.first, end=each.last) for each in pieces if each.strategy]
         begun = sum(part.metrics["episodes"] for part in parts)
         across = parts[0].episodes["end"].isna().any() and parts[1].episodes["session"].iloc[0] == days[230]

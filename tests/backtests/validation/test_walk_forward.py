@@ -20,7 +20,7 @@ from undertow.backtests import Run, backtest, load_run
 from undertow.backtests.folders import plain
 from undertow.backtests.kernel.path import selling_order
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import no_rules
+from undertow.backtests.kernel.state import default_options
 from undertow.backtests.kernel.walk import walk_nb
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.metrics import ulcer_index
@@ -31,13 +31,13 @@ from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.search import TuningError
 from undertow.backtests.validation.cpcv import CpcvResult, cpcv
 from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy, scheduled
 from undertow.backtests.validation.seeds import seed_row, walk_seeds
+from undertow.backtests.validation.settings import TUNERS, Tuned, WalkSettings, checked_settings
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.validation.stitch import Piece, Seams, Stitched, stitched
-from undertow.backtests.validation.tuner import TUNERS, Terms, Tuned, checked_terms
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.evidence import Superior
+from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, UnknownNameError, load_market, simulate_market, write_market
 from undertow.strategies import BuyAndHold, Decision, DrawdownDeRisk, LiquidityDrain, StopLoss, VolTarget
 
@@ -110,15 +110,17 @@ def test_the_stitched_account_is_what_the_folds_decided_and_pays_at_its_seams() 
     assert run.series.index[-1] == market().sessions[-1]
     held = backtest(BuyAndHold(), market(), start=run.recipe.start)
     np.testing.assert_allclose(run.series["hold_return"], held.returns, rtol=0, atol=1e-15)
-    np.testing.assert_allclose(result().rival.returns, backtest(VolTarget(), market(), start=run.recipe.start).returns)
+    np.testing.assert_allclose(
+        result().vol_target.returns, backtest(VolTarget(), market(), start=run.recipe.start).returns
+    )
 
 
 def test_one_strategy_in_every_piece_is_that_strategy() -> None:
     days = market().sessions
     for rule in (LiquidityDrain(source="beta", cash=0.8), LiquidityDrain(source="proportional"), VolTarget()):
-        pieces = tuple(Piece(rule, days[a], days[b]) for a, b in ((200, 280), (281, 300), (301, 420)))
+        pieces = tuple(ScheduledSpan(rule, days[a], days[b]) for a, b in ((200, 280), (281, 300), (301, 420)))
         words = {"start": days[200], "end": days[420]}
-        joined = backtest(Stitched(seams=Seams(pieces)), market(), **words)
+        joined = backtest(ScheduledStrategy(seams=Schedule(pieces)), market(), **words)
         plain_run = backtest(rule, market(), **words)
         pd.testing.assert_frame_equal(joined.series, plain_run.series, check_exact=True)
         pd.testing.assert_frame_equal(joined.orders, plain_run.orders, check_exact=True)
@@ -146,7 +148,7 @@ def test_a_session_without_a_score_sells_in_proportion() -> None:
         "close": close,
         "end_price": np.full(close.shape, np.nan),
         "base": np.full((1, names), 1 / names),
-        "renewed": np.concatenate(([0], np.full(rows - 1, -1))),
+        "rebalanced": np.concatenate(([0], np.full(rows - 1, -1))),
         "exposure": rng.choice([1.0, 0.7, 0.3], rows),
         "order": order,
         "cash_fill": np.ones(rows),
@@ -154,7 +156,7 @@ def test_a_session_without_a_score_sells_in_proportion() -> None:
         "capital": 1e6,
         "fee": 5e-4,
         "slippage": 5e-4,
-        "rules": no_rules(),
+        "rules": default_options(),
     }
     for mine, theirs in zip(walk_nb(**given), walk_np(**given), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-6)
@@ -166,15 +168,15 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
         stale=np.array([[True, False]] * 3),
         score_of_set=np.array([-1, 0]),
         scores=(np.arange(6.0).reshape(3, 2),),
-        marks={"stand_in": np.array([[False, True]] * 3)},
+        flags={"fallback": np.array([[False, True]] * 3)},
         hedge=np.array([[0.0, 0.1]] * 3),
         stop=np.array([0.2, 0.2]),
         stop_wait=np.array([5, 5]),
     )
-    joined = stitched(found, np.array([[0, 1], [1, 1], [-1, 1]]), 2)
+    joined = scheduled(found, np.array([[0, 1], [1, 1], [-1, 1]]), 2)
     assert joined.exposure.tolist() == [[0.1, 0.2], [0.4, 0.4], [1.0, 0.6]]
     assert joined.stale.tolist() == [[True, False], [False, False], [False, False]]
-    assert joined.marks["stand_in"].tolist() == [[False, True], [True, True], [False, True]]
+    assert joined.flags["fallback"].tolist() == [[False, True], [True, True], [False, True]]
     assert joined.hedge is not None
     assert joined.hedge.tolist() == [[0.0, 0.1], [0.1, 0.1], [0.0, 0.1]]
     assert joined.score_of_set.tolist() == [0, 1]
@@ -183,13 +185,13 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
     assert joined.stop is not None
     assert joined.stop.tolist() == [0.2, 0.2]
     with pytest.raises(ParameterError, match="`stop` must be the same in every fold of one account"):
-        stitched(
+        scheduled(
             Decision(found.exposure, found.stale, found.score_of_set, found.scores, stop=np.array([0.1, 0.2])),
             np.array([[0], [1], [1]]),
             2,
         )
     with pytest.raises(ParameterError, match="`source` must be least-tax in every fold"):
-        stitched(Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores), np.array([[0], [1], [1]]), 2)
+        scheduled(Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores), np.array([[0], [1], [1]]), 2)
 
 
 def test_equal_bytes_for_any_number_of_workers(tmp_path: Any) -> None:
@@ -252,7 +254,9 @@ def test_stability_by_hand() -> None:
 def test_another_tuner_can_take_the_seat() -> None:
     asked: list[tuple[pd.Timestamp, pd.Timestamp, int]] = []
 
-    def always(kind: Any, world: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms) -> Tuned:
+    def always(
+        kind: Any, world: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
+    ) -> Tuned:
         asked.append((start, end, seed))
         tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end)
         return Tuned(LiquidityDrain(lag=12).parameters, tried.iloc[0, 13:].astype(float).to_dict(), tried)
@@ -308,11 +312,11 @@ def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, mo
 def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_path: Any) -> None:
     made: list[pd.Timestamp] = []
 
-    def brittle(strategy: Any, world: Market, start: Any, end: Any, seed: int, terms: Terms) -> Tuned:
+    def brittle(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> Tuned:
         made.append(start)
         if len(made) == 3:
             raise TuningError("9 of 16 trials failed")
-        return TUNERS["design"](strategy, world, start, end, seed, terms)
+        return TUNERS["design"](strategy, world, start, end, seed, settings)
 
     with pytest.raises(TuningError, match=r"the fold that is trained on 20\d\d-.* to 20.*: 9 of 16 trials failed"):
         walked(market(), ledger=tmp_path, tuner=brittle)
@@ -320,12 +324,12 @@ def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_pa
 
 
 def test_a_tuner_that_makes_more_trials_than_asked_is_counted_whole(tmp_path: Path) -> None:
-    def thrice(strategy: Any, world: Market, start: Any, end: Any, seed: int, terms: Terms) -> Tuned:
-        return TUNERS["design"](strategy, world, start, end, seed, replace(terms, trials=3 * terms.trials))
+    def thrice(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> Tuned:
+        return TUNERS["design"](strategy, world, start, end, seed, replace(settings, trials=3 * settings.trials))
 
     found = walked(market(), ledger=tmp_path, tuner=thrice, trials=4)
-    assert found.standing is not None
-    assert found.standing.own == 12 * len(found.folds)
+    assert found.trial_count is not None
+    assert found.trial_count.own == 12 * len(found.folds)
 
 
 def test_a_range_that_no_command_line_can_say_has_no_command(tmp_path: Path) -> None:
@@ -369,8 +373,8 @@ def rising_row() -> int:
 def test_folds_are_tuned_by_the_search_of_optimize() -> None:
     found = walked(market(), trials=24, split=WalkForward(train=200, test=303), objective="calmar")
     (fold,) = found.folds
-    terms = {"start": fold.train[0], "end": fold.train[1], "fixed": FIXED, "narrowed": NARROWED}
-    tuning = optimize(LiquidityDrain, market(), objective="calmar", trials=24, seed=3, **terms)
+    settings = {"start": fold.train[0], "end": fold.train[1], "fixed": FIXED, "narrowed": NARROWED}
+    tuning = optimize(LiquidityDrain, market(), objective="calmar", trials=24, seed=3, **settings)
     pd.testing.assert_frame_equal(fold.trials, tuning.trials, check_exact=True)
     assert set(fold.trials["design"]) == {"given", "sobol", "tpe"}
     assert fold.parameters == tuning.best_parameters
@@ -392,7 +396,7 @@ def test_an_objective_where_less_is_better_and_one_against_a_baseline() -> None:
     (fold,) = against.folds
     inside = backtest(VolTarget(), market(), start=fold.train[0], end=fold.train[1]).metrics["annual_sharpe"]
     assert fold.in_sample["objective"] == pytest.approx(fold.in_sample["annual_sharpe"] - inside, rel=1e-9)
-    outside = against.run.metrics["annual_sharpe"] - against.rival.metrics["annual_sharpe"]
+    outside = against.run.metrics["annual_sharpe"] - against.vol_target.metrics["annual_sharpe"]
     assert fold.out_of_sample["objective"] == pytest.approx(outside, rel=1e-9)
 
 
@@ -409,22 +413,22 @@ def test_constraints_bind_in_training() -> None:
 
 
 def test_what_is_taxed_least_is_only_tuned_where_it_is_asked_for() -> None:
-    assert "least-tax" not in checked_terms(LiquidityDrain).space["source"].choices  # type: ignore[attr-defined]
-    asked = checked_terms(LiquidityDrain, narrowed={"source": ["least-tax"]})
+    assert "least-tax" not in checked_settings(LiquidityDrain).space["source"].choices  # type: ignore[attr-defined]
+    asked = checked_settings(LiquidityDrain, narrowed={"source": ["least-tax"]})
     assert asked.space["source"] == CategoricalDistribution(["least-tax"])
     with pytest.raises(ParameterError, match=r"`source` must be least-tax in every .* narrow it to least-tax alone"):
-        checked_terms(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
+        checked_settings(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
 
 
 def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None:
     first = walked(market(), ledger=tmp_path)
-    assert first.standing is not None
-    assert (first.standing.before, first.standing.own, first.standing.ever) == (0, 80, 80)
+    assert first.trial_count is not None
+    assert (first.trial_count.before, first.trial_count.own, first.trial_count.ever) == (0, 80, 80)
     again = walked(market(), ledger=tmp_path, jobs=2, backend="threading")
-    assert again.standing == first.standing
+    assert again.trial_count == first.trial_count
     other = walked(market(), ledger=tmp_path, seed=4)
-    assert other.standing is not None
-    assert (other.standing.before, other.standing.own) == (80, 80)
+    assert other.trial_count is not None
+    assert (other.trial_count.before, other.trial_count.own) == (80, 80)
     paths = {"split": CombinatorialPurgedKFold(4, 2), "fixed": FIXED, "narrowed": NARROWED}
     cpcv(LiquidityDrain, market(), trials=8, seed=3, ledger=tmp_path, **paths)
     assert Ledger(tmp_path).trials_so_far(market().fingerprint) == 168
@@ -436,9 +440,9 @@ def test_a_fold_acts_only_where_its_trials_prove_it() -> None:
         sets = each.trials[list(LiquidityDrain.model_fields)]
         words = {"start": each.train[0], "end": each.train[1], "returns": True}
         tried = sweep(LiquidityDrain, market(), sets, **words)[1]
-        levels.append(Superior()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words)[1][0]))
+        levels.append(SPATest()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words)[1][0]))
     level = float(np.sort(levels)[0])
-    found = walked(market(), proof=Superior(level=level))
+    found = walked(market(), gate=SPATest(alpha=level))
     np.testing.assert_allclose([each.p for each in found.folds], levels, atol=0.02)
     assert found.table["acts"].tolist() == [each <= level for each in found.table["proof_p"]]
     assert 0 < found.acting < len(found.folds)
@@ -450,31 +454,31 @@ def test_a_fold_acts_only_where_its_trials_prove_it() -> None:
         assert (found.run.exposure.loc[days] == wanted).all()
     told = [text for name, text in found.run.recipe.parameters.items() if name.startswith("fold")]
     assert [text.startswith("holds") for text in told] == [not each.acts for each in found.folds]
-    assert found.run.recipe.parameters["proof"] == f"SPA p <= {level:g}"
+    assert found.run.recipe.parameters["gate"] == f"SPA p <= {level:g}"
     assert math.isnan(free.folds[0].p)
     assert free.acting == len(free.folds)
-    shared = walked(market(), proof=Superior(level=level), jobs=2)
+    shared = walked(market(), gate=SPATest(alpha=level), jobs=2)
     pd.testing.assert_frame_equal(shared.table, found.table, check_exact=True)
 
 
 def test_where_nothing_is_proven_the_basket_is_held() -> None:
-    found = walked(market(), proof=Superior(level=1e-6))
+    found = walked(market(), gate=SPATest(alpha=1e-6))
     assert found.acting == 0
     assert (found.run.exposure == 1.0).all()
     np.testing.assert_array_equal(found.run.returns, found.run.series["hold_return"])
     assert found.run.metrics["episodes"] == 0
     days = market().sessions
-    pieces = (Piece(StopLoss(), days[200], days[280]), Piece(None, days[281], days[420]))
+    pieces = (ScheduledSpan(StopLoss(), days[200], days[280]), ScheduledSpan(None, days[281], days[420]))
     with pytest.raises(ParameterError, match="a stop is that of the whole account"):
-        backtest(Stitched(seams=Seams(pieces)), market())
+        backtest(ScheduledStrategy(seams=Schedule(pieces)), market())
 
 
 def test_a_tuner_of_ones_own_must_tell_what_it_tried_for_a_proof() -> None:
     def secretive(kind: Any, world: Market, *rest: Any) -> Tuned:
         return Tuned(kind().parameters, {"total_return": 0.0}, pd.DataFrame({"trial": [0]}))
 
-    with pytest.raises(ParameterError, match="`proof` needs cash, lag, source for each trial"):
-        walked(market(), tuner=secretive, proof=Superior())
+    with pytest.raises(ParameterError, match="`gate` needs cash, lag, source for each trial"):
+        walked(market(), tuner=secretive, gate=SPATest())
 
 
 def test_other_seeds_are_walks_of_their_own() -> None:
@@ -509,17 +513,17 @@ def test_paths_are_accounts_of_what_the_folds_chose() -> None:
     days = market().sessions
     for number, path in enumerate(found.split.paths()):
         pieces = tuple(
-            Piece(LiquidityDrain(**FIXED, **found.folds.loc[fold, list(NARROWED)]), days[a], days[b - 1])
+            ScheduledSpan(LiquidityDrain(**FIXED, **found.folds.loc[fold, list(NARROWED)]), days[a], days[b - 1])
             for fold, a, b in zip(path, borders[:-1], borders[1:], strict=True)
         )
-        run = backtest(Stitched(seams=Seams(pieces)), market())
+        run = backtest(ScheduledStrategy(seams=Schedule(pieces)), market())
         np.testing.assert_allclose(found.paths.iloc[:, number], run.returns, rtol=0, atol=1e-12)
         assert found.sharpes[number] == pytest.approx(run.metrics["annual_sharpe"], rel=1e-9)
 
 
 def test_choices_of_folds_by_a_slower_way() -> None:
     found = combinatorial()
-    tried = design(found.terms.space, 8, seed=3).assign(**found.terms.fixed)
+    tried = design(found.settings.space, 8, seed=3).assign(**found.settings.fixed)
     runs = [backtest(LiquidityDrain(**row), market()).returns.to_numpy() for row in tried.to_dict(orient="records")]
     for fold, row in zip(found.split.folds(market().sessions), found.folds.to_dict("records"), strict=True):
         inside = [np.mean(r[fold.train]) / np.std(r[fold.train], ddof=1) * np.sqrt(252) for r in runs]
@@ -537,7 +541,7 @@ def test_paths_choose_what_is_lowest_where_less_is_better() -> None:
     words = {"fixed": FIXED, "narrowed": NARROWED, "trials": 8, "seed": 3}
     rule = CombinatorialPurgedKFold(4, 2, purge=5, embargo=3)
     found = cpcv(LiquidityDrain, market(), split=rule, objective="ulcer:buy-and-hold", **words)
-    tried = design(found.terms.space, 8, seed=3).assign(**found.terms.fixed)
+    tried = design(found.settings.space, 8, seed=3).assign(**found.settings.fixed)
     hold = backtest(BuyAndHold(), market()).returns.to_numpy()
     runs = [backtest(LiquidityDrain(**row), market()).returns.to_numpy() for row in tried.to_dict(orient="records")]
     fold, row = found.split.folds(market().sessions)[0], found.folds.iloc[0]
@@ -563,7 +567,7 @@ def test_other_kinds_of_arguments_are_named_before_any_work() -> None:
         ({"split": 5}, "`split` must be a WalkForward, got 5"),
         ({"split": CombinatorialPurgedKFold(4, 2)}, "`split` must be a WalkForward"),
         ({"tuner": 5}, "`tuner` must be one of search, design or a function; got 5"),
-        ({"proof": 0.1}, r"`proof` must be a test such as ut.Superior\(level=0.10\), got 0.1"),
+        ({"gate": 0.1}, r"`gate` must be a test such as ut.SPATest\(alpha=0.10\), got 0.1"),
         (
             {"split": WalkForward(train=len(market().sessions) - 1, test=9, purge=0)},
             "one session is left to test, a run needs two",

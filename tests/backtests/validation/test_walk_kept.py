@@ -1,4 +1,4 @@
-"""Walks whose folds keep their studies go on where they were killed; both accounts of a proof are told at once."""
+"""Walks whose folds keep their studies go on where they were killed; both accounts of a gate are told at once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from optuna.storages.journal import JournalFileBackend
 from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
+from undertow.backtests.validation.settings import Tuned
 from undertow.backtests.validation.splits import WalkForward
-from undertow.backtests.validation.tuner import Tuned
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.cli.app import _run
-from undertow.evidence import Superior
+from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, StopLoss
 from undertow.tearsheets.walk_forward.page import write_walk_page
-from undertow.tearsheets.walk_forward.sentences import proof_sentence
+from undertow.tearsheets.walk_forward.sentences import gate_sentence
 
 WORDS: dict[str, Any] = {
     "split": WalkForward(train=160, test=100),
@@ -146,7 +146,7 @@ def own_tuner(*_: Any) -> Tuned:
         ({"storage": "here"}, "`storage` must be journal:"),
         ({"storage": 3}, "`storage` must be journal:"),
         ({"study": "mine"}, "`study` names what `storage` keeps"),
-        ({"unproven": "hodl"}, "`unproven` must be one of hold, act; got 'hodl', did you mean `hold`"),
+        ({"unproven": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_before_any_work(
@@ -171,28 +171,28 @@ def test_the_command_keeps_and_refuses_too(tmp_path: Path, capsys: pytest.Captur
     assert not os.listdir(tmp_path)
 
 
-# ---------------------------------------------------------------- both accounts of a proof
+# ---------------------------------------------------------------- both accounts of a gate
 
 
 def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path) -> None:
-    level = float(np.sort([each.p for each in walked(proof=Superior(level=0.5)).folds])[0])
-    proof = Superior(level=level)
-    held, acting = walked(proof=proof), walked(proof=proof, unproven="act")
-    assert (held.proven, held.acting, acting.proven, acting.acting) == (1, 1, 1, 2)
-    assert held.counterpart is not None
-    assert acting.counterpart is not None
-    for one, other in ((held.run, acting.counterpart), (acting.run, held.counterpart), (acting.run, plain().run)):
+    level = float(np.sort([each.p for each in walked(gate=SPATest(alpha=0.5)).folds])[0])
+    gate = SPATest(alpha=level)
+    held, acting = walked(gate=gate), walked(gate=gate, on_fail="act")
+    assert (held.passed, held.acting, acting.passed, acting.acting) == (1, 1, 1, 2)
+    assert held.alternative is not None
+    assert acting.alternative is not None
+    for one, other in ((held.run, acting.alternative), (acting.run, held.alternative), (acting.run, plain().run)):
         pd.testing.assert_frame_equal(one.series, other.series, check_exact=True)
         assert one.recipe == other.recipe
     same_trials = held.trials.equals(acting.trials) and held.trials.equals(plain().trials)
     assert same_trials
     assert acting.table["proven"].tolist() == held.table["acts"].tolist()
     assert acting.summary()["counterpart"] == held.run.metrics
-    assert plain().counterpart is None
+    assert plain().alternative is None
     assert plain().table["proven"].tolist() == [None, None]
     words = f"In 1 of 2 folds what was tried beat holding in training by more than luck (SPA p <= {level:g}); "
-    assert proof_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
-    told = proof_sentence(acting)
+    assert gate_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
+    told = gate_sentence(acting)
     assert told.startswith(f"{words}every fold acted all the same. Had those alone acted, against buy-and-hold: ")
     page = write_walk_page(acting, tmp_path / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     assert told in page
@@ -200,14 +200,14 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
 
 
 def test_where_all_or_nothing_is_proven() -> None:
-    none = walked(proof=Superior(level=1e-6), unproven="act")
-    assert proof_sentence(none).endswith(
-        "; every fold acted all the same. An account that acts on proof alone would have held the basket throughout:"
+    none = walked(gate=SPATest(alpha=1e-6), on_fail="act")
+    assert gate_sentence(none).endswith(
+        "; every fold acted all the same. An account that acts on gate alone would have held the basket throughout:"
         " what it gains is nothing."
     )
-    every = walked(proof=Superior(level=0.999999))
-    assert every.proven == 2
-    assert proof_sentence(every).endswith("; all acted. An account that acts on proof alone is this very one.")
+    every = walked(gate=SPATest(alpha=0.999999))
+    assert every.passed == 2
+    assert gate_sentence(every).endswith("; all acted. An account that acts on gate alone is this very one.")
 
 
 def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
@@ -222,10 +222,10 @@ def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_
     for short in (["--strategy", "liquidity-drain", "--train", "50"], ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
         assert _run([*words, *short, *(["--fix", "wait=5"] if "stop-loss" in short else [])]) == 0
         assert "more than luck (SPA" not in " ".join(capsys.readouterr().out.split())
-    assert StopLoss.whole_account
+    assert StopLoss.path_dependent
 
 
 def test_a_walk_with_and_without_a_proof_is_counted_once(tmp_path: Path) -> None:
-    first, second = walked(ledger=tmp_path), walked(ledger=tmp_path, proof=Superior())
-    assert first.standing is not None
-    assert first.standing == second.standing
+    first, second = walked(ledger=tmp_path), walked(ledger=tmp_path, gate=SPATest())
+    assert first.trial_count is not None
+    assert first.trial_count == second.trial_count

@@ -18,7 +18,7 @@ from undertow.strategies.reasons.kinds import CASCADE, KIND_OF, STAND_IN, label_
 from undertow.strategies.reasons.reasons import Reasons
 
 FALL = Condition(signal="drawdown", below=-0.15)
-SPIKE = Condition(signal="liquidation-spike", output="rank", above=0.9, stand_in="liquidation-proxy")
+SPIKE = Condition(signal="liquidation-spike", output="rank", above=0.9, fallback="liquidation-proxy")
 GAP = Condition(signal="weekend-gap", below=-0.08)
 YIELDS = Condition(signal="rates-shock", above=2)
 TOGETHER = Condition(signal="btc-equity-correlation", above=0.5)
@@ -30,7 +30,7 @@ def named(*parts: tuple[Condition, float]) -> str:
 
 def test_labels_come_from_the_signals_or_from_the_condition() -> None:
     assert label_of(SPIKE) == CASCADE == "liquidation cascade"
-    assert label_of(SPIKE, stand_in=True) == STAND_IN == "liquidation cascade (stand-in)"
+    assert label_of(SPIKE, fallback=True) == STAND_IN == "liquidation cascade (stand-in)"
     assert label_of(Condition(signal="liquidation-proxy", output="rank", above=0.9)) == STAND_IN
     assert label_of(FALL) == "fall of BTC"
     assert label_of(Condition(signal="drop", below=-0.1, asset="ETH")) == "fall of ETH"
@@ -40,7 +40,7 @@ def test_labels_come_from_the_signals_or_from_the_condition() -> None:
     assert label_of(Condition(signal="dollar-shock", above=2)) == "dollar shock"
     assert label_of(Condition(signal="leadership", below=-1)) == "leadership break"
     assert label_of(Condition(signal="vix", above=30)) == "volatility event"
-    assert label_of(Condition(signal="vix", above=30, label="my own"), stand_in=True) == "my own"
+    assert label_of(Condition(signal="vix", above=30, label="my own"), fallback=True) == "my own"
 
 
 def test_every_signal_has_a_kind_but_what_is_no_condition() -> None:
@@ -86,7 +86,7 @@ def test_without_a_feed_of_liquidations_nothing_is_called_a_cascade_but_by_the_s
     for change in blind.changes.to_dict("records"):
         row = why.sessions.get_loc(change["session"])
         on = change["label"] == STAND_IN
-        assert not on or (why.stand_in[row, 1] and change["liquidation rank"] > 0.0)
+        assert not on or (why.fallback[row, 1] and change["liquidation rank"] > 0.0)
     assert STAND_IN in labels
 
 
@@ -115,4 +115,4 @@ def test_stand_ins_are_kept_with_a_run_and_missing_from_older_ones(blind: Run, t
     assert load_run(folder).changes["label"].equals(blind.changes["label"])
     table = pd.read_parquet(folder / "reasons.parquet")
     table[[name for name in table if not name.startswith("stand-in: ")]].to_parquet(folder / "reasons.parquet")
-    assert not reasons_of(load_run(folder)).stand_in.any()
+    assert not reasons_of(load_run(folder)).fallback.any()

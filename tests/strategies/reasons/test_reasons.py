@@ -29,13 +29,13 @@ from undertow.strategies import (
     WinnersFirst,
 )
 from undertow.strategies.reasons.counterfactual import Change, _milder, counterfactual, worse
+from undertow.strategies.reasons.exit_conditions import exit_conditions
 from undertow.strategies.reasons.explain import explain_row
+from undertow.strategies.reasons.formatting import format_value
 from undertow.strategies.reasons.reasons import Reasons, known_score, score_of
-from undertow.strategies.reasons.reentry import waits_for
-from undertow.strategies.reasons.text import told
 from undertow.strategies.rules.evaluate import ladder_of
 from undertow.strategies.rules.tier_machine import walk_tiers
-from undertow.strategies.rules.tier_state import Machine, Seen, States
+from undertow.strategies.rules.tier_state import Machine, Observation, States
 
 LEVELS = st.sampled_from([0.0, 0.5, 1.0, np.nan])
 
@@ -55,7 +55,7 @@ def made(combine: str, severity: list[float], gates: list[float], weights: list[
     score = slow_score(rule, row[0])
     one, zero = np.array([score]), np.zeros(1)
     states = States.of(Machine(ladder_of([rule])), one, one, zero, np.ones(1))
-    tier, event = Machine(ladder_of([rule])).step(states.memory(0), Seen(score, 1.0, 0.0, 1.0))
+    tier, event = Machine(ladder_of([rule])).step(states.memory(0), Observation(score, 1.0, 0.0, 1.0))
     numbers = np.array([tier.tier]), np.array([event])
     values = -0.3 * np.nan_to_num(row)
     return Reasons(
@@ -252,7 +252,11 @@ def test_every_counterfactual_is_true(world: Market, rule: RuleStrategy) -> None
         after = {each: tier_after(whole, row + 40, known_score(why.rule, eased(why, row, each))) for each in singles}
         enough = [each for each, (tier, event) in after.items() if changed(why, row, tier, event)]
         if " and " not in said and said.startswith(("not ", f"{why.rule.ladder[why.tier[row]].name} not")):
-            named = [each for each in enough if said.count(f"{told(why.rule.drivers[each.driver], each.edge)} (it was")]
+            named = [
+                each
+                for each in enough
+                if said.count(f"{format_value(why.rule.drivers[each.driver], each.edge)} (it was")
+            ]
             assert named, (row, said)
             tested += 1
         elif not said or " and " in said:
@@ -304,7 +308,7 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     why = backtest(FreeRule(given=HYSTERESIS), world).reasons
     assert why is not None
     row = int(np.flatnonzero((why.event == 1) & (why.tier == 2))[0])
-    first = waits_for(why, row)
+    first = exit_conditions(why, row)
     assert first[0] == "not before 24 hours are over (shortest stay)"
     assert first[1].startswith("score below 0.4 (now ")
     assert first[2].startswith("stabilisation score at or above 30% (now ")
@@ -314,8 +318,8 @@ def test_what_a_tier_waits_for(world: Market) -> None:
     assert first[3] == "in 120 hours at the latest (longest stay)"
     assert first[4] == "or once stocks have risen 4.00% (so far +0.00%)"
     back = int(np.flatnonzero((why.tier == 0) & (why.states.tier > 0))[0])
-    assert waits_for(why, back) == ("no tier is entered for 48 hours (cool-down)",)
-    assert waits_for(why, 0) == ()
+    assert exit_conditions(why, back) == ("no tier is entered for 48 hours (cool-down)",)
+    assert exit_conditions(why, 0) == ()
 
 
 def test_a_feed_that_ends_keeps_nobody_in_cash_beyond_the_longest_stay() -> None:

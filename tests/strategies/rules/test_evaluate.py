@@ -27,7 +27,7 @@ from undertow.strategies import (
     Tier,
     Timing,
 )
-from undertow.strategies.rules.evaluate import Adding, decide, ladder_of, read, structure, work_out
+from undertow.strategies.rules.evaluate import ScoreAccumulator, decide, evaluate_rules, ladder_of, read, shape_key
 from undertow.strategies.rules.sources import SOURCES
 
 NAN = np.nan
@@ -41,7 +41,7 @@ SPIKE = Condition(
     output="rank",
     parameters={"window": 2160, "horizon": 24},
     above=0.97,
-    stand_in="liquidation-proxy",
+    fallback="liquidation-proxy",
 )
 FEAR = Condition(signal="vix", output="spike", above=0.2, watch=0.1, lag=0)
 LADDER = (Tier(name="watch", at=0.5, cash=0.2), Tier(name="cash", at=1.0, cash=0.6))
@@ -63,7 +63,7 @@ def rule(*when: Condition, combine: str = "any", **given: Any) -> Rule:
 
 def added(combine: str, severities: Array, weights: Array, known: float) -> Array:
     """The score (T,) of severities (T, C) with weights (C,)."""
-    adding = Adding(combine, (len(severities), 1))
+    adding = ScoreAccumulator(combine, (len(severities), 1))
     for severity, weight in zip(severities.T, weights, strict=True):
         adding.add(severity[:, None], np.array([weight]))
     return adding.result(np.array([known]))[:, 0]
@@ -110,12 +110,12 @@ def test_a_sum_of_weights_meets_a_level_that_it_equals_on_paper() -> None:
 def test_the_score_is_the_worst_the_mildest_or_the_mean() -> None:
     severities = [read(table(), [each], np.zeros(1)).severity[:, 0] for each in (FALL, FEAR)]
     for combine, whole in (("any", np.fmax), ("all", np.fmin)):
-        found = work_out(table(), [rule(FALL, FEAR, combine=combine, timing=Timing(lag=0))])
+        found = evaluate_rules(table(), [rule(FALL, FEAR, combine=combine, timing=Timing(lag=0))])
         known = ~np.isnan(found.score[:, 0])
         np.testing.assert_array_equal(found.score[known, 0], whole(*severities)[known])
         assert {0.0, 0.5, 1.0} == set(found.score[known, 0])
     weighted = (FALL.model_copy(update={"weight": 3.0}), FEAR)
-    found = work_out(table(), [rule(*weighted, combine="score", timing=Timing(lag=0))])
+    found = evaluate_rules(table(), [rule(*weighted, combine="score", timing=Timing(lag=0))])
     both = ~np.isnan(severities[0] + severities[1])
     np.testing.assert_allclose(found.score[both, 0], (0.75 * severities[0] + 0.25 * severities[1])[both], atol=1e-12)
 
@@ -123,8 +123,8 @@ def test_the_score_is_the_worst_the_mildest_or_the_mean() -> None:
 @pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
 def test_a_gate_scales_the_score_while_it_is_on_and_a_veto_is_marked(scale: float) -> None:
     gate = Gate(signal="vix", output="spike", above=0.0, scale=scale)
-    found = work_out(table(), [rule(FALL, gates=(gate,))])
-    plain = work_out(table(), [rule(FALL)])
+    found = evaluate_rules(table(), [rule(FALL, gates=(gate,))])
+    plain = evaluate_rules(table(), [rule(FALL)])
     on = read(table(), [gate], np.zeros(1)).severity[:, 0] == 1.0
     assert on.any()
     assert not on.all()
@@ -135,58 +135,58 @@ def test_a_gate_scales_the_score_while_it_is_on_and_a_veto_is_marked(scale: floa
         return sum(score >= level for level in (0.5, 1.0))
 
     vetoed = [tier(ours) < tier(its) for ours, its in zip(found.score[:, 0], plain.score[:, 0], strict=True)]
-    assert found.marks["vetoed"][:, 0].tolist() == vetoed
+    assert found.flags["vetoed"][:, 0].tolist() == vetoed
     assert any(vetoed) == (scale < 1.0)
 
 
 def test_an_unknown_gate_leaves_the_score_and_is_marked_as_partial() -> None:
     market = replace(world(), feeds=tuple(feed for feed in world().feeds if feed.kind != "macro"))
     gate = Gate(signal="vix", output="spike", above=0.0, scale=0.0)
-    found = work_out(DecisionTable(market, "growth"), [rule(FALL, gates=(gate,))])
+    found = evaluate_rules(DecisionTable(market, "growth"), [rule(FALL, gates=(gate,))])
     np.testing.assert_array_equal(found.score, found.ungated)
-    np.testing.assert_array_equal(found.marks["partial"], ~np.isnan(found.score))
-    assert not found.marks["vetoed"].any()
+    np.testing.assert_array_equal(found.flags["partial"], ~np.isnan(found.score))
+    assert not found.flags["vetoed"].any()
 
 
 def test_a_condition_without_a_value_makes_a_score_partial_and_any_unknown() -> None:
     market = replace(world(), feeds=tuple(feed for feed in world().feeds if feed.kind != "macro"))
     bare = DecisionTable(market, "growth")
     timing = Timing(lag=0)
-    alone = work_out(bare, [rule(FALL, timing=timing)]).score[:, 0]
-    mean = work_out(bare, [rule(FALL, FEAR, combine="score", timing=timing)])
+    alone = evaluate_rules(bare, [rule(FALL, timing=timing)]).score[:, 0]
+    mean = evaluate_rules(bare, [rule(FALL, FEAR, combine="score", timing=timing)])
     np.testing.assert_array_equal(mean.score[:, 0], alone)
-    np.testing.assert_array_equal(mean.marks["partial"][:, 0], ~np.isnan(alone))
+    np.testing.assert_array_equal(mean.flags["partial"][:, 0], ~np.isnan(alone))
     strict = {"when": (FALL, FEAR), "combine": "score", "known": 0.6}
-    assert np.isnan(work_out(bare, [rule(trigger=strict, timing=timing)]).score).all()
-    some = work_out(bare, [rule(FALL, FEAR, timing=timing)])
+    assert np.isnan(evaluate_rules(bare, [rule(trigger=strict, timing=timing)]).score).all()
+    some = evaluate_rules(bare, [rule(FALL, FEAR, timing=timing)])
     np.testing.assert_array_equal(some.score[:, 0], np.where(alone == 1.0, 1.0, NAN))
-    every = work_out(bare, [rule(FALL, FEAR, combine="all", timing=timing)])
+    every = evaluate_rules(bare, [rule(FALL, FEAR, combine="all", timing=timing)])
     np.testing.assert_array_equal(every.score[:, 0], np.where(alone == 0.0, 0.0, NAN))
-    assert not every.marks["partial"][np.isnan(every.score)].any()
+    assert not every.flags["partial"][np.isnan(every.score)].any()
 
 
 def test_a_stand_in_is_read_where_the_first_has_no_value_and_nowhere_else() -> None:
     lag = np.zeros(1)
-    first = read(table(), [SPIKE.model_copy(update={"stand_in": ""})], lag).values[:, 0]
-    other = read(table(), [SPIKE.model_copy(update={"signal": "liquidation-proxy", "stand_in": ""})], lag).values[:, 0]
+    first = read(table(), [SPIKE.model_copy(update={"fallback": ""})], lag).values[:, 0]
+    other = read(table(), [SPIKE.model_copy(update={"signal": "liquidation-proxy", "fallback": ""})], lag).values[:, 0]
     found = read(table(), [SPIKE], lag)
     np.testing.assert_array_equal(found.values[:, 0], np.where(np.isnan(first), other, first))
-    np.testing.assert_array_equal(found.stand_in[:, 0], np.isnan(first) & ~np.isnan(other))
+    np.testing.assert_array_equal(found.fallback[:, 0], np.isnan(first) & ~np.isnan(other))
     bare = replace(world(), feeds=tuple(feed for feed in world().feeds if feed.kind != "liquidations"))
-    marked = work_out(DecisionTable(bare, "growth"), [rule(SPIKE, timing=Timing(lag=0))]).marks["stand_in"]
+    marked = evaluate_rules(DecisionTable(bare, "growth"), [rule(SPIKE, timing=Timing(lag=0))]).flags["fallback"]
     np.testing.assert_array_equal(marked[:, 0], ~np.isnan(other))
     assert marked.any()
 
 
 def test_a_condition_may_have_a_lag_of_its_own() -> None:
     late = FALL.model_copy(update={"lag": 48.0})
-    own = work_out(table(), [rule(late, timing=Timing(lag=0))]).score
-    np.testing.assert_array_equal(own, work_out(table(), [rule(FALL, timing=Timing(lag=48))]).score)
-    assert (own != work_out(table(), [rule(FALL, timing=Timing(lag=0))]).score).any()
+    own = evaluate_rules(table(), [rule(late, timing=Timing(lag=0))]).score
+    np.testing.assert_array_equal(own, evaluate_rules(table(), [rule(FALL, timing=Timing(lag=48))]).score)
+    assert (own != evaluate_rules(table(), [rule(FALL, timing=Timing(lag=0))]).score).any()
     # Gates and the all-clear are read at the decision itself unless they say otherwise.
     back = AllClear(signal="drawdown", parameters={"window": 168}, above=-0.02)
     now, later = (
-        work_out(table(), [rule(FALL, timing=Timing(lag=72), reentry=Reentry(when=(each,)))]).clear[:, 0]
+        evaluate_rules(table(), [rule(FALL, timing=Timing(lag=72), reentry=Reentry(when=(each,)))]).clear[:, 0]
         for each in (back, back.model_copy(update={"lag": None}))
     )
     fall = table().signal(Drawdown, {"window": 168})[:, 0]
@@ -217,10 +217,10 @@ def test_the_all_clear_needs_every_sign_and_is_unknown_only_where_that_matters()
     known = AllClear(signal="drawdown", parameters={"window": 168}, above=-0.02)
     absent = AllClear(signal="funding", above=0.0)
     bare = DecisionTable(replace(world(), feeds=tuple(f for f in world().feeds if f.kind != "funding")), "growth")
-    on = work_out(bare, [rule(FALL, reentry=Reentry(when=(known,)))]).clear[:, 0]
-    both = work_out(bare, [rule(FALL, reentry=Reentry(when=(absent, known)))]).clear[:, 0]
+    on = evaluate_rules(bare, [rule(FALL, reentry=Reentry(when=(known,)))]).clear[:, 0]
+    both = evaluate_rules(bare, [rule(FALL, reentry=Reentry(when=(absent, known)))]).clear[:, 0]
     np.testing.assert_array_equal(both, np.where(on == 0.0, 0.0, NAN))
-    np.testing.assert_array_equal(work_out(bare, [rule(FALL)]).clear, 1.0)
+    np.testing.assert_array_equal(evaluate_rules(bare, [rule(FALL)]).clear, 1.0)
 
 
 def test_where_the_money_goes() -> None:
@@ -264,7 +264,7 @@ def test_rules_that_differ_in_numbers_alone_share_a_structure() -> None:
     same = FALL.model_copy(
         update={"below": -0.2, "watch": None, "lag": 3.0, "weight": 2.0, "parameters": {"window": 24}}
     )
-    assert structure(rule(FALL)) == structure(rule(same, timing=Timing(lag=1), source="beta"))
+    assert shape_key(rule(FALL)) == shape_key(rule(same, timing=Timing(lag=1), source="beta"))
     for other in (
         rule(FALL, combine="all"),
         rule(FALL, FEAR),
@@ -275,7 +275,7 @@ def test_rules_that_differ_in_numbers_alone_share_a_structure() -> None:
         rule(FALL, tiers=LADDER[1:]),
         rule(FALL, tiers=(LADDER[0], LADDER[1].model_copy(update={"to": ("calm",)}))),
     ):
-        assert structure(rule(FALL)) != structure(other)
+        assert shape_key(rule(FALL)) != shape_key(other)
 
 
 @st.composite
@@ -322,8 +322,8 @@ def same_decision(together: Decision, which: int, alone: Decision) -> None:
         many, one = getattr(together, name), getattr(alone, name)
         rows = np.zeros(len(alone.exposure))
         np.testing.assert_array_equal(rows if many is None else many[:, which], rows if one is None else one[:, 0])
-    for name, mark in together.marks.items():
-        np.testing.assert_array_equal(mark[:, which], alone.marks[name][:, 0])
+    for name, mark in together.flags.items():
+        np.testing.assert_array_equal(mark[:, which], alone.flags[name][:, 0])
     np.testing.assert_array_equal(order_of(together, which), order_of(alone, 0))
 
 

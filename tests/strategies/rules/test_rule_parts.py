@@ -100,8 +100,8 @@ def rule_refused(**given: Any) -> str:
         ),
         (
             Condition,
-            {"signal": "drawdown", "below": 0, "stand_in": "drwdown"},
-            "`stand_in`: unknown signal `drwdown`, did you mean `drawdown`?",
+            {"signal": "drawdown", "below": 0, "fallback": "drwdown"},
+            "`fallback`: unknown signal `drwdown`, did you mean `drawdown`?",
         ),
         (
             Condition,
@@ -120,8 +120,8 @@ def rule_refused(**given: Any) -> str:
         ),
         (
             Condition,
-            {"signal": "liquidation-spike", "above": 1, "stand_in": "liquidation-proxy"},
-            "`stand_in`: `liquidation-proxy` gives `stress` on the feed clock, `liquidation-spike` gives `z` on the",
+            {"signal": "liquidation-spike", "above": 1, "fallback": "liquidation-proxy"},
+            "`fallback`: `liquidation-proxy` gives `stress` on the feed clock, `liquidation-spike` gives `z` on the",
         ),
         (
             Condition,

@@ -22,8 +22,8 @@ from undertow.backtests.kernel.state import (
     STOP,
     STOPPED,
     WAITED,
-    Rules,
-    no_rules,
+    KernelOptions,
+    default_options,
 )
 from undertow.backtests.kernel.walk import walk_many_nb, walk_nb
 
@@ -31,7 +31,7 @@ FEATURES = ("basket", "hedge", "stop", "lots")
 
 
 def random_world(seed: int, rows: int = 60, names: int = 6, members: int = 3, **wanted: bool) -> dict[str, Any]:
-    """Prices with gaps and a name that ends, renewals every 20 rows, every feature that is not switched off."""
+    """Prices with gaps and a name that ends, rebalances every 20 rows, every feature that is not switched off."""
     use = {name: wanted.get(name, True) for name in FEATURES}
     rng = np.random.default_rng(seed)
     legs = use["basket"] or use["hedge"]
@@ -47,11 +47,11 @@ def random_world(seed: int, rows: int = 60, names: int = 6, members: int = 3, **
         fill[gone_at:, name] = np.nan
         ends[gone_at, name] = price[gone_at - 1, name] * 0.9
     levels = rng.choice([1.0, 1.0, 0.75, 0.5, 0.25, 0.0], rows // 4).repeat(4)
-    renewed = np.full(rows, -1)
-    renewed[::20] = np.arange(len(renewed[::20]))
-    renewals = int((renewed >= 0).sum())
-    base = rng.random((renewals, names))
-    within = rng.random((renewals, members if use["basket"] else 0))
+    rebalanced = np.full(rows, -1)
+    rebalanced[::20] = np.arange(len(rebalanced[::20]))
+    rebalances = int((rebalanced >= 0).sum())
+    base = rng.random((rebalances, names))
+    within = rng.random((rebalances, members if use["basket"] else 0))
     cash = np.cumprod(1 + rng.random(rows) * 1e-4)
     known = np.vstack([np.full((1, names), np.nan), price[:-1, :names]])
     known[rng.random(known.shape) < 0.03] = np.nan
@@ -59,7 +59,7 @@ def random_world(seed: int, rows: int = 60, names: int = 6, members: int = 3, **
     hedge = rng.choice([0.0, 0.0, 0.3, 0.6], rows // 5).repeat(5) if use["hedge"] else np.zeros(rows)
     lots = int(rng.integers(0, 3)) if use["lots"] else NO_LOTS
     scored = lots == NO_LOTS and rng.random() < 0.5
-    rules = Rules(
+    rules = KernelOptions(
         within / within.sum(axis=1, keepdims=True) if use["basket"] else within,
         rotation if legs else np.zeros(0),
         hedge if legs else np.zeros(0),
@@ -74,7 +74,7 @@ def random_world(seed: int, rows: int = 60, names: int = 6, members: int = 3, **
         mark=np.where(missing | np.isnan(fill), np.vstack([price[:1], price[:-1]]), price),
         end_price=ends,
         base=base / base.sum(axis=1, keepdims=True),
-        renewed=renewed,
+        rebalanced=rebalanced,
         exposure=levels,
         order=np.argsort(rng.random((rows, names)), axis=1) if scored else np.zeros((rows, 0), dtype=np.int64),
         cash_fill=np.concatenate((cash[:1], cash[:-1])),
@@ -105,9 +105,9 @@ def test_compiled_kernel_equals_the_plain_one(seed: int, use: tuple[bool, ...]) 
 @given(seed=st.integers(0, 100_000))
 def test_many_paths_equal_one_path(seed: int) -> None:
     given_world = random_world(seed)
-    rules: Rules = given_world.pop("rules")
+    rules: KernelOptions = given_world.pop("rules")
     order = given_world.pop("order")
-    head = [given_world[name] for name in ("fill", "mark", "close", "end_price", "base", "renewed")]
+    head = [given_world[name] for name in ("fill", "mark", "close", "end_price", "base", "rebalanced")]
     tail = [given_world[name] for name in ("cash_fill", "cash_close", "capital", "fee", "slippage")]
     scored = order.shape[1] > 0
     values, sums, counts = walk_many_nb(
@@ -159,7 +159,7 @@ def test_cash_identity_and_nothing_is_sold_that_is_not_held(seed: int, fee: floa
 @given(seed=st.integers(0, 100_000), source=st.sampled_from(["proportional", "order", "hifo", "fifo"]))
 def test_the_cash_target_is_met_exactly_where_every_fill_exists(seed: int, source: str) -> None:
     given_world = random_world(seed, stop=False)
-    rows, names = len(given_world["renewed"]), given_world["base"].shape[1]
+    rows, names = len(given_world["rebalanced"]), given_world["base"].shape[1]
     given_world["fill"] = given_world["mark"] = given_world["close"]
     given_world["end_price"] = np.full(given_world["fill"].shape, np.nan)
     rng = np.random.default_rng(seed)
@@ -169,8 +169,8 @@ def test_the_cash_target_is_met_exactly_where_every_fill_exists(seed: int, sourc
     _, before, amounts, sweeps, *_ = walk_nb(**{**given_world, "order": ordered, "rules": rules})
     cash = np.cumsum(sweeps) * given_world["cash_fill"]
     exposure, columns = given_world["exposure"], amounts.shape[1]
-    renewed = given_world["renewed"] >= 0
-    turned, shorted = (renewed | (np.diff(leg, prepend=0) != 0) for leg in (rules.rotation, rules.hedge))
+    rebalanced = given_world["rebalanced"] >= 0
+    turned, shorted = (rebalanced | (np.diff(leg, prepend=0) != 0) for leg in (rules.rotation, rules.hedge))
     acted = turned | shorted
     target = (1 - exposure - rules.rotation + rules.hedge) * before
     # Where no stocks are left there is nothing more to raise cash from.
@@ -188,7 +188,9 @@ def test_the_cash_target_is_met_exactly_where_every_fill_exists(seed: int, sourc
 
 def test_rotation_by_hand() -> None:
     # 100 USD in two stocks at 10; half of it goes to a basket of two at 5 and 20, without costs.
-    rules = no_rules()._replace(basket=np.array([[0.5, 0.5]]), rotation=np.array([0.0, 0.5, 0.0]), hedge=np.zeros(3))
+    rules = default_options()._replace(
+        basket=np.array([[0.5, 0.5]]), rotation=np.array([0.0, 0.5, 0.0]), hedge=np.zeros(3)
+    )
     given_world = world([[10, 10, 5, 20]] * 3, base=np.array([[0.5, 0.5]]), exposure=np.array([1.0, 0.5, 1.0]))
     _, _, amounts, sweeps, reasons, _, sums, _ = walk_nb(**{**given_world, "rules": rules})
     np.testing.assert_allclose(amounts, [[5, 5, 0, 0], [-2.5, -2.5, 5, 1.25], [2.5, 2.5, -5, -1.25]], atol=1e-12)
@@ -198,7 +200,7 @@ def test_rotation_by_hand() -> None:
 
 
 def test_a_basket_without_a_name_alive_leaves_its_money_in_cash() -> None:
-    rules = no_rules()._replace(basket=np.zeros((1, 1)), rotation=np.array([0.0, 0.5]), hedge=np.zeros(2))
+    rules = default_options()._replace(basket=np.zeros((1, 1)), rotation=np.array([0.0, 0.5]), hedge=np.zeros(2))
     given_world = world([[10, 5]] * 2, base=np.ones((1, 1)), exposure=np.array([1.0, 0.5]), rules=rules)
     _, _, amounts, sweeps, *_ = walk_nb(**given_world)
     np.testing.assert_allclose(amounts[1], [-5, 0])
@@ -207,7 +209,9 @@ def test_a_basket_without_a_name_alive_leaves_its_money_in_cash() -> None:
 
 def test_hedge_by_hand() -> None:
     # 100 USD in one stock at 10, 40 USD short of an index at 20: the index rises by a tenth, which costs 4 USD.
-    rules = no_rules()._replace(basket=np.zeros((1, 0)), rotation=np.zeros(4), hedge=np.array([0.4, 0.4, 0.4, 0.0]))
+    rules = default_options()._replace(
+        basket=np.zeros((1, 0)), rotation=np.zeros(4), hedge=np.array([0.4, 0.4, 0.4, 0.0])
+    )
     given_world = world([[10, 20], [10, 22], [10, 22], [10, 22]], base=np.ones((1, 1)), rules=rules)
     values, _, amounts, sweeps, reasons, *_ = walk_nb(**given_world)
     np.testing.assert_allclose(values, [100, 96, 96, 96])
@@ -219,7 +223,7 @@ def test_hedge_by_hand() -> None:
 
 def test_buying_back_spends_what_cash_there_is_and_no_more() -> None:
     # The index doubles while the stock cannot be sold: only the 40 USD of proceeds buy back half of the position.
-    rules = no_rules()._replace(basket=np.zeros((1, 0)), rotation=np.zeros(3), hedge=np.array([0.4, 0.0, 0.0]))
+    rules = default_options()._replace(basket=np.zeros((1, 0)), rotation=np.zeros(3), hedge=np.array([0.4, 0.0, 0.0]))
     fill = [[10, 20], [np.nan, 40], [10, 40]]
     given_world = world(fill, [[10, 20], [10, 40], [10, 40]], base=np.ones((1, 1)), rules=rules)
     values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**given_world)
@@ -230,28 +234,28 @@ def test_buying_back_spends_what_cash_there_is_and_no_more() -> None:
     assert reasons[2, 0] == WAITED
 
 
-def stopped(known: list[float], fill: list[float], wait: int, renewed: list[int]) -> Any:
+def stopped(known: list[float], fill: list[float], wait: int, rebalanced: list[int]) -> Any:
     """Two names, the second flat, a stop of 10 % and the closes of the first that are known at each decision."""
     rows = len(known)
-    rules = no_rules()._replace(
+    rules = default_options()._replace(
         known=np.column_stack([known, np.full(rows, 10.0)]), stop=0.10, wait=wait, basket=np.zeros((1, 0))
     )
     prices = np.column_stack([fill, np.full(rows, 10.0)])
     close = np.where(np.isnan(prices), np.vstack([prices[:1], prices[:-1]]), prices)
-    return walk_nb(**world(prices, close, renewed=np.array(renewed), rules=rules))
+    return walk_nb(**world(prices, close, rebalanced=np.array(rebalanced), rules=rules))
 
 
 def test_stop_by_hand() -> None:
     # Bought at 10. The high of the first session's close is 12; 10.8 is the tenth below it, known a session later.
-    renewed = [0, -1, -1, -1, 0, 0]
-    outcome = stopped([np.nan, 12, 10.9, 10.8, 10, 10], [10, 12, 11, 10, 10, 10], 2, renewed)
+    rebalanced = [0, -1, -1, -1, 0, 0]
+    outcome = stopped([np.nan, 12, 10.9, 10.8, 10, 10], [10, 12, 11, 10, 10, 10], 2, rebalanced)
     values, _, amounts, sweeps, reasons, counts, *_ = outcome
     assert amounts[3, 0] == -5
     assert amounts[3, 1] == 0
     assert reasons[3, 0] == STOP
     assert counts[STOPPED] == 1
     np.testing.assert_allclose(values, [100, 110, 105, 100, 100, 100])
-    # The renewal a session later leaves its half in cash and the other name as it is; the next one buys it again.
+    # The rebalance a session later leaves its half in cash and the other name as it is; the next one buys it again.
     np.testing.assert_allclose(amounts[4], [0, 0], atol=1e-12)
     np.testing.assert_allclose(amounts[5], [5, 0], atol=1e-12)
     np.testing.assert_allclose(np.cumsum(sweeps)[3:], [50, 50, 0], atol=1e-12)
@@ -266,7 +270,7 @@ def test_a_stop_waits_for_a_price_and_an_unknown_close_stops_nothing() -> None:
 
 
 def test_a_stopped_names_weight_is_out_of_the_exposures_reach() -> None:
-    rules = no_rules()._replace(
+    rules = default_options()._replace(
         known=np.array([[np.nan, np.nan], [8.0, 10], [8, 10], [8, 10]]), stop=0.1, basket=np.zeros((1, 0))
     )
     # The first close known after the purchase is the high, so that a fall is seen from the next one on.
@@ -280,7 +284,7 @@ def test_a_stopped_names_weight_is_out_of_the_exposures_reach() -> None:
 @pytest.mark.parametrize(("way", "gains"), [(HIFO, [10.0, -4.0]), (FIFO, [15.0, -9.0])])
 def test_hifo_and_fifo_by_hand(way: int, gains: list[float]) -> None:
     # One stock: 5 shares bought at 10 and 2 at 12.50; 3 sold at 15, then the other 4 at 9.
-    rules = no_rules()._replace(basket=np.zeros((1, 0)), lots=way)
+    rules = default_options()._replace(basket=np.zeros((1, 0)), lots=way)
     exposure = np.array([0.5, 87.5 / 112.5, 60 / 130, 0.0])
     given_world = world([[10.0], [12.5], [15.0], [9.0]], exposure=exposure, rules=rules)
     _, before, amounts, _, _, _, _, found = walk_nb(**given_world)
@@ -291,7 +295,7 @@ def test_hifo_and_fifo_by_hand(way: int, gains: list[float]) -> None:
 
 def test_the_least_taxed_is_sold_first() -> None:
     # Three names at 10; the first has doubled, the second halved, the third stands. 40 of 35 + 100 / 3 USD are raised.
-    rules = no_rules()._replace(basket=np.zeros((1, 0)), lots=HIFO)
+    rules = default_options()._replace(basket=np.zeros((1, 0)), lots=HIFO)
     given_world = world([[10, 10, 10], [20, 5, 10]], exposure=np.array([1.0, 0.6]), rules=rules)
     _, before, amounts, sweeps, *_ = walk_nb(**given_world)
     third = 100 / 3
@@ -304,7 +308,7 @@ def test_the_least_taxed_is_sold_first() -> None:
 @given(seed=st.integers(0, 100_000), at=st.integers(1, 59))
 def test_orders_do_not_depend_on_later_rows(seed: int, at: int) -> None:
     given_world = random_world(seed)
-    by_row = ("fill", "mark", "close", "end_price", "renewed", "exposure", "order", "cash_fill", "cash_close")
+    by_row = ("fill", "mark", "close", "end_price", "rebalanced", "exposure", "order", "cash_fill", "cash_close")
     rules = given_world["rules"]
     short = {name: part[:at] if name in by_row else part for name, part in given_world.items()}
     short["rules"] = rules._replace(rotation=rules.rotation[:at], hedge=rules.hedge[:at], known=rules.known[:at])

@@ -18,11 +18,11 @@ from undertow.strategies.rules.tier_machine import (
     RESTARTED,
     WRONG,
     Ladder,
-    Walked,
+    TierPath,
     walk_tiers,
     walk_tiers_np,
 )
-from undertow.strategies.rules.tier_state import Machine, Seen, States
+from undertow.strategies.rules.tier_state import Machine, Observation, States
 
 NAN, INF = np.nan, np.inf
 Array = npt.NDArray[Any]
@@ -56,7 +56,7 @@ def ladder(tiers: int, **given: Any) -> Ladder:
     )
 
 
-def walk(score: list[float], clear: list[float] | float = 0.0, **given: Any) -> Walked:
+def walk(score: list[float], clear: list[float] | float = 0.0, **given: Any) -> TierPath:
     """One set by both implementations, on a clock of 24 hours a session unless `hours` says otherwise."""
     rows = len(score)
     hours = np.array(given.pop("hours", np.arange(rows + 1) * DAY), dtype=np.float64)
@@ -305,7 +305,7 @@ class Drawn:
             rng.choice([0.0, 0.0, 48.0, 240.0], sets),
         )
 
-    def walked(self, rows: int = 60, sets: slice = slice(None), plain: bool = False) -> Walked:
+    def walked(self, rows: int = 60, sets: slice = slice(None), plain: bool = False) -> TierPath:
         steps = Ladder(
             *(part if name == "allowed" else part[..., sets] for name, part in self.ladder._asdict().items())
         )
@@ -336,7 +336,7 @@ def test_one_decision_at_a_time_equals_the_compiled_machine(seed: int) -> None:
         before = np.concatenate(([0], walked.tier[:-1, which]))
         np.testing.assert_array_equal(states.tier, before)
         for row in range(len(before)):
-            seen = Seen(drawn.score[row, which], drawn.clear[row, which], drawn.hours[row], drawn.index[row])
+            seen = Observation(drawn.score[row, which], drawn.clear[row, which], drawn.hours[row], drawn.index[row])
             memory, event = machine.step(states.memory(row), seen)
             assert (memory.tier, event) == (walked.tier[row, which], walked.event[row, which])
 

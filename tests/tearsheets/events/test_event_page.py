@@ -18,9 +18,8 @@ from undertow.market.clock import FloatArray
 from undertow.signals import Beta, Breadth, Drawdown, Funding, LiquidationSpike, PolicyTailwind, Vix, WeekendGap
 from undertow.signals.base.registry import SIGNALS, load, registered
 from undertow.signals.decisions.table import DecisionTable
-from undertow.tearsheets.html.text import BLANK, MINUS, title
-from undertow.tearsheets.signals.event_page import level, number_text, write_event_page
-from undertow.tearsheets.signals.event_values import (
+from undertow.tearsheets.events.page import level, number_text, write_event_page
+from undertow.tearsheets.events.values import (
     FAMILIES,
     by_name,
     default_days,
@@ -29,6 +28,7 @@ from undertow.tearsheets.signals.event_values import (
     family_of,
     unusual,
 )
+from undertow.tearsheets.html.text import BLANK, MINUS, title
 
 DAY = "2019-03-06"
 

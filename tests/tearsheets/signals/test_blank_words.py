@@ -13,8 +13,8 @@ from undertow.market import Market, simulate_market
 from undertow.signals import AltcoinContagion, BasketSelloff, Drawdown, LiquidationSpike
 from undertow.signals.base.spec import Spec
 from undertow.signals.decisions.table import DecisionTable
+from undertow.tearsheets.events.page import write_event_page
 from undertow.tearsheets.signals.blanks import grouped, why_blank
-from undertow.tearsheets.signals.event_page import write_event_page
 
 
 @pytest.fixture(scope="module")

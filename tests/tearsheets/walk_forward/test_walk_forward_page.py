@@ -16,11 +16,11 @@ import pytest
 import undertow as ut
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.validation.cpcv import cpcv
+from undertow.backtests.validation.events import event_spans, free_border
 from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.shocks import horizon_hours, shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.backtests.validation.splits_events import event_spans, free_border
-from undertow.backtests.validation.splits_shocks import horizon_hours, shock_events
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.cli.app import _run
 from undertow.evidence.difference import difference
@@ -183,7 +183,7 @@ def test_combinations_have_an_embargo_where_nobody_says_otherwise(
 def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = ut.write_market(market(), tmp_path / "world"), tmp_path / "walk"
     words = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", "--test", "90"]
-    words += ["--trials", "8", "--tuner", "design", "--proof", "0.000001", *SETTINGS]
+    words += ["--trials", "8", "--tuner", "design", "--gate", "0.000001", *SETTINGS]
     assert _run([*words, "--out", str(out)]) == 0
     folds = pd.read_csv(out / "folds.csv")
     assert not folds["acts"].any()
@@ -193,7 +193,7 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
     assert "The returns are those of buy-and-hold" in said.replace("\n", " ")
     assert sentence in (out / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     _program, *again = str(ut.load_run(out).recipe.command).split()
-    assert again[-2:] == ["--proof", "1e-06"]
+    assert again[-2:] == ["--gate", "1e-06"]
     assert "No fold acted: nothing that was tried" in (out / "walk.html").read_text(encoding="utf-8")
     assert _run([*again, "--out", str(tmp_path / "again")]) == 0
     for name in ("run.json", "folds.csv", "trials.csv"):
@@ -203,8 +203,8 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--proof", "0"), "`--proof` must lie between 0 and 1, such as 0.10; got 0"),
-        (("--proof", "0.1", "--cpcv", "6:2"), "`--proof` binds the walk-forward alone; leave out `--cpcv`"),
+        (("--gate", "0"), "`--gate` must lie between 0 and 1, such as 0.10; got 0"),
+        (("--gate", "0.1", "--cpcv", "6:2"), "`--gate` binds the walk-forward alone; leave out `--cpcv`"),
         (("--train", "1"), "`train` must be a whole number of sessions, 2 or more, got 1"),
         (("--train", "20", "--purge", "19"), "`purge` must leave 2 sessions or more of `train` 20"),
         (("--cpcv", "six"), "`--cpcv` must be groups:tested such as 6:2, got 'six'"),

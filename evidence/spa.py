@@ -17,8 +17,8 @@ _ROUNDING = 1e-12  # of a session's return: a rule that did nothing may differ f
 
 
 @dataclass(frozen=True)
-class Superior:
-    """Hansen's test of superior predictive ability, as proof that a rule may act: passed where p is `level` or less.
+class SPATest:
+    """Hansen's test of superior predictive ability, as a gate: a rule may act: passed where p is `alpha` or less.
 
     The null hypothesis is that no rule tried grows capital faster than the baseline; what is compared is log returns of
     the same sessions. p is the consistent one, from scaled means and `resamples` of the stationary bootstrap with mean
@@ -27,22 +27,22 @@ class Superior:
     0.10, 11 on average over nine simulated worlds. That is so from 400 sessions on. Of fewer it tells that the
     bootstrap's variance is too small, by (2 sqrt(T) - 1) / T for what has no memory: of 50 rules that leave the
     baseline on every session and share nothing 18 to 24 of 100 samples pass on 60 to 252 sessions, of 200 up to 37; of
-    rules that are away now and then no more than 13. Raises `ParameterError` where `level` is not between 0 and 1 or
+    rules that are away now and then no more than 13. Raises `ParameterError` where `alpha` is not between 0 and 1 or
     `resamples` is below 100.
 
-    Source: Hansen (2005), A Test for Superior Predictive Ability. arch resamples; it compares means as they are given,
+    Source: Hansen (2005), A Test for SPATest Predictive Ability. arch resamples; it compares means as they are given,
     so each difference is divided by its standard deviation first. The paper divides by the long-run one, of which a few
     hundred sessions give so rough an estimate that the largest of many ratios is a rule whose deviation came out too
     small: 17 to 43 samples of luck in a hundred pass at 0.10 in the same worlds.
     """
 
-    level: float = 0.10
+    alpha: float = 0.10
     resamples: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not is_number(self.level) or not 0.0 < self.level < 1.0:
-            raise ParameterError(f"`level` must lie between 0 and 1, such as 0.10; got {self.level!r}")
+        if not is_number(self.alpha) or not 0.0 < self.alpha < 1.0:
+            raise ParameterError(f"`alpha` must lie between 0 and 1, such as 0.10; got {self.alpha!r}")
         check_whole("resamples", self.resamples, 100)
         check_whole("seed", self.seed, 0)
 
@@ -55,7 +55,7 @@ class Superior:
     def name(self) -> str:
         """What a recipe says: `SPA p <= 0.1`, and what is not usual."""
         unusual = [f"{name} {getattr(self, name)}" for name in ("resamples", "seed") if self._unusual(name)]
-        return ", ".join([f"SPA p <= {self.level:g}", *unusual])
+        return ", ".join([f"SPA p <= {self.alpha:g}", *unusual])
 
     def _unusual(self, name: str) -> bool:
         return bool(getattr(self, name) != type(self).__dataclass_fields__[name].default)

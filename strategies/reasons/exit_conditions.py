@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from undertow.strategies.reasons.formatting import apart, format_value
 from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.reasons.text import apart, told
-from undertow.strategies.rules.tier_state import Memory, Seen
+from undertow.strategies.rules.tier_state import Observation, TierState
 
 
-def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
+def exit_conditions(why: Reasons, row: int) -> tuple[str, ...]:
     """What has to happen after the decision of a row until the tier is left, one line each; empty where it is calm.
 
     Hours are those of the 24/7 clock from this decision on. Where the rule is calm but cools down, that is said.
     """
     states, tier = why.states, why.rule.ladder[int(why.tier[row])]
-    seen = Seen(float(why.score[row]), float(why.clear[row]), float(states.hours[row]), float(states.level[row]))
+    seen = Observation(float(why.score[row]), float(why.clear[row]), float(states.hours[row]), float(states.level[row]))
     after, _ = why.machine.step(states.memory(row), seen)
     if after.tier == 0:
         return _cooling(why, after, seen)
@@ -29,8 +29,8 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
     for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
         side, value = "at or above" if condition.side > 0 else "at or below", float(why.back[row, place])
         met = ", met" if condition.side * value >= condition.side * condition.level else ""
-        level = told(condition, condition.level)
-        found.append(f"{name} {side} {level} (now {told(condition, value, condition.level)}{met})")
+        level = format_value(condition, condition.level)
+        found.append(f"{name} {side} {level} (now {format_value(condition, value, condition.level)}{met})")
     if not found:
         found.append("the next decision: nothing else holds it")
     if tier.max_stay is not None:
@@ -41,6 +41,6 @@ def waits_for(why: Reasons, row: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _cooling(why: Reasons, after: Memory, seen: Seen) -> tuple[str, ...]:
+def _cooling(why: Reasons, after: TierState, seen: Observation) -> tuple[str, ...]:
     left = why.rule.reentry.cool_down - (seen.hours - after.calm_since)
     return (f"no tier is entered for {left:.0f} hours (cool-down)",) if np.isfinite(left) and left > 0.0 else ()

@@ -17,7 +17,7 @@ from undertow.strategies.strategy import Constant, Sets, Strategy
 
 
 @dataclass(frozen=True)
-class Piece:
+class ScheduledSpan:
     """One strategy, or None for buy-and-hold, and the sessions that it rules, both ends included."""
 
     strategy: Strategy | None
@@ -26,10 +26,10 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Seams:
+class Schedule:
     """The pieces of one path in order of time, and what a recipe says about them."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ScheduledSpan, ...]
     described: tuple[tuple[str, Any], ...] = ()
 
     def rulers(self, sessions: pd.DatetimeIndex) -> IntArray:
@@ -40,7 +40,7 @@ class Seams:
         return ruling
 
 
-class Stitched(Strategy):
+class ScheduledStrategy(Strategy):
     """Strategies of one class, each in charge of its own stretch of sessions; fully invested where none is.
 
     Every strategy decides on the whole table, as if it had always run; a session takes the decision of the one that
@@ -59,7 +59,7 @@ class Stitched(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """One column a path; every distinct strategy decides once."""
-        paths: list[Seams] = list(sets["seams"])
+        paths: list[Schedule] = list(sets["seams"])
         distinct: list[Strategy] = []
         for piece in (piece for path in paths for piece in path.pieces):
             if piece.strategy is not None and piece.strategy not in distinct:
@@ -70,9 +70,9 @@ class Stitched(Strategy):
         kind = type(distinct[0])
         found = decided(kind, table, kind.stack(distinct))
         if found.stop is not None and any(piece.strategy is None for path in paths for piece in path.pieces):
-            raise ParameterError("a stop is that of the whole account: no fold may hold without it; leave `proof` out")
+            raise ParameterError("a stop is that of the whole account: no fold may hold without it; leave `gate` out")
         which = np.stack([_columns(path, table, distinct) for path in paths], axis=1)
-        return stitched(found, which, len(table.symbols))
+        return scheduled(found, which, len(table.symbols))
 
     def shocks(self, table: DecisionTable) -> InstantArray:
         """The shocks of the strategy that rules each session (T,)."""
@@ -85,14 +85,14 @@ class Stitched(Strategy):
         return out
 
 
-def _columns(path: Seams, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
+def _columns(path: Schedule, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
     kept = [-1 if piece.strategy is None else distinct.index(piece.strategy) for piece in path.pieces]
     columns = np.array([*kept, -1], dtype=np.int64)
     picked: IntArray = columns[path.rulers(table.decisions.sessions)]
     return picked
 
 
-def stitched(found: Decision, which: IntArray, names: int) -> Decision:
+def scheduled(found: Decision, which: IntArray, names: int) -> Decision:
     """A decision (T, P) put together row by row: `which` (T, P) is the column of `found`, -1 for fully invested.
 
     Raises `ParameterError` where the columns differ in what holds for a whole account: a stop, or the sale of what is
@@ -107,7 +107,7 @@ def stitched(found: Decision, which: IntArray, names: int) -> Decision:
         stale=_picked(found.stale, which, 0.0).astype(np.bool_),
         score_of_set=score_of_set,
         scores=tuple(orders),
-        marks={name: _picked(mark, which, 0.0).astype(np.bool_) for name, mark in found.marks.items()},
+        flags={name: _picked(mark, which, 0.0).astype(np.bool_) for name, mark in found.flags.items()},
         rotation=None if found.rotation is None else _picked(found.rotation, which, 0.0),
         basket=found.basket,
         hedge=None if found.hedge is None else _picked(found.hedge, which, 0.0),

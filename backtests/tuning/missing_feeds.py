@@ -12,7 +12,7 @@ from undertow.strategies.decided import decided
 from undertow.strategies.strategy import Strategy
 
 
-def absent_feeds(
+def missing_feeds(
     strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> dict[str, str]:
     """Why a signal has no value at all, by its name, as a run counts it; at the defaults and what is fixed."""

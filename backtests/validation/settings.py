@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.arguments import check_trials
+from undertow.backtests.checks import check_trials
 from undertow.backtests.costs import Costs
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
@@ -35,7 +35,7 @@ class StudyPlace(Protocol):
 
 
 @dataclass(frozen=True)
-class Terms:
+class WalkSettings:
     """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned.
 
     `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice". `kept`
@@ -48,7 +48,7 @@ class Terms:
     weighting: str = "equal"
     rebalance: str = "monthly"
     capital: float = 1_000_000.0
-    aim: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
+    objective: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
     constraints: tuple[Constraint, ...] = ()
     trials: int = 200
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -62,11 +62,6 @@ class Terms:
         """The settings that `backtest` and `sweep` share."""
         names = ("universe", "fill", "costs", "weighting", "rebalance", "capital")
         return {name: getattr(self, name) for name in names}
-
-    @property
-    def objective(self) -> str:
-        """The objective's name."""
-        return self.aim.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,27 +83,33 @@ class Tuner(Protocol):
     """Whatever finds parameters from the sessions `start` to `end` of a market, both included, and no later one."""
 
     def __call__(
-        self, kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
+        self,
+        kind: type[Strategy],
+        market: Market,
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        seed: int,
+        settings: WalkSettings,
     ) -> Tuned:
-        """The best parameters of `kind` by `terms.aim`; equal arguments give equal answers."""
+        """The best parameters of `kind` by `settings.objective`; equal arguments give equal answers."""
         ...
 
 
 def search_tuner(
-    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
+    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> Tuned:
     """`optimize` on the training sessions alone: the defaults, a Sobol design, then TPE.
 
     With nothing to tune it is one trial. Raises what `optimize` raises.
     """
-    return _tuned(kind, market, start, end, seed, terms, None)
+    return _tuned(kind, market, start, end, seed, settings, None)
 
 
 def design_tuner(
-    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, terms: Terms
+    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> Tuned:
     """One sweep on the training sessions: the defaults and a scrambled Sobol design (Owen 1998), nothing adaptive."""
-    return _tuned(kind, market, start, end, seed, terms, terms.trials)
+    return _tuned(kind, market, start, end, seed, settings, settings.trials)
 
 
 TUNERS: dict[str, Tuner] = {"search": search_tuner, "design": design_tuner}
@@ -120,30 +121,30 @@ def _tuned(
     start: pd.Timestamp,
     end: pd.Timestamp,
     seed: int,
-    terms: Terms,
+    settings: WalkSettings,
     sobol: int | None,
 ) -> Tuned:
-    if not terms.space:
-        return _single(kind, market, start, end, terms)
-    usual = kind.create(terms.fixed).parameters
+    if not settings.space:
+        return _single(kind, market, start, end, settings)
+    usual = kind.create(settings.fixed).parameters
     found = optimize(
         kind,
         market,
-        objective=terms.aim,
-        constraints=terms.constraints,
-        trials=terms.trials,
+        objective=settings.objective,
+        constraints=settings.constraints,
+        trials=settings.trials,
         seed=seed,
         jobs=os.cpu_count() or 1,
         start=start,
         end=end,
-        fixed={**terms.fixed, **{name: usual[name] for name in usual if name not in terms.space}},
-        narrowed=terms.space,
+        fixed={**settings.fixed, **{name: usual[name] for name in usual if name not in settings.space}},
+        narrowed=settings.space,
         sobol=sobol,
-        max_failed=terms.max_failed,
-        **({} if terms.kept is None else terms.kept.of(seed, start, end)),
-        **terms.account,
+        max_failed=settings.max_failed,
+        **({} if settings.kept is None else settings.kept.of(seed, start, end)),
+        **settings.account,
     )
-    reached = float(found.best[f"objective {terms.objective}"])
+    reached = float(found.best[f"objective {settings.objective.name}"])
     return Tuned(found.best_parameters, _metrics(found), found.trials, reached, found.feasible)
 
 
@@ -152,13 +153,15 @@ def _metrics(found: Tuning) -> dict[str, float]:
     return {name: float(best[name]) for name in found.baselines["buy-and-hold"] if name in best}
 
 
-def _single(kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, terms: Terms) -> Tuned:
+def _single(
+    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, settings: WalkSettings
+) -> Tuned:
     """The one set that is left where nothing is tuned."""
-    settings = {**terms.account, "start": start, "end": end}
-    whole = kind.create(terms.fixed).parameters
-    baselines = baseline_metrics(market, [terms.aim], settings)
+    span = {**settings.account, "start": start, "end": end}
+    whole = kind.create(settings.fixed).parameters
+    baselines = baseline_metrics(market, [settings.objective], span)
     made = evaluated(
-        kind, market, {}, settings, [terms.aim], terms.constraints, baselines, os.cpu_count() or 1, [whole]
+        kind, market, {}, span, [settings.objective], settings.constraints, baselines, os.cpu_count() or 1, [whole]
     )
     outcome = made[0]
     if outcome.values is None:
@@ -171,7 +174,7 @@ def _single(kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.T
     return Tuned(whole, metrics, trials, float(outcome.values[0]), kept)
 
 
-def checked_terms(
+def checked_settings(
     strategy: type[Strategy],
     fixed: Mapping[str, Any] | None = None,
     narrowed: Mapping[str, Any] | None = None,
@@ -186,8 +189,8 @@ def checked_terms(
     weighting: str = "equal",
     rebalance: str = "monthly",
     capital: float = 1_000_000.0,
-) -> Terms:
-    """The terms of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
+) -> WalkSettings:
+    """The settings of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
 
     Selling what is taxed least needs one account's lots from beginning to end, so that a tuned `source` has it only
     where it is narrowed to that alone; `unsearched` says that it was left out.
@@ -210,11 +213,11 @@ def checked_terms(
     _refuse_whole_account(strategy, free)
     out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
     account = universe, fill, own, weighting, rebalance, float(capital)
-    return Terms(*account, aims[0], bounds, int(trials), space.fixed, free, out, max_failed=max_failed)
+    return WalkSettings(*account, aims[0], bounds, int(trials), space.fixed, free, out, max_failed=max_failed)
 
 
 def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:
-    tuned = [f"`{name}`" for name in strategy.whole_account if name in free and not free[name].single()]
+    tuned = [f"`{name}`" for name in strategy.path_dependent if name in free and not free[name].single()]
     if tuned:
         raise ParameterError(
             f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but each fold would choose its own:"

@@ -15,7 +15,7 @@ def apart(value: float, *levels: float, digits: int = 4) -> str:
 
 
 def is_decimal(condition: Condition) -> bool:
-    """Whether a condition reads shares or returns, which are told in percent."""
+    """Whether a condition reads shares or returns, which are format_value in percent."""
     spec = condition.spec
     return (condition.output or spec.outputs[0]) in spec.decimal
 
@@ -27,6 +27,6 @@ def figure(value: float, *levels: float, decimal: bool, digits: int = 4) -> str:
     return f"{apart(100.0 * value, *(100.0 * level for level in levels), digits=digits)}%"
 
 
-def told(condition: Condition, value: float, *levels: float) -> str:
+def format_value(condition: Condition, value: float, *levels: float) -> str:
     """A value of a condition, or a level of its."""
     return figure(value, *levels, decimal=is_decimal(condition))

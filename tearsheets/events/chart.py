@@ -7,9 +7,9 @@ import pandas as pd
 
 from undertow.market.clock import BoolArray, InstantArray
 from undertow.signals.decisions.table import DecisionTable
+from undertow.tearsheets.events.values import shown_rows
 from undertow.tearsheets.html.charts import Chart, line, stacked
 from undertow.tearsheets.html.palette import BENCHMARK, BTC, QUIET
-from undertow.tearsheets.signals.event_values import shown_rows
 from undertow.tearsheets.signals.tracks import Track, asset_track
 
 ROOM = 4  # sessions drawn to either side of the decisions

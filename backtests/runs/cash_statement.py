@@ -1,4 +1,4 @@
-"""The waterfall of one session: how the cash came together, order by order."""
+"""The cash_statement of one session: how the cash came together, order by order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from undertow.market.errors import ParameterError
 COLUMNS = ("step", "symbol", "shares", "price", "proceeds", "costs", "cash", "reason", "settles")
 
 
-def waterfall(orders: pd.DataFrame, cash_before: pd.Series, session: str | pd.Timestamp) -> pd.DataFrame:
+def cash_statement(orders: pd.DataFrame, cash_before: pd.Series, session: str | pd.Timestamp) -> pd.DataFrame:
     """Cash before, each sale, each purchase and cash after on one session, as rows.
 
     `orders` as in `Run.orders`, `cash_before` (sessions) in USD. `proceeds` is the order's value, negative for a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.validation.splits_events import Events
+from undertow.backtests.validation.events import Events
 from undertow.market.calendar import Fill
 from undertow.market.clock import IntArray
 from undertow.market.errors import ParameterError

@@ -14,6 +14,8 @@ from undertow.market.calendar import Decisions
 from undertow.market.clock import FloatArray
 from undertow.market.market import Market
 from undertow.signals.decisions.table import DecisionTable
+from undertow.tearsheets.events.chart import event_chart
+from undertow.tearsheets.events.values import Said, default_days, event_row, everything_said, shown_rows, unusual
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (
     Html,
@@ -29,8 +31,6 @@ from undertow.tearsheets.html.markup import (
 )
 from undertow.tearsheets.html.text import BLANK, MINUS, counted, listed, title
 from undertow.tearsheets.signals.blanks import grouped, why_blank
-from undertow.tearsheets.signals.event_chart import event_chart
-from undertow.tearsheets.signals.event_values import Said, default_days, event_row, everything_said, shown_rows, unusual
 
 # Distance of a percentile from the middle, as the share of the history that is less unusual: five shades.
 SHADES = (0.80, 0.90, 0.95, 0.98, 0.995)
