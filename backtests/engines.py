@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -43,6 +44,32 @@ _PATIENCE = 20
 _unpacked: dict[str, Any] = {}
 # A worker may have several threads, each with a sweep of its own.
 _unpacking = Lock()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where tasks run: in this process, in its threads, in other processes, or on a cluster.
+
+    Raises `ParameterError` on an unknown backend, on one whose package is not installed, on `jobs` below 1, and on an
+    `address` that the backend does not use.
+
+    Args:
+        backend: "serial", "threading", "loky" (processes), "dask" or "ray".
+        jobs: number of workers; None for one a core, or for all workers of a running cluster.
+        address: a running cluster of Dask ("tcp://host:8786") or Ray ("auto", "host:6379"); None starts a local one.
+    """
+
+    backend: str = "serial"
+    jobs: int | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        worker_count(self.backend, self.jobs, self.address)
+
+    @property
+    def workers(self) -> int:
+        """The number of workers, 1 or more."""
+        return worker_count(self.backend, self.jobs, self.address)
 
 
 def run_tasks(

@@ -1,0 +1,91 @@
+"""The account of a backtest: when it trades, what that costs, what it holds at full exposure, how much money it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypedDict
+
+from undertow.backtests.command import shortest
+from undertow.backtests.costs import Costs
+from undertow.market.calendar import FILLS, Fill
+from undertow.market.checks import check_positive
+from undertow.market.errors import ParameterError, did_you_mean
+from undertow.strategies.weights import REBALANCES, WEIGHTINGS
+
+_COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Settings that every run of a comparison, sweep or search shares.
+
+    Raises `ParameterError` on a value that an account cannot have.
+
+    Args:
+        fill: decide and fill before the "open" or before the "close" of a session.
+        costs: costs of trading; by default 5 bps fee and 5 bps slippage.
+        weighting: base weights at full exposure, "equal" or "inverse-volatility".
+        rebalance: "daily", "weekly", "monthly", "quarterly" or "never".
+        capital: starting capital, USD.
+    """
+
+    fill: Fill = "open"
+    costs: Costs = Costs()
+    weighting: str = "equal"
+    rebalance: str = "monthly"
+    capital: float = 1_000_000.0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("fill", FILLS), ("weighting", WEIGHTINGS), ("rebalance", REBALANCES)):
+            value = getattr(self, name)
+            if value not in choices:
+                near = did_you_mean(str(value), choices)
+                raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
+        if not isinstance(self.costs, Costs):
+            got = f"{type(self.costs).__name__} {str(self.costs)[:40]!r}"
+            raise ParameterError(f"`costs` must be `Costs`, such as Costs(fee_bps=5), got {got}")
+        check_positive("capital", self.capital)
+        # 1_000_000 and 1e6 are one account: studies and ledgers compare what is written.
+        object.__setattr__(self, "capital", float(self.capital))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as plain values, costs as a nested dictionary."""
+        return asdict(self)
+
+    def keywords(self) -> dict[str, Any]:
+        """The settings as keywords of `backtest`."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def argv(self) -> list[str]:
+        """The options of the command line that state this account."""
+        rates = [
+            text for name in _COSTS for text in (f"--{name.replace('_', '-')}", shortest(getattr(self.costs, name)))
+        ]
+        weights = ["--weighting", self.weighting, "--rebalance", self.rebalance]
+        return ["--fill", self.fill, *rates, "--lots", self.costs.lots, *weights, "--capital", repr(self.capital)]
+
+
+class AccountSettings(TypedDict, total=False):
+    """The fields of `Account` as keywords of a function; see there for units and defaults."""
+
+    fill: Fill
+    costs: Costs | None
+    weighting: str
+    rebalance: str
+    capital: float
+
+
+def make_account(account: Account | None, settings: Mapping[str, Any]) -> Account:
+    """The account with the keywords in `settings` in place of its own; `costs=None` means the default costs.
+
+    Raises `ParameterError` on a keyword that is no setting of an account, with the nearest one.
+    """
+    known = tuple(each.name for each in fields(Account))
+    for name in settings:
+        if name not in known:
+            raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")
+    if account is not None and not isinstance(account, Account):
+        raise ParameterError(f"`account` must be an `Account`, got {type(account).__name__}")
+    changed = {name: value for name, value in settings.items() if not (name == "costs" and value is None)}
+    return replace(account or Account(), **changed)
