@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypedDict
 
 from undertow.backtests.command import shortest
@@ -31,7 +31,7 @@ class Account:
     """
 
     fill: Fill = "open"
-    costs: Costs = Costs()
+    costs: Costs = field(default_factory=Costs)
     weighting: str = "equal"
     rebalance: str = "monthly"
     capital: float = 1_000_000.0
@@ -42,8 +42,9 @@ class Account:
             if value not in choices:
                 near = did_you_mean(str(value), choices)
                 raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
-        if not isinstance(self.costs, Costs):
-            got = f"{type(self.costs).__name__} {str(self.costs)[:40]!r}"
+        costs: object = self.costs
+        if not isinstance(costs, Costs):
+            got = f"{type(costs).__name__} {str(costs)[:40]!r}"
             raise ParameterError(f"`costs` must be `Costs`, such as Costs(fee_bps=5), got {got}")
         check_positive("capital", self.capital)
         # 1_000_000 and 1e6 are one account: studies and ledgers compare what is written.
