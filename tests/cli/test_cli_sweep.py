@@ -20,7 +20,7 @@ from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.cli import resolve
 from undertow.cli import sweep as cli_sweep
-from undertow.cli.app import _run
+from undertow.cli.app import run_command
 from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
@@ -45,7 +45,7 @@ GRID = ["--grid", "lag=0:96:48", "--grid", "threshold=-0.3,-0.1", "--fix", "cash
 
 
 def run(*words: str) -> int:
-    return _run(["sweep", "--strategy", "drawdown-de-risk", *words])
+    return run_command(["sweep", "--strategy", "drawdown-de-risk", *words])
 
 
 def test_sets_that_cannot_be_told_from_the_best_are_named(
@@ -167,14 +167,14 @@ def test_figures_where_less_is_better() -> None:
         (["--grid", "lag=9:1:1"], "`--grid lag` must be low:high:step with step above 0, got '9:1:1'"),
         (["--grid", "lag=1,1"], "`--grid` gives `lag` the same value twice"),
         (["--grid", "lag"], "`--grid` must be parameter=low:high:step or parameter=a,b,c"),
-        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--fix`"),
+        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--set`"),
         (["--grid", "cash=0.05:1:0.000001", "--grid", "lag=0:96:1"], "use larger steps or `--sobol`"),
         (["--random", "5", "--sobol", "5"], "give one of `--grid`, `--random` or `--sobol`"),
         ([], "give one of `--grid`, `--random` or `--sobol`"),
         (["--random", "0"], "`random` must be 1 to"),
         (["--random", "5", "--fix", "cash=2"], "`cash` must be in [0.05, 1.0], got 2"),
         (["--random", "5", "--by", "annual_sharp"], "did you mean `annual_sharpe`?"),
-        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` goes with `--random` and `--sobol`"),
+        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` can only be used with `--random` and `--sobol`"),
         (["--sobol", "5", "--narrow", "lag=0:900"], "`lag` must be narrowed to low <= high within [0, 96]"),
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
@@ -346,7 +346,7 @@ def test_the_page_says_how_it_is_made_again(
     assert command is not None
     assert "cash 1.0" in page
     assert "fee 2.5 bps" in page
-    assert _run([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
+    assert run_command([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
     assert pages[1].read_bytes() == pages[0].read_bytes()
     capsys.readouterr()
 

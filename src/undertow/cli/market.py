@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from undertow.cli.options import JsonOption, SeedOption
+from undertow.cli.options import JsonOption, SeedOption, YearsOption
 from undertow.cli.resolve import busy
 
 market_app = typer.Typer(help="Check or make a market folder.")
@@ -33,10 +33,10 @@ def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_jso
 
 @market_app.command()
 def simulate(
-    out: Annotated[Path, typer.Option(help="New folder for the market.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder for the market.")],
     seed: SeedOption = 7,
-    years: Annotated[float, typer.Option(help="Years to simulate.")] = 6.0,
-    effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null world.")] = 1.0,
+    years: YearsOption = 6.0,
+    effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null market.")] = 1.0,
     lag_hours: Annotated[float, typer.Option(help="Mean hours from a cascade to the equity selling.")] = 36.0,
     at_the_open: Annotated[
         float, typer.Option(help="Share of the orders that wait for the open which is in the opening print.")
@@ -49,5 +49,5 @@ def simulate(
 
         check_writable(out)
         market = simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, at_the_open=at_the_open)
-        written = write_market(market, out)
-    typer.echo(f"market: {written}")
+        folder = write_market(market, out)
+    typer.echo(f"market: {folder}")

@@ -12,29 +12,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from undertow.cli.option_groups import AccountOptions, SpaceOptions
 from undertow.cli.options import (
-    BorrowOption,
-    CapitalOption,
-    EndOption,
-    FeeOption,
-    FillOption,
-    HaircutOption,
+    UNIVERSE,
+    CsvOption,
+    HtmlOption,
     JsonOption,
     LedgerOption,
-    LotsOption,
     MarketOption,
-    RebalanceOption,
-    SlippageOption,
-    StartOption,
+    OldCsvOption,
+    SeedOption,
     StrategyOption,
-    TaxOption,
-    UniverseOption,
-    WeightingOption,
-    account_of,
+    one_file,
     one_of,
-    ordered_days,
 )
-from undertow.cli.resolve import busy, look_here, read_settings, resolve_kind, resolve_market, warn_of_absent
+from undertow.cli.resolve import (
+    busy,
+    check_targets,
+    import_from_here,
+    read_settings,
+    resolve_account,
+    resolve_market,
+    resolve_span,
+    resolve_strategy_class,
+    warn_of_missing_feeds,
+)
 from undertow.cli.sweep_sets import sets_from
 
 if TYPE_CHECKING:
@@ -49,56 +51,39 @@ if TYPE_CHECKING:
 MOST_COMPARED = 100
 # Equal to those of backtests/engines.py, which is too slow to import for `--help`; a test compares them.
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
-SUFFIXES = (".csv", ".parquet")
 
 
 def sweep(
     strategy: StrategyOption,
+    space: SpaceOptions,
+    account: AccountOptions,
     market: MarketOption = None,
     grid: Annotated[
         list[str] | None, typer.Option(help="parameter=low:high:step or parameter=a,b,c; repeat for a grid of several.")
     ] = None,
     random: Annotated[int | None, typer.Option(help="Draw this many sets at random from the search space.")] = None,
     sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
-    fix: Annotated[list[str] | None, typer.Option(help="parameter=value, the same in every set; repeat.")] = None,
-    narrow: Annotated[
-        list[str] | None,
-        typer.Option(help="parameter=low:high, or parameter=choice,choice, for --random and --sobol; repeat."),
-    ] = None,
-    universe: UniverseOption = "growth",
-    start: StartOption = None,
-    end: EndOption = None,
-    fill: FillOption = "open",
-    fee_bps: FeeOption = 5.0,
-    slippage_bps: SlippageOption = 5.0,
-    haircut_bps: HaircutOption = 0.0,
-    borrow_bps: BorrowOption = 50.0,
-    tax_rate: TaxOption = 0.20,
-    lots: LotsOption = "hifo",
-    weighting: WeightingOption = "equal",
-    rebalance: RebalanceOption = "monthly",
-    capital: CapitalOption = 1_000_000.0,
     by: Annotated[
         str, typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function.")
     ] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="How many sets to show.")] = 10,
-    out: Annotated[Path | None, typer.Option(help="Write every set, in the order tried: .csv or .parquet.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with heat maps, .html.")] = None,
+    csv: CsvOption = None,
+    html: HtmlOption = None,
+    out: OldCsvOption = None,
     memory: Annotated[str, typer.Option(help="Memory for the work beside the market, such as 500MB.")] = "1GB",
     backend: Annotated[
         str, typer.Option(help="serial, threading, loky, dask or ray.", callback=one_of("backend", BACKENDS))
     ] = "serial",
     jobs: Annotated[int | None, typer.Option(help="Workers; default one a core.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the draw, and of the simulated market.")] = 7,
+    seed: SeedOption = 7,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Try many parameter sets of one strategy at once; the best of many is luck until it is shown not to be."""
     from undertow.market.errors import ParameterError
 
-    _check_files(out, html)
-    ordered_days(start, end)
+    table_file = one_file("csv", csv, out)
     if top < 1:
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
@@ -110,31 +95,27 @@ def sweep(
         from undertow.backtests.sweeps.chunk import FIGURES, is_less_better
         from undertow.backtests.sweeps.memory import bytes_of
         from undertow.backtests.sweeps.sweep import sweep as run_sweep
-        from undertow.backtests.tuning.command import account_words
         from undertow.backtests.tuning.evaluate import baseline_row
         from undertow.evidence.difference import FEWEST_SESSIONS
 
         by = NAMED[by][0] if by in NAMED else by
         aim = None if by in FIGURES else _aim(by)
+        check_targets(html=html, csv=table_file)
+        fixed = read_settings(space.set_)
         bytes_of("memory", memory)
         worker_count(backend, jobs, address)
-        kind = resolve_kind(strategy)
-        parameters = sets_from(kind, grid or [], random, sobol, read_settings(fix or [], "--fix"), seed, narrow)
-        account = account_of(
-            universe,
-            fill,
-            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
-            weighting,
-            rebalance,
-            capital,
-        )
+        kind = resolve_strategy_class(strategy)
+        parameters = sets_from(kind, grid or [], random, sobol, fixed, seed, space.narrow)
+        settings = account.settings()
+        universe, start, end = account.universe or UNIVERSE, account.start, account.end
+        trading = resolve_account(settings)
     with busy("loading the market"):
         world = resolve_market(market, seed)
         kept = Ledger(ledger)
         kept.check(world.fingerprint, world.name)
     days = world.sessions[session_rows(world, start, end)]
-    warn_of_absent(kind, world, account, read_settings(fix or [], "--fix"))
-    span: dict[str, Any] = {**account, "start": start, "end": end}
+    warn_of_missing_feeds(kind, world, universe, trading.fill, fixed)
+    span: dict[str, Any] = {**trading.keywords(), "universe": universe, **resolve_span(settings)}
     with busy(f"trying {len(parameters):,} sets"):
         few = len(parameters) <= MOST_COMPARED and len(days) >= FEWEST_SESSIONS
         engine: dict[str, Any] = {"memory_bytes": memory, "backend": backend, "jobs": jobs, "address": address}
@@ -149,11 +130,13 @@ def sweep(
         table[by] = [_value(aim, row, rivals) for row in rows]
         baselines = {name: {**each, by: _value(aim, each, rivals)} for name, each in rivals.items()}
     way = "grid" if grid else "sobol" if sobol is not None else "random"
-    standing = enter_sweep(kept, kind, world, parameters, way, start=start, end=end, account=account)
+    standing = enter_sweep(
+        kept, kind, world, parameters, way, start=start, end=end, account={**trading.keywords(), "universe": universe}
+    )
     varied = [name for name in parameters.columns if table[name].nunique(dropna=False) > 1] or list(parameters.columns)
     left = _left(kind, world, table, returns, varied, span) if few else None
     best = table.sort_values(by, ascending=is_less_better(by), kind="stable", na_position="last").head(top)
-    _write_table(table, out)
+    _write_table(table, table_file)
     if html is not None:
         from undertow.tearsheets.sweep.heatmap import write_sweep
 
@@ -170,16 +153,16 @@ def sweep(
                 *([left["sentence"]] if left else []),
                 "What is shown is in-sample: judge a choice on sessions that it never saw.",
             ],
-            recipe=_recipe(account, way, seed, parameters, varied, world.fingerprint),
+            recipe=_recipe(trading.keywords(), way, seed, parameters, varied, world.fingerprint),
             command=_command(
                 world.path,
                 ["--strategy", strategy],
                 _options("--grid", grid) or [f"--{way}", str(len(parameters))],
-                _options("--fix", fix),
-                _options("--narrow", narrow),
+                _options("--set", space.set_),
+                _options("--narrow", space.narrow),
                 ["--universe", universe, "--start", f"{days[0]:%Y-%m-%d}", "--end", f"{days[-1]:%Y-%m-%d}"],
                 ["--by", by, "--seed", str(seed)],
-                account_words(fill, account["costs"], weighting, rebalance, capital),
+                trading.argv(),
             ),
         )
     if as_json:
@@ -193,7 +176,7 @@ def sweep(
     if left is not None:
         typer.echo(left["sentence"])
     typer.echo(standing.sentence() + " The best of many looks good by luck alone.")
-    for what, path in (("sets", out), ("heat maps", html)):
+    for what, path in (("sets", table_file), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{what}: {path}")
 
@@ -205,7 +188,7 @@ def _aim(by: str) -> Objective:
 
     if ":" not in by:
         one_of("by", FIGURES)(by)
-    look_here()
+    import_from_here()
     return read_objectives(by)[0]
 
 
@@ -273,20 +256,6 @@ def _recipe(
         "Starting capital, USD": f"{account['capital']:,.0f}",
         "Market fingerprint": fingerprint,
     }
-
-
-def _check_files(out: Path | None, html: Path | None) -> None:
-    from undertow.market.errors import ParameterError
-
-    if out is not None and (out.suffix not in SUFFIXES or out.is_dir()):
-        raise ParameterError(f"`out` must be a file that ends in .csv or .parquet, got {str(out)!r}")
-    if html is not None and (html.suffix != ".html" or html.is_dir()):
-        raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
-    for option, path in (("out", out), ("html", html)):
-        if path is not None:
-            from undertow.backtests.folders import check_writable
-
-            check_writable(path, option)
 
 
 def _write_table(table: pd.DataFrame, out: Path | None) -> None:

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from undertow.cli.option_groups import AccountOptions, SearchOptions, SpaceOptions
 from undertow.cli.options import (
-    BorrowOption,
-    CapitalOption,
-    EndOption,
-    FeeOption,
-    FillOption,
-    HaircutOption,
+    UNIVERSE,
     JsonOption,
     LedgerOption,
-    LotsOption,
     MarketOption,
-    RebalanceOption,
-    SlippageOption,
-    StartOption,
+    OutOption,
+    SeedOption,
     StrategyOption,
-    TaxOption,
-    UniverseOption,
-    WeightingOption,
-    account_of,
     one_of,
-    ordered_days,
 )
 from undertow.cli.resolve import (
     busy,
-    look_here,
+    check_targets,
+    import_from_here,
     read_ranges,
     read_settings,
-    resolve_kind,
+    resolve_account,
     resolve_market,
-    warn_of_absent,
+    resolve_strategy_class,
+    warn_of_missing_feeds,
 )
 from undertow.cli.walk_forward_output import save, show
 
@@ -61,13 +51,10 @@ MOST_SEEDS = 1000
 
 def walk_forward(
     strategy: StrategyOption,
+    space: SpaceOptions,
+    search: SearchOptions,
+    account: AccountOptions,
     market: MarketOption = None,
-    fix: Annotated[
-        list[str] | None, typer.Option("--fix", "--set", help="parameter=value, not tuned; repeat for several.")
-    ] = None,
-    narrow: Annotated[
-        list[str] | None, typer.Option(help="parameter=low:high, or parameter=choice,choice; repeat for several.")
-    ] = None,
     train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504,
     test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
     anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
@@ -84,17 +71,7 @@ def walk_forward(
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
     ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="sharpe (default), calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}"
-        ),
-    ] = None,
-    constraint: Annotated[
-        list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
-    ] = None,
     trials: Annotated[int, typer.Option(help="Parameter sets tried a fold.")] = 200,
-    max_failed: Annotated[float, typer.Option(help="Share of a fold's trials that fail which ends the walk.")] = 0.5,
     tuner: Annotated[
         str,
         typer.Option(
@@ -105,7 +82,6 @@ def walk_forward(
         float | None,
         typer.Option(
             "--gate",
-            "--proof",
             help="A fold acts only where the SPA test of its trials gives this p or less; else it holds. Without it"
             " every fold acts, and beside it is told what those alone would have made that pass 0.10.",
         ),
@@ -115,7 +91,7 @@ def walk_forward(
         typer.Option(help="journal:FOLDER or a database address, a study a fold: a walk that was killed goes on."),
     ] = None,
     study: Annotated[str | None, typer.Option(help="How the studies' names begin; without it the strategy's.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
+    seed: SeedOption = 7,
     seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
     jobs: Annotated[
         int | None,
@@ -125,37 +101,21 @@ def walk_forward(
         str, typer.Option(help="loky (processes), threading, dask or ray.", callback=one_of("backend", BACKENDS))
     ] = "loky",
     address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
-    universe: UniverseOption = "growth",
-    start: StartOption = None,
-    end: EndOption = None,
-    fill: FillOption = "open",
-    fee_bps: FeeOption = 5.0,
-    slippage_bps: SlippageOption = 5.0,
-    haircut_bps: HaircutOption = 0.0,
-    borrow_bps: BorrowOption = 50.0,
-    tax_rate: TaxOption = 0.20,
-    lots: LotsOption = "hifo",
-    weighting: WeightingOption = "equal",
-    rebalance: RebalanceOption = "monthly",
-    capital: CapitalOption = 1_000_000.0,
     ledger: LedgerOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Save folds, trials, the run and its pages into this folder.")
-    ] = None,
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tune fold by fold, join what was chosen into one out-of-sample run, and say whether it can be told from luck."""
     from undertow.market.errors import ParameterError
 
-    ordered_days(start, end)
+    objective, constraint, max_failed = search.objective or [], search.constraint, search.max_failed
     if not 1 <= seeds <= MOST_SEEDS:
         raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
     if cpcv is not None and (constraint or gate is not None):
         bound = "--constraint" if constraint else "--gate"
         raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
-    fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
+    fixed, narrowed = read_settings(space.set_), read_ranges(space.narrow)
     with busy("starting"):
-        from undertow.backtests.folders import check_replaceable
         from undertow.backtests.ledger.ledger import Ledger
         from undertow.backtests.runs.backtest import session_rows
         from undertow.backtests.validation.cpcv import check_aim
@@ -169,27 +129,21 @@ def walk_forward(
         from undertow.backtests.validation.walk_forward import walk_forward as walk
         from undertow.evidence.spa import SPATest
 
-        if out is not None:
-            check_replaceable(out, "walk.json")
-        kind = resolve_kind(strategy)
-        look_here()
+        check_targets(out=out, result="walk.json")
+        kind = resolve_strategy_class(strategy)
+        import_from_here()
         split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo or 0)
         groups = _groups(cpcv, purge, embargo)
-        account = account_of(
-            universe,
-            fill,
-            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
-            weighting,
-            rebalance,
-            capital,
-        )
+        trading = resolve_account(account.settings())
+        universe, start, end = account.universe or UNIVERSE, account.start, account.end
+        account_: dict[str, Any] = {"universe": universe, **trading.keywords()}
         tuning: dict[str, Any] = {
-            "objective": objective or "sharpe",
+            "objective": objective or ["sharpe"],
             "trials": trials,
             "fixed": fixed,
             "narrowed": narrowed,
         }
-        settings = checked_settings(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
+        settings = checked_settings(kind, constraints=constraint, max_failed=max_failed, **tuning, **account_)
         if gate is not None and not 0.0 < gate < 1.0:
             raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
         asked = None if gate is None else SPATest(alpha=gate)
@@ -202,8 +156,8 @@ def walk_forward(
         locate_studies(storage, study, kind.name(), tuner, folds_engine)
     with busy("loading the market"):
         world = resolve_market(market, seed)
-        warn_of_absent(kind, world, account, fixed)
-    words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
+        warn_of_missing_feeds(kind, world, universe, trading.fill, fixed)
+    words: dict[str, Any] = {**account_, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
     if events:
         split, groups = _with_events(kind, fixed, world, split, groups, words)
     days = world.sessions[session_rows(world, start, end)]

@@ -21,7 +21,7 @@ from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, ParameterError, simulate_market, write_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 

@@ -40,7 +40,7 @@ from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_othe
 from undertow.backtests.validation.settings import WalkSettings, search_tuner
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import (
     DataError,
     Market,

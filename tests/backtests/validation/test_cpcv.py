@@ -17,7 +17,7 @@ from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.design import design
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import (
     DefensiveRotation,

@@ -25,7 +25,7 @@ from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, Sche
 from undertow.backtests.validation.shocks import shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence import SPATest
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe

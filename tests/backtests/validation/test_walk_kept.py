@@ -23,7 +23,7 @@ from undertow.backtests.validation.seeds import walk_seeds
 from undertow.backtests.validation.settings import Tuned
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, StopLoss

@@ -22,7 +22,7 @@ from undertow.backtests.validation.shocks import horizon_hours, shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.decisions.table import DecisionTable

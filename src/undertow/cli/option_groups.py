@@ -1,0 +1,158 @@
+"""Groups of options that several commands share: records of which each field is an option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from undertow.cli.options import (
+    EndOption,
+    FillOption,
+    OptionalStrategyOption,
+    RuleOption,
+    SetOption,
+    StartOption,
+    UniverseOption,
+)
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """One rule: a strategy with its parameters, or a rule file."""
+
+    strategy: OptionalStrategyOption = None
+    rule: RuleOption = None
+    set_: SetOption = None
+
+
+@dataclass(frozen=True)
+class AccountOptions:
+    """Universe, sessions and account of a run; None where the command line leaves it to a rule file or the default.
+
+    The defaults that `--help` shows are those of `backtest`, `Account` and `Costs`, which are too slow to import for
+    it; a test compares them.
+    """
+
+    universe: UniverseOption = None
+    start: StartOption = None
+    end: EndOption = None
+    fill: FillOption = None
+    fee_bps: Annotated[
+        float | None, typer.Option("--fee-bps", help="Fee, basis points of an order's value.", show_default="5.0")
+    ] = None
+    slippage_bps: Annotated[
+        float | None, typer.Option("--slippage-bps", help="Slippage, basis points of the price.", show_default="5.0")
+    ] = None
+    haircut_bps: Annotated[
+        float | None,
+        typer.Option(
+            "--haircut-bps",
+            help="Taken off the last close of a name that ended, basis points.",
+            show_default="0.0",
+        ),
+    ] = None
+    borrow_bps: Annotated[
+        float | None,
+        typer.Option(
+            "--borrow-bps", help="Cost of borrowing what is sold short, basis points a year.", show_default="50.0"
+        ),
+    ] = None
+    tax_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--tax-rate", help="Tax on realised gains, decimal; reported, never deducted.", show_default="0.2"
+        ),
+    ] = None
+    lots: Annotated[
+        str | None, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", show_default="hifo")
+    ] = None
+    weighting: Annotated[
+        str | None, typer.Option("--weighting", help="equal or inverse-volatility.", show_default="equal")
+    ] = None
+    rebalance: Annotated[
+        str | None,
+        typer.Option("--rebalance", help="daily, weekly, monthly, quarterly or never.", show_default="monthly"),
+    ] = None
+    capital: Annotated[
+        float | None, typer.Option("--capital", help="Starting capital, USD.", show_default="1000000.0")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            from undertow.market.errors import ParameterError
+
+            raise ParameterError(f"`start` must not be after `end`, got {self.start} and {self.end}")
+
+    def settings(self) -> dict[str, Any]:
+        """The options that the command line states, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SpaceOptions:
+    """The parameters that a search leaves free, and within which bounds."""
+
+    set_: SetOption = None
+    narrow: Annotated[
+        list[str] | None,
+        typer.Option("--narrow", help="parameter=low:high, or parameter=choice,choice; repeat for several."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a search looks for."""
+
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}; `optimize`"
+            " takes several.",
+            show_default="sharpe",
+        ),
+    ] = None
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option("--constraint", help="metric<=number or metric>=number, such as annual_turnover<=6."),
+    ] = None
+    max_failed: Annotated[float, typer.Option("--max-failed", help="Share of failed trials that ends the search.")] = (
+        0.5
+    )
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Make each parameter of a command that is a record of this module one option for each field of the record."""
+    options: list[Parameter] = []
+    records: dict[str, type[Any]] = {}
+    for name, parameter in signature(command, eval_str=True).parameters.items():
+        annotation: Any = parameter.annotation
+        if isinstance(annotation, type) and is_dataclass(annotation):
+            records[name] = annotation
+            options += _options(annotation)
+        else:
+            options.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def collected(**values: Any) -> None:
+        for name, record in records.items():
+            values[name] = record(**{field.name: values.pop(field.name) for field in fields(record)})
+        command(**values)
+
+    # What typer reads the options from.
+    collected.__dict__["__signature__"] = Signature(options)
+    collected.__annotations__ = {option.name: option.annotation for option in options}
+    return collected
+
+
+def _options(record: type[Any]) -> list[Parameter]:
+    hints = get_type_hints(record, include_extras=True)
+    return [
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
+        for field in fields(record)
+    ]
