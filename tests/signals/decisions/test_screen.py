@@ -73,7 +73,7 @@ def test_a_name_that_leaves_the_parent_leaves_at_once(world: Market) -> None:
 
 @pytest.mark.parametrize("fill", ["open", "close"])
 def test_strategies_on_a_screen_do_not_look_ahead(world: Market, fill: Fill) -> None:
-    testing_strategies.check_prefix_invariance(LiquidityDrain, world, fill, TEXT, sessions=("2019-06-28", "2020-04-01"))
+    testing_strategies.check_no_look_ahead(LiquidityDrain, world, fill, TEXT, sessions=("2019-06-28", "2020-04-01"))
 
 
 def test_membership_on_real_data_does_not_look_ahead(real_market: Market) -> None:
