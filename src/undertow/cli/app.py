@@ -8,40 +8,44 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, NoReturn
 
 import typer
 
-from undertow.cli.backtest import backtest
-from undertow.cli.compare import compare
-from undertow.cli.demo import demo
-from undertow.cli.list import list_
+from undertow.cli.backtest import backtest_command
+from undertow.cli.compare import compare_command
+from undertow.cli.demo import demo_command
+from undertow.cli.list import list_command
 from undertow.cli.market import market_app
-from undertow.cli.optimize import optimize
-from undertow.cli.option_groups import grouped
+from undertow.cli.optimize import optimize_command
+from undertow.cli.option_groups import with_option_groups
 from undertow.cli.options import OLD_NAMES
-from undertow.cli.rule import rule
+from undertow.cli.rule import rule_command
 from undertow.cli.signals import signals_app
 from undertow.cli.streams import open_streams
-from undertow.cli.sweep import sweep
-from undertow.cli.today import today
-from undertow.cli.walk_forward import walk_forward
+from undertow.cli.sweep import sweep_command
+from undertow.cli.today import today_command
+from undertow.cli.walk_forward import walk_forward_command
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"token_normalize_func": lambda name: OLD_NAMES.get(name, name)},
 )
-app.command()(demo)
-app.command()(grouped(backtest))
-app.command()(compare)
-app.command("list")(list_)
-app.command()(grouped(today))
-app.command()(grouped(sweep))
-app.command()(rule)
-app.command()(grouped(optimize))
-app.command("walk-forward")(grouped(walk_forward))
+COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo_command,
+    "backtest": backtest_command,
+    "compare": compare_command,
+    "list": list_command,
+    "today": today_command,
+    "sweep": sweep_command,
+    "rule": rule_command,
+    "optimize": optimize_command,
+    "walk-forward": walk_forward_command,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name)(with_option_groups(_command))
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
 

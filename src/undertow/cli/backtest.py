@@ -11,14 +11,15 @@ import typer
 
 from undertow.cli.option_groups import AccountOptions, RuleOptions
 from undertow.cli.options import HtmlOption, JsonOption, LedgerOption, MarketOption, OutOption, SeedOption
-from undertow.cli.resolve import busy, check_targets, resolve_account, resolve_market, resolve_rule, resolve_span
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule, resolve_span
 
 if TYPE_CHECKING:
     from undertow.backtests import Run
     from undertow.strategies import Strategy
 
 
-def backtest(
+def backtest_command(
     rule: RuleOptions,
     account: AccountOptions,
     market: MarketOption = None,

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from undertow.cli.options import HtmlOption, OldHtmlOption, one_file
-from undertow.cli.resolve import busy, check_targets
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets
 
-DEFAULT = Path("results/compare.html")
+DEFAULT_PAGE = Path("results/compare.html")
 
 
-def compare(
+def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
     html: HtmlOption = None,
     out: OldHtmlOption = None,
@@ -22,7 +23,7 @@ def compare(
     from undertow.cli.console import show_comparison
     from undertow.market.errors import ParameterError
 
-    page = one_file("html", html, out) or DEFAULT
+    page = one_file("html", html, out) or DEFAULT_PAGE
     if len(runs) < 2:
         raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
     with busy("starting"):

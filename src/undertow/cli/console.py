@@ -1,9 +1,7 @@
-"""What the terminal shows: tables on standard output, progress on standard error."""
+"""Tables and sentences on standard output."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -34,32 +32,6 @@ _WORDS = {
     "tax": "tax on them, USD",
     "episodes": "episodes",
 }
-
-
-@contextmanager
-def busy(label: str) -> Iterator[None]:
-    """A spinner on standard error while something runs; nothing where standard error is not a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(label):
-        yield
-
-
-@contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """A bar on standard error, moved by the number of finished steps; None where that is not a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def show(*parts: Any) -> None:

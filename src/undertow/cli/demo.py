@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from undertow.cli.options import SeedOption, YearsOption
-from undertow.cli.resolve import busy
+from undertow.cli.progress import busy
 
 
-def demo(
+def demo_command(
     seed: SeedOption = 7,
     years: YearsOption = 6.0,
     out: Annotated[

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from undertow.cli.options import JsonOption, LedgerOption, MarketOption, SeedOption, one_of
-from undertow.cli.resolve import busy, resolve_market
+from undertow.cli.progress import busy
+from undertow.cli.resolve import resolve_market
 
 LISTINGS = ("strategies", "signals", "universes", "trials")
 
 
-def list_(
+def list_command(
     listing: Annotated[
         str,
         typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=one_of("listing", LISTINGS)),

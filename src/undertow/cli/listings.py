@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from undertow.cli.console import busy, show
+from undertow.cli.console import show
+from undertow.cli.progress import busy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from undertow.cli.options import JsonOption, SeedOption, YearsOption
-from undertow.cli.resolve import busy
+from undertow.cli.progress import busy
 
 market_app = typer.Typer(help="Check or make a market folder.")
 
 
-@market_app.command()
-def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
+@market_app.command("check")
+def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
     """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
     with busy("reading the market"):
         from undertow.market import load_market
@@ -31,8 +31,8 @@ def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_jso
     show(render(report))
 
 
-@market_app.command()
-def simulate(
+@market_app.command("simulate")
+def simulate_command(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder for the market.")],
     seed: SeedOption = 7,
     years: YearsOption = 6.0,

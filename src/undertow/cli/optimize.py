@@ -19,13 +19,12 @@ from undertow.cli.options import (
     SeedOption,
     StrategyOption,
 )
+from undertow.cli.progress import busy, progress_bar
 from undertow.cli.resolve import (
-    busy,
     check_targets,
     import_from_here,
-    progress_bar,
+    read_assignments,
     read_ranges,
-    read_settings,
     resolve_account,
     resolve_market,
     resolve_span,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from undertow.backtests.tuning.optimize import Tuning
 
 
-def optimize(
+def optimize_command(
     strategy: StrategyOption,
     space: SpaceOptions,
     search: SearchOptions,
@@ -64,7 +63,7 @@ def optimize(
     Equal seeds give equal trials, however often the search is interrupted. With a database server, start the command
     on as many machines as you like: they share the study, and which trials they make depends on who is quicker.
     """
-    fixed, narrowed = read_settings(space.set_), read_ranges(space.narrow)
+    fixed, narrowed = read_assignments(space.set_), read_ranges(space.narrow)
     with busy("starting"):
         from undertow.backtests.folders import plain
         from undertow.backtests.ledger.ledger import Ledger

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 import typer
 
@@ -37,6 +38,8 @@ class AccountOptions:
     The defaults that `--help` shows are those of `backtest`, `Account` and `Costs`, which are too slow to import for
     it; a test compares them.
     """
+
+    panel: ClassVar[str] = "Universe, sessions and account"
 
     universe: UniverseOption = None
     start: StartOption = None
@@ -97,6 +100,8 @@ class AccountOptions:
 class SpaceOptions:
     """The parameters that a search leaves free, and within which bounds."""
 
+    panel: ClassVar[str] = "Parameters"
+
     set_: SetOption = None
     narrow: Annotated[
         list[str] | None,
@@ -107,6 +112,8 @@ class SpaceOptions:
 @dataclass(frozen=True)
 class SearchOptions:
     """What a search looks for."""
+
+    panel: ClassVar[str] = "Search"
 
     objective: Annotated[
         list[str] | None,
@@ -126,8 +133,11 @@ class SearchOptions:
     )
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Make each parameter of a command that is a record of this module one option for each field of the record."""
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter of a command that is a record of this module by one option a field.
+
+    typer sees the options, the command gets the records.
+    """
     options: list[Parameter] = []
     records: dict[str, type[Any]] = {}
     for name, parameter in signature(command, eval_str=True).parameters.items():
@@ -151,8 +161,22 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options(record: type[Any]) -> list[Parameter]:
-    hints = get_type_hints(record, include_extras=True)
     return [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
-        for field in fields(record)
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        for field, annotation in zip(fields(record), _annotations(record), strict=True)
     ]
+
+
+def _annotations(record: type[Any]) -> list[Any]:
+    """The annotations of a record's fields, each option in the panel of `--help` that the record names."""
+    hints = get_type_hints(record, include_extras=True)
+    panel = getattr(record, "panel", None)
+    if panel is None:
+        return [hints[field.name] for field in fields(record)]
+    annotations: list[Any] = []
+    for field in fields(record):
+        (option,) = hints[field.name].__metadata__
+        option = copy(option)
+        option.rich_help_panel = panel
+        annotations.append(Annotated[hints[field.name].__origin__, option])
+    return annotations

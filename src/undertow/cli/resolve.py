@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,20 +18,6 @@ if TYPE_CHECKING:
     from undertow.strategies.rules.file import RuleFile
 
 _SPAN = ("universe", "start", "end")
-
-
-def busy(label: str) -> AbstractContextManager[None]:
-    """A line on standard error, on a terminal, while something takes its time."""
-    from undertow.cli.console import busy as spinner
-
-    return spinner(label)
-
-
-def progress_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None] | None]:
-    """A bar on standard error, on a terminal, moved by the number of finished steps."""
-    from undertow.cli.console import progress_bar as bar
-
-    return bar(label, total)
 
 
 def resolve_market(folder: Path | None, seed: int) -> Market:
@@ -60,7 +45,7 @@ def resolve_strategy_class(name: str) -> type[Strategy]:
 
 def resolve_strategy(name: str, settings: Sequence[str]) -> Strategy:
     """The strategy of a name with its parameters as typed; raises `ParameterError` on a bad one."""
-    parameters = read_settings(settings)
+    parameters = read_assignments(settings)
     return resolve_strategy_class(name).create(parameters)
 
 
@@ -133,7 +118,7 @@ def import_from_here() -> None:
         sys.path.append(os.getcwd())
 
 
-def read_settings(settings: Sequence[str] | None, option: str = "--set") -> dict[str, str]:
+def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> dict[str, str]:
     """The values of `--set parameter=value` by parameter; raises `ParameterError` on a bad or repeated one."""
     from undertow.market.errors import ParameterError
 
@@ -153,7 +138,7 @@ def read_ranges(settings: Sequence[str] | None) -> dict[str, Any]:
     from undertow.market.errors import ParameterError
 
     ranges: dict[str, Any] = {}
-    for name, text in read_settings(settings, "--narrow").items():
+    for name, text in read_assignments(settings, "--narrow").items():
         low, colon, high = text.partition(":")
         try:
             ranges[name] = (float(low), float(high)) if colon else [choice.strip() for choice in text.split(",")]

@@ -10,7 +10,7 @@ import typer
 from undertow.cli.options import file_ending
 
 
-def rule(
+def rule_command(
     name: Annotated[str, typer.Argument(help="Preset or rule file.")],
     parts: Annotated[bool, typer.Option("--parts", help="The parts that it is made of, not its parameters.")] = False,
     out: Annotated[

@@ -19,13 +19,14 @@ from undertow.cli.options import (
     calendar_day,
     required_page,
 )
-from undertow.cli.resolve import busy, check_targets, read_settings, resolve_market, resolve_signal
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets, read_assignments, resolve_market, resolve_signal
 
 signals_app = typer.Typer(help="Look at a signal.")
 
 
-@signals_app.command()
-def plot(
+@signals_app.command("plot")
+def plot_command(
     signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`) or module:Class.")],
     html: HtmlOption = None,
     out: OldHtmlOption = None,
@@ -40,7 +41,7 @@ def plot(
 ) -> None:
     """Draw a signal over the asset and the universe's basket as one HTML page, --html FILE."""
     page = required_page(html, out)
-    parameters = read_settings(set_)
+    parameters = read_assignments(set_)
     with busy("starting"):
         from undertow.tearsheets.signals.page import write_signal_page
 
@@ -63,8 +64,8 @@ def plot(
     typer.echo(f"signal: {page}")
 
 
-@signals_app.command()
-def events(
+@signals_app.command("events")
+def events_command(
     html: HtmlOption = None,
     out: OldHtmlOption = None,
     market: MarketOption = None,

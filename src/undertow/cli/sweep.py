@@ -26,11 +26,11 @@ from undertow.cli.options import (
     one_file,
     one_of,
 )
+from undertow.cli.progress import busy
 from undertow.cli.resolve import (
-    busy,
     check_targets,
     import_from_here,
-    read_settings,
+    read_assignments,
     resolve_account,
     resolve_market,
     resolve_span,
@@ -53,7 +53,7 @@ MOST_COMPARED = 100
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 
 
-def sweep(
+def sweep_command(
     strategy: StrategyOption,
     space: SpaceOptions,
     account: AccountOptions,
@@ -101,7 +101,7 @@ def sweep(
         by = NAMED[by][0] if by in NAMED else by
         aim = None if by in FIGURES else _aim(by)
         check_targets(html=html, csv=table_file)
-        fixed = read_settings(space.set_)
+        fixed = read_assignments(space.set_)
         bytes_of("memory", memory)
         worker_count(backend, jobs, address)
         kind = resolve_strategy_class(strategy)

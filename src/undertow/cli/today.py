@@ -9,16 +9,17 @@ import typer
 
 from undertow.cli.option_groups import RuleOptions
 from undertow.cli.options import FillOption, HtmlOption, JsonOption, MarketOption, SeedOption, UniverseOption
-from undertow.cli.resolve import busy, check_targets, resolve_account, resolve_market, resolve_rule
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule
 
 if TYPE_CHECKING:
     from undertow.backtests.checklist.today import Today
 
-DEFAULT = "risk-tiers"
+DEFAULT_STRATEGY = "risk-tiers"
 _COLOURS = {"ok": "green", "watch": "yellow", "alarm": "red", "unknown": "magenta"}
 
 
-def today(
+def today_command(
     rule: RuleOptions,
     market: MarketOption = None,
     asof: Annotated[
@@ -41,7 +42,7 @@ def today(
         from undertow.tearsheets.checklist.page import write_today
 
         check_targets(html=html)
-        chosen = resolve_rule(rule, DEFAULT)
+        chosen = resolve_rule(rule, DEFAULT_STRATEGY)
         settings = chosen.with_settings({"universe": universe, "fill": fill})
         account = resolve_account(settings).keywords()
         # The checklist has no amount of money: orders are shares of capital.

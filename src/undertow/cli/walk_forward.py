@@ -18,12 +18,12 @@ from undertow.cli.options import (
     StrategyOption,
     one_of,
 )
+from undertow.cli.progress import busy
 from undertow.cli.resolve import (
-    busy,
     check_targets,
     import_from_here,
+    read_assignments,
     read_ranges,
-    read_settings,
     resolve_account,
     resolve_market,
     resolve_strategy_class,
@@ -49,7 +49,7 @@ TUNERS = ("search", "design")
 MOST_SEEDS = 1000
 
 
-def walk_forward(
+def walk_forward_command(
     strategy: StrategyOption,
     space: SpaceOptions,
     search: SearchOptions,
@@ -114,7 +114,7 @@ def walk_forward(
     if cpcv is not None and (constraint or gate is not None):
         bound = "--constraint" if constraint else "--gate"
         raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
-    fixed, narrowed = read_settings(space.set_), read_ranges(space.narrow)
+    fixed, narrowed = read_assignments(space.set_), read_ranges(space.narrow)
     with busy("starting"):
         from undertow.backtests.ledger.ledger import Ledger
         from undertow.backtests.runs.backtest import session_rows
