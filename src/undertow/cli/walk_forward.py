@@ -39,24 +39,15 @@ from undertow.cli.resolve import (
     resolve_market,
     warn_of_absent,
 )
-from undertow.cli.walk_forward_output import save, show
+from undertow.cli.walk_forward_output import show
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from undertow.backtests.runs.run import Run
-    from undertow.backtests.validation.result import WalkForwardResult
-    from undertow.backtests.validation.splits import WalkForward
     from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-    from undertow.evidence import SPATest
-    from undertow.market import Market
-    from undertow.strategies import Strategy
 
 
-# Equal to those of backtests/engines.py and walk_tuner.py, too slow to import for `--help`; a test compares them.
+# Equal to those of engines.py and validation/settings.py, too slow to import for `--help`; a test compares them.
 BACKENDS = ("loky", "threading", "dask", "ray")
 TUNERS = ("search", "design")
-MOST_SEEDS = 1000
 
 
 def walk_forward(
@@ -148,8 +139,6 @@ def walk_forward(
     from undertow.market.errors import ParameterError
 
     ordered_days(start, end)
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
     if cpcv is not None and (constraint or gate is not None):
         bound = "--constraint" if constraint else "--gate"
         raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
@@ -157,24 +146,17 @@ def walk_forward(
     with busy("starting"):
         from undertow.backtests.folders import check_replaceable
         from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.runs.backtest import session_rows
-        from undertow.backtests.validation.cpcv import check_aim
-        from undertow.backtests.validation.gate import refuse_path_dependent
-        from undertow.backtests.validation.result import ACT, HOLD
-        from undertow.backtests.validation.seeds import walk_seeds
-        from undertow.backtests.validation.settings import checked_settings
+        from undertow.backtests.validation import plan_walk, run_walk
         from undertow.backtests.validation.splits import WalkForward
-        from undertow.backtests.validation.storage import locate_studies
-        from undertow.backtests.validation.walk_forward import fold_engine
-        from undertow.backtests.validation.walk_forward import walk_forward as walk
         from undertow.evidence.spa import SPATest
 
         if out is not None:
             check_replaceable(out, "walk.json")
+        if gate is not None and not 0.0 < gate < 1.0:
+            raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
         kind = resolve_kind(strategy)
         look_here()
-        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo or 0)
-        groups = _groups(cpcv, purge, embargo)
+        kept_whole = "shocks" if events else None
         account = account_of(
             universe,
             fill,
@@ -183,86 +165,44 @@ def walk_forward(
             rebalance,
             capital,
         )
-        tuning: dict[str, Any] = {
-            "objective": objective or "sharpe",
-            "trials": trials,
-            "fixed": fixed,
-            "narrowed": narrowed,
-        }
-        settings = checked_settings(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
-        if gate is not None and not 0.0 < gate < 1.0:
-            raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
-        asked = None if gate is None else SPATest(alpha=gate)
-        if asked is not None:
-            refuse_path_dependent(kind)
-        if groups is not None:
-            check_aim(settings.objective)
-        engine: dict[str, Any] = {"jobs": _workers(jobs, address), "backend": backend, "address": address}
-        folds_engine = fold_engine(**engine)
-        locate_studies(storage, study, kind.name(), tuner, folds_engine)
+        settings: dict[str, Any] = {"backend": backend, "address": address, **({} if jobs is None else {"jobs": jobs})}
+        plan = plan_walk(
+            kind,
+            start=start,
+            end=end,
+            split=WalkForward(
+                train=train, test=test, anchored=anchored, purge=purge, embargo=embargo or 0, events=kept_whole
+            ),
+            objective=objective or "sharpe",
+            constraints=constraint,
+            trials=trials,
+            max_failed=max_failed,
+            fixed=fixed,
+            narrowed=narrowed,
+            storage=storage,
+            study=study,
+            seed=seed,
+            tuner=tuner,
+            gate="auto" if gate is None else SPATest(alpha=gate),
+            on_fail="act" if gate is None else "hold",
+            seeds=seeds,
+            paths=_paths(cpcv, purge, embargo, kept_whole),
+            ledger=Ledger(ledger),
+            **account,
+            **settings,
+        )
     with busy("loading the market"):
         world = resolve_market(market, seed)
         warn_of_absent(kind, world, account, fixed)
-    words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
-    if events:
-        split, groups = _with_events(kind, fixed, world, split, groups, words)
-    days = world.sessions[session_rows(world, start, end)]
-    if groups is not None:
-        groups.folds(days)
-    choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "storage": storage, "study": study}
-    choice |= {"gate": asked or _usual_proof(kind, split, days), "on_fail": ACT if asked is None else HOLD}
-    choice |= {"max_failed": max_failed}
     with busy("walking forward"):
-        result = walk(kind, world, split=split, **choice, **engine, **words)
-    others = None
-    if seeds > 1:
-        with busy(f"walking forward with {seeds - 1} more seeds"):
-            rest = {**words, **choice, "split": split}
-            del rest["seed"]
-            others = _seeds(result, walk_seeds(kind, world, range(seed + 1, seed + seeds), **engine, **rest))
-    paths = None
-    if groups is not None:
-        from undertow.backtests.validation.cpcv import cpcv as combine
-
-        with busy("walking every combination"):
-            paths = combine(kind, world, split=groups, **words)
-    # Other seeds and combinations were counted since.
-    result = replace(
-        result,
-        run=_commanded(result.run, seeds, cpcv, embargo),
-        trial_count=words["ledger"].later(result.trial_count, world.fingerprint),
-    )
+        result = run_walk(plan, world)
     if out is not None:
         with busy("writing the pages"):
-            save(result, paths, others, out)
-    show(result, paths, others, out, as_json)
+            result.save(out)
+    show(result, out, as_json)
 
 
-def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.DatetimeIndex) -> SPATest | None:
-    """The gate that is told beside a walk that acts in every fold; None where there is nothing to tell."""
-    from undertow.evidence.spa import SPATest
-
-    usual = SPATest()
-    enough = all(len(fold.train) >= usual.fewest for fold in split.folds(sessions))
-    return usual if enough and not kind.path_dependent else None
-
-
-def _commanded(run: Run, seeds: int, cpcv: str | None, embargo: int | None) -> Run:
-    """A walk's run whose command makes the other seeds and the combinations as well."""
-    if run.recipe.command is None:
-        return run
-    more = [*(["--seeds", str(seeds)] if seeds > 1 else []), *([] if cpcv is None else ["--cpcv", cpcv])]
-    # A walk has none where nobody says so, combinations have.
-    more += ["--embargo", "0"] if cpcv is not None and embargo == 0 else []
-    return replace(run, recipe=replace(run.recipe, command=" ".join([run.recipe.command, *more])))
-
-
-def _workers(jobs: int | None, address: str | None) -> int | None:
-    """One where nobody says otherwise; on a running cluster all that it has."""
-    return 1 if jobs is None and address is None else jobs
-
-
-def _groups(text: str | None, purge: int, embargo: int | None) -> CombinatorialPurgedKFold | None:
+def _paths(text: str | None, purge: int, embargo: int | None, events: str | None) -> CombinatorialPurgedKFold | None:
     from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
     from undertow.market.errors import ParameterError
 
@@ -273,31 +213,5 @@ def _groups(text: str | None, purge: int, embargo: int | None) -> CombinatorialP
         raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
     if int(first) < 2 or not 0 < int(second) < int(first):
         raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {text!r}")
-    usual = CombinatorialPurgedKFold(int(first), int(second), purge=purge)
-    return usual if embargo is None else replace(usual, embargo=embargo)
-
-
-def _with_events(
-    kind: type[Strategy],
-    fixed: dict[str, str],
-    world: Market,
-    split: WalkForward,
-    groups: CombinatorialPurgedKFold | None,
-    words: dict[str, Any],
-) -> tuple[WalkForward, CombinatorialPurgedKFold | None]:
-    """The splits with the shock events of the strategy at its defaults and what is fixed."""
-    from undertow.backtests.runs.backtest import session_rows
-    from undertow.backtests.validation.shocks import shock_events
-
-    sessions = world.sessions[session_rows(world, words["start"], words["end"])]
-    found = shock_events(kind.create(fixed), world, sessions, universe=words["universe"], fill=words["fill"])
-    return replace(split, events=found), None if groups is None else replace(groups, events=found)
-
-
-def _seeds(result: WalkForwardResult, others: pd.DataFrame) -> pd.DataFrame:
-    """The rows of all seeds, the one in full first."""
-    import pandas as pd
-
-    from undertow.backtests.validation.seeds import seed_row
-
-    return pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
+    paths = CombinatorialPurgedKFold(int(first), int(second), purge=purge, events=events)
+    return paths if embargo is None else replace(paths, embargo=embargo)
