@@ -9,7 +9,7 @@ from undertow.strategies.strategy import Strategy
 _TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
 _SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
 _COUNTS = ("purged", "embargoed", "dropped_with_events", "border_moved", "trials")
-_FOLDS = ("fold", *_SPANS, *_COUNTS, "proof_p", "proven", "acts")
+_FOLDS = ("fold", *_SPANS, *_COUNTS, "gate_p", "passed", "acts")
 # What a fold has inside its training sessions and outside, `in_` and `out_` before it.
 FOLD_FIGURES = (
     "objective",

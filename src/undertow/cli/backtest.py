@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import typer
 
 from undertow.cli.option_groups import AccountOptions, RuleOptions
 from undertow.cli.options import HtmlOption, JsonOption, LedgerOption, MarketOption, OutOption, SeedOption
+from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule, resolve_span
 
@@ -32,7 +32,6 @@ def backtest_command(
     """Backtest one strategy over one universe."""
     with busy("starting"):
         from undertow.backtests import backtest as run_backtest
-        from undertow.backtests.folders import plain
 
         check_targets(out=out, html=html)
         chosen = resolve_rule(rule)
@@ -50,7 +49,7 @@ def backtest_command(
         if html is not None:
             run.tearsheet(html)
     if as_json:
-        print(json.dumps(plain(run.summary()), indent=2, allow_nan=False))
+        print_json(run.summary())
         return
     from undertow.cli.console import show_run
 

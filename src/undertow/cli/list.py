@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from undertow.cli.options import JsonOption, LedgerOption, MarketOption, SeedOption, one_of
+from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import resolve_market
 
@@ -69,7 +69,7 @@ def _list_trials(market: Path | None, seed: int, folder: Path | None, as_json: b
         searches = ledger.searches(data.fingerprint)
         elsewhere = ledger.elsewhere(data.fingerprint, data.name)
     if as_json:
-        _print_json({"market": data.fingerprint, "searches": searches, "elsewhere": elsewhere})
+        print_json({"market": data.fingerprint, "searches": searches, "elsewhere": elsewhere})
         return
     from undertow.cli.listings import show_trials
 
@@ -83,7 +83,7 @@ def _list_universes(market: Path | None, seed: int, names: Sequence[str] | None,
         data = resolve_market(market, seed)
         universes = [sizes(data, name) for name in names or sorted(data.universes)]
     if as_json:
-        _print_json({"universes": [universe.as_dict() for universe in universes]})
+        print_json({"universes": [universe.as_dict() for universe in universes]})
         return
     from undertow.cli.listings import show_universes
 
@@ -94,7 +94,7 @@ def _list_strategies(verbose: bool, as_json: bool) -> None:
     from undertow.cli import listings
 
     if as_json:
-        _print_json({"strategies": listings.strategy_catalogue()})
+        print_json({"strategies": listings.strategy_catalogue()})
     else:
         listings.show_strategies(verbose)
 
@@ -103,12 +103,8 @@ def _list_signals(verbose: bool, as_json: bool) -> None:
     from undertow.cli import listings
 
     if as_json:
-        _print_json({"signals": listings.signal_catalogue()})
+        print_json({"signals": listings.signal_catalogue()})
     elif verbose:
         listings.show_definitions()
     else:
         listings.show_signals()
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, indent=2, allow_nan=False))

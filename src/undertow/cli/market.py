@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from undertow.cli.options import JsonOption, SeedOption, YearsOption
+from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 
 market_app = typer.Typer(help="Check or make a market folder.")
@@ -24,7 +24,7 @@ def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")]
 
         report = coverage(load_market(folder))
     if as_json:
-        print(json.dumps(report.as_dict(), indent=2, allow_nan=False))
+        print_json(report.as_dict())
         return
     from undertow.cli.console import show
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from undertow.cli.options import (
     SeedOption,
     StrategyOption,
 )
+from undertow.cli.output import print_json
 from undertow.cli.progress import busy, progress_bar
 from undertow.cli.resolve import (
     check_targets,
@@ -65,7 +65,6 @@ def optimize_command(
     """
     fixed, narrowed = read_assignments(space.set_), read_ranges(space.narrow)
     with busy("starting"):
-        from undertow.backtests.folders import plain
         from undertow.backtests.ledger.ledger import Ledger
         from undertow.backtests.objectives import read_constraints, read_objectives
         from undertow.backtests.tuning.optimize import BATCH
@@ -112,7 +111,7 @@ def optimize_command(
         if html is not None:
             tuning.page(html)
     if as_json:
-        print(json.dumps(plain(tuning.summary()), indent=2, allow_nan=False))
+        print_json(tuning.summary())
         return
     _show(tuning)
     for name, path in (("study", html), ("result", out)):

@@ -93,7 +93,7 @@ class AccountOptions:
 
     def settings(self) -> dict[str, Any]:
         """The options that the command line states, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return _stated(self)
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,34 @@ class SearchOptions:
     )
 
 
+@dataclass(frozen=True)
+class EngineOptions:
+    """Where a search runs; None where the command line leaves it to the search."""
+
+    panel: ClassVar[str] = "Engine"
+
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            "--backend",
+            help="serial, threading, loky (processes), dask or ray. Results are equal.",
+            show_default="serial for a sweep, loky for a walk-forward",
+        ),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            help="Workers; without it one a core for a sweep, one for a walk-forward, all of the cluster at --address.",
+        ),
+    ] = None
+    address: Annotated[str | None, typer.Option("--address", help="A running Dask or Ray cluster.")] = None
+
+    def settings(self) -> dict[str, Any]:
+        """The options that the command line states, by name."""
+        return _stated(self)
+
+
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Replace each parameter of a command that is a record of this module by one option a field.
 
@@ -158,6 +186,10 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     collected.__dict__["__signature__"] = Signature(options)
     collected.__annotations__ = {option.name: option.annotation for option in options}
     return collected
+
+
+def _stated(record: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 def _options(record: type[Any]) -> list[Parameter]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from undertow.backtests.account import Account
-    from undertow.cli.option_groups import RuleOptions
+    from undertow.backtests.tuning.settings import Search
+    from undertow.cli.option_groups import RuleOptions, SearchOptions, SpaceOptions
     from undertow.market import Market
     from undertow.market.calendar import Fill
     from undertow.strategies import Strategy
@@ -96,8 +97,36 @@ def resolve_span(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in _SPAN if name in settings}
 
 
+def resolve_search(
+    space: SpaceOptions, search: SearchOptions, *, trials: int, storage: str | None, study: str | None
+) -> Search:
+    """The search that the options describe; raises `ParameterError` on a bad value.
+
+    Args:
+        space: fixed and narrowed parameters.
+        search: objectives, constraints and the share of failed trials.
+        trials: number of trials.
+        storage: where the study is stored; None for memory.
+        study: name of the study; None for the strategy's.
+    """
+    from undertow.backtests.tuning.settings import Search
+
+    # An objective may be a user-defined module:function.
+    import_from_here()
+    return Search(
+        objective=search.objective or "sharpe",
+        constraints=search.constraint,
+        trials=trials,
+        max_failed=search.max_failed,
+        fixed=read_assignments(space.set_),
+        narrowed=read_ranges(space.narrow),
+        storage=storage,
+        study=study,
+    )
+
+
 def warn_of_missing_feeds(
-    strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, str]
+    strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> None:
     """Print on standard error which signals of a strategy the market has no data for."""
     from undertow.backtests.tuning.missing_feeds import missing_feeds

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from undertow.cli.option_groups import RuleOptions
 from undertow.cli.options import FillOption, HtmlOption, JsonOption, MarketOption, SeedOption, UniverseOption
+from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule
 
@@ -38,7 +38,6 @@ def today_command(
     """
     with busy("starting"):
         from undertow.backtests.checklist.today import today as run_today
-        from undertow.backtests.folders import plain
         from undertow.tearsheets.checklist.page import write_today
 
         check_targets(html=html)
@@ -57,7 +56,7 @@ def today_command(
     if html is not None:
         write_today(checklist, html)
     if as_json:
-        print(json.dumps(plain(checklist.as_dict()), indent=2, allow_nan=False))
+        print_json(checklist.as_dict())
     else:
         _show(checklist)
         if html is not None:

@@ -190,9 +190,7 @@ def test_the_command_refuses_what_cpcv_cannot_do_before_it_walks_forward(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = ut.write_market(market(), tmp_path / "world")
-    monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first")
-    )
+    monkeypatch.setattr("undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("it walked first"))
     given = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", *words]
     assert _run([*given, "--out", str(tmp_path / "out"), "--ledger", str(tmp_path / "ledger")]) == 2
     assert message in capsys.readouterr().err
