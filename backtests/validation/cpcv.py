@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account
 from undertow.backtests.checks import check_search
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import walk
@@ -200,7 +201,9 @@ def _walked(
     table: DecisionTable, strategies: list[Strategy], rows: slice, settings: WalkSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
-    plan, decision = make_plan(table, strategies, rows, settings.weighting, settings.rebalance)
+    plan, decision = make_plan(
+        table, strategies, rows, Account(weighting=settings.weighting, rebalance=settings.rebalance)
+    )
     if not plan.base.any():
         raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
     tape = with_legs(read_price_grid(table, rows, settings.costs.haircut), table, rows, decision, settings.costs)
