@@ -250,7 +250,7 @@ def _account_returns(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
     account = settings.account
-    plan, decision = make_plan(table, strategies, rows, account.weighting, account.rebalance)
+    plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
         raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
     grid = with_legs(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)

@@ -41,7 +41,7 @@ def backtest_command(
         data = resolve_market(market, seed)
         chosen.check(data, settings)
     with busy("running the backtest"):
-        run = run_backtest(chosen.strategy, data, **span, **trading.keywords())
+        run = run_backtest(chosen.strategy, data, **span, account=trading)
     run = _with_trial_count(run, type(chosen.strategy), ledger)
     with busy("writing the tearsheet"):
         if out is not None:

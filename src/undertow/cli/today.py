@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from undertow.cli.option_groups import RuleOptions
-from undertow.cli.options import FillOption, HtmlOption, JsonOption, MarketOption, SeedOption, UniverseOption
+from undertow.cli.options import (
+    UNIVERSE,
+    FillOption,
+    HtmlOption,
+    JsonOption,
+    MarketOption,
+    SeedOption,
+    UniverseOption,
+)
 from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule
@@ -43,16 +51,13 @@ def today_command(
         check_targets(html=html)
         chosen = resolve_rule(rule, DEFAULT_STRATEGY)
         settings = chosen.with_settings({"universe": universe, "fill": fill})
-        account = resolve_account(settings).keywords()
-        # The checklist has no amount of money: orders are shares of capital.
-        del account["capital"]
+        account = resolve_account(settings)
     with busy("loading the market"):
         data = resolve_market(market, seed)
         chosen.check(data, settings)
     with busy("reading the signals"):
-        if "universe" in settings:
-            account["universe"] = settings["universe"]
-        checklist = run_today(chosen.strategy, data, asof=asof, **account)
+        universe = settings.get("universe", UNIVERSE)
+        checklist = run_today(chosen.strategy, data, asof=asof, universe=universe, account=account)
     if html is not None:
         write_today(checklist, html)
     if as_json:
