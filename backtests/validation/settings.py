@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from undertow.backtests.checks import check_trials
 from undertow.backtests.costs import Costs
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
-from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
+from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
 from undertow.backtests.tuning.optimize import MAX_FAILED, Tuning, optimize
 from undertow.backtests.tuning.space import space_left
 from undertow.market.calendar import Fill
@@ -160,9 +160,18 @@ def _single(
     span = {**settings.account, "start": start, "end": end}
     whole = kind.create(settings.fixed).parameters
     baselines = baseline_metrics(market, [settings.objective], span)
-    made = evaluated(
-        kind, market, {}, span, [settings.objective], settings.constraints, baselines, os.cpu_count() or 1, [whole]
+    jobs = os.cpu_count() or 1
+    evaluate = Evaluator(
+        kind,
+        market,
+        span,
+        objectives=[settings.objective],
+        constraints=settings.constraints,
+        baselines=baselines,
+        fixed={},
+        jobs=jobs,
     )
+    made = evaluate([whole])
     outcome = made[0]
     if outcome.values is None:
         raise ParameterError(

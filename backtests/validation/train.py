@@ -49,9 +49,9 @@ def tune_fold(shared: FoldTask, span: tuple[pd.Timestamp, pd.Timestamp]) -> Trai
         raise TuningError(f"the fold that is trained on {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}") from None
     held = {
         f"excess_over_{kind.name().replace('-', '_')}": float(
-            sweep(kind, market, pd.DataFrame(index=range(1)), start=start, end=end, **settings.account)["total_return"][
-                0
-            ]
+            sweep(kind, market, pd.DataFrame(index=range(1)), start=start, end=end, **settings.account).table[
+                "total_return"
+            ][0]
         )
         for kind in (BuyAndHold, VolTarget)
     }
