@@ -73,7 +73,7 @@ def tune_fold(task: TrainingTask, span: tuple[pd.Timestamp, pd.Timestamp]) -> Fo
     no_parameters = pd.DataFrame(index=range(1))
     returns = {
         baseline.name(): float(
-            sweep(baseline, market, no_parameters, start=start, end=end, **settings.keywords())["total_return"][0]
+            sweep(baseline, market, no_parameters, start=start, end=end, **settings.keywords()).table["total_return"][0]
         )
         for baseline in (BuyAndHold, VolTarget)
     }
