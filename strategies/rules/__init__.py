@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from undertow.strategies.rules.evaluate import decide, evaluate_rules, ladder_of, read
-    from undertow.strategies.rules.file import RuleFile, as_toml, parts_of, presets, read_rule, text_of
+    from undertow.strategies.rules.file import RuleFile, as_toml, load_rule, parts_of, presets, read_rule, text_of
     from undertow.strategies.rules.parts import (
         ALARM,
         WATCH,
@@ -59,6 +59,7 @@ _HOME = {
     "decide": "evaluate",
     "evaluate_rules": "evaluate",
     "ladder_of": "evaluate",
+    "load_rule": "file",
     "parts_of": "file",
     "presets": "file",
     "read": "evaluate",
@@ -100,6 +101,7 @@ __all__ = [
     "decide",
     "evaluate_rules",
     "ladder_of",
+    "load_rule",
     "parts_of",
     "presets",
     "read",

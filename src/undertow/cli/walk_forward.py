@@ -52,7 +52,7 @@ def walk_forward_command(
             show_default=False,
         ),
     ] = None,
-    events: Annotated[bool, typer.Option("--events", help="Keep shock events whole: borders move.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Keep shock events kept_events: borders move.")] = False,
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
     ] = None,
@@ -93,12 +93,12 @@ def walk_forward_command(
         from undertow.backtests.validation import WalkForward, plan_walk, run_walk
 
         check_targets(out=out, result="walk.json", html=html)
-        strategy_class, whole = resolve_strategy_class(strategy), "shocks" if events else None
+        strategy_class, kept_events = resolve_strategy_class(strategy), "shocks" if events else None
         split = WalkForward(train=train, test=test, anchored=anchored, purge=purge)
         plan = plan_walk(
             strategy_class,
             **resolve_span(account.settings()),
-            split=replace(split, embargo=embargo or 0, events=whole),
+            split=replace(split, embargo=embargo or 0, events=kept_events),
             search=resolve_search(space, search, trials=trials, storage=storage, study=study),
             seed=seed,
             account=resolve_account(account.settings()),
@@ -107,7 +107,7 @@ def walk_forward_command(
             on_fail="act" if gate is None else "hold",
             ledger=Ledger(ledger),
             seeds=seeds,
-            paths=_paths(cpcv, purge, embargo, whole),
+            paths=_paths(cpcv, purge, embargo, kept_events),
             **engine.settings(),
         )
     with busy("loading the market"):
