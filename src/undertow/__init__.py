@@ -1,4 +1,4 @@
-"""Undertow: when Bitcoin is being force-sold, should growth-stock holders raise cash?
+"""Undertow: should growth-stock holders raise cash when Bitcoin is force-sold?
 
 A strategy-framework plug-in for vectorbt. Names are loaded on first use, so that `import undertow` costs nothing::
 

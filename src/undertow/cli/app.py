@@ -64,7 +64,10 @@ def undertow(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
-    """When Bitcoin is being force-sold, should growth-stock holders raise cash? Test the rule before you trust it."""
+    """When Bitcoin is being force-sold, should growth-stock holders raise cash?
+
+    Test the rule before you trust it.
+    """
 
 
 def main() -> NoReturn:
@@ -102,14 +105,14 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _interrupted(error: BaseException | None) -> bool:
-    """Whether an interruption lies beneath: compiled code wraps it in an error of its own."""
+    """Whether an interruption is the cause: compiled code wraps it in another error."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def run_command(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code; an error that the user can fix is printed on standard error."""
+    """Run one command and return its exit code; print errors that the user can fix."""
     arguments = list(argv)
     if arguments in ([], ["market"], ["signals"]):
         arguments.append("--help")
@@ -136,7 +139,7 @@ def _message(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or 'file'}: {error.strerror or error}"
-    # typer carries its own copy of click, whose exceptions have no public home: attributes tell them apart.
+    # typer carries its own copy of click, whose exceptions have no public home: they are recognised by attributes.
     option = getattr(error, "option_name", None)
     if option is not None and hasattr(error, "possibilities"):
         return f"no such option `{option}`{did_you_mean(option, error.possibilities or ())}"

@@ -19,7 +19,10 @@ def compare_command(
     html: HtmlOption = None,
     out: OldHtmlOption = None,
 ) -> None:
-    """Compare saved runs on their common sessions; the page is results/compare.html without --html."""
+    """Compare saved runs on their common sessions.
+
+    Without --html the page is results/compare.html.
+    """
     from undertow.cli.console import show_comparison
     from undertow.market.errors import ParameterError
 

@@ -26,7 +26,7 @@ def show(*parts: Any) -> None:
 
 
 def show_run(run: Run) -> None:
-    """The headline table of a run against its baselines, its notes, and the events that were handled."""
+    """A run against its baselines, its notes, and the events that were handled."""
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
     # The metrics of a run have more figures than those of a baseline: they stay where a baseline itself was run.
     columns = {**run.baselines, run.name: run.metrics}
@@ -57,7 +57,7 @@ def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
 
 
 def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) -> None:
-    """Parameter sets, one a row, with the figures that matter most and the one they are sorted by."""
+    """Parameter sets, one a row, with the main figures and the one of the ranking."""
     standard = ["annual_sharpe", "cagr", "max_drawdown", "average_exposure", "annual_turnover", "episodes"]
     figures = [by, *(name for name in standard if name != by)]
     table = Table(title=title, title_justify="left")
@@ -73,7 +73,7 @@ def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) ->
 
 
 def show_comparison(table: pd.DataFrame, first: str, last: str) -> None:
-    """A comparison's metrics from the first common session to the last, runs in columns."""
+    """The metrics of a comparison on its common sessions, runs in columns."""
     show_metrics(f"on common sessions, {first} to {last}", {str(name): dict(table[name]) for name in table.columns})
 
 

@@ -1,4 +1,4 @@
-"""`undertow demo`: the flagship against its baselines on a simulated market, where the truth is known."""
+"""`undertow demo`: the flagship strategy on a simulated market."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def demo_command(
         Path, typer.Option("--out", metavar="FOLDER", help="Write the runs and the comparison into this folder.")
     ] = Path("results/demo"),
 ) -> None:
-    """Run the flagship against its baselines on a simulated market, where the truth is known."""
+    """Run the flagship against its baselines on a simulated market.
+
+    The truth of that market is known.
+    """
     with busy("starting"):
         from undertow.backtests import backtest
         from undertow.backtests.folders import check_replaceable

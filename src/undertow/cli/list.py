@@ -35,7 +35,7 @@ def list_command(
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List strategies, signals, the universes of a market with their size over time, or the trials ever made on it."""
+    """List strategies, signals, universes of a market, or trials ever made on it."""
     _check_options(listing, market, universe, ledger)
     if listing == "trials":
         _list_trials(market, seed, ledger, as_json)

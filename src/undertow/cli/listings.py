@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show_strategies(verbose: bool = False) -> None:
-    """Every registered strategy with its parameters and ranges; `verbose`: with its rationale."""
+    """Registered strategies with parameters and ranges; `verbose` adds the rationale."""
     rows = []
     for name, strategy in _registered("undertow.strategies").items():
         defaults = strategy.model_fields
@@ -44,12 +44,12 @@ def show_signals() -> None:
 
 
 def show_definitions() -> None:
-    """Every registered signal with its whole definition: inputs, units, parameters, look-back, source."""
+    """Registered signals with inputs, units, parameters, look-back and source."""
     show(*(_definition(name, signal.spec) for name, signal in _registered("undertow.signals").items()))
 
 
 def show_universes(universes: Sequence[Sizes]) -> None:
-    """Universes with their size over time: names that can be held on the first session of each year."""
+    """Universes with the names that can be held, over time and on each year's start."""
     rows = []
     for universe in universes:
         years = "  ".join(f"{year} {size}" for year, size in universe.by_year.items())
@@ -62,7 +62,7 @@ def show_universes(universes: Sequence[Sizes]) -> None:
 
 
 def show_trials(searches: Sequence[Mapping[str, Any]], path: Path, elsewhere: int) -> None:
-    """The searches of a ledger on one market, the sum of their trials, and the trials on the market's other data."""
+    """The searches of a ledger on one market, and the sum of their trials."""
     if elsewhere:
         show(f"while this market had other data, such as fewer sessions, {elsewhere:,} trials were made")
     if not searches:
@@ -85,7 +85,7 @@ def show_trials(searches: Sequence[Mapping[str, Any]], path: Path, elsewhere: in
 
 
 def strategy_catalogue() -> list[dict[str, Any]]:
-    """Every registered strategy as plain values: name, summary, rationale, parameters with default and range."""
+    """Registered strategies as plain values, parameters with default and range."""
     return [
         {
             "name": name,
@@ -101,7 +101,7 @@ def strategy_catalogue() -> list[dict[str, Any]]:
 
 
 def signal_catalogue() -> list[dict[str, Any]]:
-    """Every registered signal as plain values: its whole definition."""
+    """Registered signals as plain values: their complete definitions."""
     return [_plain_spec(name, signal.spec) for name, signal in _registered("undertow.signals").items()]
 
 

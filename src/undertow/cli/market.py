@@ -16,7 +16,7 @@ market_app = typer.Typer(help="Check or make a market folder.")
 
 @market_app.command("check")
 def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
-    """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
+    """Check a market folder and print what it covers; exit code 2 on an error."""
     with busy("reading the market"):
         from undertow.market import load_market
         from undertow.market.coverage import coverage

@@ -47,7 +47,7 @@ def optimize_command(
     trials: Annotated[int, typer.Option(help="Trials in the study, those it has already included.")] = 400,
     seed: SeedOption = 7,
     storage: Annotated[
-        str | None, typer.Option(help="journal:FILE or a database address; without it the study is not kept.")
+        str | None, typer.Option(help="journal:FILE or a database address; without it the study is not stored.")
     ] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study; without it the strategy's.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Threads; without it, all. Results are equal.")] = None,
@@ -58,10 +58,11 @@ def optimize_command(
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search a strategy's parameters: a Sobol design, then TPE, or NSGA-II for several objectives.
+    """Search a strategy's parameters.
 
-    Equal seeds give equal trials, however often the search is interrupted. With a database server, start the command
-    on as many machines as you like: they share the study, and which trials they make depends on who is quicker.
+    First a Sobol design, then TPE, or NSGA-II for several objectives. Equal seeds give equal trials, however often the
+    search is interrupted. With a database server, start the command on as many machines as you like: they share the
+    study, and which trials they make depends on which machine is faster.
     """
     fixed, narrowed = read_assignments(space.set_), read_ranges(space.narrow)
     with busy("starting"):
@@ -120,7 +121,7 @@ def optimize_command(
 
 
 def _save(tuning: Tuning, out: Path) -> None:
-    """Write the best strategy's run and the study beside it into `out`, all or nothing."""
+    """Write the best strategy's run and the study into `out`, all or nothing."""
     from undertow.backtests.folders import replacing, write_json
 
     with replacing(out, "best.json") as draft:
@@ -131,7 +132,7 @@ def _save(tuning: Tuning, out: Path) -> None:
 
 
 def _show(tuning: Tuning) -> None:
-    """The best trial beside the defaults and the baselines, its parameters, and the number of trials ever made."""
+    """The best trial beside the defaults and the baselines, and its parameters."""
     from undertow.cli.console import show, show_metrics
 
     identity, best = tuning.identity, tuning.best

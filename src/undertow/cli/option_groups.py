@@ -1,4 +1,4 @@
-"""Groups of options that several commands share: records of which each field is an option."""
+"""Groups of options that several commands share: records whose fields are options."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class RuleOptions:
 
 @dataclass(frozen=True)
 class AccountOptions:
-    """Universe, sessions and account of a run; None where the command line leaves it to a rule file or the default.
+    """Universe, sessions and account of a run; None for an option that is left out.
 
-    The defaults that `--help` shows are those of `backtest`, `Account` and `Costs`, which are too slow to import for
-    it; a test compares them.
+    A rule file may set it then. The defaults that `--help` shows are those of `backtest`, `Account` and `Costs`, which
+    are too slow to import for it; a test compares them.
     """
 
     panel: ClassVar[str] = "Universe, sessions and account"
@@ -162,7 +162,7 @@ class EngineOptions:
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter of a command that is a record of this module by one option a field.
+    """Replace parameters of a command that are records by one option a field.
 
     typer sees the options, the command gets the records.
     """
@@ -200,7 +200,7 @@ def _options(record: type[Any]) -> list[Parameter]:
 
 
 def _annotations(record: type[Any]) -> list[Any]:
-    """The annotations of a record's fields, each option in the panel of `--help` that the record names."""
+    """The annotations of a record's fields, with the record's panel of `--help`."""
     hints = get_type_hints(record, include_extras=True)
     panel = getattr(record, "panel", None)
     if panel is None:

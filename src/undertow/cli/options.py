@@ -1,4 +1,4 @@
-"""Options that commands share, each declared once, with the checks that need no market."""
+"""Options that commands share, and their checks that need no market."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STRATEGY = typer.Option("--strategy", help="Name (see `undertow list strategies
 
 
 def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
-    """Make a check that a value is one of `choices` or None; it raises `ParameterError` with the nearest choice."""
+    """Make a check, raising `ParameterError`, that a value is a choice or None."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in choices:
@@ -32,7 +32,7 @@ def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | 
 
 
 def calendar_day(name: str) -> Callable[[str | None], str | None]:
-    """Make a check that a value is a date or None; it returns YYYY-MM-DD and raises `ParameterError` otherwise."""
+    """Make a check, raising `ParameterError`, that a value is a date or None."""
 
     def check(value: str | None) -> str | None:
         try:
@@ -46,7 +46,7 @@ def calendar_day(name: str) -> Callable[[str | None], str | None]:
 
 
 def file_ending(name: str, *suffixes: str) -> Callable[[Path | None], Path | None]:
-    """Make a check that a path is a file with one of `suffixes` or None; it raises `ParameterError` otherwise."""
+    """Make a check, raising `ParameterError`, of the suffix of a file."""
 
     def check(path: Path | None) -> Path | None:
         if path is not None and (path.suffix not in suffixes or path.is_dir()):
@@ -105,7 +105,10 @@ OldCsvOption = Annotated[Path | None, typer.Option("--out", hidden=True, callbac
 
 
 def one_file(option: str, path: Path | None, out: Path | None) -> Path | None:
-    """The file of an option, or of `--out`, its earlier name; raises `ParameterError` where both are stated."""
+    """The file of an option, or of `--out`, its earlier name.
+
+    Raises `ParameterError` where both are stated.
+    """
     if path is not None and out is not None:
         from undertow.market.errors import ParameterError
 

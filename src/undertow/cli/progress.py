@@ -1,4 +1,4 @@
-"""Progress on standard error while a command works; nothing where standard error is not a terminal."""
+"""Progress on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def busy(label: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """A bar that is moved by the number of finished steps; None where there is no terminal."""
+    """A bar that the number of finished steps moves; None without a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

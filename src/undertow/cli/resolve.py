@@ -1,4 +1,7 @@
-"""Objects from what the command line states: a market, a strategy, a signal, an account. Heavy modules load inside."""
+"""Objects from options: a market, a strategy, a signal, an account, a search.
+
+Heavy modules are imported inside the functions.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def resolve_market(folder: Path | None, seed: int) -> Market:
 
 
 def resolve_strategy_class(name: str) -> type[Strategy]:
-    """The strategy class of a registered name or module:Class; raises `ParameterError` where it is not a strategy."""
+    """The strategy class of a registered name or module:Class.
+
+    Raises `ParameterError` where it is not a strategy.
+    """
     from inspect import isabstract
 
     from undertow.market.errors import ParameterError
@@ -45,13 +51,13 @@ def resolve_strategy_class(name: str) -> type[Strategy]:
 
 
 def resolve_strategy(name: str, settings: Sequence[str]) -> Strategy:
-    """The strategy of a name with its parameters as typed; raises `ParameterError` on a bad one."""
+    """The strategy of a name with parameters as typed; `ParameterError` on a bad one."""
     parameters = read_assignments(settings)
     return resolve_strategy_class(name).create(parameters)
 
 
 def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
-    """The rule of `--strategy` with `--set`, or of `--rule`; the strategy named `default` where neither is stated.
+    """The rule of `--strategy` with `--set`, or of `--rule`, or the `default`.
 
     Raises `ParameterError` where both are, or neither and there is no default.
     """
@@ -73,7 +79,10 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
 
 
 def resolve_signal(name: str) -> Any:
-    """The signal of a registered name or module:attribute; raises `ParameterError` where it is not a signal."""
+    """The signal of a registered name or module:attribute.
+
+    Raises `ParameterError` where it is not a signal.
+    """
     from undertow.market.errors import ParameterError
     from undertow.signals.base.registry import SIGNALS
     from undertow.signals.base.spec import Spec
@@ -85,7 +94,7 @@ def resolve_signal(name: str) -> Any:
 
 
 def resolve_account(settings: Mapping[str, Any]) -> Account:
-    """The account that `settings` describe by the names of options; raises `ParameterError` on a bad value."""
+    """The account of settings by option; raises `ParameterError` on a bad value."""
     from undertow.backtests.account import Account
     from undertow.backtests.costs import Costs
 
@@ -142,13 +151,19 @@ def warn_of_missing_feeds(
 
 
 def import_from_here() -> None:
-    """Let imports find what lies in the current folder: `python -m` looks there, a console script does not."""
+    """Let imports find modules of the current folder.
+
+    `python -m` looks there, a console script does not.
+    """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
 
 
 def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> dict[str, str]:
-    """The values of `--set parameter=value` by parameter; raises `ParameterError` on a bad or repeated one."""
+    """The values of `--set parameter=value` by parameter.
+
+    Raises `ParameterError` on a bad or repeated one.
+    """
     from undertow.market.errors import ParameterError
 
     values: dict[str, str] = {}
@@ -163,7 +178,7 @@ def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> d
 
 
 def read_ranges(settings: Sequence[str] | None) -> dict[str, Any]:
-    """The ranges of `--narrow`: (low, high) where there is a colon, else choices; raises `ParameterError`."""
+    """The ranges of `--narrow`: (low, high) where there is a colon, else choices."""
     from undertow.market.errors import ParameterError
 
     ranges: dict[str, Any] = {}
@@ -179,7 +194,7 @@ def read_ranges(settings: Sequence[str] | None) -> dict[str, Any]:
 def check_targets(
     *, out: Path | None = None, result: str = "", html: Path | None = None, csv: Path | None = None
 ) -> None:
-    """Raise `ParameterError` where a folder or file cannot be written, before any work starts.
+    """Raise `ParameterError` where a folder or file cannot be written.
 
     Args:
         out: folder of `--out`.

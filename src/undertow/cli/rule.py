@@ -23,7 +23,10 @@ def rule_command(
         ),
     ] = None,
 ) -> None:
-    """Print a rule as a file that --rule accepts: a preset as it is, or the parts of a rule-based strategy."""
+    """Print a rule as a file that --rule accepts.
+
+    A preset or file as it is, or the parts of a rule-based strategy.
+    """
     from undertow.market.errors import ParameterError
     from undertow.strategies.rules.file import as_toml, parts_of, read_rule, text_of
 

@@ -39,7 +39,7 @@ def plot_command(
     end: EndOption = None,
     seed: SeedOption = 7,
 ) -> None:
-    """Draw a signal over the asset and the universe's basket as one HTML page, --html FILE."""
+    """Draw a signal over the asset and the universe's basket as a page, --html FILE."""
     page = required_page(html, out)
     parameters = read_assignments(set_)
     with busy("starting"):
@@ -79,7 +79,10 @@ def events_command(
     universe: UniverseOption = None,
     seed: SeedOption = 7,
 ) -> None:
-    """Show every signal at the decisions from two sessions before a day to three after, on one page, --html FILE."""
+    """Show every signal around a day on one page, --html FILE.
+
+    At the decisions from two sessions before the day to three after.
+    """
     page = required_page(html, out)
     days = [checked for text in day or [] if (checked := calendar_day("day")(text)) is not None]
     with busy("starting"):

@@ -134,7 +134,7 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _show(sweep: Sweep, by: str, top: int) -> None:
-    """The best sets, the baselines, and how far the best can be distinguished from the others."""
+    """The best sets, the baselines, and the sets not distinguished from the best."""
     from undertow.backtests.sweeps.ranking import read_ranking
     from undertow.cli.console import show_sets
 

@@ -1,4 +1,4 @@
-"""The parameter sets of `undertow sweep`, read from its options before any work starts."""
+"""The parameter sets of `undertow sweep`, read before any work starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sets_from(
     narrow: Sequence[str] | None,
     seed: int,
 ) -> pd.DataFrame:
-    """The parameter sets of a sweep, one a row; raises `ParameterError` with parameter, range and what to do.
+    """The parameter sets of a sweep, one a row; raises `ParameterError` on a bad one.
 
     Args:
         strategy: strategy class whose parameters are varied.

@@ -40,9 +40,10 @@ def today_command(
     seed: SeedOption = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """The risk-off checklist of a rule-based strategy (risk-tiers without --strategy or --rule) at one instant.
+    """The risk-off checklist of a rule-based strategy at one instant.
 
-    Tier, action, what to sell, and why. Exit code 0 calm, 10 watch, 20 reduce, 30 cash, 2 error.
+    Tier, action, what to sell, and why; of risk-tiers without --strategy or --rule. Exit code 0 calm, 10 watch, 20
+    reduce, 30 cash, 2 error.
     """
     with busy("starting"):
         from undertow.backtests.checklist.today import today as run_today

@@ -1,9 +1,9 @@
-"""`undertow walk-forward`: tune on earlier sessions, test on the sessions that follow."""
+"""`undertow walk-forward`: tune on earlier sessions, test on later ones."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -32,18 +32,20 @@ from undertow.cli.resolve import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForwardResult
+    from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForward, WalkForwardResult
     from undertow.evidence import SPATest
 
 
-def walk_forward_command(
-    *,
-    strategy: StrategyOption,
-    market: MarketOption = None,
-    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504,
-    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
-    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
-    purge: Annotated[int, typer.Option(help="Last sessions of training that are removed.")] = 5,
+@dataclass(frozen=True)
+class SplitOptions:
+    """The folds: where training ends and a test begins."""
+
+    panel: ClassVar[str] = "Folds"
+
+    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = (504,)
+    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = (126,)
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = (False,)
+    purge: Annotated[int, typer.Option(help="Last sessions of training that are removed.")] = (5,)
     embargo: Annotated[
         int | None,
         typer.Option(
@@ -51,11 +53,40 @@ def walk_forward_command(
             " trained on later sessions too.",
             show_default=False,
         ),
-    ] = None,
-    events: Annotated[bool, typer.Option("--events", help="Keep shock events kept_events: borders move.")] = False,
+    ] = (None,)
+    events: Annotated[bool, typer.Option("--events", help="Keep shock events in one piece: borders move.")] = (False,)
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
-    ] = None,
+    ] = (None,)
+
+    def folds(self) -> WalkForward:
+        """The split of the walk-forward."""
+        from undertow.backtests.validation import WalkForward
+
+        walk = WalkForward(train=self.train, test=self.test, anchored=self.anchored, purge=self.purge)
+        return replace(walk, embargo=self.embargo or 0, events="shocks" if self.events else None)
+
+    def paths(self) -> CombinatorialPurgedKFold | None:
+        """The split of `--cpcv`; None without it."""
+        from undertow.backtests.validation import CombinatorialPurgedKFold
+        from undertow.market.errors import ParameterError
+
+        if self.cpcv is None:
+            return None
+        groups, _, tested = self.cpcv.partition(":")
+        if not (groups.isdecimal() and tested.isdecimal()):
+            raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {self.cpcv!r}")
+        if int(groups) < 2 or not 0 < int(tested) < int(groups):
+            raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {self.cpcv!r}")
+        paths = CombinatorialPurgedKFold(int(groups), int(tested), purge=self.purge)
+        paths = replace(paths, events="shocks" if self.events else None)
+        return paths if self.embargo is None else replace(paths, embargo=self.embargo)
+
+
+def walk_forward_command(
+    *,
+    strategy: StrategyOption,
+    market: MarketOption = None,
     trials: Annotated[int, typer.Option(help="Parameter sets tried in a fold.")] = 200,
     tuner: Annotated[
         str, typer.Option(help="search: as `undertow optimize`; design: its Sobol design alone.")
@@ -74,6 +105,7 @@ def walk_forward_command(
     study: Annotated[str | None, typer.Option(help="How the studies' names begin; without it the strategy's.")] = None,
     seed: SeedOption = 7,
     seeds: Annotated[int, typer.Option(help="Number of seeds, this and the next; the first in full.")] = 1,
+    split: SplitOptions,
     space: SpaceOptions,
     search: SearchOptions,
     engine: EngineOptions,
@@ -87,18 +119,17 @@ def walk_forward_command(
 
     The choices of all folds make one out-of-sample run, which is compared with the baselines.
     """
-    _check_options(cpcv, bool(search.constraint), gate)
+    _check_options(split.cpcv, bool(search.constraint), gate)
     with busy("starting"):
         from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.validation import WalkForward, plan_walk, run_walk
+        from undertow.backtests.validation import plan_walk, run_walk
 
         check_targets(out=out, result="walk.json", html=html)
-        strategy_class, kept_events = resolve_strategy_class(strategy), "shocks" if events else None
-        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge)
+        strategy_class = resolve_strategy_class(strategy)
         plan = plan_walk(
             strategy_class,
             **resolve_span(account.settings()),
-            split=replace(split, embargo=embargo or 0, events=kept_events),
+            split=split.folds(),
             search=resolve_search(space, search, trials=trials, storage=storage, study=study),
             seed=seed,
             account=resolve_account(account.settings()),
@@ -107,7 +138,7 @@ def walk_forward_command(
             on_fail="act" if gate is None else "hold",
             ledger=Ledger(ledger),
             seeds=seeds,
-            paths=_paths(cpcv, purge, embargo, kept_events),
+            paths=split.paths(),
             **engine.settings(),
         )
     with busy("loading the market"):
@@ -146,23 +177,8 @@ def _gate(alpha: float | None) -> SPATest | str:
     return "auto" if alpha is None else SPATest(alpha=alpha)
 
 
-def _paths(text: str | None, purge: int, embargo: int | None, events: str | None) -> CombinatorialPurgedKFold | None:
-    from undertow.backtests.validation import CombinatorialPurgedKFold
-    from undertow.market.errors import ParameterError
-
-    if text is None:
-        return None
-    groups, _, tested = text.partition(":")
-    if not (groups.isdecimal() and tested.isdecimal()):
-        raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
-    if int(groups) < 2 or not 0 < int(tested) < int(groups):
-        raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {text!r}")
-    paths = CombinatorialPurgedKFold(int(groups), int(tested), purge=purge, events=events)
-    return paths if embargo is None else replace(paths, embargo=embargo)
-
-
 def _show(result: WalkForwardResult) -> None:
-    """The metrics beside the baselines, one line a fold, and the sentences of the result."""
+    """The metrics beside the baselines, a line a fold, the sentences of the result."""
     from undertow.cli.console import show, show_metrics
 
     run = result.run

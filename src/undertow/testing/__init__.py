@@ -1,4 +1,4 @@
-"""Contract suites for plug-ins: subclass one class, supply one fixture, inherit every check.
+"""Contract suites for plug-ins: subclass, supply one fixture, inherit the checks.
 
     from undertow.testing import SignalContract, StrategyContract
 
@@ -44,10 +44,10 @@ class _Contract:
 
 
 class SignalContract(_Contract):
-    """Checks of a signal: causal, exact about its warm-up and its definition, a vectorbt indicator.
+    """Checks of a signal: causal, exact warm-up and definition, a vectorbt indicator.
 
     Supply `signal`. `parameters` and `sampler` may be overridden: parameters whose windows fit into 700 rows, and a
-    function of (rows, columns, seed) that gives each input by name as an array (rows, columns).
+    function of (rows, columns, seed) that returns the inputs by name as arrays (rows, columns).
     """
 
     __test__ = False
@@ -117,7 +117,7 @@ class SignalContract(_Contract):
 
 
 class StrategyContract(_Contract):
-    """Checks of a strategy: causal, a share of capital, stale sessions marked, a frozen record.
+    """Checks of a strategy: causal, a share of capital, stale sessions, frozen.
 
     Supply `strategy`, the class. `market` and `universe` may be overridden: the market is checked in addition to the
     simulated one, whose universe is "growth".

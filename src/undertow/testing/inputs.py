@@ -1,4 +1,4 @@
-"""Inputs of the contract suite: one invented series of numbers for each input that a market can supply."""
+"""Inputs of the contract suite: an invented series for every input of a market."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sampler = Callable[[int, int, int], Inputs]
 
 @cache
 def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Inputs:
-    """Every input of the registered signals by name, (rows, columns) without a gap; two venue regimes."""
+    """Inputs of the registered signals, (rows, columns), no gaps, two venue regimes."""
     rng = np.random.default_rng(seed)
     shape = (rows, columns)
     close = _walk(rng, shape, 0.02)
@@ -56,7 +56,7 @@ def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Input
 
 
 def inputs_of(spec: Spec, sampler: Sampler, rows: int = ROWS, columns: int = 0, seed: int = SEED) -> Inputs:
-    """The inputs of one signal: by the name of the input, else by the market column that supplies it.
+    """The inputs of one signal, by the name of the input or its market column.
 
     A macro series, or any input without a sample, becomes a positive series that returns to its mean.
 
@@ -83,13 +83,13 @@ def inputs_of(spec: Spec, sampler: Sampler, rows: int = ROWS, columns: int = 0, 
 
 
 def one_regime(spec: Spec, inputs: Inputs) -> Inputs:
-    """The inputs with a single venue regime, so that only the signal itself interrupts a window."""
+    """The inputs with one venue regime: only the signal itself interrupts a window."""
     regimes = [name for name, (_, column) in spec.inputs.items() if column == "regime"]
     return {name: np.zeros_like(values) if name in regimes else values for name, values in inputs.items()}
 
 
 def jumping_inputs(spec: Spec, inputs: Inputs) -> Inputs:
-    """The inputs with every number times a random factor, 0.01 to 100, and a tenth of them missing."""
+    """The inputs times random factors, 0.01 to 100, a tenth of the values missing."""
     rng = np.random.default_rng(SEED)
     jumping = {}
     for name, values in inputs.items():
@@ -100,7 +100,7 @@ def jumping_inputs(spec: Spec, inputs: Inputs) -> Inputs:
 
 
 def short_parameters(spec: Spec) -> dict[str, Any]:
-    """Parameters close to the defaults whose windows fit into the suite's rows several times.
+    """Parameters close to the defaults, windows short against the suite's rows.
 
     Whole numbers above 40 become 40, 45, … in the order of their defaults, so that a short window stays shorter than
     a long one; anything else keeps its default.

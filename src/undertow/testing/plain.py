@@ -1,7 +1,6 @@
-"""Kernels without the compiler: one more process, in which numba compiles nothing, runs them as plain Python.
+"""Kernels run as plain Python, in another process where numba compiles nothing.
 
-Switching the compiler off is the only way to have a whole kernel plain: `kernel.py_func` would still call compiled
-helpers.
+Only without the compiler does all of a kernel run as plain Python: `kernel.py_func` would still call compiled helpers.
 """
 
 from __future__ import annotations

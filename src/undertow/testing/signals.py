@@ -1,7 +1,7 @@
-"""The contract of a signal as plain functions: each raises `AssertionError` that names what is broken.
+"""The contract of a signal as functions that raise `AssertionError`.
 
-A signal is its indicator class, as `indicator` makes it, or its `Spec`. `parameters` are those to check with, by
-default `short_parameters(spec)`; `sampler` supplies the inputs.
+The error names what is broken. A signal is its indicator class, as `indicator` makes it, or its `Spec`. `parameters`
+are those to check with, by default `short_parameters(spec)`; `sampler` supplies the inputs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def spec_of(signal: Any) -> Spec:
 
 
 def computed(signal: Any, inputs: Inputs, parameters: Parameters = None) -> tuple[FloatArray, ...]:
-    """Every output, checked: the kernel ran and returned one float array of the inputs' shape for each."""
+    """Every output, checked to be a float array of the inputs' shape."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
     rows = {len(array) for array in inputs.values()}
@@ -71,7 +71,7 @@ def computed(signal: Any, inputs: Inputs, parameters: Parameters = None) -> tupl
 
 
 def check_definition(signal: Any) -> None:
-    """Check that a definition is whole: name, summary, units, source, ranges, a look-back for every output."""
+    """Check name, summary, units, source, ranges, and a look-back for every output."""
     spec = spec_of(signal)
     problems = [
         (not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", spec.name), "its name must be kebab-case"),
@@ -111,7 +111,7 @@ def _lookback(spec: Spec, parameters: dict[str, Any]) -> tuple[int, ...]:
 
 
 def check_prefix_invariance(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that row t depends on rows up to t: equal values when later rows are removed or different."""
+    """Check that values do not change when later rows are removed or different."""
     spec = spec_of(signal)
     inputs, different = inputs_of(spec, sampler), inputs_of(spec, sampler, seed=SEED + 1)
     complete = computed(spec, inputs, parameters)
@@ -138,7 +138,7 @@ def _check_past(
 
 
 def check_warm_up(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that the first value comes when the declared look-back is full, with hardly a gap after it."""
+    """Check that values begin when the declared look-back is full, almost gapless."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
     for tried in (values, changed_parameters(spec, values)):
@@ -164,7 +164,7 @@ def _check_first_value(label: str, output: FloatArray, needed: int) -> None:
 
 
 def check_missing_values(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that missing values, a late start, a long gap or a missing input never give inf or another shape."""
+    """Check that missing values or inputs give neither infinity nor another shape."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
     rng = np.random.default_rng(1)
@@ -195,7 +195,7 @@ def _check_finite(spec: Spec, inputs: Inputs, parameters: Parameters, condition:
 
 
 def check_bounds(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that no output leaves its `bounds`: at calm inputs, at jumping ones, at changed parameters."""
+    """Check `bounds` with calm inputs, jumping inputs and changed parameters."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
     calm = inputs_of(spec, sampler)
@@ -221,7 +221,7 @@ def _with_gaps(spec: Spec, name: str, values: FloatArray, mask: npt.NDArray[np.b
 
 
 def check_scale(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that the first output does not change when a `scale_free` input is multiplied."""
+    """Check that a multiplied `scale_free` input does not change the first output."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
     unscaled = computed(spec, inputs, parameters)[0]
@@ -237,7 +237,7 @@ def check_scale(signal: Any, parameters: Parameters = None, sampler: Sampler = s
 
 
 def check_columns(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that columns at once equal columns one at a time; `across_names`: that all columns are equal."""
+    """Check that columns at once equal columns one at a time, or all are equal."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler, columns=6)
     together = computed(spec, inputs, parameters)
@@ -258,7 +258,7 @@ def check_columns(signal: Any, parameters: Parameters = None, sampler: Sampler =
 
 
 def check_parameters(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that values of a parameter at once, through vectorbt, equal values one at a time."""
+    """Check that parameter values at once, through vectorbt, equal one at a time."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
     values = {**short_parameters(spec), **(parameters or {})}
@@ -300,7 +300,7 @@ def check_alone(signal: Any, parameters: Parameters = None, sampler: Sampler = s
 
 
 def check_vectorbt(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that it is a vectorbt indicator: parameter levels in columns, comparisons, crossings of outputs."""
+    """Check that it is a vectorbt indicator: column levels, comparisons, crossings."""
     spec = spec_of(signal)
     if not hasattr(signal, "run"):
         raise AssertionError(f"`{spec.name}` has no `run`: register what `indicator(Spec(...))` returns, not the Spec")
@@ -328,7 +328,7 @@ def _run(signal: Any, inputs: Inputs, parameters: dict[str, Any]) -> Any:
 
 
 def check_plain(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that the compiled kernel equals the same code as plain Python; one that is not compiled passes."""
+    """Check that a compiled kernel equals the same code as plain Python."""
     spec = spec_of(signal)
     if not hasattr(spec.kernel, "py_func"):
         return
@@ -351,7 +351,7 @@ def check_plain(signal: Any, parameters: Parameters = None, sampler: Sampler = s
 
 
 def check_pickle(signal: Any) -> None:
-    """Check that the definition survives pickling, so that it can be sent to other processes."""
+    """Check that the definition can be pickled and sent to other processes."""
     spec = spec_of(signal)
     try:
         loaded = pickle.loads(pickle.dumps(spec))  # noqa: S301 - made on the same line
@@ -385,7 +385,7 @@ def _rounding(spec: Spec) -> dict[str, float]:
 def _first_difference(
     array: FloatArray, expected: FloatArray, rtol: float = 0.0, atol: float = 0.0
 ) -> tuple[int, int] | None:
-    """The first (row, column) at which two arrays differ, NaN being equal to NaN; None where they are equal."""
+    """The first (row, column) where two arrays differ; NaN equals NaN."""
     if array.shape != expected.shape:
         return (0, 0)
     positions = np.argwhere(~np.isclose(array, expected, rtol=rtol, atol=atol, equal_nan=True))

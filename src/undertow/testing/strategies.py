@@ -1,4 +1,4 @@
-"""The contract of a strategy as plain functions: each raises `AssertionError` that names what is broken."""
+"""The contract of a strategy as functions: `AssertionError` names what is broken."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ def simulated() -> Market:
 
 
 def sample_rules(strategy: type[Strategy], count: int = 6) -> list[Strategy]:
-    """The defaults and random members of the search space, `count` rules; one rule without parameters.
+    """The defaults and random members of the search space, `count` rules in all.
 
-    Parameters of one name and range are drawn alike for every strategy, so that strategies share their signals.
+    A strategy without parameters has one. Parameters of one name and range are drawn alike for every strategy, so that
+    strategies share their signals.
     """
     rules = [strategy()]
     while len(rules) < count and strategy.model_fields:
@@ -63,7 +64,7 @@ def checked_decision(
     universe: str = "growth",
     table: DecisionTable | None = None,
 ) -> tuple[DecisionTable, Decision]:
-    """The table and the decision of several rules at once, its shapes and ranges checked.
+    """The table and the decision of several rules at once, shapes and ranges checked.
 
     Args:
         strategy: strategy class of the rules.
@@ -117,7 +118,7 @@ def _check_ranges(name: str, market: Market, decision: Decision) -> None:
 
 
 def check_strategy_definition(strategy: type[Strategy]) -> None:
-    """Check docstring, summary, search ranges that hold the defaults, and the kebab-case name."""
+    """Check docstring, summary, and search ranges that hold the defaults."""
     name = strategy.name()
     if not (strategy.__doc__ or "").strip() or strategy.__doc__ == Strategy.__doc__:
         raise AssertionError(f"`{name}` has no docstring")
@@ -137,7 +138,7 @@ def check_no_look_ahead(
     universe: str = "growth",
     sessions: Sequence[str | pd.Timestamp] = (),
 ) -> None:
-    """Check that decisions do not change when the later part of the market is removed, or replaced by noise.
+    """Check that decisions stay when later data is removed or replaced by noise.
 
     Args:
         strategy: strategy class.
@@ -195,7 +196,7 @@ def _check_equal_decisions(
 def _by_name(
     complete: tuple[DecisionTable, Decision], partial: tuple[DecisionTable, Decision]
 ) -> list[tuple[str, Any, Any]]:
-    """Names alive and selling orders of two tables and decisions, on the symbols that both tables have."""
+    """Names alive and selling orders of two tables, on the symbols of both."""
     (table, whole_decision), (part, part_decision) = complete, partial
     shared = [symbol for symbol in table.symbols if symbol in part.symbols]
     part_columns, table_columns = ([grid.symbols.index(symbol) for symbol in shared] for grid in (part, table))
@@ -237,7 +238,7 @@ def _by_set(decision: Decision, expected: Decision) -> list[tuple[str, Any, Any]
 
 
 def check_base_weights(market: Market, universe: str = "growth", sessions: Sequence[str | pd.Timestamp] = ()) -> None:
-    """Check that base weights do not change when the later part of the market is removed, or replaced by noise."""
+    """Check that base weights stay when later data is removed or replaced by noise."""
     table = DecisionTable(market, universe)
     for session in map(pd.Timestamp, sessions or _cuts(market)):
         rows = int(market.sessions.searchsorted(session, "right"))
@@ -252,7 +253,7 @@ def check_base_weights(market: Market, universe: str = "growth", sessions: Seque
 
 
 def check_sets(strategy: type[Strategy], market: Market, universe: str = "growth") -> None:
-    """Check that parameter sets at once equal sets one at a time: every session's decision and selling order."""
+    """Check that sets at once equal sets one at a time, selling order included."""
     rules = sample_rules(strategy, 8)
     _, together = checked_decision(strategy, market, rules, universe=universe)
     for index, rule in enumerate(rules):
@@ -274,7 +275,7 @@ def _score(decision: Decision, index: int) -> npt.NDArray[np.float64]:
 
 
 def check_missing_feeds(strategy: type[Strategy], market: Market, universe: str = "growth") -> None:
-    """Check that without feeds, or in a gap of them, it holds the last exposure and marks the session stale."""
+    """Check that without feeds it holds the last exposure and marks sessions stale."""
     rules = sample_rules(strategy)
     table, complete = checked_decision(strategy, market, rules, universe=universe)
     bare, decision = checked_decision(strategy, replace(market, feeds=()), rules, universe=universe)
@@ -311,7 +312,7 @@ def _check_held(
 
 
 def check_record(strategy: type[Strategy]) -> None:
-    """Check that it is a frozen record that pickles and refuses values outside a range and unknown names."""
+    """Check that it is frozen, pickles, and refuses bad values and unknown names."""
     rule, name = strategy(), strategy.name()
     if pickle.loads(pickle.dumps(rule)) != rule:  # noqa: S301 - made on the same line
         raise AssertionError(f"`{name}` comes back from a pickle as another rule")
@@ -343,7 +344,7 @@ def _check_refused(strategy: type[Strategy], parameter: str, value: Any, message
 
 
 def noise_after(market: Market, session: pd.Timestamp) -> Market:
-    """The market with everything that became known after `session` closed multiplied by noise."""
+    """The market with all data known after `session` closed multiplied by noise."""
     rng = np.random.default_rng(9)
     row = int(market.sessions.searchsorted(session, "right"))
     cutoff = market.calendar.closes[row - 1]
@@ -373,7 +374,7 @@ def _with_gap(market: Market, start: pd.Timestamp, stop: pd.Timestamp) -> Market
 
 
 def _first_difference(values: npt.NDArray[Any], expected: npt.NDArray[Any]) -> int | None:
-    """The first row in which two arrays differ, NaN being equal to NaN; None where they are equal."""
+    """The first row where two arrays differ; NaN equals NaN."""
     if values.shape != expected.shape:
         return 0
     equal = np.isclose(values, expected, rtol=0.0, atol=0.0, equal_nan=True)

@@ -215,7 +215,10 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
         (("--objective", "sharp"), "unknown objective `sharp`, did you mean `sharpe`"),
         (("--constraint", "turnover<=x"), "must end in a number, got 'x'"),
         (("--constraint", "turnover<=6", "--cpcv", "6:2"), "`--constraint` binds the walk-forward alone"),
-        (("--tuner", "serch"), "`tuner` must be one of search, design; got 'serch', did you mean `search`?"),
+        (
+            ("--tuner", "serch"),
+            "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`?",
+        ),
         (("--address", "tcp://nowhere:1"), "`address` is that of a cluster"),
         (("--trials", "0"), "`trials` must be a whole number, 1 or more, got 0"),
         (("--seeds", "0"), "`seeds` must be 1 to 1000 seeds, got 0"),
