@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import Bounds
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import Bounds, Parameter, Spec, indicator, safe_ratio_nb, trailing_moments_nb
 from undertow.signals.correlation import complete_nb
 from undertow.signals.drawdown import drop_nb
 
@@ -50,7 +48,7 @@ def absorption_ratio(
         ratio[row] = absorbed(part, weights, fraction)
     fast, _ = trailing_moments_nb(ratio, short)
     slow, deviation = trailing_moments_nb(ratio, long)
-    shift = ratio_nb(fast - slow, deviation)
+    shift = safe_ratio_nb(fast - slow, deviation)
     return np.repeat(ratio, close.shape[1], axis=1), np.repeat(shift, close.shape[1], axis=1)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import Parameter, Spec, indicator
 
 
 @njit(cache=True)

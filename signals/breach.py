@@ -7,10 +7,8 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from ta.volatility import DonchianChannel
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import trailing_median_nb
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator, trailing_median_nb
 
 
 def prior_low(close: FloatArray, window: int) -> FloatArray:

@@ -6,11 +6,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import SHARE, Bounds
-from undertow.signals.base.rolling import rolling_max_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_moments_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import (
+    SHARE,
+    Bounds,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    trailing_moments_nb,
+)
 
 # An average of equal closes differs from them by rounding.
 _ROUNDING = 1e-12

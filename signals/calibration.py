@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray, align
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.feeds import Feed
-from undertow.market.market import Market
-from undertow.signals.base.spec import Spec
+from undertow.market import DataError, Feed, FloatArray, Market, ParameterError, align
+from undertow.signals.base import Spec
 from undertow.signals.liquidation import LiquidationSpike
 from undertow.signals.proxy import LiquidationProxy
 

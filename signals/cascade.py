@@ -6,11 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, STATE
-from undertow.signals.base.rank_tree import rolling_rank_nb
-from undertow.signals.base.rolling import rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, STATE, Parameter, Spec, indicator, rolling_rank_nb, rolling_total_nb
 
 CALM, FIRST, SECOND, EXHAUSTED = 0.0, 1.0, 2.0, 3.0
 

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import CORRELATION, FLAG
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import CORRELATION, FLAG, Parameter, Spec, full_nb, indicator
 from undertow.signals.drawdown import drop_nb
 
 # The normal quantile of 0.975: the 95 % interval.

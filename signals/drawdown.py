@@ -6,10 +6,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN, RETURN
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    DRAWDOWN,
+    RETURN,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+)
 
 
 @njit(cache=True)

@@ -6,11 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
-from undertow.signals.volatility import SESSIONS_A_YEAR
+from undertow.market import SESSIONS_A_YEAR, FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, full_nb, indicator
 
 
 @njit(cache=True)

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, Parameter, Spec, indicator, rolling_spike_nb, rolling_total_nb
 
 # Three settlements a day around the year.
 SETTLEMENTS_A_YEAR = 1095.0

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator, safe_ratio_nb, trailing_moments_nb
 from undertow.signals.drawdown import drop_nb
 
 # A return of exactly the threshold must not be lost to rounding.
@@ -28,7 +26,7 @@ def leadership_nb(
     """
     lead = drop_nb(basket, horizon) - drop_nb(benchmark, horizon)
     mean, deviation = trailing_moments_nb(lead, window)
-    return lead, ratio_nb(lead - mean, deviation)
+    return lead, safe_ratio_nb(lead - mean, deviation)
 
 
 @njit(cache=True)

@@ -6,11 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RANK, SHARE
-from undertow.signals.base.rank_tree import rolling_rank_nb
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RANK,
+    SHARE,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_rank_nb,
+    rolling_spike_nb,
+    rolling_total_nb,
+)
 
 
 @njit(cache=True)
@@ -70,7 +77,7 @@ LiquidationSpike = indicator(
         lookback=lambda horizon, window: (horizon + window - 1, horizon + window - 1, horizon, horizon),
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         scale_free=("long_usd",),
-        alone={"rank": liquidation_rank_nb},
+        output_kernels={"rank": liquidation_rank_nb},
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
         bounds={"rank": RANK, "long_share": SHARE, "intensity": AT_LEAST_0},
         decimal=("long_share", "intensity"),

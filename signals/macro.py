@@ -6,9 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import Parameter, Spec, indicator, trailing_moments_nb
 
 _PARAMETERS = {
     "horizon": Parameter(5, IntDistribution(1, 63, log=True), unit="sessions"),

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN, FLAG
-from undertow.signals.base.rolling import rolling_spike_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, DRAWDOWN, FLAG, Parameter, Spec, indicator, rolling_spike_nb
 
 
 @njit(cache=True)

@@ -6,9 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator
 from undertow.signals.drawdown import drop_nb
 
 _ROUNDING = 1e-9

@@ -6,11 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RANK
-from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RANK,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_median_nb,
+    rolling_rank_nb,
+    rolling_spike_nb,
+    rolling_total_nb,
+)
 
 
 @njit(cache=True)
@@ -76,7 +83,7 @@ LiquidationProxy = indicator(
         lookback=lambda horizon, window: (window + horizon - 1, *(2 * window + horizon - 2,) * 2),
         source="our own definition, after the observation that cascades are falls on abnormal volume",
         scale_free=("close", "volume"),
-        alone={"rank": proxy_rank_nb},
+        output_kernels={"rank": proxy_rank_nb},
         defaults={"regime": 0.0},
         bounds={"stress": AT_LEAST_0, "rank": RANK},
     )

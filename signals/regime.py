@@ -6,10 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RETURN, STATE
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_median_nb, trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RETURN,
+    STATE,
+    Parameter,
+    Spec,
+    indicator,
+    safe_ratio_nb,
+    trailing_median_nb,
+    trailing_moments_nb,
+)
 from undertow.signals.macro import log_shock_nb
 from undertow.signals.volatility_shock import volatility_shock_nb
 
@@ -40,12 +48,12 @@ def regime_nb(
     a shock that cannot be ruled out is not calm.
     """
     volatility = volatility_shock_nb(benchmark, short, window)
-    implied = ratio_nb(vix, trailing_median_nb(vix, window))
+    implied = safe_ratio_nb(vix, trailing_median_nb(vix, window))
     volatility = np.where(implied > volatility, implied, volatility)
     _, benchmark_z = log_shock_nb(benchmark, horizon, window)
     _, btc_z = log_shock_nb(btc, horizon, window)
     average, _ = trailing_moments_nb(benchmark, trend)
-    distance = ratio_nb(benchmark, average) - 1.0
+    distance = safe_ratio_nb(benchmark, average) - 1.0
     regime = np.where(volatility >= ratio, 1.0, 0.0)
     regime = np.where(distance < -_ROUNDING, 2.0, regime)
     shock = (volatility >= ratio) & (benchmark_z <= -fall) & (btc_z <= -fall)

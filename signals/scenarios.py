@@ -6,11 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import FLAG, STATE
-from undertow.signals.base.rolling import rolling_max_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_median_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import FLAG, STATE, Parameter, Spec, full_nb, indicator, rolling_max_nb, trailing_median_nb
 from undertow.signals.macro import log_shock_nb, shock_nb
 
 # A fall of exactly the threshold must not be lost to rounding: the VIX is quoted to a hundredth.

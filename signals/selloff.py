@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import DRAWDOWN, STATE
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import FloatArray
+from undertow.signals.base import DRAWDOWN, STATE, Parameter, Spec, full_nb, indicator
 from undertow.signals.drawdown import drawdown_nb
 
 # 90 of 100 is a fall of 9.999999999999998 % to a computer.

@@ -6,11 +6,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    DRAWDOWN,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+)
 
 
 @njit(cache=True)

@@ -6,11 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import FLAG, SHARE
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_median_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import (
+    FLAG,
+    SHARE,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+    trailing_median_nb,
+)
 from undertow.signals.open_interest import drop_from_high_nb
 from undertow.signals.volatility import realized_volatility_nb
 

@@ -6,12 +6,10 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import SESSIONS_A_YEAR, FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, indicator
 
 HOURS_A_YEAR = 8760.0
-SESSIONS_A_YEAR = 252.0
 
 
 @njit(cache=True)
@@ -72,7 +70,7 @@ BasketVolatility = indicator(
         inputs={"close": ("prices", "basket")},
         parameters={
             "window": Parameter(21, IntDistribution(5, 252, log=True), unit="sessions"),
-            "periods": Parameter(SESSIONS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+            "periods": Parameter(float(SESSIONS_A_YEAR), FloatDistribution(1.0, 1e6), unit="rows a year"),
         },
         outputs=("volatility",),
         units="decimal a year of 252 sessions",

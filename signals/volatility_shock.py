@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_median_nb
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, indicator, safe_ratio_nb, trailing_median_nb
 from undertow.signals.volatility import realized_volatility_nb
 
 _SOURCE = "our own definition, realised volatility (sample deviation of log returns) over its own trailing median"
@@ -24,7 +22,7 @@ def volatility_shock_nb(close: FloatArray, short: int, window: int) -> FloatArra
     """
     volatility = realized_volatility_nb(close, short, 1.0)
     volatility = np.where(np.isnan(close), np.nan, volatility)
-    return ratio_nb(volatility, trailing_median_nb(volatility, window))
+    return safe_ratio_nb(volatility, trailing_median_nb(volatility, window))
 
 
 VolatilityShock = indicator(

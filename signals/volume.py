@@ -5,10 +5,8 @@ from __future__ import annotations
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import RANK
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import RANK, Parameter, Spec, indicator, rolling_spike_nb, rolling_total_nb
 
 
 @njit(cache=True)

@@ -6,9 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, RETURN, Parameter, Spec, indicator
 
 
 @njit(cache=True)

@@ -260,10 +260,10 @@ def list_(
             console.show_trials(made, kept.path(world.fingerprint), elsewhere)
     elif what == "universes":
         with busy("loading the market"):
-            from undertow.signals.decisions.sizes import sizes
+            from undertow.signals.decisions.sizes import universe_sizes
 
             world = resolve_market(market, seed)
-            found = [sizes(world, name) for name in universe or sorted(world.universes)]
+            found = [universe_sizes(world, name) for name in universe or sorted(world.universes)]
         if as_json:
             print(json.dumps({"universes": [each.as_dict() for each in found]}, indent=2, allow_nan=False))
         else:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from undertow.backtests import Run
     from undertow.signals.base.spec import Spec
-    from undertow.signals.decisions.sizes import Sizes
+    from undertow.signals.decisions.sizes import UniverseSizes
 
 _USD = ("costs_paid", "gains", "losses", "tax")
 _PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
@@ -212,7 +212,7 @@ def _look_back(spec: Spec, defaults: dict[str, float]) -> str:
     return f"{', '.join(each)} {unit} at the defaults"
 
 
-def show_universes(found: Sequence[Sizes]) -> None:
+def show_universes(found: Sequence[UniverseSizes]) -> None:
     """Universes with their size over time: names that can be held on the first session of each year."""
     rows = []
     for each in found:

@@ -194,7 +194,7 @@ def check_bounds(signal: Any, given: Given = None, sampler: Sampler = sample_inp
     for inputs, words in ((quiet, ""), (wild(spec, quiet), " where the inputs jump")):
         for chosen in (values, others(spec, values)):
             for name, output in zip(spec.outputs, computed(spec, inputs, chosen), strict=True):
-                outside = np.argwhere(spec.bounds_of(name).left(output))
+                outside = np.argwhere(spec.bounds_of(name).outside(output))
                 if len(outside):
                     row, column = outside[0]
                     raise AssertionError(
@@ -271,15 +271,15 @@ def check_parameters(signal: Any, given: Given = None, sampler: Sampler = sample
 def check_alone(signal: Any, given: Given = None, sampler: Sampler = sample_inputs) -> None:
     """An output that can be had by itself is the same by itself, bit for bit."""
     spec = spec_of(signal)
-    for name in spec.alone:
+    for name in spec.output_kernels:
         if name not in spec.outputs:
             raise AssertionError(
-                f"`{spec.name}`: `alone` names `{name}`, which is no output: {', '.join(spec.outputs)}"
+                f"`{spec.name}`: `output_kernels` names `{name}`, which is no output: {', '.join(spec.outputs)}"
             )
     inputs = {name: np.ascontiguousarray(each) for name, each in inputs_of(spec, sampler).items()}
     values = {**small(spec), **(given or {})}
     whole = dict(zip(spec.outputs, computed(spec, inputs, values), strict=True))
-    for name in spec.alone:
+    for name in spec.output_kernels:
         alone = spec.compute_one(name, inputs, values)
         apart = ~((alone == whole[name]) | (np.isnan(alone) & np.isnan(whole[name])))
         if apart.any():
