@@ -1,4 +1,4 @@
-"""Market to causal indicators: each signal is a pure array function wrapped as a vectorbt indicator."""
+"""Signals: causal indicators of a market, each a vectorbt indicator."""
 
 from __future__ import annotations
 

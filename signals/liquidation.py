@@ -1,4 +1,4 @@
-"""Liquidation spikes: is this much forced selling unusual for this venue, at this time?"""
+"""Liquidation spikes: forced selling that is unusual for its venue and time."""
 
 from __future__ import annotations
 
@@ -29,17 +29,25 @@ def liquidation_spike_nb(
     horizon: int,
     window: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Spike statistics of long liquidations summed over the last `horizon` rows, all (T, N).
+    """Spike statistics of long liquidations over a horizon, all (T, N).
 
-    `z` and `rank` compare the sum with those of the last `window` rows of the same venue regime; `long_share` is long
-    over long and short; `intensity` is long over open interest. Multiplying the liquidations of a regime by any
-    positive number changes neither z nor rank nor share.
+    `z` and `rank` compare the sum of the last `horizon` rows with those of the last `window` rows of the same venue
+    regime; `long_share` is long over long and short; `intensity` is long over open interest. Multiplying the
+    liquidations of a regime by any positive number changes neither z nor rank nor share.
+
+    Args:
+        long_usd: forced closes of longs (T, N), USD.
+        short_usd: forced closes of shorts (T, N), USD.
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: rows over which liquidations are summed.
+        window: rows of the z and of the rank.
     """
     longs = rolling_total_nb(long_usd, regime, horizon)
     shorts = rolling_total_nb(short_usd, regime, horizon)
     z, rank = rolling_spike_nb(longs, regime, window)
-    both = longs + shorts
-    long_share = np.where(both > 0, longs / np.where(both > 0, both, 1.0), np.nan)
+    total = longs + shorts
+    long_share = np.where(total > 0, longs / np.where(total > 0, total, 1.0), np.nan)
     intensity = np.where(open_interest_usd > 0, longs / open_interest_usd, np.nan)
     return z, rank, long_share, intensity
 
@@ -53,7 +61,16 @@ def liquidation_rank_nb(
     horizon: int,
     window: int,
 ) -> FloatArray:
-    """The rank of `liquidation_spike_nb` alone."""
+    """The rank of `liquidation_spike_nb` alone (T, N).
+
+    Args:
+        long_usd: forced closes of longs (T, N), USD.
+        short_usd: not used.
+        open_interest_usd: not used.
+        regime: venue regime (T, N).
+        horizon: rows over which liquidations are summed.
+        window: rows of the rank.
+    """
     return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
 
 

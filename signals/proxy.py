@@ -1,4 +1,4 @@
-"""A stand-in for a liquidation feed, from bars alone, for the years that have none."""
+"""A proxy for a liquidation feed, from bars alone, for the years without one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,18 @@ from undertow.signals.base import (
 def liquidation_proxy_nb(
     close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Selling stress (T, N): falls of the close weighted by volume against its median, summed over `horizon` rows.
+    """Selling stress, its z and its rank, all (T, N).
 
-    stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the
-    stress with that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
+    stress = sum of max(0, -log return) * volume / median(volume over `window` rows), over `horizon` rows: falls of the
+    close weighted by relative volume. `z` and `rank` compare the stress with that of the last `window` rows. Closes are
+    used because the wicks of early years are unreliable.
+
+    Args:
+        close: closes (T, N).
+        volume: traded volume (T, N).
+        regime: venue regime (T, N).
+        horizon: rows over which the stress is summed.
+        window: rows of the median, the z and the rank.
     """
     stress = _stress_nb(close, volume, regime, horizon, window)
     z, rank = rolling_spike_nb(stress, regime, window)
@@ -36,13 +44,21 @@ def liquidation_proxy_nb(
 
 @njit(cache=True)
 def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
-    """The rank of `liquidation_proxy_nb` alone."""
+    """The rank of `liquidation_proxy_nb` alone (T, N).
+
+    Args:
+        close: closes (T, N).
+        volume: traded volume (T, N).
+        regime: venue regime (T, N).
+        horizon: rows over which the stress is summed.
+        window: rows of the median and the rank.
+    """
     return rolling_rank_nb(_stress_nb(close, volume, regime, horizon, window), regime, window)
 
 
 @njit(cache=True)
 def _median_within_nb(volume: FloatArray, regime: FloatArray, window: int) -> FloatArray:
-    """Trailing median (T, N) that starts afresh with every venue regime."""
+    """Trailing median (T, N) that starts again with every venue regime."""
     rows, columns = volume.shape
     out = np.empty((rows, columns))
     for column in range(columns):
@@ -67,7 +83,7 @@ def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizo
 LiquidationProxy = indicator(
     Spec(
         name="liquidation-proxy",
-        summary="A stand-in for long liquidations from closes and volume; results that used it say so.",
+        summary="A proxy for long liquidations from closes and volume; results that used it say so.",
         kernel=liquidation_proxy_nb,
         inputs={
             "close": ("bars", "close"),

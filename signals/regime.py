@@ -1,4 +1,4 @@
-"""The regime that the market is in: calm, volatility event, trend break or liquidity shock."""
+"""The market's regime: calm, volatility event, trend break or liquidity shock."""
 
 from __future__ import annotations
 
@@ -37,15 +37,26 @@ def regime_nb(
     fall: float,
     ratio: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Regime and what it is read from, all (T, N).
+    """Regime and the four figures that decide it, all (T, N).
 
     volatility: realised volatility of the benchmark over `short` rows over its median of `window` rows; the VIX over
     its own median where that is known and higher. benchmark_z, btc_z: log return over `horizon` rows over the sample
     deviation of the last `window` such returns, not centred. trend: benchmark over its mean of `trend` rows, less 1.
 
-    1 volatility event where volatility >= `ratio`; 2 trend break where trend < 0; 3 liquidity shock where volatility
-    >= `ratio` and both z <= -`fall`; else 0 calm. The highest number wins. NaN where anything but the VIX is unknown:
-    a shock that cannot be ruled out is not calm.
+    1 volatility event where volatility >= `ratio`; 2 trend break where trend < 0; 3 liquidity shock where volatility >=
+    `ratio` and both z <= -`fall`; else 0 calm. The highest number wins. NaN where anything but the VIX is unknown: a
+    shock that cannot be ruled out is not calm.
+
+    Args:
+        benchmark: closes of the benchmark (T, N).
+        btc: closes of bitcoin (T, N).
+        vix: the VIX (T, N), points.
+        horizon: rows of the returns.
+        short: returns of the volatility, rows.
+        trend: rows of the mean.
+        window: rows of the medians and the deviations.
+        fall: least fall of a liquidity shock, in deviations.
+        ratio: least volatility of an event, in medians.
     """
     volatility = volatility_shock_nb(benchmark, short, window)
     implied = safe_ratio_nb(vix, trailing_median_nb(vix, window))

@@ -12,7 +12,10 @@ from undertow.signals.base import RETURN, Parameter, Spec, indicator
 
 @njit(cache=True)
 def trend_nb(close: FloatArray, window: int) -> FloatArray:
-    """Close over the mean of the last `window` closes, less 1 (T, N); NaN until the window is full or with a gap."""
+    """Close over the mean of the last `window` closes, less 1 (T, N).
+
+    NaN until the window is full, and where a close of it is missing.
+    """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):

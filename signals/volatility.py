@@ -14,10 +14,10 @@ HOURS_A_YEAR = 8760.0
 
 @njit(cache=True)
 def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> FloatArray:
-    """Sample standard deviation of the last `window` log returns (T, N), times the root of `periods` a year.
+    """Standard deviation of `window` log returns (T, N), times the root of `periods`.
 
-    NaN until `window` returns lie behind, where the current close is missing, and where less than half of the returns
-    are there.
+    `periods` a year, in rows. NaN in the first `window` rows, where the current close is missing, and where more than
+    half of the returns are missing.
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
@@ -25,20 +25,20 @@ def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> Fl
         returns = np.full(rows, np.nan)
         returns[1:] = np.log(close[1:, column] / close[:-1, column])
         for row in range(window, rows):
-            there = 0
+            count = 0
             total = 0.0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(returns[back]):
-                    there += 1
+                    count += 1
                     total += returns[back]
-            if 2 * there < window or there < 2 or np.isnan(close[row, column]):
+            if 2 * count < window or count < 2 or np.isnan(close[row, column]):
                 continue
-            mean = total / there
+            mean = total / count
             squares = 0.0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(returns[back]):
                     squares += (returns[back] - mean) ** 2
-            out[row, column] = np.sqrt(squares / (there - 1) * periods)
+            out[row, column] = np.sqrt(squares / (count - 1) * periods)
     return out
 
 

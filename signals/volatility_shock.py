@@ -1,4 +1,4 @@
-"""Volatility shocks: how far volatility stands above what has been usual."""
+"""Volatility shocks: how far volatility stands above its trailing median."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _SOURCE = "our own definition, realised volatility (sample deviation of log retu
 
 @njit(cache=True)
 def volatility_shock_nb(close: FloatArray, short: int, window: int) -> FloatArray:
-    """Realised volatility of the last `short` log returns over its median of the last `window` rows (T, N).
+    """Realised volatility of `short` log returns over its trailing median (T, N).
 
-    1 is usual, 3 is three times as much. The median includes the current row. NaN until `window` volatilities are
-    there, at a missing close, where less than half of a window is there and where the median is 0.
+    1 is usual, 3 is three times as much. The median is of the last `window` rows, the current one included. NaN until
+    `window` volatilities are known, at a missing close, where more than half of a window is missing and where the
+    median is 0.
     """
     volatility = realized_volatility_nb(close, short, 1.0)
     volatility = np.where(np.isnan(close), np.nan, volatility)

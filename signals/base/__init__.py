@@ -1,4 +1,4 @@
-"""What a signal is made of: its definition, ranges of values, rolling statistics, the registry."""
+"""Parts of a signal: definition, bounds, rolling statistics, the registry."""
 
 from __future__ import annotations
 

@@ -31,7 +31,10 @@ class Bounds:
         return f"{opening}{self.low:g}, {self.high:g}{')' if math.isinf(self.high) else ']'}"
 
     def none_reaches(self, level: float, side: float) -> bool:
-        """Whether no value reaches `level`: from below where `side` is 1, from above where it is -1."""
+        """Whether no value reaches `level`.
+
+        From below where `side` is 1, from above where it is -1.
+        """
         return level > self.high if side > 0 else level < self.low or (self.open_low and level == self.low)
 
     def all_reach(self, level: float, side: float) -> bool:

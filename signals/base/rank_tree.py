@@ -1,7 +1,8 @@
-"""Rolling rank and median in O(log T) a row: a tree of counts over the order of all values (Fenwick 1994).
+"""Rolling rank and median in O(log T) a row, by a tree of counts (Fenwick 1994).
 
-The order of the whole column gives the position of a value in the tree only: the tree counts the rows of the current
-window alone, so a result depends on no later row. Windows and missing values are as in `rolling.py`.
+The tree is over the order of all values of a column. The order gives the position of a value in the tree only: the tree
+counts the rows of the current window alone, so a result does not depend on later rows. Windows and missing values are
+as in `rolling.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from undertow.market import FloatArray, IntArray
 
 @njit(cache=True)
 def _positions_nb(values: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Position of each value (T,) among the distinct ones, from 1, 0 where missing; the distinct values."""
+    """Position of each value (T,) among the distinct ones, and the distinct values.
+
+    Positions count from 1; 0 is a missing value.
+    """
     rows = np.flatnonzero(~np.isnan(values))
     order = rows[np.argsort(values[rows])]
     positions, distinct = np.zeros(len(values), dtype=np.int64), np.empty(len(order))
@@ -46,7 +50,10 @@ def _up_to_nb(tree: IntArray, position: int) -> int:
 
 @njit(cache=True)
 def _nth_nb(tree: IntArray, top: int, nth: int) -> int:
-    """The position of the nth smallest value, from 0; `top` is the highest power of two within the tree."""
+    """The position of the nth smallest value, counted from 0.
+
+    `top` is the highest power of two within the tree.
+    """
     position = 0
     while top > 0:
         after = position + top
@@ -59,9 +66,10 @@ def _nth_nb(tree: IntArray, top: int, nth: int) -> int:
 
 @njit(cache=True)
 def rolling_rank_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """Percentile rank (T, N) of the current value in its trailing window: mean rank of ties over the count, in (0, 1].
+    """Percentile rank (T, N) of the current value in its trailing window, in (0, 1].
 
-    The window restarts at a regime border. Equal to the rank of `rolling_spike_nb`, bit for bit.
+    The mean rank of ties over the count. The window restarts at a regime border. Equal to the rank of
+    `rolling_spike_nb`, bit for bit.
     """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)

@@ -1,4 +1,7 @@
-"""Signals, strategies and pages by name, from the entry points of this package and of plug-ins alike."""
+"""Signals, strategies and pages by name.
+
+From the entry points of this package and of plug-ins alike.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def registered(group: str) -> dict[str, EntryPoint]:
 
 
 def load(group: str, name: str) -> Any:
-    """The object registered under `name`, or the one that a `module:Class` string names.
+    """The object registered under `name`, or named by a `module:Class` string.
 
     Raises `UnknownNameError` with the nearest name, `ParameterError` where a `module:Class` cannot be imported.
     """
@@ -55,7 +58,10 @@ def _load_path(path: str) -> Any:
 
 
 def load_path(path: str, problem: str) -> Any:
-    """The object that `module:name` names; raises `ParameterError` with `problem` and the cause."""
+    """The object that `module:name` names.
+
+    Raises `ParameterError` with `problem` and the cause, whatever the module raises.
+    """
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

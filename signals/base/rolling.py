@@ -1,4 +1,4 @@
-"""Rolling statistics in compiled code, column by column over (T, N), of rows up to the current one.
+"""Rolling statistics in compiled code, column by column over (T, N).
 
 Windows count rows and include the current one. A statistic is NaN until its window is full, where the current value is
 NaN, and where more than half of the window is missing; missing values inside the window are left out.
@@ -14,7 +14,10 @@ from undertow.market import FloatArray
 
 @njit(cache=True)
 def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
-    """Trailing maximum (T, N) by a monotonic queue, O(T) whatever the window; NaN values are skipped."""
+    """Trailing maximum (T, N); NaN values are skipped.
+
+    By a monotonic queue, O(T) whatever the window.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     queue = np.empty(rows, dtype=np.int64)
@@ -36,7 +39,10 @@ def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
-    """Rows since the lowest value of the trailing window (T, N); 0 at the low, the latest of equal lows."""
+    """Rows since the lowest value of the trailing window (T, N).
+
+    0 at the low; of equal lows the latest counts.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     queue = np.empty(rows, dtype=np.int64)
@@ -58,7 +64,10 @@ def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """Trailing sum (T, N) within a regime; missing rows count as the mean of the rest."""
+    """Trailing sum (T, N) within a regime.
+
+    Missing rows count as the mean of the rest.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
@@ -119,7 +128,10 @@ def _replace(ordered: FloatArray, count: int, old: float, new: float) -> None:
 
 @njit(cache=True)
 def _nth_distance(ordered: FloatArray, count: int, centre: float, nth: int) -> float:
-    """The nth smallest distance to `centre`, counted from 0, by bisection over the sorted values on its two sides."""
+    """The nth smallest distance to `centre`, counted from 0.
+
+    By bisection: the distances below and above the centre are each sorted already.
+    """
     above = int(np.searchsorted(ordered[:count], centre))
     low, high = max(0, nth + 1 - (count - above)), min(nth + 1, above)
     while low < high:
@@ -142,7 +154,7 @@ def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
 
 @njit(cache=True)
 def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Robust z-score and percentile rank (T, N) of the current value in its trailing window.
+    """Robust z-score and percentile rank (T, N) in the trailing window.
 
     The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the
     mean rank of ties over the count, in (0, 1]. The window stays sorted, so a row costs O(window) moves and no sort.

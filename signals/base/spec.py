@@ -1,4 +1,4 @@
-"""The definition of a signal, a pure and causal array function, and the vectorbt indicator that wraps it."""
+"""The definition of a signal, and the vectorbt indicator that wraps it."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Spec:
 
 
 def restore_spec(module: str, name: str) -> Spec:
-    """The spec `name` that is written in `module`: the value of a pickled spec, in any process."""
+    """The spec `name` that is written in `module`: what a pickled spec becomes."""
     importlib.import_module(module)
     for spec in _module_specs(module):
         if spec.name == name:
@@ -129,9 +129,9 @@ def _module_specs(module: str) -> list[Spec]:
 
 
 class LazyIndicator(type):
-    """A class that becomes a vectorbt indicator on the first use of anything but its `spec`.
+    """A class that becomes a vectorbt indicator on first use.
 
-    vectorbt takes two seconds to import, and most commands run no indicator.
+    Its `spec` can be read before. vectorbt takes two seconds to import, and most commands run no indicator.
     """
 
     def __getattr__(cls, name: str) -> Any:
@@ -161,10 +161,10 @@ class LazyIndicator(type):
 
 
 def indicator(spec: Spec) -> Any:
-    """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
+    """Wrap a `Spec` as a vectorbt indicator class, with the spec as an attribute.
 
-    The class runs like any vectorbt indicator: `run(close, window=[24, 72], param_product=True)`, parameter levels
-    in the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
+    The class runs like any vectorbt indicator: `run(close, window=[24, 72], param_product=True)`, parameter levels in
+    the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
     """
     name = "".join(part.capitalize() for part in spec.name.split("-"))
     return LazyIndicator(name, (), {"spec": spec, "__doc__": _docstring(spec), "__module__": spec.kernel.__module__})
@@ -203,9 +203,10 @@ def _contiguous(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plot_indicator(self: Any, column: Any = None, **layout: Any) -> Any:
-    """Plot one column of an indicator that has run, as a plotly figure: the first input above, each output below.
+    """Plot one column of an indicator that has run, as a plotly figure.
 
-    `column` may be left out where there is only one; `layout` goes to the figure, as in vectorbt's own plots.
+    The first input above, each output below. `column` may be left out where there is only one; `layout` goes to the
+    figure, as in vectorbt's own plots.
     """
     import vectorbt as vbt
 

@@ -1,4 +1,4 @@
-"""Trailing statistics of full windows only, NaN where the current value is missing."""
+"""Trailing statistics of full windows only, NaN where the value is missing."""
 
 from __future__ import annotations
 
@@ -34,15 +34,19 @@ def full_nb(values: FloatArray, window: int) -> BoolArray:
 
 @njit(cache=True)
 def trailing_median_nb(values: FloatArray, window: int) -> FloatArray:
-    """Median of the last `window` rows (T, N), the current one included; NaN where the window is not full."""
+    """Median of the last `window` rows (T, N), the current one included.
+
+    NaN where the window is not full.
+    """
     return np.where(full_nb(values, window), rolling_median_nb(values, window), np.nan)
 
 
 @njit(cache=True)
 def trailing_moments_nb(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Mean and sample standard deviation (ddof = 1) of the last `window` rows (T, N), the current one included.
+    """Mean and sample standard deviation (ddof = 1) of the last `window` rows (T, N).
 
-    NaN where the window is not full; the deviation needs two values and is exactly 0 where they are all the same.
+    The current row included. NaN where the window is not full; the deviation needs two values and is exactly 0 where
+    they are all the same.
     """
     rows, columns = values.shape
     mean = np.full((rows, columns), np.nan)
@@ -75,6 +79,6 @@ def trailing_moments_nb(values: FloatArray, window: int) -> tuple[FloatArray, Fl
 
 @njit(cache=True)
 def safe_ratio_nb(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """`numerator / denominator` (T, N), NaN where the denominator is not above zero."""
+    """`numerator / denominator` (T, N), NaN where the denominator is not above 0."""
     positive = denominator > 0
     return np.where(positive, numerator / np.where(positive, denominator, 1.0), np.nan)

@@ -1,4 +1,4 @@
-"""What was known at each decision: the decision table, universe screens, sizes of universes."""
+"""What was known at each decision: the decision table and universe screens."""
 
 from __future__ import annotations
 

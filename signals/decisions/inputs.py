@@ -1,4 +1,7 @@
-"""The inputs of a signal: what was known of each when the signal's own row became known."""
+"""The inputs of a signal on its own clock.
+
+Each input enters by what was known of it when the signal's row became known.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def _last_known(feed: Feed, column: str, at: InstantArray) -> FloatArray:
 
 
 def _hours_since(instants: InstantArray, feed: Feed) -> FloatArray:
-    """Hours from the latest of `instants` until each interval of the grid (G,) became known, missing ones too."""
+    """Hours from the last of `instants` until each row of the grid became known (G,).
+
+    Missing intervals of the feed included.
+    """
     known_at = feed.known_at
     if feed.is_regular:
         known_at = known_at[0] + np.arange(int(feed.grid_rows[-1]) + 1) * feed.interval.timedelta

@@ -1,4 +1,4 @@
-"""The names of a universe at the decisions of a market: closes, membership, returns, what was known of them."""
+"""The names of a universe at the decisions: closes, membership, returns."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ class SessionPanel:
 
     @cached_property
     def next_hours(self) -> FloatArray:
-        """The same clock at the next decision (T,); after the last one by the exchange's schedule."""
+        """The same clock at the next decision (T,).
+
+        After the last decision by the exchange's schedule.
+        """
         last = self.decisions.sessions[-1]
         schedule = load_calendar(self.market.calendar.name, last, last + _LONGEST_CLOSURE)
         following = decisions(schedule, self.decisions.fill).at[1]
@@ -69,7 +72,10 @@ class SessionPanel:
 
     @cached_property
     def close(self) -> FloatArray:
-        """Closes (T, N) on their own sessions: not aligned, for signals that are computed on them."""
+        """Closes (T, N) on their own sessions.
+
+        Not aligned to the decisions: for signals that are computed on them.
+        """
         return np.ascontiguousarray(self.market.prices.close[:, self.columns])
 
     @cached_property
@@ -80,12 +86,18 @@ class SessionPanel:
         return self.universe.members(self.decisions.sessions, self.symbols)
 
     def known(self, values: npt.ArrayLike) -> FloatArray:
-        """Session values (T,) or (T, K), known at each session's close, as of each decision."""
+        """Session values (T,) or (T, K) as of each decision.
+
+        A value is known at its session's close.
+        """
         return align(self.market.calendar.closes, values, self.decisions.at)
 
     @cached_property
     def alive(self) -> BoolArray:
-        """Names that can be held (T, N): members that session, with a close known at the decision and not too old."""
+        """Names that can be held (T, N).
+
+        Members that session, with a close known at the decision that is not older than `ALIVE_SESSIONS`.
+        """
         rows = np.arange(len(self))[:, None]
         last = np.maximum.accumulate(np.where(np.isfinite(self.close), rows, -1), axis=0)
         fresh = (last >= 0) & (rows - last < ALIVE_SESSIONS)
@@ -94,7 +106,10 @@ class SessionPanel:
 
     @cached_property
     def basket_returns(self) -> FloatArray:
-        """Close-to-close return of the equally weighted members of each session (T,); known at its close."""
+        """Return of the equally weighted members of each session (T,).
+
+        Close to close, known at the session's close; NaN where no member has a return.
+        """
         returns = np.full(self.close.shape, np.nan)
         returns[1:] = self.close[1:] / self.close[:-1] - 1.0
         returns[~self.member] = np.nan

@@ -1,4 +1,7 @@
-"""Requests to a signal, checked before it is computed: an unknown name must not pass for a default."""
+"""Checks of a request to a signal, before it is computed.
+
+An unknown name must not pass for a default.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _HOWS: tuple[str, ...] = get_args(How)
 
 
 def signal_spec(signal: Any) -> Spec:
-    """The definition of an indicator, or the definition itself; raises `ParameterError` on anything else."""
+    """The definition of an indicator, or the definition itself.
+
+    Raises `ParameterError` on anything else.
+    """
     spec = getattr(signal, "spec", signal)
     if not isinstance(spec, Spec):
         raise ParameterError(f"`signal` must be an indicator such as ut.signals.Drawdown or its `spec`, got {signal!r}")
@@ -25,7 +31,10 @@ def signal_spec(signal: Any) -> Spec:
 
 
 def output_name(spec: Spec, output: str) -> str:
-    """The name of an output, the first one's where it is empty; raises `UnknownNameError`."""
+    """The name of an output; an empty name is that of the first output.
+
+    Raises `UnknownNameError`.
+    """
     if output and output not in spec.outputs:
         raise UnknownNameError("output", output, spec.outputs, spec.name)
     return output or spec.outputs[0]
@@ -38,7 +47,7 @@ def check_how(how: str) -> None:
 
 
 def parameter_sets(spec: Spec, parameters: Mapping[str, npt.ArrayLike], lag: npt.ArrayLike) -> FloatArray:
-    """The parameters of every set and its lag (P, K + 1), with defaults for parameters that are left out.
+    """The parameters of every set and its lag (P, K + 1), defaults included.
 
     Raises `UnknownNameError` on a parameter that the signal does not have, and `ParameterError` on values that are not
     finite numbers, on lengths of 0 or below, on unequal numbers of values, and on fractions of whole numbers.

@@ -1,4 +1,7 @@
-"""Universe screens: names chosen by what was known at the time, so that a universe needs no hindsight."""
+"""Universe screens: names chosen by what was known at the time.
+
+So that a universe needs no hindsight.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def momentum(panel: SessionPanel) -> FloatArray:
 
 
 def momentum_skip_month(panel: SessionPanel) -> FloatArray:
-    """Return over 12 months without the last one (T, N), by session (Jegadeesh and Titman 1993)."""
+    """Return over 12 months without the last one (T, N), by session.
+
+    Jegadeesh and Titman (1993).
+    """
     out = np.full(panel.close.shape, np.nan)
     out[YEAR:] = panel.close[YEAR - MONTH : -MONTH] / panel.close[:-YEAR] - 1.0
     return out
@@ -54,11 +60,11 @@ def volatility(panel: SessionPanel) -> FloatArray:
 
 
 def liquidity(panel: SessionPanel) -> FloatArray:
-    """Mean money traded a session over a quarter (T, N), by session; a session without a price counts as 0.
+    """Mean money traded a session over a quarter (T, N), by session.
 
-    Closes that are adjusted for dividends, as vendors' are, understate past trading by the dividends paid since: a name
-    that has paid out half of its price since counts for half. With closes adjusted for splits alone nothing later
-    counts.
+    A session without a price counts as 0. Closes that are adjusted for dividends, as vendors' are, understate past
+    trading by the dividends paid since: a name that has paid out half of its price since counts for half. With closes
+    adjusted for splits alone nothing later counts.
     """
     money = panel.close * panel.market.prices.volume[:, panel.columns]
     total = np.cumsum(np.where(np.isfinite(money), money, 0.0), axis=0)
@@ -77,7 +83,7 @@ MEASURES: Mapping[str, Callable[[SessionPanel], FloatArray]] = {
 
 @dataclass(frozen=True)
 class Screen:
-    """The `count` members of `parent` with the highest (or lowest) mean rank by the measures.
+    """The members of a universe with the highest (or lowest) mean rank by measures.
 
     Chosen at the decision of the first session of each period from what was known then, among the members that can be
     held and have every measure and `min_history` closes; held until the next refresh. A name that leaves the parent
@@ -85,10 +91,10 @@ class Screen:
 
     Args:
         parent: a universe of the market.
-        count: how many names.
+        count: number of names.
         by: names of the measures, as in `MEASURES`.
         refresh: "monthly", "quarterly" or "yearly".
-        highest: the highest ranks, or else the lowest.
+        highest: True for the highest ranks, False for the lowest.
         min_history: least number of closes of a name, in sessions.
     """
 
@@ -124,7 +130,10 @@ class Screen:
 
     @classmethod
     def of(cls, entries: Mapping[str, Any]) -> Screen:
-        """A screen from a table such as `{parent = "sp500", top = 100, by = ["beta"], refresh = "quarterly"}`."""
+        """A screen from a table, such as one of a rule file.
+
+        For example `{parent = "sp500", top = 100, by = ["beta"], refresh = "quarterly"}`. Raises `ParameterError`.
+        """
         for key in entries:
             if key not in _KEYS:
                 suggestion = did_you_mean(str(key), _KEYS)
@@ -143,9 +152,9 @@ class Screen:
         return cls(parent, _whole(side, entries[side], 1), by, refresh, side == "top", history)
 
     def select(self, parent: SessionPanel) -> tuple[Universe, BoolArray]:
-        """The universe of the names ever chosen among the parent's, and when each of them was in it (T, N).
+        """The universe of the names ever chosen, and when each was in it (T, N).
 
-        Symbols without prices stay in the universe. Raises `ParameterError` as `members` does.
+        Symbols of the parent without prices stay in the universe. Raises `ParameterError` as `members` does.
         """
         members = self.members(parent)
         # The names ever chosen depend on the whole market; the members on a session do not.
@@ -174,7 +183,10 @@ class Screen:
         return out & parent.member
 
     def check_count(self, member: BoolArray) -> None:
-        """Raise `ParameterError` where the parent, by its membership (T, N), never has `count` members."""
+        """Raise `ParameterError` where the parent never has `count` members.
+
+        `member` is the parent's membership (T, N).
+        """
         largest = int(member.sum(axis=1).max(initial=0))
         if self.count > largest:
             raise ParameterError(
@@ -183,7 +195,10 @@ class Screen:
             )
 
     def _chosen_columns(self, measures: list[FloatArray], eligible: BoolArray) -> IntArray:
-        """The columns chosen at one refresh: the best mean rank first, ties in the order of the symbols."""
+        """The columns chosen at one refresh: the best mean rank first.
+
+        Ties are in the order of the symbols.
+        """
         # scipy.stats takes most of a second to import, and most universes are not screens.
         from scipy.stats import rankdata
 
@@ -201,7 +216,10 @@ def is_screen(name: str) -> bool:
 
 
 def check_universe(market: Market, name: str, where: str) -> None:
-    """Raise an error that begins with `where`, a file and a key, unless `market` has the universe or screen."""
+    """Raise an error unless the market has the universe, or the screen's parent.
+
+    The message begins with `where`, a file and a key.
+    """
     screen = Screen.parse(name) if is_screen(name) else None
     parent = name if screen is None else screen.parent
     if parent not in market.universes:

@@ -13,10 +13,11 @@ from undertow.signals.decisions.table import DecisionTable
 
 @dataclass(frozen=True)
 class UniverseSizes:
-    """A universe's size: `symbols` that ever belonged, of which `unpriced` have no prices in the market.
+    """The size of a universe over time.
 
-    `smallest`, `median` and `largest` count the names that could be held, over the sessions from `first` to `last` (the
-    first and last on which any could); `by_year` counts those on the first of these sessions in each year.
+    `symbols` ever belonged, of which `unpriced` have no prices in the market. `smallest`, `median` and `largest` count
+    the names that could be held, over the sessions from `first` to `last` (the first and last on which any could);
+    `by_year` counts those on the first of these sessions in each year.
     """
 
     name: str
@@ -35,7 +36,10 @@ class UniverseSizes:
 
 
 def universe_sizes(market: Market, universe: str) -> UniverseSizes:
-    """The size over time of a universe or a screen; raises `ParameterError` where no name can ever be held."""
+    """The size over time of a universe or a screen.
+
+    Raises `ParameterError` where no name can ever be held.
+    """
     table = DecisionTable(market, universe)
     counts = table.alive.sum(axis=1)
     rows = np.flatnonzero(counts)

@@ -1,4 +1,7 @@
-"""The decision table: every signal of a strategy at its decision instants, computed once a distinct parameter."""
+"""The decision table: every signal of a strategy at its decision instants.
+
+Each distinct combination of parameters is computed once.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,14 @@ _SERIES_LOCK = Lock()
 
 
 class DecisionTable(SessionPanel):
-    """What was known at each decision of a market: the only way from a market to a strategy.
+    """Everything known at each decision: the only way from a market to a strategy.
 
     `symbols` (N,), `columns` (N,) and `decisions` (T,) are those of `SessionPanel`; a run uses a part of the sessions.
     `used` flags, for each feed, the sessions on which it supplied a signal's value; `absent` gives the reason why a
     signal has no value at all. `series_bytes` is the memory for series of signals on the clocks of their feeds.
 
     Args:
-        market: the market, whose sessions are the rows (T,).
+        market: the market; its sessions are the rows (T,).
         universe: a universe of the market, or a screen such as "sp500 | top 100 by beta, momentum | quarterly",
             evaluated on what was known at each of its refreshes.
         fill: "open" or "close": when orders are filled, and so when a strategy decides.
@@ -71,7 +74,10 @@ class DecisionTable(SessionPanel):
         self._series_size = 0
 
     def forget(self) -> None:
-        """Drop what `signal` has aligned, so that a long sweep does not grow; series stay within their budget."""
+        """Drop the columns that `signal` has aligned, so that a long sweep does not grow.
+
+        Series on the clocks of feeds stay, within their budget.
+        """
         self._aligned.clear()
 
     def signal(
@@ -150,7 +156,10 @@ class DecisionTable(SessionPanel):
         return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
 
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
-        """Every output (T, N) of a signal on the session clock, known at each session's close, one parameter set."""
+        """Every output (T, N) of a signal on the session clock, for one parameter set.
+
+        Known at each session's close.
+        """
         spec = signal_spec(signal)
         parameter_sets(spec, parameters, 0.0)
         return self._session_outputs(spec, parameters, asset)
@@ -162,7 +171,10 @@ class DecisionTable(SessionPanel):
         )
 
     def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
-        """The feeds of a signal's first input, finest first; a signal without one is recorded in `absent`."""
+        """The feeds of a signal's first input, finest first.
+
+        A signal without one is recorded in `absent`.
+        """
         kind, _ = next(iter(spec.inputs.values()))
         feeds = self.market.feeds_of(kind, asset)
         if not feeds:
@@ -179,7 +191,10 @@ class DecisionTable(SessionPanel):
         return self._coarse[key]
 
     def series(self, signal: Any, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
-        """Every output of a signal on the regular grid (G,) of `feed`, parameters in hours as in `signal`."""
+        """Every output of a signal on the regular grid (G,) of `feed`.
+
+        Parameters are in hours, as in `signal`.
+        """
         spec = signal_spec(signal)
         parameter_sets(spec, parameters, 0.0)
         return self._feed_outputs(spec, feed, parameters)
@@ -194,7 +209,10 @@ class DecisionTable(SessionPanel):
         return self.cached(key, compute)
 
     def _feed_output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
-        """One output (G,), by its own kernel where it has one and all outputs are not computed yet."""
+        """One output (G,).
+
+        By its own kernel, where it has one and the outputs are not all computed yet.
+        """
         key = (self._identity(spec), self._identity(feed), *parameters.items())
         if output not in spec.output_kernels or key in self._series:
             return self._feed_outputs(spec, feed, parameters)[spec.outputs.index(output)]
@@ -206,13 +224,14 @@ class DecisionTable(SessionPanel):
         return self.cached((output, *key), compute)[0]
 
     def _identity(self, definition: Spec | Feed) -> int:
-        """A key that differs between specifications, or feeds, of the same name too, while the table exists."""
+        """A key of a specification or a feed, different for others of the same name."""
         return id(self._referenced.setdefault(id(definition), definition))
 
     def cached(self, key: tuple[Any, ...], compute: Callable[[], tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
-        """The result of `compute`, kept under a key that must name everything it depends on beside the table.
+        """The result of `compute`, cached under a key.
 
-        Within `series_bytes`: the least recently used make room. The arrays are shared and must not be changed.
+        The key must contain everything that the result depends on beside the table. Within `series_bytes`: the least
+        recently used make room. The arrays are shared and must not be changed.
         """
         with _SERIES_LOCK:
             stored = self._series.get(key)
@@ -237,9 +256,10 @@ class DecisionTable(SessionPanel):
         asset: str = "BTC",
         lag: float = 0.0,
     ) -> InstantArray:
-        """When a condition on a signal first became known in each decision's window (T,), NaT where it did not.
+        """When a condition on a signal first became known in each decision's window (T,).
 
-        The window runs from the previous decision's cut-off to this one's, as in `align(how="min")`.
+        NaT where it did not. The window runs from the previous decision's cut-off to this one's, as in
+        `align(how="min")`.
 
         Args:
             signal: an indicator, or its `spec`.
@@ -268,9 +288,10 @@ class DecisionTable(SessionPanel):
 
 @lru_cache(maxsize=2)
 def shared_table(market: Market, universe: str, fill: Fill = "open") -> DecisionTable:
-    """The table of a market for work that reads it again and again: later batches reuse the series of earlier ones.
+    """The table of a market for work that reads it again and again.
 
-    Its `used` and `absent` do not belong to a single run; a report makes a table of its own.
+    A batch reuses the series of earlier ones. Its `used` and `absent` do not belong to a single run; a report makes a
+    table of its own.
     """
     return DecisionTable(market, universe, fill)
 
@@ -281,7 +302,10 @@ def _with_defaults(spec: Spec, parameters: Mapping[str, float]) -> dict[str, flo
 
 
 def feed_parameters(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Every parameter of a signal, those in hours as whole rows of the feed, and hours a year as rows a year."""
+    """Every parameter of a signal, in rows of a feed.
+
+    Parameters in hours become whole rows of the feed, and hours a year rows a year; defaults are filled in.
+    """
 
     def in_rows(unit: str, value: float) -> float:
         if unit == "rows":

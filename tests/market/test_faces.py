@@ -70,7 +70,9 @@ def test_the_docstring_is_one_line(package: str) -> None:
 
 
 def test_importing_faces_imports_no_library() -> None:
-    script = f"import sys, {', '.join(FACES)}; print([name for name in ('numpy', 'pandas', 'rich') if name in sys.modules])"
+    script = (
+        f"import sys, {', '.join(FACES)}; print([name for name in ('numpy', 'pandas', 'rich') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
