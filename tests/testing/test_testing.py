@@ -151,8 +151,16 @@ def test_an_honest_signal_passes(check: Callable[[Any], None]) -> None:
         (ts.check_definition, bad(decimal=("vale",)), "`decimal` names something that is not an output"),
         (ts.check_definition, bad(bounds={"value": Bounds(1.0, 1.0)}), "`bounds` must have `low` below `high`"),
         (ts.check_columns, bad(kernel=demeaned), r"depends on the other columns; .* declares `across_names=True`"),
-        (ts.check_alone, bad(alone={"value": demeaned}), r"`my-signal`\.value at row \d+ is not the same by itself"),
-        (ts.check_alone, bad(alone={"vale": demeaned}), "`alone` names `vale`, which is not an output: value"),
+        (
+            ts.check_alone,
+            bad(output_kernels={"value": demeaned}),
+            r"`my-signal`\.value at row \d+ is not the same by itself",
+        ),
+        (
+            ts.check_alone,
+            bad(output_kernels={"vale": demeaned}),
+            "`output_kernels` names `vale`, which is not an output: value",
+        ),
         (ts.check_columns, bad(across_names=True), "differs from column 0, but it declares `across_names`"),
         (ts.check_definition, bad(source=""), "`my-signal`: it must name its `source`"),
         (ts.check_definition, bad(units=" "), "`my-signal`: it must state its `units`"),

@@ -78,10 +78,10 @@ def _list_trials(market: Path | None, seed: int, folder: Path | None, as_json: b
 
 def _list_universes(market: Path | None, seed: int, names: Sequence[str] | None, as_json: bool) -> None:
     with busy("loading the market"):
-        from undertow.signals.decisions.sizes import sizes
+        from undertow.signals.decisions.sizes import universe_sizes
 
         data = resolve_market(market, seed)
-        universes = [sizes(data, name) for name in names or sorted(data.universes)]
+        universes = [universe_sizes(data, name) for name in names or sorted(data.universes)]
     if as_json:
         print_json({"universes": [universe.as_dict() for universe in universes]})
         return

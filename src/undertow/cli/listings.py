@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from undertow.signals.base.spec import Spec
-    from undertow.signals.decisions.sizes import Sizes
+    from undertow.signals.decisions.sizes import UniverseSizes
 
 
 def show_strategies(verbose: bool = False) -> None:
@@ -48,7 +48,7 @@ def show_definitions() -> None:
     show(*(_definition(name, signal.spec) for name, signal in _registered("undertow.signals").items()))
 
 
-def show_universes(universes: Sequence[Sizes]) -> None:
+def show_universes(universes: Sequence[UniverseSizes]) -> None:
     """Universes with the names that can be held, over time and on each year's start."""
     rows = []
     for universe in universes:

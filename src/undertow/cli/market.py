@@ -19,16 +19,16 @@ def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")]
     """Check a market folder and print what it covers; exit code 2 on an error."""
     with busy("reading the market"):
         from undertow.market import load_market
-        from undertow.market.coverage import coverage
-        from undertow.market.coverage_tables import render
+        from undertow.market.coverage import market_coverage
+        from undertow.market.coverage_tables import render_coverage
 
-        report = coverage(load_market(folder))
+        report = market_coverage(load_market(folder))
     if as_json:
         print_json(report.as_dict())
         return
     from undertow.cli.console import show
 
-    show(render(report))
+    show(render_coverage(report))
 
 
 @market_app.command("simulate")

@@ -42,10 +42,10 @@ class SplitOptions:
 
     panel: ClassVar[str] = "Folds"
 
-    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = (504,)
-    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = (126,)
-    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = (False,)
-    purge: Annotated[int, typer.Option(help="Last sessions of training that are removed.")] = (5,)
+    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504
+    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False
+    purge: Annotated[int, typer.Option(help="Last sessions of training that are removed.")] = 5
     embargo: Annotated[
         int | None,
         typer.Option(
@@ -53,11 +53,11 @@ class SplitOptions:
             " trained on later sessions too.",
             show_default=False,
         ),
-    ] = (None,)
-    events: Annotated[bool, typer.Option("--events", help="Keep shock events in one piece: borders move.")] = (False,)
+    ] = None
+    events: Annotated[bool, typer.Option("--events", help="Keep shock events in one piece: borders move.")] = False
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
-    ] = (None,)
+    ] = None
 
     def folds(self) -> WalkForward:
         """The split of the walk-forward."""

@@ -202,7 +202,7 @@ def check_bounds(signal: Any, parameters: Parameters = None, sampler: Sampler = 
     for inputs, condition in ((calm, ""), (jumping_inputs(spec, calm), " where the inputs jump")):
         for tried in (values, changed_parameters(spec, values)):
             for name, output in zip(spec.outputs, computed(spec, inputs, tried), strict=True):
-                outside = np.argwhere(spec.bounds_of(name).left(output))
+                outside = np.argwhere(spec.bounds_of(name).outside(output))
                 if len(outside):
                     row, column = outside[0]
                     raise AssertionError(
@@ -282,15 +282,15 @@ def check_parameters(signal: Any, parameters: Parameters = None, sampler: Sample
 def check_alone(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that an output that is computed by itself is the same, bit for bit."""
     spec = spec_of(signal)
-    for name in spec.alone:
+    for name in spec.output_kernels:
         if name not in spec.outputs:
             raise AssertionError(
-                f"`{spec.name}`: `alone` names `{name}`, which is not an output: {', '.join(spec.outputs)}"
+                f"`{spec.name}`: `output_kernels` names `{name}`, which is not an output: {', '.join(spec.outputs)}"
             )
     inputs = {name: np.ascontiguousarray(array) for name, array in inputs_of(spec, sampler).items()}
     values = {**short_parameters(spec), **(parameters or {})}
     together = dict(zip(spec.outputs, computed(spec, inputs, values), strict=True))
-    for name in spec.alone:
+    for name in spec.output_kernels:
         alone = spec.compute_one(name, inputs, values)
         differs = ~((alone == together[name]) | (np.isnan(alone) & np.isnan(together[name])))
         if differs.any():

@@ -15,7 +15,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from undertow.market import Feed, Market, ParameterError, simulate_market
 from undertow.market.calendar import Fill
-from undertow.market.prices import FIELDS
+from undertow.market.prices import PRICE_FIELDS
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.plan import LEAST_TAX
@@ -355,7 +355,7 @@ def noise_after(market: Market, session: pd.Timestamp) -> Market:
         return replace(feed, columns=columns)
 
     panels = {}
-    for name in FIELDS:
+    for name in PRICE_FIELDS:
         panel = getattr(market.prices, name).copy()
         panel[row:] *= rng.lognormal(0, 0.3, panel[row:].shape)
         panels[name] = panel

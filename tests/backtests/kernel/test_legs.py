@@ -19,7 +19,7 @@ from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.market.settlement import settles
+from undertow.market.settlement import settlement_sessions
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
@@ -225,11 +225,11 @@ def test_settlement_on_the_exchanges_calendar() -> None:
         "2024-07-03": "2024-07-05",
         "2025-06-30": "2025-07-01",
     }
-    found = settles(pd.DatetimeIndex(list(known)), "XNYS")
+    found = settlement_sessions(pd.DatetimeIndex(list(known)), "XNYS")
     assert [str(day.date()) for day in found] == list(known.values())
-    assert settles(found, "NASDAQ").equals(settles(found, "XNYS"))
+    assert settlement_sessions(found, "NASDAQ").equals(settlement_sessions(found, "XNYS"))
     # Other exchanges have cycles of their own.
-    assert settles(found, "XLON").isna().all()
+    assert settlement_sessions(found, "XLON").isna().all()
 
 
 def test_orders_settle_and_the_waterfall_adds_up() -> None:
