@@ -192,8 +192,8 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
             np.array([[0], [1], [1]]),
             2,
         )
+    taxed = Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores)
     with pytest.raises(ParameterError, match="`source` must be least-tax in every fold"):
-        taxed = Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores)
         schedule_decision(taxed, np.array([[0], [1], [1]]), 2)
 
 
