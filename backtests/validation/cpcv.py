@@ -157,7 +157,7 @@ def cpcv(
     Raises `ParameterError` before any work on an objective that needs more than returns, since training sessions in
     pieces have no turnover or costs, on constraints and a storage, and as `walk_forward` does.
     """
-    check_search(strategy, market, universe, None)
+    check_search(strategy, market, universe)
     split = make_split(split, CombinatorialPurgedKFold)
     account_keywords, search_keywords = split_keywords(settings, Account, Search)
     search = make_search(search, search_keywords)
@@ -212,7 +212,17 @@ def cross_validate(
     rules: list[Strategy] = [ScheduledStrategy(schedule=schedule) for schedule in schedules]
     path_returns, _, _ = _account_returns(table, rules, rows, settings)
     if opened is not None:
-        enter_sweep(opened, strategy, market, sets, "cpcv", start=start, end=end, account=settings.keywords())
+        enter_sweep(
+            opened,
+            strategy,
+            market,
+            sets,
+            "cpcv",
+            start=start,
+            end=end,
+            account=settings.account,
+            universe=settings.universe,
+        )
     days = sessions.rename("session")
     parameters = sets.iloc[chosen].reset_index(drop=True)[list(settings.space)]
     report.insert(1, "groups", [", ".join(str(group + 1) for group in choice) for choice in split.choices])
@@ -250,7 +260,7 @@ def _account_returns(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
     account = settings.account
-    plan, decision = make_plan(table, strategies, rows, account.weighting, account.rebalance)
+    plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
         raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
     grid = with_legs(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)

@@ -50,7 +50,7 @@ def walk_seeds(
     numbers = list(seeds)
     if not numbers or not all(is_whole(seed, 0) for seed in numbers) or len(set(numbers)) < len(numbers):
         raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {numbers}")
-    check_search(strategy, market, settings.get("universe", "growth"), None)
+    check_search(strategy, market, settings.get("universe", "growth"))
     names = {field.name for field in fields(Engine)}
     workers = make_engine(engine, {name: value for name, value in settings.items() if name in names})
     walk_settings = {name: value for name, value in settings.items() if name not in names}

@@ -85,7 +85,7 @@ def walk_forward(
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).page("walk.html")
     """
-    check_search(strategy, market, universe, None)
+    check_search(strategy, market, universe)
     plan = plan_walk(
         strategy,
         universe=universe,

@@ -12,6 +12,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from undertow.backtests import Costs, backtest
+from undertow.backtests.account import Account
 from undertow.backtests.kernel.path import walk
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.runs.backtest import make_plan, session_rows
@@ -155,7 +156,7 @@ def test_the_kernels_lots_and_those_of_the_orders_agree(lots: str) -> None:
     run = backtest(Everything(), market, costs=costs)
     table = DecisionTable(market, "growth")
     rows = session_rows(market, None, None)
-    plan, decision = make_plan(table, [Everything()], rows, "equal", "monthly")
+    plan, decision = make_plan(table, [Everything()], rows, Account())
     from undertow.backtests.kernel.sleeves import with_legs
 
     path = walk(
@@ -269,7 +270,7 @@ def test_what_cannot_be_held_is_named() -> None:
         backtest(HedgeAlone(), replace(simulated(), benchmark=None))
     table = DecisionTable(simulated(), "growth")
     rows = session_rows(simulated(), None, None)
-    plan, _ = make_plan(table, [HedgeAlone()], rows, "equal", "monthly")
+    plan, _ = make_plan(table, [HedgeAlone()], rows, Account())
     with pytest.raises(ParameterError, match=r"nothing for the plan's hedge; pass it through `with_legs`"):
         walk(read_price_grid(table, rows, 0.0), plan, 0, Costs(), 1e6)
     with pytest.raises(ParameterError, match=r"`tax_rate` must be in \[0, 1\] as a decimal, got 20"):
