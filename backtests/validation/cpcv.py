@@ -262,7 +262,7 @@ def _account_returns(
     account = settings.account
     plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
-        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
+        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the requested sessions")
     grid = with_legs(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)
     # A class without parameters decides one column for all.
     returns = [walk(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
@@ -345,7 +345,7 @@ def _objective_value(metrics: Metrics, baselines: Mapping[str, Metrics], objecti
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
         if isinstance(error, KeyError) and error.args[:1] and error.args[0] in set(FIGURES) - set(metrics):
             raise ParameterError(
-                f"`objective` {objective.name} needs {error.args[0]!r}, which combinatorial paths have not: they are"
+                f"`objective` {objective.name} needs {error.args[0]!r}, which combinatorial paths do not have: they are"
                 " judged by returns alone"
             ) from None
         return float("nan")

@@ -178,7 +178,7 @@ def plan_walk(
         _check_paths(walk_settings, gate, on_fail)
     if search.storage is not None and tuner_name not in TUNERS:
         raise ParameterError(
-            f"`storage` keeps the searches of {' and '.join(TUNERS)}; the tuner {tuner_name} keeps its own"
+            f"`storage` can only be used with the tuners {' and '.join(TUNERS)}, got the tuner {tuner_name}"
         )
     studies = locate_studies(search.storage, search.study, strategy.name(), engine)
     return WalkPlan(

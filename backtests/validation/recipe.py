@@ -159,8 +159,8 @@ def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> b
     return _same_spans(plan.split.events, shocks, sessions)
 
 
-def _same_spans(events: Events | str | None, others: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
-    return bool(event_spans(events, sessions).tolist() == event_spans(others, sessions).tolist())
+def _same_spans(events: Events | str | None, shocks: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
+    return bool(event_spans(events, sessions).tolist() == event_spans(shocks, sessions).tolist())
 
 
 def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> list[str]:

@@ -57,7 +57,7 @@ def walk_seeds(
     search = settings.get("search")
     refuse_shared_file(settings.get("storage", getattr(search, "storage", None)), workers)
     if "seed" in settings:
-        raise ParameterError(f"`seed` is each of `seeds` in turn, leave it out; got {settings['seed']!r}")
+        raise ParameterError(f"`seed` cannot be used with `seeds`, leave it out; got {settings['seed']!r}")
     plan = plan_walk(strategy, seed=numbers[0], **walk_settings)
     if plan.robustness != Robustness():
         raise ParameterError("`robustness` and `paths` belong to `walk_forward`; leave them out beside `seeds`")

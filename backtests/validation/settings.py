@@ -27,7 +27,7 @@ from undertow.strategies.strategy import Strategy
 _Split = TypeVar("_Split", WalkForward, CombinatorialPurgedKFold)
 
 # Trials a fold where a search does not set them.
-TRIALS = 200
+FOLD_TRIALS = 200
 # The choice of `source` that needs the lots of one account.
 LEAST_TAX_FIRST = "least-tax"
 
@@ -53,7 +53,7 @@ class WalkSettings:
     account: Account = field(default_factory=Account)
     objective: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
     constraints: tuple[Constraint, ...] = ()
-    trials: int = TRIALS
+    trials: int = FOLD_TRIALS
     max_failed: float = MAX_FAILED
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
@@ -241,7 +241,7 @@ def make_walk_settings(
         account=account,
         objective=search.objectives[0],
         constraints=search.bounds,
-        trials=search.trials_or(TRIALS),
+        trials=search.trials_or(FOLD_TRIALS),
         max_failed=search.max_failed,
         fixed=space.fixed,
         space=free,
@@ -253,8 +253,8 @@ def _refuse_path_dependent(strategy: type[Strategy], free: Mapping[str, BaseDist
     tuned = [f"`{name}`" for name in strategy.path_dependent if name in free and not free[name].single()]
     if tuned:
         raise ParameterError(
-            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but each fold would choose its own:"
-            " fix them, and tune the rest"
+            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but the folds would choose them"
+            " separately: fix them, and tune the rest"
         )
 
 
@@ -262,8 +262,8 @@ def _check_narrowed(name: str, values: BaseDistribution) -> BaseDistribution:
     """The range of a narrowed parameter; raises `ParameterError` where folds of one account may not differ in it."""
     if _has_least_tax(values) and not values.single():
         raise ParameterError(
-            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but each fold would choose"
-            f" its own: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
+            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but the folds would choose"
+            f" separately: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
         )
     return values
 

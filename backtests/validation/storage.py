@@ -50,7 +50,7 @@ def locate_studies(storage: object, study: str | None, strategy: str, engine: En
     check_study(study)
     if storage is None:
         if study is not None:
-            raise ParameterError(f"`study` names what `storage` keeps, and there is none; got {study!r}")
+            raise ParameterError(f"`study` can only be used with a `storage`; got {study!r}")
         return None
     name = strategy if study is None else study
     check_address(storage)
@@ -62,7 +62,7 @@ def locate_studies(storage: object, study: str | None, strategy: str, engine: En
     if folder.exists() and not folder.is_dir():
         raise ParameterError(f"`storage` of a walk must be a folder, one journal a fold; {str(folder)!r} is a file")
     if not folder.parent.is_dir():
-        raise ParameterError(f"`storage` must be a folder in one that is there, got {str(folder)!r}")
+        raise ParameterError(f"`storage` must be a folder in an existing one, got {str(folder)!r}")
     if Path(name).name != name:
         raise ParameterError(f"`study` begins the names of files here, and must be one itself, got {name!r}")
     check_writable(folder / "journal" if folder.is_dir() else folder, "storage")

@@ -116,8 +116,8 @@ def run_walk(plan: WalkPlan, market: Market) -> WalkForwardResult:
     result = walk_folds(plan, market)
     count, split = plan.robustness.seeds, plan.robustness.paths
     if count > 1:
-        others = seed_table(plan, market, range(plan.seed + 1, plan.seed + count), plan.engine)
-        table = pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
+        further = seed_table(plan, market, range(plan.seed + 1, plan.seed + count), plan.engine)
+        table = pd.concat([pd.DataFrame([seed_row(result)]), further], ignore_index=True)
         result = replace(result, seeds=table)
     if split is not None:
         days = {"start": plan.start, "end": plan.end}

@@ -104,7 +104,7 @@ def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkey
 
 
 def count_evaluated(monkeypatch: pytest.MonkeyPatch, found: list[int]) -> None:
-    from undertow.backtests import optimize
+    from undertow.backtests.tuning import optimize
 
     whole = optimize.evaluated
 
@@ -139,13 +139,13 @@ def own_tuner(*_: Any) -> TunedFold:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"storage": "journal:{}/absent/studies"}, "must be a folder in one that is there"),
+        ({"storage": "journal:{}/absent/studies"}, "must be a folder in an existing one"),
         ({"storage": "journal:{}/file"}, "`storage` of a walk must be a folder, one journal a fold"),
         ({"storage": "journal:{}/studies", "study": "a/b"}, "`study` begins the names of files"),
-        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "keeps the searches of search and design; the tuner"),
+        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "can only be used with the tuners search and design"),
         ({"storage": "here"}, "`storage` must be journal:"),
         ({"storage": 3}, "`storage` must be journal:"),
-        ({"study": "mine"}, "`study` names what `storage` keeps"),
+        ({"study": "mine"}, "`study` can only be used with a `storage`"),
         ({"on_fail": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
     ],
 )
@@ -165,7 +165,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
 def test_the_command_keeps_and_refuses_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["walk-forward", "--strategy", "liquidity-drain", "--storage"]
     assert _run([*words, f"journal:{tmp_path / 'absent' / 'studies'}"]) == 2
-    assert "must be a folder in one that is there" in capsys.readouterr().err
+    assert "must be a folder in an existing one" in capsys.readouterr().err
     assert _run([*words, f"sqlite:///{tmp_path / 'walk.db'}", "--jobs", "2"]) == 2
     assert "held by one process at a time" in capsys.readouterr().err
     assert not os.listdir(tmp_path)
