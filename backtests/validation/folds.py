@@ -73,7 +73,7 @@ def tune_fold(task: TrainingTask, span: tuple[pd.Timestamp, pd.Timestamp]) -> Fo
     no_parameters = pd.DataFrame(index=range(1))
     returns = {
         baseline.name(): float(
-            sweep(baseline, market, no_parameters, start=start, end=end, **settings.keywords())["total_return"][0]
+            sweep(baseline, market, no_parameters, start=start, end=end, **settings.keywords()).table["total_return"][0]
         )
         for baseline in (BuyAndHold, VolTarget)
     }
@@ -143,8 +143,8 @@ def _excess_name(baseline: str) -> str:
 
 def _test_objective(objective: Objective, metrics: Metrics, baselines: Mapping[str, Metrics]) -> tuple[float, str]:
     """The objective in a fold's test; NaN and the reason where it needs a figure that a part of a run lacks."""
-    outcome = judge(metrics, [objective], [], baselines)
-    return (float("nan"), outcome.error) if outcome.values is None else (outcome.values[0], "")
+    result = judge(metrics, [objective], [], baselines)
+    return (float("nan"), result.error) if result.values is None else (result.values[0], "")
 
 
 def _without_rounding(excess: float) -> float:

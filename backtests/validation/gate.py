@@ -124,10 +124,10 @@ def gate_p(
     # A list that is fixed is one value of every set.
     sets = sets.assign(**{name: [value] * len(sets) for name, value in settings.fixed.items()})
     span: dict[str, Any] = {"start": start, "end": end, **settings.keywords()}
-    returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **span)[1]
+    returns = sweep(strategy, market, sets.reset_index(drop=True), returns=True, **span).returns
     # A set that lost everything has no returns, and does not beat buy-and-hold.
     returns = returns[np.isfinite(returns).all(axis=1)]
     if not len(returns):
         return 1.0
-    hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True, **span)[1][0]
+    hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True, **span).returns[0]
     return gate(returns, hold)

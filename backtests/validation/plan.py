@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
-from undertow.backtests.engines import Engine
+from undertow.backtests.engines import Engine, EngineSettings, make_engine
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.tuning.settings import Search, SearchSettings, make_search
@@ -58,14 +58,6 @@ class Robustness:
         paths: object = self.paths
         if paths is not None and not isinstance(paths, CombinatorialPurgedKFold):
             raise ParameterError(f"`paths` must be a CombinatorialPurgedKFold, got {paths!r}")
-
-
-class EngineSettings(TypedDict, total=False):
-    """The fields of `Engine` as keywords of a function."""
-
-    backend: str
-    jobs: int | None
-    address: str | None
 
 
 class RobustnessSettings(TypedDict, total=False):
@@ -166,7 +158,7 @@ def plan_walk(
     check_whole("seed", seed, 0)
     walk_settings = make_walk_settings(strategy, search, make_account(account, account_settings), universe=universe)
     tune, tuner_name = _read_tuner(tuner)
-    engine = make_engine(engine, engine_settings)
+    engine = walk_engine(engine, engine_settings)
     if on_fail not in ON_FAIL:
         suggestion = did_you_mean(str(on_fail), ON_FAIL)
         raise ParameterError(f"`on_fail` must be one of {', '.join(ON_FAIL)}; got {on_fail!r}{suggestion}")
@@ -208,20 +200,18 @@ def _refuse_unknown(settings: Mapping[str, object]) -> None:
             raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
-def make_engine(engine: Engine | None, settings: EngineSettings | dict[str, Any]) -> Engine:
-    """The engine with the keywords in `settings` in place of its fields: one worker in this process without any.
+def walk_engine(engine: Engine | None, settings: Mapping[str, Any]) -> Engine:
+    """The engine of a walk, with the keywords in `settings` in place of its fields: this process without any.
 
     Without `engine`, `backend` is "loky", and `jobs` is 1 or, with an `address`, all workers of the cluster.
     """
-    if engine is not None and not isinstance(engine, Engine):
-        raise ParameterError(f"`engine` must be an `Engine`, got {type(engine).__name__}")
-    base = engine or Engine(backend="loky", jobs=None if settings.get("address") else 1)
-    changed = replace(base, **settings)
+    default = Engine(backend="loky", jobs=None if settings.get("address") else 1)
+    changed = make_engine(default if engine is None else engine, settings)
     # One worker needs no other process.
     return Engine() if changed.jobs == 1 and changed.address is None else changed
 
 
-def make_robustness(robustness: Robustness | None, settings: RobustnessSettings | dict[str, Any]) -> Robustness:
+def make_robustness(robustness: Robustness | None, settings: Mapping[str, Any]) -> Robustness:
     """The checks beside a walk, with the keywords in `settings` in place of their fields."""
     if robustness is not None and not isinstance(robustness, Robustness):
         raise ParameterError(f"`robustness` must be a `Robustness`, got {type(robustness).__name__}")

@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.backtests.checks import check_search
 from undertow.backtests.engines import Engine, run_tasks
 from undertow.backtests.runs.backtest import session_rows
-from undertow.backtests.validation.plan import Robustness, WalkPlan, make_engine, plan_walk, resolve_plan
+from undertow.backtests.validation.plan import Robustness, WalkPlan, plan_walk, resolve_plan, walk_engine
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.storage import refuse_shared_file
 from undertow.backtests.validation.walk import walk_folds
@@ -52,7 +52,7 @@ def walk_seeds(
         raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {numbers}")
     check_search(strategy, market, settings.get("universe", "growth"))
     names = {field.name for field in fields(Engine)}
-    workers = make_engine(engine, {name: value for name, value in settings.items() if name in names})
+    workers = walk_engine(engine, {name: value for name, value in settings.items() if name in names})
     walk_settings = {name: value for name, value in settings.items() if name not in names}
     search = settings.get("search")
     refuse_shared_file(settings.get("storage", getattr(search, "storage", None)), workers)

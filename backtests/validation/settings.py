@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from undertow.backtests.account import Account
 from undertow.backtests.objectives import Constraint, Objective, read_objectives
-from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
+from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
 from undertow.backtests.tuning.optimize import Tuning, optimize
 from undertow.backtests.tuning.settings import MAX_FAILED, Search
 from undertow.backtests.tuning.space import space_left
@@ -185,25 +185,25 @@ def _evaluate_fixed(
     """The single parameter set of a walk in which nothing is tuned."""
     span = {**settings.keywords(), "start": start, "end": end}
     parameters = strategy.create(settings.fixed).parameters
-    outcome = evaluated(
-        strategy=strategy,
-        market=market,
-        fixed={},
-        settings=span,
+    evaluate = Evaluator(
+        strategy,
+        market,
+        span,
         objectives=[settings.objective],
         constraints=settings.constraints,
         baselines=baseline_metrics(market, [settings.objective], span),
+        fixed={},
         jobs=os.cpu_count() or 1,
-        sets=[parameters],
-    )[0]
-    if outcome.values is None:
+    )
+    result = evaluate([parameters])[0]
+    if result.values is None:
         raise ParameterError(
-            f"`{strategy.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {outcome.error}"
+            f"`{strategy.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {result.error}"
         )
-    metrics = {name: float(value) for name, value in outcome.metrics.items()}
-    feasible = all(missed <= 0 for missed in outcome.violations.values())
+    metrics = {name: float(value) for name, value in result.metrics.items()}
+    feasible = all(missed <= 0 for missed in result.violations.values())
     trials = pd.DataFrame([{"feasible": feasible, **parameters, **metrics}])
-    return TunedFold(parameters, metrics, trials, float(outcome.values[0]), feasible)
+    return TunedFold(parameters, metrics, trials, float(result.values[0]), feasible)
 
 
 def make_walk_settings(

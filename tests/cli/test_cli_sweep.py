@@ -15,6 +15,7 @@ import pytest
 
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps import result
 from undertow.backtests.sweeps.chunk import LESS_IS_BETTER
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
@@ -55,8 +56,8 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert run(*GRID, "--html", str(page), "--json") == 0
     told = json.loads(capsys.readouterr().out)["confidence_set"]
     sets = grid({"lag": [0, 48, 96], "threshold": [-0.3, -0.1]}).assign(cash=1.0)
-    _, returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True)
-    _, hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True).returns
+    hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True).returns
     found = confidence_set(np.vstack([returns, hold]))
     assert told["sets"] == len(told["parameters"]) == found.included[:-1].sum()
     assert told["buy_and_hold"] == found.included[-1]
@@ -66,7 +67,7 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert run(*GRID) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
     # More sets than are compared, and fewer sessions than it takes.
-    monkeypatch.setattr(cli_sweep, "MOST_COMPARED", 5)
+    monkeypatch.setattr(result, "MOST_COMPARED", 5)
     assert run(*GRID, "--json") == 0
     assert json.loads(capsys.readouterr().out)["confidence_set"] is None
 
@@ -102,7 +103,7 @@ def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pyt
     assert [each["max_drawdown"] for each in printed["best"]] == pytest.approx(
         table["max_drawdown"].nlargest(2).tolist()
     )
-    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]])
+    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]]).table
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
     hold = backtest(BuyAndHold(), simulated())
     assert printed["baselines"]["buy-and-hold"]["max_drawdown"] == pytest.approx(hold.metrics["max_drawdown"])
@@ -130,7 +131,7 @@ def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: p
 
 
 def test_the_best_is_first_where_less_is_better(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0}))
+    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0})).table
     table["deferred_fills"] = [3, 1, 2]
     for by in ("ulcer_index", "deferred_fills"):
         page = write_sweep(table, tmp_path / "sets.html", value=by, parameters=["lag"]).read_text(encoding="utf-8")

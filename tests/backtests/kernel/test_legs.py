@@ -106,7 +106,7 @@ def test_real_names_with_the_defensive_basket_and_a_hedge_in_qqq(real_market: Ma
     run = backtest(Everything(), real_market, **settings)
     np.testing.assert_allclose(run.portfolio.value(), run.series["value"], rtol=1e-9)
     assert {"XLV", "GLD", "QQQ (short)"} <= set(run.orders["symbol"])
-    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings)
+    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings).table
     for metric, value in run.metrics.items():
         np.testing.assert_allclose(table[metric][0], value, rtol=1e-9, atol=1e-12, err_msg=metric)
 
@@ -124,7 +124,7 @@ def test_a_sweep_row_equals_a_backtest(fill: str) -> None:
             "source": ["proportional", "winners", "tax"] * 2,
         }
     )
-    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS)
+    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS).table
     for number, row in enumerate(parameters.to_dict(orient="records")):
         run = backtest(Everything.create(row), simulated(), fill=fill, **SETTINGS)
         for metric, value in run.metrics.items():
@@ -294,9 +294,12 @@ def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> Non
     ):
         backtest(FreeRule(given=short), market, rebalance="never")
     mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
-    table, returns = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
-    assert table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [True, False]
-    assert np.isnan(returns).all(axis=1).tolist() == [True, False]
+    swept = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
+    assert swept.table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [
+        True,
+        False,
+    ]
+    assert np.isnan(swept.returns).all(axis=1).tolist() == [True, False]
 
 
 def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
@@ -340,7 +343,7 @@ def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) ->
     late = run.orders[run.orders["session"] == run.series.index[111]]
     assert set(late["reason"]) >= {"de-risk", "hedge" if hedged else "rotation"}
     table = pd.DataFrame({"hedged": [hedged]})
-    swept = sweep(TwoSteps, gap, table, rebalance="never")
+    swept = sweep(TwoSteps, gap, table, rebalance="never").table
     assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)
 
 

@@ -293,9 +293,9 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
 ) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"lag": [0, 24, 48]})
     fees = Costs(fee_bps=7.0)
-    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path)
+    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path).table
     pd.testing.assert_frame_equal(
-        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01"), check_exact=True
+        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01").table, check_exact=True
     )
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 3
     folder = tmp_path / "market"

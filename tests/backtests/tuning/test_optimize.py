@@ -434,7 +434,7 @@ def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None
     assert {None, 24, 48} == set(found.trials["hold"])
     assert found.best_strategy.parameters["hold"] == found.best["hold"]
     assert text(found) == text(optimize(Patient, market, **SHORT))
-    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))
+    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]})).table
     assert len(sets) == 4
     page = write_sweep(sets, tmp_path / "sets.html").read_text(encoding="utf-8")
     assert '"none"' in page.partition('id="charts">')[2]

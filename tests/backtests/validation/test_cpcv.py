@@ -93,7 +93,7 @@ def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_other
     split = CombinatorialPurgedKFold(6, 2)
     found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
     tried = design(found.settings.space, 60, seed=7).assign(**found.settings.fixed)
-    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
+    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True).returns
     near = 0
     for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):
         # Equal where no session's return is another, whatever the accounts made before.

@@ -77,7 +77,9 @@ def combinatorial() -> CpcvResult:
 def test_each_fold_takes_the_best_of_its_training_sessions_alone() -> None:
     for each in result().folds:
         start, end = each.train
-        tried = sweep(LiquidityDrain, market(), each.trials[list(LiquidityDrain.model_fields)], start=start, end=end)
+        tried = sweep(
+            LiquidityDrain, market(), each.trials[list(LiquidityDrain.model_fields)], start=start, end=end
+        ).table
         best = tried["annual_sharpe"].idxmax()
         assert each.parameters == {name: tried[name][best] for name in LiquidityDrain.model_fields}
         assert each.in_sample["annual_sharpe"] == pytest.approx(tried["annual_sharpe"][best], rel=1e-12)
@@ -261,7 +263,7 @@ def test_another_tuner_can_take_the_seat() -> None:
         kind: Any, world: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
     ) -> TunedFold:
         asked.append((start, end, seed))
-        tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end)
+        tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end).table
         return TunedFold(LiquidityDrain(lag=12).parameters, tried.iloc[0, 13:].astype(float).to_dict(), tried)
 
     found = walked(market(), tuner=always)
@@ -445,8 +447,8 @@ def test_a_fold_acts_only_where_its_trials_prove_it() -> None:
     for each in free.folds:
         sets = each.trials[list(LiquidityDrain.model_fields)]
         words = {"start": each.train[0], "end": each.train[1], "returns": True}
-        tried = sweep(LiquidityDrain, market(), sets, **words)[1]
-        levels.append(SPATest()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words)[1][0]))
+        tried = sweep(LiquidityDrain, market(), sets, **words).returns
+        levels.append(SPATest()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words).returns[0]))
     level = float(np.sort(levels)[0])
     found = walked(market(), gate=SPATest(alpha=level))
     np.testing.assert_allclose([each.p for each in found.folds], levels, atol=0.02)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from undertow.backtests.tuning.evaluate import Evaluator
 from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
@@ -103,16 +105,14 @@ def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkey
         walked(storage=folder, objective="sortino")
 
 
-def count_evaluated(monkeypatch: pytest.MonkeyPatch, found: list[int]) -> None:
-    from undertow.backtests.tuning import optimize
+def count_evaluated(monkeypatch: pytest.MonkeyPatch, counts: list[int]) -> None:
+    evaluate = Evaluator.__call__
 
-    whole = optimize.evaluated
+    def counted(self: Evaluator, sets: Sequence[Mapping[str, Any]]) -> Any:
+        counts.append(len(sets))
+        return evaluate(self, sets)
 
-    def counted(*words: Any) -> Any:
-        found.append(len(words[-1]))
-        return whole(*words)
-
-    monkeypatch.setattr(optimize, "evaluated", counted)
+    monkeypatch.setattr(Evaluator, "__call__", counted)
 
 
 def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from undertow.backtests.validation import (
     walk_seeds,
 )
 from undertow.backtests.validation.cpcv import CpcvResult, cpcv
-from undertow.backtests.validation.plan import make_engine
+from undertow.backtests.validation.plan import walk_engine
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, simulate_market
@@ -112,11 +112,11 @@ def test_one_design_refuses_settings_of_a_search_that_it_cannot_follow(setting: 
 
 
 def test_one_worker_is_this_process() -> None:
-    assert make_engine(None, {}) == make_engine(None, {"jobs": 1}) == Engine()
-    assert make_engine(None, {"jobs": 3}) == Engine("loky", 3)
-    assert make_engine(None, {"jobs": None}) == Engine("loky", None)
-    assert make_engine(Engine("loky", 4), {"backend": "threading"}) == Engine("threading", 4)
-    assert make_engine(Engine("loky", 1), {}) == Engine()
+    assert walk_engine(None, {}) == walk_engine(None, {"jobs": 1}) == Engine()
+    assert walk_engine(None, {"jobs": 3}) == Engine("loky", 3)
+    assert walk_engine(None, {"jobs": None}) == Engine("loky", None)
+    assert walk_engine(Engine("loky", 4), {"backend": "threading"}) == Engine("threading", 4)
+    assert walk_engine(Engine("loky", 1), {}) == Engine()
 
 
 def test_seeds_and_paths_are_those_of_their_own_functions() -> None:
