@@ -1,4 +1,4 @@
-"""The plan of a walk-forward: every argument checked and collected into records, before a market is loaded."""
+"""The plan of a walk-forward: its arguments checked before a market is loaded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Robustness:
-    """Checks beside a walk-forward: other seeds of its tuning, and other paths through the same history.
+    """Checks beside a walk-forward: other seeds and combinatorial paths.
 
     Raises `ParameterError` on a number of seeds outside 1 to 1000, and on another kind of split.
 
@@ -72,12 +72,12 @@ _RECORDS: tuple[type[Any], ...] = (Account, Search, Engine, Robustness)
 
 
 class WalkKeywords(AccountSettings, SearchSettings, EngineSettings, RobustnessSettings, total=False):
-    """The fields of `Account`, `Search`, `Engine` and `Robustness` as keywords of `walk_forward`."""
+    """The fields of the records of `walk_forward` as its keywords."""
 
 
 @dataclass(frozen=True)
 class WalkPlan:
-    """A walk-forward with every argument checked that needs no market; made by `plan_walk`.
+    """A walk-forward whose arguments are checked; made by `plan_walk`.
 
     Args:
         strategy: class of the strategy.
@@ -128,7 +128,7 @@ def plan_walk(
     ledger: Ledger | str | Path | None = None,
     **settings: Unpack[WalkKeywords],
 ) -> WalkPlan:
-    """The plan of a walk-forward, for `run_walk`: checks every argument that needs no market.
+    """Check all arguments of a walk-forward that need no market; see `run_walk`.
 
     Args:
         strategy: class of the strategy.
@@ -192,7 +192,7 @@ def plan_walk(
 
 
 def _refuse_unknown(settings: Mapping[str, object]) -> None:
-    """Raise `ParameterError` on a keyword that is neither an argument nor a field of a record, with the nearest."""
+    """Raise `ParameterError` on an unknown keyword, with the nearest."""
     arguments = [name for name in signature(plan_walk).parameters if name != "settings"]
     known = [*arguments, *(field.name for record in _RECORDS for field in fields(record))]
     for name in settings:
@@ -201,7 +201,7 @@ def _refuse_unknown(settings: Mapping[str, object]) -> None:
 
 
 def walk_engine(engine: Engine | None, settings: Mapping[str, Any]) -> Engine:
-    """The engine of a walk, with the keywords in `settings` in place of its fields: this process without any.
+    """The engine of a walk, with keywords in place of its fields.
 
     Without `engine`, `backend` is "loky", and `jobs` is 1 or, with an `address`, all workers of the cluster.
     """
@@ -212,7 +212,7 @@ def walk_engine(engine: Engine | None, settings: Mapping[str, Any]) -> Engine:
 
 
 def make_robustness(robustness: Robustness | None, settings: Mapping[str, Any]) -> Robustness:
-    """The checks beside a walk, with the keywords in `settings` in place of their fields."""
+    """The checks beside a walk, with keywords in place of their fields."""
     if robustness is not None and not isinstance(robustness, Robustness):
         raise ParameterError(f"`robustness` must be a `Robustness`, got {type(robustness).__name__}")
     return replace(robustness or Robustness(), **settings)
@@ -230,7 +230,7 @@ def _read_tuner(tuner: Tuner | str) -> tuple[Tuner, str]:
 
 
 def _check_paths(settings: WalkSettings, gate: FoldGate | str | None, on_fail: str) -> None:
-    """Raise `ParameterError` where combinatorial paths cannot follow the settings of a walk."""
+    """Raise `ParameterError` where paths cannot follow the settings of a walk."""
     if settings.constraints or (gate is not None and on_fail == HOLD):
         name = "constraints" if settings.constraints else "gate"
         raise ParameterError(f"`{name}` binds the walk-forward alone; leave out `paths`")
@@ -238,7 +238,7 @@ def _check_paths(settings: WalkSettings, gate: FoldGate | str | None, on_fail: s
 
 
 def resolve_plan(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> WalkPlan:
-    """A plan in which nothing depends on the market any more: the universe, the events and the gate of "auto".
+    """A plan with its universe, its events and its gate looked up in the market.
 
     Args:
         plan: the plan.

@@ -1,4 +1,4 @@
-"""The same walk-forward with other seeds of the tuning: how much of its result is the luck of the search."""
+"""The same walk-forward with other seeds: how much of its result is luck."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SeedTask(NamedTuple):
 def walk_seeds(
     strategy: type[Strategy], market: Market, seeds: Sequence[int], *, engine: Engine | None = None, **settings: Any
 ) -> pd.DataFrame:
-    """One row per seed: the mean objective of the folds in training, and the metrics of the joined run.
+    """One row per seed: mean objective in training, and metrics of the joined run.
 
     Whole walks are the tasks, one worker each. The median over seeds says more about a rule than the best seed.
 

@@ -1,4 +1,4 @@
-"""The settings that the folds of a walk-forward share, and the tuners that choose a fold's parameters."""
+"""The settings that all folds of a walk-forward share, and the tuners of a fold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEAST_TAX_FIRST = "least-tax"
 
 @dataclass(frozen=True)
 class WalkSettings:
-    """Settings that every fold of a walk-forward shares: the account, the objective, and the space to search.
+    """Settings that all folds of a walk-forward share.
 
     Args:
         universe: name of the universe, or a screen.
@@ -85,7 +85,7 @@ class TunedFold:
 
 
 class Tuner(Protocol):
-    """A function that chooses parameters from the sessions `start` to `end` of a market, both included."""
+    """A function that chooses parameters from the training sessions of a fold."""
 
     def __call__(
         self,
@@ -98,7 +98,8 @@ class Tuner(Protocol):
     ) -> TunedFold:
         """Choose the best parameters of `strategy` by `settings.objective`.
 
-        Called once a fold, by position; it may use no session after `end`. Equal arguments give equal results.
+        Called once a fold, by position, with the first and last training session; it may use no session after `end`.
+        Equal arguments give equal results.
         """
         ...
 
@@ -124,7 +125,9 @@ def search_tuner(
 def design_tuner(
     strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> TunedFold:
-    """One sweep on the training sessions: the defaults and a scrambled Sobol design (Owen 1998), nothing adaptive.
+    """One sweep on the training sessions: the defaults and a Sobol design.
+
+    The design is scrambled (Owen 1998); nothing is adaptive.
 
     Args:
         strategy: class of the strategy.
@@ -259,7 +262,7 @@ def _refuse_path_dependent(strategy: type[Strategy], free: Mapping[str, BaseDist
 
 
 def _check_narrowed(name: str, values: BaseDistribution) -> BaseDistribution:
-    """The range of a narrowed parameter; raises `ParameterError` where folds of one account may not differ in it."""
+    """A narrowed range; raises `ParameterError` where folds may not differ in it."""
     if _has_least_tax(values) and not values.single():
         raise ParameterError(
             f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but the folds would choose"
@@ -283,7 +286,9 @@ def _without_least_tax(values: BaseDistribution) -> BaseDistribution:
 def resolve_events(
     split: _Split, strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, settings: WalkSettings
 ) -> _Split:
-    """A split with its events as `Events`: "shocks" are those of the strategy at its defaults and fixed parameters.
+    """A split with its events as `Events`, "shocks" replaced.
+
+    They become the shocks of the strategy at its defaults and fixed parameters.
 
     Args:
         split: the split.

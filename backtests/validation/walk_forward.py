@@ -1,4 +1,4 @@
-"""Walk-forward validation: tune on past sessions, hold the choice on the sessions that follow, in one account."""
+"""Walk-forward validation: tune on past sessions, act on the sessions that follow."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def walk_forward(
 
 
 def run_walk(plan: WalkPlan, market: Market) -> WalkForwardResult:
-    """Walk a plan of `plan_walk` on a market, with the other seeds and paths of its robustness.
+    """Walk a plan on a market, with the other seeds and paths of its robustness.
 
     Raises as `walk_forward` does.
     """
