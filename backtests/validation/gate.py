@@ -120,7 +120,7 @@ def gate_p(
     """
     missing = sorted(set(settings.space) - set(tuned.trials.columns))
     if missing or not len(tuned.trials):
-        raise ParameterError(f"`gate` needs {', '.join(missing) or 'a row'} for each trial; the tuner gave none")
+        raise ParameterError(f"`gate` needs {', '.join(missing) or 'a row'} for each trial; the tuner returned none")
     trials = tuned.trials
     if "feasible" in trials:
         trials = trials[trials["feasible"].astype(bool)]
