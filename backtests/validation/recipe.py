@@ -1,4 +1,4 @@
-"""The recipe of a joined run: its folds in text, the command that makes it again, and the key of its search."""
+"""The recipe of a joined run: its folds as text, its command, and its search."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WalkRecipe:
     command: str | None
 
     def description(self, spans: Sequence[ScheduledSpan]) -> tuple[tuple[str, Any], ...]:
-        """The parameters that a joined run's recipe lists: the settings of the walk, then every fold."""
+        """The parameters of a joined run's recipe: the walk's settings, then every fold."""
         folds = (
             (f"fold {number}, {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}", _fold_text(span))
             for number, span in enumerate(spans, 1)
@@ -87,7 +87,7 @@ def walk_recipe(
 
 
 def search_key(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> SearchKey:
-    """The search of a walk in the ledger, whose key is made of all that decides its trials.
+    """The search of a walk in the ledger, keyed by all that decides its trials.
 
     Args:
         plan: the plan, resolved on the market.
@@ -159,8 +159,8 @@ def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> b
     return _same_spans(plan.split.events, shocks, sessions)
 
 
-def _same_spans(events: Events | str | None, others: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
-    return bool(event_spans(events, sessions).tolist() == event_spans(others, sessions).tolist())
+def _same_spans(events: Events | str | None, shocks: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
+    return bool(event_spans(events, sessions).tolist() == event_spans(shocks, sessions).tolist())
 
 
 def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> list[str]:
@@ -181,7 +181,7 @@ def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> li
 
 
 def _robustness_argv(plan: WalkPlan, sessions: pd.DatetimeIndex, robustness: Robustness) -> list[str] | None:
-    """The options of the checks beside a walk; None where no option describes the paths."""
+    """The options of the checks beside a walk; None where none describes the paths."""
     argv = ["--seeds", str(robustness.seeds)] if robustness.seeds > 1 else []
     paths, split = robustness.paths, plan.split
     if paths is None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from undertow.backtests.tuning.evaluate import Evaluator
 from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
@@ -103,16 +105,14 @@ def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkey
         walked(storage=folder, objective="sortino")
 
 
-def count_evaluated(monkeypatch: pytest.MonkeyPatch, found: list[int]) -> None:
-    from undertow.backtests import optimize
+def count_evaluated(monkeypatch: pytest.MonkeyPatch, counts: list[int]) -> None:
+    evaluate = Evaluator.__call__
 
-    whole = optimize.evaluated
+    def counted(self: Evaluator, sets: Sequence[Mapping[str, Any]]) -> Any:
+        counts.append(len(sets))
+        return evaluate(self, sets)
 
-    def counted(*words: Any) -> Any:
-        found.append(len(words[-1]))
-        return whole(*words)
-
-    monkeypatch.setattr(optimize, "evaluated", counted)
+    monkeypatch.setattr(Evaluator, "__call__", counted)
 
 
 def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path: Path) -> None:
@@ -139,13 +139,13 @@ def own_tuner(*_: Any) -> TunedFold:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"storage": "journal:{}/absent/studies"}, "must be a folder in one that is there"),
+        ({"storage": "journal:{}/absent/studies"}, "must be a folder in an existing one"),
         ({"storage": "journal:{}/file"}, "`storage` of a walk must be a folder, one journal a fold"),
         ({"storage": "journal:{}/studies", "study": "a/b"}, "`study` begins the names of files"),
-        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "keeps the searches of search and design; the tuner"),
+        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "can only be used with the tuners search and design"),
         ({"storage": "here"}, "`storage` must be journal:"),
         ({"storage": 3}, "`storage` must be journal:"),
-        ({"study": "mine"}, "`study` names what `storage` keeps"),
+        ({"study": "mine"}, "`study` can only be used with a `storage`"),
         ({"on_fail": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
     ],
 )
@@ -165,7 +165,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
 def test_the_command_keeps_and_refuses_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["walk-forward", "--strategy", "liquidity-drain", "--storage"]
     assert _run([*words, f"journal:{tmp_path / 'absent' / 'studies'}"]) == 2
-    assert "must be a folder in one that is there" in capsys.readouterr().err
+    assert "must be a folder in an existing one" in capsys.readouterr().err
     assert _run([*words, f"sqlite:///{tmp_path / 'walk.db'}", "--jobs", "2"]) == 2
     assert "held by one process at a time" in capsys.readouterr().err
     assert not os.listdir(tmp_path)
