@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import distribution_to_json
 
+from undertow.backtests.account import Account
 from undertow.backtests.command import shortest
 from undertow.backtests.ledger.ledger import key_of
 from undertow.backtests.objective_code import codes, is_named
-from undertow.backtests.tuning.command import account_words, is_typed, search_words
-from undertow.backtests.tuning.optimize import MAX_FAILED
+from undertow.backtests.tuning.argv import search_argv
+from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.validation.events import event_spans
 from undertow.backtests.validation.gate import FoldGate
 from undertow.backtests.validation.schedule import ScheduledSpan
@@ -83,7 +84,7 @@ def recipe_of(
     usual = [] if gate is None else ["--gate", shortest(gate.alpha)]
     plain = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
     repeatable = tuner in TUNERS and market.path is not None and plain and is_named(settings.objective)
-    repeatable = repeatable and is_typed(strategy, settings.space, settings.fixed)
+    repeatable = repeatable and search_argv(strategy, settings.space, settings.fixed) is not None
     spans = event_spans(rule.events, sessions).tolist()
     command = None
     if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, settings)):
@@ -132,7 +133,7 @@ def command_words(
 ) -> list[str]:
     """The command line that makes the walk-forward again, word by word."""
     words = ["undertow", "walk-forward", "--market", str(market.path)]
-    words += search_words(strategy, settings.space, settings.fixed)
+    words += search_argv(strategy, settings.space, settings.fixed) or []
     words += [
         "--universe",
         settings.universe,
@@ -149,10 +150,8 @@ def command_words(
         words += ["--constraint", bound.name]
     words += ["--trials", str(settings.trials), "--tuner", tuner, "--seed", str(seed)]
     words += [] if settings.max_failed == MAX_FAILED else ["--max-failed", shortest(settings.max_failed)]
-    return [
-        *words,
-        *account_words(settings.fill, settings.costs, settings.weighting, settings.rebalance, settings.capital),
-    ]
+    account = Account(settings.fill, settings.costs, settings.weighting, settings.rebalance, settings.capital)
+    return [*words, *account.argv()]
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,9 @@ from undertow.backtests.checks import check_trials
 from undertow.backtests.costs import Costs
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
-from undertow.backtests.tuning.optimize import MAX_FAILED, Tuning, optimize
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.tuning.space import space_left
 from undertow.market.calendar import Fill
 from undertow.market.checks import check_positive, check_share

@@ -18,7 +18,7 @@ from undertow.backtests.ledger.ledger import Ledger, SearchKey, open_ledger
 from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.runs.backtest import backtest, session_rows
 from undertow.backtests.runs.run import Run
-from undertow.backtests.tuning.optimize import MAX_FAILED
+from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.validation.folds import Accounts, fold_result, refuse_empty
 from undertow.backtests.validation.gate import FoldGate, refuse_other_kind, refuse_path_dependent, refuse_short
 from undertow.backtests.validation.recipe import WalkRecipe, recipe_of
