@@ -1,4 +1,4 @@
-"""Options of a command line that searches again: strategy, fixed parameters, narrowed space."""
+"""Options of a command line that searches again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of a study handed out to one process, or to several that share a database server."""
+"""Batches of a study handed out to one process or to several workers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Claims(Protocol):
         """Hold the batch while the block runs."""
 
     def writing(self, batch: int) -> AbstractContextManager[None]:
-        """Keep other workers from writing the batch while the block runs; it is free afterwards."""
+        """Keep other workers from writing the batch while the block runs.
+
+        It is free afterwards.
+        """
 
 
 class LocalClaims:
@@ -68,12 +71,13 @@ class LocalClaims:
 
 
 class SharedClaims:
-    """The batches of several workers: one row a batch in a table beside Optuna's own, in the same database.
+    """Batches of several workers: one row a batch in the database of the study.
 
-    A worker inserts the row of a batch to claim it, with the batches that were complete by then, so that a worker that
-    takes the batch over proposes the same sets. It counts `beat` up while it works; a row whose beat stays the same for
-    the lease, by the watcher's own clock, is taken over. Trials are written while the row is locked, and only those
-    that are missing: where a worker was merely slow, the faster of the two writes the batch, which is the same.
+    The table is beside Optuna's own. A worker inserts the row of a batch to claim it, with the batches that were
+    complete by then, so that a worker that takes the batch over proposes the same sets. It counts `beat` up while it
+    works; a row whose beat stays the same for the lease, by the watcher's own clock, is taken over. Trials are written
+    while the row is locked, and only those that are missing: where a worker was merely slow, the faster of the two
+    writes the batch, which is the same.
     """
 
     shared = True
@@ -108,7 +112,10 @@ class SharedClaims:
                 return
 
     def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
-        """The first batch that no worker holds, or whose worker is gone; the design comes before everything else."""
+        """The first batch that no worker holds, or whose worker is gone.
+
+        The design comes before everything else.
+        """
         with self._engine.begin() as connection:
             rows = {row.batch: row for row in connection.execute(select(self._table).where(self._row()))}
         for batch in open_batches:

@@ -1,4 +1,4 @@
-"""Feeds that a strategy reads and a market lacks: a search of it would be a search among equals."""
+"""Feeds that a strategy reads and a market lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from undertow.strategies.strategy import Strategy
 def missing_feeds(
     strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The reason why a signal has no value at all, by signal, with parameters at their defaults or fixed.
+    """The reasons why signals have no value at all, by signal.
+
+    With parameters at their defaults or fixed.
 
     Args:
         strategy: class of the strategy.

@@ -1,4 +1,4 @@
-"""Tuning: a space-filling design as one sweep, then Optuna in batches; equal trials for equal seeds."""
+"""Tuning: a space-filling design as one sweep, then Optuna in batches."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def optimize(
     progress: Callable[[int], None] | None = None,
     **settings: Unpack[OptimizeSettings],
 ) -> Tuning:
-    """Search a strategy's parameters for the best objective, or for the front of several.
+    """Search a strategy's parameters for the best objective, or for a front.
 
     The defaults, the corner where the strategy acts least and the sets in `first` come before a scrambled Sobol design;
     all of these are one sweep. Then TPE, or NSGA-II for several objectives, proposes one batch after another, each one
@@ -142,8 +142,8 @@ def _checked(
 
 
 def _check_numbers(seed: int, jobs: int, batch: int, sobol: int | None, lease: float) -> None:
-    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
-        check_whole(name, value, least)
+    for name, value, minimum in (("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
+        check_whole(name, value, minimum)
     # Without a number of points the space has one.
     if sobol is not None:
         check_whole("sobol", sobol, 0)
@@ -154,6 +154,9 @@ def _check_numbers(seed: int, jobs: int, batch: int, sobol: int | None, lease: f
 
 
 def claims_of(study: optuna.Study, storage: BaseStorage, lease: float) -> Claims:
-    """The claims of a study: local, or shared where the storage is a database server; `lease` in seconds."""
+    """The claims of a study, shared where the storage is a database server.
+
+    `lease` is in seconds.
+    """
     server = server_of(storage)
     return LocalClaims() if server is None else SharedClaims(study, server, lease)

@@ -1,4 +1,4 @@
-"""The plan of a search: everything that decides its trials, and the parts that make them."""
+"""The plan of a search: what decides its trials, and the parts that make them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ class SearchPlan:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides the trials, as plain values: what a study stores and a ledger's key is made of."""
+        """Everything that decides the trials, as plain values.
+
+        A study stores it, and the key of a ledger is made of it.
+        """
         return {
             "strategy": f"{self.strategy.__module__}:{self.strategy.__qualname__}",
             "market": self.market.fingerprint,
@@ -95,7 +98,7 @@ class SearchPlan:
         return SearchCounter(ledger, key)
 
     def check_study(self, storage: BaseStorage) -> None:
-        """Raise `ParameterError` where a storage holds a study of the same name that is of another search."""
+        """Raise `ParameterError` where the study of that name is of another search."""
         find_study(storage, self.study_name, self.identity, self.directions)
 
     def make_study(self, storage: BaseStorage) -> optuna.Study:
@@ -129,7 +132,15 @@ class SearchPlan:
 def run_settings(
     market: Market, universe: str, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None, account: Account
 ) -> dict[str, Any]:
-    """The settings of every run of a search as plain keywords, with the universe's own name and resolved dates."""
+    """The settings of every run of a search as plain keywords, dates resolved.
+
+    Args:
+        market: market of the search.
+        universe: name of a universe or a screen.
+        start: first session, None for the market's first.
+        end: last session, None for the market's last.
+        account: account of every trial.
+    """
     sessions = market.sessions[session_rows(market, start, end)]
     return {
         "universe": shared_table(market, universe, account.fill).universe.name,

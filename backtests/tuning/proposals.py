@@ -1,4 +1,4 @@
-"""The next sets to try: a pure function of the seed, the batch and the trials that it sees."""
+"""The next sets to try: a function of seed, batch and the trials it sees."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class BatchSchedule:
 
 
 class Proposer:
-    """Proposes batch by batch from a study in memory that holds nothing but the trials the batch may see.
+    """Proposes batch by batch from a study in memory of the trials a batch may see.
 
     Every batch has a fresh sampler whose seed follows from the search's seed and the batch's number, so that it makes
     no difference whether the search was interrupted before it.

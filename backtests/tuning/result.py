@@ -1,4 +1,4 @@
-"""The result of a search: its trials, the best one, the front, and the command that repeats it."""
+"""The result of a search: trials, best, front, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -110,9 +110,10 @@ class Tuning:
 
     @cached_property
     def front(self) -> pd.DataFrame:
-        """The feasible trials that no other beats in every objective, sorted by the first; one row for one objective.
+        """The feasible trials that no other trial beats in every objective.
 
-        Where no trial is feasible it is the one that misses the constraints by the least in all.
+        Sorted by the first objective; one row for one objective. Where no trial is feasible it is the one that misses
+        the constraints by the least in all.
         """
         if not self.feasible:
             missed = self.trials.filter(like="missed ").sum(axis=1).where(self.trials["state"] == "complete")
@@ -127,7 +128,7 @@ class Tuning:
 
     @property
     def best(self) -> pd.Series:
-        """The best trial; of several objectives, the first's best on the front. Of equals, the earliest."""
+        """The best trial, of several objectives by the first; of equals the earliest."""
         return self.front.iloc[0]
 
     @cached_property
@@ -143,17 +144,20 @@ class Tuning:
 
     @cached_property
     def lag_hours(self) -> LagHours | None:
-        """Hours from the shock to the fill at the best trial's parameters; None where no episode has a shock."""
+        """Hours from the shock to the fill at the best trial's parameters.
+
+        None where no episode has a shock.
+        """
         identity = self.identity
         table = shared_table(self.market, identity["universe"], identity["fill"])
         return lag_hours(self.best_strategy, table, session_rows(self.market, identity["start"], identity["end"]))
 
     @property
     def command(self) -> str | None:
-        """The command line that makes the same trials again, without the storage, which changes none.
+        """The command line that makes the same trials again.
 
-        None for a market that is not a folder, an objective without a name, user-defined first sets, and a space that
-        `--narrow` cannot state.
+        Without the storage, which changes no trial. None for a market that is not a folder, an objective without a
+        name, user-defined first sets, and a space that `--narrow` cannot state.
         """
         identity = self.identity
         is_default = identity["first"] == list(first_sets(self.strategy, self.space))
@@ -211,7 +215,10 @@ class Tuning:
 
 
 def dominated(scores: FloatArray) -> BoolArray:
-    """Which rows of scores (P, K), all maximised, another row beats: nowhere worse, somewhere better."""
+    """Which rows of scores (P, K), all maximised, another row beats.
+
+    A row is beaten by one that is nowhere worse and somewhere better.
+    """
     beaten, front, count = np.zeros(len(scores), dtype=np.bool_), np.empty_like(scores), 0
     # In this order a row that is beaten comes after one of the front that beats it.
     for index in np.lexsort(-scores.T[::-1]):

@@ -1,4 +1,4 @@
-"""Finished trials written to a study a batch at a time, into a database as one transaction."""
+"""Finished trials written to a study, a batch as one transaction."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ KeyedTrials = Sequence[tuple[int, FrozenTrial]]
 
 
 def add_trials(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
-    """Write finished trials, in order; a database has all of them or, where the writer is killed, none.
+    """Write finished trials in order; a database has all of them or none.
 
-    The rows are those that `study.add_trials` writes. For every single parameter that method looks up the trial, the
-    study and the first trial that had the parameter, and it commits every trial by itself: slower than the sampler, and
-    a dozen round trips a parameter to a distant server.
+    It has none where the writer is killed. The rows are those that `study.add_trials` writes. For every single
+    parameter that method looks up the trial, the study and the first trial that had the parameter, and it commits every
+    trial by itself: slower than the sampler, and a dozen round trips a parameter to a distant server.
 
     Raises `optuna.exceptions.StorageInternalError` where the database refuses.
     """

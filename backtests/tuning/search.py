@@ -1,4 +1,4 @@
-"""The loop of a search: propose a batch, evaluate it as one sweep, write its trials, until all are there."""
+"""The loop of a search: propose a batch, evaluate it, write its trials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Trials = dict[int, FrozenTrial]
 
 
 class TuningError(UndertowError):
-    """A search that cannot go on: the message says how many trials failed and why the last one did."""
+    """A search that cannot go on because too many trials failed.
+
+    The message says how many, and the error of the last one.
+    """
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class SearchCounter:
     key: SearchKey
 
     def record(self, trials: Mapping[int, FrozenTrial]) -> None:
-        """Count trials by position; a trial that is in the ledger already is not counted again."""
+        """Count trials by position; a trial that the ledger has is not counted again."""
         by_design: dict[str, list[int]] = {}
         for position, trial in trials.items():
             by_design.setdefault(trial.user_attrs[DESIGN], []).append(position)
@@ -96,7 +99,10 @@ class SearchLoop:
             self.counter.record(trials)
 
     def _run_batch(self, claim: Claim, done: Trials) -> Trials:
-        """Evaluate, count and write what is missing of a batch; returns what no other worker wrote meanwhile."""
+        """Evaluate, count and write the missing trials of a batch.
+
+        Returns those that no other worker wrote meanwhile.
+        """
         schedule = self.proposer.schedule
         positions = schedule.positions(claim.batch, self.trials)
         visible = [position for batch in claim.seen for position in schedule.positions(batch, self.trials)]

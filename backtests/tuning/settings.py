@@ -1,4 +1,4 @@
-"""The settings of a search: what it optimizes, within which bounds, with how many trials, and where it is stored."""
+"""The settings of a search: objectives, constraints, trials and storage."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Search:
 
 
 class SearchSettings(TypedDict, total=False):
-    """The fields of `Search` as keywords of a function; see there for units and defaults."""
+    """The fields of `Search` as keywords of a function."""
 
     objective: Objectives
     constraints: Constraints | None
@@ -93,7 +93,7 @@ class SearchSettings(TypedDict, total=False):
 
 
 def make_search(search: Search | None, settings: Mapping[str, Any]) -> Search:
-    """A search whose fields are those of `search`, replaced by the keywords in `settings`.
+    """The search with the keywords in `settings` in place of its own fields.
 
     Raises `ParameterError` on a keyword that is not a setting of a search, with the nearest one.
     """

@@ -1,4 +1,4 @@
-"""The search space of a tuning, with parameters fixed or narrowed, and the sets tried first."""
+"""The search space of a tuning, and the sets that are tried first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_POINTS, _FEWEST_POINTS = 128, 16
 
 @dataclass(frozen=True)
 class Space:
-    """The searched parameters by name with their distributions, and the fixed ones with their values."""
+    """A search space: distributions of free parameters, values of fixed ones."""
 
     free: Mapping[str, BaseDistribution]
     fixed: Mapping[str, Any]
@@ -40,20 +40,26 @@ class Space:
         }
 
     def holds(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether a complete set lies in the space: free parameters within their range, fixed ones as fixed."""
+        """Whether a complete set lies in the space.
+
+        Free parameters within their range, fixed ones as fixed.
+        """
         within = all(_contains(distribution, parameters[name]) for name, distribution in self.free.items())
         return within and all(parameters[name] == value for name, value in self.fixed.items())
 
     @property
     def sobol(self) -> int:
-        """The default points of a Sobol design: a power of two, about four to eight a parameter."""
+        """The default points of a Sobol design: a power of two, 4 to 8 a parameter."""
         return min(max(1 << (4 * len(self.free) - 1).bit_length(), _FEWEST_POINTS), _MOST_POINTS)
 
 
 def make_space(
     strategy: type[Strategy], fixed: Mapping[str, Any] | None = None, narrowed: Mapping[str, Any] | None = None
 ) -> Space:
-    """The space of `space_left`; raises `ParameterError` where nothing is left to tune."""
+    """The space of `space_left`, where anything is left to tune.
+
+    Raises `ParameterError` where nothing is.
+    """
     space = space_left(strategy, fixed, narrowed)
     if not space.free:
         reason = "every parameter is fixed" if space.fixed else "it has no parameters"
@@ -74,13 +80,13 @@ def space_left(
     check_by_parameter("fixed", fixed)
     check_by_parameter("narrowed", narrowed)
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
-    whole = strategy.search_space()
+    full_space = strategy.search_space()
     for name in narrowed:
-        _check_narrowed(strategy, whole, fixed, name)
+        _check_narrowed(strategy, full_space, fixed, name)
     values = strategy.create(fixed).parameters
     free = {
         name: _narrow(name, distribution, narrowed[name]) if name in narrowed else distribution
-        for name, distribution in whole.items()
+        for name, distribution in full_space.items()
         if name not in fixed
     }
     return Space(free, {name: values[name] for name in fixed})
@@ -89,7 +95,7 @@ def space_left(
 def first_sets(
     strategy: type[Strategy], space: Space, requested: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[Parameters, ...]:
-    """The sets that are tried before any design: defaults, the corner of least action, requested sets.
+    """The sets before any design: defaults, corner of least action, requested sets.
 
     The corner is the strategy's `quiet`, where it has one, else the least `cash`. Defaults and corner are left out
     where they lie outside the space; raises `ParameterError` where a requested set does.
@@ -128,21 +134,21 @@ def _contains(distribution: BaseDistribution, value: Any) -> bool:
 
 
 def _check_narrowed(
-    strategy: type[Strategy], whole: Mapping[str, BaseDistribution], fixed: Mapping[str, Any], name: str
+    strategy: type[Strategy], full_space: Mapping[str, BaseDistribution], fixed: Mapping[str, Any], name: str
 ) -> None:
-    if name not in whole:
-        suggestion = did_you_mean(name, whole)
-        known = ", ".join(whole)
+    if name not in full_space:
+        suggestion = did_you_mean(name, full_space)
+        known = ", ".join(full_space)
         raise ParameterError(f"`{strategy.name()}` has no parameter `{name}` to narrow{suggestion}; it has: {known}")
     if name in fixed:
         raise ParameterError(f"`{name}` is fixed and narrowed; give one of the two")
 
 
-def _narrow(name: str, whole: BaseDistribution, ends: Any) -> BaseDistribution:
-    if isinstance(whole, CategoricalDistribution):
-        return _narrow_choices(name, whole, ends)
+def _narrow(name: str, full: BaseDistribution, ends: Any) -> BaseDistribution:
+    if isinstance(full, CategoricalDistribution):
+        return _narrow_choices(name, full, ends)
     if isinstance(ends, IntDistribution | FloatDistribution):
-        return _check_part(name, whole, ends)
+        return _check_part(name, full, ends)
     try:
         # Text with commas and a distribution of choices are no ranges.
         low, high = (float(end) for end in ends if not isinstance(end, str))
@@ -151,18 +157,18 @@ def _narrow(name: str, whole: BaseDistribution, ends: Any) -> BaseDistribution:
             f"`{name}` must be narrowed to (low, high), got {ends!r}; on the command line that is low:high, and a"
             " `sweep` over a grid tries single values"
         ) from None
-    return _range(name, whole, low, high)
+    return _range(name, full, low, high)
 
 
 def _check_part(
-    name: str, whole: BaseDistribution, part: IntDistribution | FloatDistribution
+    name: str, full: BaseDistribution, part: IntDistribution | FloatDistribution
 ) -> IntDistribution | FloatDistribution:
-    """A distribution as passed, step and logarithm included, where all of its values are the parameter's own."""
-    if type(part) is not type(whole):
-        raise ParameterError(f"`{name}` must be narrowed to (low, high) or by {type(whole).__name__}, got {part}")
-    _range(name, whole, part.low, part.high)
-    if whole.step is not None and (part.step is None or not _on_steps(part.step, whole.step)):
-        raise ParameterError(f"`{name}` moves in steps of {whole.step}; narrow it to a multiple of that, got {part}")
+    """A distribution as passed, where all of its values are the parameter's own."""
+    if type(part) is not type(full):
+        raise ParameterError(f"`{name}` must be narrowed to (low, high) or by {type(full).__name__}, got {part}")
+    _range(name, full, part.low, part.high)
+    if full.step is not None and (part.step is None or not _on_steps(part.step, full.step)):
+        raise ParameterError(f"`{name}` moves in steps of {full.step}; narrow it to a multiple of that, got {part}")
     return part
 
 
@@ -170,24 +176,24 @@ def _on_steps(distance: float, step: float) -> bool:
     return abs(math.remainder(distance, step)) <= 1e-9 * step
 
 
-def _range(name: str, whole: BaseDistribution, low: float, high: float) -> IntDistribution | FloatDistribution:
-    first, last = whole.low, whole.high  # type: ignore[attr-defined]
+def _range(name: str, full: BaseDistribution, low: float, high: float) -> IntDistribution | FloatDistribution:
+    first, last = full.low, full.high  # type: ignore[attr-defined]
     if not first <= low <= high <= last:
         raise ParameterError(
             f"`{name}` must be narrowed to low <= high within [{first}, {last}], got {low:g} to {high:g}"
         )
-    step = whole.step  # type: ignore[attr-defined]
+    step = full.step  # type: ignore[attr-defined]
     if step is not None and not all(_on_steps(end - first, step) for end in (low, high)):
         raise ParameterError(f"`{name}` moves in steps of {step} from {first}; {low:g} to {high:g} is not on them")
-    if isinstance(whole, IntDistribution):
-        return IntDistribution(int(low), int(high), log=whole.log, step=whole.step)
-    return FloatDistribution(low, high, log=whole.log, step=step)  # type: ignore[attr-defined]
+    if isinstance(full, IntDistribution):
+        return IntDistribution(int(low), int(high), log=full.log, step=full.step)
+    return FloatDistribution(low, high, log=full.log, step=step)  # type: ignore[attr-defined]
 
 
-def _narrow_choices(name: str, whole: CategoricalDistribution, part: Any) -> CategoricalDistribution:
+def _narrow_choices(name: str, full: CategoricalDistribution, part: Any) -> CategoricalDistribution:
     part = part.choices if isinstance(part, CategoricalDistribution) else part
     choices = list(part) if isinstance(part, Iterable) and not isinstance(part, str) else [part]
-    texts, by_text = list(map(str, choices)), {str(choice): choice for choice in whole.choices}
+    texts, by_text = list(map(str, choices)), {str(choice): choice for choice in full.choices}
     for choice, text in zip(choices, texts, strict=True):
         if text not in by_text:
             suggestion = did_you_mean(text, by_text)

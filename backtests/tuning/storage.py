@@ -1,4 +1,4 @@
-"""Storage of studies: memory, a journal file, or any database that Optuna supports."""
+"""Storage of studies: memory, a journal file, or a database."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _in_memory_lock = threading.Lock()
 
 @contextmanager
 def open_storage(storage: str | Path | BaseStorage | None) -> Iterator[BaseStorage]:
-    """The storage of None (memory), `journal:FILE` or a path, a database URL or an Optuna storage, for the block.
+    """The storage of an address, for the block.
 
-    A file is locked by one process at a time, and an entry that a killed one wrote in part is cut off. Raises
-    `ParameterError` where it is not a storage, is in use, or where a driver is missing; `DataError` where it cannot be
-    reached or read.
+    None is memory, a path or `journal:FILE` a journal, other text a database address. A file is locked by one process
+    at a time, and an entry that a killed one wrote in part is cut off. Raises `ParameterError` where it is not a
+    storage, is in use, or where a driver is missing; `DataError` where it cannot be reached or read.
     """
     if storage is None:
         yield InMemoryStorage()
@@ -59,7 +59,7 @@ def open_storage(storage: str | Path | BaseStorage | None) -> Iterator[BaseStora
 
 
 def check_address(address: object) -> None:
-    """Raise `ParameterError` unless `address` is a path or a text that could name a journal or a database."""
+    """Raise `ParameterError` unless `address` may name a journal or a database."""
     is_text = isinstance(address, str) and (address.startswith(JOURNAL) or "://" in address)
     if not is_text and not isinstance(address, Path):
         raise ParameterError(
@@ -69,7 +69,7 @@ def check_address(address: object) -> None:
 
 
 def check_storage(storage: object) -> None:
-    """Raise the error that `open_storage` would raise on a bad address or file; makes nothing."""
+    """Raise the error of `open_storage` on a bad address or file; makes nothing."""
     if isinstance(storage, BaseStorage):
         _refuse_unclaimable(storage)
     if storage is None or isinstance(storage, BaseStorage):
@@ -87,13 +87,13 @@ def check_study(study: object) -> None:
 
 
 def may_exist(storage: object) -> bool:
-    """Whether a storage may hold studies already: a server, an object, a file that exists."""
+    """Whether a storage may hold studies: a server, an object, an existing file."""
     path = None if isinstance(storage, BaseStorage) else _file_of(storage)
     return storage is not None and (path is None or path.exists())
 
 
 def _file_of(address: object) -> Path | None:
-    """The file of a journal or an SQLite address; None for a server, memory and an object."""
+    """The file of a journal or an SQLite address; None for any other storage."""
     if isinstance(address, Path) or not isinstance(address, str):
         return address if isinstance(address, Path) else None
     return Path(address.removeprefix(JOURNAL)) if address.startswith(JOURNAL) else sqlite_file(address)
@@ -107,14 +107,14 @@ def _check_file(path: Path) -> None:
 
 
 def server_of(storage: BaseStorage) -> RDBStorage | None:
-    """The database server that several workers may share; None for memory and for a file."""
+    """The database server that workers may share; None for memory and for a file."""
     backend = _backend_of(storage)
     return backend if isinstance(backend, RDBStorage) and backend.engine.name in _SERVERS else None
 
 
 @contextmanager
 def silence_optuna() -> Iterator[None]:
-    """Run a block without Optuna's log lines and its warnings about experimental features.
+    """Run a block without Optuna's log lines and experimental warnings.
 
     Both settings belong to the whole process: of several threads the first changes them, and the last restores them.
     """
@@ -164,7 +164,7 @@ def _locked(path: Path, lock: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked_in_memory(storage: BaseStorage) -> Iterator[None]:
-    """Lock a storage in memory against other threads, as a file is locked; a server is shared."""
+    """Lock a storage in memory against other threads; a server is shared."""
     if not isinstance(storage, InMemoryStorage):
         yield
         return
@@ -258,7 +258,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
-    """The file of a journal or an SQLite database, and the file that is locked for it; None for another storage."""
+    """The file of a journal or an SQLite database, and the file locked for it."""
     backend = _backend_of(storage)
     if isinstance(backend, JournalFileBackend):
         path = Path(backend._file_path)
@@ -268,7 +268,7 @@ def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
 
 
 def _backend_of(storage: BaseStorage) -> Any:
-    """The storage itself: a study, and `optuna.storages.get_storage`, wrap a database in a cache."""
+    """The storage within the cache in which Optuna wraps a database."""
     return getattr(storage, "_backend", storage)
 
 

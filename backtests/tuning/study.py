@@ -1,4 +1,4 @@
-"""A study: which search it is of, and its finished trials; a plain Optuna study that any viewer opens."""
+"""A study: its search and its finished trials; a plain Optuna study."""
 
 from __future__ import annotations
 
@@ -30,7 +30,14 @@ POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metric
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The result of one trial: the objectives' values, or None and the error of a failed trial."""
+    """The result of one trial: the objectives' values, or None and the error.
+
+    Args:
+        metrics: figures of the set.
+        values: values of the objectives, None for a failed trial.
+        violations: amount by which every constraint is missed, 0 or less where it is met.
+        error: error of a failed trial.
+    """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     values: tuple[float, ...] | None = None
@@ -44,7 +51,9 @@ def judge(
     constraints: Sequence[Constraint],
     baselines: Mapping[str, Mapping[str, float]],
 ) -> TrialResult:
-    """The result of a row of metrics; a value that is not finite, or an error of an objective, is a failed trial.
+    """The result of a row of metrics.
+
+    A value that is not finite, or an error of an objective, is a failed trial.
 
     Args:
         metrics: figures of the set.
@@ -79,7 +88,9 @@ def find_study(
     identity: Mapping[str, Any],
     directions: Sequence[Direction],
 ) -> optuna.Study | None:
-    """The study of that name, None where none exists; raises `ParameterError` where it is of another search.
+    """The study of that name, None where none exists.
+
+    Raises `ParameterError` where it is of another search.
 
     Args:
         storage: storage of Optuna.
@@ -107,7 +118,10 @@ def find_study(
 
 
 def refuse_other(name: str, stored: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    """Raise `ParameterError` with the first entry in which a stored study differs from the requested search."""
+    """Raise `ParameterError` where a stored study is of another search.
+
+    The message has the first entry that differs.
+    """
     for package in _DECISIVE:
         stored_version, current = stored.get("versions", {}).get(package), version(package)
         if stored_version != current:
@@ -138,7 +152,7 @@ _NOTHING = object()
 
 
 def _first_difference(stored: Any, requested: Any, name: str = "") -> tuple[str, Any, Any]:
-    """The first entry in which two nested mappings differ: its name in backticks, and both values."""
+    """The first entry in which nested mappings differ: its name, and both values."""
     if isinstance(stored, dict) and isinstance(requested, dict):
         names = sorted({*stored, *requested})
         first = next(name for name in names if stored.get(name, _NOTHING) != requested.get(name, _NOTHING))
@@ -159,7 +173,9 @@ def make_study(
     identity: Mapping[str, Any],
     objectives: Sequence[Objective],
 ) -> optuna.Study:
-    """The study of that name, made where none exists, with its identity and the versions of the packages.
+    """The study of that name, made where none exists.
+
+    A new one has the identity of the search and the versions of the packages.
 
     Args:
         storage: storage of Optuna.
@@ -179,7 +195,10 @@ def make_study(
 
 
 def finished_by_position(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """Finished trials by their position in the search, in that order; raises `DataError` where one occurs twice."""
+    """Finished trials by their position in the search, in that order.
+
+    Raises `DataError` where a position occurs twice.
+    """
     trials: dict[int, FrozenTrial] = {}
     for trial in study.get_trials(deepcopy=False):
         if not trial.state.is_finished() or POSITION not in trial.user_attrs:
@@ -242,9 +261,10 @@ def trial_table(
     constraints: Sequence[str],
     fixed: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a trial, by position: how it was proposed, its state, objectives, feasibility, parameters, metrics.
+    """Finished trials as a table: one row a trial, by position.
 
-    By how much a trial misses a constraint is 0 where it is met, NaN for a trial that failed.
+    The columns say how it was proposed, its state, objectives, feasibility, parameters and metrics. By how much a trial
+    misses a constraint is 0 where it is met, NaN for a trial that failed.
 
     Args:
         trials: finished trials by position.

@@ -78,7 +78,7 @@ def test_keywords_go_to_the_record_that_has_them() -> None:
 def test_records_and_keywords_are_one_search() -> None:
     market = simulate_market(seed=7, years=1, names=5)
     search, account = Search(objective="calmar", trials=9, fixed={"lag": 12}), Account(fill="close", capital=5e5)
-    whole = optimize(DrawdownDeRisk, market, search=search, account=account, seed=3, sobol=4, batch=2)
+    by_records = optimize(DrawdownDeRisk, market, search=search, account=account, seed=3, sobol=4, batch=2)
     plain = optimize(
         DrawdownDeRisk,
         market,
@@ -91,8 +91,8 @@ def test_records_and_keywords_are_one_search() -> None:
         sobol=4,
         batch=2,
     )
-    assert whole.trials.to_csv() == plain.trials.to_csv()
-    assert whole.identity == plain.identity
+    assert by_records.trials.to_csv() == plain.trials.to_csv()
+    assert by_records.identity == plain.identity
     assert (plain.account, plain.names) == (account, ("calmar",))
     assert repr(plain).startswith("<Tuning of 'drawdown-de-risk' on 'growth': 9 trials, best calmar ")
     with pytest.raises(ParameterError, match="unknown setting `objectiv`, did you mean `objective`"):

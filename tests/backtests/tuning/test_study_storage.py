@@ -40,18 +40,18 @@ def test_a_journal_is_held_by_one_however_it_was_opened(tmp_path: Path) -> None:
             open_storage(second),
         ):
             pass
-        with open_storage(second) as kept:
-            assert kept.get_all_studies() == []
+        with open_storage(second) as storage:
+            assert storage.get_all_studies() == []
 
 
 def test_a_storage_in_memory_is_held_by_one_search() -> None:
-    kept = InMemoryStorage()
+    storage = InMemoryStorage()
     for _ in range(2):
         with (
-            open_storage(kept),
+            open_storage(storage),
             open_storage(InMemoryStorage()),
             pytest.raises(ParameterError, match="in use by another search"),
-            open_storage(kept),
+            open_storage(storage),
         ):
             pass
 
@@ -71,8 +71,8 @@ def test_a_storage_in_which_no_batch_can_be_claimed_is_refused_before_work(kind:
 def test_a_file_that_is_no_journal_is_named_and_left(tmp_path: Path, text: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(text)
-    with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as kept:
-        kept.get_all_studies()
+    with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as storage:
+        storage.get_all_studies()
     assert path.read_text() == text
 
 
@@ -121,10 +121,10 @@ def test_the_last_thread_to_leave_puts_everything_back() -> None:
             first_is_out.wait(10)
             seen.append(ignored() and optuna.logging.get_verbosity() == optuna.logging.WARNING)
 
-    threads = [threading.Thread(target=each) for each in (first, second)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(20)
+    threads = [threading.Thread(target=thread) for thread in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
     assert seen == [True]
     assert (optuna.logging.get_verbosity(), filters()) == (level, before)
