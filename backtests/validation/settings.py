@@ -13,7 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from undertow.backtests.account import Account
 from undertow.backtests.objectives import Constraint, Objective, read_objectives
 from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
-from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.settings import MAX_FAILED, Search
 from undertow.backtests.tuning.space import space_left
 from undertow.backtests.validation.events import SHOCKS, shock_events

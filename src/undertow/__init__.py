@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from undertow.backtests.sweeps.design import design, grid
     from undertow.backtests.sweeps.result import Sweep
     from undertow.backtests.sweeps.sweep import sweep
-    from undertow.backtests.tuning.optimize import Tuning, optimize
+    from undertow.backtests.tuning.optimize import optimize
+    from undertow.backtests.tuning.result import Tuning
     from undertow.backtests.tuning.settings import Search
     from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForward, WalkForwardResult, walk_seeds
     from undertow.backtests.validation.cpcv import cpcv
@@ -65,7 +66,8 @@ else:
             "backtests.sweeps.design": ("design", "grid"),
             "backtests.sweeps.result": ("Sweep",),
             "backtests.sweeps.sweep": ("sweep",),
-            "backtests.tuning.optimize": ("Tuning", "optimize"),
+            "backtests.tuning.optimize": ("optimize",),
+            "backtests.tuning.result": ("Tuning",),
             "backtests.tuning.settings": ("Search",),
             "backtests.validation": ("CombinatorialPurgedKFold", "WalkForward", "WalkForwardResult", "walk_seeds"),
             "backtests.validation.cpcv": ("cpcv",),
