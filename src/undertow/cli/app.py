@@ -201,7 +201,7 @@ def compare(
         from undertow.backtests.folders import check_writable
         from undertow.tearsheets import comparison_table, write_comparison
         from undertow.tearsheets.comparison.page import check_page
-        from undertow.tearsheets.comparison.table import side_by_side
+        from undertow.tearsheets.comparison.table import compare as compare_runs
 
         check_writable(out)
         check_page(out)
@@ -210,7 +210,7 @@ def compare(
         labels = [folder.resolve().name for folder in runs]
         out.parent.mkdir(parents=True, exist_ok=True)
         write_comparison(loaded, out, labels=labels)
-        shared = side_by_side(loaded, labels).sessions
+        shared = compare_runs(loaded, labels=labels).sessions
     show_comparison(comparison_table(loaded, labels), str(shared[0].date()), str(shared[-1].date()))
     typer.echo(f"comparison: {out}")
 

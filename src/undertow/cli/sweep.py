@@ -290,7 +290,7 @@ def _check_files(out: Path | None, html: Path | None) -> None:
 
 
 def _write_table(table: pd.DataFrame, out: Path | None) -> None:
-    from undertow.tearsheets.html.markup import write_whole
+    from undertow.tearsheets.html.markup import write_atomic
 
     if out is not None:
         written = BytesIO()
@@ -298,7 +298,7 @@ def _write_table(table: pd.DataFrame, out: Path | None) -> None:
             table.to_csv(written, index=False)
         else:
             table.to_parquet(written, index=False)
-        write_whole(out, written.getvalue())
+        write_atomic(out, written.getvalue())
 
 
 def _records(best: pd.DataFrame) -> Any:

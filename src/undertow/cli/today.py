@@ -84,14 +84,14 @@ def _show(found: Today) -> None:
 
     from undertow.cli.console import show
     from undertow.tearsheets.checklist.page import (
-        age_words,
-        execution_words,
+        check_value,
+        current_value,
+        data_age,
+        execution_text,
         headline,
-        level_words,
-        now_words,
-        order_words,
-        similar_words,
-        value_words,
+        levels_text,
+        order_lines,
+        similar_states_sentence,
     )
 
     table = Table(title=f"as of {found.asof}, for {found.session}", title_justify="left")
@@ -100,14 +100,14 @@ def _show(found: Today) -> None:
     for line in found.lines:
         state = Text(line.state, style=_COLOURS[line.state])
         adds = f"{line.contribution:.3f}"
-        table.add_row(line.name, state, value_words(line), now_words(line), level_words(line), age_words(line), adds)
+        table.add_row(line.name, state, check_value(line), current_value(line), levels_text(line), data_age(line), adds)
     show(table)
     if found.hidden:
         show(f"{found.hidden} more conditions, less alarming, are not shown")
     why = f", {found.label}" if found.label else ""
     score = "score unknown" if math.isnan(found.score) else f"score {found.score:.3f}"
     show(f"{headline(found)} ({score}{why})")
-    for remark in (*found.notes, *order_words(found), execution_words(found)):
+    for remark in (*found.notes, *order_lines(found), execution_text(found)):
         show(remark)
     if found.exit_conditions:
         show(
@@ -117,4 +117,4 @@ def _show(found: Today) -> None:
         )
     for change in found.changes:
         show(change)
-    show(similar_words(found.similar))
+    show(similar_states_sentence(found.similar))
