@@ -190,10 +190,12 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
     assert acting.summary()["alternative"] == held.run.metrics
     assert plain().alternative is None
     assert plain().table["passed"].tolist() == [None, None]
-    words = f"In 1 of 2 folds what was tried beat holding in training by more than luck (SPA p <= {level:g}); "
-    assert gate_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
+    words = f"In 1 of 2 folds the trials beat holding in training by more than chance explains (SPA p <= {level:g}); "
+    otherwise = "1 fold held the basket. If every fold had acted, against buy-and-hold"
+    assert gate_sentence(held).startswith(f"{words}{otherwise}")
     told = gate_sentence(acting)
-    assert told.startswith(f"{words}every fold acted all the same. Had those alone acted, against buy-and-hold: ")
+    otherwise = "every fold acted anyway. If only folds that passed had acted, against buy-and-hold: "
+    assert told.startswith(f"{words}{otherwise}")
     page = write_walk_page(acting, tmp_path / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     assert told in page
     assert "No fold acted" not in page
@@ -202,12 +204,14 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
 def test_where_all_or_nothing_is_proven() -> None:
     none = walked(gate=SPATest(alpha=1e-6), on_fail="act")
     assert gate_sentence(none).endswith(
-        "; every fold acted all the same. An account that acts on gate alone would have held the basket throughout:"
-        " what it gains is nothing."
+        "; every fold acted anyway. An account that acts only in folds that passed would have held the basket"
+        " throughout: no difference."
     )
     every = walked(gate=SPATest(alpha=0.999999))
     assert every.passed == 2
-    assert gate_sentence(every).endswith("; all acted. An account that acts on gate alone is this very one.")
+    assert gate_sentence(every).endswith(
+        "; all folds acted. An account that acts only in folds that passed is the same account."
+    )
 
 
 def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
@@ -217,11 +221,11 @@ def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_
     words = ["walk-forward", "--train", "160", "--test", "100", "--trials", "4", "--ledger", str(tmp_path)]
     assert _run([*words, "--strategy", "liquidity-drain", "--fix", "lag=24"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "of 2 folds what was tried beat holding in training by more than luck (SPA p <= 0.1)" in said
-    assert "every fold acted all the same" in said
+    assert "of 2 folds the trials beat holding in training by more than chance explains (SPA p <= 0.1)" in said
+    assert "every fold acted anyway" in said
     for short in (["--strategy", "liquidity-drain", "--train", "50"], ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
         assert _run([*words, *short, *(["--fix", "wait=5"] if "stop-loss" in short else [])]) == 0
-        assert "more than luck (SPA" not in " ".join(capsys.readouterr().out.split())
+        assert "more than chance explains (SPA" not in " ".join(capsys.readouterr().out.split())
     assert StopLoss.path_dependent
 
 
