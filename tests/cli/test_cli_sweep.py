@@ -96,7 +96,7 @@ def test_sets_are_sorted_by_any_objective(by: str, tmp_path: Path, capsys: pytes
 
 def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "sets.csv", tmp_path / "sets.html"
-    assert run(*GRID, "--out", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
+    assert run(*GRID, "--csv", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
     printed = json.loads(capsys.readouterr().out)
     table = pd.read_csv(out)
     assert table["lag"].tolist() == [0, 0, 48, 48, 96, 96]
@@ -183,7 +183,9 @@ def test_figures_where_less_is_better() -> None:
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
         (["--random", "5", "--jobs", "0", "--backend", "loky"], "`jobs` must be 1 or more workers"),
-        (["--random", "5", "--out", "sets.xlsx"], "must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "sets.xlsx"], "`csv` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--out", "sets.xlsx"], "`out` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "a.csv", "--out", "b.csv"], "`--csv` and `--out` name the same file"),
         (["--random", "5", "--html", "sets.txt"], "must be a file that ends in .html"),
         (["--random", "5", "--top", "0"], "`top` must be 1 or more sets"),
     ],
