@@ -7,7 +7,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.command import cost_words, strategy_word
+from undertow.backtests.account import Account
+from undertow.backtests.command import strategy_word
 from undertow.backtests.costs import Costs
 from undertow.backtests.tuning.space import space_left
 from undertow.strategies.strategy import Strategy
@@ -41,10 +42,9 @@ def is_typed(strategy: type[Strategy], space: Mapping[str, BaseDistribution], fi
     return all(typed[name] == space[name] for name in asked)
 
 
-def account_words(fill: str, costs: Costs, weighting: str, rebalance: str, capital: float) -> list[str]:
+def account_words(fill: Any, costs: Costs, weighting: str, rebalance: str, capital: float) -> list[str]:
     """The options of an account."""
-    words = ["--fill", fill, *cost_words(costs), "--weighting", weighting, "--rebalance", rebalance]
-    return [*words, "--capital", repr(float(capital))]
+    return Account(fill, costs, weighting, rebalance, capital).argv()
 
 
 def _ends(space: Any) -> Any:

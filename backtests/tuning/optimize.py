@@ -17,7 +17,8 @@ from optuna.storages import BaseStorage
 from undertow.backtests.checks import check_search, check_trials
 from undertow.backtests.costs import Costs
 from undertow.backtests.identity import is_own
-from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount, key_of, open_ledger
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, key_of, open_ledger
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import codes, is_named, refuse_nameless
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.runs.backtest import backtest, session_rows

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.sweeps.design import column
 from undertow.market.errors import DataError, ParameterError
@@ -102,7 +102,7 @@ def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]
                 " together; give another `study` name"
             )
     # What is written as JSON comes back as lists: compared in the form it is kept in.
-    asked = json.loads(json.dumps(plain(dict(identity))))
+    asked = json.loads(json.dumps(json_ready(dict(identity))))
     # What one of the two does not say at all is a difference as well.
     for key in [*asked, *(key for key in kept if key not in {*asked, "versions"})]:
         value = asked.get(key)
@@ -151,7 +151,7 @@ def make_study(
     if IDENTITY not in study.user_attrs:
         versions = {each: version(each) for each in _VERSIONED}
         study.set_metric_names([each.name for each in objectives])
-        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": versions})
+        study.set_user_attr(IDENTITY, {**json_ready(dict(identity)), "versions": versions})
     # Another worker may have been quicker, with another search.
     refuse_other(name, study.user_attrs[IDENTITY], identity)
     return study
@@ -181,7 +181,7 @@ def finished_trial(
 ) -> FrozenTrial:
     """A finished trial as the study keeps it."""
     attributes: dict[str, Any] = {POSITION: position, BATCH: batch, DESIGN: design}
-    attributes[METRICS] = plain({str(name): _plain_number(value) for name, value in outcome.metrics.items()})
+    attributes[METRICS] = json_ready({str(name): _plain_number(value) for name, value in outcome.metrics.items()})
     if outcome.values is None:
         attributes[ERROR] = outcome.error
     done = outcome.values is not None

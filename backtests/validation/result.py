@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.lag_hours import LagHours
 from undertow.backtests.runs.run import Run
 from undertow.backtests.sweeps.reserved import FOLD_FIGURES

@@ -153,7 +153,7 @@ def _universe(counts: dict[str, Any]) -> list[str]:
 def _trials(run: Run) -> str:
     if run.trial_count is None:
         return "No ledger was kept, so what else was tried on this data is not counted."
-    more = " The best of many looks good by luck alone." if run.trial_count.ever > 1 else ""
+    more = " The best of many looks good by luck alone." if run.trial_count.total > 1 else ""
     return run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from") + more
 
 

@@ -152,7 +152,7 @@ def luck_sentence(tuning: Tuning) -> str:
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     kept = complete[complete["feasible"]] if tuning.feasible else complete
     missing, failed, standing = len(complete) - len(kept), len(tuning.trials) - len(complete), tuning.trial_count
-    ever = standing.ever + standing.elsewhere if standing else len(tuning.trials)
+    ever = standing.total + standing.other_data if standing else len(tuning.trials)
     drawn = ever - missing - failed
     values = kept[f"objective {name}"]
     luck = expected_best(values, drawn)

@@ -86,7 +86,7 @@ def test_what_a_proof_needs_is_asked_for_before_work(
         walk_forward(DrawdownDeRisk, market, split=split, gate=SPATest())
 
 
-@pytest.mark.parametrize("words", [{"level": "x"}, {"resamples": 150.5}, {"seed": -1}, {"seed": "a"}], ids=repr)
+@pytest.mark.parametrize("words", [{"alpha": "x"}, {"resamples": 150.5}, {"seed": -1}, {"seed": "a"}], ids=repr)
 def test_a_proof_with_arguments_of_another_kind_is_none(words: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=f"`{next(iter(words))}` must "):
         SPATest(**words)

@@ -16,7 +16,7 @@ import pytest
 import undertow as ut
 from support.commands import Call
 from undertow import cli
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.cli import options
 
 KEYS = {
@@ -87,7 +87,7 @@ def test_json_has_the_numbers_of_the_python_api(call: Call, market: Path) -> Non
     found = json.loads(said.out)
     # What was tried before is counted by the command line alone.
     assert set(found.pop("ledger")) == {"before", "own", "ever", "between", "elsewhere"}
-    assert {**found, "ledger": None} == json.loads(json.dumps(plain(run.summary())))
+    assert {**found, "ledger": None} == json.loads(json.dumps(json_ready(run.summary())))
 
 
 def test_the_command_in_a_saved_run_makes_it_again(call: Call, market: Path, here: Path) -> None:

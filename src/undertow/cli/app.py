@@ -42,7 +42,7 @@ from undertow.cli.walk_forward import walk_forward
 
 if TYPE_CHECKING:
     from undertow.backtests import Run
-    from undertow.backtests.ledger.ledger import TrialCount
+    from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.strategies import Strategy
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -138,7 +138,7 @@ def backtest(
     with busy("starting"):
         from undertow.backtests import Costs
         from undertow.backtests import backtest as run_backtest
-        from undertow.backtests.folders import check_replaceable, plain
+        from undertow.backtests.folders import check_replaceable, json_ready
         from undertow.strategies.rules.settings import COSTS
 
         if out is not None:
@@ -159,7 +159,7 @@ def backtest(
         with busy("writing the tearsheet"):
             run.save(out)
     if as_json:
-        print(json.dumps(plain(run.summary()), indent=2, allow_nan=False))
+        print(json.dumps(json_ready(run.summary()), indent=2, allow_nan=False))
         return
     from undertow.cli.console import show_run
 
@@ -252,7 +252,7 @@ def list_(
 
             kept, world = Ledger(ledger), resolve_market(market, seed)
             kept.check(world.fingerprint, world.name)
-            made, elsewhere = kept.searches(world.fingerprint), kept.elsewhere(world.fingerprint, world.name)
+            made, elsewhere = kept.searches(world.fingerprint), kept.other_data(world.fingerprint, world.name)
         if as_json:
             ledgered = {"market": world.fingerprint, "searches": made, "elsewhere": elsewhere}
             print(json.dumps(ledgered, indent=2, allow_nan=False))

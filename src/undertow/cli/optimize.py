@@ -100,7 +100,7 @@ def optimize(
         raise ParameterError(f"`html` must be a file that ends in .html, got {str(html)!r}")
     fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
     with busy("starting"):
-        from undertow.backtests.folders import check_replaceable, check_writable, plain
+        from undertow.backtests.folders import check_replaceable, check_writable, json_ready
         from undertow.backtests.ledger.ledger import Ledger
         from undertow.backtests.objectives import read_constraints, read_objectives
         from undertow.backtests.tuning.optimize import BATCH
@@ -157,7 +157,7 @@ def optimize(
         if html is not None:
             tuning.page(html)
     if as_json:
-        print(json.dumps(plain(tuning.summary()), indent=2, allow_nan=False))
+        print(json.dumps(json_ready(tuning.summary()), indent=2, allow_nan=False))
         return
     show_tuning(tuning)
     for name, path in (("study", html), ("result", out)):

@@ -306,9 +306,9 @@ def _records(best: pd.DataFrame) -> Any:
 
 
 def _print_json(summary: dict[str, Any]) -> None:
-    from undertow.backtests.folders import plain
+    from undertow.backtests.folders import json_ready
 
-    print(json.dumps(plain(summary), indent=2, allow_nan=False))
+    print(json.dumps(json_ready(summary), indent=2, allow_nan=False))
 
 
 def _show(title: str, best: pd.DataFrame, parameters: list[str], by: str) -> None:

@@ -68,9 +68,9 @@ def today(
     if html is not None:
         write_today(found, html)
     if as_json:
-        from undertow.backtests.folders import plain
+        from undertow.backtests.folders import json_ready
 
-        print(json.dumps(plain(found.as_dict()), indent=2, allow_nan=False))
+        print(json.dumps(json_ready(found.as_dict()), indent=2, allow_nan=False))
     else:
         _show(found)
         if html is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFrame | None, out: Path) -> None:
     """Write a walk's run, tables and page into `out`, all or nothing."""
-    from undertow.backtests.folders import plain, replacing, write_json
+    from undertow.backtests.folders import json_ready, replacing, write_json
     from undertow.tearsheets.walk_forward.page import write_walk_page
 
     with replacing(out, "walk.json") as draft:
@@ -27,7 +27,7 @@ def save(result: WalkForwardResult, paths: CpcvResult | None, seeds: pd.DataFram
         result.table.to_csv(draft / "folds.csv", index=False, lineterminator="\n")
         result.trials.to_csv(draft / "trials.csv", index=False, lineterminator="\n")
         result.stability.to_csv(draft / "stability.csv", index=False, lineterminator="\n")
-        write_json(draft / "walk.json", plain(_summary(result, paths, seeds)))
+        write_json(draft / "walk.json", json_ready(_summary(result, paths, seeds)))
         if seeds is not None:
             seeds.to_csv(draft / "seeds.csv", index=False, lineterminator="\n")
         if paths is not None:
@@ -63,10 +63,10 @@ def show(
     as_json: bool,
 ) -> None:
     """A walk in the terminal, or as one JSON object."""
-    from undertow.backtests.folders import plain
+    from undertow.backtests.folders import json_ready
 
     if as_json:
-        print(json.dumps(plain(_summary(result, paths, seeds)), indent=2, allow_nan=False))
+        print(json.dumps(json_ready(_summary(result, paths, seeds)), indent=2, allow_nan=False))
         return
     from undertow.cli import console
 
