@@ -1,4 +1,4 @@
-"""What runs that are no search tell the ledger: a sweep its sets, a backtest its one."""
+"""Entries of the ledger for trials outside a search: the sets of a sweep, and a single backtest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account, make_account
-from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount, key_of
+from undertow.backtests.ledger.ledger import Ledger, SearchKey, key_of
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.run import Run
@@ -33,56 +34,71 @@ def enter_sweep(
     account: Account | Mapping[str, Any],
     universe: str = "growth",
 ) -> TrialCount:
-    """Count every set of a sweep; the same sets over the same sessions and account are counted once.
+    """Count every set of a sweep once for the same sessions and account.
 
-    In whatever order they come, and whether a default is given or left out.
+    The order of the sets makes no difference, nor does a parameter that states its default.
+
+    Args:
+        ledger: ledger that counts.
+        strategy: class of the strategy.
+        market: market of the sweep.
+        parameters: one row a set, a column for each parameter that is not left at its default.
+        design: how the sets were chosen, one of `DESIGNS`.
+        start: first session, None for the market's first.
+        end: last session, None for the market's last.
+        account: settings of the account; a mapping may hold the universe too.
+        universe: name of a universe or a screen.
     """
-    sessions = market.sessions[session_rows(market, start, end)]
-    window = str(sessions[0].date()), str(sessions[-1].date())
-    fields = {name: each for name, each in strategy.model_fields.items() if name not in parameters}
-    usual = {name: each.get_default() for name, each in fields.items() if not each.is_required()}
-    whole = parameters.assign(**{name: [value] * len(parameters) for name, value in usual.items()})
-    plain = whole[sorted(map(str, whole.columns))].apply(_comparable)
-    sets = np.sort(pd.util.hash_pandas_object(plain, index=False).to_numpy()).tobytes()
     if not isinstance(account, Account):
         settings = dict(account)
         universe = settings.pop("universe", universe)
         account = make_account(None, settings)
+    sessions = market.sessions[session_rows(market, start, end)]
+    window = str(sessions[0].date()), str(sessions[-1].date())
     universe = shared_table(market, universe, account.fill).universe.name
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
         "window": window,
         "account": {**account.as_dict(), "universe": universe},
-        "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
+        "sets": _digest_of_sets(strategy, parameters),
         **codes(strategy),
     }
-    own = strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity)
-    search = SearchKey(*own, market.name)
-    return ledger.enter(search, design, len(parameters))
+    fields = strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity)
+    return ledger.enter(SearchKey(*fields, market.name), design, len(parameters))
+
+
+def _digest_of_sets(strategy: type[Strategy], parameters: pd.DataFrame) -> str:
+    missing = {name: field for name, field in strategy.model_fields.items() if name not in parameters}
+    defaults = {name: field.get_default() for name, field in missing.items() if not field.is_required()}
+    complete = parameters.assign(**{name: [value] * len(parameters) for name, value in defaults.items()})
+    comparable = complete[sorted(map(str, complete.columns))].apply(_comparable)
+    sets = np.sort(pd.util.hash_pandas_object(comparable, index=False).to_numpy()).tobytes()
+    return hashlib.blake2b(sets, digest_size=16).hexdigest()
 
 
 def _comparable(column: pd.Series) -> pd.Series:
-    """As numbers where all are: a whole number is the same written with a point, and beside a choice that is none."""
+    """Numbers where all values are: 24, 24.0 and "24" are equal, also beside a choice that is text."""
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(np.float64)
-    told = [float(each) if is_number(each) else each for each in column]
-    numbers = all(isinstance(each, float) for each in told)
-    return pd.Series(told if numbers else list(map(str, told)), index=column.index)
+    values = [float(value) if is_number(value) else value for value in column]
+    numbers = all(isinstance(value, float) for value in values)
+    return pd.Series(values if numbers else list(map(str, values)), index=column.index)
 
 
 def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> TrialCount:
-    """Count one backtest of a `strategy`; the same recipe again is not counted twice."""
+    """Count one backtest of a `strategy`; an equal recipe is counted once."""
     recipe = run.recipe
-    window = recipe.start, recipe.end
-    told = {name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")}
+    settings = {
+        name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")
+    }
     search = SearchKey(
         recipe.strategy,
         recipe.market_fingerprint,
         recipe.universe,
-        window,
+        (recipe.start, recipe.end),
         "backtest",
-        key_of({**told, **codes(strategy)}),
+        key_of({**settings, **codes(strategy)}),
         recipe.market,
     )
     return ledger.enter(search, "backtest", 1)

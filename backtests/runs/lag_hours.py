@@ -1,4 +1,4 @@
-"""How many hours later: from the shock to the fill, as the episodes of a rule have it."""
+"""Hours from the shock to the fill, over the episodes of a rule."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from undertow.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class LagHours:
-    """Hours from the shock, the instant at which the trigger became known, to the fill, over some episodes.
+    """Hours from the shock, the instant at which the trigger became known, to the fill.
 
-    A parameter `lag` says how old a shock must be at a decision. Decisions come once a session, so that the fill is
-    later, by nights and weekends: this is what the rule does, and what compares with a lag found in the market.
-    `median`, `low` and `high` (the quartiles) are over the `episodes` that have a shock.
+    A parameter `lag` is the least age of a shock at a decision. Decisions come once a session, so the fill is later by
+    nights and weekends: these hours, not the parameter, compare with a lag measured in the market.
+
+    Args:
+        median: median over the episodes that have a shock.
+        low: lower quartile.
+        high: upper quartile.
+        episodes: number of episodes that have a shock.
     """
 
     median: float
@@ -35,20 +40,21 @@ class LagHours:
         return f"From the shock to the fill: {self.median:.0f} h in the median, {half}."
 
 
-def summarised(hours: FloatArray) -> LagHours | None:
-    """What the hours of some episodes (E,) come to, NaN where one has no shock; None where none has."""
+def summarize_lag(hours: FloatArray) -> LagHours | None:
+    """Median and quartiles of the hours of episodes (E,), NaN without a shock; None where all are NaN."""
     known = hours[np.isfinite(hours)]
     if not len(known):
         return None
-    low, median, high = (float(each) for each in np.percentile(known, (25, 50, 75)))
+    low, median, high = map(float, np.percentile(known, (25, 50, 75)))
     return LagHours(median, low, high, len(known))
 
 
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
-    """What `Run.lag_hours` of a backtest over these sessions is, without its account."""
-    kind = type(strategy)
-    acting = hedged(table, during(decided(kind, table, kind.stack([strategy])), rows), rows).acting[:, 0]
+    """`Run.lag_hours` of a backtest over the sessions in `rows`, without walking its account."""
+    strategy_class = type(strategy)
+    decision = during(decided(strategy_class, table, strategy_class.stack([strategy])), rows)
+    acting = hedged(table, decision, rows).acting[:, 0]
     starts = np.flatnonzero(acting & ~np.concatenate(([False], acting[:-1])))
     shocks, filled = shocks_of(strategy, table)[rows][starts], table.decisions.filled_at[rows][starts]
     named = ~np.isnat(shocks)
-    return summarised(np.asarray((filled[named] - shocks[named]) / HOUR, dtype=np.float64))
+    return summarize_lag(np.asarray((filled[named] - shocks[named]) / HOUR, dtype=np.float64))

@@ -17,7 +17,7 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.command import strategy_word
 from undertow.backtests.engines import Engine
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.sweeps.argv import made_by, sets_argv

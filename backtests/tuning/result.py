@@ -15,7 +15,7 @@ import pandas as pd
 
 from undertow.backtests.account import Account
 from undertow.backtests.folders import replacing, write_json
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.runs.backtest import backtest, session_rows

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.sweeps.design import column
 from undertow.market.errors import DataError, ParameterError
@@ -130,7 +130,7 @@ def refuse_other(name: str, stored: Mapping[str, Any], identity: Mapping[str, An
                 " belong together; give another `study` name"
             )
     # Tuples come back from JSON as lists: compared in the stored form.
-    requested = json.loads(json.dumps(plain(dict(identity))))
+    requested = json.loads(json.dumps(json_ready(dict(identity))))
     # An entry that one of the two lacks is a difference as well.
     for key in [*requested, *(key for key in stored if key not in {*requested, "versions"})]:
         value = requested.get(key)
@@ -188,7 +188,7 @@ def make_study(
     if IDENTITY not in study.user_attrs:
         versions = {package: version(package) for package in _VERSIONED}
         study.set_metric_names([objective.name for objective in objectives])
-        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": versions})
+        study.set_user_attr(IDENTITY, {**json_ready(dict(identity)), "versions": versions})
     # Another worker may have made it first, for another search.
     refuse_other(name, study.user_attrs[IDENTITY], identity)
     return study
@@ -231,7 +231,7 @@ def finished_trial(
         system: attributes that the sampler needs.
     """
     attributes: dict[str, Any] = {POSITION: position, BATCH: batch, DESIGN: design}
-    attributes[METRICS] = plain({str(name): _plain_number(value) for name, value in result.metrics.items()})
+    attributes[METRICS] = json_ready({str(name): _plain_number(value) for name, value in result.metrics.items()})
     if result.values is None:
         attributes[ERROR] = result.error
     done = result.values is not None

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.folders import plain, replacing, write_json
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.folders import json_ready, replacing, write_json
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.lag_hours import LagHours
 from undertow.backtests.runs.run import Run
 from undertow.backtests.sweeps.reserved import FOLD_FIGURES
@@ -269,7 +269,7 @@ class WalkForwardResult:
                     table.to_csv(draft / f"{name}.csv", index=False, lineterminator="\n")
             if self.paths is not None:
                 self.paths.metrics.to_csv(draft / "cpcv_paths.csv", lineterminator="\n")
-            write_json(draft / "walk.json", plain(self.summary()))
+            write_json(draft / "walk.json", json_ready(self.summary()))
             self.page(draft / "walk.html")
         return target
 

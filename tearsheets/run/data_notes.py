@@ -94,7 +94,7 @@ def _universe_notes(counts: dict[str, Any]) -> list[str]:
 def _trial_note(run: Run) -> str:
     if run.trial_count is None:
         return "No ledger was kept, so other trials on this data are not counted."
-    caution = " The best of many trials looks good by chance alone." if run.trial_count.ever > 1 else ""
+    caution = " The best of many trials looks good by chance alone." if run.trial_count.total > 1 else ""
     return run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from") + caution
 
 

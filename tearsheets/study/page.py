@@ -142,7 +142,7 @@ def luck_sentence(tuning: Tuning) -> str:
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     feasible = complete[complete["feasible"]] if tuning.feasible else complete
     infeasible, failed, ledger = len(complete) - len(feasible), len(tuning.trials) - len(complete), tuning.trial_count
-    ever = ledger.ever + ledger.elsewhere if ledger else len(tuning.trials)
+    ever = ledger.total + ledger.other_data if ledger else len(tuning.trials)
     draws = ever - infeasible - failed
     values = feasible[f"objective {name}"]
     luck = expected_best(values, draws)

@@ -20,7 +20,7 @@ from support.commands import Call
 from undertow import cli
 from undertow.backtests import costs
 from undertow.backtests.account import Account
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.cli import options
 from undertow.cli.option_groups import AccountOptions
 from undertow.market.calendar import FILLS
@@ -94,7 +94,7 @@ def test_json_has_the_numbers_of_the_python_api(call: Call, market: Path) -> Non
     found = json.loads(said.out)
     # What was tried before is counted by the command line alone.
     assert set(found.pop("ledger")) == {"before", "own", "ever", "between", "elsewhere"}
-    assert {**found, "ledger": None} == json.loads(json.dumps(plain(run.summary())))
+    assert {**found, "ledger": None} == json.loads(json.dumps(json_ready(run.summary())))
 
 
 def test_the_command_in_a_saved_run_makes_it_again(call: Call, market: Path, here: Path) -> None:

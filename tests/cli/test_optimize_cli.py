@@ -66,7 +66,7 @@ def test_json_alone_on_standard_output(folder: Path, tmp_path: Path, capsys: pyt
     )
     said = json.loads(capsys.readouterr().out)
     assert set(said["objectives"]) == {"cagr", "turnover"}
-    assert said["ledger"] == {"before": 0, "own": 10, "ever": 10, "between": 0, "elsewhere": 0}
+    assert said["ledger"] == {"before": 0, "own": 10, "total": 10, "interleaved": 0, "other_data": 0}
     assert page.is_file()
 
 

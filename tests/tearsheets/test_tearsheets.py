@@ -22,9 +22,9 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Costs, Recipe, Run, backtest, load_run
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.metrics import return_metrics
-from undertow.backtests.runs.episodes import COLUMNS
+from undertow.backtests.runs.episodes import EPISODE_COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
@@ -110,7 +110,7 @@ def make_run(
     weights = pd.DataFrame({"AAA": exposure, "cash": 1.0 - exposure}, index=index)
     orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "shares": 100.0, "price": 1e4})
     orders = orders.assign(value=1e6, costs=0.0, reason="rebalance")
-    found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(COLUMNS))
+    found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(EPISODE_COLUMNS))
     for column in ("shock", "decision"):
         found[column] = pd.to_datetime(found[column], utc=True).astype("datetime64[ns, UTC]")
     for column in ("session", "re_entry", "end"):

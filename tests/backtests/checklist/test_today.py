@@ -116,7 +116,7 @@ def test_a_market_that_lags_is_named_and_one_that_ended_refused(world: Market) -
     end = pd.Timestamp(world.calendar.closes[-1], tz="UTC")
     late = today(RiskTiers(), world, asof=end + pd.Timedelta(days=4))
     assert any(note.startswith(f"Prices end on {world.sessions[-1].date()}: ") for note in late.notes)
-    with pytest.raises(DataError, match=r"sessions had closed since by .*; bring it up to date"):
+    with pytest.raises(DataError, match=r"sessions had closed since by .*; update it"):
         today(RiskTiers(), world, asof=end + pd.Timedelta(days=30))
 
 
@@ -290,7 +290,7 @@ def test_what_is_known_now_stands_beside_what_the_lag_lets_through(world: Market
         assert found.lines[0].lag_hours == 30
         assert bool(found.notes) == bool(found.lines[0].coming)
         said += [found.notes[0]] if found.notes else []
-    assert all("its lag of 30 hours holds it back until the decision of 20" in each for each in said)
+    assert all("its lag of 30 hours delays it until the decision of 20" in each for each in said)
     assert said
 
 
@@ -350,7 +350,7 @@ def test_an_instant_needs_a_zone(world: Market, bad: str) -> None:
 
 
 def test_refusals(world: Market) -> None:
-    with pytest.raises(ParameterError, match="`buy-and-hold` is not put together from parts"):
+    with pytest.raises(ParameterError, match="`buy-and-hold` is not rule-based"):
         today(BuyAndHold(), world)
     with pytest.raises(DataError, match="no session had closed by"):
         today(RiskTiers(), world, asof="1999-01-01T00:00Z")
@@ -382,25 +382,25 @@ def without(market: Market, *kinds: str, since: pd.Timestamp | None = None) -> M
 def test_checks_without_a_value_and_stand_ins_are_named(world: Market) -> None:
     asof = moment(world, 400)
     found = today(RiskTiers(), without(world, "bars", "open_interest", "liquidations"), asof=asof)
-    noted = next(note for note in found.notes if "checks say nothing" in note)
+    noted = next(note for note in found.notes if "checks are unknown" in note)
     assert noted.startswith("BTC drawdown, liquidation rank, ")
     assert next(line for line in found.lines if line.name == "correlation with BTC").state == "unknown"
     assert not any(line.fallback for line in found.lines)
     proxy = today(RiskTiers(), without(world, "liquidations"), asof=asof)
-    assert "Stand-ins, where a check has no data of its own: liquidation-proxy for liquidation rank." in proxy.notes
-    assert not any("say nothing" in note or "Stand-ins" in note for note in today(RiskTiers(), world, asof=asof).notes)
+    assert "Fallback signals, where a check has no data: liquidation-proxy for liquidation rank." in proxy.notes
+    assert not any("are unknown" in note or "Fallback" in note for note in today(RiskTiers(), world, asof=asof).notes)
 
 
 def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
     asof = moment(world, 400)
-    with pytest.raises(DataError, match=r"nothing to tell at .*: BTC drawdown: no bars BTC; liquidation rank: no liq"):
+    with pytest.raises(DataError, match=r"no data for the rule at .*: BTC drawdown: no bars BTC; liquidation rank: no"):
         today(LiquidityDrain(), without(world, "bars", "liquidations"), asof=asof)
     late = Rule(
         trigger=Trigger(when=(Condition(signal="drawdown", parameters={"window": 720}, below=-0.2),)),
         tiers=(Tier(name="cash", at=1.0, cash=0.5),),
     )
     since = asof - pd.Timedelta(days=20)
-    with pytest.raises(DataError, match=f"bars BTC ended {since:%Y-%m-%dT}.*; bring it up to date"):
+    with pytest.raises(DataError, match=f"bars BTC ended {since:%Y-%m-%dT}.*; update it"):
         today(LiquidityDrain(), without(world, "bars", "liquidations", since=since), asof=asof)
     # What merely has too little history yet, or a hole, is held, as in a backtest.
     hole = [

@@ -17,7 +17,8 @@ from optuna.distributions import IntDistribution
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.ledger.entries import enter_run, enter_sweep
-from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount
+from undertow.backtests.ledger.ledger import Ledger, SearchKey
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
@@ -63,12 +64,12 @@ def test_standing(tmp_path: Path) -> None:
     ledger.record(replace(SEARCH, key="later"), "backtest", [0])
     ledger.record(SEARCH, "tpe", range(100, 400))
     found = ledger.trial_count(SEARCH)
-    assert (found.before, found.own, found.ever) == (2000, 400, 2401)
+    assert (found.before, found.own, found.total) == (2000, 400, 2401)
     assert found.sentence() == (
-        "This is trial 2,001 to 2,401 on this data (1 between them are of others), of 2,401 ever made."
+        "This is trial 2,001 to 2,401 on this data (1 between them are of other searches), of 2,401 ever made."
     )
     ledger.record(replace(SEARCH, key="last"), "tpe", range(5))
-    assert ledger.trial_count(SEARCH) == replace(found, ever=2406)
+    assert ledger.trial_count(SEARCH) == replace(found, total=2406)
 
 
 def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,23 +96,23 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
     assert "`--ledger` can only be used with `list trials`" in capsys.readouterr().err
 
 
-def test_trials_while_the_market_had_other_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, folder = Ledger(tmp_path / "ledger"), tmp_path / "grown"
     words = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
     search = ["optimize", "--strategy", "vol-target", *words, "--trials"]
-    told = []
+    counts = []
     for years in (1, 1.1):
         shutil.rmtree(folder, ignore_errors=True)
         write_market(replace(simulate_market(seed=3, years=years, names=5), name="grown"), folder)
         assert _run([*search, "5"]) == 0
-        told.append(json.loads(capsys.readouterr().out)["ledger"])
-    usual = {"before": 0, "own": 5, "ever": 5, "between": 0, "elsewhere": 0}
-    assert told == [usual, {**usual, "elsewhere": 5}]
-    assert TrialCount(**told[1]).sentence() == (
+        counts.append(json.loads(capsys.readouterr().out)["ledger"])
+    first = {"before": 0, "own": 5, "total": 5, "interleaved": 0, "other_data": 0}
+    assert counts == [first, {**first, "other_data": 5}]
+    assert TrialCount(**counts[1]).sentence() == (
         "This is trial 1 to 5 on this data, of 5 ever made; 5 more while this market had other data."
     )
     # Another market's trials are none of this one's.
-    assert ledger.trial_count(replace(SEARCH, name="another")).elsewhere == 0
+    assert ledger.trial_count(replace(SEARCH, name="another")).other_data == 0
     assert _run(["list", "trials", *words]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert (len(listed["searches"]), listed["elsewhere"]) == (1, 5)
@@ -178,7 +179,7 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
         lambda: ledger.trials_so_far(MARKET),
         lambda: ledger.check(MARKET),
     ):
-        with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; mend that line"):
+        with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; fix that line"):
             work()
 
 
@@ -268,7 +269,7 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
     again = optimize(VolTarget, market, trials=9, **given)  # type: ignore[arg-type]
     other = optimize(VolTarget, market, trials=5, **{**given, "seed": 8})  # type: ignore[arg-type]
     found = [each.trial_count for each in (first, again, other)]
-    assert [(each.before, each.own, each.ever) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
+    assert [(each.before, each.own, each.total) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
     assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
     assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
@@ -285,7 +286,7 @@ def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
     account = {"universe": "growth", "fill": "open", "costs": Costs()}
     found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=account)
-    assert (found.own, found.ever) == (2, 2)
+    assert (found.own, found.total) == (2, 2)
 
 
 def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
@@ -303,7 +304,7 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
     words = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
     assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *words.split()]) == 0
     standing = json.loads(capsys.readouterr().out)["ledger"]
-    assert (standing["before"], standing["own"], standing["ever"]) == (0, 3, 3)
+    assert (standing["before"], standing["own"], standing["total"]) == (0, 3, 3)
 
 
 def test_a_number_is_one_however_it_is_typed(tmp_path: Path) -> None:

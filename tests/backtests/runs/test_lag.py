@@ -9,7 +9,7 @@ import pytest
 
 import undertow as ut
 from undertow.backtests.runs.backtest import backtest, session_rows
-from undertow.backtests.runs.lag_hours import LagHours, lag_hours, summarised
+from undertow.backtests.runs.lag_hours import LagHours, lag_hours, summarize_lag
 from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import Market, simulate_market
@@ -57,8 +57,8 @@ def test_a_rule_without_shocks_has_none(market: Market) -> None:
     run = backtest(ut.strategies.VolTarget(), market)
     assert run.lag_hours is None
     assert run.summary()["lag_hours"] is None
-    assert summarised(np.array([np.nan])) is None
-    assert summarised(np.array([])) is None
+    assert summarize_lag(np.array([np.nan])) is None
+    assert summarize_lag(np.array([])) is None
 
 
 def test_the_fill_comes_after_the_age_that_was_asked_for(market: Market) -> None:
@@ -71,7 +71,7 @@ def test_the_fill_comes_after_the_age_that_was_asked_for(market: Market) -> None
 
 
 def test_what_it_says() -> None:
-    assert summarised(np.array([20.0, np.nan, 30.0, 45.0, 50.0])) == LagHours(37.5, 27.5, 46.25, 4)
+    assert summarize_lag(np.array([20.0, np.nan, 30.0, 45.0, 50.0])) == LagHours(37.5, 27.5, 46.25, 4)
     said = "From the shock to the fill: 38 h in the median, half of 1,204 episodes within 28 to 46 h."
     assert LagHours(37.6, 27.5, 46.25, 1204).sentence() == said
     assert LagHours(24.5, 24.5, 24.5, 1).sentence() == "From the shock to the fill: 24 h, in one episode."

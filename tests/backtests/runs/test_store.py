@@ -253,12 +253,14 @@ class TestRefused:
     ) -> None:
         folder = run.save(tmp_path / "run")
         (folder / file).write_text("{}")
-        with pytest.raises(ut.ParameterError, match=f"holds {what}, which this is not; name another folder"):
+        with pytest.raises(
+            ut.ParameterError, match=f"holds {what}, which a backtest does not replace; name another folder"
+        ):
             run.save(folder)
         store.check_replaceable(folder, file)
         (folder / file).unlink()
         store.check_replaceable(folder)
-        with pytest.raises(ut.ParameterError, match="holds a backtest, which this is not"):
+        with pytest.raises(ut.ParameterError, match=f"holds a backtest, which {what} does not replace"):
             store.check_replaceable(folder, file)
 
 

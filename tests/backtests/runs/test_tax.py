@@ -47,7 +47,7 @@ def test_a_saved_run_gives_its_tax_back(run: ut.Run, tmp_path: Path) -> None:
     (folder / "tax.json").unlink()
     older = ut.load_run(folder)
     assert (older.tax, older.hold_tax) == (run.tax, None)
-    assert "what buy-and-hold owes was not kept" in older.tax_sentence()
+    assert "the tax of buy-and-hold was not saved" in older.tax_sentence()
 
 
 def test_the_sentence_says_what_it_means_in_usd() -> None:
@@ -55,7 +55,7 @@ def test_the_sentence_says_what_it_means_in_usd() -> None:
     said = tax_sentence(own, {**own, "tax": 456_091.0}, -1_088_344.0)
     assert "At 20% on realised gains" in said
     assert "owes 845,613 USD, 389,522 USD more than buy-and-hold, which owes 456,091." in said
-    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with the tax" in said
+    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with each tax" in said
     less = tax_sentence(own, {**own, "tax": 900_000.0}, 10_000.0)
     assert "54,387 USD less than" in less
     assert "10,000 USD above buy-and-hold before tax and 64,387 USD above it" in less
@@ -72,9 +72,9 @@ def test_the_tearsheet_and_the_terminal_state_it(run: ut.Run, capsys: pytest.Cap
     assert "Tax at 25%, USD" in page
     show_run(run)
     shown = capsys.readouterr().out
-    assert f"{run.tax['tax']:,.0f}" in shown.partition("tax on them, USD")[2].splitlines()[0]
-    assert f"{run.hold_tax['tax']:,.0f}" in shown.partition("tax on them, USD")[2].splitlines()[0]
-    assert "never taken from the account" in " ".join(shown.split())
+    assert f"{run.tax['tax']:,.0f}" in shown.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert f"{run.hold_tax['tax']:,.0f}" in shown.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert "never deducted" in " ".join(shown.split())
 
 
 def test_a_run_without_the_tax_of_buy_and_hold_states_its_own(run: ut.Run) -> None:

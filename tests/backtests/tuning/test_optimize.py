@@ -193,7 +193,7 @@ def test_a_search_killed_in_the_middle_of_a_write_goes_on_to_the_same_trials(
     resumed = optimize(DrawdownDeRisk, market, storage=f"journal:{path}", ledger=ledger, **SHORT)
     assert text(resumed) == text(short)
     assert resumed.trial_count is not None
-    assert (resumed.trial_count.before, resumed.trial_count.own, resumed.trial_count.ever) == (0, 24, 24)
+    assert (resumed.trial_count.before, resumed.trial_count.own, resumed.trial_count.total) == (0, 24, 24)
     with silence_optuna():
         study = optuna.load_study(study_name="drawdown-de-risk", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [trial.number for trial in study.trials] == [trial.user_attrs["position"] for trial in study.trials]

@@ -160,7 +160,7 @@ def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None
     assert [each.before for each in standings if each is not None] == [2 * number for number in range(len(words))]
     again = walked(ledger=tmp_path, trials=1, **words[2]).trial_count
     assert again is not None
-    assert (again.before, again.ever) == (4, 16)
+    assert (again.before, again.total) == (4, 16)
 
 
 def test_a_walk_is_counted_once_however_its_numbers_are_typed(tmp_path: Path) -> None:

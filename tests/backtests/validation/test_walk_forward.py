@@ -18,7 +18,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from undertow.backtests import Run, backtest, load_run
 from undertow.backtests.account import Account
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.kernel.path import selling_order
 from undertow.backtests.kernel.reference import walk_np
 from undertow.backtests.kernel.state import default_options
@@ -244,7 +244,7 @@ def test_the_table_counts_every_session() -> None:
     assert result().trials.groupby("fold").size().tolist() == [16] * 5
     grown = np.prod(1 + table["out_total_return"]) - 1
     assert grown == pytest.approx(result().run.metrics["total_return"], rel=1e-9)
-    json.dumps(plain(result().summary()), allow_nan=False)
+    json.dumps(json_ready(result().summary()), allow_nan=False)
 
 
 def test_stability_by_hand() -> None:
@@ -431,7 +431,7 @@ def test_what_is_taxed_least_is_only_tuned_where_it_is_asked_for() -> None:
 def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None:
     first = walked(market(), ledger=tmp_path)
     assert first.trial_count is not None
-    assert (first.trial_count.before, first.trial_count.own, first.trial_count.ever) == (0, 80, 80)
+    assert (first.trial_count.before, first.trial_count.own, first.trial_count.total) == (0, 80, 80)
     again = walked(market(), ledger=tmp_path, jobs=2, backend="threading")
     assert again.trial_count == first.trial_count
     other = walked(market(), ledger=tmp_path, seed=4)
@@ -542,7 +542,7 @@ def test_choices_of_folds_by_a_slower_way() -> None:
         ties = sum(abs(each - outside[row["trial"]]) <= 1e-12 for each in outside)
         assert row["rank"] == pytest.approx((below + ties / 2) / 8)
     assert found.below_median == pytest.approx((found.folds["rank"] < 0.5).mean())
-    json.dumps(plain(found.summary()), allow_nan=False)
+    json.dumps(json_ready(found.summary()), allow_nan=False)
 
 
 def test_paths_choose_what_is_lowest_where_less_is_better() -> None:

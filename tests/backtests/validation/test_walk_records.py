@@ -15,7 +15,7 @@ import undertow as ut
 from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
 from undertow.backtests.engines import Engine
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.tuning.settings import Search
 from undertow.backtests.validation import (
     CombinatorialPurgedKFold,
@@ -181,7 +181,7 @@ def test_what_a_walk_writes(tmp_path: Path) -> None:
     files = {file.name for file in folder.iterdir()}
     tables = {"folds.csv", "trials.csv", "stability.csv", "seeds.csv", "cpcv_folds.csv", "cpcv_paths.csv"}
     assert {"run.json", "walk.json", "walk.html", "tearsheet.html", *tables} <= files
-    assert json.loads((folder / "walk.json").read_text()) == json.loads(json.dumps(plain(result.summary())))
+    assert json.loads((folder / "walk.json").read_text()) == json.loads(json.dumps(json_ready(result.summary())))
     assert ut.load_run(folder).recipe == result.run.recipe
     page = result.page(tmp_path / "walk.html")
     assert page.read_bytes() == (folder / "walk.html").read_bytes()
@@ -219,7 +219,7 @@ def test_other_seeds_and_paths_are_in_the_trial_count(tmp_path: Path) -> None:
     assert alone is not None
     every = walked(ledger=tmp_path / "every", seeds=2, paths=PATHS).trial_count
     assert every is not None
-    assert (every.before, every.own, every.ever) == (alone.before, alone.own, 2 * alone.ever + 4)
+    assert (every.before, every.own, every.total) == (alone.before, alone.own, 2 * alone.total + 4)
 
 
 def test_the_command_makes_the_seeds_and_paths_again(tmp_path: Path) -> None:

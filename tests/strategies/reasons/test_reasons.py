@@ -189,7 +189,7 @@ def test_a_saved_run_still_knows_its_reasons(run: Run, tmp_path: Path) -> None:
 def test_without_parts_there_is_nothing_to_explain(world: Market) -> None:
     plain = backtest(BuyAndHold(), world)
     assert plain.tiers is None
-    with pytest.raises(ParameterError, match="not put together from parts"):
+    with pytest.raises(ParameterError, match="not rule-based"):
         plain.explain(world.sessions[5])
 
 

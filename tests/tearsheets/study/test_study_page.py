@@ -94,7 +94,7 @@ def test_luck_is_measured_by_the_trials_that_keep_to_the_constraints(tuning: Tun
         assert "with the spread of these trials, the best of 43 independent ones" in luck_sentence(alike)
     # A session more is no fresh start: what was tried on the market before it counts.
     assert tuning.trial_count is not None
-    grown = replace(tuning.trial_count, elsewhere=1000)
+    grown = replace(tuning.trial_count, other_data=1000)
     assert "the best of 1,043 independent ones" in luck_sentence(replace(alike, trial_count=grown))
     one = tuning.trials["feasible"] & (tuning.trials["feasible"].cumsum() == 1)
     assert luck_sentence(replace(tuning, trials=tuning.trials.assign(feasible=one))) == ""
