@@ -93,7 +93,7 @@ def test_json_has_the_numbers_of_the_python_api(call: Call, market: Path) -> Non
     )
     found = json.loads(said.out)
     # What was tried before is counted by the command line alone.
-    assert set(found.pop("ledger")) == {"before", "own", "ever", "between", "elsewhere"}
+    assert set(found.pop("ledger")) == {"before", "own", "total", "interleaved", "other_data"}
     assert {**found, "ledger": None} == json.loads(json.dumps(json_ready(run.summary())))
 
 
