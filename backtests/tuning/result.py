@@ -14,6 +14,7 @@ import optuna
 import pandas as pd
 
 from undertow.backtests.account import Account
+from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.ledger.ledger import TrialCount
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Constraint, Metrics, Objective
@@ -207,6 +208,19 @@ class Tuning:
         """Write the study's page, one self-contained HTML file, to `path`."""
         written: Path = load(PAGES, "study")(self, Path(path))
         return written
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the best strategy's run with trials.csv, best.json and study.html, all or nothing.
+
+        Replaces an earlier search in `folder`; returns the folder.
+        """
+        target = Path(folder)
+        with replacing(target, "best.json") as draft:
+            self.backtest().save(draft)
+            self.trials.to_csv(draft / "trials.csv", index=False)
+            write_json(draft / "best.json", self.summary())
+            self.page(draft / "study.html")
+        return target
 
     def _scores(self, rows: pd.DataFrame) -> FloatArray:
         signs = [objective.sign for objective in self.objectives]

@@ -153,7 +153,7 @@ def optimize(
         )
     with busy("writing the results"):
         if out is not None:
-            save(tuning, out)
+            tuning.save(out)
         if html is not None:
             tuning.page(html)
     if as_json:
@@ -179,17 +179,6 @@ def counting(trials: int) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("trials", total=trials)
         yield lambda done: bar.update(task, completed=done)
-
-
-def save(tuning: Tuning, out: Path) -> None:
-    """Write the best strategy's run and the study beside it into `out`, all or nothing."""
-    from undertow.backtests.folders import replacing, write_json
-
-    with replacing(out, "best.json") as draft:
-        tuning.backtest().save(draft)
-        tuning.trials.to_csv(draft / "trials.csv", index=False)
-        write_json(draft / "best.json", tuning.summary())
-        tuning.page(draft / "study.html")
 
 
 def show_tuning(tuning: Tuning) -> None:
