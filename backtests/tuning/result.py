@@ -204,10 +204,15 @@ class Tuning:
             "ledger": None if self.trial_count is None else asdict(self.trial_count),
         }
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the best run, trials.csv, best.json and study.html into `folder`, all or nothing.
+    def page(self, path: str | Path) -> Path:
+        """Write the study's page, one self-contained HTML file, to `path`."""
+        written: Path = load(PAGES, "study")(self, Path(path))
+        return written
 
-        Raises `ParameterError` where the folder holds files of another kind.
+    def save(self, folder: str | Path) -> Path:
+        """Write the best strategy's run with trials.csv, best.json and study.html, all or nothing.
+
+        Replaces an earlier search in `folder`; returns the folder.
         """
         target = Path(folder)
         with replacing(target, "best.json") as draft:
@@ -216,11 +221,6 @@ class Tuning:
             write_json(draft / "best.json", self.summary())
             self.page(draft / "study.html")
         return target
-
-    def page(self, path: str | Path) -> Path:
-        """Write the study's page, one self-contained HTML file, to `path`."""
-        written: Path = load(PAGES, "study")(self, Path(path))
-        return written
 
     def _scores(self, rows: pd.DataFrame) -> FloatArray:
         signs = [objective.sign for objective in self.objectives]
