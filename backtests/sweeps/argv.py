@@ -20,6 +20,8 @@ from undertow.backtests.sweeps.design import redraw, stepped
 from undertow.market.errors import ParameterError
 from undertow.strategies.strategy import Strategy
 
+# The option that fixes a parameter.
+FIX_OPTION = "--fix"
 # From so many values on an evenly spaced axis is written as low:high:step.
 _FEWEST_STEPS = 4
 
@@ -143,7 +145,7 @@ def _fixed_argv(strategy: type[Strategy], fixed: Mapping[str, Any]) -> list[str]
     texts = {name: _value_text(value) for name, value in fixed.items()}
     if any(not _is_read_as(strategy, name, [texts[name]], [value]) for name, value in fixed.items()):
         return None
-    return [text for name in texts for text in ("--fix", f"{name}={texts[name]}")]
+    return [text for name in texts for text in (FIX_OPTION, f"{name}={texts[name]}")]
 
 
 def _is_read_as(strategy: type[Strategy], name: str, texts: Sequence[str], values: Sequence[Any]) -> bool:

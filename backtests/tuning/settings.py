@@ -84,7 +84,7 @@ class SearchSettings(TypedDict, total=False):
 
     objective: Objectives
     constraints: Constraints | None
-    trials: int | None
+    trials: int
     max_failed: float
     fixed: Mapping[str, Any] | None
     narrowed: Mapping[str, Any] | None
@@ -103,6 +103,9 @@ def make_search(search: Search | None, settings: Mapping[str, Any]) -> Search:
             raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")
     if search is not None and not isinstance(search, Search):
         raise ParameterError(f"`search` must be a `Search`, got {type(search).__name__}")
+    if "trials" in settings:
+        # Left out it is the function's default; None in its place is a mistake.
+        check_trials(settings["trials"])
     return replace(search or Search(), **settings)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from undertow.backtests.ledger.ledger import Ledger
     from undertow.backtests.sweeps.design import design, grid
     from undertow.backtests.sweeps.sweep import sweep
-    from undertow.backtests.tuning.optimize import Tuning, optimize
+    from undertow.backtests.tuning.optimize import optimize
+    from undertow.backtests.tuning.result import Tuning
     from undertow.backtests.validation.cpcv import cpcv
     from undertow.backtests.validation.seeds import walk_seeds
     from undertow.backtests.validation.splits import WalkForward
@@ -52,7 +53,7 @@ _HOME = {
     "Run": "backtests",
     "Strategy": "strategies",
     "SPATest": "evidence",
-    "Tuning": "backtests.tuning.optimize",
+    "Tuning": "backtests.tuning.result",
     "UndertowError": "market",
     "UnknownNameError": "market",
     "WalkForward": "backtests.validation.splits",

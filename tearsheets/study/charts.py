@@ -19,7 +19,7 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
 from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.optimize import Tuning
+from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.study import finished_by_position
 from undertow.tearsheets.html.charts import FONT, Chart
 from undertow.tearsheets.html.palette import GRID, INK, MANY, QUIET, RUN

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.optimize import Tuning
+from undertow.backtests.tuning.result import Tuning
 from undertow.market.errors import ParameterError
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (

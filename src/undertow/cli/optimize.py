@@ -42,7 +42,7 @@ from undertow.cli.resolve import (
 )
 
 if TYPE_CHECKING:
-    from undertow.backtests.tuning.optimize import Tuning
+    from undertow.backtests.tuning.result import Tuning
 
 
 def optimize(

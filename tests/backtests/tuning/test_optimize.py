@@ -28,15 +28,16 @@ from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.objectives import Direction, read_constraints
+from undertow.backtests.sweeps.argv import narrowed_argv
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
-from undertow.backtests.tuning.command import is_typed
-from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
+from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.search import TuningError
 from undertow.backtests.tuning.space import space_left
-from undertow.backtests.tuning.storage import quiet_optuna
-from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_other
+from undertow.backtests.tuning.storage import silence_optuna
+from undertow.backtests.tuning.study import TrialResult, finished_trial, refuse_other
 from undertow.backtests.validation.settings import WalkSettings, search_tuner
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
@@ -122,7 +123,7 @@ def test_every_cut_is_continued_to_the_same_trials_in_sqlite(
     for trials in (1, 10, 11, 17, 24):
         cut = optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": trials})
     assert text(cut) == at_once
-    # Asked for fewer, a study that has more shows those asked for.
+    # Of fewer trials, a study that has more shows the first ones.
     assert len(optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 5}).trials) == 5
 
 
@@ -150,9 +151,9 @@ def test_a_front_of_many_generations_is_taken_up_again() -> None:
 
     for place in range(1300):
         x = (place * 0.618) % 1
-        outcome = Outcome({}, (x, 1 - x))
+        outcome = TrialResult({}, (x, 1 - x))
         made[place] = finished_trial(place, 0, "nsga2", {"x": x}, space, outcome, {GENERATION: place // 2})
-    with quiet_optuna():
+    with silence_optuna():
         assert len(proposer().propose(650, 2, made)) == 2
 
 
@@ -193,7 +194,7 @@ def test_a_search_killed_in_the_middle_of_a_write_goes_on_to_the_same_trials(
     assert text(whole) == text(short)
     assert whole.trial_count is not None
     assert (whole.trial_count.before, whole.trial_count.own, whole.trial_count.ever) == (0, 24, 24)
-    with quiet_optuna():
+    with silence_optuna():
         study = optuna.load_study(study_name="drawdown-de-risk", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [trial.number for trial in study.trials] == [trial.user_attrs["position"] for trial in study.trials]
 
@@ -213,8 +214,8 @@ def test_the_study_is_a_plain_optuna_study_that_says_what_it_searched(short: Tun
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"objective": "sortino"}, r"is of another objective: \[\"sharpe\"\], asked for \[\"sortino\"\]"),
-        ({"seed": 8}, "is of another seed: 7, asked for 8"),
+        ({"objective": "sortino"}, r"is of another objective: \[\"sharpe\"\], requested \[\"sortino\"\]"),
+        ({"seed": 8}, "is of another seed: 7, requested 8"),
         ({"end": "2019-06-28"}, "is of another end"),
         ({"costs": Costs(1, 1)}, "is of another costs"),
         ({"narrowed": {"lag": (12, 48)}}, 'is of another space: `lag` {"name": "IntDistribution"'),
@@ -230,10 +231,10 @@ def test_a_study_of_another_search_is_refused_by_name(
 
 def test_what_is_not_there_is_another_thing_than_none() -> None:
     kept = {"versions": {name: version(name) for name in ("undertow", "optuna")}, "space": {"fixed": {}}}
-    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for null"):
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, requested null"):
         refuse_other("s", kept, {"space": {"fixed": {"which": None}}})
     # A choice may be called so.
-    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for nothing"):
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, requested nothing"):
         refuse_other("s", kept, {"space": {"fixed": {"which": "nothing"}}})
 
 
@@ -244,7 +245,7 @@ def test_a_study_of_another_market_or_strategy_is_refused(market: Market, short:
         optimize(DrawdownDeRisk, other, storage=kept, **SHORT)
     with pytest.raises(ParameterError, match="is of another strategy"):
         optimize(VolTarget, market, storage=kept, study="drawdown-de-risk", **SHORT)
-    with quiet_optuna():
+    with silence_optuna():
         optuna.create_study(storage=kept, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
     with pytest.raises(ParameterError, match="study `theirs` has trials that are not Undertow's"):
         optimize(DrawdownDeRisk, market, storage=kept, study="theirs", **SHORT)
@@ -267,12 +268,12 @@ def refused(metrics: Mapping[str, Any]) -> float:
         (
             {"storage": "foo://somewhere/x"},
             ParameterError,
-            "`storage` foo:// is no database that SQLAlchemy knows; such",
+            "`storage` foo:// is not a database that SQLAlchemy knows; such",
         ),
         ({"storage": "postgres://a@b/x"}, ParameterError, "SQLAlchemy knows, did you mean `postgresql`"),
-        ({"storage": "sqlite:////nowhere/at/all/x.db"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": "sqlite:////nowhere/at/all/x.db"}, ParameterError, "must be a file in an existing folder"),
         ({"storage": "study.db"}, ParameterError, "`storage` must be journal:FILE or a database address"),
-        ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in an existing folder"),
         ({"universe": "grwth"}, KeyError, "unknown universe `grwth`, did you mean `growth`"),
         ({"weighting": "equl"}, ParameterError, "weighting"),
         ({"trials": 0}, ParameterError, "`trials` must be a whole number, 1 or more, got 0"),
@@ -308,10 +309,10 @@ def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
         "undertow.backtests.tuning.optimize.baseline_metrics", lambda *_: pytest.fail("work began first")
     )
     for given, error, message in (
-        ({"storage": kept, "seed": 8}, ParameterError, "is of another seed: 7, asked for 8"),
+        ({"storage": kept, "seed": 8}, ParameterError, "is of another seed: 7, requested 8"),
         ({"storage": "postgresql://nobody@127.0.0.1:1/none"}, DataError, "cannot be used"),
         ({"storage": "foo"}, ParameterError, "`storage` must be journal"),
-        ({"storage": f"journal:{tmp_path}/absent/x.log"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": f"journal:{tmp_path}/absent/x.log"}, ParameterError, "must be a file in an existing folder"),
     ):
         with pytest.raises(error, match=message):
             optimize(DrawdownDeRisk, market, **{**few, **given})
@@ -420,7 +421,7 @@ class Screened(VolTarget):
 def test_choices_that_cannot_be_typed_have_no_command(market: Market, tmp_path: Path) -> None:
     for choices, typed in ((["a, b", "c", "d:e"], True), (["a, b", "c"], False), (["d:e"], False), (["c"], True)):
         space = space_left(Screened, {}, {"where": choices}).free
-        assert is_typed(Screened, space, {}) == typed
+        assert (narrowed_argv(Screened, space) is not None) == typed
 
 
 class Patient(VolTarget):

@@ -19,9 +19,10 @@ from undertow.backtests.identity import digest
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
-from undertow.backtests.tuning.optimize import Tuning, _beaten, optimize
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning, dominated
 from undertow.backtests.tuning.search import TuningError
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
@@ -67,10 +68,10 @@ def test_more_trials_than_anybody_waits_for_are_refused(market: Market) -> None:
 def test_the_front_of_many_trials_holds_whom_nobody_beats(objectives: int) -> None:
     scores = np.random.default_rng(objectives).integers(0, 6, (300, objectives)).astype(float)
     slowly = [any((other >= row).all() and (other > row).any() for other in scores) for row in scores]
-    assert _beaten(scores).tolist() == slowly
+    assert dominated(scores).tolist() == slowly
     many = np.random.default_rng(7).normal(size=(40_000, 2))
     tracemalloc.start()
-    assert 0 < (~_beaten(many)).sum() < 100
+    assert 0 < (~dominated(many)).sum() < 100
     # Every trial beside every other would be gigabytes.
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
@@ -207,9 +208,9 @@ def test_an_empty_study_of_others_must_have_our_directions(
     market: Market, tmp_path: Path, theirs: list[str], ours: Any
 ) -> None:
     kept = f"journal:{tmp_path / 'study.log'}"
-    with quiet_optuna(), open_storage(kept) as storage:
+    with silence_optuna(), open_storage(kept) as storage:
         optuna.create_study(storage=storage, study_name="vol-target", directions=theirs)
-    with pytest.raises(ParameterError, match=f"study `vol-target` is there, empty, to {' and '.join(theirs)}, asked"):
+    with pytest.raises(ParameterError, match=f"study `vol-target` exists, empty, to {' and '.join(theirs)}, requested"):
         optimize(VolTarget, market, objective=ours, storage=kept, **SHORT)
 
 

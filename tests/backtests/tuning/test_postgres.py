@@ -21,8 +21,9 @@ from optuna.storages import RDBStorage
 
 from undertow.backtests.tuning import search as optimize_search
 from undertow.backtests.tuning.claims import Claim, SharedClaims
-from undertow.backtests.tuning.optimize import Tuning, _claims, optimize
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.optimize import claims_of, optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -77,17 +78,17 @@ from undertow.backtests.tuning.optimize import optimize
 from undertow.market import simulate_market
 from undertow.strategies import VolTarget
 
-whole, run = sys.argv[2] == "whole", optimize_search._run
-def slowly(*given):
-    claim = given[4]
+loop = optimize_search.SearchLoop
+whole, run = sys.argv[2] == "whole", loop._run_batch
+def slowly(self, claim, done):
     if not whole and claim.batch >= 2:
         def half(study, trials):
             study_rows.add_trials(study, trials[:2])
             os.kill(os.getpid(), signal.SIGKILL)
         optimize_search.add_trials = half
     time.sleep(0.1)
-    return run(*given)
-optimize_search._run = slowly
+    return run(self, claim, done)
+loop._run_batch = slowly
 market = simulate_market(seed=7, years=1, names=5)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -143,7 +144,7 @@ def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> 
 
 
 def test_a_batch_is_claimed_by_one_and_taken_over_without_a_sign_of_life(server: str) -> None:
-    with quiet_optuna(), open_storage(server) as kept:
+    with silence_optuna(), open_storage(server) as kept:
         assert isinstance(kept, RDBStorage)
         study = optuna.create_study(storage=kept, study_name="claims")
         slow, quick, third = (SharedClaims(study, kept, lease) for lease in (600.0, 1.0, 600.0))
@@ -186,11 +187,11 @@ def test_of_two_workers_on_one_batch_the_quicker_writes_it(server: str, monkeypa
 
 
 def test_a_database_is_shared_however_it_was_opened(server: str) -> None:
-    with quiet_optuna(), open_storage(server) as kept:
+    with silence_optuna(), open_storage(server) as kept:
         study = optuna.create_study(storage=kept, study_name="opened")
         for each in (kept, study._storage):
             with open_storage(each) as same:
-                assert isinstance(_claims(study, same, 60.0), SharedClaims)
+                assert isinstance(claims_of(study, same, 60.0), SharedClaims)
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:

@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 from undertow.backtests.tuning import rows as study_rows
 from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.rows import add_trials
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
-from undertow.backtests.tuning.study import Outcome, finished_by_position, finished_trial
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
+from undertow.backtests.tuning.study import TrialResult, finished_by_position, finished_trial
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain
 
@@ -35,7 +35,7 @@ WAYS = ["maximize", "minimize"]
 def a_trial(place: int, values: tuple[float, ...] | None, violations: Mapping[str, float]) -> FrozenTrial:
     parameters = {**LiquidityDrain().parameters, "lag": place, "source": ["winners", "beta"][place % 2]}
     error = "" if values else "ValueError: no number"
-    outcome = Outcome({"annual_sharpe": 0.1 * place, "calmar": math.nan}, values, violations, error)
+    outcome = TrialResult({"annual_sharpe": 0.1 * place, "calmar": math.nan}, values, violations, error)
     return finished_trial(place, 0, "tpe", parameters, SPACE, outcome, {"NSGAIISampler:generation": place})
 
 
@@ -51,7 +51,7 @@ def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def written(path: Path, made: list[FrozenTrial], ours: bool) -> dict[str, list[tuple[Any, ...]]]:
-    with quiet_optuna(), open_storage(f"sqlite:///{path}") as kept:
+    with silence_optuna(), open_storage(f"sqlite:///{path}") as kept:
         for name in ("other", "own"):
             study = optuna.create_study(storage=kept, study_name=name, directions=WAYS)
             for part in (made[:1], [], made[1:]):
@@ -82,7 +82,7 @@ def test_a_layout_that_is_not_known_is_left_to_optuna(tmp_path: Path, monkeypatc
         asked.append(len(given))
         whole(self, given)
 
-    with quiet_optuna(), open_storage(f"sqlite:///{tmp_path / 'study.db'}") as kept:
+    with silence_optuna(), open_storage(f"sqlite:///{tmp_path / 'study.db'}") as kept:
         study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
         monkeypatch.setattr(optuna.Study, "add_trials", seen)
         add_trials(study, made)
@@ -148,7 +148,7 @@ def test_a_storage_of_ones_own_that_refuses_says_so_in_optunas_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(study_rows, "_PAUSES", ())
-    with quiet_optuna():
+    with silence_optuna():
         kept = RDBStorage(f"sqlite:///{tmp_path / 'study.db'}")
         study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
         with kept.engine.begin() as connection:
@@ -174,7 +174,7 @@ sys.stdin.readline()
 def test_a_reader_that_holds_the_file_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     made = trials()
-    with quiet_optuna():
+    with silence_optuna():
         kept = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 0.1}})
         study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
         add_trials(study, made[:1])
@@ -194,7 +194,7 @@ def test_a_reader_that_holds_the_file_is_waited_for(tmp_path: Path) -> None:
 
 def test_two_writers_of_one_file_never_share_a_number(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'study.db'}"
-    with quiet_optuna():
+    with silence_optuna():
         stores = [RDBStorage(address), RDBStorage(address)]
         studies = [
             optuna.create_study(storage=kept, study_name="own", directions=WAYS, load_if_exists=True) for kept in stores
@@ -223,7 +223,7 @@ def test_a_server_that_is_gone_at_the_commit_is_not_asked_again(
         raise sqlalchemy.exc.OperationalError("commit", {}, OSError("connection reset"))
 
     monkeypatch.setattr(study_rows, "_PAUSES", (0.0, 0.0))
-    with quiet_optuna(), open_storage(f"sqlite:///{tmp_path / 'study.db'}") as kept:
+    with silence_optuna(), open_storage(f"sqlite:///{tmp_path / 'study.db'}") as kept:
         study = optuna.create_study(storage=kept, study_name="own", directions=WAYS)
         monkeypatch.setattr(Session, "commit", gone)
         assert isinstance(kept, RDBStorage)
@@ -238,7 +238,7 @@ def test_a_server_that_is_gone_at_the_commit_is_not_asked_again(
 
 def test_a_storage_object_holds_its_file_too(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'study.db'}"
-    with quiet_optuna():
+    with silence_optuna():
         kept = RDBStorage(address)
         busy = pytest.raises(ParameterError, match="in use by another process")
         with open_storage(kept), busy, open_storage(address):

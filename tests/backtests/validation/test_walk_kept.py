@@ -19,7 +19,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.tuning.evaluate import Evaluator
-from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.storage import silence_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
 from undertow.backtests.validation.settings import TunedFold
@@ -98,7 +98,7 @@ def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkey
     assert sum(evaluated) == 0
     names = sorted(path.stem for path in folder.glob("*.log"))
     assert names == [f"liquidity-drain-seed3-{fold.train[0]:%Y%m%d}-{fold.train[1]:%Y%m%d}" for fold in whole.folds]
-    with quiet_optuna():
+    with silence_optuna():
         kept = JournalStorage(JournalFileBackend(str(folder / f"{names[1]}.log")))
         assert len(optuna.load_study(study_name=names[1], storage=kept).trials) == 40
     with pytest.raises(ParameterError, match=rf"study `{names[0]}` is of another objective.*another `study` name"):
@@ -124,7 +124,7 @@ def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path
 def test_one_database_keeps_every_fold(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'walk.db'}"
     same(walked(storage=address, study="mine"), plain())
-    with quiet_optuna():
+    with silence_optuna():
         assert len(optuna.get_all_study_names(address)) == len(plain().folds)
     with pytest.raises(ParameterError, match="held by one process at a time: leave `jobs` at 1"):
         walked(storage=address, jobs=2)

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from optuna.importance import FanovaImportanceEvaluator
 
-from undertow.backtests.tuning.optimize import Tuning, optimize
-from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.storage import silence_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
 from undertow.tearsheets.html.text import MINUS
@@ -136,7 +137,7 @@ def test_a_front_has_its_picture(market: Market, tmp_path: Path) -> None:
 
 def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> None:
     several = optimize(DrawdownDeRisk, market, objective=["cagr", "turnover"], **SHORT)
-    with quiet_optuna():
+    with silence_optuna():
         alone = optuna.create_study(direction="maximize")
     for trial in several.study.trials:
         alone.add_trial(
