@@ -105,7 +105,7 @@ def test_a_saved_run_and_its_table(call: Call, market: Path, here: Path) -> None
     said = call("backtest", "--strategy", "buy-and-hold", "--market", market, "--out", "runs/hold")
     assert said.code == 0
     assert said.err == ""
-    assert "max drawdown" in said.out
+    assert "Max drawdown" in said.out
     assert said.out.rstrip().endswith("tearsheet: runs/hold/tearsheet.html")
     assert (here / "runs" / "hold" / "tearsheet.html").is_file()
     assert ut.load_run(here / "runs" / "hold").name == "buy-and-hold"
@@ -158,7 +158,7 @@ def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
 
 def test_a_baseline_that_is_run_shows_its_own_figures(call: Call, market: Path, here: Path) -> None:
     said = call("backtest", "--strategy", "buy-and-hold", "--market", market).out
-    (costs,) = (line for line in said.splitlines() if "costs paid" in line)
+    (costs,) = (line for line in said.splitlines() if "Costs paid" in line)
     assert costs.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[2].strip() != "-"
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from undertow.backtests.metrics import METRICS, TAX_METRICS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,26 +21,8 @@ if TYPE_CHECKING:
     from undertow.signals.base.spec import Spec
     from undertow.signals.decisions.sizes import Sizes
 
-_USD = ("costs_paid", "gains", "losses", "tax")
-_PERCENT = ("total_return", "cagr", "annual_volatility", "max_drawdown", "cvar_95", "average_exposure")
-_WORDS = {
-    "total_return": "total return",
-    "cagr": "CAGR",
-    "annual_volatility": "volatility a year",
-    "annual_sharpe": "Sharpe a year",
-    "annual_sharpe_over_cash": "Sharpe over cash",
-    "annual_sortino": "Sortino a year",
-    "max_drawdown": "max drawdown",
-    "calmar": "Calmar",
-    "cvar_95": "CVaR 95 % a session",
-    "annual_turnover": "turnover a year",
-    "average_exposure": "average exposure",
-    "costs_paid": "costs paid, USD",
-    "gains": "realised gains, USD",
-    "losses": "realised losses, USD",
-    "tax": "tax on them, USD",
-    "episodes": "episodes",
-}
+_METRICS = {metric.key: metric for metric in (*METRICS, *TAX_METRICS)}
+_SHOWN = [metric for metric in (*METRICS, *TAX_METRICS) if metric.headline]
 
 
 @contextmanager
@@ -85,11 +69,9 @@ def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
     table.add_column("")
     for name in columns:
         table.add_column(name, justify="right")
-    for metric, words in _WORDS.items():
-        if not any(metric in figures for figures in columns.values()):
-            continue
-        cells = [_figure(metric, figures.get(metric)) for figures in columns.values()]
-        table.add_row(words, *cells)
+    for metric in _SHOWN:
+        if any(metric.key in figures for figures in columns.values()):
+            table.add_row(metric.label, *(_figure(metric.key, figures.get(metric.key)) for figures in columns.values()))
     show(table)
 
 
@@ -101,7 +83,8 @@ def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) ->
     for name in parameters:
         table.add_column(name, justify="right")
     for name in figures:
-        table.add_column(_WORDS.get(name, name.replace("_", " ")), justify="right")
+        heading = _METRICS[name].short.replace("\N{SOFT HYPHEN}", "") if name in _METRICS else name.replace("_", " ")
+        table.add_column(heading, justify="right")
     for row in sets.to_dict(orient="records"):
         values = [f"{row[name]:.4g}" if isinstance(row[name], float) else str(row[name]) for name in parameters]
         table.add_row(*values, *(_figure(name, float(row[name])) for name in figures))
@@ -272,11 +255,10 @@ def _range(distribution: Any) -> str:
 def _figure(metric: str, value: float | None) -> str:
     if value is None or value != value:
         return "-"
-    if metric in _PERCENT:
-        return f"{value:+.2%}" if metric not in ("annual_volatility", "average_exposure") else f"{value:.2%}"
-    if metric in _USD:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if metric == "episodes" else f"{value:.2f}"
+    unit = _METRICS[metric].unit if metric in _METRICS else ""
+    if unit.startswith("decimal") or unit == "share":
+        return f"{value:+.2%}" if _METRICS[metric].format.startswith("{:+") else f"{value:.2%}"
+    return f"{value:,.0f}" if unit in ("USD", "count") else f"{value:.2f}"
 
 
 def _console() -> Console:
