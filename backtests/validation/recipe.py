@@ -146,17 +146,9 @@ def _argv(
     beside = _robustness_argv(plan, sessions, robustness)
     if beside is None:
         return None
+    command = ["undertow", "walk-forward", "--market", market.path]
     gated = [] if gate is None else ["--gate", shortest(gate.alpha)]
-    return [
-        "undertow",
-        "walk-forward",
-        "--market",
-        market.path,
-        *searched,
-        *_walk_argv(plan, sessions),
-        *gated,
-        *beside,
-    ]
+    return [*command, *searched, *_walk_argv(plan, sessions), *gated, *beside]
 
 
 def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> bool:
