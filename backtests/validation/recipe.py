@@ -137,20 +137,18 @@ def _argv(
     settings = plan.settings
     # The command line has the level of the default gate alone.
     default_gate = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
-    repeatable = plan.tuner_name in TUNERS and market.path is not None and default_gate and is_named(settings.objective)
+    repeatable = plan.tuner_name in TUNERS and default_gate and is_named(settings.objective)
     searched = search_argv(plan.strategy, settings.space, settings.fixed)
-    if not repeatable or searched is None:
+    if not repeatable or market.path is None or searched is None:
         return None
     if plan.split.events is not None and not _are_shocks(plan, market, sessions):
         return None
     beside = _robustness_argv(plan, sessions, robustness)
     if beside is None:
         return None
-    return [
-        *_walk_argv(plan, market, sessions, searched),
-        *([] if gate is None else ["--gate", shortest(gate.alpha)]),
-        *beside,
-    ]
+    command = ["undertow", "walk-forward", "--market", market.path]
+    gated = [] if gate is None else ["--gate", shortest(gate.alpha)]
+    return [*command, *searched, *_walk_argv(plan, sessions), *gated, *beside]
 
 
 def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> bool:
@@ -168,10 +166,9 @@ def _same_spans(events: Events | str | None, shocks: Events | str | None, sessio
     return bool(event_spans(events, sessions).tolist() == event_spans(shocks, sessions).tolist())
 
 
-def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex, searched: list[str]) -> list[str]:
+def _walk_argv(plan: WalkPlan, sessions: pd.DatetimeIndex) -> list[str]:
     split, settings = plan.split, plan.settings
-    argv = ["undertow", "walk-forward", "--market", str(market.path), *searched]
-    argv += ["--universe", settings.universe]
+    argv = ["--universe", settings.universe]
     argv += ["--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
     argv += ["--train", str(split.train), "--test", str(split.test), "--purge", str(split.purge)]
     argv += [*(["--embargo", str(split.embargo)] if split.embargo else []), *(["--anchored"] if split.anchored else [])]

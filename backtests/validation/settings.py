@@ -157,22 +157,26 @@ def _tune(
     if not settings.space:
         return _evaluate_fixed(strategy, market, start, end, settings)
     defaults = strategy.create(settings.fixed).parameters
-    tuning = optimize(
-        strategy,
-        market,
+    search = Search(
         objective=settings.objective,
         constraints=settings.constraints,
         trials=settings.trials,
-        seed=seed,
-        jobs=os.cpu_count() or 1,
-        start=start,
-        end=end,
+        max_failed=settings.max_failed,
         fixed={**settings.fixed, **{name: defaults[name] for name in defaults if name not in settings.space}},
         narrowed=settings.space,
-        sobol=sobol,
-        max_failed=settings.max_failed,
         **({} if settings.studies is None else settings.studies.study_of(seed, start, end)),
-        **settings.keywords(),
+    )
+    tuning = optimize(
+        strategy,
+        market,
+        seed=seed,
+        search=search,
+        universe=settings.universe,
+        start=start,
+        end=end,
+        account=settings.account,
+        sobol=sobol,
+        jobs=os.cpu_count() or 1,
     )
     value = float(tuning.best[f"objective {settings.objective.name}"])
     return TunedFold(tuning.best_parameters, _best_metrics(tuning), tuning.trials, value, tuning.feasible)
