@@ -40,8 +40,8 @@ class Account:
         for name, choices in (("fill", FILLS), ("weighting", WEIGHTINGS), ("rebalance", REBALANCES)):
             value = getattr(self, name)
             if value not in choices:
-                near = did_you_mean(str(value), choices)
-                raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
+                rule = " or ".join(choices) if name == "fill" else f"one of {', '.join(choices)}"
+                raise ParameterError(f"`{name}` must be {rule}; got {value!r}{did_you_mean(str(value), choices)}")
         costs: object = self.costs
         if not isinstance(costs, Costs):
             got = f"{type(costs).__name__} {str(costs)[:40]!r}"

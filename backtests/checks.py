@@ -22,15 +22,15 @@ def check_trials(trials: int) -> None:
         raise ParameterError(f"`trials` must be {MOST_TRIALS:,} or fewer, got {trials:,}")
 
 
-def check_run(strategy: object, market: object, universe: object, costs: object) -> None:
-    """Raise `ParameterError` unless there is a strategy, a market, the name of a universe, and costs or None."""
+def check_run(strategy: object, market: object, universe: object) -> None:
+    """Raise `ParameterError` unless there is a strategy, a market and the name of a universe."""
     if not isinstance(strategy, Strategy):
         hint = f"; make one with `{strategy.__name__}()`" if _is_kind(strategy) else ""
         raise ParameterError(f"`strategy` must be a strategy, got {_told(strategy)}{hint}")
-    _check_account(market, universe, costs)
+    _check_account(market, universe, None)
 
 
-def check_search(strategy: object, market: object, universe: object, costs: object) -> None:
+def check_search(strategy: object, market: object, universe: object, costs: object = None) -> None:
     """The same for a search, which takes the class of a strategy and makes the strategies itself."""
     if not _is_kind(strategy):
         hint = f"; give `{type(strategy).__name__}` itself" if isinstance(strategy, Strategy) else ""

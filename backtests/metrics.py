@@ -3,14 +3,139 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from undertow.market.clock import FloatArray
 
 SESSIONS_A_YEAR = 252
-# What varies less than this from session to session does not vary: what is left of returns that are equal is rounding.
+# A standard deviation below this is the rounding of equal returns.
 LEAST_SPREAD = 1e-12
+_NO_BOUNDS = (-math.inf, math.inf)
+_SHY = "\N{SOFT HYPHEN}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a run: its name in tables and objectives, its label and its format on every page.
+
+    Args:
+        key: column in tables of results, key in `Run.metrics`.
+        label: name in full, with its unit where that is not obvious.
+        short: name over a narrow column, with soft hyphens.
+        unit: "decimal", "decimal a year", "ratio", "share", "times capital a year", "USD" or "count".
+        direction: "maximize" or "minimize"; None where neither is better.
+        bounds: lowest and highest possible value, infinite where unknown.
+        format: template of `str.format` for one value.
+        objective: name as an objective of a search, "" for a figure that is none.
+        headline: whether the tables of pages and of the terminal show it.
+    """
+
+    key: str
+    label: str
+    short: str
+    unit: str
+    direction: Literal["maximize", "minimize"] | None
+    bounds: tuple[float, float] = _NO_BOUNDS
+    format: str = "{:,.2f}"
+    objective: str = ""
+    headline: bool = True
+
+    def text(self, value: float) -> str:
+        """A value in the metric's format, with a minus sign; a dash where it is not finite."""
+        if not math.isfinite(value):
+            return "\N{EN DASH}"
+        text = self.format.format(value)
+        # -0.0% would hint at a loss that rounds to zero.
+        if not re.search(r"[1-9]", text):
+            text = text.lstrip("+-")
+        return text.replace("-", "\N{MINUS SIGN}")
+
+
+_CHANGE, _SHARE, _WHOLE = "{:+,.1%}", "{:,.1%}", "{:,.0f}"
+_ZERO_OR_MORE = (0.0, math.inf)
+# A drawdown and a CVaR are 0 or less: higher is milder.
+# No account of stocks and cash swings by more than 5 a year: 20 is 20 %, which is 0.2.
+RETURN_METRICS = (
+    Metric(
+        "total_return", "Total return", "Total return", "decimal", "maximize", format=_CHANGE, objective="total-return"
+    ),
+    Metric("cagr", "CAGR", "CAGR", "decimal a year", "maximize", format=_CHANGE, objective="cagr"),
+    Metric(
+        "annual_volatility",
+        "Volatility, annual",
+        "Volatility, annual",
+        "decimal a year",
+        "minimize",
+        (0.0, 5.0),
+        _SHARE,
+        "volatility",
+    ),
+    Metric("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", "ratio", "maximize", objective="sharpe"),
+    Metric(
+        "annual_sharpe_over_cash",
+        "Sharpe over cash, annual",
+        "Sharpe over cash",
+        "ratio",
+        "maximize",
+        objective="sharpe-over-cash",
+    ),
+    Metric("annual_sortino", "Sortino, annual", "Sortino, annual", "ratio", "maximize", objective="sortino"),
+    Metric(
+        "max_drawdown", "Max drawdown", f"Max draw{_SHY}down", "decimal", "maximize", (-1.0, 0.0), _CHANGE, "drawdown"
+    ),
+    Metric("calmar", "Calmar", "Calmar", "ratio", "maximize", objective="calmar"),
+    Metric("ulcer_index", "Ulcer index", "Ulcer index", "decimal", "minimize", (0.0, 1.0), _SHARE, "ulcer"),
+    Metric(
+        "cvar_95",
+        "CVaR 95, a session",
+        "CVaR 95, a session",
+        "decimal",
+        "maximize",
+        (-1.0, math.inf),
+        "{:+,.2%}",
+        "cvar",
+    ),
+)
+ACCOUNT_METRICS = (
+    Metric(
+        "annual_turnover",
+        "Turnover a year, × capital",
+        f"Turn{_SHY}over a year",
+        "times capital a year",
+        "minimize",
+        _ZERO_OR_MORE,
+        "{:,.2f}×",
+        "turnover",
+    ),
+    Metric("average_exposure", "Average exposure", f"Average expo{_SHY}sure", "share", None, (0.0, 1.0), _SHARE),
+    Metric("average_cash", "Average cash", "Average cash", "share", None, format=_SHARE, headline=False),
+    Metric("costs_paid", "Costs paid, USD", "Costs paid, USD", "USD", "minimize", _ZERO_OR_MORE, _WHOLE, "costs"),
+    Metric("episodes", "De-risk episodes", f"Epi{_SHY}sodes", "count", "minimize", _ZERO_OR_MORE, _WHOLE),
+)
+COUNT_METRICS = tuple(
+    Metric(key, label, label, "count", "minimize", _ZERO_OR_MORE, _WHOLE, headline=False)
+    for key, label in (
+        ("deferred_fills", "Deferred fills"),
+        ("price_ends_closed", "Positions closed at a last price"),
+        ("orders_open_at_end", "Orders open at the end"),
+        ("stale_sessions", "Sessions with a stale signal"),
+    )
+)
+# Every figure of a parameter set, in the order of the columns of a sweep.
+METRICS = (*RETURN_METRICS, *ACCOUNT_METRICS, *COUNT_METRICS)
+# The tax on realised gains: stated beside the metrics, never deducted.
+TAX_METRICS = tuple(
+    Metric(key, label, label, "USD", None, format=_WHOLE)
+    for key, label in (
+        ("gains", "Realised gains, USD"),
+        ("losses", "Realised losses, USD"),
+        ("tax", "Tax on realised gains, USD"),
+    )
+)
 
 
 def total_return(returns: FloatArray) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from undertow.backtests.command import shortest
+from undertow.backtests.metrics import METRICS
 from undertow.market.checks import is_number
 from undertow.market.errors import ParameterError, did_you_mean
 from undertow.signals.base.registry import load_path
@@ -19,39 +20,14 @@ BASELINES = ("buy-and-hold", "vol-target")
 Direction = Literal["maximize", "minimize"]
 MAXIMIZE: Direction = "maximize"
 MINIMIZE: Direction = "minimize"
+_DECIMALS = ("decimal", "decimal a year", "share")
 
-# Name: the metric and the direction in which it is better. A drawdown and a CVaR are 0 or less: higher is milder.
+# Name of an objective: its metric and the direction in which it is better.
 NAMED: dict[str, tuple[str, Direction]] = {
-    "sharpe": ("annual_sharpe", MAXIMIZE),
-    "sharpe-over-cash": ("annual_sharpe_over_cash", MAXIMIZE),
-    "sortino": ("annual_sortino", MAXIMIZE),
-    "calmar": ("calmar", MAXIMIZE),
-    "cvar": ("cvar_95", MAXIMIZE),
-    "drawdown": ("max_drawdown", MAXIMIZE),
-    "ulcer": ("ulcer_index", MINIMIZE),
-    "volatility": ("annual_volatility", MINIMIZE),
-    "total-return": ("total_return", MAXIMIZE),
-    "cagr": ("cagr", MAXIMIZE),
-    "turnover": ("annual_turnover", MINIMIZE),
-    "costs": ("costs_paid", MINIMIZE),
+    metric.objective: (metric.key, metric.direction) for metric in METRICS if metric.objective and metric.direction
 }
 _BY_METRIC = {metric: name for name, (metric, _) in NAMED.items()}
-# What a constraint may bound: everything that a sweep's row says of a set.
-BOUNDABLE = (*_BY_METRIC, "average_exposure", "average_cash", "episodes", "deferred_fills", "stale_sessions")
-# Between which values a metric lies, where that is known: a bound outside binds nothing, or nothing can keep it.
-_COUNTED = dict.fromkeys(
-    ("annual_turnover", "costs_paid", "episodes", "deferred_fills", "stale_sessions"), (0, math.inf)
-)
-_LIES = {
-    "max_drawdown": (-1, 0),
-    "cvar_95": (-1, math.inf),
-    "ulcer_index": (0, 1),
-    "average_exposure": (0, 1),
-    **_COUNTED,
-}
-# No account of stocks and cash swings by more than this a year: 20 is 20 %, which is 0.2.
-_LIES["annual_volatility"] = (0, 5)
-_DECIMAL = ("max_drawdown", "cvar_95", "ulcer_index", "average_exposure", "annual_volatility")
+_METRICS = {metric.key: metric for metric in METRICS}
 
 
 @dataclass(frozen=True)
@@ -211,7 +187,7 @@ def _constraint(given: object) -> Constraint:
 
 def _refuse_useless(given: object, metric: str, sign: str, bound: float) -> None:
     """Raise `ParameterError` where every trial keeps a constraint, or none can."""
-    low, high = _LIES.get(metric, (-math.inf, math.inf))
+    low, high = _METRICS[metric].bounds
     at_most = sign == "<="
     always = bound >= high if at_most else bound <= low
     never = bound < low if at_most else bound > high
@@ -220,7 +196,7 @@ def _refuse_useless(given: object, metric: str, sign: str, bound: float) -> None
     if metric == "max_drawdown" and 0 < bound <= 1:
         name = re.split("[<>]", str(given))[0].strip()
         hint = f"drawdowns are negative; for at most {bound:.0%} write {name}>={-bound:g}"
-    elif metric in _DECIMAL and 1 < abs(bound) <= 100:
+    elif _METRICS[metric].unit in _DECIMALS and 1 < abs(bound) <= 100:
         hint = f"it is a decimal, {bound:g} % is {bound / 100:g}"
     else:
         hint = f"it is {low:g} or more" if high == math.inf else f"it lies between {low:g} and {high:g}"
@@ -230,7 +206,7 @@ def _refuse_useless(given: object, metric: str, sign: str, bound: float) -> None
 def _metric(name: str) -> str:
     """The metric that a constraint names, also by its objective's name."""
     metric = NAMED[name][0] if name in NAMED else str(name).replace("-", "_")
-    if metric not in BOUNDABLE:
-        near = did_you_mean(metric, BOUNDABLE)
-        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(BOUNDABLE)}")
+    if metric not in _METRICS:
+        near = did_you_mean(metric, _METRICS)
+        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(_METRICS)}")
     return metric

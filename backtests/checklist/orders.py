@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from undertow.backtests.costs import Costs
+from undertow.backtests.account import Account
 from undertow.backtests.kernel.path import walk
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_legs
 from undertow.backtests.kernel.state import REASONS
-from undertow.signals.decisions.table import ALIVE_SESSIONS, DecisionTable
+from undertow.signals.decisions import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.weights import base_weights
 
@@ -29,9 +29,7 @@ class Order:
     reason: str
 
 
-def coming_orders(
-    table: DecisionTable, decision: Decision, weighting: str, rebalance: str, costs: Costs
-) -> tuple[Order, ...]:
+def coming_orders(table: DecisionTable, decision: Decision, account: Account) -> tuple[Order, ...]:
     """What an account that has followed `decision` since the first session sends on the table's last one.
 
     The account is that of a backtest, lots, stops and rebalances included; the last session, whose prices nobody knows
@@ -39,8 +37,8 @@ def coming_orders(
     lack one have ended is known later. Largest first within sales and purchases, sales before purchases.
     """
     rows = slice(0, len(table))
-    base, rebalanced = base_weights(table, rows, weighting, rebalance)
-    plan = stage(table, during(decision, rows), rows, base, rebalanced)
+    base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
+    plan, costs = stage(table, during(decision, rows), rows, base, rebalanced), account.costs
     tape = quoted(with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
     path = walk(tape, plan, 0, costs, _CAPITAL)
     amounts, fill = path.amounts[-1], tape.fill[-1]

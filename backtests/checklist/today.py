@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checklist.lines import (
     Line,
     alarms_to_come,
@@ -20,9 +21,7 @@ from undertow.backtests.checklist.lines import (
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
-from undertow.backtests.costs import Costs
 from undertow.market.asof import instant_of, last_known, market_at
-from undertow.market.calendar import Fill
 from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
@@ -108,10 +107,8 @@ def today(
     *,
     asof: str | pd.Timestamp | None = None,
     universe: str = "growth",
-    fill: Fill = "open",
-    weighting: str = "equal",
-    rebalance: str = "monthly",
-    costs: Costs | None = None,
+    account: Account | None = None,
+    **settings: Unpack[AccountSettings],
 ) -> Today:
     """What `strategy` says at `asof`, an instant with a zone; without one: when the market last learned anything.
 
@@ -125,6 +122,8 @@ def today(
         raise ParameterError(
             f"`{strategy.name()}` is not put together from parts; name one that is, such as risk-tiers"
         )
+    account = make_account(account, settings)
+    fill = account.fill
     strategy.check_market(market)
     instant = last_known(market) if asof is None else instant_of(asof)
     known, decided = market_at(market, instant, fill)
@@ -163,7 +162,7 @@ def today(
         label=explained.label,
         lines=shown,
         hidden=len(lines) - len(shown),
-        orders=coming_orders(table, decision, weighting, rebalance, costs or Costs()),
+        orders=coming_orders(table, decision, account),
         source=rule.source,
         lag_hours=tuple(sorted({rule.lag_of(each) for each in rule.trigger.when})),
         over_sessions=rule.timing.sessions,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account, make_account
 from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount, key_of
 from undertow.backtests.objective_code import codes
 from undertow.backtests.runs.backtest import session_rows
@@ -29,7 +30,8 @@ def enter_sweep(
     *,
     start: str | pd.Timestamp | None,
     end: str | pd.Timestamp | None,
-    account: Mapping[str, Any],
+    account: Account | Mapping[str, Any],
+    universe: str = "growth",
 ) -> TrialCount:
     """Count every set of a sweep; the same sets over the same sessions and account are counted once.
 
@@ -42,12 +44,16 @@ def enter_sweep(
     whole = parameters.assign(**{name: [value] * len(parameters) for name, value in usual.items()})
     plain = whole[sorted(map(str, whole.columns))].apply(_comparable)
     sets = np.sort(pd.util.hash_pandas_object(plain, index=False).to_numpy()).tobytes()
-    universe = shared_table(market, account["universe"], account["fill"]).universe.name
+    if not isinstance(account, Account):
+        settings = dict(account)
+        universe = settings.pop("universe", universe)
+        account = make_account(None, settings)
+    universe = shared_table(market, universe, account.fill).universe.name
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
         "window": window,
-        "account": {**account, "universe": universe, "costs": asdict(account["costs"])},
+        "account": {**account.as_dict(), "universe": universe},
         "sets": hashlib.blake2b(sets, digest_size=16).hexdigest(),
         **codes(strategy),
     }

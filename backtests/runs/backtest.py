@@ -6,14 +6,14 @@ import re
 import shlex
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_run
-from undertow.backtests.command import cost_words, strategy_word
-from undertow.backtests.costs import Costs
+from undertow.backtests.command import strategy_word
 from undertow.backtests.kernel.path import AccountPath, walk
 from undertow.backtests.kernel.prices import PriceGrid, carried, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_hold, with_legs
@@ -23,8 +23,7 @@ from undertow.backtests.runs.book import book, check_agreement
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
 from undertow.backtests.runs.run import Recipe, Run
 from undertow.backtests.runs.tax import tax_of
-from undertow.market.calendar import Decisions, Fill, load_calendar
-from undertow.market.checks import check_positive
+from undertow.market.calendar import Decisions, load_calendar
 from undertow.market.clock import FloatArray, InstantArray, align
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market
@@ -46,42 +45,46 @@ def backtest(
     universe: str = "growth",
     start: str | pd.Timestamp | None = None,
     end: str | pd.Timestamp | None = None,
-    fill: Fill = "open",
-    costs: Costs | None = None,
-    weighting: str = "equal",
-    rebalance: str = "monthly",
-    capital: float = 1_000_000.0,
+    account: Account | None = None,
+    **settings: Unpack[AccountSettings],
 ) -> Run:
     """Run one strategy over one universe.
 
     The strategy decides once a session, 30 minutes before the open (`fill="open"`) or 15 minutes before the close
     (`fill="close"`), from what was known then; signals warm up on everything the market has before `start`. Base
-    weights ("equal" or "inverse-volatility") are rebalanced "daily", "weekly", "monthly", "quarterly" or "never" over
-    the names alive. Raised cash earns the return of the market's cash symbol. Costs default to 5 bps fee and 5 bps
-    slippage.
+    weights are rebalanced over the names alive. Raised cash earns the return of the market's cash symbol.
 
     Raises `ParameterError` on a bad argument, `UnknownNameError` on an unknown universe, `BookkeepingError` where the
     kernel's value and vectorbt's differ by more than 1e-9.
+
+    Args:
+        strategy: the strategy, with its parameters set.
+        market: prices and feeds, from `load_market` or `simulate_market`.
+        universe: name of a universe, or a screen such as "growth | top 50 by dollar-volume | monthly".
+        start: first session, a date; by default the market's first.
+        end: last session, a date, included; by default the market's last.
+        account: fill, costs, weighting, rebalance and capital; by default `Account()`.
+        settings: single settings of the account by name, in place of those in `account`: fill="close".
     """
-    check_run(strategy, market, universe, costs)
-    costs = costs or Costs()
-    check_positive("capital", capital)
+    check_run(strategy, market, universe)
+    account = make_account(account, settings)
     strategy.check_market(market)
-    table = DecisionTable(market, universe, fill)
+    table = DecisionTable(market, universe, account.fill)
     rows = session_rows(market, start, end)
-    plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
+    plan, decision = make_plan(table, [strategy], rows, account)
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
+    costs = account.costs
     tape = with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
-    run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
-    build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs, hold.values)
+    run, hold = (walk(tape, plan, which, costs, account.capital) for which in (0, 1))
+    build = partial(book, tape, run.amounts, run.sweeps, market.cash, account, hold.values)
     portfolio = build()
-    check_agreement(portfolio, run.values, capital)
+    check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
     why = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
     acting = _acting(shocks_of(strategy, table)[rows], plan.decision, why)
     outcome = Run(
-        recipe=_recipe(strategy, market, table, rows, costs, weighting, rebalance, capital),
+        recipe=_recipe(strategy, market, table, rows, account),
         series=_series(table, rows, tape, run, hold, exposure),
         weights=_weights(market, run),
         orders=run.orders(market.cash, market.calendar.name),
@@ -134,13 +137,11 @@ def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
     return stamp
 
 
-def make_plan(
-    table: DecisionTable, strategies: list[Strategy], rows: slice, weighting: str, rebalance: str
-) -> tuple[Plan, Decision]:
+def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, account: Account) -> tuple[Plan, Decision]:
     """The plan of several strategies of one class for the sessions in `rows`, with full exposure as its last set."""
     kind = type(strategies[0])
     decision = decided(kind, table, kind.stack(strategies))
-    base, rebalanced = base_weights(table, rows, weighting, rebalance)
+    base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
     return stage(table, with_hold(during(decision, rows)), rows, base, rebalanced), decision
 
 
@@ -237,18 +238,10 @@ def _counts(table: DecisionTable, rows: slice, run: AccountPath, tape: PriceGrid
     }
 
 
-def _recipe(
-    strategy: Strategy,
-    market: Market,
-    table: DecisionTable,
-    rows: slice,
-    costs: Costs,
-    weighting: str,
-    rebalance: str,
-    capital: float,
-) -> Recipe:
+def _recipe(strategy: Strategy, market: Market, table: DecisionTable, rows: slice, account: Account) -> Recipe:
     sessions = table.decisions.sessions[rows]
     start, end = str(sessions[0].date()), str(sessions[-1].date())
+    settings = account.as_dict()
     return Recipe(
         strategy=strategy.label,
         parameters=strategy.parameters,
@@ -256,16 +249,8 @@ def _recipe(
         start=start,
         end=end,
         sessions=len(sessions),
-        fill=table.decisions.fill,
-        weighting=weighting,
-        rebalance=rebalance,
-        fee_bps=costs.fee_bps,
-        slippage_bps=costs.slippage_bps,
-        haircut_bps=costs.haircut_bps,
-        borrow_bps=costs.borrow_bps,
-        tax_rate=costs.tax_rate,
-        lots=costs.lots,
-        capital=float(capital),
+        **settings.pop("costs"),
+        **settings,
         market=market.name,
         market_path=market.path,
         market_fingerprint=market.fingerprint,
@@ -275,28 +260,19 @@ def _recipe(
         seed=market.truth.seed if market.truth is not None else None,
         sessions_a_year=SESSIONS_A_YEAR,
         versions={name: version(name) for name in _VERSIONED},
-        command=_command(strategy, market, table, start, end, costs, weighting, rebalance, capital),
+        command=_command(strategy, market, table.universe.name, (start, end), account),
     )
 
 
 def _command(
-    strategy: Strategy,
-    market: Market,
-    table: DecisionTable,
-    start: str,
-    end: str,
-    costs: Costs,
-    weighting: str,
-    rebalance: str,
-    capital: float,
+    strategy: Strategy, market: Market, universe: str, window: tuple[str, str], account: Account
 ) -> str | None:
     """The command line that makes this run again; None where the market or a rule of one's own lies in no file."""
     if market.path is None or (strategy.origin is None and isinstance(strategy, FreeRule)):
         return None
     words = ["undertow", "backtest", "--market", market.path, *_rule_words(strategy)]
-    words += ["--universe", table.universe.name, "--start", start, "--end", end, "--fill", table.decisions.fill]
-    words += [*cost_words(costs), "--weighting", weighting, "--rebalance", rebalance]
-    return shlex.join([*words, "--capital", repr(float(capital))])
+    words += ["--universe", universe, "--start", window[0], "--end", window[1]]
+    return shlex.join([*words, *account.argv()])
 
 
 def _rule_words(strategy: Strategy) -> list[str]:

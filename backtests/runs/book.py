@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.costs import Costs
+from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market.clock import FloatArray
 from undertow.market.errors import BookkeepingError
@@ -23,8 +23,7 @@ def book(
     amounts: FloatArray,
     sweeps: FloatArray,
     cash: str | None,
-    capital: float,
-    costs: Costs,
+    account: Account,
     hold: FloatArray | None = None,
 ) -> Portfolio:
     """Book order amounts (T, N) and cash sweeps (T,) with vectorbt's Rust engine as one account.
@@ -40,8 +39,8 @@ def book(
     size, price, close = amounts, np.where(amounts != 0, tape.fill, tape.close), tape.close
     ended = np.isfinite(tape.end_price) & (amounts != 0)
     price = np.where(ended, tape.end_price, price)
-    fees = np.where(ended, 0.0, costs.fee)
-    slippage = np.where(ended, 0.0, costs.slippage)
+    fees = np.where(ended, 0.0, account.costs.fee)
+    slippage = np.where(ended, 0.0, account.costs.slippage)
     symbols = list(tape.symbols)
     # A short sale's proceeds stay in the account's cash: `lock_cash` is off by default.
     direction = np.full(len(symbols) + (cash is not None), Direction.LongOnly)
@@ -61,7 +60,7 @@ def book(
         price=price,
         fees=fees,
         slippage=slippage,
-        init_cash=capital,
+        init_cash=account.capital,
         min_size=0.0,
         cash_sharing=True,
         group_by=pd.Index(["portfolio"] * len(symbols), name="group"),

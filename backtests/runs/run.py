@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
 from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
@@ -196,11 +197,18 @@ class Run:
         return found
 
     @property
+    def account(self) -> Account:
+        """The settings of the account, from the recipe."""
+        recipe = asdict(self.recipe)
+        costs = Costs(**{each.name: recipe[each.name] for each in fields(Costs)})
+        return Account(
+            **{each.name: recipe[each.name] for each in fields(Account) if each.name != "costs"}, costs=costs
+        )
+
+    @property
     def costs(self) -> Costs:
-        """What trading cost, as the recipe says."""
-        given = self.recipe
-        bps = (given.fee_bps, given.slippage_bps, given.haircut_bps, given.borrow_bps)
-        return Costs(*bps, tax_rate=given.tax_rate, lots=given.lots)
+        """Costs of trading, from the recipe."""
+        return self.account.costs
 
     @cached_property
     def realised(self) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from undertow.backtests.metrics import METRICS as CATALOGUE
+
 MINUS = "\N{MINUS SIGN}"
 BLANK = "\N{EN DASH}"
 
@@ -110,19 +112,6 @@ class MetricFormat:
     text: Callable[[float], str]
 
 
-METRICS = (
-    MetricFormat("total_return", "Total return", "Total return", percent),
-    MetricFormat("cagr", "CAGR", "CAGR", percent),
-    MetricFormat("annual_volatility", "Volatility, annual", "Volatility, annual", share),
-    MetricFormat("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", plain),
-    MetricFormat("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
-    MetricFormat("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
-    MetricFormat("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
-    MetricFormat("ulcer_index", "Ulcer index", "Ulcer index", lambda value: share(value, 1)),
-    MetricFormat("calmar", "Calmar", "Calmar", plain),
-    MetricFormat("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
-    MetricFormat("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),
-    MetricFormat("average_exposure", "Average exposure", "Average expo\N{SOFT HYPHEN}sure", share),
-    MetricFormat("costs_paid", "Costs paid, USD", "Costs paid, USD", count),
-    MetricFormat("episodes", "De-risk episodes", "Epi\N{SOFT HYPHEN}sodes", count),
+METRICS = tuple(
+    MetricFormat(metric.key, metric.label, metric.short, metric.text) for metric in CATALOGUE if metric.headline
 )

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
-from undertow.backtests import metrics
+from undertow.backtests import backtest, metrics
 from undertow.backtests.segments.metrics import NAMES, metrics_of
+from undertow.backtests.sweeps.chunk import FIGURES, LESS_IS_BETTER
 from undertow.evidence import difference
-from undertow.market import ParameterError
+from undertow.market import ParameterError, simulate_market
+from undertow.strategies import BuyAndHold, LiquidityDrain
 from undertow.tearsheets.run.headline import sharpe_sentence
 
 RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
@@ -146,3 +148,36 @@ def test_series_of_other_sessions_are_not_paired_by_position() -> None:
             difference(own, other)
     with pytest.raises(ParameterError, match="`returns` must be session returns, an array or a Series"):
         difference("returns", base)
+
+
+def test_one_catalogue_lists_every_figure_of_a_set_in_its_order() -> None:
+    keys = [metric.key for metric in metrics.METRICS]
+    assert keys[: len(NAMES)] == list(NAMES) == list(metrics.return_metrics(RETURNS, np.zeros(len(RETURNS))))
+    assert keys == list(FIGURES)
+    assert {metric.key for metric in metrics.METRICS if metric.direction == "minimize"} == LESS_IS_BETTER
+    run = backtest(BuyAndHold(), simulate_market(seed=3, years=1, names=5))
+    assert list(run.metrics) == [metric.key for metric in metrics.METRICS[: -len(metrics.COUNT_METRICS)]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("cagr", -0.1234, "\N{MINUS SIGN}12.3%"),
+        ("cagr", -0.0001, "0.0%"),
+        ("cvar_95", -0.0123, "\N{MINUS SIGN}1.23%"),
+        ("annual_volatility", 0.2, "20.0%"),
+        ("annual_turnover", 4.5, "4.50×"),
+        ("costs_paid", 12345.6, "12,346"),
+        ("calmar", math.nan, "\N{EN DASH}"),
+    ],
+)
+def test_a_value_has_the_same_text_everywhere(key: str, value: float, text: str) -> None:
+    (metric,) = (metric for metric in metrics.METRICS if metric.key == key)
+    assert metric.text(value) == text
+
+
+def test_a_metric_is_between_its_bounds() -> None:
+    run = backtest(LiquidityDrain(), simulate_market(seed=3, years=1, names=5))
+    for metric in metrics.METRICS:
+        low, high = metric.bounds
+        assert low <= run.metrics.get(metric.key, low) <= high
