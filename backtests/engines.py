@@ -14,12 +14,12 @@ import re
 import socket
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import cloudpickle
 import joblib
@@ -70,6 +70,24 @@ class Engine:
     def workers(self) -> int:
         """The number of workers, 1 or more."""
         return worker_count(self.backend, self.jobs, self.address)
+
+
+class EngineSettings(TypedDict, total=False):
+    """The fields of `Engine` as keywords of a function; see there for units and defaults."""
+
+    backend: str
+    jobs: int | None
+    address: str | None
+
+
+def make_engine(engine: Engine | None, settings: Mapping[str, Any]) -> Engine:
+    """The engine with the keywords in `settings` in place of its own fields.
+
+    Raises `ParameterError` where `engine` is not an `Engine`, and as `Engine` does.
+    """
+    if engine is not None and not isinstance(engine, Engine):
+        raise ParameterError(f"`engine` must be an `Engine`, got {type(engine).__name__}")
+    return replace(engine or Engine(), **settings)
 
 
 def run_tasks(

@@ -63,13 +63,13 @@ def lag_curve(market: Market, fixed: dict[str, Any], step: int = 1) -> tuple[pd.
     """The objective at every lag of the search range, and the returns behind it (lags, T)."""
     lags = np.arange(0, 97, step)
     table = pd.DataFrame({"lag": lags, **fixed}, index=range(len(lags)))
-    found, returns = sweep(LiquidityDrain, market, table, returns=True)
-    return pd.Series(found[OBJECTIVE].to_numpy(), index=lags), returns
+    swept = sweep(LiquidityDrain, market, table, returns=True)
+    return pd.Series(swept.table[OBJECTIVE].to_numpy(), index=lags), swept.returns
 
 
 def alike(market: Market, returns: FloatArray) -> dict[str, float]:
     """The share of lags that cannot be told from the best, and whether buy-and-hold is as good for all one can say."""
-    _, hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True)
+    hold = sweep(BuyAndHold, market, pd.DataFrame(index=range(1)), returns=True).returns
     included = confidence_set(np.vstack([returns, hold])).included
     return {"alike": float(included[:-1].mean()), "hold_in": float(included[-1])}
 

@@ -11,7 +11,7 @@ from undertow.market.calendar import Calendar, Decisions, Fill, decisions, load_
 from undertow.market.clock import FloatArray, InstantArray, instants
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 
 # No exchange is closed for longer.
 _AHEAD = pd.Timedelta(days=28)
@@ -102,4 +102,4 @@ def _known_prices(prices: Prices, calendar: Calendar, instant: np.datetime64) ->
         out[known_at > instant] = np.nan
         return out
 
-    return Prices(calendar, prices.symbols, **{field: panel(field) for field in FIELDS})
+    return Prices(calendar, prices.symbols, **{field: panel(field) for field in PRICE_FIELDS})

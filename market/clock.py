@@ -28,6 +28,7 @@ _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 MINUTE = np.timedelta64(60_000_000_000, "ns")
+SESSIONS_A_YEAR = 252
 # Ten years: more would leave the range of nanoseconds.
 _LONGEST_LAG = 87_600
 

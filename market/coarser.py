@@ -14,7 +14,7 @@ from undertow.market.feeds import Feed
 _FOLDS: dict[str, np.ufunc] = {"high": np.fmax, "low": np.fmin, "volume": np.add}
 
 
-def coarser(feed: Feed, hours: float) -> Feed:
+def coarsen(feed: Feed, hours: float) -> Feed:
     """`feed` on coarser intervals of `hours`, from midnight UTC on: a bar is known only when it has closed.
 
     open is the first, high the highest, low the lowest, close the last, volume and USD amounts the sum. A bar of which

@@ -124,7 +124,7 @@ class Coverage:
         return asdict(self)
 
 
-def coverage(market: Market) -> Coverage:
+def market_coverage(market: Market) -> Coverage:
     """Count what `market` has and lacks, without changing or refusing anything."""
     return Coverage(
         name=market.name,

@@ -13,7 +13,7 @@ from undertow.market.coverage import EXTREME, Coverage, PriceCoverage
 _NAMES_SHOWN = 12
 
 
-def render(report: Coverage) -> RenderableType:
+def render_coverage(report: Coverage) -> RenderableType:
     """The tables that `undertow market check` prints."""
     parts = [_overview(report), _feed_table(report), _bar_table(report), _regime_table(report), _universe_table(report)]
     parts += [_price_table(report.prices), _move_table(report.prices)]

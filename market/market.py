@@ -13,7 +13,7 @@ import pandas as pd
 from undertow.market.calendar import Calendar
 from undertow.market.errors import DataError, UnknownNameError
 from undertow.market.feeds import Feed
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 from undertow.market.truth import Truth
 from undertow.market.universe import Universe
 
@@ -122,7 +122,7 @@ class Market:
                 digest.update(raw)
 
         add(self.calendar.name, self.benchmark, self.cash, self.prices.symbols)
-        add(np.asarray(self.sessions, dtype="datetime64[ns]"), *(getattr(self.prices, name) for name in FIELDS))
+        add(np.asarray(self.sessions, dtype="datetime64[ns]"), *(getattr(self.prices, name) for name in PRICE_FIELDS))
         for feed in self.feeds:
             add(feed.kind, feed.asset, str(feed.interval), str(feed.delay), feed.times, feed.regimes, feed.regime_names)
             add(*(part for name in sorted(feed.columns) for part in (name, feed.columns[name])))

@@ -13,7 +13,7 @@ from undertow.market.calendar import Calendar
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import UnknownNameError
 
-FIELDS = ("open", "high", "low", "close", "volume")
+PRICE_FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ class Prices:
 
     def frame(self, field: str = "close") -> pd.DataFrame:
         """One field as a DataFrame (sessions, symbols)."""
-        if field not in FIELDS:
-            raise UnknownNameError("price field", field, FIELDS)
+        if field not in PRICE_FIELDS:
+            raise UnknownNameError("price field", field, PRICE_FIELDS)
         return pd.DataFrame(getattr(self, field), index=self.sessions, columns=pd.Index(self.symbols, name="symbol"))
 
     @cached_property
@@ -80,5 +80,5 @@ class Prices:
         """The panel of some sessions (a slice of rows) and names."""
         sessions = self.sessions[rows]
         names = np.asarray(self.symbols, dtype=object)[columns]
-        fields = {field: np.ascontiguousarray(getattr(self, field)[rows][:, columns]) for field in FIELDS}
+        fields = {field: np.ascontiguousarray(getattr(self, field)[rows][:, columns]) for field in PRICE_FIELDS}
         return Prices(self.calendar.slice(sessions[0], sessions[-1]), tuple(names), **fields)

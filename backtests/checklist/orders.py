@@ -11,7 +11,7 @@ from undertow.backtests.kernel.path import walk
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_legs
 from undertow.backtests.kernel.state import REASONS
-from undertow.signals.decisions.table import ALIVE_SESSIONS, DecisionTable
+from undertow.signals.decisions import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.weights import base_weights
 

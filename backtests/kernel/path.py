@@ -25,7 +25,7 @@ from undertow.backtests.kernel.state import (
 from undertow.backtests.kernel.walk import walk_nb
 from undertow.market.clock import FloatArray, IntArray
 from undertow.market.errors import DataError, ParameterError
-from undertow.market.settlement import settles
+from undertow.market.settlement import settlement_sessions
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
@@ -133,7 +133,7 @@ class AccountPath:
         if cash is not None:
             orders = pd.concat([orders, self._sweeps(cash)], ignore_index=True)
         orders = orders.sort_values("session", kind="stable", ignore_index=True)
-        return orders.assign(settles=settles(pd.DatetimeIndex(orders["session"]), calendar))
+        return orders.assign(settles=settlement_sessions(pd.DatetimeIndex(orders["session"]), calendar))
 
     def _sweeps(self, cash: str) -> pd.DataFrame:
         rows = np.flatnonzero(self.sweeps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from undertow.backtests.runs.lag_hours import LagHours, lag_hours
 from undertow.backtests.runs.run import Run
 from undertow.backtests.tuning.claims import LEASE, Claims, LocalClaims, SharedClaims
 from undertow.backtests.tuning.command import account_words, is_typed, search_words
-from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
+from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
 from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
 from undertow.backtests.tuning.search import Counted, search
 from undertow.backtests.tuning.space import Parameters, Space, first_sets, make_space
@@ -288,7 +288,16 @@ def optimize(
             own,
             Proposer(space.free, directions, sets, points, schedule, seed),
             _claims(own, kept, lease),
-            partial(evaluated, strategy, market, space.fixed, settings, objectives, bounds, baselines, jobs),
+            Evaluator(
+                strategy,
+                market,
+                settings,
+                objectives=objectives,
+                constraints=bounds,
+                baselines=baselines,
+                fixed=space.fixed,
+                jobs=jobs,
+            ),
             trials=trials,
             max_failed=max_failed,
             counted=counted,

@@ -12,10 +12,10 @@ from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.tuning.claims import Claim, Claims
 from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
-from undertow.backtests.tuning.study import DESIGN, ERROR, Outcome, finished_by_position, finished_trial
+from undertow.backtests.tuning.study import DESIGN, ERROR, TrialResult, finished_by_position, finished_trial
 from undertow.market.errors import UndertowError
 
-Evaluate = Callable[[Sequence[Mapping[str, object]]], list[Outcome]]
+Evaluate = Callable[[Sequence[Mapping[str, object]]], list[TrialResult]]
 Trials = dict[int, FrozenTrial]
 
 
@@ -115,7 +115,7 @@ def _run(
     return {place: trial for place, trial in found.items() if place not in there}
 
 
-def _trial(place: int, batch: int, proposal: Proposal, proposer: Proposer, outcome: Outcome) -> FrozenTrial:
+def _trial(place: int, batch: int, proposal: Proposal, proposer: Proposer, outcome: TrialResult) -> FrozenTrial:
     return finished_trial(place, batch, proposal.design, proposal.parameters, proposer.space, outcome, proposal.system)
 
 

@@ -29,7 +29,7 @@ POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metric
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialResult:
     """What became of one trial: the objectives' values, or None and why it failed."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -43,20 +43,20 @@ def judge(
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint],
     baselines: Mapping[str, Mapping[str, float]],
-) -> Outcome:
+) -> TrialResult:
     """The outcome of a row of metrics; one that is no number, or an error of an objective, is a failed trial."""
     try:
         values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
         violations = {each.name: each.violation(metrics) for each in constraints}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's objective raises is a failed trial
-        return Outcome(metrics, error=told(error))
+        return TrialResult(metrics, error=error_text(error))
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
-            return Outcome(metrics, error=f"`{name}` is {value}, not a number")
-    return Outcome(metrics, tuple(values.values()), violations)
+            return TrialResult(metrics, error=f"`{name}` is {value}, not a number")
+    return TrialResult(metrics, tuple(values.values()), violations)
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error on one line, short enough for any database."""
     return _writable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
 
@@ -176,7 +176,7 @@ def finished_trial(
     design: str,
     parameters: Mapping[str, Any],
     space: Mapping[str, BaseDistribution],
-    outcome: Outcome,
+    outcome: TrialResult,
     system: Mapping[str, Any],
 ) -> FrozenTrial:
     """A finished trial as the study keeps it."""

@@ -24,7 +24,7 @@ from undertow.market.folder.tables import (
     utc_times,
 )
 from undertow.market.market import Market, sort_feeds
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 from undertow.market.universe import Universe
 
 _COLUMNS = {
@@ -239,10 +239,10 @@ def _looks_like_dates(column: pd.Series) -> bool:
 
 def _load_prices(root: Path, manifest: Manifest) -> Prices:
     path = next(feed.path for feed in manifest.feeds if feed.kind == "prices")
-    table = read_table(root, path, ("session", "symbol", *FIELDS))
+    table = read_table(root, path, ("session", "symbol", *PRICE_FIELDS))
     stamps = dates(table, "session", path)
     names = symbols_of(table, path)
-    values = {name: numbers(table, name, path) for name in FIELDS}
+    values = {name: numbers(table, name, path) for name in PRICE_FIELDS}
     check_bars(values, path, stamps, names)
     if np.isnan(values["close"]).all():
         raise DataError(f"{path}: every `close` is blank; supply the prices")
@@ -252,7 +252,7 @@ def _load_prices(root: Path, manifest: Manifest) -> Prices:
     _check_panel_order(session_codes, symbol_codes.astype(np.int64), stamps, names, path)
     cells = session_codes * len(symbols) + symbol_codes
     fields = {}
-    for name in FIELDS:
+    for name in PRICE_FIELDS:
         panel = np.full(len(calendar.sessions) * len(symbols), np.nan)
         panel[cells] = values[name]
         fields[name] = panel.reshape(len(calendar.sessions), len(symbols))

@@ -14,7 +14,7 @@ from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.folder.manifest import FORMAT
 from undertow.market.market import Market
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 
 _PRICES = "equities/prices.parquet"
 
@@ -87,7 +87,7 @@ def _feed_table(feed: Feed) -> pd.DataFrame:
 
 
 def _price_table(prices: Prices) -> pd.DataFrame:
-    panels = {name: getattr(prices, name) for name in FIELDS}
+    panels = {name: getattr(prices, name) for name in PRICE_FIELDS}
     there = np.logical_or.reduce([np.isfinite(panel) for panel in panels.values()])
     # The first and the last session are written for every name, so that the panel keeps its span and its names.
     there[[0, -1]] = True

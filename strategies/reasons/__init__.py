@@ -1,1 +1,73 @@
-"""reasons"""
+"""Reasons: what drove each decision of a rule, and what would have changed it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from undertow.strategies.reasons.counterfactual import counterfactual, worse
+    from undertow.strategies.reasons.exit_conditions import exit_conditions
+    from undertow.strategies.reasons.explain import Explanation, changes, explain, explain_row, remark, vetoes
+    from undertow.strategies.reasons.formatting import figure, format_value, is_decimal
+    from undertow.strategies.reasons.kinds import label_of
+    from undertow.strategies.reasons.reasons import Reasons, reasons
+
+_HOME = {
+    "Explanation": "explain",
+    "Reasons": "reasons",
+    "changes": "explain",
+    "counterfactual": "counterfactual",
+    "exit_conditions": "exit_conditions",
+    "explain": "explain",
+    "explain_row": "explain",
+    "figure": "formatting",
+    "format_value": "formatting",
+    "is_decimal": "formatting",
+    "label_of": "kinds",
+    "reasons": "reasons",
+    "remark": "explain",
+    "vetoes": "explain",
+    "worse": "counterfactual",
+}
+
+__all__ = [
+    "Explanation",
+    "Reasons",
+    "changes",
+    "counterfactual",
+    "exit_conditions",
+    "explain",
+    "explain_row",
+    "figure",
+    "format_value",
+    "is_decimal",
+    "label_of",
+    "reasons",
+    "remark",
+    "vetoes",
+    "worse",
+]
+
+
+class _Face(ModuleType):
+    """A package whose public functions are not replaced by loaded modules of the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        clash = isinstance(value, ModuleType) and name in _HOME
+        super().__setattr__(name, getattr(value, name) if clash else value)
+
+
+sys.modules[__name__].__class__ = _Face
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

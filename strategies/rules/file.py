@@ -222,3 +222,14 @@ def parts_of(strategy: Strategy) -> Rule:
     if isinstance(strategy, RuleStrategy):
         return strategy.rule()
     raise ParameterError(f"`{strategy.name()}` is not put together from parts")
+
+
+def load_rule(path: str | Path) -> Strategy:
+    """The strategy of a rule file or preset, without the settings of its `[backtest]` table.
+
+    `read_rule` returns the settings too. Raises `DataError` with file, key and the values allowed.
+
+    >>> load_rule("swing").name()
+    'swing'
+    """
+    return read_rule(path).strategy

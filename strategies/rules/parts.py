@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from undertow.market.errors import UndertowError, did_you_mean
-from undertow.market.prices import FIELDS
+from undertow.market.prices import PRICE_FIELDS
 from undertow.signals.base.registry import SIGNALS, load
 from undertow.signals.base.spec import Spec
 from undertow.signals.decisions.screen import Screen, is_screen
@@ -304,7 +304,11 @@ def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...])
     spec = getattr(found, "spec", found)
     if not isinstance(spec, Spec):
         raise ValueError(f"`{key}`: `{name}` is not a signal")
-    if spec.clock == "session" and not spec.across_names and any(("prices", x) in spec.inputs.values() for x in FIELDS):
+    if (
+        spec.clock == "session"
+        and not spec.across_names
+        and any(("prices", x) in spec.inputs.values() for x in PRICE_FIELDS)
+    ):
         raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
     if output and output not in spec.outputs:
         near = did_you_mean(output, spec.outputs)

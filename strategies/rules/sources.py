@@ -74,4 +74,4 @@ def selling_orders(table: DecisionTable, source: npt.NDArray[np.str_]) -> tuple[
 
 def _score(table: DecisionTable, name: str) -> FloatArray:
     # Scores have no parameters: the batches of a search share them.
-    return table.kept(("selling order", name), lambda: (_SCORES[name](table),))[0]
+    return table.cached(("selling order", name), lambda: (_SCORES[name](table),))[0]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from undertow.market.feeds import Feed
 from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable, in_bars
+from undertow.signals.decisions.table import DecisionTable, feed_parameters
 
 _OTHERWISE = "an input is missing, or has not moved"
 
@@ -64,7 +64,7 @@ def _span(feed: Feed) -> str:
 
 def _short_of_rows(spec: Spec, feed: Feed, parameters: Mapping[str, float], place: int, at: np.datetime64) -> str:
     """How far the window is from full on a feed, counted from its first row or from its last change of venue."""
-    needed = spec.lookback(**in_bars(spec, feed, parameters))[place]
+    needed = spec.lookback(**feed_parameters(spec, feed, parameters))[place]
     last = int(feed.grid_rows[np.searchsorted(feed.known_at, at, side="right") - 1])
     borders = np.flatnonzero(np.diff(feed.grid_regimes[: last + 1])) + 1
     begin = int(borders[-1]) if len(borders) and (feed.kind, "regime") in spec.inputs.values() else 0

@@ -50,7 +50,7 @@ WORDS = {each.key: each.words for each in METRICS}
 def heat_map(frame: pd.DataFrame, x: str, y: str, value: str, *, hold: float | None = None) -> go.Figure:
     """The median of `value` over all sets that share a value, or a bin of values, of the parameters `x` and `y`.
 
-    `frame` is what `sweep` returns. Hovering tells the median and the number of sets of a cell; a cell without sets is
+    `frame` is a sweep's `table`. Hovering tells the median and the number of sets of a cell; a cell without sets is
     blank. Numbers with more than 32 values are put into 8 bins that hold about equally many sets each. Colours part at
     `hold`, what buy-and-hold made of `value`: blue beats it. Without it they part at the median set: blue is above.
 

@@ -11,7 +11,7 @@ from undertow.backtests.metrics import drawdowns
 from undertow.backtests.objectives import NAMED, Objective
 from undertow.backtests.validation.cpcv import CpcvResult
 from undertow.backtests.validation.result import HOLD as HOLD_UNPROVEN
-from undertow.backtests.validation.result import WalkForwardResult, place
+from undertow.backtests.validation.result import WalkForwardResult, position_in_range
 from undertow.market.clock import FloatArray
 from undertow.tearsheets.html.charts import Chart, dates, line, log_axis, packed, share_axis, stacked, steps
 from undertow.tearsheets.html.palette import BASELINE, EXPOSURE, GRID, HOLD, INK, MANY, RUN, curve, sessions_of
@@ -189,7 +189,7 @@ def stability_chart(result: WalkForwardResult) -> Chart:
     data: list[dict[str, Any]] = [_ranges(rows)]
     count = len(result.folds)
     for number, each in enumerate(result.folds):
-        x = np.array([place(result.settings.space[name], each.parameters[name]) for name in names])
+        x = np.array([position_in_range(result.settings.space[name], each.parameters[name]) for name in names])
         # Later folds sit a little lower, so that equal choices are seen to be several.
         y = rows + 0.3 - 0.6 * (number / (count - 1) if count > 1 else 0.5)
         data.append(

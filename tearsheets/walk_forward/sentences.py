@@ -8,8 +8,8 @@ import pandas as pd
 from undertow.backtests.validation.cpcv import CpcvResult
 from undertow.backtests.validation.result import ACT, HOLD, WalkForwardResult
 from undertow.tearsheets.html.palette import BASELINE
-from undertow.tearsheets.html.text import count, counted, share, typeset
-from undertow.tearsheets.run.headline import compared, sharpe_sentence, too_short
+from undertow.tearsheets.html.text import MINUS, count, counted, share, typeset
+from undertow.tearsheets.run.headline import compared, sharpe_sentence, timing_sentences, too_short
 
 RIVAL = "vol-target"
 # Baselines by name, and as names of columns.
@@ -95,9 +95,9 @@ def seeds_sentence(seeds: pd.DataFrame) -> str:
     above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in RIVALS}
     told = " and ".join(f"above {name} with {count}" for name, count in above.items())
     passed = (
-        f" Of their {int(seeds['folds'].sum())} folds {int(seeds['folds_proven'].sum())} found more than luck in"
+        f" Of their {int(seeds['folds'].sum())} folds {int(seeds['folds_passed'].sum())} found more than luck in"
         " training."
-        if "folds_proven" in seeds
+        if "folds_passed" in seeds
         else ""
     )
     return (
@@ -115,3 +115,19 @@ def paths_sentence(paths: CpcvResult) -> str:
         f" no interval. {share(paths.below_median, 0)} of choices lie below the median outside; where all is luck half"
         f" of them do on average, and {LUCK_BELOW}."
     )
+
+
+def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
+    """All sentences about a walk-forward as (topic, plain text), in the order of the page; see `WalkForwardResult`."""
+    run, settings = result.run, result.settings
+    sentences = [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
+    sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
+    sentences += [("timing", text) for text in timing_sentences(run)]
+    sentences += [] if result.gate is None else [("gate", gate_sentence(result))]
+    sentences += [("unsearched", unsearched_sentence(result))] if settings.unsearched else []
+    sentences += [("infeasible", missed_sentence(result))] if result.missed else []
+    sentences += [("unreached", unreached_sentence(result))] if result.unreached else []
+    sentences += [] if result.seeds is None else [("seeds", seeds_sentence(result.seeds))]
+    sentences += [] if result.paths is None else [("paths", paths_sentence(result.paths))]
+    sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("In training it took"))]
+    return [(topic, text.replace(MINUS, "-")) for topic, text in sentences]

@@ -79,7 +79,7 @@ def test_what_a_proof_needs_is_asked_for_before_work(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     split = WalkForward(train=60, test=60)
     with pytest.raises(ParameterError, match="`gate` needs 60 sessions of training or more, fold 1 has 55"):

@@ -17,6 +17,7 @@ import pytest
 
 from undertow.backtests.engines import run_tasks
 from undertow.backtests.sweeps.memory import bytes_of
+from undertow.backtests.sweeps.result import Sweep
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk
@@ -30,7 +31,7 @@ def simulated() -> Market:
 
 
 @cache
-def expected() -> tuple[pd.DataFrame, np.ndarray]:  # type: ignore[type-arg]
+def expected() -> Sweep:
     return sweep(DrawdownDeRisk, simulated(), PARAMETERS, returns=True)
 
 
@@ -69,7 +70,7 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
     package = {"dask": "distributed", "ray": "ray"}.get(backend, "joblib")
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
-    table, returns = sweep(
+    swept = sweep(
         DrawdownDeRisk,
         simulated(),
         PARAMETERS,
@@ -77,8 +78,8 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
         backend=backend,
         jobs=2,
     )
-    pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
-    assert returns.tobytes() == expected()[1].tobytes()
+    pd.testing.assert_frame_equal(swept.table, expected().table, check_exact=True)
+    assert swept.returns.tobytes() == expected().returns.tobytes()
 
 
 def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) -> None:
@@ -135,6 +136,6 @@ def test_memory_is_a_number_or_a_text() -> None:
 
 def test_little_memory_makes_small_chunks_and_changes_nothing() -> None:
     many = pd.DataFrame({"lag": np.arange(40), "threshold": -0.1})
-    whole = sweep(DrawdownDeRisk, simulated(), many)
-    small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB")
+    whole = sweep(DrawdownDeRisk, simulated(), many).table
+    small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB").table
     pd.testing.assert_frame_equal(whole, small, check_exact=True)

@@ -8,16 +8,23 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 import undertow as ut
 from support.commands import Call
 from undertow import cli
+from undertow.backtests import costs
+from undertow.backtests.account import Account
 from undertow.backtests.folders import json_ready
 from undertow.cli import options
+from undertow.cli.option_groups import AccountOptions
+from undertow.market.calendar import FILLS
+from undertow.strategies import weights
 
 KEYS = {
     "strategy",
@@ -86,7 +93,7 @@ def test_json_has_the_numbers_of_the_python_api(call: Call, market: Path) -> Non
     )
     found = json.loads(said.out)
     # What was tried before is counted by the command line alone.
-    assert set(found.pop("ledger")) == {"before", "own", "ever", "between", "elsewhere"}
+    assert set(found.pop("ledger")) == {"before", "own", "total", "interleaved", "other_data"}
     assert {**found, "ledger": None} == json.loads(json.dumps(json_ready(run.summary())))
 
 
@@ -153,7 +160,7 @@ def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
     for option, value in (("--market", market), ("--universe", "growth")):
         said = call("list", "strategies", option, value)
         assert (said.code, said.out) == (2, "")
-        assert f"`{option}` goes with `list universes`" in said.err
+        assert f"`{option}` can only be used with `list universes`" in said.err
 
 
 def test_a_baseline_that_is_run_shows_its_own_figures(call: Call, market: Path, here: Path) -> None:
@@ -237,13 +244,15 @@ def test_a_strategy_from_the_current_folder(
         assert f"`{name}` is not a strategy" in said.err
 
 
-def test_choices_are_those_of_the_floor_that_checks_them_again() -> None:
-    from undertow.backtests import costs
-    from undertow.strategies import weights
-
-    assert options.WEIGHTINGS == weights.WEIGHTINGS
-    assert options.REBALANCES == weights.REBALANCES
-    assert options.LOTS == costs.LOTS
+def test_shown_defaults_and_choices_are_those_of_the_account() -> None:
+    defaults = {**asdict(ut.Costs()), **Account().keywords(), "universe": options.UNIVERSE}
+    choices = {"lots": costs.LOTS, "weighting": weights.WEIGHTINGS, "rebalance": weights.REBALANCES, "fill": FILLS}
+    assert signature(ut.backtest).parameters["universe"].default == options.UNIVERSE
+    for name, hint in get_type_hints(AccountOptions, include_extras=True).items():
+        (option,) = hint.__metadata__
+        if name not in ("start", "end"):
+            assert option.show_default == str(defaults[name])
+        assert all(choice in option.help for choice in choices.get(name, ()))
 
 
 def test_help_without_a_command(call: Call) -> None:
@@ -291,14 +300,14 @@ EARLY = {
     "fill": ((*HOLD, "--fill", "opn"), "`fill` must be one of open, close; got 'opn', did you mean `open`?"),
     "listing": (
         ("list", "stratgies"),
-        "`what` must be one of strategies, signals, universes, trials; got 'stratgies', did you",
+        "`listing` must be one of strategies, signals, universes, trials; got 'stratgies', did you",
     ),
     "backwards": ((*HOLD, "--start", "2020-02-01", "--end", "2020-01-01"), "`start` must not be after `end`"),
     "no date": ((*HOLD, "--start", "yesterday"), "`start` must be a date such as 2018-01-02, got 'yesterday'"),
     "no such day": ((*HOLD, "--end", "2020-02-30"), "`end` must be a date such as 2018-01-02, got '2020-02-30'"),
-    "no capital": ((*HOLD, "--capital", "0"), "`capital` must be positive, in USD, got 0.0"),
-    "nan capital": ((*HOLD, "--capital", "nan"), "`capital` must be positive, in USD, got nan"),
-    "endless capital": ((*HOLD, "--capital", "inf"), "`capital` must be positive, in USD, got inf"),
+    "no capital": ((*HOLD, "--capital", "0"), "`capital` must be positive, a finite number, got 0.0"),
+    "nan capital": ((*HOLD, "--capital", "nan"), "`capital` must be positive, a finite number, got nan"),
+    "endless capital": ((*HOLD, "--capital", "inf"), "`capital` must be positive, a finite number, got inf"),
     "capital in words": ((*HOLD, "--capital", "lots"), "Invalid value for '--capital'"),
     "negative fee": ((*HOLD, "--fee-bps", "-1"), "`fee_bps` must be in [0, 1000] basis points, got -1.0"),
     "nan fee": ((*HOLD, "--fee-bps", "nan"), "`fee_bps` must be in [0, 1000] basis points, got nan"),
@@ -309,7 +318,9 @@ EARLY = {
 
 
 def test_every_refusal(call: Call, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.backtest.resolve_market", lambda folder, seed: pytest.fail("the market was loaded first")
+    )
     for name, (words, message) in EARLY.items():
         said = call(*words, *(() if words[0] != "backtest" else ("--out", "out")))
         assert said.code == 2, name
@@ -341,7 +352,9 @@ def test_what_only_the_market_can_refuse(
 def test_an_out_that_cannot_be_used_is_refused_before_the_work(
     call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.backtest.resolve_market", lambda folder, seed: pytest.fail("the market was loaded first")
+    )
     (here / "file").write_text("text", encoding="utf-8")
     (here / "thesis").mkdir()
     (here / "thesis" / "chapter.txt").write_text("years of work", encoding="utf-8")
@@ -410,7 +423,7 @@ def test_a_defect_of_ours_shows_its_traceback(
     def broken(**words: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("undertow.cli.console.show_signals", broken)
+    monkeypatch.setattr("undertow.cli.listings.show_signals", broken)
     monkeypatch.setattr("sys.argv", ["undertow", "list", "signals"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
@@ -498,7 +511,7 @@ def test_an_interruption_within_compiled_code_is_one(call: Call, monkeypatch: py
         except KeyboardInterrupt as error:
             raise SystemError("returned a result with an exception set") from error
 
-    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr("undertow.cli.app.app", interrupted)
     said = call("list", "strategies")
     assert (said.code, said.err) == (130, "interrupted\n")
 
@@ -524,8 +537,8 @@ def test_a_search_says_what_the_market_does_not_have(call: Call, tmp_path: Path,
     ("words", "option"),
     [
         (("market", "simulate", "--out", "{}"), "out"),
-        (("signals", "plot", "--signal", "drawdown", "--out", "{}.html"), "out"),
-        (("signals", "events", "--out", "{}.html"), "out"),
+        (("signals", "plot", "--signal", "drawdown", "--html", "{}.html"), "html"),
+        (("signals", "events", "--html", "{}.html"), "html"),
         (("today", "--html", "{}.html"), "html"),
         (("sweep", "--strategy", "liquidity-drain", "--grid", "lag=0,24", "--html", "{}.html"), "html"),
         (("optimize", "--strategy", "liquidity-drain", "--trials", "2", "--html", "{}.html"), "html"),

@@ -8,6 +8,7 @@ import re
 import shlex
 from functools import cache
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,14 @@ import pytest
 
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps import result
 from undertow.backtests.sweeps.chunk import LESS_IS_BETTER
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.cli import resolve
 from undertow.cli import sweep as cli_sweep
-from undertow.cli.app import _run
+from undertow.cli.app import run_command
+from undertow.cli.option_groups import EngineOptions
 from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
@@ -45,7 +48,7 @@ GRID = ["--grid", "lag=0:96:48", "--grid", "threshold=-0.3,-0.1", "--fix", "cash
 
 
 def run(*words: str) -> int:
-    return _run(["sweep", "--strategy", "drawdown-de-risk", *words])
+    return run_command(["sweep", "--strategy", "drawdown-de-risk", *words])
 
 
 def test_sets_that_cannot_be_told_from_the_best_are_named(
@@ -55,8 +58,8 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert run(*GRID, "--html", str(page), "--json") == 0
     told = json.loads(capsys.readouterr().out)["confidence_set"]
     sets = grid({"lag": [0, 48, 96], "threshold": [-0.3, -0.1]}).assign(cash=1.0)
-    _, returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True)
-    _, hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True).returns
+    hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True).returns
     found = confidence_set(np.vstack([returns, hold]))
     assert told["sets"] == len(told["parameters"]) == found.included[:-1].sum()
     assert told["buy_and_hold"] == found.included[-1]
@@ -66,7 +69,7 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert run(*GRID) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
     # More sets than are compared, and fewer sessions than it takes.
-    monkeypatch.setattr(cli_sweep, "MOST_COMPARED", 5)
+    monkeypatch.setattr(result, "MOST_COMPARED", 5)
     assert run(*GRID, "--json") == 0
     assert json.loads(capsys.readouterr().out)["confidence_set"] is None
 
@@ -102,7 +105,7 @@ def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pyt
     assert [each["max_drawdown"] for each in printed["best"]] == pytest.approx(
         table["max_drawdown"].nlargest(2).tolist()
     )
-    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]])
+    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]]).table
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
     hold = backtest(BuyAndHold(), simulated())
     assert printed["baselines"]["buy-and-hold"]["max_drawdown"] == pytest.approx(hold.metrics["max_drawdown"])
@@ -130,7 +133,7 @@ def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: p
 
 
 def test_the_best_is_first_where_less_is_better(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0}))
+    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0})).table
     table["deferred_fills"] = [3, 1, 2]
     for by in ("ulcer_index", "deferred_fills"):
         page = write_sweep(table, tmp_path / "sets.html", value=by, parameters=["lag"]).read_text(encoding="utf-8")
@@ -167,14 +170,14 @@ def test_figures_where_less_is_better() -> None:
         (["--grid", "lag=9:1:1"], "`--grid lag` must be low:high:step with step above 0, got '9:1:1'"),
         (["--grid", "lag=1,1"], "`--grid` gives `lag` the same value twice"),
         (["--grid", "lag"], "`--grid` must be parameter=low:high:step or parameter=a,b,c"),
-        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--fix`"),
+        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--set`"),
         (["--grid", "cash=0.05:1:0.000001", "--grid", "lag=0:96:1"], "use larger steps or `--sobol`"),
         (["--random", "5", "--sobol", "5"], "give one of `--grid`, `--random` or `--sobol`"),
         ([], "give one of `--grid`, `--random` or `--sobol`"),
         (["--random", "0"], "`random` must be 1 to"),
         (["--random", "5", "--fix", "cash=2"], "`cash` must be in [0.05, 1.0], got 2"),
         (["--random", "5", "--by", "annual_sharp"], "did you mean `annual_sharpe`?"),
-        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` goes with `--random` and `--sobol`"),
+        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` can only be used with `--random` and `--sobol`"),
         (["--sobol", "5", "--narrow", "lag=0:900"], "`lag` must be narrowed to low <= high within [0, 96]"),
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
@@ -195,7 +198,8 @@ def test_mistakes_are_told_before_any_work(
 
 
 def test_backends_of_the_command_line_are_those_of_the_engines() -> None:
-    assert cli_sweep.BACKENDS == BACKENDS
+    (option,) = get_type_hints(EngineOptions, include_extras=True)["backend"].__metadata__
+    assert all(backend in option.help for backend in BACKENDS)
 
 
 def frame() -> pd.DataFrame:
@@ -346,7 +350,7 @@ def test_the_page_says_how_it_is_made_again(
     assert command is not None
     assert "cash 1.0" in page
     assert "fee 2.5 bps" in page
-    assert _run([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
+    assert run_command([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
     assert pages[1].read_bytes() == pages[0].read_bytes()
     capsys.readouterr()
 

@@ -103,7 +103,7 @@ def test_a_rule_file_backtests_from_the_command_line(call: Call, market: Path, t
 def test_a_rule_and_parameters_do_not_mix(call: Call) -> None:
     code, _, err = call("backtest", "--rule", "swing", "--set", "lag=3")
     assert code == 2
-    assert "`--set` goes with --strategy" in err
+    assert "`--set` can only be used with --strategy" in err
     code, _, err = call("backtest")
     assert code == 2
     assert "give either --strategy" in err

@@ -177,7 +177,7 @@ def test_table_computes_each_distinct_parameter_once() -> None:
     table = DecisionTable(simulate_market(seed=1, years=1, names=5), "growth")
     found = table.signal(Drawdown, {"window": np.array([24, 48, 24, 24])}, lag=np.array([0, 0, 0, 24]))
     assert found.shape == (len(table), 4)
-    assert len(table._found) == 3
+    assert len(table._aligned) == 3
     np.testing.assert_array_equal(found[:, 0], found[:, 2])
 
 

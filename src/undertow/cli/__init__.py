@@ -1,5 +1,5 @@
 """The command line."""
 
-from undertow.cli.app import app, main
+from undertow.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -1,4 +1,4 @@
-"""Contract suites for plug-ins: subclass one class, supply one fixture, inherit every check.
+"""Contract suites for plug-ins: subclass, supply one fixture, inherit the checks.
 
     from undertow.testing import SignalContract, StrategyContract
 
@@ -12,7 +12,7 @@
         def strategy(self):
             return MyStrategy
 
-The same suites hold every signal and strategy of Undertow. A failure names what is broken in plain words. This module
+The same suites hold every signal and strategy of Undertow. A failure names what is broken. This module
 needs pytest, and nothing else in the package imports it; the checks themselves are functions without pytest in
 `undertow.testing.signals` and `undertow.testing.strategies`.
 """
@@ -28,26 +28,26 @@ from undertow.market.calendar import Fill
 from undertow.strategies import Strategy
 from undertow.testing import signals as testing_signals
 from undertow.testing import strategies as testing_strategies
-from undertow.testing.inputs import Sampler, sample_inputs, small
+from undertow.testing.inputs import Sampler, sample_inputs, short_parameters
 
 __all__ = ["SignalContract", "StrategyContract", "sample_inputs"]
 
 
 class _Contract:
-    # The suites are no tests: only what an author makes of them is collected, whatever python_classes says.
+    # The suites are not tests: only an author's subclasses are collected, whatever python_classes says.
     __test__ = False
 
-    def __init_subclass__(cls, **words: Any) -> None:
-        super().__init_subclass__(**words)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if "__test__" not in vars(cls):
             cls.__test__ = True
 
 
 class SignalContract(_Contract):
-    """What every signal keeps: causal, honest about its warm-up and its definition, at home in vectorbt.
+    """Checks of a signal: causal, exact warm-up and definition, a vectorbt indicator.
 
     Supply `signal`. `parameters` and `sampler` may be overridden: parameters whose windows fit into 700 rows, and a
-    function of (rows, columns, seed) that gives each input by name as an array (rows, columns).
+    function of (rows, columns, seed) that returns the inputs by name as arrays (rows, columns).
     """
 
     __test__ = False
@@ -60,15 +60,15 @@ class SignalContract(_Contract):
     @pytest.fixture
     def parameters(self, signal: Any) -> dict[str, Any]:
         """The parameters to check with."""
-        return small(testing_signals.spec_of(signal))
+        return short_parameters(testing_signals.spec_of(signal))
 
     @pytest.fixture
     def sampler(self) -> Sampler:
-        """Where the inputs come from."""
+        """The function that makes the inputs."""
         return sample_inputs
 
     def test_definition(self, signal: Any) -> None:
-        """Name, summary, units, source, ranges and look-backs are there."""
+        """Name, summary, units, source, ranges and look-backs are stated."""
         testing_signals.check_definition(signal)
 
     def test_prefix_invariance(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
@@ -80,7 +80,7 @@ class SignalContract(_Contract):
         testing_signals.check_warm_up(signal, parameters, sampler)
 
     def test_missing_values(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Missing values never become infinite, and inputs are left alone."""
+        """Missing values never become infinite, and inputs are not changed."""
         testing_signals.check_missing_values(signal, parameters, sampler)
 
     def test_bounds(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
@@ -88,7 +88,7 @@ class SignalContract(_Contract):
         testing_signals.check_bounds(signal, parameters, sampler)
 
     def test_scale(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """What is declared scale-free is."""
+        """Inputs that are declared scale-free are."""
         testing_signals.check_scale(signal, parameters, sampler)
 
     def test_columns(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
@@ -117,7 +117,7 @@ class SignalContract(_Contract):
 
 
 class StrategyContract(_Contract):
-    """What every strategy keeps: causal, a share of capital, honest about stale sessions, a frozen record.
+    """Checks of a strategy: causal, a share of capital, stale sessions, frozen.
 
     Supply `strategy`, the class. `market` and `universe` may be overridden: the market is checked in addition to the
     simulated one, whose universe is "growth".
@@ -132,7 +132,7 @@ class StrategyContract(_Contract):
 
     @pytest.fixture
     def market(self) -> Market:
-        """A market of the author's."""
+        """A market of the author."""
         return testing_strategies.simulated()
 
     @pytest.fixture
@@ -141,34 +141,34 @@ class StrategyContract(_Contract):
         return "growth"
 
     @pytest.fixture
-    def worlds(self, market: Market, universe: str) -> list[tuple[Market, str]]:
-        """The simulated market and the author's, each with its universe."""
-        own = testing_strategies.simulated()
-        return [(own, "growth")] + ([(market, universe)] if market is not own else [])
+    def markets(self, market: Market, universe: str) -> list[tuple[Market, str]]:
+        """The simulated market and the author's, with their universes."""
+        simulated = testing_strategies.simulated()
+        return [(simulated, "growth")] + ([(market, universe)] if market is not simulated else [])
 
     def test_definition(self, strategy: type[Strategy]) -> None:
-        """Docstring, summary, search ranges and defaults are there."""
-        testing_strategies.check_definition(strategy)
+        """Docstring, summary, search ranges and defaults are stated."""
+        testing_strategies.check_strategy_definition(strategy)
 
     @pytest.mark.parametrize("fill", ["open", "close"])
-    def test_prefix_invariance(self, strategy: type[Strategy], worlds: list[tuple[Market, str]], fill: Fill) -> None:
+    def test_prefix_invariance(self, strategy: type[Strategy], markets: list[tuple[Market, str]], fill: Fill) -> None:
         """It does not look ahead, filled at the open or at the close."""
-        for market, universe in worlds:
-            testing_strategies.check_prefix_invariance(strategy, market, fill, universe)
+        for market, universe in markets:
+            testing_strategies.check_no_look_ahead(strategy, market, fill, universe)
 
-    def test_base_weights(self, worlds: list[tuple[Market, str]]) -> None:
+    def test_base_weights(self, markets: list[tuple[Market, str]]) -> None:
         """The base weights under it do not look ahead either."""
-        for market, universe in worlds:
+        for market, universe in markets:
             testing_strategies.check_base_weights(market, universe)
 
-    def test_sets(self, strategy: type[Strategy], worlds: list[tuple[Market, str]]) -> None:
+    def test_sets(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
         """Parameter sets do not disturb each other; exposure is a share of capital."""
-        for market, universe in worlds:
+        for market, universe in markets:
             testing_strategies.check_sets(strategy, market, universe)
 
-    def test_missing_feeds(self, strategy: type[Strategy], worlds: list[tuple[Market, str]]) -> None:
-        """Where feeds are missing it holds, and says so."""
-        for market, universe in worlds:
+    def test_missing_feeds(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
+        """Where feeds are missing it holds and marks the session stale."""
+        for market, universe in markets:
             testing_strategies.check_missing_feeds(strategy, market, universe)
 
     def test_record(self, strategy: type[Strategy]) -> None:

@@ -17,7 +17,7 @@ from undertow.backtests.runs.run import Run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.asof import instant_of, last_known, market_at
 from undertow.market.calendar import Fill, decisions
-from undertow.market.prices import FIELDS
+from undertow.market.prices import PRICE_FIELDS
 from undertow.strategies import (
     BuyAndHold,
     Condition,
@@ -195,7 +195,7 @@ def test_in_the_middle_of_a_session_no_name_has_ended(world: Market) -> None:
     assert asked >= 3
 
 
-@pytest.mark.parametrize("fields", [("open",), FIELDS])
+@pytest.mark.parametrize("fields", [("open",), PRICE_FIELDS])
 def test_a_name_without_its_last_price_is_still_there(world: Market, fields: tuple[str, ...]) -> None:
     rule = LiquidityDrain(source="proportional")
     run = backtest(rule, world)
@@ -214,7 +214,7 @@ def test_a_name_without_its_last_price_is_still_there(world: Market, fields: tup
     assert {each.symbol for each in found.orders} == {each.symbol for each in whole.orders}
     assert sum(each.share for each in found.sales) == pytest.approx(sum(each.share for each in whole.sales), abs=1e-3)
     noted = [note for note in found.notes if symbol in note]
-    if fields == FIELDS:
+    if fields == PRICE_FIELDS:
         said = f"{symbol} has no price on {world.sessions[row - 1].date()}, the last session: it counts as still held."
         assert noted == [said]
         # After a week without any it has ended, as it would have in a backtest.

@@ -19,7 +19,7 @@ from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.market.settlement import settles
+from undertow.market.settlement import settlement_sessions
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
@@ -106,7 +106,7 @@ def test_real_names_with_the_defensive_basket_and_a_hedge_in_qqq(real_market: Ma
     run = backtest(Everything(), real_market, **settings)
     np.testing.assert_allclose(run.portfolio.value(), run.series["value"], rtol=1e-9)
     assert {"XLV", "GLD", "QQQ (short)"} <= set(run.orders["symbol"])
-    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings)
+    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings).table
     for metric, value in run.metrics.items():
         np.testing.assert_allclose(table[metric][0], value, rtol=1e-9, atol=1e-12, err_msg=metric)
 
@@ -124,7 +124,7 @@ def test_a_sweep_row_equals_a_backtest(fill: str) -> None:
             "source": ["proportional", "winners", "tax"] * 2,
         }
     )
-    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS)
+    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS).table
     for number, row in enumerate(parameters.to_dict(orient="records")):
         run = backtest(Everything.create(row), simulated(), fill=fill, **SETTINGS)
         for metric, value in run.metrics.items():
@@ -225,11 +225,11 @@ def test_settlement_on_the_exchanges_calendar() -> None:
         "2024-07-03": "2024-07-05",
         "2025-06-30": "2025-07-01",
     }
-    found = settles(pd.DatetimeIndex(list(known)), "XNYS")
+    found = settlement_sessions(pd.DatetimeIndex(list(known)), "XNYS")
     assert [str(day.date()) for day in found] == list(known.values())
-    assert settles(found, "NASDAQ").equals(settles(found, "XNYS"))
+    assert settlement_sessions(found, "NASDAQ").equals(settlement_sessions(found, "XNYS"))
     # Other exchanges have cycles of their own.
-    assert settles(found, "XLON").isna().all()
+    assert settlement_sessions(found, "XLON").isna().all()
 
 
 def test_orders_settle_and_the_waterfall_adds_up() -> None:
@@ -294,9 +294,12 @@ def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> Non
     ):
         backtest(FreeRule(given=short), market, rebalance="never")
     mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
-    table, returns = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
-    assert table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [True, False]
-    assert np.isnan(returns).all(axis=1).tolist() == [True, False]
+    swept = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
+    assert swept.table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [
+        True,
+        False,
+    ]
+    assert np.isnan(swept.returns).all(axis=1).tolist() == [True, False]
 
 
 def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
@@ -340,7 +343,7 @@ def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) ->
     late = run.orders[run.orders["session"] == run.series.index[111]]
     assert set(late["reason"]) >= {"de-risk", "hedge" if hedged else "rotation"}
     table = pd.DataFrame({"hedged": [hedged]})
-    swept = sweep(TwoSteps, gap, table, rebalance="never")
+    swept = sweep(TwoSteps, gap, table, rebalance="never").table
     assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)
 
 

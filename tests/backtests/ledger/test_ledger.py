@@ -22,7 +22,7 @@ from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, ParameterError, simulate_market, write_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
@@ -93,7 +93,7 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
     assert _run([*words[:-1], str(tmp_path / "none")]) == 0
     assert "no trial on this data" in capsys.readouterr().out
     assert _run(["list", "signals", "--ledger", "x"]) == 2
-    assert "`--ledger` goes with `list trials`" in capsys.readouterr().err
+    assert "`--ledger` can only be used with `list trials`" in capsys.readouterr().err
 
 
 def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +200,7 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
 def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.sweeps.sweep.sweep", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr("undertow.backtests.sweeps.sweep.walk_sets", lambda *_, **__: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
     words = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
     assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
@@ -294,9 +294,9 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
 ) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"lag": [0, 24, 48]})
     fees = Costs(fee_bps=7.0)
-    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path)
+    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path).table
     pd.testing.assert_frame_equal(
-        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01"), check_exact=True
+        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01").table, check_exact=True
     )
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 3
     folder = tmp_path / "market"

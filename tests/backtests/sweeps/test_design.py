@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.backtests.sweeps.design import design, grid, place, random_sets
+from undertow.backtests.sweeps.design import design, grid, random_sets, values_at
 from undertow.market import ParameterError
 
 SPACE: dict[str, BaseDistribution] = {
@@ -45,10 +45,10 @@ def test_a_sobol_design_fills_every_parameter_evenly() -> None:
 
 def test_the_ends_of_a_range_are_reached() -> None:
     points = np.array([0.0, 0.5, np.nextafter(1.0, 0.0)])
-    assert list(place(IntDistribution(0, 96, step=12), points)) == [0, 48, 96]
-    assert list(place(IntDistribution(1, 100, log=True), points)) == [1, 7, 100]
-    assert list(place(FloatDistribution(0.0, 1.0, step=0.25), points)) == [0.0, 0.5, 1.0]
-    assert list(place(CategoricalDistribution(("a", None)), points)) == ["a", None, None]
+    assert list(values_at(IntDistribution(0, 96, step=12), points)) == [0, 48, 96]
+    assert list(values_at(IntDistribution(1, 100, log=True), points)) == [1, 7, 100]
+    assert list(values_at(FloatDistribution(0.0, 1.0, step=0.25), points)) == [0.0, 0.5, 1.0]
+    assert list(values_at(CategoricalDistribution(("a", None)), points)) == ["a", None, None]
 
 
 def test_a_grid_is_every_combination_in_order() -> None:

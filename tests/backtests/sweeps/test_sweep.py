@@ -49,7 +49,7 @@ def test_a_sweep_row_equals_a_backtest(name: str, fill: str) -> None:
     strategy = load(STRATEGIES, name)
     parameters = drawn(strategy, 6 if strategy.model_fields else 1)
     settings = {"fill": fill, "weighting": "inverse-volatility", "costs": Costs(7, 3, 100), "start": "2018-06-01"}
-    table = sweep(strategy, simulated(), parameters, **settings)
+    table = sweep(strategy, simulated(), parameters, **settings).table
     assert len(table) == len(parameters)
     for number, row in enumerate(parameters.to_dict(orient="records")):
         run = backtest(strategy.create(row), simulated(), **settings)
@@ -73,12 +73,12 @@ class Unscored(LiquidityDrain):
 @pytest.mark.parametrize("universe", ["growth", "defensive"])
 def test_a_session_without_any_score_sells_in_proportion_in_sweeps_too(universe: str) -> None:
     rows = pd.DataFrame({"lag": [0, 12]})
-    table = sweep(Unscored, simulated(), rows, universe=universe)
+    table = sweep(Unscored, simulated(), rows, universe=universe).table
     for place, lag in enumerate(rows["lag"]):
         run = backtest(Unscored(lag=int(lag)), simulated(), universe=universe)
         assert table["total_return"][place] == pytest.approx(run.metrics["total_return"], rel=1e-9)
         assert table["annual_turnover"][place] == pytest.approx(run.metrics["annual_turnover"], rel=1e-9)
-    proportional = sweep(LiquidityDrain, simulated(), rows.assign(source="proportional"), universe=universe)
+    proportional = sweep(LiquidityDrain, simulated(), rows.assign(source="proportional"), universe=universe).table
     assert (proportional["total_return"] != table["total_return"]).all()
 
 
@@ -98,7 +98,7 @@ class Paused(Strategy):
 
 def test_choices_of_several_kinds_stay_what_they_are() -> None:
     given = ["off", 24, False, 48]
-    table = sweep(Paused, simulated(), pd.DataFrame({"every": given}))
+    table = sweep(Paused, simulated(), pd.DataFrame({"every": given})).table
     assert [(type(value), value) for value in table["every"]] == [(type(value), value) for value in given]
     for place, every in enumerate(given):
         run = backtest(Paused(every=every), simulated())
@@ -108,14 +108,14 @@ def test_choices_of_several_kinds_stay_what_they_are() -> None:
 
 def test_chunks_change_nothing() -> None:
     parameters = drawn(LiquidityDrain, 9)
-    whole = sweep(LiquidityDrain, simulated(), parameters)
+    whole = sweep(LiquidityDrain, simulated(), parameters).table
     pd.testing.assert_frame_equal(
-        whole, sweep(LiquidityDrain, simulated(), parameters, memory_bytes=1), check_exact=True
+        whole, sweep(LiquidityDrain, simulated(), parameters, memory_bytes=1).table, check_exact=True
     )
 
 
 def test_columns_left_out_take_the_default_and_bad_rows_are_refused_before_any_work() -> None:
-    table = sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [0, 24]}))
+    table = sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [0, 24]})).table
     assert table["source"].tolist() == ["winners", "winners"]
     with pytest.raises(ParameterError, match=r"`lag` must be in \[0, 96\], got 500"):
         sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [0, 500]}))
@@ -136,10 +136,10 @@ def test_a_universe_without_prices_is_refused_in_the_words_of_a_backtest(kind: t
 
 
 def test_rows_without_parameters_are_one_set() -> None:
-    one, alone = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
-    three, returns = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(3)), returns=True)
-    pd.testing.assert_frame_equal(three, pd.concat([one] * 3, ignore_index=True), check_exact=True)
-    np.testing.assert_array_equal(returns, np.repeat(alone, 3, axis=0))
+    one = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    three = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(3)), returns=True)
+    pd.testing.assert_frame_equal(three.table, pd.concat([one.table] * 3, ignore_index=True), check_exact=True)
+    np.testing.assert_array_equal(three.returns, np.repeat(one.returns, 3, axis=0))
 
 
 @pytest.mark.parametrize(
@@ -184,5 +184,5 @@ def test_parameters_named_like_results_are_refused() -> None:
         sweep(Hidden, simulated(), pd.DataFrame({"lag": [12]}))
     with pytest.raises(ParameterError, match=message):
         make_space(Hidden)
-    table = sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]}))
+    table = sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]})).table
     assert set(table.columns) - set(LiquidityDrain.model_fields) <= RESERVED

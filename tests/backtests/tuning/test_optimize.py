@@ -40,7 +40,7 @@ from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_othe
 from undertow.backtests.validation.settings import WalkSettings, search_tuner
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import (
     DataError,
     Market,
@@ -434,7 +434,7 @@ def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None
     assert {None, 24, 48} == set(found.trials["hold"])
     assert found.best_strategy.parameters["hold"] == found.best["hold"]
     assert text(found) == text(optimize(Patient, market, **SHORT))
-    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))
+    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]})).table
     assert len(sets) == 4
     page = write_sweep(sets, tmp_path / "sets.html").read_text(encoding="utf-8")
     assert '"none"' in page.partition('id="charts">')[2]

@@ -17,7 +17,7 @@ from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.design import design
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import (
     DefensiveRotation,
@@ -93,7 +93,7 @@ def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_other
     split = CombinatorialPurgedKFold(6, 2)
     found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
     tried = design(found.settings.space, 60, seed=7).assign(**found.settings.fixed)
-    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
+    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True).returns
     near = 0
     for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):
         # Equal where no session's return is another, whatever the accounts made before.
@@ -190,9 +190,7 @@ def test_the_command_refuses_what_cpcv_cannot_do_before_it_walks_forward(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = ut.write_market(market(), tmp_path / "world")
-    monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first")
-    )
+    monkeypatch.setattr("undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("it walked first"))
     given = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", *words]
     assert _run([*given, "--out", str(tmp_path / "out"), "--ledger", str(tmp_path / "ledger")]) == 2
     assert message in capsys.readouterr().err

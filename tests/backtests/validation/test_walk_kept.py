@@ -20,10 +20,10 @@ from optuna.storages.journal import JournalFileBackend
 from undertow.backtests.tuning.storage import quiet_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
-from undertow.backtests.validation.settings import Tuned
+from undertow.backtests.validation.settings import TunedFold
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, StopLoss
@@ -132,7 +132,7 @@ def test_one_database_keeps_every_fold(tmp_path: Path) -> None:
         walk_seeds(LiquidityDrain, market(), [3, 4], jobs=2, storage=address, **{**WORDS, "seed": 3})
 
 
-def own_tuner(*_: Any) -> Tuned:
+def own_tuner(*_: Any) -> TunedFold:
     raise AssertionError("work began first")
 
 
@@ -146,7 +146,7 @@ def own_tuner(*_: Any) -> Tuned:
         ({"storage": "here"}, "`storage` must be journal:"),
         ({"storage": 3}, "`storage` must be journal:"),
         ({"study": "mine"}, "`study` names what `storage` keeps"),
-        ({"unproven": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
+        ({"on_fail": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_before_any_work(
@@ -154,7 +154,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     given = {name: value.format(tmp_path) if isinstance(value, str) else value for name, value in words.items()}
     with pytest.raises(ParameterError, match=message):
@@ -186,10 +186,10 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
         assert one.recipe == other.recipe
     same_trials = held.trials.equals(acting.trials) and held.trials.equals(plain().trials)
     assert same_trials
-    assert acting.table["proven"].tolist() == held.table["acts"].tolist()
-    assert acting.summary()["counterpart"] == held.run.metrics
+    assert acting.table["passed"].tolist() == held.table["acts"].tolist()
+    assert acting.summary()["alternative"] == held.run.metrics
     assert plain().alternative is None
-    assert plain().table["proven"].tolist() == [None, None]
+    assert plain().table["passed"].tolist() == [None, None]
     words = f"In 1 of 2 folds what was tried beat holding in training by more than luck (SPA p <= {level:g}); "
     assert gate_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
     told = gate_sentence(acting)

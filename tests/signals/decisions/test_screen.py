@@ -13,7 +13,7 @@ from undertow.backtests import backtest
 from undertow.market import Market, ParameterError, UnknownNameError, simulate_market
 from undertow.market.calendar import Fill
 from undertow.signals.decisions.screen import MEASURES, Screen
-from undertow.signals.decisions.sizes import sizes
+from undertow.signals.decisions.sizes import universe_sizes
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, LiquidityDrain
 from undertow.testing import strategies as testing_strategies
@@ -73,7 +73,7 @@ def test_a_name_that_leaves_the_parent_leaves_at_once(world: Market) -> None:
 
 @pytest.mark.parametrize("fill", ["open", "close"])
 def test_strategies_on_a_screen_do_not_look_ahead(world: Market, fill: Fill) -> None:
-    testing_strategies.check_prefix_invariance(LiquidityDrain, world, fill, TEXT, sessions=("2019-06-28", "2020-04-01"))
+    testing_strategies.check_no_look_ahead(LiquidityDrain, world, fill, TEXT, sessions=("2019-06-28", "2020-04-01"))
 
 
 def test_membership_on_real_data_does_not_look_ahead(real_market: Market) -> None:
@@ -84,7 +84,7 @@ def test_membership_on_real_data_does_not_look_ahead(real_market: Market) -> Non
     np.testing.assert_array_equal(part.member, whole.member[:rows][:, columns])
     others = [place for place in range(len(whole.symbols)) if place not in columns]
     assert not whole.member[:rows][:, others].any()
-    found = sizes(real_market, text)
+    found = universe_sizes(real_market, text)
     assert (found.largest, found.median) == (100, 100.0)
 
 
@@ -155,7 +155,7 @@ def test_an_unknown_parent_and_unknown_keys(world: Market) -> None:
 
 
 def test_sizes_over_time(world: Market) -> None:
-    found = sizes(world, "growth")
+    found = universe_sizes(world, "growth")
     assert (found.symbols, found.unpriced, found.largest) == (12, 0, 12)
     assert list(found.by_year) == ["2018", "2019", "2020"]
-    assert sizes(world, TEXT).largest == 4
+    assert universe_sizes(world, TEXT).largest == 4

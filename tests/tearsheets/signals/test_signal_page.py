@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, UndertowError, simulate_market
 from undertow.signals import BasketVolatility, Beta, Drawdown, LiquidationSpike, Spec
 from undertow.tearsheets.signals.page import write_signal_page

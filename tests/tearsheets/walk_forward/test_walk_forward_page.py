@@ -16,13 +16,12 @@ import pytest
 import undertow as ut
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.validation.cpcv import cpcv
-from undertow.backtests.validation.events import event_spans, free_border
+from undertow.backtests.validation.events import event_spans, free_border, horizon_hours, shock_events
 from undertow.backtests.validation.result import WalkForwardResult
-from undertow.backtests.validation.shocks import horizon_hours, shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.decisions.table import DecisionTable
@@ -216,7 +215,10 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
         (("--objective", "sharp"), "unknown objective `sharp`, did you mean `sharpe`"),
         (("--constraint", "turnover<=x"), "must end in a number, got 'x'"),
         (("--constraint", "turnover<=6", "--cpcv", "6:2"), "`--constraint` binds the walk-forward alone"),
-        (("--tuner", "serch"), "`tuner` must be one of search, design; got 'serch', did you mean `search`?"),
+        (
+            ("--tuner", "serch"),
+            "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`?",
+        ),
         (("--address", "tcp://nowhere:1"), "`address` is that of a cluster"),
         (("--trials", "0"), "`trials` must be a whole number, 1 or more, got 0"),
         (("--seeds", "0"), "`seeds` must be 1 to 1000 seeds, got 0"),
@@ -265,7 +267,7 @@ def test_shock_events_last_until_the_episode_that_they_set_off_is_over(rule: Str
     sessions = market().sessions[50:]
     events = shock_events(rule, market(), sessions)
     inside = np.zeros(len(sessions), dtype=np.bool_)
-    for row, length in zip(events.first, events.each_length, strict=True):
+    for row, length in zip(events.first, events.event_lengths, strict=True):
         inside[row : row + length] = True
     run = backtest(rule, market(), start=sessions[0])
     spans = event_spans(events, sessions)
@@ -288,7 +290,7 @@ class Capped(LiquidityDrain):
 
 def test_the_events_of_a_strategy_that_rests_below_full_exposure_end_too() -> None:
     sessions = market().sessions
-    capped, plain = (shock_events(kind(), market(), sessions).each_length for kind in (Capped, LiquidityDrain))
+    capped, plain = (shock_events(kind(), market(), sessions).event_lengths for kind in (Capped, LiquidityDrain))
     np.testing.assert_array_equal(capped, plain)
 
 

@@ -1,0 +1,32 @@
+"""The baselines of a sweep: the same account without the strategy, and with a volatility target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from undertow.backtests.objectives import BASELINES, Metrics
+from undertow.backtests.sweeps.chunk import Chunk, ChunkResult, SweepTask, run_chunk
+from undertow.strategies.buy_and_hold import BuyAndHold
+from undertow.strategies.strategy import Strategy
+from undertow.strategies.vol_target import VolTarget
+
+_STRATEGIES: dict[str, type[Strategy]] = dict(zip(BASELINES, (BuyAndHold, VolTarget), strict=True))
+
+
+def baseline_strategy(name: str) -> type[Strategy]:
+    """The class of a baseline, one of `BASELINES`."""
+    return _STRATEGIES[name]
+
+
+def baseline_figures(name: str, task: SweepTask) -> Metrics:
+    """The figures of a baseline at its defaults, on the sessions and with the account of a sweep."""
+    row = walk_baseline(_STRATEGIES[name], task).figures.to_dict(orient="records")[0]
+    return {str(figure): value for figure, value in row.items()}
+
+
+def walk_baseline(strategy: type[Strategy], task: SweepTask, *, keep_returns: bool = False) -> ChunkResult:
+    """A strategy at its defaults on the sessions and with the account of a sweep, in this process."""
+    sets = strategy.stack([strategy()]) or {"": np.zeros(1)}
+    return run_chunk(replace(task, strategy=strategy), Chunk(sets, keep_returns))

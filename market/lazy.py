@@ -1,0 +1,31 @@
+"""Public names of a package that are imported on first use."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def lazy_names(
+    package: str, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` for the `__init__` of a package, so that importing the package imports nothing else.
+
+    `modules` maps each module of the package to its public names; `packages` are public names that are modules
+    themselves. No public name may equal a module's unless it is that module: an imported module hides it.
+    """
+    homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
+
+    def get_name(name: str) -> Any:
+        if name in homes:
+            return getattr(importlib.import_module(homes[name]), name)
+        if name in packages:
+            return importlib.import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+
+    def list_names() -> list[str]:
+        return sorted([*homes, *packages])
+
+    return get_name, list_names

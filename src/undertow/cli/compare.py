@@ -1,0 +1,47 @@
+"""`undertow compare`: saved runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from undertow.cli.options import HtmlOption, OldHtmlOption, one_file
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets
+
+DEFAULT_PAGE = Path("results/compare.html")
+
+
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders.")],
+    html: HtmlOption = None,
+    out: OldHtmlOption = None,
+) -> None:
+    """Compare saved runs on their common sessions.
+
+    Without --html the page is results/compare.html.
+    """
+    from undertow.cli.console import show_comparison
+    from undertow.market.errors import ParameterError
+
+    page = one_file("html", html, out) or DEFAULT_PAGE
+    if len(runs) < 2:
+        raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
+    with busy("starting"):
+        from undertow.backtests import load_run
+        from undertow.tearsheets import comparison_table, write_comparison
+        from undertow.tearsheets.comparison.page import check_page
+        from undertow.tearsheets.comparison.table import side_by_side
+
+        check_targets(html=page)
+        check_page(page)
+    with busy("reading the runs"):
+        loaded = [load_run(folder) for folder in runs]
+        labels = [folder.resolve().name for folder in runs]
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_comparison(loaded, page, labels=labels)
+        sessions = side_by_side(loaded, labels).sessions
+    show_comparison(comparison_table(loaded, labels), str(sessions[0].date()), str(sessions[-1].date()))
+    typer.echo(f"comparison: {page}")
