@@ -12,8 +12,8 @@ from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_search
 from undertow.backtests.engines import Engine, EngineSettings, make_engine
 from undertow.backtests.keywords import split_keywords
-from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
+from undertow.backtests.runs.entries import enter_sweep
 from undertow.backtests.sweeps.argv import made_by
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets

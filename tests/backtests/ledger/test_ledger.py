@@ -16,10 +16,10 @@ import pytest
 from optuna.distributions import IntDistribution
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger.entries import enter_run, enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.entries import enter_run, enter_sweep
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
 from undertow.cli.app import run_command as _run
