@@ -93,6 +93,15 @@ def sweep(
     if opened is None:
         return result
     # As the strategy reads them: "24" and 24 are one set.
-    entry = {"universe": universe, **task.account.keywords()}
-    count = enter_sweep(opened, strategy, market, read, made_by(origin), start=start, end=end, account=entry)
+    count = enter_sweep(
+        opened,
+        strategy,
+        market,
+        read,
+        made_by(origin),
+        start=start,
+        end=end,
+        account=task.account,
+        universe=universe,
+    )
     return replace(result, trial_count=count)

@@ -212,7 +212,17 @@ def cross_validate(
     rules: list[Strategy] = [ScheduledStrategy(schedule=schedule) for schedule in schedules]
     path_returns, _, _ = _account_returns(table, rules, rows, settings)
     if opened is not None:
-        enter_sweep(opened, strategy, market, sets, "cpcv", start=start, end=end, account=settings.keywords())
+        enter_sweep(
+            opened,
+            strategy,
+            market,
+            sets,
+            "cpcv",
+            start=start,
+            end=end,
+            account=settings.account,
+            universe=settings.universe,
+        )
     days = sessions.rename("session")
     parameters = sets.iloc[chosen].reset_index(drop=True)[list(settings.space)]
     report.insert(1, "groups", [", ".join(str(group + 1) for group in choice) for choice in split.choices])
