@@ -64,12 +64,23 @@ class Engine:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        worker_count(self.backend, self.jobs, self.address)
+        backend, address = self.backend, self.address
+        if backend not in BACKENDS:
+            suggestion = did_you_mean(str(backend), BACKENDS)
+            raise ParameterError(f"`backend` must be one of {', '.join(BACKENDS)}; got {backend!r}{suggestion}")
+        if self.jobs is not None and not is_whole(self.jobs, 1):
+            raise ParameterError(f"`jobs` must be 1 or more workers, got {self.jobs!r}; leave it out for one a core")
+        if address is not None and backend not in CLUSTERS:
+            raise ParameterError(f"`address` is that of a cluster; set `backend` to dask or ray, got {backend!r}")
+        if address is not None and address != "auto" and not _ADDRESS.fullmatch(str(address)):
+            raise ParameterError(f"`address` must be that of a cluster, such as {_EXAMPLE[backend]}; got {address!r}")
+        for package in {"dask": ("distributed",), "ray": ("ray",)}.get(backend, ()):
+            _installed(backend, package)
 
     @property
     def workers(self) -> int:
         """The number of workers, 1 or more."""
-        return worker_count(self.backend, self.jobs, self.address)
+        return 1 if self.backend == "serial" else self.jobs or joblib.cpu_count()
 
 
 class EngineSettings(TypedDict, total=False):
@@ -95,10 +106,7 @@ def run_tasks(
     shared: _S,
     tasks: Sequence[_T],
     *,
-    engine: Engine | None = None,
-    backend: str = "loky",
-    jobs: int | None = None,
-    address: str | None = None,
+    engine: Engine,
     finished: Callable[[int, _R], None] | None = None,
 ) -> list[_R]:
     """`function(shared, task)` for every task, in the order of the tasks with any engine.
@@ -107,26 +115,21 @@ def run_tasks(
         function: importable by the workers, or picklable by value.
         shared: data of all tasks, sent once.
         tasks: one value a task.
-        engine: where tasks run, in place of `backend`, `jobs` and `address`.
-        backend: "serial", "threading", "loky", "dask" or "ray".
-        jobs: number of workers; None for one a core, or for all workers of a running cluster.
-        address: a running cluster of Dask or Ray; None starts a local one and stops it again.
+        engine: where tasks run; a local cluster is started and stopped again.
         finished: called with position and result as soon as a task and all before it are done; with Ray at the end.
 
-    Raises `ParameterError` as `Engine` does, and where no cluster answers at `address`.
+    Raises `ParameterError` where no cluster answers at the engine's address.
     """
-    engine = engine or Engine(backend, jobs, address)
-    workers = engine.workers
     if engine.backend == "serial":
         return _collect((function(shared, task) for task in tasks), finished)
     if engine.backend == "threading":
-        with joblib.parallel_config(backend="threading", n_jobs=workers):
+        with joblib.parallel_config(backend="threading", n_jobs=engine.workers):
             parallel = joblib.Parallel(return_as="generator")
             return _collect(parallel(joblib.delayed(function)(shared, task) for task in tasks), finished)
     payload = cloudpickle.dumps((function, shared))
     key = hashlib.sha256(payload).hexdigest()
     # A running cluster has its own workers: all of them are used, unless `jobs` limits them.
-    count = workers if engine.address is None else engine.jobs
+    count = engine.workers if engine.address is None else engine.jobs
     start = _ENGINES[engine.backend](payload, count, engine.address)
     with start as (source, settings), joblib.parallel_config(**settings):
         # One task is sent at a time: tasks are long against the cost of sending them. Ray's joblib backend returns
@@ -142,24 +145,6 @@ def _collect(results: Iterable[_R], finished: Callable[[int, _R], None] | None) 
         if finished is not None:
             finished(position, result)
     return collected
-
-
-def worker_count(backend: str, jobs: int | None, address: str | None) -> int:
-    """The number of workers; raises `ParameterError` as `Engine` does."""
-    if backend not in BACKENDS:
-        suggestion = did_you_mean(str(backend), BACKENDS)
-        raise ParameterError(f"`backend` must be one of {', '.join(BACKENDS)}; got {backend!r}{suggestion}")
-    if jobs is not None and not is_whole(jobs, 1):
-        raise ParameterError(f"`jobs` must be 1 or more workers, got {jobs!r}; leave it out for one a core")
-    if address is not None and backend not in CLUSTERS:
-        raise ParameterError(f"`address` is that of a cluster; set `backend` to dask or ray, got {backend!r}")
-    if address is not None and address != "auto" and not _ADDRESS.fullmatch(str(address)):
-        raise ParameterError(f"`address` must be that of a cluster, such as {_EXAMPLE[backend]}; got {address!r}")
-    for package in {"dask": ("distributed",), "ray": ("ray",)}.get(backend, ()):
-        _installed(backend, package)
-    if backend == "serial":
-        return 1
-    return jobs or joblib.cpu_count()
 
 
 def _installed(backend: str, package: str) -> Any:

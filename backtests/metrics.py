@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from undertow.market.clock import SESSIONS_A_YEAR as SESSIONS_A_YEAR
 from undertow.market.clock import FloatArray
 
-SESSIONS_A_YEAR = 252
 # A standard deviation below this is the rounding of equal returns.
 LEAST_SPREAD = 1e-12
 _NO_BOUNDS = (-math.inf, math.inf)

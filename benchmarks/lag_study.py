@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.engines import BACKENDS, run_tasks
+from undertow.backtests.engines import BACKENDS, Engine, run_tasks
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.runs.run import Run
 from undertow.backtests.sweeps.sweep import sweep
@@ -142,8 +142,10 @@ def main() -> None:
     given.add_argument("--address", help="a running Dask or Ray cluster")
     words = given.parse_args()
     world = {name: getattr(words, name) for name in ("effect", "lag_hours", "at_the_open", "years", "trials")}
-    engine = {"backend": words.backend, "jobs": words.jobs, "address": words.address}
-    report(pd.DataFrame(run_tasks(one_seed, world, range(words.first_seed, words.first_seed + words.seeds), **engine)))
+    engine = Engine(words.backend, words.jobs, words.address)
+    report(
+        pd.DataFrame(run_tasks(one_seed, world, range(words.first_seed, words.first_seed + words.seeds), engine=engine))
+    )
 
 
 def one_seed(world: dict[str, Any], seed: int) -> dict[str, float]:

@@ -40,7 +40,7 @@ def walk_sets(
         order = reading_order(task, sets, rows)
     ordered = {name: values[order] for name, values in sets.items()}
     chunks = [Chunk(part, keep_returns) for part in _parts(ordered, rows, size)]
-    results = run_tasks(run_chunk, task, chunks, backend=engine.backend, jobs=engine.jobs, address=engine.address)
+    results = run_tasks(run_chunk, task, chunks, engine=engine)
     back = np.argsort(order) if sets else np.zeros(count, dtype=np.int64)
     figures = pd.concat([result.figures for result in results], ignore_index=True).iloc[back].reset_index(drop=True)
     return ChunkResult(figures, np.concatenate([result.returns for result in results])[back])

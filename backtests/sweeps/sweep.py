@@ -12,8 +12,8 @@ from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_search
 from undertow.backtests.engines import Engine, EngineSettings, make_engine
 from undertow.backtests.keywords import split_keywords
-from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
+from undertow.backtests.runs.entries import enter_sweep
 from undertow.backtests.sweeps.argv import made_by
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
@@ -94,6 +94,15 @@ def sweep(
     if opened is None:
         return result
     # As the strategy reads them: "24" and 24 are one set.
-    entry = {"universe": universe, **task.account.keywords()}
-    count = enter_sweep(opened, strategy, market, read, made_by(origin), start=start, end=end, account=entry)
+    count = enter_sweep(
+        opened,
+        strategy,
+        market,
+        read,
+        made_by(origin),
+        start=start,
+        end=end,
+        account=task.account,
+        universe=universe,
+    )
     return replace(result, trial_count=count)

@@ -18,11 +18,11 @@ from undertow.backtests.kernel.path import walk
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import with_legs
 from undertow.backtests.keywords import split_keywords
-from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.runs.backtest import make_plan, session_rows
+from undertow.backtests.runs.entries import enter_sweep
 from undertow.backtests.sweeps.chunk import FIGURES
 from undertow.backtests.sweeps.design import design
 from undertow.backtests.tuning.settings import Search, SearchSettings, make_search

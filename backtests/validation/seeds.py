@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -75,7 +75,7 @@ def seed_table(plan: WalkPlan, market: Market, seeds: Sequence[int], engine: Eng
         engine: engine that runs the walks, one worker each.
     """
     task = SeedTask(replace(plan, engine=Engine()), market)
-    return pd.DataFrame(run_tasks(_walk_seed, task, [int(seed) for seed in seeds], **asdict(engine)))
+    return pd.DataFrame(run_tasks(_walk_seed, task, [int(seed) for seed in seeds], engine=engine))
 
 
 def seed_row(result: WalkForwardResult) -> dict[str, float]:

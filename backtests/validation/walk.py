@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -139,7 +139,7 @@ def _train(plan: WalkPlan, span: _Span, gate: FoldGate | None, counter: _TrialCo
         TrainingTask(plan.strategy, span.market, plan.seed, plan.settings, plan.tuner, gate),
         [(sessions[fold.train[0]], sessions[fold.train[-1]]) for fold in span.folds],
         finished=None if counter is None else counter.count_fold,
-        **asdict(plan.engine),
+        engine=plan.engine,
     )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from undertow.backtests.identity import digest, is_own
-from undertow.backtests.ledger.entries import enter_run
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.entries import enter_run
 from undertow.backtests.tuning.optimize import optimize
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, Strategy

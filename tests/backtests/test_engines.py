@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertow.backtests.engines import run_tasks
+from undertow.backtests.engines import Engine, run_tasks
 from undertow.backtests.sweeps.memory import bytes_of
 from undertow.backtests.sweeps.result import Sweep
 from undertow.backtests.sweeps.sweep import sweep
@@ -41,11 +41,11 @@ def shifted(shared: int, task: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("backend", ["serial", "threading", "loky"])
 def test_results_come_in_the_order_of_the_tasks(backend: str) -> None:
-    assert run_tasks(shifted, 100, range(9), backend=backend, jobs=2) == [(n, 100 + n) for n in range(9)]
+    assert run_tasks(shifted, 100, range(9), engine=Engine(backend=backend, jobs=2)) == [(n, 100 + n) for n in range(9)]
 
 
 def tens(shared: int) -> list[tuple[int, int]]:
-    return run_tasks(shifted, shared, range(3), backend="loky", jobs=2)
+    return run_tasks(shifted, shared, range(3), engine=Engine(backend="loky", jobs=2))
 
 
 @pytest.mark.filterwarnings("ignore:Loky-backed parallel loops cannot be nested below threads")
@@ -86,7 +86,7 @@ def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) 
     pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     script = tmp_path / "script.py"
     script.write_text(
-        "from undertow.backtests.engines import run_tasks\nrun_tasks(pow, 2, [3], backend='dask', jobs=1)\n"
+        "from undertow.backtests.engines import Engine, run_tasks\nrun_tasks(pow, 2, [3], engine=Engine('dask', 1))\n"
     )
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 1
@@ -97,18 +97,18 @@ def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) 
 
 def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParameterError, match=r"`backend` must be one of serial, .*did you mean `dask`"):
-        run_tasks(shifted, 1, [1], backend="dusk")
+        run_tasks(shifted, 1, [1], engine=Engine(backend="dusk"))
     with pytest.raises(ParameterError, match="`jobs` must be 1 or more workers, got 0"):
-        run_tasks(shifted, 1, [1], jobs=0)
+        run_tasks(shifted, 1, [1], engine=Engine(jobs=0))
     with pytest.raises(ParameterError, match="`address` is that of a cluster"):
-        run_tasks(shifted, 1, [1], backend="loky", address="tcp://localhost:1")
+        run_tasks(shifted, 1, [1], engine=Engine(backend="loky", address="tcp://localhost:1"))
     for backend, address in (("dask", "foo"), ("dask", "127.0.0.1"), ("ray", "foo:bar"), ("dask", "")):
         with pytest.raises(ParameterError, match=f"`address` must be that of a cluster, such as .*; got '{address}'"):
-            run_tasks(shifted, 1, [1], backend=backend, address=address)
+            run_tasks(shifted, 1, [1], engine=Engine(backend=backend, address=address))
     for backend, package in (("dask", "distributed"), ("ray", "ray")):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ParameterError, match=rf"pip install 'undertow\[{backend}\]'"):
-            run_tasks(shifted, 1, [1], backend=backend)
+            run_tasks(shifted, 1, [1], engine=Engine(backend=backend))
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
@@ -122,7 +122,7 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(backend: str) -> None:
         place = f"127.0.0.1:{held.getsockname()[1]}"
         for address in [f"tcp://{place}"] if backend == "dask" else [place, f"ray://{place}"]:
             with pytest.raises(ParameterError, match=f"`address` '{address}': no (Dask|Ray) .* answers there"):
-                run_tasks(shifted, 1, [1], backend=backend, address=address)
+                run_tasks(shifted, 1, [1], engine=Engine(backend=backend, address=address))
 
 
 def test_memory_is_a_number_or_a_text() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from support.feeds import macro_feed
 from undertow.market import Market
 from undertow.signals import (
     AbsorptionRatio,
@@ -311,14 +312,14 @@ def test_macro_series_have_no_holes_on_mondays_and_holidays(table: DecisionTable
     vix = at_close(table, Vix, "level")
     assert vix.notna().all()
     assert vix["2020-03-16"] == 57.83  # Friday's
-    assert vix["2020-03-17"] == 82.69  # Monday's, known a session later
+    assert vix["2020-03-17"] == 82.69  # Monday's, known after its close
     nominal = at_close(table, RatesShock, "nominal", horizon=1)
     assert nominal.isna().sum() == 1
     assert nominal["2023-10-10"] == 0  # the bond market was closed on the day before, the exchange was not
 
 
 def test_blank_macro_rows_are_known_by_their_last_value_and_no_longer_than_the_tolerance(table: DecisionTable) -> None:
-    feed = table.market.feeds_of("macro")[0]
+    feed = macro_feed(table.market, "VIXCLS")
     vix = pd.Series(feed["VIXCLS"], feed.known_at).dropna()
     vix = vix[~vix.index.duplicated(keep="last")]
     expected = vix.reindex(table.market.calendar.closes, method="ffill", tolerance=pd.Timedelta(feed.tolerance))

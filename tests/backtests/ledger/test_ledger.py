@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 from optuna.distributions import IntDistribution
 
+from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger.entries import enter_run, enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.entries import enter_run, enter_sweep
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
 from undertow.cli.app import run_command as _run
@@ -284,8 +285,7 @@ class Needed(DrawdownDeRisk):
 
 def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp_path: Path) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
-    account = {"universe": "growth", "fill": "open", "costs": Costs()}
-    found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=account)
+    found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=Account())
     assert (found.own, found.total) == (2, 2)
 
 
@@ -327,11 +327,10 @@ def test_a_ledger_that_is_no_folder_is_refused_before_a_sweep_works(tmp_path: Pa
 
 def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
-    account = {"universe": "growth", "fill": "open", "costs": Costs()}
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
     def enter(given: pd.DataFrame, **words: Any) -> TrialCount:
-        settings = {"start": None, "end": None, "account": account, **words}
+        settings = {"start": None, "end": None, "account": Account(), **words}
         return enter_sweep(ledger, LiquidityDrain, market, given, "grid", **settings)
 
     first = enter(sets)
@@ -342,12 +341,12 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     assert enter(sets.assign(lag=sets["lag"].astype(float))) == first
     assert enter(sets.assign(lag=sets["lag"].astype(object))) == first
     one, two = (f"growth{rest}" for rest in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
-    screened = [enter(sets, account={**account, "universe": each}) for each in (one, two)]
+    screened = [enter(sets, universe=each) for each in (one, two)]
     assert screened[0] == screened[1]
     assert (screened[0].before, screened[0].own) == (3, 3)
     other = enter(sets.assign(lag=[0, 24, 49]))
     assert (other.before, other.own) == (6, 3)
-    fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
+    fees = enter(sets, account=Account(costs=Costs(fee_bps=6.0)))
     assert (fees.before, fees.own) == (9, 3)
     run = backtest(DrawdownDeRisk(), market)
     assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == TrialCount(12, 1, 13)

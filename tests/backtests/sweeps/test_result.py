@@ -276,4 +276,4 @@ def test_the_command_of_a_sweep_repeats_it(name: str, tmp_path: Path, capsys: py
     pd.testing.assert_frame_equal(pd.read_parquet(out), result.table, check_exact=True)
     assert printed["by"] == "calmar"
     # Equal sets are counted once, from wherever they come.
-    assert printed["ledger"]["ever"] == len(result)
+    assert printed["ledger"]["total"] == len(result)

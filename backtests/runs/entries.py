@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.account import Account, make_account
+from undertow.backtests.account import Account
 from undertow.backtests.ledger.ledger import Ledger, SearchKey, key_of
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import codes
@@ -31,7 +29,7 @@ def enter_sweep(
     *,
     start: str | pd.Timestamp | None,
     end: str | pd.Timestamp | None,
-    account: Account | Mapping[str, Any],
+    account: Account,
     universe: str = "growth",
 ) -> TrialCount:
     """Count every set of a sweep once for the same sessions and account.
@@ -46,13 +44,9 @@ def enter_sweep(
         design: how the sets were chosen, one of `DESIGNS`.
         start: first session, None for the market's first.
         end: last session, None for the market's last.
-        account: settings of the account; a mapping may hold the universe too.
+        account: settings of the account.
         universe: name of a universe or a screen.
     """
-    if not isinstance(account, Account):
-        settings = dict(account)
-        universe = settings.pop("universe", universe)
-        account = make_account(None, settings)
     sessions = market.sessions[session_rows(market, start, end)]
     window = str(sessions[0].date()), str(sessions[-1].date())
     universe = shared_table(market, universe, account.fill).universe.name
