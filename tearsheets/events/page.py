@@ -133,9 +133,9 @@ def _summary(decided: DecisionTable, histories: Sequence[SignalHistory], rows: S
         for family in dict.fromkeys(history.family for history in histories)
     ]
     caption = (
-        "Number of signals of the family with a value among the most unusual 5 % of its history: at the decision before"
-        " the day → at the decision after it, of the signals with enough history. An unusual value is not a forecast."
-        " All times are UTC."
+        "Number of signals of the family whose value was among the most unusual 5 % of its history: at the decision"
+        " before the day → at the decision after it, of the signals with enough history. An unusual value is not a"
+        " forecast. All times are UTC."
     )
     return section("Summary", table(head, body, kind="events numbers"), note(caption), _legend())
 

@@ -27,8 +27,7 @@ from undertow.backtests.metrics import return_metrics
 from undertow.backtests.runs.episodes import COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
-from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
-from undertow.tearsheets.comparison.table import compare
+from undertow.tearsheets import compare, comparison_table, write_comparison, write_figure, write_tearsheet
 from undertow.tearsheets.html.markup import nowrap_numbers
 from undertow.tearsheets.html.palette import log_ticks, shock_marks
 from undertow.tearsheets.html.text import MINUS, percent, plain, shortlist, title, typeset
@@ -443,6 +442,29 @@ class TestComparison:
         assert f"every row starts at the close of {late.recipe.start}" in shown
         assert row_of(shown, "late")[1] == percent(table["late"]["cagr"])
         assert "against long:" in shown
+
+    def test_a_comparison_is_a_record_with_its_table_page_and_card(self, run: Run, tmp_path: Path) -> None:
+        other = make_run(seed=2)
+        comparison = compare(run, other, labels=["a", NASTY])
+        assert comparison.runs == (run, other)
+        pd.testing.assert_frame_equal(comparison.table, comparison_table([run, other], ["a", NASTY]))
+        first, last = (f"{session:%Y-%m-%d}" for session in (comparison.sessions[0], comparison.sessions[-1]))
+        assert repr(comparison) == f"<Comparison of a, {NASTY}: 400 common sessions, {first} to {last}>"
+        card = comparison._repr_html_()
+        assert "<script>alert" not in card
+        assert percent(comparison.table["a"]["cagr"]) in card
+        assert len(card) < 3_000
+        page = comparison.page(tmp_path / "page.html")
+        same = write_comparison([run, other], tmp_path / "same.html", labels=["a", NASTY])
+        assert page.read_bytes() == same.read_bytes()
+        with pytest.raises(ParameterError, match=r"must be a file that ends in \.html"):
+            comparison.page(tmp_path / "page.txt")
+
+    def test_runs_may_come_as_a_sequence_or_one_by_one(self, run: Run) -> None:
+        other = make_run(seed=2)
+        tables = [compare(*runs).table for runs in ((run, other), ([run, other],), ([run], other))]
+        for table in tables[1:]:
+            pd.testing.assert_frame_equal(table, tables[0])
 
     def test_a_rule_that_did_nothing_has_the_return_of_its_buy_and_hold(self) -> None:
         market = simulate_market(seed=3, years=1.5, names=8)

@@ -191,9 +191,9 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
     assert plain().alternative is None
     assert plain().table["proven"].tolist() == [None, None]
     words = f"In 1 of 2 folds the trials beat holding in training by more than chance explains (SPA p <= {level:g}); "
-    assert gate_sentence(held).startswith(f"{words}1 fold held the basket. If every fold had acted, against buy-and-hold")
+    assert gate_sentence(held).startswith(f"{words}1 fold held the basket. If every fold had acted, against")
     told = gate_sentence(acting)
-    assert told.startswith(f"{words}every fold acted anyway. If only folds that passed had acted, against buy-and-hold: ")
+    assert told.startswith(f"{words}every fold acted anyway. If only folds that passed had acted, against")
     page = write_walk_page(acting, tmp_path / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     assert told in page
     assert "No fold acted" not in page
@@ -202,12 +202,14 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
 def test_where_all_or_nothing_is_proven() -> None:
     none = walked(gate=SPATest(alpha=1e-6), on_fail="act")
     assert gate_sentence(none).endswith(
-        "; every fold acted anyway. An account that acts only in folds that passed would have held the basket throughout:"
-        " no difference."
+        "; every fold acted anyway. An account that acts only in folds that passed would have held the basket"
+        " throughout: no difference."
     )
     every = walked(gate=SPATest(alpha=0.999999))
     assert every.passed == 2
-    assert gate_sentence(every).endswith("; all folds acted. An account that acts only in folds that passed is the same account.")
+    assert gate_sentence(every).endswith(
+        "; all folds acted. An account that acts only in folds that passed is the same account."
+    )
 
 
 def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
