@@ -1,4 +1,4 @@
-"""Building blocks of pages: elements, text formats, colours, charts, and the template."""
+"""Building blocks of pages: elements, text formats, colours, charts, template."""
 
 from __future__ import annotations
 
