@@ -238,7 +238,7 @@ def _orders(today: Today) -> Html:
 
 def _reasons(today: Today) -> Html:
     changes = [tag("li", _sentence(change)) for change in today.changes] or [
-        tag("li", "No change of a single driver would.")
+        tag("li", "No change of a single driver would change it.")
     ]
     lead = "Before a tier can be entered again:" if today.tier == "calm" else "Stocks are bought back:"
     conditions = [tag("p", lead), tag("ul", *(tag("li", _sentence(condition)) for condition in today.exit_conditions))]

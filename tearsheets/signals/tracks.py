@@ -59,8 +59,8 @@ def unit_of(spec: Spec, parameter: Parameter) -> str:
 
 def _number(name: str, value: Any, parameter: Parameter, unit: str) -> float:
     low, high = parameter.range.low, parameter.range.high
-    kind = "a whole number" if parameter.whole else "a number"
-    problem = ParameterError(f"`{name}` must be {kind} in [{low:g}, {high:g}] ({unit}), got {value}")
+    noun = "a whole number" if parameter.whole else "a number"
+    problem = ParameterError(f"`{name}` must be {noun} in [{low:g}, {high:g}] ({unit}), got {value}")
     try:
         number = float(value)
     except (TypeError, ValueError):

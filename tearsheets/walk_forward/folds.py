@@ -1,4 +1,4 @@
-"""The tables of a walk-forward: its folds, their parameters, and how far these moved."""
+"""The tables of a walk-forward: folds, their parameters, and their stability."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *([note(unreached_sentence(result))] if result.unreached else []),
         note(
             "The test sessions were not used for tuning. The rule, its search space and the split were chosen by a"
-            f" person who may have known them. {SELECTION_NOTE}"
+            f" person who may have known those sessions. {SELECTION_NOTE}"
         ),
         note(
             "No ledger was kept, so earlier trials on this data are not counted."
