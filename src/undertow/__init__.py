@@ -16,8 +16,7 @@ from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
-    from undertow.backtests import Account, Costs, Engine, Run, backtest, load_run
-    from undertow.backtests.ledger.ledger import Ledger
+    from undertow.backtests import Account, Costs, Engine, Ledger, Run, backtest, load_run
     from undertow.backtests.sweeps.design import design, grid
     from undertow.backtests.sweeps.result import Sweep
     from undertow.backtests.sweeps.sweep import sweep
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from undertow.signals.decisions import DecisionTable
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
-    from undertow.tearsheets import write_comparison, write_tearsheet
+    from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -61,8 +60,7 @@ else:
             "signals.decisions": ("DecisionTable",),
             "strategies": ("Decision", "Sets", "Strategy"),
             "strategies.rules": ("load_rule",),
-            "backtests": ("Account", "Costs", "Engine", "Run", "backtest", "load_run"),
-            "backtests.ledger.ledger": ("Ledger",),
+            "backtests": ("Account", "Costs", "Engine", "Ledger", "Run", "backtest", "load_run"),
             "backtests.sweeps.design": ("design", "grid"),
             "backtests.sweeps.result": ("Sweep",),
             "backtests.sweeps.sweep": ("sweep",),
@@ -73,7 +71,7 @@ else:
             "backtests.validation.cpcv": ("cpcv",),
             "backtests.validation.walk_forward": ("walk_forward",),
             "evidence": ("SPATest", "alarm", "confidence_set", "difference", "timing"),
-            "tearsheets": ("write_comparison", "write_tearsheet"),
+            "tearsheets": ("Comparison", "compare", "write_comparison", "write_tearsheet"),
         },
         packages=("market", "signals", "strategies", "backtests", "evidence", "tearsheets"),
     )
@@ -82,6 +80,7 @@ __all__ = [
     "Account",
     "BookkeepingError",
     "CombinatorialPurgedKFold",
+    "Comparison",
     "Costs",
     "DataError",
     "Decision",
@@ -104,6 +103,7 @@ __all__ = [
     "alarm",
     "backtest",
     "backtests",
+    "compare",
     "confidence_set",
     "cpcv",
     "design",

@@ -69,7 +69,7 @@ def check_page(path: str | Path) -> None:
     with target.open("rb") as file:
         if f">{_KIND}</p>".encode() in file.read(100_000):
             return
-    raise ParameterError(f"`out` {str(target)!r} is a file that is not a comparison page; name another file")
+    raise ParameterError(f"`html` {str(target)!r} is a file that is not a comparison page; name another file")
 
 
 def _title(comparison: Comparison) -> Html:

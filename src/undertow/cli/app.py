@@ -133,7 +133,7 @@ def run_command(argv: Sequence[str]) -> int:
 
 def _message(error: Exception) -> str | None:
     """The message of an error that the user can fix; None for a defect of the package."""
-    from undertow.market.errors import UndertowError, did_you_mean
+    from undertow.market import UndertowError, did_you_mean
 
     if isinstance(error, UndertowError):
         return str(error)

@@ -27,8 +27,8 @@ def rule_command(
 
     A preset or file as it is, or the parts of a rule-based strategy.
     """
-    from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import as_toml, parts_of, read_rule, text_of
+    from undertow.market import ParameterError
+    from undertow.strategies.rules import as_toml, parts_of, read_rule, text_of
 
     if out is not None and out.exists():
         raise ParameterError(f"`out` must be a new file, {str(out)!r} exists")

@@ -38,7 +38,7 @@ from undertow.cli.sweep_sets import sets_from
 if TYPE_CHECKING:
     import pandas as pd
 
-    from undertow.backtests.sweeps.result import Sweep
+    from undertow.backtests.sweeps import Sweep
 
 
 def sweep_command(
@@ -69,16 +69,14 @@ def sweep_command(
 
     The best of many is luck until it is shown not to be.
     """
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     table = one_file("csv", csv, out)
     if top < 1:
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
-        from undertow.backtests.engines import Engine
-        from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.sweeps.memory import bytes_of
-        from undertow.backtests.sweeps.ranking import read_ranking
+        from undertow.backtests import Engine, Ledger
+        from undertow.backtests.sweeps import bytes_of, read_ranking
         from undertow.backtests.sweeps.result import MOST_COMPARED
         from undertow.backtests.sweeps.sweep import sweep
 
@@ -135,7 +133,7 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _show(sweep: Sweep, by: str, top: int) -> None:
     """The best sets, the baselines, and the sets not distinguished from the best."""
-    from undertow.backtests.sweeps.ranking import read_ranking
+    from undertow.backtests.sweeps import read_ranking
     from undertow.cli.console import show_sets
 
     column, best = read_ranking(by).column, sweep.best(by, top)

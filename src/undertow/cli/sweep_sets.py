@@ -38,7 +38,7 @@ def sets_from(
     from undertow.backtests.sweeps.design import design, random_sets
     from undertow.backtests.sweeps.design import grid as every_combination
     from undertow.backtests.tuning.space import space_left
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     if [bool(grid), random is not None, sobol is not None].count(True) != 1:
         raise ParameterError("give one of `--grid`, `--random` or `--sobol`; `--set` fixes a parameter")

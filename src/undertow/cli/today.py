@@ -21,7 +21,7 @@ from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule
 
 if TYPE_CHECKING:
-    from undertow.backtests.checklist.today import Today
+    from undertow.backtests import Today
 
 DEFAULT_STRATEGY = "risk-tiers"
 _COLOURS = {"ok": "green", "watch": "yellow", "alarm": "red", "unknown": "magenta"}
@@ -46,8 +46,8 @@ def today_command(
     reduce, 30 cash, 2 error.
     """
     with busy("starting"):
-        from undertow.backtests.checklist.today import today as run_today
-        from undertow.tearsheets.checklist.page import write_today
+        from undertow.backtests import today as run_today
+        from undertow.tearsheets import write_today
 
         check_targets(html=html)
         chosen = resolve_rule(rule, DEFAULT_STRATEGY)

@@ -23,8 +23,7 @@ from typing import Any
 
 import pytest
 
-from undertow.market import Market
-from undertow.market.calendar import Fill
+from undertow.market import Fill, Market
 from undertow.strategies import Strategy
 from undertow.testing import signals as testing_signals
 from undertow.testing import strategies as testing_strategies

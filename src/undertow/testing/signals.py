@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Spec
+from undertow.market import FloatArray
+from undertow.signals.base import Spec
 from undertow.testing.inputs import (
     FACTS,
     ROWS,
