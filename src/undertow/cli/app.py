@@ -83,24 +83,23 @@ def main() -> NoReturn:
         code = run_command(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
+        code = _interruption_code
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    if code == 130:
+    if code == _interruption_code:
         print("interrupted", file=sys.stderr)
-        code += _terminated
     sys.exit(code)
 
 
-# Added to 130, the exit code of an interruption, it makes 143, that of a process that was terminated.
-_terminated = 0
+# 130, and 143 after a request to terminate.
+_interruption_code = 128 + signal.SIGINT
 
 
 def _terminate(*_: object) -> NoReturn:
-    global _terminated
-    _terminated = signal.SIGTERM - signal.SIGINT
+    global _interruption_code
+    _interruption_code = 128 + signal.SIGTERM
     raise KeyboardInterrupt
 
 
