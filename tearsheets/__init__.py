@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HOME = {
     "comparison_table": "comparison.table",
     "write_comparison": "comparison.page",
-    "write_event_page": "signals.event_page",
+    "write_event_page": "events.page",
     "write_figure": "run.figure",
     "write_signal_page": "signals.page",
     "write_tearsheet": "run.page",

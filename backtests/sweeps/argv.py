@@ -1,4 +1,4 @@
-"""Options of the command line that state parameter sets: a grid, a draw, fixed values, narrowed ranges."""
+"""Options of the command line that state the sets of a sweep."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ from undertow.backtests.sweeps.design import redraw, stepped
 from undertow.market.errors import ParameterError
 from undertow.strategies.strategy import Strategy
 
+# The option that fixes a parameter.
+FIX_OPTION = "--set"
 # From so many values on an evenly spaced axis is written as low:high:step.
 _FEWEST_STEPS = 4
 
 
 def made_by(origin: Mapping[str, Any]) -> str:
-    """How sets were made, from `DataFrame.attrs`: "grid", "random" or "sobol"; "given" where it does not say."""
+    """How sets were made, from `DataFrame.attrs`.
+
+    "grid", "random" or "sobol"; "given" where it does not say.
+    """
     return str(origin.get("method", "given"))
 
 
@@ -50,29 +55,29 @@ def sets_argv(
 
 
 def narrowed_argv(strategy: type[Strategy], space: Mapping[str, BaseDistribution]) -> list[str] | None:
-    """The `--narrow` options of a space within the strategy's own; None where they cannot state it.
+    """The `--narrow` options of a space; None where they cannot state it.
 
     A step or logarithm that is not the parameter's own cannot be stated, nor choices with commas, colons or spaces
     around them.
     """
-    whole = strategy.search_space()
-    narrowed = {name: distribution for name, distribution in space.items() if distribution != whole[name]}
-    if not all(_is_expressible(whole[name], distribution) for name, distribution in narrowed.items()):
+    full_space = strategy.search_space()
+    narrowed = {name: distribution for name, distribution in space.items() if distribution != full_space[name]}
+    if not all(_is_expressible(full_space[name], distribution) for name, distribution in narrowed.items()):
         return None
     return [text for name in narrowed for text in ("--narrow", f"{name}={_range_text(narrowed[name])}")]
 
 
-def _is_expressible(whole: BaseDistribution, narrowed: BaseDistribution) -> bool:
-    if isinstance(whole, CategoricalDistribution) and isinstance(narrowed, CategoricalDistribution):
+def _is_expressible(full: BaseDistribution, narrowed: BaseDistribution) -> bool:
+    if isinstance(full, CategoricalDistribution) and isinstance(narrowed, CategoricalDistribution):
         # Choices are read by their text, in the order of the strategy.
-        kept = set(map(str, narrowed.choices))
-        by_text = {str(choice): choice for choice in whole.choices}
+        texts = set(map(str, narrowed.choices))
+        by_text = {str(choice): choice for choice in full.choices}
         plain = all(_is_plain(str(choice)) for choice in narrowed.choices)
-        return plain and narrowed.choices == tuple(choice for text, choice in by_text.items() if text in kept)
-    if isinstance(whole, IntDistribution) and isinstance(narrowed, IntDistribution):
-        return (narrowed.log, narrowed.step) == (whole.log, whole.step)
-    if isinstance(whole, FloatDistribution) and isinstance(narrowed, FloatDistribution):
-        return (narrowed.log, narrowed.step) == (whole.log, whole.step)
+        return plain and narrowed.choices == tuple(choice for text, choice in by_text.items() if text in texts)
+    if isinstance(full, IntDistribution) and isinstance(narrowed, IntDistribution):
+        return (narrowed.log, narrowed.step) == (full.log, full.step)
+    if isinstance(full, FloatDistribution) and isinstance(narrowed, FloatDistribution):
+        return (narrowed.log, narrowed.step) == (full.log, full.step)
     return False
 
 
@@ -90,17 +95,17 @@ def _is_plain(text: str) -> bool:
 def _draw_argv(
     strategy: type[Strategy], sets: pd.DataFrame, names: Sequence[str], origin: Mapping[str, Any]
 ) -> list[str] | None:
-    drawn, whole = redraw(origin, len(sets)), strategy.search_space()
+    drawn, full_space = redraw(origin, len(sets)), strategy.search_space()
     # Parameters at their defaults are stated too: the command would draw them.
     columns = list(map(str, sets.columns))
-    constant = [name for name in columns if name not in drawn and (name in names or name in whole)]
+    constant = [name for name in columns if name not in drawn and (name in names or name in full_space)]
     if any(name not in names or not _equal(drawn[name], sets[name]) for name in drawn):
         return None
     if any(not _equal(sets[name].iloc[[0] * len(sets)], sets[name]) for name in constant):
         return None
     space = {name: json_to_distribution(text) for name, text in origin["space"].items()}
     # The command draws from the strategy's own space less what is fixed.
-    if list(space) != [name for name in whole if name not in constant]:
+    if list(space) != [name for name in full_space if name not in constant]:
         return None
     narrowed = narrowed_argv(strategy, space)
     fixed = _fixed_argv(strategy, {name: sets[name].tolist()[0] for name in constant})
@@ -143,7 +148,7 @@ def _fixed_argv(strategy: type[Strategy], fixed: Mapping[str, Any]) -> list[str]
     texts = {name: _value_text(value) for name, value in fixed.items()}
     if any(not _is_read_as(strategy, name, [texts[name]], [value]) for name, value in fixed.items()):
         return None
-    return [text for name in texts for text in ("--fix", f"{name}={texts[name]}")]
+    return [text for name in texts for text in (FIX_OPTION, f"{name}={texts[name]}")]
 
 
 def _is_read_as(strategy: type[Strategy], name: str, texts: Sequence[str], values: Sequence[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The baselines of a sweep: the same account without the strategy, and with a volatility target."""
+"""Baselines of a sweep: the account held without a rule, and a volatility target."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def baseline_strategy(name: str) -> type[Strategy]:
 
 
 def baseline_figures(name: str, task: SweepTask) -> Metrics:
-    """The figures of a baseline at its defaults, on the sessions and with the account of a sweep."""
+    """The figures of a baseline at its defaults, with a sweep's sessions and account."""
     row = walk_baseline(_STRATEGIES[name], task).figures.to_dict(orient="records")[0]
     return {str(figure): value for figure, value in row.items()}
 
 
 def walk_baseline(strategy: type[Strategy], task: SweepTask, *, keep_returns: bool = False) -> ChunkResult:
-    """A strategy at its defaults on the sessions and with the account of a sweep, in this process."""
+    """A strategy at its defaults, with a sweep's sessions and account."""
     sets = strategy.stack([strategy()]) or {"": np.zeros(1)}
     return run_chunk(replace(task, strategy=strategy), Chunk(sets, keep_returns))

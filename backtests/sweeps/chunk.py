@@ -38,7 +38,7 @@ LESS_IS_BETTER = frozenset(
 
 
 def is_less_better(name: str) -> bool:
-    """Whether less is better for a figure, or for an objective such as `ulcer:buy-and-hold`."""
+    """Whether less is better of a figure or objective, `ulcer:buy-and-hold` too."""
     head = name.partition(":")[0]
     return name in LESS_IS_BETTER or (head in NAMED and NAMED[head][1] == MINIMIZE)
 
@@ -65,7 +65,10 @@ class Chunk(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """One row of figures a set, and session returns (P, T), or (P, 0) where they are not kept."""
+    """The result of a chunk: figures, and session returns where they are kept.
+
+    `figures` has one row a set; `returns` is (P, T), decimal, or (P, 0).
+    """
 
     figures: pd.DataFrame
     returns: FloatArray
@@ -93,7 +96,10 @@ class SweepTask:
 
     @cached_property
     def prepared(self) -> PreparedData:
-        """Decisions, prices and base weights, computed once a process; `ParameterError` where nothing has a price."""
+        """Decisions, prices and base weights, computed once a process.
+
+        Raises `ParameterError` where no name has a price.
+        """
         table = shared_table(self.market, self.universe, self.account.fill)
         rows = session_rows(self.market, self.start, self.end)
         base, rebalanced = base_weights(table, rows, self.account.weighting, self.account.rebalance)
@@ -106,7 +112,7 @@ class SweepTask:
         return PreparedData(table, rows, grid, np.ascontiguousarray(base), rebalanced)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state that is sent to another process: without the prepared data, which is computed there."""
+        """The state for another process, where the prepared data is computed again."""
         return {name: value for name, value in self.__dict__.items() if name != "prepared"}
 
 
@@ -143,7 +149,7 @@ def decision_bytes(task: SweepTask, sets: Sets) -> int:
 
 
 def _walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSets:
-    """Every account by the segment walk where that covers it, by the order kernel where not."""
+    """Walk every set by segments where they cover it, else by the order kernel."""
     prepared, costs, capital = task.prepared, task.account.costs, task.account.capital
     plain = covered(decision, prepared.rows)
     parts = []

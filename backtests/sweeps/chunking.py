@@ -23,7 +23,7 @@ _WALKING = 4
 def walk_sets(
     task: SweepTask, sets: Sets, count: int, engine: Engine, memory: float, *, keep_returns: bool
 ) -> ChunkResult:
-    """Figures of `count` parameter sets, and their returns where they are kept, in the order of the sets.
+    """Figures of parameter sets in their order, and returns where they are kept.
 
     Args:
         task: strategy, market, sessions and account.

@@ -1,4 +1,4 @@
-"""Parameter sets to try: a grid, a random draw, or a Sobol design over a search space."""
+"""Parameter sets to try: a grid, a random draw, or a Sobol design."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ GRID, RANDOM, SOBOL = "grid", "random", "sobol"
 
 
 def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> pd.DataFrame:
-    """`count` sets that fill a search space evenly: one row a set, one column a parameter.
+    """Sets that fill a search space evenly: a row a set, a column a parameter.
 
-    A scrambled Sobol sequence (Owen 1998), so that any projection on a few parameters is covered evenly; best with a
-    power of two. Logarithmic ranges are even in the logarithm, integers and choices equally likely. The first rows of a
-    longer design with the same seed are those of a shorter one of at least half its length, rounded to powers of two.
+    `count` rows. A scrambled Sobol sequence (Owen 1998), so that any projection on a few parameters is covered evenly;
+    best with a power of two. Logarithmic ranges are even in the logarithm, integers and choices equally likely. The
+    first rows of a longer design with the same seed are those of a shorter one of at least half its length, rounded to
+    powers of two.
 
     Raises `ParameterError` where `count` is below 1, `seed` below 0, or the space is empty.
     """
@@ -45,7 +46,10 @@ def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> p
 
 
 def random_sets(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> pd.DataFrame:
-    """`count` sets drawn independently from a search space; columns and errors as in `design`."""
+    """Sets drawn independently from a search space.
+
+    `count` rows; columns and errors as in `design`.
+    """
     _check(space, count, seed)
     return _drawn_sets(RANDOM, space, np.random.default_rng(seed).random((count, len(space))), seed)
 
@@ -70,14 +74,17 @@ def grid(values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
 
 
 def stepped(low: float, high: float, step: float) -> list[str]:
-    """The values of `low:high:step` on the command line as text, both ends included; `step` is above 0."""
+    """The values of `low:high:step` on the command line as text.
+
+    Both ends are included; `step` is above 0.
+    """
     count = math.floor((high - low) / step + 1e-9) + 1
     # Twelve digits: 0.1 + 2 * 0.1 is 0.3.
     return [f"{low + number * step:.12g}" for number in range(count)]
 
 
 def sets_table(sets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Sets with the same parameters as a table, one a row; without parameters it has rows alone."""
+    """Sets with equal parameters as a table; without parameters it has rows alone."""
     names = sets[0] if sets else ()
     return pd.DataFrame(
         {name: column([parameters[name] for parameters in sets]) for name in names}, index=range(len(sets))
@@ -85,12 +92,12 @@ def sets_table(sets: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def column(values: Sequence[Any]) -> pd.Series:
-    """Values of one parameter as a column of sets; None stays None, also beside numbers."""
+    """Values of a parameter as a column of sets; None stays None beside numbers."""
     return pd.Series(values, dtype=object if any(value is None for value in values) else None)
 
 
 def redraw(origin: Mapping[str, Any], count: int) -> pd.DataFrame:
-    """The sets of a Sobol design or a random draw again, from what `DataFrame.attrs` says of it."""
+    """The sets of a Sobol design or a random draw again, from `DataFrame.attrs`."""
     space = {name: json_to_distribution(text) for name, text in origin["space"].items()}
     return _DRAWS[origin["method"]](space, count, seed=origin["seed"])
 

@@ -1,4 +1,4 @@
-"""The order in which a long sweep works through its sets: signals of one chunk serve the next."""
+"""The order of sets in a long sweep: signals of one chunk serve the next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from undertow.strategies.strategy import Sets
 
 
 def reading_order(task: SweepTask, sets: Sets, count: int) -> IntArray:
-    """The sets (P,) ordered by the parameters whose values take longest to compute signals for.
+    """The sets (P,) ordered by the parameters whose signals take longest.
 
     The time of a new value of a parameter is measured with two sets that differ in it alone. The order changes how long
     a sweep takes, not its figures.
@@ -30,7 +30,7 @@ def reading_order(task: SweepTask, sets: Sets, count: int) -> IntArray:
 
 
 def _cost(task: SweepTask, sets: Sets, name: str, code: IntArray) -> float:
-    """Seconds that a second value of a parameter takes beyond a second set without one."""
+    """Seconds that a second value of a parameter takes beyond an equal set."""
     second = int(np.argmax(code))
     repeated = {parameter: column[[0, 0]] for parameter, column in sets.items()}
     changed = {**repeated, name: sets[name][[0, second]]}

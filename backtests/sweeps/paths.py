@@ -1,4 +1,4 @@
-"""Two walks of every set of a plan with one result: segment by segment, and the order kernel."""
+"""Two walks of the sets of a plan: segment by segment, and by the order kernel."""
 
 from __future__ import annotations
 
@@ -69,9 +69,16 @@ def by_segments(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, ke
 
 
 def by_kernel(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
-    """Walk any sets by the order kernel, session by session and name by name; arguments as in `by_segments`.
+    """Walk any sets by the order kernel, session by session and name by name.
 
     Figures and values of an account that is worth 0 or less at any close are NaN.
+
+    Args:
+        grid: prices of the run's sessions.
+        plan: decisions of the sets and the base weights.
+        costs: costs of trading.
+        capital: starting capital, USD.
+        keep: whether the values at every close are kept.
     """
     with _KERNEL_LOCK:
         values, sums, counts = walk_all(grid, plan, costs, capital)

@@ -18,16 +18,20 @@ By = str | Objective | Callable[[Metrics], float]
 
 @dataclass(frozen=True)
 class Ranking:
-    """The column by which sets are ranked, in which direction, and the objective that it is, None for a figure."""
+    """The column by which sets are ranked, and its direction.
+
+    `objective` is None where the column is a figure.
+    """
 
     column: str
     less_is_better: bool
     objective: Objective | None = None
 
     def scores(self, rows: pd.DataFrame, baselines: Mapping[str, Metrics]) -> pd.Series:
-        """The value of every row of metrics; NaN where it is not finite or the objective raises.
+        """The value of every row of metrics; NaN where there is none.
 
-        `baselines` are the metrics of the baselines by name.
+        A value is missing where it is not finite or the objective raises. `baselines` are the metrics of the baselines
+        by name.
         """
         if self.objective is None:
             return rows[self.column]
@@ -35,7 +39,7 @@ class Ranking:
         return pd.Series(values, index=rows.index, name=self.column, dtype=float)
 
     def score(self, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
-        """The value of one row of metrics; NaN as in `scores`, and where a baseline lacks the figure."""
+        """The value of one row of metrics; NaN where a baseline lacks the figure."""
         if self.objective is None:
             return float(metrics.get(self.column, math.nan))
         try:
@@ -45,22 +49,26 @@ class Ranking:
         return value if math.isfinite(value) else math.nan
 
     def order(self, scores: pd.Series) -> pd.Index:
-        """The labels of the scores, best first; equal ones in the order of the sets, NaN last."""
+        """The labels of the scores, best first, NaN last.
+
+        Equal scores stay in the order of the sets.
+        """
         return scores.sort_values(ascending=self.less_is_better, kind="stable", na_position="last").index
 
 
 def read_ranking(by: By) -> Ranking:
-    """The ranking by a figure's name, an objective's name, "module:function", a function or an `Objective`.
+    """The ranking by a figure's or an objective's name.
 
-    Raises `ParameterError` with the nearest name where it is none of them.
+    `by` may also be "module:function", a function or an `Objective`. Raises `ParameterError` with the nearest name
+    where it is none of them.
     """
     if isinstance(by, str):
         name = NAMED[by][0] if by in NAMED else by
         if name in FIGURES:
             return Ranking(name, is_less_better(name))
         if ":" not in by:
-            near = did_you_mean(by, FIGURES)
-            raise ParameterError(f"`by` must be one of {', '.join(FIGURES)}; got {by!r}{near}")
+            suggestion = did_you_mean(by, FIGURES)
+            raise ParameterError(f"`by` must be one of {', '.join(FIGURES)}; got {by!r}{suggestion}")
     objectives = read_objectives(by)
     if len(objectives) > 1:
         raise ParameterError(f"`by` must be one figure or objective, got {len(objectives)}")

@@ -25,7 +25,7 @@ RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, "in_lag_hours", *_SIDES, *_PA
 
 
 def refuse_reserved(strategy: type[Strategy]) -> None:
-    """Raise `ParameterError` where a parameter has the name of a column of the results."""
+    """Raise `ParameterError` where a parameter is named like a column of results."""
     hidden = [f"`{name}`" for name in strategy.model_fields if name in RESERVED]
     if hidden:
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""The result of a sweep: every set with its figures, ranked, compared with the baselines, shown, and repeated."""
+"""The result of a sweep: its sets ranked, compared, shown and repeated."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _CARD_FIGURES = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover")
 
 @dataclass(frozen=True, eq=False)
 class CandidateSets:
-    """The sets that cannot be distinguished from the best by growth of capital: any of them may be the best.
+    """The sets that cannot be distinguished from the best by growth of capital.
 
-    The model confidence set holds the best with probability `level` or more.
+    Any of them may be the best. The model confidence set holds the best with probability `level` or more.
 
     Args:
         level: probability, decimal.
@@ -158,7 +158,10 @@ class Sweep:
 
     @cached_property
     def returns(self) -> FloatArray:
-        """Session returns (P, T), decimal, close to close; every set is walked again where they were not kept."""
+        """Session returns (P, T), decimal, close to close.
+
+        Every set is walked again where they were not kept.
+        """
         if self.walked_returns is not None:
             return self.walked_returns
         sets = self.strategy.sets_of(self.sets)
@@ -166,7 +169,10 @@ class Sweep:
 
     @cached_property
     def baselines(self) -> dict[str, Metrics]:
-        """The figures of buy-and-hold and of the volatility target on the same sessions, by name."""
+        """The figures of buy-and-hold and of the volatility target, by name.
+
+        On the same sessions, with the same account.
+        """
         return {name: baseline_figures(name, self.task) for name in BASELINES}
 
     def baseline_scores(self, by: By = BEST_FIGURE) -> dict[str, float]:
@@ -179,14 +185,15 @@ class Sweep:
         }
 
     def scores(self, by: By = BEST_FIGURE) -> pd.Series:
-        """The value of a figure or objective for every set; NaN where it is not a finite number."""
+        """The value of a figure or objective for every set; NaN where it is not finite."""
         return self._scores(read_ranking(by))
 
     def best(self, by: By = BEST_FIGURE, top: int = 1) -> pd.DataFrame:
-        """The best rows of the table, best first; with the objective's column where `by` is not a figure.
+        """The best rows of the table, best first.
 
-        Of equal sets the earlier comes first. The best of many is high by luck too. Raises `ParameterError` with the
-        nearest name where `by` is neither a figure nor an objective.
+        Where `by` is not a figure they have the objective's column. Of equal sets the earlier comes first. The best of
+        many is high by luck too. Raises `ParameterError` with the nearest name where `by` is neither a figure nor an
+        objective.
 
         Args:
             by: figure such as "annual_sharpe", objective such as "ulcer:buy-and-hold", "module:function", or a function
@@ -198,11 +205,14 @@ class Sweep:
 
     @property
     def comparable(self) -> bool:
-        """Whether the sets are few enough, and the sessions enough, for `confidence_set` to answer in seconds."""
+        """Whether `confidence_set` answers in seconds.
+
+        That is for 100 sets or fewer, and needs 60 sessions or more.
+        """
         return len(self) <= MOST_COMPARED and len(self.sessions) >= FEWEST_COMPARED_SESSIONS
 
     def confidence_set(self, level: float = 0.90, resamples: int = 1000, seed: int = 0) -> CandidateSets:
-        """The sets that cannot be distinguished from the best; buy-and-hold is compared with them.
+        """The sets that cannot be distinguished from the best, buy-and-hold beside them.
 
         The model confidence set of Hansen, Lunde and Nason (2011) over the session returns. Raises `ParameterError` on
         fewer than 60 sessions, and where every set lost everything.
@@ -276,7 +286,10 @@ class Sweep:
         return self.command_by()
 
     def command_by(self, by: By = BEST_FIGURE) -> str | None:
-        """The command line that repeats the sweep and ranks it by a figure or objective; None as for `command`."""
+        """The command line that repeats the sweep with a ranking.
+
+        None as for `command`.
+        """
         ranking = read_ranking(by)
         stated = sets_argv(self.strategy, self.sets, self.names, self.origin)
         if self.market.path is None or stated is None:

@@ -1,4 +1,4 @@
-"""Many parameter sets of one strategy at once: signals once a distinct value, accounts in parallel."""
+"""Many sets of one strategy at once: signals once a value, accounts in parallel."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def sweep(
     ledger: Ledger | str | Path | None = None,
     **settings: Unpack[SweepSettings],
 ) -> Sweep:
-    """Walk one account for every row of `parameters`: its figures in `table`, in the order of the rows.
+    """Walk one account for every row of `parameters`.
 
-    Every row is checked before any work starts. A row equals `backtest` with the same parameters to 1e-9; its bytes
-    depend on neither chunks, threads nor engine. Figures of an account that `backtest` finds worth nothing are NaN.
+    The result's `table` has the figures, in the order of the rows. Every row is checked before any work starts. A row
+    equals `backtest` with the same parameters to 1e-9; its bytes depend on neither chunks, threads nor engine. Figures
+    of an account that `backtest` finds worth nothing are NaN.
 
     Raises `ParameterError` as `backtest` does, where `parameters` has no rows, and where a parameter has the name of a
     figure; `DataError` where the ledger cannot be read or written.

@@ -1,4 +1,4 @@
-"""Trials evaluated: a batch as one sweep, or one set at a time where the sweep fails as a whole."""
+"""Trials evaluated: a batch as one sweep, or each set alone where that fails."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Evaluator:
     jobs: int
 
     def __call__(self, sets: Sequence[Mapping[str, Any]]) -> list[TrialResult]:
-        """The result of every set, in order, from one sweep; a set that cannot be swept has failed."""
+        """The result of every set, in order; a set that cannot be swept has failed."""
         complete = [{**self.fixed, **parameters} for parameters in sets]
         with _threads(self.jobs):
             try:

@@ -1,4 +1,4 @@
-"""The settings of a search: what it optimizes, within which bounds, with how many trials, and where it is stored."""
+"""The settings of a search: objectives, constraints, trials and storage."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class Search:
 
 
 class SearchSettings(TypedDict, total=False):
-    """The fields of `Search` as keywords of a function; see there for units and defaults."""
+    """The fields of `Search` as keywords of a function."""
 
     objective: Objectives
     constraints: Constraints | None
-    trials: int | None
+    trials: int
     max_failed: float
     fixed: Mapping[str, Any] | None
     narrowed: Mapping[str, Any] | None
@@ -93,7 +93,7 @@ class SearchSettings(TypedDict, total=False):
 
 
 def make_search(search: Search | None, settings: Mapping[str, Any]) -> Search:
-    """A search whose fields are those of `search`, replaced by the keywords in `settings`.
+    """The search with the keywords in `settings` in place of its own fields.
 
     Raises `ParameterError` on a keyword that is not a setting of a search, with the nearest one.
     """
@@ -103,6 +103,9 @@ def make_search(search: Search | None, settings: Mapping[str, Any]) -> Search:
             raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")
     if search is not None and not isinstance(search, Search):
         raise ParameterError(f"`search` must be a `Search`, got {type(search).__name__}")
+    if "trials" in settings:
+        # Left out it is the function's default; None in its place is a mistake.
+        check_trials(settings["trials"])
     return replace(search or Search(), **settings)
 
 

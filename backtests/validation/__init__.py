@@ -1,4 +1,4 @@
-"""Walk-forward and combinatorial cross-validation: what a rule is worth on sessions that did not tune it.
+"""Walk-forward and combinatorial cross-validation of a tuned strategy.
 
 The functions `walk_forward` and `cpcv` are those of `undertow`: here their names are modules.
 """

@@ -1,4 +1,4 @@
-"""Combinatorial purged cross-validation of a strategy: many out-of-sample paths instead of one."""
+"""Combinatorial purged cross-validation: many out-of-sample paths instead of one."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class CpcvResult:
 
     @property
     def below_median(self) -> float:
-        """The share of folds whose choice, the best in training, was below the median of all trials outside.
+        """The share of folds whose choice was below the median of all trials in the test.
 
         Where all trials are luck it is 0.5 on average, and 0.2 to 0.8 in four samples of five: folds share most of
         their sessions. Source: Bailey, Borwein, Lopez de Prado and Zhu (2017), the probability of backtest overfitting.
@@ -157,7 +157,7 @@ def cpcv(
     Raises `ParameterError` before any work on an objective that needs more than returns, since training sessions in
     pieces have no turnover or costs, on constraints and a storage, and as `walk_forward` does.
     """
-    check_search(strategy, market, universe, None)
+    check_search(strategy, market, universe)
     split = make_split(split, CombinatorialPurgedKFold)
     account_keywords, search_keywords = split_keywords(settings, Account, Search)
     search = make_search(search, search_keywords)
@@ -239,7 +239,7 @@ def cross_validate(
 
 
 def _refuse_empty(table: DecisionTable, borders: IntArray, rows: slice) -> None:
-    """Raise `ParameterError` where a group has no symbol to hold: it would earn the interest of cash."""
+    """Raise `ParameterError` where a group has no symbol to hold: it would earn cash."""
     alive, sessions = table.alive[rows], table.decisions.sessions[rows]
     for number, (begin, end) in enumerate(pairwise(borders), 1):
         if not alive[begin:end].any():
@@ -250,7 +250,10 @@ def _refuse_empty(table: DecisionTable, borders: IntArray, rows: slice) -> None:
 
 
 def check_path_objective(objective: Objective) -> None:
-    """Raise `ParameterError` where an objective needs more than returns, such as costs, which paths do not have."""
+    """Raise `ParameterError` where an objective needs more than returns.
+
+    Paths have no costs and no turnover.
+    """
     metrics = return_metrics(np.array([0.01, -0.01, 0.02]), np.zeros(3))
     _objective_value(metrics, dict.fromkeys(BASELINES, metrics), objective)
 
@@ -258,11 +261,11 @@ def check_path_objective(objective: Objective) -> None:
 def _account_returns(
     table: DecisionTable, strategies: list[Strategy], rows: slice, settings: WalkSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
+    """Session returns of the strategies (P, T), of the basket (T,) and of cash (T,)."""
     account = settings.account
     plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
-        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
+        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the requested sessions")
     grid = with_legs(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)
     # A class without parameters decides one column for all.
     returns = [walk(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
@@ -271,7 +274,7 @@ def _account_returns(
 
 
 def _parameter_sets(settings: WalkSettings, seed: int) -> pd.DataFrame:
-    """One parameter set per row, fixed parameters included; one row where nothing is tuned."""
+    """One parameter set per row, fixed parameters included."""
     count = settings.trials if settings.space else 1
     drawn = design(settings.space, count, seed=seed) if settings.space else pd.DataFrame(index=range(1))
     return drawn.assign(**{name: [value] * count for name, value in settings.fixed.items()})
@@ -326,14 +329,17 @@ def _choose_sets(
 
 
 def _nearly_equal(values: FloatArray, value: float) -> BoolArray:
-    """Whether values are equal but for rounding: accounts that differed once compound the rounding from then on."""
+    """Whether values are equal but for rounding.
+
+    Accounts that differed once compound the rounding from then on.
+    """
     return np.isclose(values, value, rtol=_ROUNDING, atol=_ROUNDING)
 
 
 def _objective_values(
     returns: list[FloatArray], baselines: Mapping[str, FloatArray], cash: FloatArray, objective: Objective
 ) -> FloatArray:
-    """The objective of every trial (P,) over some sessions; NaN where it has none or raises."""
+    """The objective of every trial (P,); NaN where it has no value or raises."""
     baseline_metrics = {name: return_metrics(baseline, cash) for name, baseline in baselines.items()}
     values = [_objective_value(return_metrics(trial, cash), baseline_metrics, objective) for trial in returns]
     return np.array(values, dtype=np.float64)
@@ -345,7 +351,7 @@ def _objective_value(metrics: Metrics, baselines: Mapping[str, Metrics], objecti
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
         if isinstance(error, KeyError) and error.args[:1] and error.args[0] in set(FIGURES) - set(metrics):
             raise ParameterError(
-                f"`objective` {objective.name} needs {error.args[0]!r}, which combinatorial paths have not: they are"
+                f"`objective` {objective.name} needs {error.args[0]!r}, which combinatorial paths do not have: they are"
                 " judged by returns alone"
             ) from None
         return float("nan")

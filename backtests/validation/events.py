@@ -1,4 +1,4 @@
-"""Shock events that a split keeps whole: no event has one part in training and another in the test."""
+"""Shock events that a split keeps whole, in training or in the test."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def check_events(events: object) -> None:
 
 
 def row_count(sessions: Any) -> int:
-    """The number of rows to split: of a table, a dense or sparse matrix, or anything with a length."""
+    """The number of rows of a table, a dense or sparse matrix, or any sequence."""
     shape = getattr(sessions, "shape", None)
     return int(shape[0]) if shape else len(sessions)
 
@@ -127,7 +127,7 @@ def _day(session: Any) -> pd.Timestamp:
 
 
 def free_border(border: int, spans: IntArray) -> int:
-    """A border between rows, moved back to the first row of the event that it would cut."""
+    """A border of rows, moved back to the first row of the event that it would cut."""
     cut = (spans[:, 0] < border) & (border < spans[:, 1])
     return int(spans[cut, 0][0]) if cut.any() else border
 
@@ -145,16 +145,16 @@ def drop_cut_events(rows: IntArray, spans: IntArray) -> IntArray:
 def shock_events(
     strategy: Strategy, market: Market, sessions: pd.DatetimeIndex, *, universe: str = "growth", fill: Fill = "open"
 ) -> Events:
-    """The shocks of `strategy` within `sessions`: first session, and length up to shock + lag + max_hold hours.
+    """The shocks of a strategy as events.
 
-    Five days where the strategy has neither parameter; longer where the strategy, with its parameters, is out of the
-    market longer: an event lasts until the end of the episode that it triggered. Parameters chosen by tuning may stay
-    out longer still.
+    An event lasts from the shock's first session to `lag` + `max_hold` hours after the shock, five days where the
+    strategy has neither parameter, and at least to the end of the episode that it triggered. Parameters chosen by
+    tuning may stay out of the market longer.
 
     Args:
         strategy: the strategy with its parameters.
-        market: the market that has the shocks.
-        sessions: the sessions to split; events are counted from the first of them.
+        market: the market.
+        sessions: sessions to split; only shocks within them are events.
         universe: name of the universe, or a screen.
         fill: decide and fill before the "open" or before the "close" of a session.
 
@@ -178,7 +178,7 @@ def shock_events(
 
 
 def _episode_ends(strategy: Strategy, table: DecisionTable, end: IntArray) -> IntArray:
-    """The rows `end` (K,), moved on to the end of the episode that the strategy is in there."""
+    """The rows `end` (K,), moved on to the end of the strategy's episode there."""
     strategy_class = type(strategy)
     decision = decided(strategy_class, table, strategy_class.stack([strategy]))
     acting = decision.acting[:, 0]
@@ -193,7 +193,7 @@ def _episode_ends(strategy: Strategy, table: DecisionTable, end: IntArray) -> In
 
 
 def horizon_hours(strategy: Strategy) -> float:
-    """The hours after a shock during which the strategy may still be out of the market."""
+    """The hours after a shock in which the strategy may be out of the market."""
     parameters = strategy.parameters
     hours = [float(parameters[name]) for name in _HORIZON if name in parameters]
     return sum(hours) if hours else _FALLBACK_HOURS

@@ -1,4 +1,4 @@
-"""The folds of a walk-forward: the tuning of each in training, and its figures there and in its test."""
+"""The folds of a walk-forward: their tuning, and their metrics."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class FoldTraining(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class WalkAccounts:
-    """The accounts of a walk over its tested sessions: the joined one, and the baselines by name."""
+    """The joined account of a walk, and the baselines by name on the same sessions."""
 
     joined: Run
     baselines: Mapping[str, Run]
 
 
 def tune_fold(task: TrainingTask, span: tuple[pd.Timestamp, pd.Timestamp]) -> FoldTraining:
-    """Tune one fold on its training sessions `span`, both ends included; a task of `run_tasks`."""
+    """Tune a fold on the sessions of `span`, both included; a task of `run_tasks`."""
     start, end = span
     strategy, market, settings = task.strategy, task.market, task.settings
     try:
@@ -95,7 +95,7 @@ def fold_result(
     acts: bool,
     passed: bool | None,
 ) -> FoldResult:
-    """The figures of a fold: in training those of its tuning, in its test those of its part of the joined account.
+    """The metrics of a fold in training and in its test.
 
     Args:
         fold: the fold.
@@ -142,18 +142,21 @@ def _excess_name(baseline: str) -> str:
 
 
 def _test_objective(objective: Objective, metrics: Metrics, baselines: Mapping[str, Metrics]) -> tuple[float, str]:
-    """The objective in a fold's test; NaN and the reason where it needs a figure that a part of a run lacks."""
-    outcome = judge(metrics, [objective], [], baselines)
-    return (float("nan"), outcome.error) if outcome.values is None else (outcome.values[0], "")
+    """The objective in a fold's test, or NaN and the reason why it has no value."""
+    result = judge(metrics, [objective], [], baselines)
+    return (float("nan"), result.error) if result.values is None else (result.values[0], "")
 
 
 def _without_rounding(excess: float) -> float:
-    """An excess, 0 where it is only rounding: a fold that never acted is neither above the basket nor below."""
+    """An excess, 0 where it is only rounding.
+
+    A fold that never acted is neither above the basket nor below.
+    """
     return excess if abs(excess) > _ROUNDING else 0.0
 
 
 def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, settings: WalkSettings) -> None:
-    """Raise `ParameterError` where a fold has no symbol to hold in training or in its test.
+    """Raise `ParameterError` where a fold has no symbol to hold.
 
     Such a fold would earn the interest of cash: a Sharpe ratio of twenty that no rule has made.
 

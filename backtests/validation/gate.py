@@ -1,4 +1,4 @@
-"""The gate of a fold: the test that its trials pass in training before the choice may act."""
+"""The gate of a fold: the test that its trials pass before its choice may act."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AUTO = "auto"
 
 
 class FoldGate(Protocol):
-    """A test of everything that was tried against buy-and-hold, such as `undertow.SPATest`.
+    """A test of all trials against buy-and-hold, such as `undertow.SPATest`.
 
     A gate may have an attribute `fewest`, the number of training sessions that it needs.
     """
@@ -42,12 +42,15 @@ class FoldGate(Protocol):
         ...
 
     def __call__(self, returns: FloatArray, hold: FloatArray) -> float:
-        """p from session returns (P, T) of all trials and (T,) of buy-and-hold; equal arguments give equal results."""
+        """p from session returns (P, T) of all trials and (T,) of buy-and-hold.
+
+        Equal arguments give equal results.
+        """
         ...
 
 
 def check_gate(gate: object) -> None:
-    """Raise `ParameterError` unless `gate` is a test with a level and a name, "auto" or None."""
+    """Raise `ParameterError` unless `gate` is a test, "auto" or None."""
     if gate is None or (isinstance(gate, str) and gate == AUTO):
         return
     if not callable(gate) or not all(hasattr(gate, name) for name in ("alpha", "name")):
@@ -55,7 +58,10 @@ def check_gate(gate: object) -> None:
 
 
 def default_gate(strategy: type[Strategy], folds: Sequence[Fold]) -> FoldGate | None:
-    """The SPA test at its defaults; None where folds train on too few sessions or the strategy is path dependent."""
+    """The SPA test at its defaults; None where it cannot be used.
+
+    Folds may train on too few sessions, or the strategy may have a stop of the whole account.
+    """
     gate: FoldGate = load(GATES, DEFAULT_GATE)()
     usable = not strategy.path_dependent and all(len(fold.train) >= min_sessions(gate) for fold in folds)
     return gate if usable else None
@@ -67,7 +73,7 @@ def min_sessions(gate: FoldGate) -> int:
 
 
 def refuse_path_dependent(strategy: type[Strategy]) -> None:
-    """Raise `ParameterError` where a strategy has a stop of the whole account, without which no fold may hold."""
+    """Raise `ParameterError` where a strategy has a stop of the whole account."""
     if strategy.path_dependent:
         names = " and ".join(f"`{name}`" for name in strategy.path_dependent)
         raise ParameterError(
@@ -97,9 +103,9 @@ def gate_p(
     start: pd.Timestamp,
     end: pd.Timestamp,
 ) -> float:
-    """p of a fold's trials on its training sessions, over all that could have been chosen; 1 where there are none.
+    """p of a fold's trials on its training sessions; 1 where there is nothing to test.
 
-    Trials that failed or missed a constraint could not have been chosen.
+    The test is over all sets that could have been chosen: trials that failed or missed a constraint could not.
 
     Args:
         gate: the test.
@@ -114,7 +120,7 @@ def gate_p(
     """
     missing = sorted(set(settings.space) - set(tuned.trials.columns))
     if missing or not len(tuned.trials):
-        raise ParameterError(f"`gate` needs {', '.join(missing) or 'a row'} for each trial; the tuner gave none")
+        raise ParameterError(f"`gate` needs {', '.join(missing) or 'a row'} for each trial; the tuner returned none")
     trials = tuned.trials
     if "feasible" in trials:
         trials = trials[trials["feasible"].astype(bool)]

@@ -1,4 +1,4 @@
-"""The plan of a walk-forward: every argument checked and collected into records, before a market is loaded."""
+"""The plan of a walk-forward: its arguments checked before a market is loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
-from undertow.backtests.engines import Engine
+from undertow.backtests.engines import Engine, EngineSettings, make_engine
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.tuning.settings import Search, SearchSettings, make_search
@@ -40,7 +40,7 @@ MAX_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Robustness:
-    """Checks beside a walk-forward: other seeds of its tuning, and other paths through the same history.
+    """Checks beside a walk-forward: other seeds and combinatorial paths.
 
     Raises `ParameterError` on a number of seeds outside 1 to 1000, and on another kind of split.
 
@@ -60,14 +60,6 @@ class Robustness:
             raise ParameterError(f"`paths` must be a CombinatorialPurgedKFold, got {paths!r}")
 
 
-class EngineSettings(TypedDict, total=False):
-    """The fields of `Engine` as keywords of a function."""
-
-    backend: str
-    jobs: int | None
-    address: str | None
-
-
 class RobustnessSettings(TypedDict, total=False):
     """The fields of `Robustness` as keywords of a function."""
 
@@ -80,12 +72,12 @@ _RECORDS: tuple[type[Any], ...] = (Account, Search, Engine, Robustness)
 
 
 class WalkKeywords(AccountSettings, SearchSettings, EngineSettings, RobustnessSettings, total=False):
-    """The fields of `Account`, `Search`, `Engine` and `Robustness` as keywords of `walk_forward`."""
+    """The fields of the records of `walk_forward` as its keywords."""
 
 
 @dataclass(frozen=True)
 class WalkPlan:
-    """A walk-forward with every argument checked that needs no market; made by `plan_walk`.
+    """A walk-forward whose arguments are checked; made by `plan_walk`.
 
     Args:
         strategy: class of the strategy.
@@ -136,7 +128,7 @@ def plan_walk(
     ledger: Ledger | str | Path | None = None,
     **settings: Unpack[WalkKeywords],
 ) -> WalkPlan:
-    """The plan of a walk-forward, for `run_walk`: checks every argument that needs no market.
+    """Check all arguments of a walk-forward that need no market; see `run_walk`.
 
     Args:
         strategy: class of the strategy.
@@ -166,7 +158,7 @@ def plan_walk(
     check_whole("seed", seed, 0)
     walk_settings = make_walk_settings(strategy, search, make_account(account, account_settings), universe=universe)
     tune, tuner_name = _read_tuner(tuner)
-    engine = make_engine(engine, engine_settings)
+    engine = walk_engine(engine, engine_settings)
     if on_fail not in ON_FAIL:
         suggestion = did_you_mean(str(on_fail), ON_FAIL)
         raise ParameterError(f"`on_fail` must be one of {', '.join(ON_FAIL)}; got {on_fail!r}{suggestion}")
@@ -178,7 +170,7 @@ def plan_walk(
         _check_paths(walk_settings, gate, on_fail)
     if search.storage is not None and tuner_name not in TUNERS:
         raise ParameterError(
-            f"`storage` keeps the searches of {' and '.join(TUNERS)}; the tuner {tuner_name} keeps its own"
+            f"`storage` can only be used with the tuners {' and '.join(TUNERS)}, got the tuner {tuner_name}"
         )
     studies = locate_studies(search.storage, search.study, strategy.name(), engine)
     return WalkPlan(
@@ -200,7 +192,7 @@ def plan_walk(
 
 
 def _refuse_unknown(settings: Mapping[str, object]) -> None:
-    """Raise `ParameterError` on a keyword that is neither an argument nor a field of a record, with the nearest."""
+    """Raise `ParameterError` on an unknown keyword, with the nearest."""
     arguments = [name for name in signature(plan_walk).parameters if name != "settings"]
     known = [*arguments, *(field.name for record in _RECORDS for field in fields(record))]
     for name in settings:
@@ -208,21 +200,19 @@ def _refuse_unknown(settings: Mapping[str, object]) -> None:
             raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
-def make_engine(engine: Engine | None, settings: EngineSettings | dict[str, Any]) -> Engine:
-    """The engine with the keywords in `settings` in place of its fields: one worker in this process without any.
+def walk_engine(engine: Engine | None, settings: Mapping[str, Any]) -> Engine:
+    """The engine of a walk, with keywords in place of its fields.
 
     Without `engine`, `backend` is "loky", and `jobs` is 1 or, with an `address`, all workers of the cluster.
     """
-    if engine is not None and not isinstance(engine, Engine):
-        raise ParameterError(f"`engine` must be an `Engine`, got {type(engine).__name__}")
-    base = engine or Engine(backend="loky", jobs=None if settings.get("address") else 1)
-    changed = replace(base, **settings)
+    default = Engine(backend="loky", jobs=None if settings.get("address") else 1)
+    changed = make_engine(default if engine is None else engine, settings)
     # One worker needs no other process.
     return Engine() if changed.jobs == 1 and changed.address is None else changed
 
 
-def make_robustness(robustness: Robustness | None, settings: RobustnessSettings | dict[str, Any]) -> Robustness:
-    """The checks beside a walk, with the keywords in `settings` in place of their fields."""
+def make_robustness(robustness: Robustness | None, settings: Mapping[str, Any]) -> Robustness:
+    """The checks beside a walk, with keywords in place of their fields."""
     if robustness is not None and not isinstance(robustness, Robustness):
         raise ParameterError(f"`robustness` must be a `Robustness`, got {type(robustness).__name__}")
     return replace(robustness or Robustness(), **settings)
@@ -240,7 +230,7 @@ def _read_tuner(tuner: Tuner | str) -> tuple[Tuner, str]:
 
 
 def _check_paths(settings: WalkSettings, gate: FoldGate | str | None, on_fail: str) -> None:
-    """Raise `ParameterError` where combinatorial paths cannot follow the settings of a walk."""
+    """Raise `ParameterError` where paths cannot follow the settings of a walk."""
     if settings.constraints or (gate is not None and on_fail == HOLD):
         name = "constraints" if settings.constraints else "gate"
         raise ParameterError(f"`{name}` binds the walk-forward alone; leave out `paths`")
@@ -248,7 +238,7 @@ def _check_paths(settings: WalkSettings, gate: FoldGate | str | None, on_fail: s
 
 
 def resolve_plan(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> WalkPlan:
-    """A plan in which nothing depends on the market any more: the universe, the events and the gate of "auto".
+    """A plan with its universe, its events and its gate looked up in the market.
 
     Args:
         plan: the plan.

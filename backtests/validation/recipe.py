@@ -1,4 +1,4 @@
-"""The recipe of a joined run: its folds in text, the command that makes it again, and the key of its search."""
+"""The recipe of a joined run: its folds as text, its command, and its search."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optuna.distributions import distribution_to_json
 from undertow.backtests.command import shortest
 from undertow.backtests.ledger.ledger import SearchKey, key_of
 from undertow.backtests.objective_code import codes, is_named
-from undertow.backtests.tuning.command import is_typed, search_words
+from undertow.backtests.tuning.argv import search_argv
 from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.validation.events import Events, event_spans, shock_events
 from undertow.backtests.validation.gate import FoldGate
@@ -40,7 +40,7 @@ class WalkRecipe:
     command: str | None
 
     def description(self, spans: Sequence[ScheduledSpan]) -> tuple[tuple[str, Any], ...]:
-        """The parameters that a joined run's recipe lists: the settings of the walk, then every fold."""
+        """The parameters of a joined run's recipe: the walk's settings, then every fold."""
         folds = (
             (f"fold {number}, {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}", _fold_text(span))
             for number, span in enumerate(spans, 1)
@@ -87,7 +87,7 @@ def walk_recipe(
 
 
 def search_key(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> SearchKey:
-    """The search of a walk in the ledger, whose key is made of all that decides its trials.
+    """The search of a walk in the ledger, keyed by all that decides its trials.
 
     Args:
         plan: the plan, resolved on the market.
@@ -137,15 +137,18 @@ def _argv(
     settings = plan.settings
     # The command line has the level of the default gate alone.
     default_gate = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
-    repeatable = plan.tuner_name in TUNERS and market.path is not None and default_gate and is_named(settings.objective)
-    if not repeatable or not is_typed(plan.strategy, settings.space, settings.fixed):
+    repeatable = plan.tuner_name in TUNERS and default_gate and is_named(settings.objective)
+    searched = search_argv(plan.strategy, settings.space, settings.fixed)
+    if not repeatable or market.path is None or searched is None:
         return None
     if plan.split.events is not None and not _are_shocks(plan, market, sessions):
         return None
     beside = _robustness_argv(plan, sessions, robustness)
     if beside is None:
         return None
-    return [*_walk_argv(plan, market, sessions), *([] if gate is None else ["--gate", shortest(gate.alpha)]), *beside]
+    command = ["undertow", "walk-forward", "--market", market.path]
+    gated = [] if gate is None else ["--gate", shortest(gate.alpha)]
+    return [*command, *searched, *_walk_argv(plan, sessions), *gated, *beside]
 
 
 def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> bool:
@@ -159,15 +162,13 @@ def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> b
     return _same_spans(plan.split.events, shocks, sessions)
 
 
-def _same_spans(events: Events | str | None, others: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
-    return bool(event_spans(events, sessions).tolist() == event_spans(others, sessions).tolist())
+def _same_spans(events: Events | str | None, shocks: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
+    return bool(event_spans(events, sessions).tolist() == event_spans(shocks, sessions).tolist())
 
 
-def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> list[str]:
+def _walk_argv(plan: WalkPlan, sessions: pd.DatetimeIndex) -> list[str]:
     split, settings = plan.split, plan.settings
-    argv = ["undertow", "walk-forward", "--market", str(market.path)]
-    argv += search_words(plan.strategy, settings.space, settings.fixed)
-    argv += ["--universe", settings.universe]
+    argv = ["--universe", settings.universe]
     argv += ["--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
     argv += ["--train", str(split.train), "--test", str(split.test), "--purge", str(split.purge)]
     argv += [*(["--embargo", str(split.embargo)] if split.embargo else []), *(["--anchored"] if split.anchored else [])]
@@ -181,7 +182,7 @@ def _walk_argv(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> li
 
 
 def _robustness_argv(plan: WalkPlan, sessions: pd.DatetimeIndex, robustness: Robustness) -> list[str] | None:
-    """The options of the checks beside a walk; None where no option describes the paths."""
+    """The options of the checks beside a walk; None where none describes the paths."""
     argv = ["--seeds", str(robustness.seeds)] if robustness.seeds > 1 else []
     paths, split = robustness.paths, plan.split
     if paths is None:

@@ -1,4 +1,4 @@
-"""The result of a walk-forward: its folds, the account that joins their tests, and how steady the choices were."""
+"""The result of a walk-forward: its folds, and the account that joins their tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VERDICTS = ("buy-and-hold", "vol-target", "timing", "gate")
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """One fold: its sessions, the chosen parameters, and their metrics in training and in the test.
+    """One fold: its sessions, the chosen parameters, and their metrics.
 
     Metrics are decimal, annualised where the name says so; an excess is total return less that of the baseline over the
     same sessions.
@@ -136,7 +136,7 @@ class WalkForwardResult:
 
     @property
     def unreached(self) -> list[FoldResult]:
-        """The folds in whose test the objective has no value; `unreached` of a fold gives the reason."""
+        """The folds in whose test the objective has no value."""
         return [fold for fold in self.folds if fold.unreached]
 
     @property
@@ -146,11 +146,12 @@ class WalkForwardResult:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per fold: sessions, counts, the tuned parameters, metrics in training (in_) and in the test (out_).
+        """One row per fold: sessions, parameters, metrics in training and in the test.
 
-        `gate_p` is p of the gate, `passed` whether the trials passed it, `acts` whether the choice acted in the test.
-        `in_lag_hours` is the median from the shock to the fill at the chosen parameters. The objective is NaN in the
-        test where it needs a figure that a part of an account does not have.
+        Metrics in training have the prefix `in_`, those in the test `out_`. `gate_p` is p of the gate, `passed` whether
+        the trials passed it, `acts` whether the choice acted in the test. `in_lag_hours` is the median from the shock
+        to the fill at the chosen parameters. The objective is NaN in the test where it needs a metric that a part of an
+        account does not have.
         """
         return pd.DataFrame([self._row(result) for result in self.folds])
 
@@ -188,7 +189,7 @@ class WalkForwardResult:
 
     @cached_property
     def stability(self) -> pd.DataFrame:
-        """How far the choice of each tuned parameter moved from fold to fold, one row per parameter.
+        """How far the choices of a parameter moved from fold to fold, one row each.
 
         `spread` is highest less lowest choice as a part of the range that was searched, 0 to 1; for a parameter with
         choices it is the share of folds that did not take the most frequent one.
@@ -200,7 +201,7 @@ class WalkForwardResult:
         return pd.DataFrame(rows, columns=["parameter", "searched", "chosen", "typical", "spread"])
 
     def sentences(self) -> list[tuple[str, str]]:
-        """The results in sentences of plain text, as (topic, sentence) in the order of the page.
+        """The results as sentences of plain text: (topic, sentence), in the page's order.
 
         Topics are "lag", "buy-and-hold" and "vol-target" (the verdicts, with their intervals), "timing", "gate",
         "unsearched", "infeasible", "unreached", "seeds", "paths" and "trials"; those that do not apply are left out.
@@ -211,7 +212,10 @@ class WalkForwardResult:
 
     @cached_property
     def verdicts(self) -> dict[str, str]:
-        """The sentences that judge the walk: against its baselines, of its timing and of its gate."""
+        """The sentences that judge the walk, by topic.
+
+        Against its baselines, and those of its timing and its gate.
+        """
         return {topic: sentence for topic, sentence in self.sentences() if topic in _VERDICTS}
 
     def summary(self) -> dict[str, Any]:
@@ -250,7 +254,7 @@ class WalkForwardResult:
         return written
 
     def save(self, folder: str | Path) -> Path:
-        """Write the run, its tables and pages into `folder`, all or nothing, replacing an earlier walk.
+        """Write the run, its tables and pages into `folder`, all or nothing.
 
         The folder is that of a run with walk.json, walk.html, folds.csv, trials.csv and stability.csv beside it, so
         `load_run` reads it and `compare` takes it.
@@ -271,7 +275,10 @@ class WalkForwardResult:
 
 
 def position_in_range(space: BaseDistribution, value: Any) -> float:
-    """The position of a value in a search range, 0 to 1; in logarithms where the range is logarithmic."""
+    """The position of a value in a search range, 0 to 1.
+
+    In logarithms where the range is logarithmic.
+    """
     if isinstance(space, CategoricalDistribution):
         return space.choices.index(value) / max(len(space.choices) - 1, 1)
     low, high = float(space.low), float(space.high)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Several strategies of one class as one: each decides on its sessions, in one account that never stops."""
+"""Several strategies of one class as one, each deciding on its own sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from undertow.strategies.strategy import Constant, Sets, Strategy
 
 @dataclass(frozen=True)
 class ScheduledSpan:
-    """A strategy, or None for buy-and-hold, and its first and last session, both included."""
+    """A strategy, None for buy-and-hold, with its first and last session."""
 
     strategy: Strategy | None
     first: pd.Timestamp
@@ -27,7 +27,7 @@ class ScheduledSpan:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The spans of one account in order of time, and the parameters that its recipe lists."""
+    """The spans of one account in order of time, and the parameters in its recipe."""
 
     spans: tuple[ScheduledSpan, ...]
     description: tuple[tuple[str, Any], ...] = ()
@@ -41,7 +41,7 @@ class Schedule:
 
 
 class ScheduledStrategy(Strategy):
-    """Strategies of one class, each in charge of a span of sessions; fully invested outside all spans.
+    """Strategies of one class, each in charge of a span; fully invested outside.
 
     Every strategy decides on the whole table, as if it had always run; a session takes the decision of the strategy in
     charge. Where two strategies differ at a border of spans the account trades, and pays.
@@ -53,7 +53,7 @@ class ScheduledStrategy(Strategy):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters that the recipe lists: the settings of the walk, and every fold with its parameters."""
+        """The parameters in the recipe: the walk's settings, then every fold."""
         return dict(self.schedule.description)
 
     @classmethod
@@ -131,7 +131,7 @@ def _pick(values: Any, columns: IntArray, outside: float) -> FloatArray:
 
 
 def _common(name: str, values: Any, columns: IntArray) -> Any:
-    """The one value of every schedule (P,); raises `ParameterError` where the spans of a schedule differ in it."""
+    """The value of every schedule (P,), in which its spans may not differ."""
     if values is None:
         return None
     distinct = [np.unique(values[np.unique(column[column >= 0])]) for column in columns.T]
@@ -143,7 +143,7 @@ def _common(name: str, values: Any, columns: IntArray) -> Any:
 def _score(
     decision: Decision, column: IntArray, symbols: int, scores: dict[tuple[bytes, ...], int], orders: list[FloatArray]
 ) -> int:
-    """The number of the order of selling of one schedule; a new order is added to `orders`."""
+    """The number of a schedule's order of selling; a new order is added to `orders`."""
     numbers = np.where(column >= 0, decision.score_of_set[np.maximum(column, 0)], PROPORTIONAL)
     distinct = set(numbers[column >= 0].tolist())
     if distinct <= {PROPORTIONAL} or distinct == {LEAST_TAX}:

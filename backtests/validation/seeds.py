@@ -1,4 +1,4 @@
-"""The same walk-forward with other seeds of the tuning: how much of its result is the luck of the search."""
+"""The same walk-forward with other seeds: how much of its result is luck."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.backtests.checks import check_search
 from undertow.backtests.engines import Engine, run_tasks
 from undertow.backtests.runs.backtest import session_rows
-from undertow.backtests.validation.plan import Robustness, WalkPlan, make_engine, plan_walk, resolve_plan
+from undertow.backtests.validation.plan import Robustness, WalkPlan, plan_walk, resolve_plan, walk_engine
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.storage import refuse_shared_file
 from undertow.backtests.validation.walk import walk_folds
@@ -33,7 +33,7 @@ class SeedTask(NamedTuple):
 def walk_seeds(
     strategy: type[Strategy], market: Market, seeds: Sequence[int], *, engine: Engine | None = None, **settings: Any
 ) -> pd.DataFrame:
-    """One row per seed: the mean objective of the folds in training, and the metrics of the joined run.
+    """One row per seed: mean objective in training, and metrics of the joined run.
 
     Whole walks are the tasks, one worker each. The median over seeds says more about a rule than the best seed.
 
@@ -50,14 +50,14 @@ def walk_seeds(
     numbers = list(seeds)
     if not numbers or not all(is_whole(seed, 0) for seed in numbers) or len(set(numbers)) < len(numbers):
         raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {numbers}")
-    check_search(strategy, market, settings.get("universe", "growth"), None)
+    check_search(strategy, market, settings.get("universe", "growth"))
     names = {field.name for field in fields(Engine)}
-    workers = make_engine(engine, {name: value for name, value in settings.items() if name in names})
+    workers = walk_engine(engine, {name: value for name, value in settings.items() if name in names})
     walk_settings = {name: value for name, value in settings.items() if name not in names}
     search = settings.get("search")
     refuse_shared_file(settings.get("storage", getattr(search, "storage", None)), workers)
     if "seed" in settings:
-        raise ParameterError(f"`seed` is each of `seeds` in turn, leave it out; got {settings['seed']!r}")
+        raise ParameterError(f"`seed` cannot be used with `seeds`, leave it out; got {settings['seed']!r}")
     plan = plan_walk(strategy, seed=numbers[0], **walk_settings)
     if plan.robustness != Robustness():
         raise ParameterError("`robustness` and `paths` belong to `walk_forward`; leave them out beside `seeds`")

@@ -1,4 +1,4 @@
-"""The settings that the folds of a walk-forward share, and the tuners that choose a fold's parameters."""
+"""The settings that all folds of a walk-forward share, and the tuners of a fold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from undertow.backtests.account import Account
 from undertow.backtests.objectives import Constraint, Objective, read_objectives
 from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
-from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.settings import MAX_FAILED, Search
 from undertow.backtests.tuning.space import space_left
 from undertow.backtests.validation.events import SHOCKS, shock_events
@@ -27,14 +28,14 @@ from undertow.strategies.strategy import Strategy
 _Split = TypeVar("_Split", WalkForward, CombinatorialPurgedKFold)
 
 # Trials a fold where a search does not set them.
-TRIALS = 200
+FOLD_TRIALS = 200
 # The choice of `source` that needs the lots of one account.
 LEAST_TAX_FIRST = "least-tax"
 
 
 @dataclass(frozen=True)
 class WalkSettings:
-    """Settings that every fold of a walk-forward shares: the account, the objective, and the space to search.
+    """Settings that all folds of a walk-forward share.
 
     Args:
         universe: name of the universe, or a screen.
@@ -53,7 +54,7 @@ class WalkSettings:
     account: Account = field(default_factory=Account)
     objective: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
     constraints: tuple[Constraint, ...] = ()
-    trials: int = TRIALS
+    trials: int = FOLD_TRIALS
     max_failed: float = MAX_FAILED
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class TunedFold:
 
 
 class Tuner(Protocol):
-    """A function that chooses parameters from the sessions `start` to `end` of a market, both included."""
+    """A function that chooses parameters from the training sessions of a fold."""
 
     def __call__(
         self,
@@ -98,7 +99,8 @@ class Tuner(Protocol):
     ) -> TunedFold:
         """Choose the best parameters of `strategy` by `settings.objective`.
 
-        Called once a fold, by position; it may use no session after `end`. Equal arguments give equal results.
+        Called once a fold, by position, with the first and last training session; it may use no session after `end`.
+        Equal arguments give equal results.
         """
         ...
 
@@ -124,7 +126,9 @@ def search_tuner(
 def design_tuner(
     strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> TunedFold:
-    """One sweep on the training sessions: the defaults and a scrambled Sobol design (Owen 1998), nothing adaptive.
+    """One sweep on the training sessions: the defaults and a Sobol design.
+
+    The design is scrambled (Owen 1998); nothing is adaptive.
 
     Args:
         strategy: class of the strategy.
@@ -153,22 +157,26 @@ def _tune(
     if not settings.space:
         return _evaluate_fixed(strategy, market, start, end, settings)
     defaults = strategy.create(settings.fixed).parameters
-    tuning = optimize(
-        strategy,
-        market,
+    search = Search(
         objective=settings.objective,
         constraints=settings.constraints,
         trials=settings.trials,
-        seed=seed,
-        jobs=os.cpu_count() or 1,
-        start=start,
-        end=end,
+        max_failed=settings.max_failed,
         fixed={**settings.fixed, **{name: defaults[name] for name in defaults if name not in settings.space}},
         narrowed=settings.space,
-        sobol=sobol,
-        max_failed=settings.max_failed,
         **({} if settings.studies is None else settings.studies.study_of(seed, start, end)),
-        **settings.keywords(),
+    )
+    tuning = optimize(
+        strategy,
+        market,
+        seed=seed,
+        search=search,
+        universe=settings.universe,
+        start=start,
+        end=end,
+        account=settings.account,
+        sobol=sobol,
+        jobs=os.cpu_count() or 1,
     )
     value = float(tuning.best[f"objective {settings.objective.name}"])
     return TunedFold(tuning.best_parameters, _best_metrics(tuning), tuning.trials, value, tuning.feasible)
@@ -195,15 +203,15 @@ def _evaluate_fixed(
         fixed={},
         jobs=os.cpu_count() or 1,
     )
-    outcome = evaluate([parameters])[0]
-    if outcome.values is None:
+    result = evaluate([parameters])[0]
+    if result.values is None:
         raise ParameterError(
-            f"`{strategy.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {outcome.error}"
+            f"`{strategy.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {result.error}"
         )
-    metrics = {name: float(value) for name, value in outcome.metrics.items()}
-    feasible = all(missed <= 0 for missed in outcome.violations.values())
+    metrics = {name: float(value) for name, value in result.metrics.items()}
+    feasible = all(missed <= 0 for missed in result.violations.values())
     trials = pd.DataFrame([{"feasible": feasible, **parameters, **metrics}])
-    return TunedFold(parameters, metrics, trials, float(outcome.values[0]), feasible)
+    return TunedFold(parameters, metrics, trials, float(result.values[0]), feasible)
 
 
 def make_walk_settings(
@@ -241,7 +249,7 @@ def make_walk_settings(
         account=account,
         objective=search.objectives[0],
         constraints=search.bounds,
-        trials=search.trials_or(TRIALS),
+        trials=search.trials_or(FOLD_TRIALS),
         max_failed=search.max_failed,
         fixed=space.fixed,
         space=free,
@@ -253,17 +261,17 @@ def _refuse_path_dependent(strategy: type[Strategy], free: Mapping[str, BaseDist
     tuned = [f"`{name}`" for name in strategy.path_dependent if name in free and not free[name].single()]
     if tuned:
         raise ParameterError(
-            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but each fold would choose its own:"
-            " fix them, and tune the rest"
+            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but the folds would choose them"
+            " separately: fix them, and tune the rest"
         )
 
 
 def _check_narrowed(name: str, values: BaseDistribution) -> BaseDistribution:
-    """The range of a narrowed parameter; raises `ParameterError` where folds of one account may not differ in it."""
+    """A narrowed range; raises `ParameterError` where folds may not differ in it."""
     if _has_least_tax(values) and not values.single():
         raise ParameterError(
-            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but each fold would choose"
-            f" its own: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
+            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but the folds would choose"
+            f" separately: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
         )
     return values
 
@@ -283,7 +291,9 @@ def _without_least_tax(values: BaseDistribution) -> BaseDistribution:
 def resolve_events(
     split: _Split, strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, settings: WalkSettings
 ) -> _Split:
-    """A split with its events as `Events`: "shocks" are those of the strategy at its defaults and fixed parameters.
+    """A split with its events as `Events`, "shocks" replaced.
+
+    They become the shocks of the strategy at its defaults and fixed parameters.
 
     Args:
         split: the split.

@@ -1,4 +1,4 @@
-"""Walk-forward splits: the sessions to train on and to test on, with a gap between the two.
+"""Walk-forward splits: sessions to train on and to test on, with a gap between.
 
 The convention is scikit-learn's: `split(X)` yields row numbers (train, test), `get_n_splits(X)` counts the folds.
 `X` has rows or a length; with `events` by date it is the sessions, or a table indexed by them.
@@ -33,7 +33,7 @@ MIN_TRAINED = 2
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold: the rows trained on and tested, and the sessions that were taken out of training.
+    """One fold: rows trained on, rows tested, and sessions taken out of training.
 
     Args:
         number: the fold's number, from 1.
@@ -59,10 +59,13 @@ class Splitter(ABC):
 
     @abstractmethod
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds of `sessions`, in order; raises `ParameterError` where the sessions are too few."""
+        """The folds of `sessions`; raises `ParameterError` where they are too few."""
 
     def split(self, X: Any, y: object = None, groups: object = None) -> Iterator[tuple[IntArray, IntArray]]:  # noqa: N803 - their name
-        """Rows (train, test) of each fold, as scikit-learn yields them; `y` and `groups` are ignored."""
+        """Rows (train, test) of every fold, as scikit-learn yields them.
+
+        `y` and `groups` are ignored.
+        """
         return ((fold.train, fold.test) for fold in self.folds(X))
 
     def get_n_splits(self, X: Any = None, y: object = None, groups: object = None) -> int:  # noqa: N803 - their name
@@ -73,7 +76,10 @@ class Splitter(ABC):
 
 
 def make_split(split: object, splitter: type[_Split]) -> _Split:
-    """`split`, or a `splitter` at its defaults for None; raises `ParameterError` where it is not a `splitter`."""
+    """`split`, or a `splitter` at its defaults for None.
+
+    Raises `ParameterError` where it is not a `splitter`.
+    """
     if split is None:
         return splitter()
     if not isinstance(split, splitter):
@@ -135,7 +141,7 @@ class WalkForward(Splitter):
         )
 
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds in order of time; raises `ParameterError` where the sessions are too few for one."""
+        """The folds in order of time; raises `ParameterError` on too few sessions."""
         count = row_count(sessions)
         first = self.train + self.embargo
         if count <= first:
@@ -173,11 +179,14 @@ def _longest(spans: IntArray) -> int:
 
 
 def check_sessions(name: str, value: object, lowest: int) -> None:
-    """Raise `ParameterError` unless `value` is a whole number of sessions, `lowest` or more."""
+    """Raise `ParameterError` unless `value` is `lowest` sessions or more."""
     check_whole(name, value, lowest, "a whole number of sessions")
 
 
 def stretches(mask: BoolArray) -> IntArray:
-    """The stretches (K, 2) of rows in which a mask (T,) is true: first row and the row after the last."""
+    """The stretches (K, 2) of rows in which a mask (T,) is true.
+
+    First row and the row after the last.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return edges.reshape(-1, 2).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Combinatorial purged cross-validation: every choice of test groups, and the paths that its tests form."""
+"""Combinatorial purged splits: every choice of test groups, and their paths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_FOLDS = 10_000
 
 @dataclass(frozen=True)
 class CombinatorialPurgedKFold(Splitter):
-    """Every choice of `n_test_groups` out of `n_groups` contiguous groups, each tested once.
+    """Every choice of test groups out of contiguous groups, each tested once.
 
     A fold trains on the groups that it does not test. There are C(n, k) folds, whose tests form C(n, k) k / n paths
     that test every session once. Source: Lopez de Prado (2018), chapters 7 and 12.
@@ -91,7 +91,7 @@ class CombinatorialPurgedKFold(Splitter):
         return np.array(testing, dtype=np.int64).T
 
     def groups(self, sessions: Any) -> IntArray:
-        """The first row of each group and the end of the sessions (n_groups + 1,), moved off events."""
+        """First row of every group and the end (n_groups + 1,), moved off events."""
         count = row_count(sessions)
         spans = event_spans(self.events, sessions)
         even = [count * n // self.n_groups for n in range(1, self.n_groups)]
@@ -104,7 +104,10 @@ class CombinatorialPurgedKFold(Splitter):
         return borders
 
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds in the order of `choices`; raises `ParameterError` where one has too little to train on."""
+        """The folds in the order of `choices`.
+
+        Raises `ParameterError` where a fold has too few sessions to train on.
+        """
         borders = self.groups(sessions)
         spans = event_spans(self.events, sessions)
         moved = [row_count(sessions) * n // self.n_groups - int(border) for n, border in enumerate(borders)]

@@ -1,4 +1,4 @@
-"""The storage of the studies of a walk's folds: a folder with a journal a fold, or a database."""
+"""The storage of a walk's studies: a folder of journals, or a database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from undertow.market.errors import ParameterError
 
 @dataclass(frozen=True)
 class StudyLocation:
-    """The storage of a walk's studies: a folder for journals, or the address of a database.
+    """The storage of a walk's studies: a folder of journals, or a database address.
 
     The name of every study begins with `study`.
     """
@@ -26,7 +26,7 @@ class StudyLocation:
     study: str
 
     def study_of(self, seed: int, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
-        """The arguments `storage` and `study` of `optimize` for the fold that is trained on `start` to `end`."""
+        """`storage` and `study` of `optimize` for a fold trained on `start` to `end`."""
         name = f"{self.study}-seed{seed}-{start:%Y%m%d}-{end:%Y%m%d}"
         if isinstance(self.storage, str):
             return {"storage": self.storage, "study": name}
@@ -50,7 +50,7 @@ def locate_studies(storage: object, study: str | None, strategy: str, engine: En
     check_study(study)
     if storage is None:
         if study is not None:
-            raise ParameterError(f"`study` names what `storage` keeps, and there is none; got {study!r}")
+            raise ParameterError(f"`study` can only be used with a `storage`; got {study!r}")
         return None
     name = strategy if study is None else study
     check_address(storage)
@@ -62,7 +62,7 @@ def locate_studies(storage: object, study: str | None, strategy: str, engine: En
     if folder.exists() and not folder.is_dir():
         raise ParameterError(f"`storage` of a walk must be a folder, one journal a fold; {str(folder)!r} is a file")
     if not folder.parent.is_dir():
-        raise ParameterError(f"`storage` must be a folder in one that is there, got {str(folder)!r}")
+        raise ParameterError(f"`storage` must be a folder in an existing one, got {str(folder)!r}")
     if Path(name).name != name:
         raise ParameterError(f"`study` begins the names of files here, and must be one itself, got {name!r}")
     check_writable(folder / "journal" if folder.is_dir() else folder, "storage")
@@ -70,7 +70,7 @@ def locate_studies(storage: object, study: str | None, strategy: str, engine: En
 
 
 def refuse_shared_file(storage: object, engine: Engine) -> None:
-    """Raise `ParameterError` where several workers would write to one SQLite file, which one process alone holds."""
+    """Raise `ParameterError` where several workers would share one SQLite file."""
     alone = engine.backend == "serial" or engine.jobs == 1
     if isinstance(storage, str | os.PathLike) and sqlite_file(str(storage)) is not None and not alone:
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""The walk itself: the folds tuned one by one, and one account through their tests."""
+"""The walk itself: folds tuned one by one, and one account through their tests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class _Span(NamedTuple):
 
 
 def walk_folds(plan: WalkPlan, market: Market) -> WalkForwardResult:
-    """Tune the folds of a plan and join their tests; `plan` is resolved on the market, its robustness not walked."""
+    """Tune the folds of a resolved plan and join their tests.
+
+    Other seeds and paths are not walked.
+    """
     settings, gate = plan.settings, plan.gate
     assert not isinstance(gate, str), "a resolved plan has a gate or none"
     table = shared_table(market, settings.universe, settings.account.fill)
@@ -97,7 +100,7 @@ def walk_folds(plan: WalkPlan, market: Market) -> WalkForwardResult:
 
 
 def _folds_of_one_account(split: WalkForward, sessions: pd.DatetimeIndex) -> list[Fold]:
-    """The folds; raises `ParameterError` where one account cannot go through all of their tests."""
+    """The folds; raises `ParameterError` where one account cannot go through all."""
     folds = split.folds(sessions)
     if any(fold.test[-1] + 1 != following.test[0] for fold, following in pairwise(folds)):
         raise ParameterError(
@@ -111,14 +114,20 @@ def _folds_of_one_account(split: WalkForward, sessions: pd.DatetimeIndex) -> lis
 
 @dataclass
 class _TrialCounter:
-    """The ledger that counts the trials of a walk fold by fold, so that a walk that is killed has counted them too."""
+    """The ledger that counts a walk's trials, fold by fold.
+
+    A walk that is killed has counted the folds that it finished.
+    """
 
     ledger: Ledger
     search: SearchKey
     counted: int = 0
 
     def count_fold(self, _: int, training: FoldTraining) -> None:
-        """Count a fold's trials behind those of the folds before it; a user-defined tuner may make more than set."""
+        """Count a fold's trials after those of earlier folds.
+
+        A user-defined tuner may make more trials than set.
+        """
         first, self.counted = self.counted, self.counted + len(training.tuned.trials)
         self.ledger.record(self.search, "walk-forward", range(first, self.counted))
 
@@ -143,7 +152,7 @@ def _join(
     gate: FoldGate | None,
     robustness: Robustness,
 ) -> Run:
-    """One account through all tests, in which the folds that act do as they chose and the others hold the basket."""
+    """One account through all tests; folds that do not act hold the basket."""
     rules = [
         plan.strategy.create(training.tuned.parameters) if acting else None
         for training, acting in zip(trainings, acts, strict=True)

@@ -1,4 +1,4 @@
-"""Walk-forward validation: tune on past sessions, hold the choice on the sessions that follow, in one account."""
+"""Walk-forward validation: tune on past sessions, act on the sessions that follow."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def walk_forward(
 
         walk_forward(LiquidityDrain, market, split=WalkForward(train=504, test=126)).page("walk.html")
     """
-    check_search(strategy, market, universe, None)
+    check_search(strategy, market, universe)
     plan = plan_walk(
         strategy,
         universe=universe,
@@ -107,7 +107,7 @@ def walk_forward(
 
 
 def run_walk(plan: WalkPlan, market: Market) -> WalkForwardResult:
-    """Walk a plan of `plan_walk` on a market, with the other seeds and paths of its robustness.
+    """Walk a plan on a market, with the other seeds and paths of its robustness.
 
     Raises as `walk_forward` does.
     """
@@ -116,8 +116,8 @@ def run_walk(plan: WalkPlan, market: Market) -> WalkForwardResult:
     result = walk_folds(plan, market)
     count, split = plan.robustness.seeds, plan.robustness.paths
     if count > 1:
-        others = seed_table(plan, market, range(plan.seed + 1, plan.seed + count), plan.engine)
-        table = pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
+        further = seed_table(plan, market, range(plan.seed + 1, plan.seed + count), plan.engine)
+        table = pd.concat([pd.DataFrame([seed_row(result)]), further], ignore_index=True)
         result = replace(result, seeds=table)
     if split is not None:
         days = {"start": plan.start, "end": plan.end}

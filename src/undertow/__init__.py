@@ -10,7 +10,9 @@ A strategy-framework plug-in for vectorbt. Names are loaded on first use, so tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from undertow.backtests.sweeps.design import design, grid
     from undertow.backtests.sweeps.result import Sweep
     from undertow.backtests.sweeps.sweep import sweep
-    from undertow.backtests.tuning.optimize import Tuning, optimize
+    from undertow.backtests.tuning.optimize import optimize
+    from undertow.backtests.tuning.result import Tuning
     from undertow.backtests.tuning.settings import Search
     from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForward, WalkForwardResult, walk_seeds
     from undertow.backtests.validation.cpcv import cpcv
@@ -36,34 +39,44 @@ if TYPE_CHECKING:
         simulate_market,
         write_market,
     )
-    from undertow.signals.decisions.table import DecisionTable
+    from undertow.signals.decisions import DecisionTable
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
     from undertow.tearsheets import write_comparison, write_tearsheet
-
-_FLOORS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
-_HOMES = {
-    "market": (
-        *("BookkeepingError", "DataError", "Market", "ParameterError", "UndertowError", "UnknownNameError"),
-        *("load_market", "simulate_market", "write_market"),
-    ),
-    "signals.decisions.table": ("DecisionTable",),
-    "strategies": ("Decision", "Sets", "Strategy"),
-    "strategies.rules": ("load_rule",),
-    "backtests": ("Account", "Costs", "Engine", "Run", "backtest", "load_run"),
-    "backtests.ledger.ledger": ("Ledger",),
-    "backtests.sweeps.design": ("design", "grid"),
-    "backtests.sweeps.result": ("Sweep",),
-    "backtests.sweeps.sweep": ("sweep",),
-    "backtests.tuning.optimize": ("Tuning", "optimize"),
-    "backtests.tuning.settings": ("Search",),
-    "backtests.validation": ("CombinatorialPurgedKFold", "WalkForward", "WalkForwardResult", "walk_seeds"),
-    "backtests.validation.cpcv": ("cpcv",),
-    "backtests.validation.walk_forward": ("walk_forward",),
-    "evidence": ("SPATest", "alarm", "confidence_set", "difference", "timing"),
-    "tearsheets": ("write_comparison", "write_tearsheet"),
-}
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "market": (
+                "BookkeepingError",
+                "DataError",
+                "Market",
+                "ParameterError",
+                "UndertowError",
+                "UnknownNameError",
+                "load_market",
+                "simulate_market",
+                "write_market",
+            ),
+            "signals.decisions": ("DecisionTable",),
+            "strategies": ("Decision", "Sets", "Strategy"),
+            "strategies.rules": ("load_rule",),
+            "backtests": ("Account", "Costs", "Engine", "Run", "backtest", "load_run"),
+            "backtests.ledger.ledger": ("Ledger",),
+            "backtests.sweeps.design": ("design", "grid"),
+            "backtests.sweeps.result": ("Sweep",),
+            "backtests.sweeps.sweep": ("sweep",),
+            "backtests.tuning.optimize": ("optimize",),
+            "backtests.tuning.result": ("Tuning",),
+            "backtests.tuning.settings": ("Search",),
+            "backtests.validation": ("CombinatorialPurgedKFold", "WalkForward", "WalkForwardResult", "walk_seeds"),
+            "backtests.validation.cpcv": ("cpcv",),
+            "backtests.validation.walk_forward": ("walk_forward",),
+            "evidence": ("SPATest", "alarm", "confidence_set", "difference", "timing"),
+            "tearsheets": ("write_comparison", "write_tearsheet"),
+        },
+        packages=("market", "signals", "strategies", "backtests", "evidence", "tearsheets"),
+    )
 
 __all__ = [
     "Account",
@@ -114,17 +127,3 @@ __all__ = [
     "write_market",
     "write_tearsheet",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _FLOORS:
-        return import_module(f"undertow.{name}")
-    if name in _MODULES:
-        return getattr(import_module(f"undertow.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'undertow' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -135,7 +135,7 @@ def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
     assert flat.without_sharpe == 1000
     assert np.isnan([flat.annual_sharpe.low, flat.annual_sharpe.high]).all()
     assert np.isfinite([flat.annual_return.low, flat.annual_return.high]).all()
-    assert "1,000 resamples in which nothing varies have no Sharpe ratio" in sharpe_sentence(flat)
+    assert "1,000 resamples with constant returns have no Sharpe ratio" in sharpe_sentence(flat)
 
 
 def test_series_of_other_sessions_are_not_paired_by_position() -> None:

@@ -8,7 +8,7 @@ import pty
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -133,7 +133,7 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     for words, name in ((("--out", "runs/buy-and-hold/tearsheet.html"), "runs/buy-and-hold/tearsheet.html"), ((), "")):
         refused = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", *words)
         assert (refused.code, refused.out) == (2, "")
-        assert f"`out` '{name or 'results/compare.html'}' is a file that is no comparison of Undertow" in refused.err
+        assert f"`out` '{name or 'results/compare.html'}' is a file that is not a comparison page" in refused.err
     assert (here / "results" / "compare.html").read_text(encoding="utf-8") == "years of work"
     (here / "results" / "compare.html").unlink()
     one = call("compare", "runs/buy-and-hold")
@@ -144,6 +144,33 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     assert "runs/nothing: no run.json" in missing.err
     wrong = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", "--out", "page.pdf")
     assert "`out` must be a file that ends in .html, got 'page.pdf'" in wrong.err
+
+
+def test_old_options_are_still_accepted(call: Call, market: Path, here: Path) -> None:
+    for strategy in ("buy-and-hold", "drawdown-de-risk"):
+        call("backtest", "--strategy", strategy, "--market", market, "--out", strategy)
+    assert call("compare", "buy-and-hold", "drawdown-de-risk", "--html", "new.html").code == 0
+    assert call("compare", "buy-and-hold", "drawdown-de-risk", "--out", "old.html").code == 0
+    assert (here / "new.html").read_bytes() == (here / "old.html").read_bytes()
+    said = call("compare", "buy-and-hold", "drawdown-de-risk", "--html", "new.html", "--out", "old.html")
+    assert (said.code, said.out) == (2, "")
+    assert "`--html` and `--out` name the same file; leave out `--out`" in said.err
+    words = ("backtest", "--strategy", "liquidity-drain", "--market", market, "--json")
+    assert call(*words, "--fix", "lag=12").out == call(*words, "--set", "lag=12").out
+
+
+def test_a_backtest_writes_its_page_alone(call: Call, market: Path, here: Path) -> None:
+    said = call("backtest", "--strategy", "buy-and-hold", "--market", market, "--html", "hold.html")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.rstrip().endswith("tearsheet: hold.html")
+    assert [path.name for path in here.iterdir()] == ["hold.html"]
+
+
+def test_a_signal_page_needs_its_option(call: Call) -> None:
+    for command in (("plot", "--signal", "drawdown"), ("events",)):
+        said = call("signals", *command)
+        assert (said.code, said.out) == (2, "")
+        assert "`--html` is missing; name the page to write, such as --html page.html" in said.err
 
 
 def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
@@ -248,11 +275,12 @@ def test_shown_defaults_and_choices_are_those_of_the_account() -> None:
     defaults = {**asdict(ut.Costs()), **Account().keywords(), "universe": options.UNIVERSE}
     choices = {"lots": costs.LOTS, "weighting": weights.WEIGHTINGS, "rebalance": weights.REBALANCES, "fill": FILLS}
     assert signature(ut.backtest).parameters["universe"].default == options.UNIVERSE
-    for name, hint in get_type_hints(AccountOptions, include_extras=True).items():
-        (option,) = hint.__metadata__
-        if name not in ("start", "end"):
-            assert option.show_default == str(defaults[name])
-        assert all(choice in option.help for choice in choices.get(name, ()))
+    hints = get_type_hints(AccountOptions, include_extras=True)
+    for field in fields(AccountOptions):
+        (option,) = hints[field.name].__metadata__
+        if field.name not in ("start", "end"):
+            assert option.show_default == str(defaults[field.name])
+        assert all(choice in option.help for choice in choices.get(field.name, ()))
 
 
 def test_help_without_a_command(call: Call) -> None:
@@ -297,7 +325,7 @@ EARLY = {
         (*HOLD, "--rebalance", "yearly"),
         "`rebalance` must be one of daily, weekly, monthly, quarterly, nev",
     ),
-    "fill": ((*HOLD, "--fill", "opn"), "`fill` must be one of open, close; got 'opn', did you mean `open`?"),
+    "fill": ((*HOLD, "--fill", "opn"), "`fill` must be open or close; got 'opn', did you mean `open`?"),
     "listing": (
         ("list", "stratgies"),
         "`listing` must be one of strategies, signals, universes, trials; got 'stratgies', did you",

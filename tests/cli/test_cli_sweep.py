@@ -27,7 +27,8 @@ from undertow.cli.option_groups import EngineOptions
 from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
-from undertow.tearsheets.sweep.heatmap import binned, heat_map, write_sweep
+from undertow.tearsheets.sweep.bins import assign_bins
+from undertow.tearsheets.sweep.heatmap import heat_map, write_sweep
 
 
 @cache
@@ -95,7 +96,7 @@ def test_sets_are_sorted_by_any_objective(by: str, tmp_path: Path, capsys: pytes
 
 def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "sets.csv", tmp_path / "sets.html"
-    assert run(*GRID, "--out", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
+    assert run(*GRID, "--csv", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
     printed = json.loads(capsys.readouterr().out)
     table = pd.read_csv(out)
     assert table["lag"].tolist() == [0, 0, 48, 48, 96, 96]
@@ -137,7 +138,7 @@ def test_the_best_is_first_where_less_is_better(capsys: pytest.CaptureFixture[st
     table["deferred_fills"] = [3, 1, 2]
     for by in ("ulcer_index", "deferred_fills"):
         page = write_sweep(table, tmp_path / "sets.html", value=by, parameters=["lag"]).read_text(encoding="utf-8")
-        places = page.split("First 3 sets by")[1]
+        places = page.split("Top 3 sets by")[1]
         order = [places.index(f"<td>{lag}</td>") for lag in table.sort_values(by)["lag"]]
         assert order == sorted(order)
     assert run(*GRID, "--json", "--by", "ulcer_index") == 0
@@ -182,7 +183,9 @@ def test_figures_where_less_is_better() -> None:
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
         (["--random", "5", "--jobs", "0", "--backend", "loky"], "`jobs` must be 1 or more workers"),
-        (["--random", "5", "--out", "sets.xlsx"], "must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "sets.xlsx"], "`csv` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--out", "sets.xlsx"], "`out` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "a.csv", "--out", "b.csv"], "`--csv` and `--out` name the same file"),
         (["--random", "5", "--html", "sets.txt"], "must be a file that ends in .html"),
         (["--random", "5", "--top", "0"], "`top` must be 1 or more sets"),
     ],
@@ -211,7 +214,7 @@ def frame() -> pd.DataFrame:
 def test_a_cell_is_the_median_of_its_sets() -> None:
     sets = frame()
     figure = heat_map(sets, "lag", "cash", "annual_sharpe")
-    cells, names = binned(sets["cash"])
+    cells, names = assign_bins(sets["cash"])
     trace = figure.data[0]
     assert tuple(trace.x) == ("0", "24", "48")
     assert tuple(trace.y) == tuple(names)
@@ -275,7 +278,7 @@ def test_what_differs_from_buy_and_hold_by_rounding_alone_neither_beats_it_nor_h
     sets = grid_of([[hold, *near], [hold, *near[::-1]]]).assign(max_drawdown=lambda table: table["annual_sharpe"])
     words = {"value": "max_drawdown", "baselines": {"buy-and-hold": {"max_drawdown": hold}}}
     page = html.unescape(write_sweep(sets, tmp_path / "s.html", **words).read_text())
-    assert "None of 6 cells beat buy-and-hold's" in page
+    assert "None of 6 cells are better than buy-and-hold" in page
     for given in (hold, None):
         trace = heat_map(sets, "lag", "threshold", "max_drawdown", hold=given).data[0]
         assert {colour for _, colour in trace.colorscale} == {"#f7f7f5"}
@@ -289,12 +292,12 @@ def test_the_page_says_what_beats_buy_and_hold(tmp_path: Path) -> None:
     def page(value: str) -> str:
         return html.unescape(write_sweep(sets, tmp_path / "s.html", value=value, baselines=baselines).read_text())
 
-    assert "blue beats buy-and-hold: it is above its 1.00; orange is below" in page("annual_sharpe")
-    assert "2 of 4 cells beat buy-and-hold's 1.00, by 0.4 at the most." in page("annual_sharpe")
-    assert "it is below its 100.0%; orange is above" in page("ulcer_index")
-    assert "1 of 4 cells beats buy-and-hold's 100.0%, by 10.00 percentage points at the most." in page("ulcer_index")
+    assert "Blue is better than buy-and-hold (above 1.00), orange is worse (below it)" in page("annual_sharpe")
+    assert "2 of 4 cells are better than buy-and-hold (1.00), by up to 0.4." in page("annual_sharpe")
+    assert "(below 100.0%), orange is worse (above it)" in page("ulcer_index")
+    assert "1 of 4 cells is better than buy-and-hold (100.0%), by up to 10.00 percentage points." in page("ulcer_index")
     # What buy-and-hold turns over is no mark to beat.
-    assert "blue is above the median set" in page("annual_turnover")
+    assert "Blue is above the median set" in page("annual_turnover")
 
 
 def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
@@ -317,13 +320,13 @@ def test_one_parameter_is_a_line_beside_the_baselines(tmp_path: Path) -> None:
 
 
 def test_a_bin_is_named_by_the_values_that_it_holds() -> None:
-    cells, names = binned(pd.Series(range(0, 200, 4)))
+    cells, names = assign_bins(pd.Series(range(0, 200, 4)))
     held = pd.Series(range(0, 200, 4)).groupby(cells).agg(["min", "max"])
     assert names == [f"{low} to {high}" for low, high in held.itertuples(index=False)]
-    assert len(binned(pd.Series(range(0, 97, 4)))[1]) == 25
+    assert len(assign_bins(pd.Series(range(0, 97, 4)))[1]) == 25
     # Where many sets share one value a bin may be left empty: it is none, and no other is shifted.
     shared = pd.Series([*range(97), *[24] * 89])
-    cells, names = binned(shared)
+    cells, names = assign_bins(shared)
     assert set(cells) == set(range(len(names)))
     for cell, name in enumerate(names):
         assert name == f"{shared[cells == cell].min()} to {shared[cells == cell].max()}"

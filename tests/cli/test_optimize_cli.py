@@ -105,7 +105,7 @@ def test_a_study_of_another_search_ends_with_two(
     kept = f"sqlite:///{tmp_path / 'study.db'}"
     assert run_command(words(folder, "--storage", kept, "--trials", "2")) == 0
     assert run_command(words(folder, "--storage", kept, "--trials", "2", "--seed", "8")) == 2
-    assert "study `vol-target` is of another seed: 7, asked for 8" in capsys.readouterr().err
+    assert "study `vol-target` is of another seed: 7, requested 8" in capsys.readouterr().err
 
 
 def test_an_objective_of_ones_own_in_the_current_folder(

@@ -28,14 +28,15 @@ from undertow.backtests.runs.episodes import EPISODE_COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
 from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
-from undertow.tearsheets.comparison.table import side_by_side
-from undertow.tearsheets.html.markup import unbroken
+from undertow.tearsheets.comparison.table import compare
+from undertow.tearsheets.html.markup import nowrap_numbers
 from undertow.tearsheets.html.palette import log_ticks, shock_marks
-from undertow.tearsheets.html.text import MINUS, listed, percent, plain, title, typeset
+from undertow.tearsheets.html.text import MINUS, percent, plain, shortlist, title, typeset
 from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
-from undertow.tearsheets.run.handled import handled_section, parameters
-from undertow.tearsheets.run.headline import CHOSEN, verdict
+from undertow.tearsheets.run.data_notes import data_section
+from undertow.tearsheets.run.headline import SELECTION_NOTE, verdict
 from undertow.tearsheets.run.reasons import attribution_section
+from undertow.tearsheets.run.recipe import recipe_parameters
 
 NASTY = "<script>alert('x')</script>"
 
@@ -137,14 +138,14 @@ def test_a_rule_from_a_file_is_told_key_by_key_and_what_it_lacked_is_counted() -
         tiers=(Tier(name="cash", at=1.0, cash=0.4),),
     )
     run = changed(make_run(), parameters=FreeRule(given=rule).parameters)
-    told = parameters(run.recipe)
+    told = recipe_parameters(run.recipe)
     assert told["trigger.when[0].signal"] == "liquidation-spike"
     assert told["trigger.when[1].below"] == "\N{MINUS SIGN}0.1"
     assert told["tiers[0].cash"] == "0.4"
     assert not any(text in ("", "None", "{}", "[]") for text in told.values())
     # Which of its outputs a signal is read by is said, also where the rule does not.
     assert rule.trigger.when[0].name == "liquidation-spike z"
-    assert "On 17 of" in str(handled_section(run))
+    assert "On 17 of" in str(data_section(run))
 
 
 def changed(run: Run, **recipe: Any) -> Run:
@@ -203,7 +204,7 @@ class TestWords:
         assert typeset("from -2.5% in buy-and-hold, [-1, +2], 2020-01-02") == (
             f"from {MINUS}2.5% in buy-and-hold, [{MINUS}1, +2], 2020-01-02"
         )
-        assert listed(["a", "b", "c"], 2) == "a, b + 1 more"
+        assert shortlist(["a", "b", "c"], 2) == "a, b + 1 more"
 
     @pytest.mark.parametrize(
         ("low", "high"), [(0.9, 6.4), (0.98, 1.02), (0.907, 1.26), (3000.0, 110_000.0), (1e-3, 1e6)]
@@ -262,8 +263,8 @@ class TestTearsheet:
         assert row_of(table, "All")[1] == f"{costs.sum():,.0f}"
 
     def test_what_was_handled_and_the_recipe(self, page: str) -> None:
-        assert "2 orders found no price on their session" in page
-        assert "1 position in names whose prices had ended" in page
+        assert "2 orders had no price on their session" in page
+        assert "1 position was closed at the last close, because prices had ended" in page
         assert "On 3 of 400 sessions (1%) a signal had no value" in page
         assert "The feed bars BTC 1h supplied a signal on 400 of 400 sessions (100%)." in page
         assert "5 symbols; 1 of them has no prices" in page
@@ -310,16 +311,16 @@ class TestTearsheet:
     def test_a_choice_from_many_says_in_its_verdict_that_it_is_in_sample(self, run: Run) -> None:
         tuned = replace(run, trial_count=TrialCount(29, 120, 149))
         said = str(verdict(tuned))
-        assert "chosen as the best of 120 trials on these very sessions" in said
-        assert "its interval is too narrow and the middle of it too high" in said
+        assert "chosen as the best of 120 trials on these same sessions" in said
+        assert "the interval is too narrow and its centre is too high" in said
         assert "`undertow walk-forward`" in said
-        assert CHOSEN not in said
+        assert SELECTION_NOTE not in said
         assert "best of 120 trials" in str(
             verdict(replace(make_run(sessions=20, episodes=1), trial_count=tuned.trial_count))
         )
         for other in (run, replace(run, trial_count=TrialCount(29, 1, 30)), changed(tuned, strategy="x-walk-forward")):
             assert "In-sample" not in str(verdict(other))
-            assert CHOSEN in str(verdict(other))
+            assert SELECTION_NOTE in str(verdict(other))
 
     def test_the_bridge_says_why_costs_weigh_more_than_what_was_paid(self) -> None:
         market = simulate_market(seed=7, years=2, names=8)
@@ -330,7 +331,7 @@ class TestTearsheet:
         grown = float((series["costs"] * series["value"].iloc[-1] / series["value"]).sum())
         held = backtest(BuyAndHold(), market).series
         grown -= float((held["costs"] * held["value"].iloc[-1] / held["value"]).sum())
-        assert found.bridge().costs == pytest.approx(-grown, rel=0.1)
+        assert found.attribution().costs == pytest.approx(-grown, rel=0.1)
         assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(attribution_section(found))
         assert "The run paid" not in str(attribution_section(free))
 
@@ -341,7 +342,7 @@ class TestTearsheet:
             bare, episodes=run.episodes.assign(shock=pd.Series(pd.NaT, run.episodes.index, "datetime64[ns, UTC]"))
         )
         shown = body_of(write_tearsheet(bare, tmp_path / "sheet.html"))
-        assert "The run knew no price of BTC" in shown
+        assert "The run has no BTC price" in shown
         assert "Raised cash earns nothing" in shown
         assert "NaN" not in shown
         assert write_figure(bare, tmp_path / "figure.png").stat().st_size > 20_000
@@ -352,7 +353,7 @@ class TestTearsheet:
         returns = run.returns.copy()
         returns.iloc[-1] = -1.0
         lost = with_columns(run, **{"return": returns})
-        assert "a total loss leaves no interval" in body_of(write_tearsheet(lost, tmp_path / "lost.html"))
+        assert "a total loss allows no interval" in body_of(write_tearsheet(lost, tmp_path / "lost.html"))
         write_figure(lost, tmp_path / "lost.png")
 
     def test_charts_are_valid_plotly(self, run: Run) -> None:
@@ -469,14 +470,14 @@ class TestComparison:
     def test_tax_is_of_the_sessions_compared(self, tmp_path: Path) -> None:
         market = simulate_market(seed=3, years=1.5, names=8)
         runs = [backtest(LiquidityDrain(), market, end=end) for end in ("2019-03-01", "2018-12-03")]
-        lines = side_by_side(runs)
+        lines = compare(runs)
         sales = runs[0].realised
         gains = sales["gain"][sales["session"] <= "2018-12-03"].clip(lower=0.0).sum()
-        assert lines.lines[0].tax is not None
-        assert lines.lines[0].tax["gains"] == pytest.approx(gains)
-        assert lines.lines[1].tax == runs[1].tax
+        assert lines.columns[0].tax is not None
+        assert lines.columns[0].tax["gains"] == pytest.approx(gains)
+        assert lines.columns[1].tax == runs[1].tax
         assert lines.baselines[0].tax is None
-        assert side_by_side([runs[1], runs[1]]).baselines[0].tax == runs[1].hold_tax
+        assert compare([runs[1], runs[1]]).baselines[0].tax == runs[1].hold_tax
         shown = body_of(write_comparison([runs[1], runs[1]], tmp_path / "compare.html"))
         assert "Tax, USD" in shown
         assert "no figure above is after tax" in shown
@@ -488,7 +489,7 @@ class TestComparison:
         page = write_comparison([run, tuned, walk], tmp_path / "c.html", labels=["one", "tuned", "walk"])
         shown = page.read_text(encoding="utf-8").partition("<script>")[0]
         assert "tuned is in-sample: it was chosen from 200 trials on these sessions." in shown
-        assert "walk is out of sample: each fold was chosen on sessions before its own." in shown
+        assert "walk is out of sample: each fold was chosen on earlier sessions." in shown
         assert "2, each with its own parameters" in shown
         assert "fold 1" not in shown
         assert "one is" not in shown
@@ -497,9 +498,9 @@ class TestComparison:
         other = changed(make_run(seed=3), parameters={**run.recipe.parameters, "lag": 48}, fill="close")
         shown = body_of(write_comparison([run, other], tmp_path / "compare.html"))
         assert row_of(shown, "lag") == ["24", "48"]
-        assert row_of(shown, "Fill at the") == ["open", "close"]
+        assert row_of(shown, "Fill price") == ["open", "close"]
         assert '<th scope="row">source</th>' not in shown
-        assert re.search(r"Equal in all\. .*source: winners; .*Universe: growth", shown)
+        assert re.search(r"Equal in all runs\. .*source: winners; .*Universe: growth", shown)
         assert "buy-and-hold (open)" in shown
         assert "buy-and-hold (close)" in shown
         assert "http:" not in shown
@@ -507,7 +508,7 @@ class TestComparison:
 
     def test_sessions_missing_between_are_compounded(self, run: Run) -> None:
         gappy = replace(run, series=run.series.drop(run.series.index[[50, 51, 90]]))
-        lines = side_by_side([run, gappy], None).lines
+        lines = compare([run, gappy]).columns
         assert len(lines[0].returns) == 397
         assert np.prod(1 + lines[0].returns) == pytest.approx(np.prod(1 + run.returns))
         assert lines[0].figures["costs_paid"] == pytest.approx(run.metrics["costs_paid"])
@@ -521,9 +522,9 @@ class TestComparison:
 
     def test_equal_and_short_runs_are_not_judged(self, run: Run, tmp_path: Path) -> None:
         shown = body_of(write_comparison([run, run], tmp_path / "same.html"))
-        assert "there is no difference to judge" in shown
+        assert "there is no difference to test" in shown
         short = make_run(seed=4, sessions=30, episodes=1)
-        assert "no interval can be given" in body_of(write_comparison([run, short], tmp_path / "short.html"))
+        assert "these sessions allow no interval" in body_of(write_comparison([run, short], tmp_path / "short.html"))
 
     def test_many_runs_fit(self, tmp_path: Path) -> None:
         many = [make_run(seed=n, sessions=80, episodes=1) for n in range(18)]
@@ -548,8 +549,8 @@ class TestComparison:
 
 
 def test_a_date_is_not_broken_and_text_stays_escaped() -> None:
-    assert unbroken("<b> (bought 2018-01-02)") == '&lt;b&gt; (bought <span class="number">2018-01-02</span>)'
-    assert unbroken("Bob's 5") == "Bob&#x27;s 5"
+    assert nowrap_numbers("<b> (bought 2018-01-02)") == '&lt;b&gt; (bought <span class="number">2018-01-02</span>)'
+    assert nowrap_numbers("Bob's 5") == "Bob&#x27;s 5"
 
 
 PROBE = """<script>window.addEventListener("load", function () { setTimeout(function () {

@@ -31,17 +31,15 @@ def compare_command(
         raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
     with busy("starting"):
         from undertow.backtests import load_run
-        from undertow.tearsheets import comparison_table, write_comparison
         from undertow.tearsheets.comparison.page import check_page
-        from undertow.tearsheets.comparison.table import side_by_side
+        from undertow.tearsheets.comparison.table import compare
 
         check_targets(html=page)
         check_page(page)
     with busy("reading the runs"):
-        loaded = [load_run(folder) for folder in runs]
         labels = [folder.resolve().name for folder in runs]
+        comparison = compare([load_run(folder) for folder in runs], labels=labels)
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_comparison(loaded, page, labels=labels)
-        sessions = side_by_side(loaded, labels).sessions
-    show_comparison(comparison_table(loaded, labels), str(sessions[0].date()), str(sessions[-1].date()))
+        comparison.page(page)
+    show_comparison(comparison)
     typer.echo(f"comparison: {page}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from undertow.backtests import Run
+    from undertow.tearsheets.comparison.table import Comparison
 
 _METRICS = {metric.key: metric for metric in (*METRICS, *TAX_METRICS)}
 _SHOWN = [metric for metric in (*METRICS, *TAX_METRICS) if metric.headline]
@@ -72,9 +73,11 @@ def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) ->
     show(table)
 
 
-def show_comparison(table: pd.DataFrame, first: str, last: str) -> None:
+def show_comparison(comparison: Comparison) -> None:
     """The metrics of a comparison on its common sessions, runs in columns."""
-    show_metrics(f"on common sessions, {first} to {last}", {str(name): dict(table[name]) for name in table.columns})
+    first, last, table = comparison.sessions[0], comparison.sessions[-1], comparison.table
+    title = f"on common sessions, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    show_metrics(title, {str(name): dict(table[name]) for name in table.columns})
 
 
 def _figure(metric: str, value: float | None) -> str:

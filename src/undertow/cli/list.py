@@ -67,13 +67,13 @@ def _list_trials(market: Path | None, seed: int, folder: Path | None, as_json: b
         ledger, data = Ledger(folder), resolve_market(market, seed)
         ledger.check(data.fingerprint, data.name)
         searches = ledger.searches(data.fingerprint)
-        elsewhere = ledger.other_data(data.fingerprint, data.name)
+        other_data = ledger.other_data(data.fingerprint, data.name)
     if as_json:
-        print_json({"market": data.fingerprint, "searches": searches, "elsewhere": elsewhere})
+        print_json({"market": data.fingerprint, "searches": searches, "other_data": other_data})
         return
     from undertow.cli.listings import show_trials
 
-    show_trials(searches, ledger.path(data.fingerprint), elsewhere)
+    show_trials(searches, ledger.path(data.fingerprint), other_data)
 
 
 def _list_universes(market: Path | None, seed: int, names: Sequence[str] | None, as_json: bool) -> None:

@@ -61,10 +61,10 @@ def show_universes(universes: Sequence[UniverseSizes]) -> None:
     show(_table(("universe", "symbols ever", "sessions", "names that can be held", "at the start of each year"), rows))
 
 
-def show_trials(searches: Sequence[Mapping[str, Any]], path: Path, elsewhere: int) -> None:
+def show_trials(searches: Sequence[Mapping[str, Any]], path: Path, other_data: int) -> None:
     """The searches of a ledger on one market, and the sum of their trials."""
-    if elsewhere:
-        show(f"while this market had other data, such as fewer sessions, {elsewhere:,} trials were made")
+    if other_data:
+        show(f"while this market had other data, such as fewer sessions, {other_data:,} trials were made")
     if not searches:
         show(f"no trial on this data is in {path}")
         return

@@ -22,37 +22,34 @@ from undertow.cli.output import print_json
 from undertow.cli.progress import busy, progress_bar
 from undertow.cli.resolve import (
     check_targets,
-    import_from_here,
-    read_assignments,
-    read_ranges,
     resolve_account,
     resolve_market,
+    resolve_search,
     resolve_span,
     resolve_strategy_class,
     warn_of_missing_feeds,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from undertow.backtests.tuning.optimize import Tuning
+    from undertow.backtests.tuning.result import Tuning
 
 
 def optimize_command(
+    *,
     strategy: StrategyOption,
-    space: SpaceOptions,
-    search: SearchOptions,
-    account: AccountOptions,
     market: MarketOption = None,
     trials: Annotated[int, typer.Option(help="Trials in the study, those it has already included.")] = 400,
-    seed: SeedOption = 7,
+    batch: Annotated[int | None, typer.Option(help="Trials proposed at a time.", show_default="16")] = None,
+    sobol: Annotated[int | None, typer.Option(help="Points of the design that comes first.")] = None,
     storage: Annotated[
         str | None, typer.Option(help="journal:FILE or a database address; without it the study is not stored.")
     ] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study; without it the strategy's.")] = None,
+    seed: SeedOption = 7,
     jobs: Annotated[int | None, typer.Option(help="Threads; without it, all. Results are equal.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Trials proposed at a time.", show_default="16")] = None,
-    sobol: Annotated[int | None, typer.Option(help="Points of the design that comes first.")] = None,
+    space: SpaceOptions,
+    search: SearchOptions,
+    account: AccountOptions,
     ledger: LedgerOption = None,
     out: OutOption = None,
     html: HtmlOption = None,
@@ -64,71 +61,47 @@ def optimize_command(
     search is interrupted. With a database server, start the command on as many machines as you like: they share the
     study, and which trials they make depends on which machine is faster.
     """
-    fixed, narrowed = read_assignments(space.set_), read_ranges(space.narrow)
     with busy("starting"):
         from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.objectives import read_constraints, read_objectives
-        from undertow.backtests.tuning.optimize import BATCH
-        from undertow.backtests.tuning.optimize import optimize as run_search
+        from undertow.backtests.tuning.optimize import BATCH, optimize
         from undertow.backtests.tuning.space import make_space
         from undertow.backtests.tuning.storage import check_storage
 
         check_targets(out=out, result="best.json", html=html)
         check_storage(storage)
         strategy_class = resolve_strategy_class(strategy)
-        import_from_here()
-        read_objectives(search.objective or ["sharpe"])
-        read_constraints(search.constraint)
-        make_space(strategy_class, fixed, narrowed)
-        settings = account.settings()
-        trading = resolve_account(settings)
+        goal = resolve_search(space, search, trials=trials, storage=storage, study=study)
+        fixed = make_space(strategy_class, goal.fixed, goal.narrowed).fixed
+        trading = resolve_account(account.settings())
     with busy("loading the market"):
         data = resolve_market(market, seed)
         warn_of_missing_feeds(strategy_class, data, account.universe or UNIVERSE, trading.fill, fixed)
     with progress_bar("trials", trials) as progress:
-        tuning = run_search(
+        tuning = optimize(
             strategy_class,
             data,
-            objective=search.objective or ["sharpe"],
-            trials=trials,
             seed=seed,
-            jobs=jobs if jobs is not None else os.cpu_count() or 1,
-            storage=storage,
-            study=study,
-            **resolve_span(settings),
-            **trading.keywords(),
-            fixed=fixed,
-            narrowed=narrowed,
-            constraints=search.constraint,
+            search=goal,
+            **resolve_span(account.settings()),
+            account=trading,
             batch=BATCH if batch is None else batch,
             sobol=sobol,
-            max_failed=search.max_failed,
+            jobs=jobs if jobs is not None else os.cpu_count() or 1,
             ledger=Ledger(ledger),
             progress=progress,
         )
     with busy("writing the results"):
         if out is not None:
-            _save(tuning, out)
+            tuning.save(out)
         if html is not None:
             tuning.page(html)
     if as_json:
         print_json(tuning.summary())
         return
     _show(tuning)
-    for name, path in (("study", html), ("result", out)):
+    for label, path in (("study", html), ("result", out)):
         if path is not None:
-            typer.echo(f"{name}: {path}")
-
-
-def _save(tuning: Tuning, out: Path) -> None:
-    """Write the best strategy's run and the study into `out`, all or nothing."""
-    from undertow.backtests.folders import replacing, write_json
-
-    with replacing(out, "best.json") as draft:
-        tuning.backtest().save(draft)
-        tuning.trials.to_csv(draft / "trials.csv", index=False)
-        write_json(draft / "best.json", tuning.summary())
-        tuning.page(draft / "study.html")
+            typer.echo(f"{label}: {path}")
 
 
 def _show(tuning: Tuning) -> None:

@@ -123,14 +123,14 @@ def sweep_command(
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
-    from undertow.tearsheets.html.markup import write_whole
+    from undertow.tearsheets.html.markup import write_atomic
 
     content = BytesIO()
     if path.suffix == ".csv":
         table.to_csv(content, index=False)
     else:
         table.to_parquet(content, index=False)
-    write_whole(path, content.getvalue())
+    write_atomic(path, content.getvalue())
 
 
 def _show(sweep: Sweep, by: str, top: int) -> None:

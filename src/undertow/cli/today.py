@@ -72,7 +72,7 @@ def today_command(
 
 def _show(checklist: Today) -> None:
     from undertow.cli.console import show
-    from undertow.tearsheets.checklist.page import execution_words, headline, order_words, similar_words
+    from undertow.tearsheets.checklist.page import execution_text, headline, order_lines, similar_states_sentence
 
     show(_lines(checklist))
     if checklist.hidden:
@@ -80,21 +80,21 @@ def _show(checklist: Today) -> None:
     label = f", {checklist.label}" if checklist.label else ""
     score = "score unknown" if checklist.score != checklist.score else f"score {checklist.score:.3f}"
     show(f"{headline(checklist)} ({score}{label})")
-    for note in (*checklist.notes, *order_words(checklist), execution_words(checklist)):
+    for note in (*checklist.notes, *order_lines(checklist), execution_text(checklist)):
         show(note)
     if checklist.exit_conditions:
         conditions = "; ".join(checklist.exit_conditions)
         show(conditions if checklist.tier == "calm" else f"stocks come back: {conditions}")
     for change in checklist.changes:
         show(change)
-    show(similar_words(checklist.similar))
+    show(similar_states_sentence(checklist.similar))
 
 
 def _lines(checklist: Today) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    from undertow.tearsheets.checklist.page import age_words, level_words, now_words, value_words
+    from undertow.tearsheets.checklist.page import check_value, current_value, data_age, levels_text
 
     table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
     for name in ("check", "state", "value", "now", "levels", "age", "adds"):
@@ -103,10 +103,10 @@ def _lines(checklist: Today) -> object:
         table.add_row(
             line.name,
             Text(line.state, style=_COLOURS[line.state]),
-            value_words(line),
-            now_words(line),
-            level_words(line),
-            age_words(line),
+            check_value(line),
+            current_value(line),
+            levels_text(line),
+            data_age(line),
             f"{line.contribution:.3f}",
         )
     return table

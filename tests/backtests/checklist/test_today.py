@@ -36,7 +36,7 @@ from undertow.strategies import (
 from undertow.strategies.reasons.reasons import Reasons
 from undertow.strategies.rules.evaluate import ladder_of
 from undertow.strategies.rules.tier_state import Machine, States
-from undertow.tearsheets.checklist.page import headline, similar_words, write_today
+from undertow.tearsheets.checklist.page import headline, similar_states_sentence, write_today
 
 DAYS = np.timedelta64(4, "D")
 
@@ -336,7 +336,7 @@ def test_similar_states_are_those_with_the_same_severities_and_known_futures() -
     every = [level[row + 2] / level[row] - 1.0 for row in range(7)]
     assert found.all_median == pytest.approx(np.median(every))
     assert similar(why, level, nothing, 1, horizon=2).count == 0
-    assert similar_words(similar(why, level, nothing, 1, horizon=2)).startswith("No past state is similar")
+    assert similar_states_sentence(similar(why, level, nothing, 1, horizon=2)).startswith("No past state is similar")
     # Sessions without a basket are no returns of 0: what spans one does not count.
     blank = np.array([1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0])
     fewer = similar(why, level, blank, 8, horizon=2)

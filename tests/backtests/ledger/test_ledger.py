@@ -87,7 +87,7 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out) == {
         "market": market.fingerprint,
         "searches": json.loads(json.dumps([first, second])),
-        "elsewhere": 0,
+        "other_data": 0,
     }
     assert _run(words) == 0
     assert "trials on this data: 167, searches: 2" in capsys.readouterr().out
@@ -116,7 +116,7 @@ def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, caps
     assert ledger.trial_count(replace(SEARCH, name="another")).other_data == 0
     assert _run(["list", "trials", *words]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert (len(listed["searches"]), listed["elsewhere"]) == (1, 5)
+    assert (len(listed["searches"]), listed["other_data"]) == (1, 5)
     assert _run(["list", "trials", *words[:-1]]) == 0
     assert "while this market had other data, such as fewer sessions, 5 trials were made" in capsys.readouterr().out
     # A line of the other data that says nothing is noticed before any work, as one of this data is.

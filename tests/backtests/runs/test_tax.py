@@ -13,7 +13,7 @@ from undertow.backtests import Costs
 from undertow.backtests.runs.tax import rate_text, tax_sentence
 from undertow.cli.console import show_run
 from undertow.strategies import BuyAndHold, LiquidityDrain
-from undertow.tearsheets.html.markup import safe
+from undertow.tearsheets.html.markup import escape
 from undertow.tearsheets.html.text import count
 from undertow.tearsheets.run.tax import tax_section
 
@@ -66,7 +66,7 @@ def test_the_sentence_says_what_it_means_in_usd() -> None:
 def test_the_tearsheet_and_the_terminal_state_it(run: ut.Run, capsys: pytest.CaptureFixture[str]) -> None:
     page = str(tax_section(run))
     assert run.hold_tax is not None
-    assert str(safe(run.tax_sentence())) in page.replace("\N{MINUS SIGN}", "-")
+    assert str(escape(run.tax_sentence())) in page.replace("\N{MINUS SIGN}", "-")
     for figures in (run.tax, run.hold_tax):
         assert all(count(figures[name]) in page for name in ("gains", "losses", "tax"))
     assert "Tax at 25%, USD" in page

@@ -85,8 +85,8 @@ def test_returns_that_were_not_kept_are_walked_again() -> None:
     assert later.walked_returns is None
     assert later.returns.tobytes() == swept().returns.tobytes()
     assert later.returns is later.returns
-    again = pickle.loads(pickle.dumps(later))
-    pd.testing.assert_frame_equal(again.table, later.table, check_exact=True)
+    loaded = pickle.loads(pickle.dumps(later))
+    pd.testing.assert_frame_equal(loaded.table, later.table, check_exact=True)
 
 
 def test_baselines_are_backtests_of_the_same_account() -> None:
@@ -111,8 +111,8 @@ def test_the_best_are_those_of_a_figure_or_an_objective() -> None:
     hold = result.baselines["vol-target"]["ulcer_index"]
     np.testing.assert_allclose(excess, np.sort(result.table["ulcer_index"]) - hold)
     assert result.baseline_scores("ulcer:vol-target")["vol-target"] == pytest.approx(0.0)
-    least = Objective("least", MINIMIZE, lambda row: row["annual_turnover"])
-    assert result.best(least)["annual_turnover"].iloc[0] == result.table["annual_turnover"].min()
+    turnover = Objective("least", MINIMIZE, lambda row: row["annual_turnover"])
+    assert result.best(turnover)["annual_turnover"].iloc[0] == result.table["annual_turnover"].min()
     with pytest.raises(ParameterError, match="did you mean `annual_sharpe`"):
         result.best("annual_sharp")
     with pytest.raises(ParameterError, match="`by` must be one figure or objective, got 2"):
@@ -238,9 +238,9 @@ def test_options_state_the_sets_that_they_make(name: str) -> None:
     argv = argv_of(strategy, table)
     assert argv is not None
     assert shlex.join(argv).startswith(expected)
-    read, given = (strategy.sets_of(sets) for sets in (read_back(strategy, argv), table))
+    read, expected_sets = (strategy.sets_of(sets) for sets in (read_back(strategy, argv), table))
     assert {key: list(map(repr, values)) for key, values in read.items()} == {
-        key: list(map(repr, values)) for key, values in given.items()
+        key: list(map(repr, values)) for key, values in expected_sets.items()
     }
 
 
@@ -268,10 +268,10 @@ def test_the_command_of_a_sweep_repeats_it(name: str, tmp_path: Path, capsys: py
     command = result.command_by("calmar")
     assert command is not None
     assert result.command is not None
-    words = shlex.split(command)
+    argv = shlex.split(command)
     out = tmp_path / "sets.parquet"
-    assert words[:2] == ["undertow", "sweep"]
-    assert _run([*words[1:], "--out", str(out), "--json", "--ledger", str(tmp_path / "ledger")]) == 0
+    assert argv[:2] == ["undertow", "sweep"]
+    assert _run([*argv[1:], "--out", str(out), "--json", "--ledger", str(tmp_path / "ledger")]) == 0
     printed = json.loads(capsys.readouterr().out)
     pd.testing.assert_frame_equal(pd.read_parquet(out), result.table, check_exact=True)
     assert printed["by"] == "calmar"

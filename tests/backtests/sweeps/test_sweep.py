@@ -64,20 +64,20 @@ class Unscored(LiquidityDrain):
 
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
-        found = super().decide(table, sets)
+        decision = super().decide(table, sets)
         score = np.tile(np.arange(len(table.symbols), dtype=float), (len(table), 1))
         score[::2] = -np.inf
-        return replace(found, scores=(score,), score_of_set=np.zeros_like(found.score_of_set))
+        return replace(decision, scores=(score,), score_of_set=np.zeros_like(decision.score_of_set))
 
 
 @pytest.mark.parametrize("universe", ["growth", "defensive"])
 def test_a_session_without_any_score_sells_in_proportion_in_sweeps_too(universe: str) -> None:
     rows = pd.DataFrame({"lag": [0, 12]})
     table = sweep(Unscored, simulated(), rows, universe=universe).table
-    for place, lag in enumerate(rows["lag"]):
+    for row, lag in enumerate(rows["lag"]):
         run = backtest(Unscored(lag=int(lag)), simulated(), universe=universe)
-        assert table["total_return"][place] == pytest.approx(run.metrics["total_return"], rel=1e-9)
-        assert table["annual_turnover"][place] == pytest.approx(run.metrics["annual_turnover"], rel=1e-9)
+        assert table["total_return"][row] == pytest.approx(run.metrics["total_return"], rel=1e-9)
+        assert table["annual_turnover"][row] == pytest.approx(run.metrics["annual_turnover"], rel=1e-9)
     proportional = sweep(LiquidityDrain, simulated(), rows.assign(source="proportional"), universe=universe).table
     assert (proportional["total_return"] != table["total_return"]).all()
 
@@ -90,27 +90,27 @@ class Paused(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         exposure = np.ones((len(table), len(sets["every"])))
-        for place, every in enumerate(sets["every"].tolist()):
+        for column, every in enumerate(sets["every"].tolist()):
             if type(every) is int:
-                exposure[every::every, place] = 0.5
+                exposure[every::every, column] = 0.5
         return Decision.proportional(exposure)
 
 
 def test_choices_of_several_kinds_stay_what_they_are() -> None:
-    given = ["off", 24, False, 48]
-    table = sweep(Paused, simulated(), pd.DataFrame({"every": given})).table
-    assert [(type(value), value) for value in table["every"]] == [(type(value), value) for value in given]
-    for place, every in enumerate(given):
+    values = ["off", 24, False, 48]
+    table = sweep(Paused, simulated(), pd.DataFrame({"every": values})).table
+    assert [(type(value), value) for value in table["every"]] == [(type(value), value) for value in values]
+    for row, every in enumerate(values):
         run = backtest(Paused(every=every), simulated())
-        assert table["total_return"][place] == pytest.approx(run.metrics["total_return"], rel=1e-9)
+        assert table["total_return"][row] == pytest.approx(run.metrics["total_return"], rel=1e-9)
     assert table["total_return"].nunique() == 3
 
 
 def test_chunks_change_nothing() -> None:
     parameters = drawn(LiquidityDrain, 9)
-    whole = sweep(LiquidityDrain, simulated(), parameters).table
+    expected = sweep(LiquidityDrain, simulated(), parameters).table
     pd.testing.assert_frame_equal(
-        whole, sweep(LiquidityDrain, simulated(), parameters, memory_bytes=1).table, check_exact=True
+        expected, sweep(LiquidityDrain, simulated(), parameters, memory_bytes=1).table, check_exact=True
     )
 
 
@@ -128,11 +128,11 @@ def test_columns_left_out_take_the_default_and_bad_rows_are_refused_before_any_w
 @pytest.mark.parametrize("kind", [DrawdownDeRisk, LiquidityDrain])
 def test_a_universe_without_prices_is_refused_in_the_words_of_a_backtest(kind: type[Strategy]) -> None:
     empty = {"universe": "growth | top 3 by beta | quarterly", "start": "2018-01-02", "end": "2018-01-20"}
-    with pytest.raises(ParameterError, match="has no name with prices in the sessions asked for") as told:
+    with pytest.raises(ParameterError, match="has no name with prices in the sessions asked for") as backtest_error:
         backtest(kind(), simulated(), **empty)
     with pytest.raises(ParameterError) as refused:
         sweep(kind, simulated(), pd.DataFrame({"lag": [12, 24]}), **empty)
-    assert str(refused.value) == str(told.value)
+    assert str(refused.value) == str(backtest_error.value)
 
 
 def test_rows_without_parameters_are_one_set() -> None:
@@ -143,7 +143,7 @@ def test_rows_without_parameters_are_one_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("parameters", "message"),
     [
         (pd.DataFrame([[12, 24]], columns=["lag", "lag"]), "one column a parameter, got `lag` more than once"),
         ({"lag": [12, 24]}, "`parameters` must be a DataFrame, one row a parameter set, got a dict"),
@@ -151,13 +151,13 @@ def test_rows_without_parameters_are_one_set() -> None:
         (None, "`parameters` must be a DataFrame, one row a parameter set, got a NoneType"),
     ],
 )
-def test_a_table_that_is_none_is_refused(given: Any, message: str) -> None:
+def test_a_table_that_is_none_is_refused(parameters: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        sweep(LiquidityDrain, simulated(), given)
+        sweep(LiquidityDrain, simulated(), parameters)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("settings", "message"),
     [
         ({"capital": "1e6"}, "`capital` must be positive, a finite number, got '1e6'"),
         ({"memory_bytes": None}, "`memory_bytes` must be a positive number of bytes"),
@@ -166,9 +166,9 @@ def test_a_table_that_is_none_is_refused(given: Any, message: str) -> None:
         ({"backend": "threading", "jobs": 1.5}, "`jobs` must be 1 or more workers, got 1.5"),
     ],
 )
-def test_arguments_of_another_kind_are_named(words: dict[str, Any], message: str) -> None:
+def test_arguments_of_another_kind_are_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]}), **words)
+        sweep(LiquidityDrain, simulated(), pd.DataFrame({"lag": [12]}), **settings)
 
 
 class Hidden(LiquidityDrain):

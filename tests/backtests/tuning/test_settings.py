@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,21 @@ from optuna.storages import InMemoryStorage
 
 from undertow.backtests.account import Account
 from undertow.backtests.engines import Engine
+from undertow.backtests.folders import plain
 from undertow.backtests.keywords import split_keywords
+from undertow.backtests.sweeps.sweep import sweep
+from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.settings import Search, SearchSettings, make_search
+from undertow.market import simulate_market
 from undertow.market.errors import ParameterError
+from undertow.strategies import DrawdownDeRisk
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"objective": "sharp"}, "unknown objective `sharp`, did you mean `sharpe`"),
     ({"objective": []}, "`objective` must name at least one objective"),
     ({"constraints": "turnover"}, "`constraint` must be metric<=number"),
     ({"trials": 0}, "`trials` must be a whole number, 1 or more"),
+    ({"trials": None}, "`trials` must be a whole number, 1 or more, got None"),
     ({"trials": 10_000_000}, "`trials` must be 1,000,000 or fewer"),
     ({"max_failed": 1.5}, r"`max_failed` must be a share in \[0, 1\]"),
     ({"fixed": 5}, "`fixed` must be a dictionary by parameter, got 5"),
@@ -67,3 +75,40 @@ def test_keywords_go_to_the_record_that_has_them() -> None:
     assert parts == ({"fill": "close", "costs": None}, {"trials": 5}, {"jobs": 2})
     with pytest.raises(ParameterError, match=r"unknown setting `job`, did you mean `jobs`\?; known: fill, costs, .*"):
         split_keywords({"job": 2}, Account, Engine)
+
+
+def test_records_and_keywords_are_one_search() -> None:
+    market = simulate_market(seed=7, years=1, names=5)
+    search, account = Search(objective="calmar", trials=9, fixed={"lag": 12}), Account(fill="close", capital=5e5)
+    by_records = optimize(DrawdownDeRisk, market, search=search, account=account, seed=3, sobol=4, batch=2)
+    plain = optimize(
+        DrawdownDeRisk,
+        market,
+        objective="calmar",
+        trials=9,
+        fixed={"lag": 12},
+        fill="close",
+        capital=500_000,
+        seed=3,
+        sobol=4,
+        batch=2,
+    )
+    assert by_records.trials.to_csv() == plain.trials.to_csv()
+    assert by_records.identity == plain.identity
+    assert (plain.account, plain.names) == (account, ("calmar",))
+    assert repr(plain).startswith("<Tuning of 'drawdown-de-risk' on 'growth': 9 trials, best calmar ")
+    with pytest.raises(ParameterError, match="unknown setting `objectiv`, did you mean `objective`"):
+        optimize(DrawdownDeRisk, market, seed=3, objectiv="calmar")  # type: ignore[call-arg]
+
+
+def test_the_public_functions_have_few_parameters() -> None:
+    for function in (sweep, optimize):
+        assert len(inspect.signature(function).parameters) <= 16
+
+
+def test_a_search_is_saved_as_a_folder(tmp_path: Path) -> None:
+    tuning = optimize(DrawdownDeRisk, simulate_market(seed=7, years=1, names=5), trials=3, sobol=1, seed=3)
+    folder = tuning.save(tmp_path / "best")
+    assert {"run.json", "trials.csv", "best.json", "study.html"} <= {path.name for path in folder.iterdir()}
+    assert json.loads((folder / "best.json").read_text()) == json.loads(json.dumps(plain(tuning.summary())))
+    assert tuning.save(folder) == folder

@@ -82,8 +82,8 @@ def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would
     own = [np.mean(each) / np.std(each, ddof=1) * np.sqrt(252) for each in found.paths.to_numpy().T]
     said = paths_sentence(found)
     assert said.startswith(f"3 combinatorial paths: annual Sharpe {min(own):.2f} to {max(own):.2f}, median")
-    assert "no interval" in said
-    assert "four times in five the share is 20% to 80%" in said
+    assert "not a confidence interval" in said
+    assert "the share is 20% to 80% in four cases out of five" in said
     assert found.summary()["annual_sharpe"]["lowest"] == pytest.approx(min(own))
 
 

@@ -181,14 +181,14 @@ def test_a_fold_in_which_no_trial_keeps_every_constraint_says_so(tmp_path: Path)
     found = walked(constraints="annual_turnover<=0.01")
     assert found.missed == found.summary()["folds_infeasible"] == 2
     assert not found.table["feasible"].any()
-    sentence = "In 2 of 2 folds no trial kept every constraint; the nearest miss was traded."
+    sentence = "In 2 of 2 folds no trial satisfied every constraint; the nearest miss was traded."
     assert missed_sentence(found) == sentence
     assert sentence in write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8")
     kept = walked(constraints="annual_turnover<=1000")
     assert kept.missed == 0
     assert kept.table["feasible"].all()
     page = write_walk_page(kept, tmp_path / "walk.html").read_text(encoding="utf-8")
-    assert "no trial kept every constraint" not in page
+    assert "no trial satisfied every constraint" not in page
 
 
 def test_without_a_search_too() -> None:
@@ -230,7 +230,7 @@ def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     words += ["--test", "100", "--trials", "4", "--tuner", "design", "--constraint", "annual_turnover<=0.01"]
     assert _run([*words, "--fix", "lag=24", "--ledger", str(tmp_path / "ledger")]) == 0
     said = capsys.readouterr().out.replace("\n", " ")
-    assert "In 2 of 2 folds no trial kept every constraint; the nearest miss was traded." in said
+    assert "In 2 of 2 folds no trial satisfied every constraint; the nearest miss was traded." in said
 
 
 # ---------------------------------------------------------------- the recipe

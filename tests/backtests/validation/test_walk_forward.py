@@ -194,8 +194,8 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
             np.array([[0], [1], [1]]),
             2,
         )
+    taxed = Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores)
     with pytest.raises(ParameterError, match="`source` must be least-tax in every fold"):
-        taxed = Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores)
         schedule_decision(taxed, np.array([[0], [1], [1]]), 2)
 
 
@@ -308,7 +308,7 @@ def test_a_strategy_without_parameters_walks_too() -> None:
     ],
 )
 def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("walk_train.sweep", "optimize_evaluate.sweep"):
+    for name in ("validation.folds.sweep", "tuning.evaluate.sweep"):
         monkeypatch.setattr(f"undertow.backtests.{name}", lambda *_, **__: pytest.fail("work began first"))
     with pytest.raises((ParameterError, UnknownNameError), match=message):
         walked(market(), **words)
@@ -506,7 +506,7 @@ def test_other_seeds_are_walks_of_their_own() -> None:
     ):
         with pytest.raises(ParameterError, match=f"`seeds` must be one or more different whole numbers, .*{shown}"):
             walk_seeds(LiquidityDrain, market(), seeds, **words)
-    with pytest.raises(ParameterError, match="`seed` is each of `seeds` in turn, leave it out; got 5"):
+    with pytest.raises(ParameterError, match="`seed` cannot be used with `seeds`, leave it out; got 5"):
         walk_seeds(LiquidityDrain, market(), [3, 4], seed=5, **words)
 
 

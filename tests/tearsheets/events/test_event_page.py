@@ -18,15 +18,15 @@ from undertow.market.clock import FloatArray
 from undertow.signals import Beta, Breadth, Drawdown, Funding, LiquidationSpike, PolicyTailwind, Vix, WeekendGap
 from undertow.signals.base.registry import SIGNALS, load, registered
 from undertow.signals.decisions.table import DecisionTable
-from undertow.tearsheets.events.page import level, number_text, write_event_page
+from undertow.tearsheets.events.page import number_text, shade_of, write_event_page
 from undertow.tearsheets.events.values import (
-    FAMILIES,
-    by_name,
+    SIGNAL_FAMILIES,
     default_days,
     event_row,
-    everything_said,
     family_of,
-    unusual,
+    is_per_name,
+    percentile_at,
+    signal_histories,
 )
 from undertow.tearsheets.html.text import BLANK, MINUS, title
 
@@ -51,7 +51,7 @@ def cells_of(page: str, name: str) -> list[str]:
 
 
 def test_every_registered_signal_is_on_the_page_or_says_why_not(page: str, market: Market) -> None:
-    said, absent = everything_said(DecisionTable(market, "growth"))
+    said, absent = signal_histories(DecisionTable(market, "growth"))
     assert {each.spec.name for each in said} | set(absent) == set(registered(SIGNALS))
     assert all(f"Without a value in this market: {title(name)} (" in page for name in absent)
     assert all(len(cells_of(page, each.spec.name)) == 6 for each in said)
@@ -90,22 +90,22 @@ def test_later_values_change_no_place(market: Market) -> None:
     for signal in (Drawdown, Breadth, Vix):
         values = whole.signal(signal, {})[:, 0]
         later = np.where(np.arange(len(values)) > row, 1e9, values)
-        assert unusual(values, row) == unusual(later, row) == unusual(values[: row + 1], row)
+        assert percentile_at(values, row) == percentile_at(later, row) == percentile_at(values[: row + 1], row)
 
 
 @given(values=st.lists(st.integers(0, 9), min_size=60, max_size=90))
 def test_place_is_the_mean_percentile_of_scipy(values: list[int]) -> None:
     array = np.array(values, dtype=np.float64)
     expected = stats.percentileofscore(array, array[-1], "strict") + stats.percentileofscore(array, array[-1], "weak")
-    assert unusual(array, len(array) - 1) == pytest.approx(expected / 200)
-    assert np.isnan(unusual(array, 58))
+    assert percentile_at(array, len(array) - 1) == pytest.approx(expected / 200)
+    assert np.isnan(percentile_at(array, 58))
 
 
 def test_place_passes_over_missing_values() -> None:
     values = np.r_[np.full(10, np.nan), np.arange(60.0), np.nan]
-    assert unusual(values, 69) == pytest.approx(59.5 / 60)
-    assert np.isnan(unusual(values, 70))
-    assert np.isnan(unusual(values, 68))
+    assert percentile_at(values, 69) == pytest.approx(59.5 / 60)
+    assert np.isnan(percentile_at(values, 70))
+    assert np.isnan(percentile_at(values, 68))
 
 
 @pytest.mark.parametrize(
@@ -113,16 +113,16 @@ def test_place_passes_over_missing_values() -> None:
     [(0.5, ("down", 0)), (0.85, ("up", 0)), (0.9, ("up", 1)), (0.975, ("up", 3)), (0.001, ("down", 5))],
 )
 def test_shades(place: float, expected: tuple[str, int]) -> None:
-    assert level(place) == expected
-    assert level(np.nan)[1] == 0
+    assert shade_of(place) == expected
+    assert shade_of(np.nan)[1] == 0
 
 
 def test_families_by_what_a_signal_reads() -> None:
     signals = (LiquidationSpike, Drawdown, Funding, Breadth, Vix, PolicyTailwind)
-    assert [FAMILIES.index(family_of(each.spec)) for each in signals] == [0, 1, 0, 3, 4, 5]
-    assert all(family_of(load(SIGNALS, name).spec) in FAMILIES for name in registered(SIGNALS))
-    assert by_name(Beta.spec)
-    assert not by_name(Breadth.spec)
+    assert [SIGNAL_FAMILIES.index(family_of(each.spec)) for each in signals] == [0, 1, 0, 3, 4, 5]
+    assert all(family_of(load(SIGNALS, name).spec) in SIGNAL_FAMILIES for name in registered(SIGNALS))
+    assert is_per_name(Beta.spec)
+    assert not is_per_name(Breadth.spec)
 
 
 def test_numbers_as_text() -> None:
@@ -170,5 +170,7 @@ def test_without_days_a_market_shows_the_dated_cascades_that_it_covers(market: M
         if days:
             assert default_days(bare) == (days, "the dated cascades that the market covers")
         else:
-            with pytest.raises(DataError, match=r"covers none of 2020-03-12, .*; name days of its own .*`--day`"):
+            with pytest.raises(
+                DataError, match=r"covers none of 2020-03-12, .*; choose days within its sessions .*`--day`"
+            ):
                 default_days(bare)

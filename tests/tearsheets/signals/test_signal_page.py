@@ -16,7 +16,7 @@ from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, UndertowError, simulate_market
 from undertow.signals import BasketVolatility, Beta, Drawdown, LiquidationSpike, Spec
 from undertow.tearsheets.signals.page import write_signal_page
-from undertow.tearsheets.signals.tracks import chosen_parameters
+from undertow.tearsheets.signals.tracks import parameter_values
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_signal_without_a_value_in_the_stretch_says_why(drawn: Callable[..., d
 
 def test_windows_are_hours_on_the_feed_clock_and_defaults_stay() -> None:
     spec: Spec = LiquidationSpike.spec
-    assert chosen_parameters(spec, {"window": "720"}) == {"horizon": 24, "window": 720.0}
+    assert parameter_values(spec, {"window": "720"}) == {"horizon": 24, "window": 720.0}
 
 
 def test_equal_calls_give_equal_bytes(market: Market, tmp_path: Path) -> None:

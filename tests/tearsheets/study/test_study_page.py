@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from optuna.importance import FanovaImportanceEvaluator
 
-from undertow.backtests.tuning.optimize import Tuning, optimize
-from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.storage import silence_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
 from undertow.tearsheets.html.text import MINUS
@@ -84,7 +85,7 @@ def test_luck_is_measured_by_the_trials_that_keep_to_the_constraints(tuning: Tun
     missing = len(tuning.trials) - len(values)
     reach = values.mean() + expected_best(values, 43 - missing)
     said = luck_sentence(tuning)
-    assert f"the spread of the {len(values)} trials that keep to the constraints" in said
+    assert f"the spread of the {len(values)} trials that satisfy the constraints" in said
     assert f", at {reach:.3g} (Bailey".replace("-", MINUS) in said
     assert f"Left out for a constraint: {missing} trials of this search." in said
     # Without a constraint, or where no trial keeps to it, all are of one kind.
@@ -136,7 +137,7 @@ def test_a_front_has_its_picture(market: Market, tmp_path: Path) -> None:
 
 def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> None:
     several = optimize(DrawdownDeRisk, market, objective=["cagr", "turnover"], **SHORT)
-    with quiet_optuna():
+    with silence_optuna():
         alone = optuna.create_study(direction="maximize")
     for trial in several.study.trials:
         alone.add_trial(
@@ -148,7 +149,7 @@ def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> No
 def test_where_no_trial_keeps_the_constraints_the_page_leads_with_it(market: Market, tmp_path: Path) -> None:
     found = optimize(DrawdownDeRisk, market, constraints="episodes>=999", **{**SHORT, "trials": 12})
     page, _ = read(found, tmp_path / "study.html")
-    assert "No trial keeps to the constraints. The nearest" in page
+    assert "No trial satisfies the constraints. The nearest" in page
 
 
 def test_cells_of_the_map_hold_the_median_of_their_trials(tuning: Tuning) -> None:
