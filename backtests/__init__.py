@@ -1,4 +1,4 @@
-"""Backtests, sweeps and searches: a strategy times a universe, its account, its figures, its record on disk."""
+"""Backtests, sweeps and searches of strategies over a universe."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Account:
 
 
 class AccountSettings(TypedDict, total=False):
-    """The fields of `Account` as keywords of a function; see there for units and defaults."""
+    """The fields of `Account` as keywords; see there for units and defaults."""
 
     fill: Fill
     costs: Costs | None
@@ -78,9 +78,10 @@ class AccountSettings(TypedDict, total=False):
 
 
 def make_account(account: Account | None, settings: Mapping[str, Any]) -> Account:
-    """The account with the fields in `settings` replaced; `costs=None` replaces nothing.
+    """An account with the fields in `settings` replaced.
 
-    Raises `ParameterError` on a keyword that is not a setting of an account, with the nearest one.
+    `costs=None` replaces nothing. Raises `ParameterError` on a keyword that is not a setting of an account, with the
+    nearest one.
     """
     known = tuple(setting.name for setting in fields(Account))
     for name in settings:

@@ -16,14 +16,14 @@ MOST_TRIALS = 1_000_000
 
 
 def check_trials(trials: int) -> None:
-    """Raise `ParameterError` unless `trials` is a whole number from 1 to `MOST_TRIALS`."""
+    """Raise `ParameterError` unless `trials` is a whole number up to `MOST_TRIALS`."""
     check_whole("trials", trials, 1)
     if trials > MOST_TRIALS:
         raise ParameterError(f"`trials` must be {MOST_TRIALS:,} or fewer, got {trials:,}")
 
 
 def check_run(strategy: object, market: object, universe: object) -> None:
-    """Raise `ParameterError` unless these are a strategy, a market and the name of a universe."""
+    """Raise `ParameterError` unless a strategy, a market and a universe were passed."""
     if not isinstance(strategy, Strategy):
         hint = f"; make one with `{strategy.__name__}()`" if _is_strategy_class(strategy) else ""
         raise ParameterError(f"`strategy` must be a strategy, got {_description(strategy)}{hint}")
@@ -31,9 +31,13 @@ def check_run(strategy: object, market: object, universe: object) -> None:
 
 
 def check_search(strategy: object, market: object, universe: object, costs: object = None) -> None:
-    """Raise `ParameterError` unless these are the class of a strategy, a market and the name of a universe.
+    """Raise `ParameterError` on arguments that a search cannot have.
 
-    `costs`, if any, must be `Costs`.
+    Args:
+        strategy: must be the class of a strategy.
+        market: must be a market.
+        universe: must be text.
+        costs: must be `Costs` or None.
     """
     if not _is_strategy_class(strategy):
         hint = f"; give `{type(strategy).__name__}` itself" if isinstance(strategy, Strategy) else ""

@@ -12,7 +12,7 @@ def shortest(value: float) -> str:
 
 
 def strategy_word(strategy: type[Strategy]) -> str:
-    """The name of a strategy on the command line: where it is not registered, module:Class."""
+    """The name of a strategy on the command line; module:Class if unregistered."""
     path = f"{strategy.__module__}:{strategy.__qualname__}"
     point = registered(STRATEGIES).get(strategy.name())
     return strategy.name() if point is not None and point.value == path else path

@@ -21,7 +21,9 @@ _BOUNDS = (
 
 @dataclass(frozen=True)
 class Costs:
-    """Proportional costs of every order of stocks, basket and hedge. Trades of the cash symbol are free.
+    """Proportional costs of every order of stocks, basket and hedge.
+
+    Trades of the cash symbol are free.
 
     Raises `ParameterError` on a rate outside its bounds.
 

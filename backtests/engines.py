@@ -1,4 +1,4 @@
-"""Engines that run many tasks: this process, its threads, other processes, or a Dask or Ray cluster.
+"""Engines that run many tasks: threads, processes, or a Dask or Ray cluster.
 
 The data that tasks share is sent once: in a file that every loky worker reads, scattered to the workers of Dask, in the
 object store of Ray. A worker unpacks it once and reuses it for later tasks. Results are in the order of the tasks, so
@@ -48,7 +48,7 @@ _unpacking = Lock()
 
 @dataclass(frozen=True)
 class Engine:
-    """Where tasks run: in this process, in its threads, in other processes, or on a cluster.
+    """Where tasks run: in this process, its threads, other processes or a cluster.
 
     Raises `ParameterError` on an unknown backend, on one whose package is not installed, on `jobs` below 1, and on an
     `address` that the backend does not use.
@@ -84,7 +84,7 @@ class Engine:
 
 
 class EngineSettings(TypedDict, total=False):
-    """The fields of `Engine` as keywords of a function; see there for units and defaults."""
+    """The fields of `Engine` as keywords; see there for units and defaults."""
 
     backend: str
     jobs: int | None
@@ -109,7 +109,7 @@ def run_tasks(
     engine: Engine,
     finished: Callable[[int, _R], None] | None = None,
 ) -> list[_R]:
-    """`function(shared, task)` for every task, in the order of the tasks with any engine.
+    """`function(shared, task)` for every task, in their order with any engine.
 
     Args:
         function: importable by the workers, or picklable by value.
@@ -256,7 +256,7 @@ def _ray(payload: bytes, workers: int | None, address: str | None) -> Iterator[t
 
 
 def _check_listening(address: str | None) -> None:
-    """Raise `OSError` where nothing listens at `host:port`: Ray alone would retry for many minutes."""
+    """Raise `OSError` where nothing listens: Ray alone would retry for minutes."""
     host, _, port = (address or "").rpartition("//")[2].rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_TIMEOUT).close()

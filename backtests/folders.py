@@ -20,9 +20,9 @@ _RESULTS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backt
 
 @contextmanager
 def replacing(target: Path, marker: str = "") -> Iterator[Path]:
-    """A temporary folder beside `target` that replaces it when the block succeeds, and is removed when it fails.
+    """A temporary folder that replaces `target` when the block succeeds.
 
-    Raises as `check_replaceable` does.
+    It lies beside `target` and is removed when the block fails. Raises as `check_replaceable` does.
     """
     check_replaceable(target, marker)
     # A link stays: the folder that it points at is replaced.
@@ -58,9 +58,10 @@ def _swap(draft: Path, target: Path) -> None:
 
 
 def check_replaceable(target: Path, marker: str = "") -> None:
-    """Raise `ParameterError` unless `target` can be created, is an empty folder, or is an earlier result of its type.
+    """Raise `ParameterError` unless a result may be written to `target`.
 
-    `marker` is the file that only results of this type have: walk.json, best.json, or none for a backtest.
+    It must be new, an empty folder, or an earlier result of the same type. `marker` is the file that only results of
+    this type have: walk.json, best.json, or none for a backtest.
     """
     check_writable(target)
     if not target.exists():
@@ -93,7 +94,10 @@ def check_writable(target: Path, option: str = "out") -> None:
 
 
 def unwritable_reason(folder: Path) -> str:
-    """The reason why nothing can be written in a folder, "" where it can; tried: permissions alone do not decide."""
+    """The reason why a folder is not writable, "" where it is.
+
+    Found by writing: some file systems ignore permissions.
+    """
     try:
         Path(tempfile.mkdtemp(prefix=".undertow-", dir=folder)).rmdir()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Digests of code, so that an edited strategy or objective of the user counts as another one."""
+"""Digests of code: an edited strategy or objective of the user is another one."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ _LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdli
 
 
 def digest(value: object) -> str:
-    """A digest of a function or class by code, constants, defaults and closure; of other objects by their content.
+    """A digest of a function or class by its code, of other objects by content.
 
-    Names in the code are followed where they are the user's: functions and classes, also of other modules, signals by
-    their specification, frozen records, and constants (numbers, text, tuples of them). Lists, dictionaries and names
-    that the code assigns are not: they may change while a search runs. Equal in every process of one Python version.
+    The code is that of the function with its constants, defaults and closure. Names in the code are followed where they
+    are the user's: functions and classes, also of other modules, signals by their specification, frozen records, and
+    constants (numbers, text, tuples of them). Lists, dictionaries and names that the code assigns are not: they may
+    change while a search runs. Equal in every process of one Python version.
     """
     return hashlib.blake2b(_Description().complete(value).encode(), digest_size=12).hexdigest()
 
 
 def is_own(value: object) -> bool:
-    """Whether a function, class or module is the user's: not of Undertow, a library or Python."""
+    """Whether a function, class or module is the user's, not a library's."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
     if name.partition(".")[0] in ("undertow", "builtins"):
         return False
@@ -44,7 +45,10 @@ def is_own(value: object) -> bool:
 
 
 class _Description:
-    """Text of an object, equal in every process; an object is described once, and referred to by its number."""
+    """Text of an object, equal in every process.
+
+    An object is described once, and referred to by its number.
+    """
 
     def __init__(self) -> None:
         # References keep the objects alive: the id of a deleted one could be used again.
@@ -114,7 +118,7 @@ class _Description:
 
 
 def _unwrapped(value: Any) -> Any:
-    """The function inside a method, property, cache or compiled function; other objects unchanged."""
+    """The function inside a method, property or cache; other objects unchanged."""
     if isinstance(value, property):
         return value.fget
     if isinstance(value, cached_property):
@@ -138,7 +142,7 @@ def _members(user_class: type) -> Iterator[tuple[str, Any]]:
 
 
 def _used(code: CodeType, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Name and value of each global that the code reads and never writes: an object of the user, or a constant."""
+    """Each global of the user, or constant, that the code reads and never writes."""
     steps = list(dis.get_instructions(code))
     written = {step.argval for step in steps if step.opname == "STORE_GLOBAL"}
     for step, after in zip(steps, [*steps[1:], None], strict=True):

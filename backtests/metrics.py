@@ -1,4 +1,4 @@
-"""Performance figures from session returns, annualised with 252 sessions wherever the name says annual."""
+"""Metrics of a run and their catalogue; annual figures use 252 sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHY = "\N{SOFT HYPHEN}"
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a run: its name in tables and objectives, its label and its format on every page.
+    """One figure of a run: its names, its unit and its format on every page.
 
     Args:
         key: column in tables of results, key in `Run.metrics`.
@@ -45,7 +45,7 @@ class Metric:
     headline: bool = True
 
     def text(self, value: float) -> str:
-        """A value in the metric's format, with a minus sign; a dash where it is not finite."""
+        """A value in the metric's format; a dash where it is not finite."""
         if not math.isfinite(value):
             return "\N{EN DASH}"
         text = self.format.format(value)
@@ -144,20 +144,27 @@ def total_return(returns: FloatArray) -> float:
 
 
 def cagr(returns: FloatArray) -> float:
-    """Compound annual growth rate: (1 + total) ** (252 / sessions) - 1; -1 where everything was lost."""
+    """Compound annual growth rate: (1 + total) ** (252 / sessions) - 1.
+
+    -1 where everything was lost.
+    """
     growth = 1.0 + total_return(returns)
     return growth ** (SESSIONS_A_YEAR / len(returns)) - 1.0 if growth > 0 else -1.0
 
 
 def annual_volatility(returns: FloatArray) -> float:
-    """Sample standard deviation (ddof = 1) of session returns times the root of 252; NaN for one session."""
+    """Sample standard deviation (ddof = 1) of session returns times the root of 252.
+
+    NaN for one session.
+    """
     return float(np.std(returns, ddof=1) * math.sqrt(SESSIONS_A_YEAR)) if len(returns) > 1 else math.nan
 
 
 def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -> float:
-    """Mean over standard deviation of returns in excess of `cash_returns`, times the root of 252 (Sharpe 1994).
+    """Sharpe ratio of returns in excess of `cash_returns` (Sharpe 1994).
 
-    With the default of 0 it equals what vectorbt and QuantStats show; NaN where nothing varies by more than rounding.
+    Mean over standard deviation, times the root of 252. With the default of 0 it equals the ratio of vectorbt and
+    QuantStats; NaN where nothing varies by more than rounding.
     """
     excess = returns - cash_returns
     spread = float(np.std(excess, ddof=1)) if len(excess) > 1 else 0.0
@@ -165,13 +172,19 @@ def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -
 
 
 def annual_sortino(returns: FloatArray) -> float:
-    """Mean return over the root mean square of negative returns, times the root of 252 (Sortino and Price 1994)."""
+    """Sortino ratio (Sortino and Price 1994).
+
+    Mean return over the root mean square of negative returns, times the root of 252; NaN without negative returns.
+    """
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
     return float(np.mean(returns)) / downside * math.sqrt(SESSIONS_A_YEAR) if downside > LEAST_SPREAD else math.nan
 
 
 def drawdowns(returns: FloatArray) -> FloatArray:
-    """Fall from the highest value so far (T,), decimal, 0 or less; the starting capital counts as a high."""
+    """Fall from the highest value so far (T,), decimal, 0 or less.
+
+    The starting capital counts as a high.
+    """
     value = np.cumprod(1.0 + returns)
     fall: FloatArray = value / np.maximum(np.maximum.accumulate(value), 1.0) - 1.0
     return fall
@@ -183,24 +196,33 @@ def max_drawdown(returns: FloatArray) -> float:
 
 
 def calmar(returns: FloatArray) -> float:
-    """CAGR over the depth of the deepest drawdown (Young 1991); NaN where there was none."""
+    """CAGR over the depth of the deepest drawdown (Young 1991); NaN without one."""
     depth = -max_drawdown(returns)
     return cagr(returns) / depth if depth > 0 else math.nan
 
 
 def ulcer_index(returns: FloatArray) -> float:
-    """Root mean square of the drawdown at every close, decimal, 0 or more (Martin and McCann 1987)."""
+    """Ulcer index (Martin and McCann 1987), decimal, 0 or more.
+
+    Root mean square of the drawdown at every close.
+    """
     return float(np.sqrt(np.mean(drawdowns(returns) ** 2)))
 
 
 def cvar_95(returns: FloatArray) -> float:
-    """Mean of the worst 5 % of session returns, decimal: historical expected shortfall (Acerbi and Tasche 2002)."""
+    """Historical expected shortfall (Acerbi and Tasche 2002), decimal.
+
+    Mean of the worst 5 % of session returns.
+    """
     worst = np.sort(returns)[: max(1, math.ceil(0.05 * len(returns)))]
     return float(worst.mean())
 
 
 def return_metrics(returns: FloatArray, cash_returns: FloatArray) -> dict[str, float]:
-    """Every figure that needs session returns (T,) alone; `cash_returns` (T,) for the Sharpe ratio over cash."""
+    """The metrics of session returns (T,) alone, in the order of `RETURN_METRICS`.
+
+    `cash_returns` (T,) are for the Sharpe ratio over cash.
+    """
     return {
         "total_return": total_return(returns),
         "cagr": cagr(returns),

@@ -1,4 +1,4 @@
-"""Strategies and objectives of the user, identified by their code: two functions of one name are two objectives."""
+"""User-defined strategies and objectives, identified by their code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_named(objective: Objective) -> bool:
 
 
 def refuse_nameless(objectives: Sequence[Objective]) -> None:
-    """Raise `ParameterError` on a function without a name, which a stored study could not identify."""
+    """Raise `ParameterError` on a function that a stored study could not identify."""
     for objective in objectives:
         qualname = getattr(objective.measure, "__qualname__", None)
         module = getattr(objective.measure, "__module__", "")
@@ -38,7 +38,7 @@ def refuse_nameless(objectives: Sequence[Objective]) -> None:
 
 
 def codes(strategy: type[Strategy], objectives: Sequence[Objective] = ()) -> dict[str, Any]:
-    """The digests that the key of a search has for code of the user, beside names; empty for Undertow's own."""
+    """The digests of user-defined code in the key of a search."""
     digests: dict[str, Any] = {}
     if is_own(strategy):
         digests["strategy_code"] = digest(strategy)

@@ -1,4 +1,4 @@
-"""Objectives and constraints of a search, by name, evaluated on the metrics of a parameter set."""
+"""Objectives and constraints of a search, on the metrics of a parameter set."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ class Constraint:
         return f"{self.metric}{'<=' if self.at_most else '>='}{shortest(self.bound)}"
 
     def violation(self, metrics: Metrics) -> float:
-        """The excess of a trial over the bound; 0 or less where it keeps the bound, NaN where the metric is NaN."""
+        """The excess over the bound; 0 or less where it is kept, NaN for a NaN metric."""
         value = float(metrics[self.metric])
         return value - self.bound if self.at_most else self.bound - value
 
 
 def read_objectives(objective: str | Objective | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
-    """One or several objectives from text, functions or records; raises `ParameterError` with the nearest name.
+    """Objectives from text, functions or records.
 
-    An objective is a name of `NAMED` or the name of its metric, either of them with `:buy-and-hold` or `:vol-target`
-    for the difference to that baseline; a function of a row of metrics whose value is better when higher; or the path
-    of one as `module:function`.
+    Raises `ParameterError` with the nearest name. An objective is a name of `NAMED` or the name of its metric, either
+    of them with `:buy-and-hold` or `:vol-target` for the difference to that baseline; a function of a row of metrics
+    whose value is better when higher; or the path of one as `module:function`.
     """
     is_list = isinstance(objective, Sequence) and not isinstance(objective, str)
     items = list(objective) if is_list else [objective]  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def _objective(value: Any) -> Objective:
 
 
 def _checked(objective: Objective) -> Objective:
-    """A user-defined objective; raises `ParameterError` on a field that it cannot have."""
+    """A user-defined objective; raises `ParameterError` on an invalid field."""
     name = objective.name
     if not isinstance(name, str) or not name:
         raise ParameterError(f"`name` of an objective must be text, got {name!r}")

@@ -1,4 +1,4 @@
-"""The lines of the checklist: value, age and pending alarm of each condition of the rule."""
+"""The lines of the checklist: value, age and pending alarm of each condition."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ def _now(table: DecisionTable, driver: Condition, row: int) -> float:
 
 
 def alarms_to_come(rule: Rule, market: Market, instant: np.datetime64, universe: str, fill: Fill) -> list[str]:
-    """The decision at which each driver's known values will first be an alarm, where its lag delays that.
+    """The decision at which each driver's known values will first be an alarm.
+
+    Empty where no lag delays an alarm.
 
     Args:
         rule: rule of the checklist.
@@ -161,7 +163,7 @@ def unknown_notes(lines: tuple[Line, ...]) -> list[str]:
 
 
 def check_data(market: Market, reasons: Reasons, lines: tuple[Line, ...], instant: np.datetime64) -> None:
-    """Raise `DataError` where no condition of the trigger has a value because the market's data is absent or ended.
+    """Raise `DataError` where the data of every trigger condition is absent.
 
     A condition with too little history, or a gap, is held, as in a backtest.
 
@@ -223,7 +225,7 @@ def _state(severity: float) -> str:
 
 
 def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> float:
-    """Hours since the oldest input of the driver, or of its fallback, became known; NaN without inputs."""
+    """Hours since the driver's oldest input became known; NaN without inputs."""
     known = _known(table, driver, driver.spec, instant)
     if not known and driver.fallback:
         known = _known(table, driver, driver.model_copy(update={"signal": driver.fallback}).spec, instant)
@@ -231,7 +233,7 @@ def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> flo
 
 
 def _known(table: DecisionTable, driver: Condition, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
-    """The instants at which the inputs of a signal last became known; empty where a required one is absent."""
+    """When each input of a signal last became known; empty where one is absent."""
     market, known = table.market, []
     for argument, (kind, column) in spec.inputs.items():
         if kind == "prices":

@@ -1,4 +1,4 @@
-"""The orders of the coming session, of an account that has followed the rule, at the last known prices."""
+"""The orders of the coming session, at the last known prices."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ class Order:
 
 
 def coming_orders(table: DecisionTable, decision: Decision, account: Account) -> tuple[Order, ...]:
-    """The orders on the last session of an account that has followed a decision since the first.
+    """The orders of an account on the last session of a decision.
 
-    The account is that of a backtest, with its lots, stops and rebalances. The last session, whose prices are unknown
-    yet, is priced at the last known closes, for every name with a price in the week before: whether a name without a
-    price has ended is known later. Sales before purchases, each largest first.
+    The account has followed the decision since the first session. It is that of a backtest, with its lots, stops and
+    rebalances. The last session, whose prices are unknown yet, is priced at the last known closes, for every name with
+    a price in the week before: whether a name without a price has ended is known later. Sales before purchases, each
+    largest first.
     """
     rows = slice(0, len(table))
     base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
@@ -65,11 +66,11 @@ def coming_orders(table: DecisionTable, decision: Decision, account: Account) ->
 
 
 def quoted(grid: PriceGrid) -> PriceGrid:
-    """The prices with every session after the last fill priced at the last known prices.
+    """The prices, with the last known ones on every session after the last fill.
 
-    These are the coming session, closed ones that the market lacks, and one that is decided and not yet filled, whose
-    orders count as sent. They are priced for the names that traded in the week before, which have not ended: the market
-    merely stops there, perhaps in the middle of a session.
+    These sessions are the coming session, closed ones that the market lacks, and one that is decided and not yet
+    filled, whose orders count as sent. They are priced for the names that traded in the week before, which have not
+    ended: the market merely stops there, perhaps in the middle of a session.
     """
     filled = np.isfinite(grid.fill)
     if not filled.any():

@@ -16,7 +16,9 @@ MAX_STATES = 50
 
 @dataclass(frozen=True)
 class Similar:
-    """Returns of the basket after past states like the present one, decimal, NaN where there are no such states.
+    """Returns of the basket after past states like the present one, decimal.
+
+    Figures are NaN without such states.
 
     Args:
         horizon: sessions of each return.
@@ -72,7 +74,10 @@ def similar(reasons: Reasons, level: FloatArray, missing: FloatArray, row: int, 
 
 
 def _distance(severity: FloatArray, past: IntArray, row: int) -> FloatArray:
-    """Mean difference of the severities known in both states (K,); infinite where fewer than half are."""
+    """Mean difference of the severities known in both states (K,).
+
+    Infinite where fewer than half are known.
+    """
     difference = np.abs(severity[past] - severity[row])
     known = np.isfinite(difference)
     enough = known.sum(axis=1) * 2 >= severity.shape[1]

@@ -41,7 +41,7 @@ EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
 
 @dataclass(frozen=True, repr=False)
 class Today:
-    """The checklist at one instant. Exposure, hedge and rotation are shares of capital; instants are UTC.
+    """The checklist at one instant, UTC; exposures are shares of capital.
 
     Args:
         asof: the instant.
@@ -128,7 +128,10 @@ class Today:
 
     @property
     def exit_code(self) -> int:
-        """0 calm, 10 watch, 20 reduce, 30 cash; a tier of another name counts as reduce where stocks are sold."""
+        """0 calm, 10 watch, 20 reduce, 30 cash.
+
+        A tier of another name counts as reduce where stocks are sold, else as calm.
+        """
         if self.tier in EXIT_CODES:
             return EXIT_CODES[self.tier]
         return EXIT_CODES["reduce" if self.exposure - self.hedge < 1.0 else "calm"]
@@ -178,6 +181,7 @@ def today(
     check_data(market, drivers, lines, instant)
     visible = most_severe(lines)
     stale = bool(decision.stale[row, 0])
+    notes = *pending_notes(lines), *_state_notes(drivers, row, stale, explained.vetoed)
     return Today(
         asof=instant_text(instant),
         session=str(table.decisions.sessions[row].date()),
@@ -210,19 +214,13 @@ def today(
         deadline_hours=rule.timing.deadline,
         exit_conditions=exit_conditions(drivers, row),
         changes=tuple(filter(None, (counterfactual(drivers, row), *worse(drivers, row)))),
-        notes=(
-            *pending_notes(lines),
-            *_state_notes(drivers, row, stale, explained.vetoed),
-            *_price_notes(known, missing),
-            *unknown_notes(lines),
-            *_unpriced_notes(table),
-        ),
+        notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
     )
 
 
 def _missing_sessions(known: Market, instant: np.datetime64) -> int:
-    """The closed sessions without any price by `instant`; raises `DataError` on more than a week of them."""
+    """The number of closed sessions without a price; `DataError` on more than a week."""
     closed = int((known.calendar.closes <= instant).sum())
     priced = np.flatnonzero(np.isfinite(known.prices.close[:closed]).any(axis=1))
     last = int(priced[-1]) if len(priced) else -1
@@ -262,7 +260,7 @@ def _last_two(values: FloatArray | None) -> tuple[float, float]:
 
 
 def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
-    """The action at the next fill: reduce before hedge, and wait where nothing changes."""
+    """The action at the next fill: reduce before hedge, wait without a change."""
     if exposure[1] < exposure[0]:
         return "reduce"
     if hedge[1] > hedge[0]:
@@ -284,7 +282,7 @@ def _unpriced_notes(table: DecisionTable) -> tuple[str, ...]:
 
 
 def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:
-    """The basket's level known at each decision (T,), and the number of sessions without a basket until then (T,)."""
+    """The basket's known level (T,), and sessions without a basket until then (T,)."""
     returns = table.basket_returns
     missing = np.cumsum(np.isnan(returns)).astype(np.float64)
     return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(missing)

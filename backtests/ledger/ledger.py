@@ -57,9 +57,10 @@ def key_of(identity: Mapping[str, Any]) -> str:
 
 
 class Ledger:
-    """The ledger in a folder: by default in that of UNDERTOW_LEDGER in the environment, else in results/ledger.
+    """The ledger of trials in a folder.
 
-    Every entry is one append under a lock of the file: several processes may write at the same time.
+    By default the folder is that of the variable UNDERTOW_LEDGER, else results/ledger. Every entry is one append under
+    a lock of the file: several processes may write at the same time.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -75,9 +76,10 @@ class Ledger:
         return self.folder / f"{market}.jsonl"
 
     def record(self, search: SearchKey, design: str, positions: Sequence[int]) -> int:
-        """Append those trials of a search, by position, that are not recorded yet; returns their number.
+        """Append the trials of a search that are not recorded yet.
 
-        Raises `DataError` where the ledger cannot be read or written.
+        `positions` are the numbers of the trials in the search. Returns the number of new ones. Raises `DataError`
+        where the ledger cannot be read or written.
         """
         if design not in DESIGNS:
             raise ParameterError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}")
@@ -96,7 +98,7 @@ class Ledger:
         return len(new)
 
     def enter(self, search: SearchKey, design: str, trials: int) -> TrialCount:
-        """Record trials 0 to `trials` - 1 of a search and count them among all; errors as in `record`."""
+        """Record the first `trials` of a search and count them; errors as in `record`."""
         self.record(search, design, range(trials))
         return self.trial_count(search)
 
@@ -105,7 +107,10 @@ class Ledger:
         return sum(entry["trials"] for entry in self.lines(market) if universe in (None, entry["universe"]))
 
     def other_data(self, market: str, name: str) -> int:
-        """The number of trials on markets called `name` with other data than that of the fingerprint `market`."""
+        """The number of trials on markets of the same name with other data.
+
+        `market` is the fingerprint whose trials do not count, `name` the name.
+        """
         paths = (path for path in self.folder.glob("*.jsonl") if path.stem != market and path.stem.isalnum())
         # Most files are of other markets: only one that contains the name is read line by line.
         text = json.dumps(name).encode()
@@ -137,7 +142,7 @@ class Ledger:
             return _entries(file, market)
 
     def searches(self, market: str) -> list[dict[str, Any]]:
-        """Every search on a market, oldest first: its first and last time, its identity, its designs and trials."""
+        """Every search on a market, oldest first: times, identity, designs and trials."""
         searches: dict[str, dict[str, Any]] = {}
         for entry in self.lines(market):
             search = searches.setdefault(
@@ -151,7 +156,7 @@ class Ledger:
         return list(searches.values())
 
     def check(self, market: str, name: str = "") -> None:
-        """Raise `DataError` where trials of a market could not be written or read; creates nothing."""
+        """Raise `DataError` where trials could not be written or read; creates nothing."""
         path = self.path(market)
         existing = next(part for part in (path.absolute(), *path.absolute().parents) if os.path.exists(part))
         usable = existing.is_file() if existing == path.absolute() else existing.is_dir()
@@ -180,7 +185,7 @@ class Ledger:
 
 
 def open_ledger(ledger: Ledger | str | Path | None, market: Market) -> Ledger | None:
-    """A ledger from its folder, checked for a market; None stays None. Raises as `Ledger.check` does."""
+    """A ledger from its folder, checked as by `Ledger.check`; None stays None."""
     if ledger is None:
         return None
     if not isinstance(ledger, Ledger | str | Path):
@@ -201,7 +206,7 @@ def _append(file: IO[bytes], entry: dict[str, Any]) -> None:
 
 
 def _entries(file: IO[bytes], market: str) -> list[dict[str, Any]]:
-    """The entries of a market's file; raises `DataError` for a complete line that is not an entry."""
+    """The entries of a market's file; `DataError` on a line that is not one."""
     file.seek(0)
     # The last part is empty, or the half-written line of a killed process.
     return [_entry(file, number, text, market) for number, text in enumerate(file.read().split(b"\n")[:-1], 1)]
@@ -218,7 +223,7 @@ def _entry(file: IO[bytes], number: int, text: bytes, market: str) -> dict[str, 
 
 
 def _is_entry(line: Any, market: str) -> bool:
-    """Whether a line has every field of an entry, and as many trials as its spans hold."""
+    """Whether a line has every field of an entry, and the trials of its spans."""
     if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _TEXT_FIELDS):
         return False
     spans, window = line.get("spans"), line.get("window")

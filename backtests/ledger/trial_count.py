@@ -24,7 +24,10 @@ class TrialCount:
     other_data: int = 0
 
     def sentence(self, subject: str = "This is") -> str:
-        """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number for one trial."""
+        """The count as text.
+
+        `This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number for one trial.
+        """
         last = self.before + self.own + self.interleaved
         span = f"{last:,}" if self.own == 1 else f"{self.before + 1:,} to {last:,}"
         interleaved = f" ({self.interleaved:,} between them are of other searches)" if self.interleaved else ""

@@ -17,7 +17,7 @@ PARTS = ("timing", "re_entry_delay", "selection", "destination", "cash_yield", "
 
 @dataclass(frozen=True)
 class Attribution:
-    """The final values of buy-and-hold and of the run, and their difference by cause, all in USD.
+    """Final values of buy-and-hold and run, and their difference by cause, in USD.
 
     A part is the change of final value when its cause is added to those before it, so the sum of the parts is exactly
     `run - hold`; in another order the parts would have other sizes.
@@ -53,7 +53,7 @@ class Attribution:
 
 
 def attribution(grid: PriceGrid, plan: Plan, run: AccountPath, hold: AccountPath) -> Attribution:
-    """The attribution of the difference between two accounts, by six more walks over the same prices.
+    """The attribution of the difference between two accounts, by six more walks.
 
     Args:
         grid: prices of the sessions of the run.

@@ -107,7 +107,7 @@ def _book(*arguments: Any) -> Portfolio:
 
 
 def _check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:
-    """Raise `BookkeepingError` where vectorbt's value and the kernel's differ by more than 1e-9 of the capital."""
+    """Raise `BookkeepingError` where vectorbt's value and the kernel's differ."""
     booked = np.asarray(portfolio.value(), dtype=np.float64).ravel()
     difference = np.abs(booked - values) / np.maximum(capital, np.abs(values))
     worst = int(difference.argmax())
@@ -158,7 +158,7 @@ def _date(name: str, value: str | pd.Timestamp) -> pd.Timestamp:
 
 
 def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, account: Account) -> tuple[Plan, Decision]:
-    """The plan of several strategies of one class, and their decision for every session of the market.
+    """The plan of several strategies of one class, and their whole decision.
 
     Args:
         table: decisions of every session of the market.

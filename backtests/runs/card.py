@@ -1,4 +1,4 @@
-"""A compact HTML card for a notebook: a title, a line and a small table, without style sheet or script."""
+"""A compact HTML card for a notebook, without style sheet or script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a run: its series, weights, counts and recipe, from the account that was walked."""
+"""The record of a run: series, weights, counts and recipe."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def run_weights(run: AccountPath) -> pd.DataFrame:
 
 
 def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: Decision) -> dict[str, Any]:
-    """The events that a run handled, by name: orders deferred, stale sessions, feeds that were missing.
+    """The events that a run handled, by name, such as deferred orders.
 
     Args:
         table: decisions of every session of the market.
@@ -146,7 +146,7 @@ def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: A
 def _command(
     strategy: Strategy, market: Market, universe: str, window: tuple[str, str], account: Account
 ) -> str | None:
-    """The command line that makes the run again; None where the market or a user-defined rule lies in no file."""
+    """The command line of the run; None where market or rule lies in no file."""
     if market.path is None or (strategy.origin is None and isinstance(strategy, FreeRule)):
         return None
     span = ["--universe", universe, "--start", window[0], "--end", window[1]]

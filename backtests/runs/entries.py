@@ -1,4 +1,4 @@
-"""Entries of the ledger for trials outside a search: the sets of a sweep, and a single backtest."""
+"""Entries of the ledger for the sets of a sweep and for a single backtest."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _digest_of_sets(strategy: type[Strategy], parameters: pd.DataFrame) -> str:
 
 
 def _comparable(column: pd.Series) -> pd.Series:
-    """Numbers where all values are: 24, 24.0 and "24" are equal, also beside a choice that is text."""
+    """Numbers where all values are numbers: 24, 24.0 and "24" are equal."""
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(np.float64)
     values = [float(value) if is_number(value) else value for value in column]

@@ -1,4 +1,4 @@
-"""De-risk episodes: from the shock to the return of the money, and the value of the absence."""
+"""De-risk episodes: from the shock to the return of the money."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Acting:
 
 @dataclass(frozen=True, eq=False)
 class EpisodeClock:
-    """The sessions of a run (T,): decisions, opens and closes, and the basket's return over each night before."""
+    """Decisions, opens, closes and overnight returns of the basket, each (T,)."""
 
     decisions: Decisions
     opens: InstantArray
@@ -69,13 +69,14 @@ class EpisodeClock:
 
 
 def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: AccountPath) -> pd.DataFrame:
-    """One row for each period in which the rule acts: with less in stocks, or in a tier above calm.
+    """One row for each period in which the rule acts.
 
-    `shock` is the instant at which the trigger became known and `lag_hours` the hours from then to the fill, both
-    missing where the strategy names no shock or no alarm began. `cash_target` is the largest share out of stocks, net
-    of short positions; `cash_raised` the stocks sold to reach it, from the last rise of exposure before it on, without
-    the sales of a rebalance; `sold` the names by money. `re_entry` is the first session on which money returned, `end`
-    the one by which all of it had; missing where the run ends first.
+    A rule acts with less in stocks, or in a tier above calm. `shock` is the instant at which the trigger became known
+    and `lag_hours` the hours from then to the fill, both missing where the strategy names no shock or no alarm began.
+    `cash_target` is the largest share out of stocks, net of short positions; `cash_raised` the stocks sold to reach it,
+    from the last rise of exposure before it on, without the sales of a rebalance; `sold` the names by money. `re_entry`
+    is the first session on which money returned, `end` the one by which all of it had; missing where the run ends
+    first.
 
     `gap_return` is the basket's return from the last close before the shock to the next open, which nobody could trade;
     0 for a shock during a session. `waited_return` continues from there (for a shock during a session from that
@@ -136,7 +137,7 @@ def _episode(
 
 
 def _before(start: int, shock: np.datetime64, clock: EpisodeClock, hold: AccountPath) -> tuple[float, float]:
-    """The basket's return in the gap after a shock, and from the first tradable price after it to the fill."""
+    """The basket's return in the gap after a shock, and from there to the fill."""
     if np.isnat(shock) or shock < clock.closes[0]:
         return float("nan"), float("nan")
     last = int(np.searchsorted(clock.closes, shock, side="right")) - 1
@@ -174,5 +175,5 @@ def _between(path: AccountPath, start: int, end: int) -> float:
 
 
 def _rounded(change: float) -> float:
-    """A return, 0 where it is only rounding: a fill at the first price after a shock has lost nothing to the lag."""
+    """A return, 0 where it is only rounding."""
     return float(change) if abs(change) > _ROUNDING else 0.0

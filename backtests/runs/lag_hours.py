@@ -15,10 +15,11 @@ from undertow.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class LagHours:
-    """Hours from the shock, the instant at which the trigger became known, to the fill.
+    """Hours from the shock to the fill.
 
-    A parameter `lag` is the least age of a shock at a decision. Decisions come once a session, so the fill is later by
-    nights and weekends: these hours, not the parameter, compare with a lag measured in the market.
+    The shock is the instant at which the trigger became known. A parameter `lag` is the least age of a shock at a
+    decision. Decisions come once a session, so the fill is later by nights and weekends: these hours, not the
+    parameter, compare with a lag measured in the market.
 
     Args:
         median: median over the episodes that have a shock.
@@ -33,7 +34,7 @@ class LagHours:
     episodes: int
 
     def sentence(self) -> str:
-        """`From the shock to the fill: 39 h in the median, half of 23 episodes within 35 to 45 h.`"""
+        """`From the shock to the fill: 39 h in the median, half of 23 episodes within …`"""
         if self.episodes == 1:
             return f"From the shock to the fill: {self.median:.0f} h, in one episode."
         half = f"half of {self.episodes:,} episodes within {self.low:.0f} to {self.high:.0f} h"
@@ -41,7 +42,7 @@ class LagHours:
 
 
 def summarize_lag(hours: FloatArray) -> LagHours | None:
-    """Median and quartiles of the hours of episodes (E,), NaN without a shock; None where all are NaN."""
+    """Median and quartiles of the hours of episodes (E,); None where all are NaN."""
     known = hours[np.isfinite(hours)]
     if not len(known):
         return None
@@ -50,7 +51,7 @@ def summarize_lag(hours: FloatArray) -> LagHours | None:
 
 
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
-    """`Run.lag_hours` of a backtest over the sessions in `rows`, without walking its account."""
+    """`Run.lag_hours` of the sessions in `rows`, without walking an account."""
     strategy_class = type(strategy)
     decision = during(decided(strategy_class, table, strategy_class.stack([strategy])), rows)
     acting = hedged(table, decision, rows).acting[:, 0]

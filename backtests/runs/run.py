@@ -133,7 +133,7 @@ class Run:
 
     @property
     def tiers(self) -> pd.Series | None:
-        """The name of the tier on every session; None for a strategy that is not rule-based."""
+        """The tier on every session; None for a strategy that is not rule-based."""
         return None if self.reasons is None else self.reasons.tiers
 
     def explain(self, session: str | pd.Timestamp) -> Explanation:
@@ -146,25 +146,29 @@ class Run:
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """Every change of tier, one row each: label, score, contribution of each driver, counterfactual.
+        """Every change of tier, one row each.
 
-        The columns after `counterfactual` are the contributions; they sum to `score`. Errors as in `explain`.
+        Columns are label, score, counterfactual and the contribution of each driver. The columns after `counterfactual`
+        are the contributions; they sum to `score`. Errors as in `explain`.
         """
         return changes(self._reasons())
 
     @cached_property
     def vetoes(self) -> pd.DataFrame:
-        """Every period in which gates kept the score from a higher tier; errors as in `explain`."""
+        """Every period in which gates kept the score from a higher tier.
+
+        Errors as in `explain`.
+        """
         return vetoes(self._reasons())
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks beside the figures: that a rule's trigger was off, or on, at every session."""
+        """Remarks beside the figures, such as a trigger that was never on."""
         note = "" if self.reasons is None else remark(self.reasons)
         return (note,) if note else ()
 
     def attribution(self) -> Attribution:
-        """The difference to buy-and-hold in final value, in parts that sum exactly: see `Attribution`."""
+        """The difference to buy-and-hold in parts that sum exactly: see `Attribution`."""
         if self.attribution_parts is None:
             raise ParameterError("this run was saved without its attribution; run the `command` in its run.json again")
         return self.attribution_parts
@@ -216,9 +220,9 @@ class Run:
         return self.metrics_between(self.series.index[0], self.series.index[-1])
 
     def metrics_between(self, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, float]:
-        """The same figures of the sessions `first` to `last`, both included; an episode counts where it begins.
+        """The same figures of the sessions `first` to `last`, both included.
 
-        One session has no standard deviation: figures that need one are NaN.
+        An episode counts where it begins. One session has no standard deviation: figures that need one are NaN.
         """
         series = self.series.loc[first:last]
         years = len(series) / SESSIONS_A_YEAR
@@ -233,12 +237,15 @@ class Run:
 
     @cached_property
     def lag_hours(self) -> LagHours | None:
-        """Hours from the shock to the fill over the episodes; None where no episode has a shock: see `LagHours`."""
+        """Hours from the shock to the fill over the episodes: see `LagHours`.
+
+        None where no episode has a shock.
+        """
         return summarize_lag(_array(self.episodes["lag_hours"]))
 
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
-        """The same figures of the basket held without the rule, and of the benchmark where the market has one."""
+        """The same figures of buy-and-hold, and of the benchmark where there is one."""
         baselines = {"buy-and-hold": self._metrics_of(self.series["hold_return"])}
         if self.recipe.benchmark is not None:
             baselines[self.recipe.benchmark] = self._metrics_of(self.series["benchmark_return"])
@@ -259,7 +266,7 @@ class Run:
 
     @cached_property
     def hold_tax(self) -> dict[str, Any] | None:
-        """`tax` of the same basket held without the rule; None for a run that was saved without it."""
+        """`tax` of buy-and-hold; None for a run that was saved without it."""
         return None if self.find_hold_tax is None else self.find_hold_tax()
 
     @property
@@ -273,7 +280,7 @@ class Run:
         return tax_sentence(self.tax, self.hold_tax, difference)
 
     def cash_statement(self, session: str | pd.Timestamp) -> pd.DataFrame:
-        """The cash of one session as rows: cash before, each sale and purchase, cash after.
+        """Cash before, each sale and purchase, and cash after on a session, as rows.
 
         Raises `ParameterError` on a session without orders, and for a run that was saved without settlement dates.
         """
@@ -314,7 +321,7 @@ class Run:
         return _write_page("figure", self, path)
 
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write the run into `folder`, all or nothing, replacing an earlier run in it: see `save_run`."""
+        """Write the run into `folder`, all or nothing: see `save_run`."""
         # Writing needs this module: it is found by name.
         path: FilePath = load_path(_SAVE, "a run cannot be saved")(self, folder)
         return path

@@ -106,7 +106,7 @@ def load_run(folder: str | Path) -> Run:
 
 
 def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reasons: Reasons | None) -> None:
-    """Raise `DataError` where the files of a folder belong to different runs, or were shortened."""
+    """Raise `DataError` where the files of a folder belong to different runs."""
     for name, columns in _COLUMNS.items():
         for column in columns:
             if column not in tables[name]:
@@ -148,7 +148,7 @@ def _read_reasons(source: Path) -> Reasons | None:
 
 
 def _rebuild_portfolio(recipe: Recipe, values: pd.Series) -> Portfolio:
-    """The portfolio of the recipe's run, made again; `DataError` where its values are not the saved `values`."""
+    """The portfolio of the run made again; `DataError` on values that differ."""
     # The kernels of a backtest take seconds to load; a run is read without them.
     from undertow.backtests.runs.backtest import backtest
 

@@ -28,12 +28,12 @@ class _Lot:
 
 
 def realised(orders: pd.DataFrame, costs: Costs) -> pd.DataFrame:
-    """One row for each order that closes a position, wholly or in part: sales, and purchases that cover a short.
+    """One row for each order that closes a position, wholly or in part.
 
-    `orders` as in `Run.orders`. `basis` is the cost of the closed lots and `proceeds` their sale, both after fee and
-    slippage, in USD; `gain` is the difference, `tax` the gain times `costs.tax_rate`, negative for a loss; `held_days`
-    the calendar days the lots were held, weighted by shares. A sale closes the lots with the highest price first for
-    `costs.lots` "hifo", the oldest first for "fifo".
+    Such orders are sales, and purchases that cover a short. `orders` as in `Run.orders`. `basis` is the cost of the
+    closed lots and `proceeds` their sale, both after fee and slippage, in USD; `gain` is the difference, `tax` the gain
+    times `costs.tax_rate`, negative for a loss; `held_days` the calendar days the lots were held, weighted by shares. A
+    sale closes the lots with the highest price first for `costs.lots` "hifo", the oldest first for "fifo".
     """
     open_lots: dict[str, list[_Lot]] = {}
     trades: list[Any] = orders[orders["reason"] != "cash sweep"].to_dict(orient="records")
@@ -42,7 +42,7 @@ def realised(orders: pd.DataFrame, costs: Costs) -> pd.DataFrame:
 
 
 def _book(order: dict[str, Any], lots: list[_Lot], costs: Costs) -> Iterator[tuple[Any, ...]]:
-    """Close lots of the other side with an order, and open a lot with the remaining shares."""
+    """Close lots of the other side with an order, and open one with the rest."""
     sign = 1.0 if order["side"] == "buy" else -1.0
     price = (order["value"] + sign * order["costs"]) / order["shares"]
     closed, basis, days = _close(lots, sign, order["shares"], order["session"], costs.lots)
@@ -58,7 +58,7 @@ def _book(order: dict[str, Any], lots: list[_Lot], costs: Costs) -> Iterator[tup
 def _close(
     lots: list[_Lot], sign: float, shares: float, session: pd.Timestamp, order: str
 ) -> tuple[float, float, float]:
-    """Close up to `shares` of the lots of the other side: shares closed, their cost or proceeds, and share-days."""
+    """Shares closed of the other side's lots, their cost or proceeds, and share-days."""
     closed = basis = days = 0.0
     for lot in sorted(lots, key=lambda lot: sign * lot.price) if order == "hifo" else list(lots):
         if lot.shares * sign >= 0.0 or shares - closed <= _ROUNDING * shares:
@@ -73,7 +73,10 @@ def _close(
 
 
 def by_year(sales: pd.DataFrame, tax_rate: float) -> pd.DataFrame:
-    """Gains, losses, their net and the tax by calendar year: a year's net loss is carried to later years' gains."""
+    """Gains, losses, their net and the tax by calendar year.
+
+    The net loss of a year is carried to the gains of later years.
+    """
     years = sales["session"].dt.year
     gains, losses = (
         sales["gain"].clip(lower=0.0).groupby(years).sum(),
@@ -88,7 +91,7 @@ def by_year(sales: pd.DataFrame, tax_rate: float) -> pd.DataFrame:
 
 
 def tax_summary(sales: pd.DataFrame, costs: Costs) -> dict[str, Any]:
-    """Gains, losses, net and tax of all sales in USD, the loss to be carried on, the rate and the order of lots."""
+    """Gains, losses, net, tax and carried loss of all sales in USD, rate and lots."""
     years = by_year(sales, costs.tax_rate)
     totals = {name: float(years[name].sum()) for name in ("gains", "losses", "net", "tax")}
     carried = float(years["net"].sum() - years["taxed"].sum())

@@ -17,7 +17,7 @@ from undertow.market.clock import FloatArray
 
 
 class Portfolio(vbt.Portfolio):  # type: ignore[misc]
-    """A vectorbt portfolio that annualises with 252 sessions, not with vectorbt's 365 days.
+    """A vectorbt portfolio that annualises with 252 sessions, not 365 days.
 
     Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set. vectorbt's
     benchmark divides the capital among all columns, those of the cash symbol and of unlisted names included, and never
@@ -43,7 +43,7 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
 
     def benchmark_value(self, group_by: Any = None, wrap_kwargs: Any = None, engine: str | None = None) -> Any:
-        """The value of buy-and-hold, grouped as the account is; vectorbt's benchmark for any other grouping."""
+        """The value of buy-and-hold; vectorbt's benchmark for any other grouping."""
         if self.hold is None or self.wrapper.get_shape_2d(group_by=group_by) != (len(self.hold), 1):
             return super().benchmark_value(group_by=group_by, wrap_kwargs=wrap_kwargs, engine=engine)
         return self.wrapper.wrap(self.hold[:, None], group_by=group_by, **(wrap_kwargs or {}))

@@ -60,8 +60,8 @@ def test_threads_of_one_worker_have_different_tasks(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("undertow.backtests.engines._unpacked", Slow())
     # Below threads loky has no processes: everything is unpacked in this one.
     with joblib.parallel_config(backend="threading", n_jobs=4):
-        found = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
-    assert found == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
+        results = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
+    assert results == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -119,8 +119,8 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(backend: str) -> None:
     with socket.socket() as held:
         # Bound, but nobody listens.
         held.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{held.getsockname()[1]}"
-        for address in [f"tcp://{place}"] if backend == "dask" else [place, f"ray://{place}"]:
+        endpoint = f"127.0.0.1:{held.getsockname()[1]}"
+        for address in [f"tcp://{endpoint}"] if backend == "dask" else [endpoint, f"ray://{endpoint}"]:
             with pytest.raises(ParameterError, match=f"`address` '{address}': no (Dask|Ray) .* answers there"):
                 run_tasks(shifted, 1, [1], engine=Engine(backend=backend, address=address))
 
@@ -136,6 +136,6 @@ def test_memory_is_a_number_or_a_text() -> None:
 
 def test_little_memory_makes_small_chunks_and_changes_nothing() -> None:
     many = pd.DataFrame({"lag": np.arange(40), "threshold": -0.1})
-    whole = sweep(DrawdownDeRisk, simulated(), many).table
+    table = sweep(DrawdownDeRisk, simulated(), many).table
     small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB").table
-    pd.testing.assert_frame_equal(whole, small, check_exact=True)
+    pd.testing.assert_frame_equal(table, small, check_exact=True)

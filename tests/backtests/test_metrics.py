@@ -60,22 +60,22 @@ def test_sharpe_over_cash_takes_off_what_cash_earned() -> None:
 
 
 def test_difference_of_equal_series_is_nothing() -> None:
-    found = difference(RETURNS, RETURNS)
-    assert (found.annual_return.low, found.annual_return.estimate, found.annual_return.high) == (0, 0, 0)
-    assert not found.annual_return.excludes_zero
+    result = difference(RETURNS, RETURNS)
+    assert (result.annual_return.low, result.annual_return.estimate, result.annual_return.high) == (0, 0, 0)
+    assert not result.annual_return.excludes_zero
 
 
 def test_difference_finds_a_real_one_and_is_deterministic() -> None:
     better = RETURNS + np.random.default_rng(1).normal(0.0005, 0.001, 1000)
-    found = difference(better, RETURNS, seed=3)
-    assert found == difference(better, RETURNS, seed=3)
-    assert found != difference(better, RETURNS, seed=4)
-    assert found.annual_return.excludes_zero
-    apart = (np.log1p(better) - np.log1p(RETURNS)).mean() * 252
-    assert found.annual_return.estimate == pytest.approx(apart)
+    result = difference(better, RETURNS, seed=3)
+    assert result == difference(better, RETURNS, seed=3)
+    assert result != difference(better, RETURNS, seed=4)
+    assert result.annual_return.excludes_zero
+    growth = (np.log1p(better) - np.log1p(RETURNS)).mean() * 252
+    assert result.annual_return.estimate == pytest.approx(growth)
     # Independent differences: the interval is close to the normal one.
     spread = 1.96 * (np.log1p(better) - np.log1p(RETURNS)).std() * math.sqrt(252 / 1000 * 252)
-    assert found.annual_return.high - apart == pytest.approx(spread, rel=0.15)
+    assert result.annual_return.high - growth == pytest.approx(spread, rel=0.15)
 
 
 def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
@@ -83,8 +83,8 @@ def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
     inside = 0
     for seed in range(60):
         base = rng.normal(0, 0.01, 250)
-        found = difference(base + rng.normal(0, 0.003, 250), base, seed=seed, resamples=300)
-        inside += not found.annual_return.excludes_zero
+        result = difference(base + rng.normal(0, 0.003, 250), base, seed=seed, resamples=300)
+        inside += not result.annual_return.excludes_zero
     assert 52 <= inside <= 60
 
 
@@ -99,15 +99,15 @@ def test_rounding_is_no_spread() -> None:
     # An account in cash alone: its returns are those of cash but for the last digit.
     cash = 1e-4 * (1.0 + 0.3 * np.sin(np.arange(500)))
     values = 12_345.678 * np.cumprod(1.0 + cash)
-    own = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
-    assert 0.0 < np.std(own - cash) < 1e-15
-    assert math.isnan(metrics.annual_sharpe(own, cash))
+    returns = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
+    assert 0.0 < np.std(returns - cash) < 1e-15
+    assert math.isnan(metrics.annual_sharpe(returns, cash))
     assert math.isnan(metrics_of(values[None], 12_345.678, cash)[0, NAMES.index("annual_sharpe_over_cash")])
-    assert metrics.annual_sharpe(own) > 1.0
+    assert metrics.annual_sharpe(returns) > 1.0
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("settings", "message"),
     [
         ({"resamples": 0}, "`resamples` must be a whole number, 1 or more, got 0"),
         ({"resamples": 10.5}, "`resamples` must be a whole number, 1 or more, got 10.5"),
@@ -119,9 +119,9 @@ def test_rounding_is_no_spread() -> None:
         ({"returns": RETURNS[None]}, r"`returns` has the shape \(1, 1000\), `baseline` 1000 sessions"),
     ],
 )
-def test_difference_names_what_it_refuses(words: dict[str, Any], message: str) -> None:
+def test_difference_names_what_it_refuses(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        difference(**{"returns": RETURNS, "baseline": RETURNS, **words})
+        difference(**{"returns": RETURNS, "baseline": RETURNS, **settings})
 
 
 def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
@@ -140,12 +140,12 @@ def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
 
 def test_series_of_other_sessions_are_not_paired_by_position() -> None:
     days = pd.bdate_range("2020-01-01", periods=100)
-    own = pd.Series(np.linspace(-0.01, 0.02, 100), days)
+    series = pd.Series(np.linspace(-0.01, 0.02, 100), days)
     base = pd.Series(np.linspace(0.01, -0.01, 100), days)
-    assert difference(own, base) == difference(own.to_numpy(), base.to_numpy())
+    assert difference(series, base) == difference(series.to_numpy(), base.to_numpy())
     for other in (base[::-1], base.set_axis(days + pd.Timedelta(days=1)), base.tz_localize("UTC")):
         with pytest.raises(ParameterError, match="are of different sessions: row 1 is 2020-01-01"):
-            difference(own, other)
+            difference(series, other)
     with pytest.raises(ParameterError, match="`returns` must be session returns, an array or a Series"):
         difference("returns", base)
 

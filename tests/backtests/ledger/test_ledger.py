@@ -64,34 +64,34 @@ def test_standing(tmp_path: Path) -> None:
     ledger.record(SEARCH, "sobol", range(100))
     ledger.record(replace(SEARCH, key="later"), "backtest", [0])
     ledger.record(SEARCH, "tpe", range(100, 400))
-    found = ledger.trial_count(SEARCH)
-    assert (found.before, found.own, found.total) == (2000, 400, 2401)
-    assert found.sentence() == (
+    count = ledger.trial_count(SEARCH)
+    assert (count.before, count.own, count.total) == (2000, 400, 2401)
+    assert count.sentence() == (
         "This is trial 2,001 to 2,401 on this data (1 between them are of other searches), of 2,401 ever made."
     )
     ledger.record(replace(SEARCH, key="last"), "tpe", range(5))
-    assert ledger.trial_count(SEARCH) == replace(found, total=2406)
+    assert ledger.trial_count(SEARCH) == replace(count, total=2406)
 
 
 def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, market = Ledger(tmp_path), simulate_market(seed=3)
-    own = replace(SEARCH, market=market.fingerprint)
-    ledger.record(own, "sobol", range(100))
-    ledger.record(replace(own, key="other", strategy="vol-target"), "grid", range(7))
-    ledger.record(own, "tpe", range(100, 160))
+    search = replace(SEARCH, market=market.fingerprint)
+    ledger.record(search, "sobol", range(100))
+    ledger.record(replace(search, key="other", strategy="vol-target"), "grid", range(7))
+    ledger.record(search, "tpe", range(100, 160))
     first, second = ledger.searches(market.fingerprint)
-    assert (first["trials"], first["designs"], first["strategy"]) == (160, {"sobol": 100, "tpe": 60}, own.strategy)
+    assert (first["trials"], first["designs"], first["strategy"]) == (160, {"sobol": 100, "tpe": 60}, search.strategy)
     assert (second["trials"], second["key"]) == (7, "other")
-    words = ["list", "trials", "--seed", "3", "--ledger", str(tmp_path)]
-    assert _run([*words, "--json"]) == 0
+    argv = ["list", "trials", "--seed", "3", "--ledger", str(tmp_path)]
+    assert _run([*argv, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "market": market.fingerprint,
         "searches": json.loads(json.dumps([first, second])),
         "other_data": 0,
     }
-    assert _run(words) == 0
+    assert _run(argv) == 0
     assert "trials on this data: 167, searches: 2" in capsys.readouterr().out
-    assert _run([*words[:-1], str(tmp_path / "none")]) == 0
+    assert _run([*argv[:-1], str(tmp_path / "none")]) == 0
     assert "no trial on this data" in capsys.readouterr().out
     assert _run(["list", "signals", "--ledger", "x"]) == 2
     assert "`--ledger` can only be used with `list trials`" in capsys.readouterr().err
@@ -99,8 +99,8 @@ def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.Capt
 
 def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, folder = Ledger(tmp_path / "ledger"), tmp_path / "grown"
-    words = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
-    search = ["optimize", "--strategy", "vol-target", *words, "--trials"]
+    argv = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
+    search = ["optimize", "--strategy", "vol-target", *argv, "--trials"]
     counts = []
     for years in (1, 1.1):
         shutil.rmtree(folder, ignore_errors=True)
@@ -114,10 +114,10 @@ def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, caps
     )
     # Another market's trials are none of this one's.
     assert ledger.trial_count(replace(SEARCH, name="another")).other_data == 0
-    assert _run(["list", "trials", *words]) == 0
+    assert _run(["list", "trials", *argv]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert (len(listed["searches"]), listed["other_data"]) == (1, 5)
-    assert _run(["list", "trials", *words[:-1]]) == 0
+    assert _run(["list", "trials", *argv[:-1]]) == 0
     assert "while this market had other data, such as fewer sessions, 5 trials were made" in capsys.readouterr().out
     # A line of the other data that says nothing is noticed before any work, as one of this data is.
     damaged = next(path for path in ledger.folder.glob("*.jsonl") if path.stem != listed["market"])
@@ -138,9 +138,9 @@ def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
     assert len(ledger.path(MARKET).read_bytes().splitlines()) == 2
 
 
-def changed(**words: Any) -> str:
+def changed(**fields: Any) -> str:
     """A whole entry with some of its words changed, without those that are None."""
-    entry = {**asdict(SEARCH), "when": "x", "design": "tpe", "trials": 2, "spans": [[0, 1]], **words}
+    entry = {**asdict(SEARCH), "when": "x", "design": "tpe", "trials": 2, "spans": [[0, 1]], **fields}
     return json.dumps({name: value for name, value in entry.items() if value is not None})
 
 
@@ -203,10 +203,10 @@ def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anythin
 ) -> None:
     monkeypatch.setattr("undertow.backtests.sweeps.sweep.walk_sets", lambda *_, **__: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
-    words = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
-    assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
+    argv = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
+    assert _run([*argv, "--ledger", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,12 +265,12 @@ def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pyt
 
 def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> None:
     market = simulate_market(seed=7, years=1, names=5)
-    given = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
-    first = optimize(VolTarget, market, trials=7, **given)  # type: ignore[arg-type]
-    again = optimize(VolTarget, market, trials=9, **given)  # type: ignore[arg-type]
-    other = optimize(VolTarget, market, trials=5, **{**given, "seed": 8})  # type: ignore[arg-type]
-    found = [each.trial_count for each in (first, again, other)]
-    assert [(each.before, each.own, each.total) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
+    settings = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
+    first = optimize(VolTarget, market, trials=7, **settings)  # type: ignore[arg-type]
+    longer = optimize(VolTarget, market, trials=9, **settings)  # type: ignore[arg-type]
+    other = optimize(VolTarget, market, trials=5, **{**settings, "seed": 8})  # type: ignore[arg-type]
+    counts = [count.trial_count for count in (first, longer, other)]
+    assert [(count.before, count.own, count.total) for count in counts if count] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
     assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
     assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
@@ -285,8 +285,8 @@ class Needed(DrawdownDeRisk):
 
 def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp_path: Path) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
-    found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=Account())
-    assert (found.own, found.total) == (2, 2)
+    count = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=Account())
+    assert (count.own, count.total) == (2, 2)
 
 
 def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
@@ -301,18 +301,18 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 3
     folder = tmp_path / "market"
     write_market(market, folder)
-    words = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
-    assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *words.split()]) == 0
+    argv = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
+    assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *argv.split()]) == 0
     standing = json.loads(capsys.readouterr().out)["ledger"]
     assert (standing["before"], standing["own"], standing["total"]) == (0, 3, 3)
 
 
 def test_a_number_is_one_however_it_is_typed(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
-    for given in ({"lag": [0, 24]}, {"lag": ["0", "24"]}, {"lag": [0, 24], "cash": "0.5"}):
-        for words in ({}, {"capital": 1_000_000, "costs": Costs(fee_bps=5, tax_rate=np.float32(0.2))}):
-            fees = {"costs": Costs(tax_rate=float(np.float32(0.2))), **words}
-            sweep(LiquidityDrain, market, pd.DataFrame(given), ledger=ledger, **fees)  # type: ignore[call-overload]
+    for columns in ({"lag": [0, 24]}, {"lag": ["0", "24"]}, {"lag": [0, 24], "cash": "0.5"}):
+        for settings in ({}, {"capital": 1_000_000, "costs": Costs(fee_bps=5, tax_rate=np.float32(0.2))}):
+            fees = {"costs": Costs(tax_rate=float(np.float32(0.2))), **settings}
+            sweep(LiquidityDrain, market, pd.DataFrame(columns), ledger=ledger, **fees)  # type: ignore[call-overload]
     assert ledger.trials_so_far(market.fingerprint) == 2
 
 
@@ -329,9 +329,9 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
-    def enter(given: pd.DataFrame, **words: Any) -> TrialCount:
-        settings = {"start": None, "end": None, "account": Account(), **words}
-        return enter_sweep(ledger, LiquidityDrain, market, given, "grid", **settings)
+    def enter(table: pd.DataFrame, **changes: Any) -> TrialCount:
+        settings = {"start": None, "end": None, "account": Account(), **changes}
+        return enter_sweep(ledger, LiquidityDrain, market, table, "grid", **settings)
 
     first = enter(sets)
     assert (first.before, first.own) == (0, 3)
@@ -340,8 +340,8 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     assert enter(sets.iloc[::-1]) == enter(sets.assign(cash=0.5)) == first
     assert enter(sets.assign(lag=sets["lag"].astype(float))) == first
     assert enter(sets.assign(lag=sets["lag"].astype(object))) == first
-    one, two = (f"growth{rest}" for rest in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
-    screened = [enter(sets, universe=each) for each in (one, two)]
+    one, two = (f"growth{screen}" for screen in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
+    screened = [enter(sets, universe=universe) for universe in (one, two)]
     assert screened[0] == screened[1]
     assert (screened[0].before, screened[0].own) == (3, 3)
     other = enter(sets.assign(lag=[0, 24, 49]))
@@ -352,4 +352,4 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == TrialCount(12, 1, 13)
     assert TrialCount(12, 1, 13).sentence() == "This is trial 13 on this data, of 13 ever made."
     assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == TrialCount(13, 1, 14)
-    assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2
+    assert [universe["design"] for universe in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2

@@ -103,8 +103,8 @@ def test_folders_of_earlier_versions_are_read(market: ut.Market, tmp_path: Path)
 
 def test_a_run_shows_itself_in_a_line_and_as_a_card(market: ut.Market) -> None:
     run = ut.backtest(ut.strategies.LiquidityDrain(), market)
-    for shown in (run, run.recipe, run.attribution(), run.account, run.costs, run.lag_hours):
-        assert len(repr(shown)) <= 240, repr(shown)
+    for record in (run, run.recipe, run.attribution(), run.account, run.costs, run.lag_hours):
+        assert len(repr(record)) <= 240, repr(record)
     renamed = replace(run, recipe=replace(run.recipe, strategy="<b>&"))
     card = renamed._repr_html_()
     assert "&lt;b&gt;&amp;" in card

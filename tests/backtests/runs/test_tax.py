@@ -51,15 +51,15 @@ def test_a_saved_run_gives_its_tax_back(run: ut.Run, tmp_path: Path) -> None:
 
 
 def test_the_sentence_says_what_it_means_in_usd() -> None:
-    own = {"rate": 0.2, "lots": "hifo", "tax": 845_613.0}
-    said = tax_sentence(own, {**own, "tax": 456_091.0}, -1_088_344.0)
-    assert "At 20% on realised gains" in said
-    assert "owes 845,613 USD, 389,522 USD more than buy-and-hold, which owes 456,091." in said
-    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with each tax" in said
-    less = tax_sentence(own, {**own, "tax": 900_000.0}, 10_000.0)
+    tax = {"rate": 0.2, "lots": "hifo", "tax": 845_613.0}
+    text = tax_sentence(tax, {**tax, "tax": 456_091.0}, -1_088_344.0)
+    assert "At 20% on realised gains" in text
+    assert "owes 845,613 USD, 389,522 USD more than buy-and-hold, which owes 456,091." in text
+    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with each tax" in text
+    less = tax_sentence(tax, {**tax, "tax": 900_000.0}, 10_000.0)
     assert "54,387 USD less than" in less
     assert "10,000 USD above buy-and-hold before tax and 64,387 USD above it" in less
-    assert "as buy-and-hold does" in tax_sentence(own, own, 0.0)
+    assert "as buy-and-hold does" in tax_sentence(tax, tax, 0.0)
     assert rate_text({"rate": 0.26375}) == "26.38%"
 
 
@@ -71,10 +71,10 @@ def test_the_tearsheet_and_the_terminal_state_it(run: ut.Run, capsys: pytest.Cap
         assert all(count(figures[name]) in page for name in ("gains", "losses", "tax"))
     assert "Tax at 25%, USD" in page
     show_run(run)
-    shown = capsys.readouterr().out
-    assert f"{run.tax['tax']:,.0f}" in shown.partition("Tax on realised gains, USD")[2].splitlines()[0]
-    assert f"{run.hold_tax['tax']:,.0f}" in shown.partition("Tax on realised gains, USD")[2].splitlines()[0]
-    assert "never deducted" in " ".join(shown.split())
+    printed = capsys.readouterr().out
+    assert f"{run.tax['tax']:,.0f}" in printed.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert f"{run.hold_tax['tax']:,.0f}" in printed.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert "never deducted" in " ".join(printed.split())
 
 
 def test_a_run_without_the_tax_of_buy_and_hold_states_its_own(run: ut.Run) -> None:

@@ -14,7 +14,7 @@ from optuna.storages import InMemoryStorage
 
 from undertow.backtests.account import Account
 from undertow.backtests.engines import Engine
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
@@ -110,5 +110,5 @@ def test_a_search_is_saved_as_a_folder(tmp_path: Path) -> None:
     tuning = optimize(DrawdownDeRisk, simulate_market(seed=7, years=1, names=5), trials=3, sobol=1, seed=3)
     folder = tuning.save(tmp_path / "best")
     assert {"run.json", "trials.csv", "best.json", "study.html"} <= {path.name for path in folder.iterdir()}
-    assert json.loads((folder / "best.json").read_text()) == json.loads(json.dumps(plain(tuning.summary())))
+    assert json.loads((folder / "best.json").read_text()) == json.loads(json.dumps(json_ready(tuning.summary())))
     assert tuning.save(folder) == folder
