@@ -132,7 +132,7 @@ def test_shares_and_returns_are_told_in_percent_and_ranks_are_not(call: Call, tm
 
 
 def test_the_lags_of_a_rule_are_those_of_its_checks(call: Call) -> None:
-    assert "execution: 0 to 24 hours after a shock was known, by its check, at once" in call("today")[1]
+    assert "execution: 0 to 24 hours after a shock became known, depending on the check, at" in call("today")[1]
     assert "execution: 24 hours after a shock became known, at" in call("today", "--strategy", "liquidity-drain")[1]
 
 
