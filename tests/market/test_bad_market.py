@@ -247,7 +247,7 @@ TIMES = [
         "macro without series",
         lambda f: f.write(MACRO, [line.split(",")[0] for line in f.lines(MACRO)]),
         MACRO,
-        "no series",
+        "no column beside `time`; write one column a series",
     ),
 ]
 
