@@ -19,7 +19,7 @@ def table() -> DecisionTable:
 
 
 @pytest.mark.parametrize(
-    ("signal", "parameters", "asked", "message"),
+    ("signal", "parameters", "options", "message"),
     [
         (Drawdown, {"windw": 48}, {}, "drawdown: unknown parameter `windw`, did you mean `window`?"),
         (Drawdown, {"window": -5}, {}, "drawdown: `window` must be above 0, got -5"),
