@@ -1,4 +1,4 @@
-"""What was known, and when: feeds, clocks, sessions, universes, market folders, the simulator."""
+"""Market data, and when it was known: feeds, prices, sessions, universes."""
 
 from __future__ import annotations
 

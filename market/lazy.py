@@ -11,10 +11,11 @@ from typing import Any
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for the `__init__` of a package, so that importing the package imports nothing else.
+    """`__getattr__` and `__dir__` for the `__init__` of a package.
 
-    `modules` maps each module of the package to its public names; `packages` are public names that are modules
-    themselves. No public name may equal a module's unless it is that module: an imported module hides it.
+    The package then imports its modules only when one of their names is used. `modules` maps each module of the package
+    to its public names; `packages` are public names that are modules themselves. No other public name may equal that of
+    a module, since an imported module would hide it.
     """
     homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""Market folders (format 1): read, checked, and written back to the last bit."""
+"""Market folders (format 1): load, check and write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seeded market whose effect of forced crypto selling on stocks is known, or absent."""
+"""A seeded market with a known effect of crypto selling on stocks, or none."""
 
 from __future__ import annotations
 
