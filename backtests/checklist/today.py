@@ -27,7 +27,7 @@ from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
 from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.reasons.counterfactual import counterfactual, worse
+from undertow.strategies.reasons.counterfactual import counterfactual, escalations
 from undertow.strategies.reasons.exit_conditions import exit_conditions
 from undertow.strategies.reasons.explain import explain_row
 from undertow.strategies.reasons.reasons import Reasons, reasons
@@ -131,7 +131,7 @@ def today(
     missing = _missing(known, instant)
     table = DecisionTable(known, universe, fill, decided)
     rule, row = strategy.rule(), len(table) - 1
-    decision = evaluate.decide(table, [rule])
+    decision = evaluate.decide_rules(table, [rule])
     why = reasons(table, rule)
     explained = explain_row(why, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
@@ -169,7 +169,7 @@ def today(
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
         exit_conditions=exit_conditions(why, row),
-        changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
+        changes=tuple(filter(None, (counterfactual(why, row), *escalations(why, row)))),
         notes=(
             *pending_notes(lines),
             *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),

@@ -91,12 +91,12 @@ def first_sets(
 ) -> tuple[Parameters, ...]:
     """The sets that are tried before any design: the defaults, the corner where the strategy acts least, those given.
 
-    The corner is the strategy's `quiet`, where it has one, else the least `cash`. Of ours those outside the space are
+    The corner is the strategy's `least_active`, if any, else the least `cash`. Of ours those outside the space are
     left out; raises `ParameterError` where one that was given lies outside.
     """
     usual = strategy.create(space.fixed).parameters
     sets = [usual]
-    quiet = strategy.quiet or _least_cash(space)
+    quiet = strategy.least_active or _least_cash(space)
     if quiet:
         sets.append({**usual, **quiet, **space.fixed})
     found = [each for each in sets if space.holds(each)]

@@ -11,7 +11,7 @@ from undertow.backtests.checklist.orders import Order
 from undertow.backtests.checklist.similar import Similar
 from undertow.backtests.checklist.today import Today
 from undertow.market.errors import ParameterError
-from undertow.strategies.reasons.formatting import figure
+from undertow.strategies.reasons.formatting import format_number
 from undertow.tearsheets.html.markup import Html, facts, fill, join, note, resource, section, table, tag, write_whole
 from undertow.tearsheets.html.text import BLANK, counted, percent, plain, share, title, typeset
 
@@ -107,7 +107,7 @@ def level_words(line: Line) -> str:
     sign = "\N{GREATER-THAN OR EQUAL TO}" if line.side == "above" else "\N{LESS-THAN OR EQUAL TO}"
 
     def told(level: float) -> str:
-        return typeset(figure(level, decimal=line.decimal, digits=3))
+        return typeset(format_number(level, decimal=line.decimal, digits=3))
 
     watch = "" if line.watch is None else f"watch {sign} {told(line.watch)}, "
     off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {told(line.leave)}"
@@ -119,7 +119,7 @@ def value_words(line: Line) -> str:
     if math.isnan(line.value):
         return BLANK
     levels = [level for level in (line.watch, line.alarm, line.leave) if level is not None]
-    return typeset(figure(line.value, *levels, decimal=line.decimal, digits=3))
+    return typeset(format_number(line.value, *levels, decimal=line.decimal, digits=3))
 
 
 def now_words(line: Line) -> str:

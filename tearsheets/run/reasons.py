@@ -115,7 +115,7 @@ def _vetoes(run: Run) -> list[Html]:
         [
             tag("td", day(row["session"]), kind="when"),
             count(row["sessions"]),
-            f"{row['asked']} asked for, {row['tier']} held",
+            f"{row['ungated_tier']} asked for, {row['tier']} held",
             tag("td", f"{plain(row['ungated'])} to {plain(row['score'])}", kind="num"),
             row["gates"],
         ]

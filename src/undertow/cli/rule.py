@@ -15,12 +15,12 @@ def rule(
 ) -> None:
     """Print a rule as a file that --rule takes: a preset, or the parts that a strategy is put together from."""
     from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import as_toml, parts_of, read_rule, text_of
+    from undertow.strategies.rules.file import as_toml, parts_of, read_rule, rule_text
 
     if out is not None and (out.suffix != ".toml" or out.exists()):
         raise ParameterError(f"`out` must be a new file that ends in .toml, got {str(out)!r}")
     found = read_rule(name)
-    text = as_toml(parts_of(found.strategy), found.settings) if parts else text_of(name)
+    text = as_toml(parts_of(found.strategy), found.settings) if parts else rule_text(name)
     if out is None:
         typer.echo(text, nl=False)
         return

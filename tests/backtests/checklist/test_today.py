@@ -124,7 +124,7 @@ def test_of_more_than_twelve_conditions_the_loudest_are_shown(world: Market) -> 
     quiet = tuple(Condition(signal="drawdown", parameters={"window": 48 + n}, below=-0.99) for n in range(13))
     loud = Condition(signal="drawdown", parameters={"window": 720}, below=-0.001, title="the loud one")
     rule = Rule(trigger=Trigger(when=(*quiet, loud)), tiers=(Tier(name="cash", at=1.0, cash=0.5),))
-    found = today(FreeRule(given=rule), world, asof=moment(world, 300))
+    found = today(FreeRule(definition=rule), world, asof=moment(world, 300))
     assert (len(found.lines), found.hidden) == (12, 2)
     assert found.lines[-1].name == "the loud one"
     assert found.lines[-1].state == "alarm"
@@ -276,7 +276,7 @@ def test_an_alarm_that_the_lag_holds_back_is_announced_for_the_decision_it_comes
     fall = Condition(signal="drawdown", parameters={"window": 72}, below=-0.08, seen=seen)
     rule = Rule(name="own", trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, cash=0.4),))
     late = rule.model_copy(update={"timing": Timing(lag=50)})
-    assert held_back(FreeRule(given=late), world, range(200, 290), fill) > 2
+    assert held_back(FreeRule(definition=late), world, range(200, 290), fill) > 2
 
 
 def test_what_is_known_now_stands_beside_what_the_lag_lets_through(world: Market) -> None:
@@ -408,8 +408,8 @@ def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
         for feed in world.feeds
         for cut in [np.datetime64(asof.tz_localize(None))]
     ]
-    assert today(FreeRule(given=late), replace(world, feeds=tuple(hole)), asof=asof).stale
-    assert today(FreeRule(given=late), world, asof=moment(world, 2)).tier == "calm"
+    assert today(FreeRule(definition=late), replace(world, feeds=tuple(hole)), asof=asof).stale
+    assert today(FreeRule(definition=late), world, asof=moment(world, 2)).tier == "calm"
 
 
 def test_now_is_an_instant(world: Market) -> None:
@@ -422,7 +422,7 @@ def test_an_input_that_may_be_left_out_is_no_want_of_data(world: Market) -> None
     rule = Rule(
         trigger=Trigger(when=(Condition(signal="regime", above=1),)), tiers=(Tier(name="cash", at=1.0, cash=0.5),)
     )
-    found = today(FreeRule(given=rule), without(world, "macro"), asof=moment(world, 20))
+    found = today(FreeRule(definition=rule), without(world, "macro"), asof=moment(world, 20))
     assert (found.tier, found.lines[0].state) == ("calm", "unknown")
 
 
