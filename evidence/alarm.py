@@ -198,7 +198,6 @@ def _missed(level: FloatArray, filled: FloatArray, late: int, starts: IntArray, 
     rises = []
     for first, last in zip(starts, ends, strict=True):
         # From the fill of the first order, over the closes, to the fill of the last one or the end of the run.
-
         back = filled[last : last + 1] if last < len(filled) else level[-1:]
         inside = np.concatenate((filled[first : first + 1], level[first + 1 + late : last + 1], back))
         rises.append(back[0] / inside.min() - 1.0)

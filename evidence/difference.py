@@ -123,7 +123,6 @@ def difference(
         )
     if isinstance(returns, pd.Series) and isinstance(baseline, pd.Series):
         _check_sessions(returns.index, baseline.index)
-
     if not all((np.isfinite(series) & (series > -1.0)).all() for series in (run, base)):
         raise ParameterError("an interval needs finite returns above -100 %; got a total loss or a missing session")
     if len(run) < FEWEST_SESSIONS:

@@ -63,7 +63,6 @@ def _inverse_volatility(table: DecisionTable, rows: slice, rebalances: IntArray,
     usable = np.where(alive & (volatility > 0), volatility, np.nan)
     median = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 1.0 for row in usable])
     filled = np.where(np.isfinite(usable), usable, median[:, None])
-
     return np.where(alive, 1.0 / filled, 0.0)
 
 

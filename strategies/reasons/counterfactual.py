@@ -149,7 +149,6 @@ def harsher_changes(reasons: Reasons, row: int, driver: int) -> tuple[Change, ..
         if _was_on(reasons, row, driver) and condition.leave is not None:
             edge = condition.leave
         return (Change(driver, 0.0, edge, True),)
-
     if severity == ALARM:
         return ()
     watch = () if condition.watch is None or severity > 0 else (Change(driver, WATCH, condition.watch, False),)

@@ -88,5 +88,4 @@ def _check_transitions(tier: Tier, names: list[str], number: int) -> None:
             raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{suggestion}; allowed: {', '.join(names)}")
     if number > 0 and not set(tier.to) & set(names[:number]):
         below = ", ".join(names[:number])
-
         raise ValueError(f"tier `{tier.name}`: `to` must name a tier below it, or it is never left; below: {below}")

@@ -300,5 +300,4 @@ def walk_tiers_np(
         stale = (waits | ~known) & (event == HELD) & (level == before)
         decisions.append((tier, event, level, ladder.hedge[tier, columns], stale))
     tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*decisions, strict=True))
-
     return TierPath(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)
