@@ -1,4 +1,4 @@
-"""Is it real? Intervals, alarm scores, timing, and tests that allow for many tries."""
+"""Evidence: intervals, alarm scores, timing, and tests that allow for many trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from undertow.evidence.confidence import ConfidenceSet, confidence_set
     from undertow.evidence.difference import FEWEST_SESSIONS, Difference, Interval, difference
     from undertow.evidence.spa import SPATest
-    from undertow.evidence.timing import Timing, timing
+    from undertow.evidence.timing import TimingEffect, timing
 
 _HOME = {
     "AlarmScore": "alarm",
@@ -21,7 +21,7 @@ _HOME = {
     "FEWEST_SESSIONS": "difference",
     "Interval": "difference",
     "SPATest": "spa",
-    "Timing": "timing",
+    "TimingEffect": "timing",
     "alarm": "alarm",
     "confidence_set": "confidence",
     "difference": "difference",
@@ -35,7 +35,7 @@ __all__ = [
     "Difference",
     "Interval",
     "SPATest",
-    "Timing",
+    "TimingEffect",
     "alarm",
     "confidence_set",
     "difference",
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class _Face(ModuleType):
-    """A package whose public functions are not replaced by loaded modules of the same name."""
+    """Loading a module does not replace the public function of the same name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         clash = isinstance(value, ModuleType) and name in _HOME

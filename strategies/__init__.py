@@ -1,4 +1,4 @@
-"""Signals to target weights: the named strategies, and what a user-defined one is written with."""
+"""Strategies: from signals to target weights, named or user-defined."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ __all__ = [
 
 
 class _Face(ModuleType):
-    """A package whose public functions are not replaced by loaded modules of the same name."""
+    """Loading a module does not replace the public function of the same name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         clash = isinstance(value, ModuleType) and name in _HOME

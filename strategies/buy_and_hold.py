@@ -12,7 +12,7 @@ from undertow.strategies.strategy import Sets, Strategy
 
 
 class BuyAndHold(Strategy):
-    """Hold the whole basket all the time, at its base weights: what any rule must beat after costs."""
+    """Hold the whole basket at its base weights: what a rule must beat after costs."""
 
     summary: ClassVar[str] = "Always fully invested in the basket"
 

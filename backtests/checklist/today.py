@@ -26,7 +26,7 @@ from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
 from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.reasons.counterfactual import counterfactual, worse
+from undertow.strategies.reasons.counterfactual import counterfactual, escalations
 from undertow.strategies.reasons.exit_conditions import exit_conditions
 from undertow.strategies.reasons.explain import explain_row
 from undertow.strategies.reasons.reasons import Reasons, reasons
@@ -172,7 +172,7 @@ def today(
     missing = _missing_sessions(known, instant)
     table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = evaluate.decide(table, [rule])
+    decision = evaluate.decide_rules(table, [rule])
     drivers = reasons(table, rule)
     explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
@@ -213,7 +213,7 @@ def today(
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
         exit_conditions=exit_conditions(drivers, row),
-        changes=tuple(filter(None, (counterfactual(drivers, row), *worse(drivers, row)))),
+        changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
     )

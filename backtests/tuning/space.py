@@ -102,7 +102,7 @@ def first_sets(
     """
     defaults = strategy.create(space.fixed).parameters
     sets = [defaults]
-    quiet = strategy.quiet or _least_cash(space)
+    quiet = strategy.least_active or _least_cash(space)
     if quiet:
         sets.append({**defaults, **quiet, **space.fixed})
     sets = [parameters for parameters in sets if space.holds(parameters)]

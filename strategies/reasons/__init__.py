@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undertow.strategies.reasons.counterfactual import counterfactual, worse
+    from undertow.strategies.reasons.counterfactual import counterfactual, escalations
     from undertow.strategies.reasons.exit_conditions import exit_conditions
     from undertow.strategies.reasons.explain import Explanation, changes, explain, explain_row, remark, vetoes
-    from undertow.strategies.reasons.formatting import figure, format_value, is_decimal
+    from undertow.strategies.reasons.formatting import format_distinct, format_number, format_value, is_decimal
     from undertow.strategies.reasons.kinds import label_of
     from undertow.strategies.reasons.reasons import Reasons, reasons
 
@@ -20,17 +20,18 @@ _HOME = {
     "Reasons": "reasons",
     "changes": "explain",
     "counterfactual": "counterfactual",
+    "escalations": "counterfactual",
     "exit_conditions": "exit_conditions",
     "explain": "explain",
     "explain_row": "explain",
-    "figure": "formatting",
+    "format_distinct": "formatting",
+    "format_number": "formatting",
     "format_value": "formatting",
     "is_decimal": "formatting",
     "label_of": "kinds",
     "reasons": "reasons",
     "remark": "explain",
     "vetoes": "explain",
-    "worse": "counterfactual",
 }
 
 __all__ = [
@@ -38,22 +39,23 @@ __all__ = [
     "Reasons",
     "changes",
     "counterfactual",
+    "escalations",
     "exit_conditions",
     "explain",
     "explain_row",
-    "figure",
+    "format_distinct",
+    "format_number",
     "format_value",
     "is_decimal",
     "label_of",
     "reasons",
     "remark",
     "vetoes",
-    "worse",
 ]
 
 
 class _Face(ModuleType):
-    """A package whose public functions are not replaced by loaded modules of the same name."""
+    """Loading a module does not replace the public function of the same name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         clash = isinstance(value, ModuleType) and name in _HOME

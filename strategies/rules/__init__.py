@@ -1,4 +1,4 @@
-"""Rules: conditions, tiers and returns as records, their evaluation, and rule files."""
+"""Rules: their parts as records, their evaluation, and rule files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undertow.strategies.rules.evaluate import decide, evaluate_rules, ladder_of, read
-    from undertow.strategies.rules.file import RuleFile, as_toml, load_rule, parts_of, presets, read_rule, text_of
+    from undertow.strategies.rules.evaluate import decide_rules, evaluate_rules, ladder_of, read_condition
+    from undertow.strategies.rules.file import RuleFile, as_toml, parts_of, presets, read_rule, rule_text
     from undertow.strategies.rules.parts import (
         ALARM,
         WATCH,
@@ -56,16 +56,16 @@ _HOME = {
     "Trigger": "parts",
     "WATCH": "parts",
     "as_toml": "file",
-    "decide": "evaluate",
+    "decide_rules": "evaluate",
     "evaluate_rules": "evaluate",
     "ladder_of": "evaluate",
     "load_rule": "file",
     "parts_of": "file",
     "presets": "file",
-    "read": "evaluate",
+    "read_condition": "evaluate",
     "read_rule": "file",
+    "rule_text": "file",
     "selling_orders": "sources",
-    "text_of": "file",
     "walk_tiers": "tier_machine",
     "walk_tiers_np": "tier_machine",
 }
@@ -98,16 +98,16 @@ __all__ = [
     "Timing",
     "Trigger",
     "as_toml",
-    "decide",
+    "decide_rules",
     "evaluate_rules",
     "ladder_of",
     "load_rule",
     "parts_of",
     "presets",
-    "read",
+    "read_condition",
     "read_rule",
+    "rule_text",
     "selling_orders",
-    "text_of",
     "walk_tiers",
     "walk_tiers_np",
 ]

@@ -12,7 +12,7 @@ import pytest
 import undertow as ut
 from support.commands import Call
 from support.paths import PROJECT
-from undertow.strategies.reasons.formatting import apart, figure
+from undertow.strategies.reasons.formatting import format_distinct, format_number
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +110,14 @@ def test_a_rule_and_parameters_do_not_mix(call: Call) -> None:
 
 
 def test_a_value_beside_its_level_is_never_shown_as_the_level() -> None:
-    assert apart(0.49996, 0.5, digits=3) == "0.49996"
-    assert apart(0.5, 0.5, digits=3) == "0.5"
-    assert apart(0.123456, 0.5, digits=3) == "0.123"
-    assert apart(-0.0800001, -0.08, -0.05) == "-0.0800001"
-    assert figure(-0.124321, -0.15, decimal=True, digits=3) == "-12.4%"
-    assert figure(-0.1500001, -0.15, decimal=True, digits=3) == "-15.00001%"
-    assert figure(0.07, decimal=True) == "7%"
-    assert figure(0.98, decimal=False) == "0.98"
+    assert format_distinct(0.49996, 0.5, digits=3) == "0.49996"
+    assert format_distinct(0.5, 0.5, digits=3) == "0.5"
+    assert format_distinct(0.123456, 0.5, digits=3) == "0.123"
+    assert format_distinct(-0.0800001, -0.08, -0.05) == "-0.0800001"
+    assert format_number(-0.124321, -0.15, decimal=True, digits=3) == "-12.4%"
+    assert format_number(-0.1500001, -0.15, decimal=True, digits=3) == "-15.00001%"
+    assert format_number(0.07, decimal=True) == "7%"
+    assert format_number(0.98, decimal=False) == "0.98"
 
 
 def test_shares_and_returns_are_told_in_percent_and_ranks_are_not(call: Call, tmp_path: Path) -> None:

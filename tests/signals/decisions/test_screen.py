@@ -77,9 +77,7 @@ def test_a_name_that_leaves_the_parent_leaves_at_once(simulated: Market) -> None
 
 @pytest.mark.parametrize("fill", ["open", "close"])
 def test_strategies_on_a_screen_do_not_look_ahead(simulated: Market, fill: Fill) -> None:
-    testing_strategies.check_no_look_ahead(
-        LiquidityDrain, simulated, fill, TEXT, sessions=("2019-06-28", "2020-04-01")
-    )
+    testing_strategies.check_no_look_ahead(LiquidityDrain, simulated, fill, TEXT, sessions=("2019-06-28", "2020-04-01"))
 
 
 def test_membership_on_real_data_does_not_look_ahead(real_market: Market) -> None:
