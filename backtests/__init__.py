@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from undertow.backtests.checklist.today import Today, today
     from undertow.backtests.costs import LOTS, Costs
     from undertow.backtests.engines import BACKENDS, Engine, EngineSettings, make_engine, run_tasks
-    from undertow.backtests.folders import check_replaceable, check_writable, json_ready, replacing, write_json
+    from undertow.backtests.folders import (
+        check_replaceable,
+        check_writable,
+        json_ready,
+        replacing,
+        write_atomic,
+        write_json,
+    )
     from undertow.backtests.ledger.ledger import Ledger
     from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.backtests.metrics import (
@@ -45,7 +52,7 @@ else:
             "checklist.today": ("Today", "today"),
             "costs": ("Costs", "LOTS"),
             "engines": ("BACKENDS", "Engine", "EngineSettings", "make_engine", "run_tasks"),
-            "folders": ("check_replaceable", "check_writable", "json_ready", "replacing", "write_json"),
+            "folders": ("check_replaceable", "check_writable", "json_ready", "replacing", "write_atomic", "write_json"),
             "ledger.ledger": ("Ledger",),
             "ledger.trial_count": ("TrialCount",),
             "metrics": (
@@ -103,5 +110,6 @@ __all__ = [
     "save_run",
     "session_rows",
     "today",
+    "write_atomic",
     "write_json",
 ]

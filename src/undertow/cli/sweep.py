@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,8 +34,6 @@ from undertow.cli.resolve import (
 from undertow.cli.sweep_sets import sets_from
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from undertow.backtests.sweeps import Sweep
 
 
@@ -108,7 +104,7 @@ def sweep_command(
         summary = result.summary(by, top)
     with busy("writing the results"):
         if table is not None:
-            _write_table(result.table, table)
+            result.save(table)
         if html is not None:
             result.page(html, by)
     if as_json:
@@ -118,17 +114,6 @@ def sweep_command(
     for label, path in (("sets", table), ("heat maps", html)):
         if path is not None:
             typer.echo(f"{label}: {path}")
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    from undertow.tearsheets.html.markup import write_atomic
-
-    content = BytesIO()
-    if path.suffix == ".csv":
-        table.to_csv(content, index=False)
-    else:
-        table.to_parquet(content, index=False)
-    write_atomic(path, content.getvalue())
 
 
 def _show(sweep: Sweep, by: str, top: int) -> None:
