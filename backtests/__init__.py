@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undertow.market.lazy import lazy_names
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.backtests.account import Account, AccountSettings, make_account
@@ -48,24 +48,68 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "account": ("Account", "AccountSettings", "make_account"),
-            "checklist.today": ("Today", "today"),
-            "costs": ("Costs", "LOTS"),
-            "engines": ("BACKENDS", "Engine", "EngineSettings", "make_engine", "run_tasks"),
-            "folders": ("check_replaceable", "check_writable", "json_ready", "replacing", "write_atomic", "write_json"),
+            "account": (
+                "Account",
+                "AccountSettings",
+                "make_account",
+            ),
+            "checklist.today": (
+                "Today",
+                "today",
+            ),
+            "costs": (
+                "Costs",
+                "LOTS",
+            ),
+            "engines": (
+                "BACKENDS",
+                "Engine",
+                "EngineSettings",
+                "make_engine",
+                "run_tasks",
+            ),
+            "folders": (
+                "check_replaceable",
+                "check_writable",
+                "json_ready",
+                "replacing",
+                "write_atomic",
+                "write_json",
+            ),
             "ledger.ledger": ("Ledger",),
             "ledger.trial_count": ("TrialCount",),
             "metrics": (
-                *("METRICS", "SESSIONS_A_YEAR", "TAX_METRICS", "Metric"),
-                *("annual_sharpe", "drawdowns", "return_metrics"),
+                "METRICS",
+                "Metric",
+                "SESSIONS_A_YEAR",
+                "TAX_METRICS",
+                "annual_sharpe",
+                "drawdowns",
+                "return_metrics",
             ),
             "objectives": (
-                *("BASELINES", "MAXIMIZE", "MINIMIZE", "NAMED"),
-                *("Constraint", "Metrics", "Objective", "read_constraints", "read_objectives"),
+                "BASELINES",
+                "Constraint",
+                "MAXIMIZE",
+                "MINIMIZE",
+                "Metrics",
+                "NAMED",
+                "Objective",
+                "read_constraints",
+                "read_objectives",
             ),
-            "runs.backtest": ("backtest", "session_rows"),
-            "runs.run": ("Recipe", "Run"),
-            "runs.saved": ("load_run", "save_run"),
+            "runs.backtest": (
+                "backtest",
+                "session_rows",
+            ),
+            "runs.run": (
+                "Recipe",
+                "Run",
+            ),
+            "runs.saved": (
+                "load_run",
+                "save_run",
+            ),
         },
     )
 

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from undertow.backtests.runs.run import Run
-from undertow.market.checks import is_number, is_whole
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.backtests.runs import Run
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, is_number, is_whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,7 @@ import pandas as pd
 from arch.bootstrap import MCS
 
 from undertow.evidence.difference import FEWEST_SESSIONS
-from undertow.market.checks import check_whole, is_number
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, FloatArray, ParameterError, check_whole, is_number
 
 # Returns that are equal to this many digits are one rule.
 _DIGITS = 12

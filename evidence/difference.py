@@ -11,10 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
-from undertow.backtests.metrics import SESSIONS_A_YEAR, annual_sharpe
-from undertow.market.checks import check_whole, is_number
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import SESSIONS_A_YEAR, annual_sharpe
+from undertow.market import FloatArray, ParameterError, check_whole, is_number
 
 FEWEST_SESSIONS = 60
 

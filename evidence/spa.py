@@ -9,9 +9,7 @@ import numpy as np
 from arch.bootstrap import SPA
 
 from undertow.evidence.difference import FEWEST_SESSIONS
-from undertow.market.checks import check_whole, is_number
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, FloatArray, ParameterError, check_whole, is_number
 
 _ROUNDING = 1e-12  # of a session's return: rounding by which a rule that did nothing differs from its basket
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.kernel.state import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.evidence.difference import Difference, difference
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.strategies.weights import rebalance_rows
+from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.strategies import rebalance_rows
 
 _RULE_REASONS = [REASONS[code] for code in (DE_RISK, RE_ENTRY, STOP, ROTATE, HEDGE)]
 

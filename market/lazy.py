@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 
@@ -14,10 +15,15 @@ def lazy_names(
     """`__getattr__` and `__dir__` for the `__init__` of a package.
 
     The package then imports its modules only when one of their names is used. `modules` maps each module of the package
-    to its public names; `packages` are public names that are modules themselves. No other public name may equal that of
-    a module, since an imported module would hide it.
+    to its public names; `packages` are public names that are modules themselves.
     """
     homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
+
+    class Face(ModuleType):
+        def __setattr__(self, name: str, value: Any) -> None:
+            # Python stores an imported module in its package, where it would hide a function of the same name.
+            hides = isinstance(value, ModuleType) and homes.get(name) == value.__name__
+            super().__setattr__(name, getattr(value, name) if hides else value)
 
     def get_name(name: str) -> Any:
         if name in homes:
@@ -29,4 +35,5 @@ def lazy_names(
     def list_names() -> list[str]:
         return sorted([*homes, *packages])
 
+    sys.modules[package].__class__ = Face
     return get_name, list_names

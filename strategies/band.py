@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.market.clock import BoolArray, FloatArray
+from undertow.market import BoolArray, FloatArray
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from undertow.signals.decisions.table import DecisionTable
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
 

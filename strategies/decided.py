@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import InstantArray
-from undertow.market.errors import ParameterError, UndertowError
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import InstantArray, ParameterError, UndertowError
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, Decision
 from undertow.strategies.strategy import Sets, Strategy
 

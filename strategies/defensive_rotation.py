@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from optuna.distributions import FloatDistribution
 from pydantic import model_validator
 
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.common import (
     Cash,
     Depth,

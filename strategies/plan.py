@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Values of `score_of_set` for a set that sells in proportion, and for one that sells what is taxed least.
 PROPORTIONAL, LEAST_TAX = -1, -2

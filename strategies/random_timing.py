@@ -11,10 +11,8 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from pydantic import model_validator
 
-from undertow.market.calendar import load_calendar
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import FloatArray, ParameterError, load_calendar
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.common import Cash
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy

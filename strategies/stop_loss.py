@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.signals.decisions.table import DecisionTable
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import PROPORTIONAL, Decision
 from undertow.strategies.strategy import Sets, Strategy
 

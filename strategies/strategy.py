@@ -16,10 +16,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from undertow.market.clock import InstantArray
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import InstantArray, Market, ParameterError, did_you_mean
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules.levels import in_decimals, percent_hint
 

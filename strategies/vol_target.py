@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.signals.decisions.table import DecisionTable
-from undertow.signals.volatility import BasketVolatility
+from undertow.signals import BasketVolatility
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.band import banded_nb
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy

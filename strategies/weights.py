@@ -7,11 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import period_starts
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.decisions.table import DecisionTable
-from undertow.signals.volatility import realized_volatility_nb
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, did_you_mean, period_starts
+from undertow.signals import realized_volatility_nb
+from undertow.signals.decisions import DecisionTable
 
 Weighting = Literal["equal", "inverse-volatility"]
 Rebalance = Literal["daily", "weekly", "monthly", "quarterly", "never"]

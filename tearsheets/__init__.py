@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.checklist.page import write_today
@@ -16,23 +17,30 @@ if TYPE_CHECKING:
     from undertow.tearsheets.study.page import write_study_page
     from undertow.tearsheets.sweep.heatmap import heat_map, line_chart, write_sweep
     from undertow.tearsheets.walk_forward.page import write_walk_page
-
-_HOME = {
-    "Comparison": "comparison.table",
-    "compare": "comparison.table",
-    "comparison_table": "comparison.table",
-    "heat_map": "sweep.heatmap",
-    "line_chart": "sweep.heatmap",
-    "write_comparison": "comparison.page",
-    "write_event_page": "events.page",
-    "write_figure": "run.figure",
-    "write_signal_page": "signals.page",
-    "write_study_page": "study.page",
-    "write_sweep": "sweep.heatmap",
-    "write_tearsheet": "run.page",
-    "write_today": "checklist.page",
-    "write_walk_page": "walk_forward.page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "checklist.page": ("write_today",),
+            "comparison.page": ("write_comparison",),
+            "comparison.table": (
+                "Comparison",
+                "compare",
+                "comparison_table",
+            ),
+            "events.page": ("write_event_page",),
+            "run.figure": ("write_figure",),
+            "run.page": ("write_tearsheet",),
+            "signals.page": ("write_signal_page",),
+            "study.page": ("write_study_page",),
+            "sweep.heatmap": (
+                "heat_map",
+                "line_chart",
+                "write_sweep",
+            ),
+            "walk_forward.page": ("write_walk_page",),
+        },
+    )
 
 __all__ = [
     "Comparison",
@@ -50,13 +58,3 @@ __all__ = [
     "write_today",
     "write_walk_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undertow.market.lazy import lazy_names
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.backtests.checklist.lines import Line, alarms_to_come, checklist, instant_text
@@ -18,10 +18,21 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "lines": ("Line", "alarms_to_come", "checklist", "instant_text"),
-            "orders": ("Order", "coming_orders"),
+            "lines": (
+                "Line",
+                "alarms_to_come",
+                "checklist",
+                "instant_text",
+            ),
+            "orders": (
+                "Order",
+                "coming_orders",
+            ),
             "similar": ("Similar",),
-            "today": ("EXIT_CODES", "Today"),
+            "today": (
+                "EXIT_CODES",
+                "Today",
+            ),
         },
     )
 

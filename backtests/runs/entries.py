@@ -14,10 +14,9 @@ from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.run import Run
-from undertow.market.checks import is_number
-from undertow.market.market import Market
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, is_number
+from undertow.signals.decisions import shared_table
+from undertow.strategies import Strategy
 
 
 def enter_sweep(

@@ -20,9 +20,7 @@ from optuna.distributions import (
 )
 from scipy.stats import qmc
 
-from undertow.market.checks import check_whole
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market import FloatArray, ParameterError, check_whole
 
 # The key of `DataFrame.attrs` under which a table of sets says how it was made.
 ORIGIN = "undertow.sets"

@@ -27,12 +27,9 @@ from undertow.backtests.sweeps.baselines import baseline_figures, walk_baseline
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.base.registry import PAGES, load
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.strategy import Strategy
+from undertow.market import BoolArray, FloatArray, Market, ParameterError
+from undertow.signals.base import PAGES, load
+from undertow.strategies import BuyAndHold, Strategy
 
 # More sets than these take more than seconds to compare, and fewer sessions cannot be compared.
 MOST_COMPARED, FEWEST_COMPARED_SESSIONS = 100, 60

@@ -17,8 +17,8 @@ from optuna.distributions import (
 
 from undertow.backtests.sweeps.reserved import refuse_reserved
 from undertow.backtests.tuning.settings import check_by_parameter
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError, did_you_mean
+from undertow.strategies import Strategy
 
 Parameters = dict[str, Any]
 # Points of a Sobol design, by default.

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 from undertow.strategies.reasons.formatting import format_value
 from undertow.strategies.reasons.reasons import Reasons, known_score
 from undertow.strategies.rules.parts import ALARM, WATCH, Condition

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.market.errors import DataError
+from undertow.market import DataError
 from undertow.strategies.reasons.counterfactual import counterfactual
 from undertow.strategies.reasons.formatting import format_distinct
 from undertow.strategies.reasons.reasons import Reasons

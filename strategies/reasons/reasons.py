@@ -9,8 +9,8 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.reasons.kinds import label_of, largest
 from undertow.strategies.rules.evaluate import DECIMALS, evaluate_rules, ladder_of, read_condition
 from undertow.strategies.rules.parts import ALARM

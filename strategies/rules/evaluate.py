@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules.parts import ALARM, Condition, Tier
 from undertow.strategies.rules.rule import Rule

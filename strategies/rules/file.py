@@ -14,10 +14,9 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from undertow.market.errors import DataError, ParameterError, UndertowError, did_you_mean
-from undertow.market.market import Market
-from undertow.signals.base.registry import STRATEGIES, load
-from undertow.signals.decisions.screen import Screen, check_universe, is_screen
+from undertow.market import DataError, Market, ParameterError, UndertowError, did_you_mean
+from undertow.signals.base import STRATEGIES, load
+from undertow.signals.decisions import Screen, check_universe, is_screen
 from undertow.strategies.rules.rule import Rule
 from undertow.strategies.rules.settings import DATES, backtest_settings, iso_date
 from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
@@ -234,3 +233,14 @@ def parts_of(strategy: Strategy) -> Rule:
     if isinstance(strategy, RuleStrategy):
         return strategy.rule()
     raise ParameterError(f"`{strategy.name()}` is not rule-based: it has no parts")
+
+
+def load_rule(path: str | Path) -> Strategy:
+    """The strategy of a rule file or preset, without the settings of its `[backtest]` table.
+
+    `read_rule` returns the settings too. Raises `DataError` with file, key and the values allowed.
+
+    >>> load_rule("swing").name()
+    'swing'
+    """
+    return read_rule(path).strategy

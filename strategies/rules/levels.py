@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.signals.base.bounds import CORRELATION, RANK, Bounds
-from undertow.signals.base.spec import Spec
+from undertow.signals.base import CORRELATION, RANK, Bounds, Spec
 
 
 def check_level(key: str, level: float, side: float, spec: Spec, output: str, *, open_ended: bool) -> None:

@@ -8,11 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from undertow.market.errors import UndertowError, did_you_mean
-from undertow.market.prices import PRICE_FIELDS
-from undertow.signals.base.registry import SIGNALS, load
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.market import PRICE_FIELDS, UndertowError, did_you_mean
+from undertow.signals.base import SIGNALS, Spec, load
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.rules.levels import check_level
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from undertow.market.errors import did_you_mean
+from undertow.market import did_you_mean
 from undertow.strategies.rules.parts import Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
 from undertow.strategies.rules.sources import SOURCES
 

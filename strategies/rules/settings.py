@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from undertow.market.calendar import FILLS
-from undertow.market.checks import is_number
-from undertow.market.errors import DataError, ParameterError, did_you_mean
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.market import FILLS, DataError, ParameterError, did_you_mean, is_number
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.weights import REBALANCES, WEIGHTINGS
 
 # Lots and rates are equal to those of backtests/costs.py, a floor above; a test compares them.

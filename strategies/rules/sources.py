@@ -7,13 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from undertow.market.clock import FloatArray, IntArray
-from undertow.signals.beta import beta_nb
-from undertow.signals.correlation import BtcEquityCorrelation
-from undertow.signals.decisions.inputs import session_inputs
-from undertow.signals.decisions.screen import liquidity
-from undertow.signals.decisions.table import DecisionTable
-from undertow.signals.drawdown import drop_nb
+from undertow.market import FloatArray, IntArray
+from undertow.signals import BtcEquityCorrelation, beta_nb, drop_nb
+from undertow.signals.decisions import DecisionTable, liquidity, session_inputs
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL
 
 Source = Literal["proportional", "winners", "beta", "btc-beta", "crypto", "liquid", "least-tax"]

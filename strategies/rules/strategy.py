@@ -10,11 +10,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, InstantArray
-from undertow.market.errors import UnknownNameError
-from undertow.market.market import Market
-from undertow.signals.decisions.screen import check_universe
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, InstantArray, Market, UnknownNameError
+from undertow.signals.decisions import DecisionTable, check_universe
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules import evaluate
 from undertow.strategies.rules.parts import ALARM, WATCH, Condition

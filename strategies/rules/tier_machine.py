@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 Int8Array = npt.NDArray[np.int8]
 

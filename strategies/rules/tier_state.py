@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 from undertow.strategies.rules.tier_machine import ENTERED, HELD, RESTARTED, Ladder, _exit_nb, _reached_nb, _up_nb
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.checklist.page import (
@@ -17,18 +18,23 @@ if TYPE_CHECKING:
         similar_states_sentence,
         write_today,
     )
-
-_HOME = {
-    "check_value": "page",
-    "current_value": "page",
-    "data_age": "page",
-    "execution_text": "page",
-    "headline": "page",
-    "levels_text": "page",
-    "order_lines": "page",
-    "similar_states_sentence": "page",
-    "write_today": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "page": (
+                "check_value",
+                "current_value",
+                "data_age",
+                "execution_text",
+                "headline",
+                "levels_text",
+                "order_lines",
+                "similar_states_sentence",
+                "write_today",
+            ),
+        },
+    )
 
 __all__ = [
     "check_value",
@@ -41,13 +47,3 @@ __all__ = [
     "similar_states_sentence",
     "write_today",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

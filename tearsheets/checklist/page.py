@@ -6,11 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from undertow.backtests.checklist.lines import Line
-from undertow.backtests.checklist.orders import Order
-from undertow.backtests.checklist.similar import Similar
-from undertow.backtests.checklist.today import Today
-from undertow.strategies.reasons.formatting import format_number
+from undertow.backtests.checklist import Line, Order, Similar, Today
+from undertow.strategies.reasons import format_number
 from undertow.tearsheets.html.markup import (
     Html,
     facts,

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.comparison.columns import ComparisonColumn
     from undertow.tearsheets.comparison.page import check_page, write_comparison, write_comparison_page
     from undertow.tearsheets.comparison.table import Comparison, compare, comparison_table
-
-_HOME = {
-    "Comparison": "table",
-    "ComparisonColumn": "columns",
-    "check_page": "page",
-    "compare": "table",
-    "comparison_table": "table",
-    "write_comparison": "page",
-    "write_comparison_page": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "columns": ("ComparisonColumn",),
+            "page": (
+                "check_page",
+                "write_comparison",
+                "write_comparison_page",
+            ),
+            "table": (
+                "Comparison",
+                "compare",
+                "comparison_table",
+            ),
+        },
+    )
 
 __all__ = [
     "Comparison",
@@ -29,13 +37,3 @@ __all__ = [
     "write_comparison",
     "write_comparison_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

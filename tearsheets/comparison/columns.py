@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
-from undertow.backtests.runs.run import Recipe, Run
-from undertow.backtests.runs.tax import tax_summary
-from undertow.market.clock import FloatArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.runs import Recipe, Run, tax_summary
+from undertow.market import FloatArray, IntArray, ParameterError
 from undertow.tearsheets.html.palette import BASELINE
 from undertow.tearsheets.html.text import quantity
 

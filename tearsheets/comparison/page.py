@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.runs.run import Run
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import drawdowns
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.comparison.columns import ComparisonColumn
 from undertow.tearsheets.comparison.table import Comparison, compare
 from undertow.tearsheets.comparison.tax import tax_comparison_section

@@ -13,8 +13,8 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.run import Run
-from undertow.market.errors import ParameterError
+from undertow.backtests.runs import Run
+from undertow.market import ParameterError
 from undertow.tearsheets.comparison.columns import (
     ComparisonColumn,
     baseline_columns,

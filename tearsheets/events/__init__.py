@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.events.page import write_event_page
@@ -14,15 +15,20 @@ if TYPE_CHECKING:
         percentile_at,
         signal_histories,
     )
-
-_HOME = {
-    "SignalHistory": "values",
-    "default_days": "values",
-    "event_row": "values",
-    "percentile_at": "values",
-    "signal_histories": "values",
-    "write_event_page": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "page": ("write_event_page",),
+            "values": (
+                "SignalHistory",
+                "default_days",
+                "event_row",
+                "percentile_at",
+                "signal_histories",
+            ),
+        },
+    )
 
 __all__ = [
     "SignalHistory",
@@ -32,13 +38,3 @@ __all__ = [
     "signal_histories",
     "write_event_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

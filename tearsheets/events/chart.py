@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import BoolArray, InstantArray
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, InstantArray
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.events.values import rows_around
 from undertow.tearsheets.html.charts import Chart, line_trace, panel_layout
 from undertow.tearsheets.html.palette import BENCHMARK, BTC, MUTED

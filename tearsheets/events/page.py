@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import Decisions
-from undertow.market.clock import FloatArray
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import Decisions, FloatArray, Market
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.events.chart import event_chart
 from undertow.tearsheets.events.values import (
     MIN_HISTORY,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.html.charts import (
@@ -62,58 +63,71 @@ if TYPE_CHECKING:
         typeset,
         value_text,
     )
-
-_HOME = {
-    "BASELINE": "palette",
-    "BLANK": "text",
-    "Chart": "charts",
-    "FONT": "charts",
-    "Html": "markup",
-    "MINUS": "text",
-    "assemble": "page",
-    "check_html_path": "page",
-    "count": "text",
-    "day": "text",
-    "encode_values": "charts",
-    "escape": "markup",
-    "facts": "markup",
-    "fill_template": "markup",
-    "growth_curve": "palette",
-    "has_benchmark": "palette",
-    "has_btc": "palette",
-    "is_baseline": "palette",
-    "iso_dates": "charts",
-    "join": "markup",
-    "line_trace": "charts",
-    "log_axis": "charts",
-    "log_ticks": "palette",
-    "minute": "text",
-    "note": "markup",
-    "nowrap_numbers": "markup",
-    "panel_layout": "charts",
-    "percent": "text",
-    "plain": "text",
-    "quantity": "text",
-    "resource": "markup",
-    "script_json": "markup",
-    "section": "markup",
-    "sessions_of": "palette",
-    "share": "text",
-    "share_axis": "charts",
-    "shock_marks": "palette",
-    "shortlist": "text",
-    "signed": "text",
-    "step_trace": "charts",
-    "table": "markup",
-    "tag": "markup",
-    "tick_text": "palette",
-    "times": "text",
-    "title": "text",
-    "typeset": "text",
-    "value_range": "palette",
-    "value_text": "text",
-    "write_atomic": "markup",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "charts": (
+                "Chart",
+                "FONT",
+                "encode_values",
+                "iso_dates",
+                "line_trace",
+                "log_axis",
+                "panel_layout",
+                "share_axis",
+                "step_trace",
+            ),
+            "markup": (
+                "Html",
+                "escape",
+                "facts",
+                "fill_template",
+                "join",
+                "note",
+                "nowrap_numbers",
+                "resource",
+                "script_json",
+                "section",
+                "table",
+                "tag",
+                "write_atomic",
+            ),
+            "page": (
+                "assemble",
+                "check_html_path",
+            ),
+            "palette": (
+                "BASELINE",
+                "growth_curve",
+                "has_benchmark",
+                "has_btc",
+                "is_baseline",
+                "log_ticks",
+                "sessions_of",
+                "shock_marks",
+                "tick_text",
+                "value_range",
+            ),
+            "text": (
+                "BLANK",
+                "MINUS",
+                "count",
+                "day",
+                "minute",
+                "percent",
+                "plain",
+                "quantity",
+                "share",
+                "shortlist",
+                "signed",
+                "times",
+                "title",
+                "typeset",
+                "value_text",
+            ),
+        },
+    )
 
 __all__ = [
     "BASELINE",
@@ -166,13 +180,3 @@ __all__ = [
     "value_text",
     "write_atomic",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 from undertow.tearsheets.html.markup import Html, fill_template, resource, script_json
 
 

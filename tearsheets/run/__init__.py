@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
@@ -29,32 +30,43 @@ if TYPE_CHECKING:
         recipe_settings,
     )
     from undertow.tearsheets.run.tax import tax_section
-
-_HOME = {
-    "SELECTION_NOTE": "headline",
-    "alarm_section": "reasons",
-    "attribution_section": "reasons",
-    "btc_chart": "charts",
-    "compare_settings": "recipe",
-    "data_section": "data_notes",
-    "difference_or_none": "headline",
-    "equal_settings_line": "recipe",
-    "equity_chart": "charts",
-    "headline_table": "headline",
-    "no_interval_sentence": "headline",
-    "reasons_section": "reasons",
-    "recipe_parameters": "recipe",
-    "recipe_section": "recipe",
-    "recipe_settings": "recipe",
-    "selection_trials": "headline",
-    "sharpe_sentence": "headline",
-    "tax_section": "tax",
-    "timing_sentences": "headline",
-    "turnover_chart": "charts",
-    "verdict": "headline",
-    "write_figure": "figure",
-    "write_tearsheet": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "charts": (
+                "btc_chart",
+                "equity_chart",
+                "turnover_chart",
+            ),
+            "data_notes": ("data_section",),
+            "figure": ("write_figure",),
+            "headline": (
+                "SELECTION_NOTE",
+                "difference_or_none",
+                "headline_table",
+                "no_interval_sentence",
+                "selection_trials",
+                "sharpe_sentence",
+                "timing_sentences",
+                "verdict",
+            ),
+            "page": ("write_tearsheet",),
+            "reasons": (
+                "alarm_section",
+                "attribution_section",
+                "reasons_section",
+            ),
+            "recipe": (
+                "compare_settings",
+                "equal_settings_line",
+                "recipe_parameters",
+                "recipe_section",
+                "recipe_settings",
+            ),
+            "tax": ("tax_section",),
+        },
+    )
 
 __all__ = [
     "SELECTION_NOTE",
@@ -81,13 +93,3 @@ __all__ = [
     "write_figure",
     "write_tearsheet",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

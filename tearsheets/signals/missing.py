@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from undertow.market.feeds import Feed
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable, feed_parameters
+from undertow.market import Feed
+from undertow.signals.base import Spec
+from undertow.signals.decisions import DecisionTable, feed_parameters
 
 _DEFAULT_REASON = "an input is missing or constant"
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.study.charts import importances, map_chart, map_names
     from undertow.tearsheets.study.page import expected_best, luck_sentence, write_study_page
-
-_HOME = {
-    "expected_best": "page",
-    "importances": "charts",
-    "luck_sentence": "page",
-    "map_chart": "charts",
-    "map_names": "charts",
-    "write_study_page": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "charts": (
+                "importances",
+                "map_chart",
+                "map_names",
+            ),
+            "page": (
+                "expected_best",
+                "luck_sentence",
+                "write_study_page",
+            ),
+        },
+    )
 
 __all__ = [
     "expected_best",
@@ -26,13 +34,3 @@ __all__ = [
     "map_names",
     "write_study_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

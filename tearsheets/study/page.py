@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import CategoricalDistribution
 
-from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.result import Tuning
+from undertow.backtests import MAXIMIZE
+from undertow.backtests.tuning import Tuning
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (
     Html,

@@ -14,9 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from undertow.backtests.segments.metrics import NAMES
-from undertow.backtests.sweeps.chunk import is_less_better
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.backtests.sweeps import is_less_better
+from undertow.market import FloatArray, ParameterError, did_you_mean
 from undertow.tearsheets.html.charts import FONT
 from undertow.tearsheets.html.markup import (
     Html,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.walk_forward.page import write_walk_page
@@ -16,17 +17,22 @@ if TYPE_CHECKING:
         unsearched_sentence,
         verdicts,
     )
-
-_HOME = {
-    "gate_sentence": "sentences",
-    "missed_sentence": "sentences",
-    "paths_sentence": "sentences",
-    "seeds_sentence": "sentences",
-    "unreached_sentence": "sentences",
-    "unsearched_sentence": "sentences",
-    "verdicts": "sentences",
-    "write_walk_page": "page",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "page": ("write_walk_page",),
+            "sentences": (
+                "gate_sentence",
+                "missed_sentence",
+                "paths_sentence",
+                "seeds_sentence",
+                "unreached_sentence",
+                "unsearched_sentence",
+                "verdicts",
+            ),
+        },
+    )
 
 __all__ = [
     "gate_sentence",
@@ -38,13 +44,3 @@ __all__ = [
     "verdicts",
     "write_walk_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -32,7 +32,7 @@ def compare_command(
     with busy("starting"):
         from undertow.backtests import load_run
         from undertow.tearsheets import compare
-        from undertow.tearsheets.comparison.page import check_page
+        from undertow.tearsheets.comparison import check_page
 
         check_targets(html=page)
         check_page(page)

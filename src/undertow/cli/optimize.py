@@ -63,9 +63,7 @@ def optimize_command(
     """
     with busy("starting"):
         from undertow.backtests import Ledger
-        from undertow.backtests.tuning import make_space
-        from undertow.backtests.tuning.optimize import BATCH, optimize
-        from undertow.backtests.tuning.storage import check_storage
+        from undertow.backtests.tuning import BATCH, check_storage, make_space, optimize
 
         check_targets(out=out, result="best.json", html=html)
         check_storage(storage)

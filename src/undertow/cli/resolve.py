@@ -135,7 +135,7 @@ def warn_of_missing_feeds(
     strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> None:
     """Print on standard error which signals of a strategy the market has no data for."""
-    from undertow.backtests.tuning.missing_feeds import missing_feeds
+    from undertow.backtests.tuning import missing_feeds
     from undertow.market import UndertowError
 
     try:

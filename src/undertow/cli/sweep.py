@@ -72,9 +72,7 @@ def sweep_command(
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
         from undertow.backtests import Engine, Ledger
-        from undertow.backtests.sweeps import bytes_of, read_ranking
-        from undertow.backtests.sweeps.result import MOST_COMPARED
-        from undertow.backtests.sweeps.sweep import sweep
+        from undertow.backtests.sweeps import MOST_COMPARED, bytes_of, read_ranking, sweep
 
         check_targets(html=html, csv=table)
         # `--by` may be a user-defined module:function.

@@ -72,7 +72,7 @@ def today_command(
 
 def _show(checklist: Today) -> None:
     from undertow.cli.console import show
-    from undertow.tearsheets.checklist.page import execution_text, headline, order_lines, similar_states_sentence
+    from undertow.tearsheets.checklist import execution_text, headline, order_lines, similar_states_sentence
 
     show(_lines(checklist))
     if checklist.hidden:
@@ -94,7 +94,7 @@ def _lines(checklist: Today) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    from undertow.tearsheets.checklist.page import check_value, current_value, data_age, levels_text
+    from undertow.tearsheets.checklist import check_value, current_value, data_age, levels_text
 
     table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
     for name in ("check", "state", "value", "now", "levels", "age", "adds"):
