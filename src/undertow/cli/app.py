@@ -83,23 +83,26 @@ def main() -> NoReturn:
         code = run_command(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = _interruption_code
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    if code == _interruption_code:
+    # typer returns this code too, where the interruption came within a command.
+    if code == _INTERRUPTED:
         print("interrupted", file=sys.stderr)
+        code = 128 + _signal
     sys.exit(code)
 
 
-# 130, and 143 after a request to terminate.
-_interruption_code = 128 + signal.SIGINT
+_INTERRUPTED = 128 + signal.SIGINT
+# The signal that ends the process.
+_signal = signal.SIGINT
 
 
 def _terminate(*_: object) -> NoReturn:
-    global _interruption_code
-    _interruption_code = 128 + signal.SIGTERM
+    global _signal
+    _signal = signal.SIGTERM
     raise KeyboardInterrupt
 
 

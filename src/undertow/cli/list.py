@@ -19,7 +19,7 @@ LISTINGS = ("strategies", "signals", "universes", "trials")
 def list_command(
     listing: Annotated[
         str,
-        typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=one_of("listing", LISTINGS)),
+        typer.Argument(help="What to list.", metavar="|".join(LISTINGS), callback=one_of("listing", LISTINGS)),
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
