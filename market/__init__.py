@@ -9,7 +9,15 @@ from undertow.market.lazy import lazy_names
 if TYPE_CHECKING:
     from undertow.market.asof import instant_of, last_known, market_ahead, market_at
     from undertow.market.calendar import FILLS, Calendar, Decisions, Fill, decisions, load_calendar, period_starts
-    from undertow.market.checks import check_positive, check_share, check_whole, is_number, is_whole
+    from undertow.market.checks import (
+        check_positive,
+        check_share,
+        check_whole,
+        in_decimals,
+        is_number,
+        is_whole,
+        percent_hint,
+    )
     from undertow.market.clock import (
         HOUR,
         SESSIONS_A_YEAR,
@@ -67,8 +75,10 @@ else:
                 "check_positive",
                 "check_share",
                 "check_whole",
+                "in_decimals",
                 "is_number",
                 "is_whole",
+                "percent_hint",
             ),
             "clock": (
                 "BoolArray",
@@ -149,6 +159,7 @@ __all__ = [
     "decisions",
     "did_you_mean",
     "first_known",
+    "in_decimals",
     "instant_of",
     "instants",
     "is_number",
@@ -160,6 +171,7 @@ __all__ = [
     "market_ahead",
     "market_at",
     "market_coverage",
+    "percent_hint",
     "period_starts",
     "render_coverage",
     "settlement_sessions",

@@ -45,3 +45,14 @@ def check_share(name: str, value: object) -> None:
     """Raise `ParameterError` unless `value` is a number in [0, 1]."""
     if not is_number(value) or not 0.0 <= value <= 1.0:
         raise ParameterError(f"`{name}` must be a share in [0, 1], got {value!r}")
+
+
+def in_decimals(value: float) -> float:
+    """A percentage as a decimal, 15 as 0.15; below 2 the number may be a decimal."""
+    return value / 100.0 if abs(value) >= 2.0 else value
+
+
+def percent_hint(value: float, meant: float) -> str:
+    """What a number probably meant: a fall as a rise, or percent as a decimal."""
+    lead = "; a fall is negative:" if value > 0.0 > meant else ";"
+    return f"{lead} {100.0 * abs(meant):g}% is {meant:g}"

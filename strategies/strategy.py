@@ -16,10 +16,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from undertow.market import InstantArray, Market, ParameterError, did_you_mean
+from undertow.market import InstantArray, Market, ParameterError, did_you_mean, in_decimals, percent_hint
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
-from undertow.strategies.rules.levels import in_decimals, percent_hint
 
 Sets = Mapping[str, npt.NDArray[Any]]
 

@@ -25,7 +25,7 @@ from undertow.market import DataError, FloatArray, Market, ParameterError, insta
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Strategy
 from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
-from undertow.strategies.rules import RuleStrategy, evaluate
+from undertow.strategies.rules import RuleStrategy, decide_rules
 
 # A market that lacks more closed sessions than this, a week, says nothing of the present.
 MOST_MISSING = 5
@@ -165,7 +165,7 @@ def today(
     missing = _missing_sessions(known, instant)
     table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = evaluate.decide_rules(table, [rule])
+    decision = decide_rules(table, [rule])
     drivers = reasons(table, rule)
     explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from undertow.market import in_decimals, percent_hint
 from undertow.signals.base import CORRELATION, RANK, Bounds, Spec
 
 
@@ -44,14 +45,3 @@ def _suggestion(level: float, side: float, bounds: Bounds, decimal: bool) -> str
     if level >= bounds.high:
         return f"; use {'at most' if side > 0 else 'less than'} {bounds.high:g}"
     return f"; use {'at least' if side < 0 and not bounds.open_low else 'more than'} {bounds.low:g}"
-
-
-def in_decimals(value: float) -> float:
-    """A percentage as a decimal, 15 as 0.15; below 2 the number may be a decimal."""
-    return value / 100.0 if abs(value) >= 2.0 else value
-
-
-def percent_hint(value: float, meant: float) -> str:
-    """What a number probably meant: a fall as a rise, or percent as a decimal."""
-    lead = "; a fall is negative:" if value > 0.0 > meant else ";"
-    return f"{lead} {100.0 * abs(meant):g}% is {meant:g}"

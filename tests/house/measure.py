@@ -103,9 +103,13 @@ class House:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "undertow":
             base = node.module or ""
             names = [alias.name for alias in node.names]
-            # `from package import module` names the module.
-            return [(f"{base}.{name}" if f"{base}.{name}" in self.modules else base, name) for name in names]
+            return [(base if self._public(base, name) else f"{base}.{name}", name) for name in names]
         return []
+
+    def _public(self, base: str, name: str) -> bool:
+        """Whether an imported name is no module, or a public function of a package with a module of its name."""
+        module = self.trees.get(f"{base}.{name}")
+        return module is None or name in defined(module)
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:

@@ -34,7 +34,11 @@ def committed_texts() -> list[Path]:
     folders = [*FLOORS, "src", "tests", "docs", "benchmarks", "examples", ".ci"]
     files = [file for name in folders for file in (PROJECT / name).rglob("*") if "__pycache__" not in file.parts]
     files += PROJECT.glob("*")
-    return [file for file in files if file.is_file() and not file.is_symlink() and file.suffix in TEXT]
+    return [
+        file
+        for file in files
+        if file.is_file() and not file.is_symlink() and file.suffix in TEXT and file.name != ".git"
+    ]
 
 
 def lines_that(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
