@@ -8,10 +8,8 @@ from typing import Any, TypedDict
 
 from undertow.backtests.command import shortest
 from undertow.backtests.costs import Costs
-from undertow.market.calendar import FILLS, Fill
-from undertow.market.checks import check_positive
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.strategies.weights import REBALANCES, WEIGHTINGS
+from undertow.market import FILLS, Fill, ParameterError, check_positive, did_you_mean
+from undertow.strategies import REBALANCES, WEIGHTINGS
 
 _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
 

@@ -6,10 +6,8 @@ from inspect import isclass
 from typing import TypeGuard
 
 from undertow.backtests.costs import Costs
-from undertow.market.checks import check_whole
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError, check_whole
+from undertow.strategies import Strategy
 
 # More than anybody waits for: a typo should not start them.
 MOST_TRIALS = 1_000_000

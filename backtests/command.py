@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from undertow.signals.base.registry import STRATEGIES, registered
-from undertow.strategies.strategy import Strategy
+from undertow.signals.base import STRATEGIES, registered
+from undertow.strategies import Strategy
 
 
 def shortest(value: float) -> str:

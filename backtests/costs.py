@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undertow.market.checks import is_number
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, did_you_mean, is_number
 
 LOTS = ("hifo", "fifo")
 # Name, upper bound and unit of each rate; the lower bound is 0. A position in an ended name is closed at a price

@@ -24,8 +24,7 @@ from typing import Any, TypedDict, TypeVar
 import cloudpickle
 import joblib
 
-from undertow.market.checks import is_whole
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, did_you_mean, is_whole
 
 BACKENDS = ("serial", "threading", "loky", "dask", "ray")
 CLUSTERS = ("dask", "ray")

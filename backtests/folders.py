@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 
 # Results that are more than a backtest, by the file that only they have.
 _RESULTS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtest"}

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from undertow.signals.base.spec import Spec
+from undertow.signals.base import Spec
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
 # Libraries and Undertow itself are identified by their versions; the user's code is not.

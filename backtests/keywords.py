@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, did_you_mean
 
 
 def split_keywords(keywords: Mapping[str, Any], *records: type[Any]) -> tuple[dict[str, Any], ...]:

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from undertow.market.clock import SESSIONS_A_YEAR as SESSIONS_A_YEAR
-from undertow.market.clock import FloatArray
+from undertow.market import SESSIONS_A_YEAR as SESSIONS_A_YEAR
+from undertow.market import FloatArray
 
 # A standard deviation below this is the rounding of equal returns.
 LEAST_SPREAD = 1e-12

@@ -8,8 +8,8 @@ from typing import Any
 
 from undertow.backtests.identity import digest, is_own
 from undertow.backtests.objectives import Objective, read_objectives
-from undertow.market.errors import ParameterError
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError
+from undertow.strategies import Strategy
 
 
 def is_named(objective: Objective) -> bool:

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from undertow.backtests.command import shortest
 from undertow.backtests.metrics import METRICS
-from undertow.market.checks import is_number
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.base.registry import load_path
+from undertow.market import ParameterError, did_you_mean, is_number
+from undertow.signals.base import load_path
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.market.asof import market_ahead
-from undertow.market.calendar import Fill
-from undertow.market.clock import HOUR
-from undertow.market.errors import DataError
-from undertow.market.market import Market
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.reasons.formatting import is_decimal
-from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.rules import evaluate
-from undertow.strategies.rules.parts import ALARM, Condition
-from undertow.strategies.rules.rule import Rule
+from undertow.market import HOUR, DataError, Fill, Market, market_ahead
+from undertow.signals.base import Spec
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies.reasons import Reasons, is_decimal
+from undertow.strategies.rules import ALARM, Condition, Rule, evaluate
 
 LINES = 12
 

@@ -12,8 +12,7 @@ from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import during, stage, with_legs
 from undertow.backtests.kernel.state import REASONS
 from undertow.signals.decisions import ALIVE_SESSIONS, DecisionTable
-from undertow.strategies.plan import Decision
-from undertow.strategies.weights import base_weights
+from undertow.strategies import Decision, base_weights
 
 _CAPITAL = 1_000_000.0  # USD: shares of capital do not depend on it
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.market.clock import FloatArray, IntArray
-from undertow.strategies.reasons.reasons import Reasons
+from undertow.market import FloatArray, IntArray
+from undertow.strategies.reasons import Reasons
 
 # Highest mean difference of severities between similar states.
 MAX_DISTANCE = 0.15

@@ -21,18 +21,11 @@ from undertow.backtests.checklist.lines import (
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
-from undertow.market.asof import instant_of, last_known, market_at
-from undertow.market.clock import FloatArray
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.reasons.counterfactual import counterfactual, worse
-from undertow.strategies.reasons.exit_conditions import exit_conditions
-from undertow.strategies.reasons.explain import explain_row
-from undertow.strategies.reasons.reasons import Reasons, reasons
-from undertow.strategies.rules import evaluate
-from undertow.strategies.rules.strategy import RuleStrategy
-from undertow.strategies.strategy import Strategy
+from undertow.market import DataError, FloatArray, Market, ParameterError, instant_of, last_known, market_at
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Strategy
+from undertow.strategies.reasons import Reasons, counterfactual, exit_conditions, explain_row, reasons, worse
+from undertow.strategies.rules import RuleStrategy, evaluate
 
 # A market that lacks more closed sessions than this, a week, says nothing of the present.
 MOST_MISSING = 5

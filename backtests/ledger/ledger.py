@@ -15,8 +15,7 @@ from typing import IO, Any
 
 from undertow.backtests.folders import unwritable_reason
 from undertow.backtests.ledger.trial_count import TrialCount
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.market import Market
+from undertow.market import DataError, Market, ParameterError
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"

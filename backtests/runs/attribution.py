@@ -9,8 +9,8 @@ import numpy as np
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import AccountPath, walk
 from undertow.backtests.kernel.prices import PriceGrid
-from undertow.market.clock import FloatArray
-from undertow.strategies.plan import PROPORTIONAL, Decision, Plan
+from undertow.market import FloatArray
+from undertow.strategies import PROPORTIONAL, Decision, Plan
 
 PARTS = ("timing", "re_entry_delay", "selection", "destination", "cash_yield", "costs")
 

@@ -19,17 +19,11 @@ from undertow.backtests.runs.describe import run_counts, run_recipe, run_series,
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
-from undertow.market.calendar import Decisions, load_calendar
-from undertow.market.clock import FloatArray, InstantArray
-from undertow.market.errors import BookkeepingError, ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided, shocks_of
-from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.reasons.reasons import Reasons, reasons
-from undertow.strategies.rules.strategy import RuleStrategy
-from undertow.strategies.strategy import Strategy
-from undertow.strategies.weights import base_weights
+from undertow.market import BookkeepingError, Decisions, FloatArray, InstantArray, Market, ParameterError, load_calendar
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Decision, Plan, Strategy, base_weights, decided, shocks_of
+from undertow.strategies.reasons import Reasons, reasons
+from undertow.strategies.rules import RuleStrategy
 
 if TYPE_CHECKING:
     from undertow.backtests.runs.vectorbt_portfolio import Portfolio

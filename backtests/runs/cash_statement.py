@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 
 STATEMENT_COLUMNS = ("step", "symbol", "shares", "price", "proceeds", "costs", "cash", "reason", "settles")
 

@@ -15,12 +15,10 @@ from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.runs.run import Recipe
-from undertow.market.clock import FloatArray, align
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.plan import Decision
-from undertow.strategies.rules.strategy import FreeRule
-from undertow.strategies.strategy import Strategy
+from undertow.market import FloatArray, Market, align
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Decision, Strategy
+from undertow.strategies.rules import FreeRule
 
 _VERSIONED = ("undertow", "vectorbt", "vectorbt-rust", "numpy", "pandas", "numba", "exchange-calendars")
 

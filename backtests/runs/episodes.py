@@ -10,8 +10,7 @@ import pandas as pd
 
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.state import DE_RISK, RENEWAL
-from undertow.market.calendar import Decisions
-from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
+from undertow.market import HOUR, BoolArray, Decisions, FloatArray, InstantArray, IntArray
 
 # A return below this is rounding: values agree to all but a few of sixteen digits.
 _ROUNDING = 1e-13

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.backtests.kernel.sleeves import during, hedged
-from undertow.market.clock import HOUR, FloatArray
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided, shocks_of
-from undertow.strategies.strategy import Strategy
+from undertow.market import HOUR, FloatArray
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Strategy, decided, shocks_of
 
 
 @dataclass(frozen=True)

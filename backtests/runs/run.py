@@ -17,10 +17,9 @@ from undertow.backtests.runs.card import card_html
 from undertow.backtests.runs.cash_statement import cash_statement
 from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
-from undertow.signals.base.registry import PAGES, load, load_path
-from undertow.strategies.reasons.explain import changes, explain, remark, vetoes
+from undertow.market import FloatArray, ParameterError
+from undertow.signals.base import PAGES, load, load_path
+from undertow.strategies.reasons import changes, explain, remark, vetoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.backtests.runs.attribution import Attribution
     from undertow.backtests.runs.vectorbt_portfolio import Portfolio
-    from undertow.strategies.reasons.explain import Explanation
-    from undertow.strategies.reasons.reasons import Reasons
+    from undertow.strategies.reasons import Explanation, Reasons
 
 NO_PORTFOLIO = "a loaded run has no vectorbt portfolio; run the `command` in its run.json again"
 _SAVE = "undertow.backtests.runs.saved:save_run"

@@ -17,15 +17,15 @@ from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.attribution import Attribution
 from undertow.backtests.runs.run import NO_PORTFOLIO, Recipe, Run
-from undertow.market.errors import DataError, ParameterError, UndertowError
-from undertow.signals.base.registry import STRATEGIES, load
-from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.rules.rule import Rule
+from undertow.market import DataError, ParameterError, UndertowError
+from undertow.signals.base import STRATEGIES, load
+from undertow.strategies.reasons import Reasons
+from undertow.strategies.rules import Rule
 
 if TYPE_CHECKING:
     from undertow.backtests.runs.vectorbt_portfolio import Portfolio
-    from undertow.market.market import Market
-    from undertow.strategies.strategy import Strategy
+    from undertow.market import Market
+    from undertow.strategies import Strategy
 
 TABLES = ("returns", "weights", "orders", "episodes")
 # Columns of every version's runs; those of later versions are checked where they are used.
@@ -169,7 +169,7 @@ def _rebuild_portfolio(recipe: Recipe, values: pd.Series) -> Portfolio:
 
 
 def _market_of(recipe: Recipe) -> Market:
-    from undertow.market.folder.load import load_market
+    from undertow.market.folder import load_market
 
     if recipe.market_path is None:
         raise ParameterError(f"{NO_PORTFOLIO} (its market lies in no folder)")
@@ -183,7 +183,7 @@ def _market_of(recipe: Recipe) -> Market:
 
 
 def _strategy_of(recipe: Recipe) -> Strategy:
-    from undertow.strategies.rules.file import read_rule
+    from undertow.strategies.rules import read_rule
 
     argv = shlex.split(recipe.command or "")
     try:

@@ -13,7 +13,7 @@ from vectorbt.utils.config import Configured
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.metrics import SESSIONS_A_YEAR
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 class Portfolio(vbt.Portfolio):  # type: ignore[misc]

@@ -64,7 +64,7 @@ def backtest_command(
 def _with_trial_count(run: Run, strategy: type[Strategy], ledger: Path | None) -> Run:
     """The run with its number among all trials; unchanged, and a warning, on an error."""
     from undertow.backtests.ledger.ledger import Ledger
-    from undertow.backtests.runs.entries import enter_run
+    from undertow.backtests.runs import enter_run
     from undertow.market.errors import DataError
 
     try:
