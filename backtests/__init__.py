@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from undertow.backtests.checklist.today import Today, today
     from undertow.backtests.costs import LOTS, Costs
     from undertow.backtests.engines import BACKENDS, Engine, EngineSettings, make_engine, run_tasks
-    from undertow.backtests.folders import check_replaceable, check_writable, json_ready, replacing, write_json
+    from undertow.backtests.folders import (
+        check_replaceable,
+        check_writable,
+        json_ready,
+        replacing,
+        write_atomic,
+        write_json,
+    )
     from undertow.backtests.ledger.ledger import Ledger
     from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.backtests.metrics import (
@@ -41,24 +48,68 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "account": ("Account", "AccountSettings", "make_account"),
-            "checklist.today": ("Today", "today"),
-            "costs": ("Costs", "LOTS"),
-            "engines": ("BACKENDS", "Engine", "EngineSettings", "make_engine", "run_tasks"),
-            "folders": ("check_replaceable", "check_writable", "json_ready", "replacing", "write_json"),
+            "account": (
+                "Account",
+                "AccountSettings",
+                "make_account",
+            ),
+            "checklist.today": (
+                "Today",
+                "today",
+            ),
+            "costs": (
+                "Costs",
+                "LOTS",
+            ),
+            "engines": (
+                "BACKENDS",
+                "Engine",
+                "EngineSettings",
+                "make_engine",
+                "run_tasks",
+            ),
+            "folders": (
+                "check_replaceable",
+                "check_writable",
+                "json_ready",
+                "replacing",
+                "write_atomic",
+                "write_json",
+            ),
             "ledger.ledger": ("Ledger",),
             "ledger.trial_count": ("TrialCount",),
             "metrics": (
-                *("METRICS", "SESSIONS_A_YEAR", "TAX_METRICS", "Metric"),
-                *("annual_sharpe", "drawdowns", "return_metrics"),
+                "METRICS",
+                "Metric",
+                "SESSIONS_A_YEAR",
+                "TAX_METRICS",
+                "annual_sharpe",
+                "drawdowns",
+                "return_metrics",
             ),
             "objectives": (
-                *("BASELINES", "MAXIMIZE", "MINIMIZE", "NAMED"),
-                *("Constraint", "Metrics", "Objective", "read_constraints", "read_objectives"),
+                "BASELINES",
+                "Constraint",
+                "MAXIMIZE",
+                "MINIMIZE",
+                "Metrics",
+                "NAMED",
+                "Objective",
+                "read_constraints",
+                "read_objectives",
             ),
-            "runs.backtest": ("backtest", "session_rows"),
-            "runs.run": ("Recipe", "Run"),
-            "runs.saved": ("load_run", "save_run"),
+            "runs.backtest": (
+                "backtest",
+                "session_rows",
+            ),
+            "runs.run": (
+                "Recipe",
+                "Run",
+            ),
+            "runs.saved": (
+                "load_run",
+                "save_run",
+            ),
         },
     )
 
@@ -103,5 +154,6 @@ __all__ = [
     "save_run",
     "session_rows",
     "today",
+    "write_atomic",
     "write_json",
 ]

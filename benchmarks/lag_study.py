@@ -114,7 +114,7 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         **_told("net", _net(free.run)),
         **_told("proven", _net(free.alternative)),
         "acting": free.passed / len(free.folds),
-        **_told("timing", timing(free.run).apart.annual_return),
+        **_told("timing", timing(free.run).difference.annual_return),
     }
 
 

@@ -1,4 +1,4 @@
-"""What was known, and when: feeds, clocks, sessions, universes, market folders, the simulator."""
+"""Market data, and when it was known: feeds, prices, sessions, universes."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from undertow.market.feeds import Feed
     from undertow.market.folder import load_market, write_market
+    from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
     from undertow.market.prices import PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
@@ -47,9 +48,28 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "asof": ("instant_of", "last_known", "market_ahead", "market_at"),
-            "calendar": ("Calendar", "Decisions", "FILLS", "Fill", "decisions", "load_calendar", "period_starts"),
-            "checks": ("check_positive", "check_share", "check_whole", "is_number", "is_whole"),
+            "asof": (
+                "instant_of",
+                "last_known",
+                "market_ahead",
+                "market_at",
+            ),
+            "calendar": (
+                "Calendar",
+                "Decisions",
+                "FILLS",
+                "Fill",
+                "decisions",
+                "load_calendar",
+                "period_starts",
+            ),
+            "checks": (
+                "check_positive",
+                "check_share",
+                "check_whole",
+                "is_number",
+                "is_whole",
+            ),
             "clock": (
                 "BoolArray",
                 "FloatArray",
@@ -65,7 +85,10 @@ else:
                 "window_ends",
             ),
             "coarser": ("coarsen",),
-            "coverage": ("Coverage", "market_coverage"),
+            "coverage": (
+                "Coverage",
+                "market_coverage",
+            ),
             "coverage_tables": ("render_coverage",),
             "errors": (
                 "BookkeepingError",
@@ -76,10 +99,16 @@ else:
                 "did_you_mean",
             ),
             "feeds": ("Feed",),
-            "folder": ("load_market", "write_market"),
+            "folder": (
+                "load_market",
+                "write_market",
+            ),
             "lazy": ("lazy_names",),
             "market": ("Market",),
-            "prices": ("PRICE_FIELDS", "Prices"),
+            "prices": (
+                "PRICE_FIELDS",
+                "Prices",
+            ),
             "settlement": ("settlement_sessions",),
             "simulator": ("simulate_market",),
             "truth": ("Truth",),

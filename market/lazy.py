@@ -5,18 +5,25 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for the `__init__` of a package, so that importing the package imports nothing else.
+    """`__getattr__` and `__dir__` for the `__init__` of a package.
 
-    `modules` maps each module of the package to its public names; `packages` are public names that are modules
-    themselves. No public name may equal a module's unless it is that module: an imported module hides it.
+    The package then imports its modules only when one of their names is used. `modules` maps each module of the package
+    to its public names; `packages` are public names that are modules themselves.
     """
     homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
+
+    class Face(ModuleType):
+        def __setattr__(self, name: str, value: Any) -> None:
+            # Python stores an imported module in its package, where it would hide a function of the same name.
+            hides = isinstance(value, ModuleType) and homes.get(name) == value.__name__
+            super().__setattr__(name, getattr(value, name) if hides else value)
 
     def get_name(name: str) -> Any:
         if name in homes:
@@ -28,4 +35,5 @@ def lazy_names(
     def list_names() -> list[str]:
         return sorted([*homes, *packages])
 
+    sys.modules[package].__class__ = Face
     return get_name, list_names

@@ -1,4 +1,4 @@
-"""When the cash of a trade is there."""
+"""Settlement: the session on which the cash of a trade is available."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _REACH = pd.Timedelta(days=30)
 
 
 def settlement_cycle(sessions: pd.DatetimeIndex) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """How many sessions a trade of each session (O,) takes to settle."""
+    """Sessions that a trade of each session (O,) takes to settle."""
     since = pd.DatetimeIndex([start for start, _ in CYCLES])
-    place = np.clip(since.searchsorted(sessions, "right") - 1, 0, None)
-    return np.array([days for _, days in CYCLES], dtype=np.int64)[place]
+    position = np.clip(since.searchsorted(sessions, "right") - 1, 0, None)
+    return np.array([days for _, days in CYCLES], dtype=np.int64)[position]
 
 
 def settlement_sessions(sessions: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
-    """The session on which the cash of a trade of each session (O,) settles, on the exchange's calendar.
+    """The session on which the cash of a trade of each session (O,) settles.
 
     Counted in sessions of the exchange, beyond the end of a run too; a bank holiday on which the exchange is open
     counts as one. NaT on an exchange outside the US, whose cycles are not known here.

@@ -42,36 +42,84 @@ else:
         __name__,
         {
             "absorption": ("AbsorptionRatio",),
-            "base": ("Bounds", "Parameter", "Spec", "indicator"),
-            "beta": ("Beta", "beta_nb"),
+            "base": (
+                "Bounds",
+                "Parameter",
+                "Spec",
+                "indicator",
+            ),
+            "beta": (
+                "Beta",
+                "beta_nb",
+            ),
             "breach": ("SupportBreach",),
-            "breadth": ("Breadth", "NewLows"),
-            "calibration": ("ProxyCalibration", "calibrate_proxy"),
+            "breadth": (
+                "Breadth",
+                "NewLows",
+            ),
+            "calibration": (
+                "ProxyCalibration",
+                "calibrate_proxy",
+            ),
             "cascade": ("Cascade",),
             "contagion": ("AltcoinContagion",),
-            "correlation": ("AveragePairwiseCorrelation", "BtcEquityCorrelation"),
-            "drawdown": ("Drawdown", "Drop", "RowsSinceLow", "drop_nb"),
+            "correlation": (
+                "AveragePairwiseCorrelation",
+                "BtcEquityCorrelation",
+            ),
+            "drawdown": (
+                "Drawdown",
+                "Drop",
+                "RowsSinceLow",
+                "drop_nb",
+            ),
             "forced_exposure": ("ForcedExposure",),
             "funding": ("Funding",),
-            "leadership": ("Leadership", "LeadershipBreak"),
-            "liquidation": ("LiquidationSpike", "liquidation_spike_nb"),
-            "macro": ("CreditShock", "DollarShock", "RatesShock"),
-            "open_interest": ("OpenInterestChange", "OpenInterestDivergence"),
+            "leadership": (
+                "Leadership",
+                "LeadershipBreak",
+            ),
+            "liquidation": (
+                "LiquidationSpike",
+                "liquidation_spike_nb",
+            ),
+            "macro": (
+                "CreditShock",
+                "DollarShock",
+                "RatesShock",
+            ),
+            "open_interest": (
+                "OpenInterestChange",
+                "OpenInterestDivergence",
+            ),
             "policy": ("PolicyTailwind",),
             "proxy": ("LiquidationProxy",),
             "regime": ("Regime",),
             "scenarios": ("Scenario",),
-            "selloff": ("BasketSelloff", "Selloff"),
+            "selloff": (
+                "BasketSelloff",
+                "Selloff",
+            ),
             "speed": ("DrawdownSpeed",),
             "stabilisation": ("Stabilisation",),
             "trend": ("Trend",),
             "vix": ("Vix",),
-            "volatility": ("BasketVolatility", "RealizedVolatility", "realized_volatility_nb"),
-            "volatility_shock": ("BasketVolatilityShock", "VolatilityShock"),
+            "volatility": (
+                "BasketVolatility",
+                "RealizedVolatility",
+                "realized_volatility_nb",
+            ),
+            "volatility_shock": (
+                "BasketVolatilityShock",
+                "VolatilityShock",
+            ),
             "volume": ("VolumeSpike",),
             "weekend": ("WeekendGap",),
         },
-        packages=("base", "decisions"),
+        packages=(
+            "base",
+            "decisions",
+        ),
     )
 
 __all__ = [

@@ -1,11 +1,10 @@
-"""Signals to target weights: the named strategies, and what a user-defined one is written with."""
+"""Strategies: from signals to target weights, named or user-defined."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.strategies.band import banded_nb
@@ -30,52 +29,69 @@ if TYPE_CHECKING:
     from undertow.strategies.vol_target import VolTarget
     from undertow.strategies.weights import REBALANCES, WEIGHTINGS, Rebalance, Weighting, base_weights, rebalance_rows
     from undertow.strategies.winners_first import WinnersFirst
-
-_HOME = {
-    "AllClear": "rules.parts",
-    "BuyAndHold": "buy_and_hold",
-    "Condition": "rules.parts",
-    "Constant": "strategy",
-    "Decision": "plan",
-    "DefensiveRotation": "defensive_rotation",
-    "Destination": "rules.parts",
-    "DipBuyer": "dip_buyer",
-    "DrawdownDeRisk": "drawdown_de_risk",
-    "FreeRule": "rules.strategy",
-    "Gate": "rules.parts",
-    "HedgeOverlay": "hedge_overlay",
-    "LEAST_TAX": "plan",
-    "LiquidationCashRaise": "liquidation_cash_raise",
-    "LiquidityDrain": "liquidity_drain",
-    "LongTerm": "playbooks",
-    "PROPORTIONAL": "plan",
-    "Plan": "plan",
-    "REBALANCES": "weights",
-    "RandomTiming": "random_timing",
-    "Rebalance": "weights",
-    "Reentry": "rules.parts",
-    "RiskTiers": "risk_tiers",
-    "Rule": "rules.rule",
-    "RuleStrategy": "rules.strategy",
-    "Sets": "strategy",
-    "ShortTerm": "playbooks",
-    "StopLoss": "stop_loss",
-    "Strategy": "strategy",
-    "Swing": "playbooks",
-    "Tier": "rules.parts",
-    "Timing": "rules.parts",
-    "TrendFilter": "trend_filter",
-    "Trigger": "rules.parts",
-    "VolTarget": "vol_target",
-    "WEIGHTINGS": "weights",
-    "Weighting": "weights",
-    "WinnersFirst": "winners_first",
-    "banded_nb": "band",
-    "base_weights": "weights",
-    "decided": "decided",
-    "rebalance_rows": "weights",
-    "shocks_of": "decided",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "band": ("banded_nb",),
+            "buy_and_hold": ("BuyAndHold",),
+            "decided": (
+                "decided",
+                "shocks_of",
+            ),
+            "defensive_rotation": ("DefensiveRotation",),
+            "dip_buyer": ("DipBuyer",),
+            "drawdown_de_risk": ("DrawdownDeRisk",),
+            "hedge_overlay": ("HedgeOverlay",),
+            "liquidation_cash_raise": ("LiquidationCashRaise",),
+            "liquidity_drain": ("LiquidityDrain",),
+            "plan": (
+                "Decision",
+                "LEAST_TAX",
+                "PROPORTIONAL",
+                "Plan",
+            ),
+            "playbooks": (
+                "LongTerm",
+                "ShortTerm",
+                "Swing",
+            ),
+            "random_timing": ("RandomTiming",),
+            "risk_tiers": ("RiskTiers",),
+            "rules.parts": (
+                "AllClear",
+                "Condition",
+                "Destination",
+                "Gate",
+                "Reentry",
+                "Tier",
+                "Timing",
+                "Trigger",
+            ),
+            "rules.rule": ("Rule",),
+            "rules.strategy": (
+                "FreeRule",
+                "RuleStrategy",
+            ),
+            "stop_loss": ("StopLoss",),
+            "strategy": (
+                "Constant",
+                "Sets",
+                "Strategy",
+            ),
+            "trend_filter": ("TrendFilter",),
+            "vol_target": ("VolTarget",),
+            "weights": (
+                "REBALANCES",
+                "Rebalance",
+                "WEIGHTINGS",
+                "Weighting",
+                "base_weights",
+                "rebalance_rows",
+            ),
+            "winners_first": ("WinnersFirst",),
+        },
+    )
 
 __all__ = [
     "LEAST_TAX",
@@ -122,24 +138,3 @@ __all__ = [
     "rebalance_rows",
     "shocks_of",
 ]
-
-
-class _Face(ModuleType):
-    """A package whose public functions are not replaced by loaded modules of the same name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        clash = isinstance(value, ModuleType) and name in _HOME
-        super().__setattr__(name, getattr(value, name) if clash else value)
-
-
-sys.modules[__name__].__class__ = _Face
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -18,10 +18,21 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "lines": ("Line", "alarms_to_come", "checklist", "instant_text"),
-            "orders": ("Order", "coming_orders"),
+            "lines": (
+                "Line",
+                "alarms_to_come",
+                "checklist",
+                "instant_text",
+            ),
+            "orders": (
+                "Order",
+                "coming_orders",
+            ),
             "similar": ("Similar",),
-            "today": ("EXIT_CODES", "Today"),
+            "today": (
+                "EXIT_CODES",
+                "Today",
+            ),
         },
     )
 

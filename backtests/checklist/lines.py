@@ -90,13 +90,13 @@ def checklist(
 def _fallback(table: DecisionTable, driver: Condition, lag: float, row: int) -> str:
     if not driver.fallback:
         return ""
-    return driver.fallback if evaluate.read(table, [driver], np.array([lag])).fallback[row, 0] else ""
+    return driver.fallback if evaluate.read_condition(table, [driver], np.array([lag])).fallback[row, 0] else ""
 
 
 def _now(table: DecisionTable, driver: Condition, row: int) -> float:
     """The driver's last value known at a decision, without its lag."""
     undelayed = driver.model_copy(update={"lag": 0.0, "seen": "last"})
-    return float(evaluate.read(table, [undelayed], np.zeros(1)).values[row, 0])
+    return float(evaluate.read_condition(table, [undelayed], np.zeros(1)).values[row, 0])
 
 
 def alarms_to_come(rule: Rule, market: Market, instant: np.datetime64, universe: str, fill: Fill) -> list[str]:
@@ -122,7 +122,7 @@ def alarms_to_come(rule: Rule, market: Market, instant: np.datetime64, universe:
 
 
 def _first_alarm(table: DecisionTable, driver: Condition, lag: float, instant: np.datetime64) -> str:
-    severity = evaluate.read(table, [driver], np.array([lag])).severity[:, 0]
+    severity = evaluate.read_condition(table, [driver], np.array([lag])).severity[:, 0]
     at = table.decisions.at
     known = at - np.timedelta64(round(lag * 3600), "s") <= instant
     if driver.how != "last":

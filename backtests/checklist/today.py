@@ -24,7 +24,7 @@ from undertow.backtests.checklist.similar import Similar, similar
 from undertow.market import DataError, FloatArray, Market, ParameterError, instant_of, last_known, market_at
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Strategy
-from undertow.strategies.reasons import Reasons, counterfactual, exit_conditions, explain_row, reasons, worse
+from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
 from undertow.strategies.rules import RuleStrategy, evaluate
 
 # A market that lacks more closed sessions than this, a week, says nothing of the present.
@@ -165,7 +165,7 @@ def today(
     missing = _missing_sessions(known, instant)
     table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = evaluate.decide(table, [rule])
+    decision = evaluate.decide_rules(table, [rule])
     drivers = reasons(table, rule)
     explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
@@ -206,7 +206,7 @@ def today(
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
         exit_conditions=exit_conditions(drivers, row),
-        changes=tuple(filter(None, (counterfactual(drivers, row), *worse(drivers, row)))),
+        changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
     )

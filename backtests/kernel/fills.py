@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.state import DUST, Holdings
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 @njit(cache=True)

@@ -8,8 +8,8 @@ from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import lots_kept, selling_order, stops_of, within_of
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.walk import walk_many_nb
-from undertow.market.clock import FloatArray, IntArray
-from undertow.strategies.plan import Decision, Plan
+from undertow.market import FloatArray, IntArray
+from undertow.strategies import Decision, Plan
 
 
 def walk_all(tape: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:

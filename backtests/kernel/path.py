@@ -23,10 +23,8 @@ from undertow.backtests.kernel.state import (
     KernelOptions,
 )
 from undertow.backtests.kernel.walk import walk_nb
-from undertow.market.clock import FloatArray, IntArray
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.settlement import settlement_sessions
-from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
+from undertow.market import DataError, FloatArray, IntArray, ParameterError, settlement_sessions
+from undertow.strategies import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, RENEWAL, Holdings, still_there_nb, take_nb
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)

@@ -13,7 +13,13 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "ledger": ("DESIGNS", "Ledger", "SearchKey", "key_of", "open_ledger"),
+            "ledger": (
+                "DESIGNS",
+                "Ledger",
+                "SearchKey",
+                "key_of",
+                "open_ledger",
+            ),
             "trial_count": ("TrialCount",),
         },
     )

@@ -23,15 +23,39 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "attribution": ("Attribution", "during_set"),
-            "backtest": ("make_plan", "session_rows"),
+            "attribution": (
+                "Attribution",
+                "during_set",
+            ),
+            "backtest": (
+                "make_plan",
+                "session_rows",
+            ),
             "card": ("card_html",),
-            "entries": ("enter_run", "enter_sweep"),
+            "entries": (
+                "enter_run",
+                "enter_sweep",
+            ),
             "episodes": ("EPISODE_COLUMNS",),
-            "lag_hours": ("LagHours", "summarize_lag"),
-            "run": ("Recipe", "Run"),
-            "saved": ("load_run", "save_run"),
-            "tax": ("by_year", "rate_text", "realised", "tax_sentence", "tax_summary"),
+            "lag_hours": (
+                "LagHours",
+                "summarize_lag",
+            ),
+            "run": (
+                "Recipe",
+                "Run",
+            ),
+            "saved": (
+                "load_run",
+                "save_run",
+            ),
+            "tax": (
+                "by_year",
+                "rate_text",
+                "realised",
+                "tax_sentence",
+                "tax_summary",
+            ),
         },
     )
 

@@ -28,7 +28,7 @@ from undertow.backtests.segments.walk import (
     UNITS,
     segment_nb,
 )
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Share of the value: far below the 1e-9 to which a sweep equals a backtest, with room for a change every month.
 ALIKE = 1e-11

@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from undertow.backtests.metrics import LEAST_SPREAD, RETURN_METRICS, SESSIONS_A_YEAR
 from undertow.backtests.segments.reductions import squares_of, sums_of
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 # What `return_metrics` gives, in its order.
 NAMES = tuple(metric.key for metric in RETURN_METRICS)

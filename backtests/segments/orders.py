@@ -10,7 +10,7 @@ from numba import njit
 
 from undertow.backtests.kernel.state import DE_RISK, DUST, RENEWAL, WAITED
 from undertow.backtests.segments.reductions import dot, dot_four, gaps_of
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 
 @njit(cache=True)

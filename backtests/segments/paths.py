@@ -13,7 +13,7 @@ from undertow.backtests.segments.cut import Segments
 from undertow.backtests.segments.follow import Reference, alike_nb, follow_nb, resume_nb, steady_nb
 from undertow.backtests.segments.metrics import METRICS, metrics_nb
 from undertow.backtests.segments.walk import COUNTS, FLAGS, OPENS, SCALE, STATES, SUMS, segment_nb
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 # Paths that go through a segment together.
 BLOCK = 16

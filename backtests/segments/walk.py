@@ -8,7 +8,7 @@ from numba import njit
 from undertow.backtests.kernel.state import DE_RISK, DUST, NONE, RE_ENTRY, RENEWAL, WAITED
 from undertow.backtests.segments.cut import Segments
 from undertow.backtests.segments.orders import act_nb, close_gaps_nb, gaps_nb, line_nb, worth_nb
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Positions in the state of a path: holdings are SCALE times its own at the start of the segment plus ADDED base
 # portfolios, none of them more than BOUND times the base portfolio's; UNITS of the cash symbol.

@@ -5,43 +5,62 @@ The functions `sweep` and `design` are those of `undertow`: here their names are
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.backtests.sweeps.design import grid, random_sets, stepped
+    from undertow.backtests.sweeps.axes import MOST_SETS, read_axes, read_value
+    from undertow.backtests.sweeps.chunk import is_less_better
+    from undertow.backtests.sweeps.design import design, grid, random_sets, stepped
     from undertow.backtests.sweeps.memory import bytes_of
     from undertow.backtests.sweeps.ranking import Ranking, read_ranking
-    from undertow.backtests.sweeps.result import CandidateSets, Sweep
-
-_HOME = {
-    "CandidateSets": "result",
-    "Ranking": "ranking",
-    "Sweep": "result",
-    "bytes_of": "memory",
-    "grid": "design",
-    "random_sets": "design",
-    "read_ranking": "ranking",
-    "stepped": "design",
-}
+    from undertow.backtests.sweeps.result import MOST_COMPARED, CandidateSets, Sweep
+    from undertow.backtests.sweeps.sweep import sweep
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "axes": (
+                "MOST_SETS",
+                "read_axes",
+                "read_value",
+            ),
+            "chunk": ("is_less_better",),
+            "design": (
+                "design",
+                "grid",
+                "random_sets",
+                "stepped",
+            ),
+            "memory": ("bytes_of",),
+            "ranking": (
+                "Ranking",
+                "read_ranking",
+            ),
+            "result": (
+                "CandidateSets",
+                "MOST_COMPARED",
+                "Sweep",
+            ),
+            "sweep": ("sweep",),
+        },
+    )
 
 __all__ = [
+    "MOST_COMPARED",
+    "MOST_SETS",
     "CandidateSets",
     "Ranking",
     "Sweep",
     "bytes_of",
+    "design",
     "grid",
+    "is_less_better",
     "random_sets",
+    "read_axes",
     "read_ranking",
+    "read_value",
     "stepped",
+    "sweep",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"undertow.backtests.sweeps.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'undertow.backtests.sweeps' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

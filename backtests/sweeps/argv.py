@@ -17,8 +17,8 @@ from optuna.distributions import (
 )
 
 from undertow.backtests.sweeps.design import redraw, stepped
-from undertow.market.errors import ParameterError
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError
+from undertow.strategies import Strategy
 
 # The option that fixes a parameter.
 FIX_OPTION = "--set"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from undertow.backtests.sweeps.design import stepped
-from undertow.market.errors import ParameterError
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError
+from undertow.strategies import Strategy
 
 # More sets than anybody looks at, and than a typo should start.
 MOST_SETS = 5_000_000

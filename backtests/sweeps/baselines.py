@@ -8,9 +8,7 @@ import numpy as np
 
 from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.sweeps.chunk import Chunk, ChunkResult, SweepTask, run_chunk
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.strategy import Strategy
-from undertow.strategies.vol_target import VolTarget
+from undertow.strategies import BuyAndHold, Strategy, VolTarget
 
 _STRATEGIES: dict[str, type[Strategy]] = dict(zip(BASELINES, (BuyAndHold, VolTarget), strict=True))
 

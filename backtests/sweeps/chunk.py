@@ -19,14 +19,9 @@ from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.segments.metrics import NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.decided import decided
-from undertow.strategies.plan import LEAST_TAX, Decision, Plan
-from undertow.strategies.strategy import Sets, Strategy
-from undertow.strategies.weights import base_weights
+from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import LEAST_TAX, Decision, Plan, Sets, Strategy, base_weights, decided
 
 # The figures of a set, in the order of the table: those of `Run.metrics`, then counts.
 _COUNTS = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")

@@ -11,7 +11,7 @@ from undertow.backtests.engines import Engine, run_tasks
 from undertow.backtests.identity import is_own
 from undertow.backtests.sweeps.chunk import Chunk, ChunkResult, SweepTask, decision_bytes, run_chunk
 from undertow.backtests.sweeps.ordering import reading_order
-from undertow.strategies.strategy import Sets
+from undertow.strategies import Sets
 
 # Memory of one set while a strategy decides, in floats a session: the most among the named strategies, rounded up.
 # Where that is too much for the memory limit, and for a user-defined strategy, it is measured with a few sets.

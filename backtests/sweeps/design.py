@@ -18,11 +18,8 @@ from optuna.distributions import (
     distribution_to_json,
     json_to_distribution,
 )
-from scipy.stats import qmc
 
-from undertow.market.checks import check_whole
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market import FloatArray, ParameterError, check_whole
 
 # The key of `DataFrame.attrs` under which a table of sets says how it was made.
 ORIGIN = "undertow.sets"
@@ -39,6 +36,9 @@ def design(space: Mapping[str, BaseDistribution], count: int, *, seed: int) -> p
 
     Raises `ParameterError` where `count` is below 1, `seed` below 0, or the space is empty.
     """
+    # scipy.stats takes longer to load than a small sweep takes.
+    from scipy.stats import qmc
+
     _check(space, count, seed)
     # Whole powers of two keep the balance of the sequence; surplus points are cut off.
     points = qmc.Sobol(len(space), scramble=True, rng=seed).random_base2(math.ceil(math.log2(count)))[:count]

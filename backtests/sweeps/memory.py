@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undertow.market.checks import is_number
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError, is_number
 
 _UNITS = {"": 1.0, "B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _UNITS |= {"KIB": 2.0**10, "MIB": 2.0**20, "GIB": 2.0**30}

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.sweeps.chunk import SweepTask
-from undertow.market.clock import IntArray
-from undertow.strategies.decided import decided
-from undertow.strategies.strategy import Sets
+from undertow.market import IntArray
+from undertow.strategies import Sets, decided
 
 
 def reading_order(task: SweepTask, sets: Sets, count: int) -> IntArray:

@@ -16,8 +16,8 @@ from undertow.backtests.segments.cut import cut
 from undertow.backtests.segments.follow import reference_nb
 from undertow.backtests.segments.metrics import metrics_of
 from undertow.backtests.segments.paths import walk_segments_nb
-from undertow.market.clock import FloatArray, IntArray
-from undertow.strategies.plan import Decision, Plan
+from undertow.market import FloatArray, IntArray
+from undertow.strategies import Decision, Plan
 
 # Not every threading layer of numba may be entered by two threads at once.
 _KERNEL_LOCK = Lock()

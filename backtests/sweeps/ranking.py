@@ -11,7 +11,7 @@ import pandas as pd
 
 from undertow.backtests.objectives import MINIMIZE, NAMED, Metrics, Objective, read_objectives
 from undertow.backtests.sweeps.chunk import FIGURES, is_less_better
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, did_you_mean
 
 By = str | Objective | Callable[[Metrics], float]
 

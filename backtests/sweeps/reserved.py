@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from undertow.backtests.sweeps.chunk import FIGURES
-from undertow.market.errors import ParameterError
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError
+from undertow.strategies import Strategy
 
 _TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
 _SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.command import strategy_word
 from undertow.backtests.engines import Engine
+from undertow.backtests.folders import write_atomic
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.runs.backtest import session_rows
@@ -25,11 +27,9 @@ from undertow.backtests.sweeps.baselines import baseline_figures, walk_baseline
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.market import Market
-from undertow.signals.base.registry import PAGES, load
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.strategy import Strategy
+from undertow.market import BoolArray, FloatArray, Market, ParameterError
+from undertow.signals.base import PAGES, load
+from undertow.strategies import BuyAndHold, Strategy
 
 # More sets than these take more than seconds to compare, and fewer sessions cannot be compared.
 MOST_COMPARED, FEWEST_COMPARED_SESSIONS = 100, 60
@@ -236,6 +236,20 @@ class Sweep:
         sentence = confidence.sentence(self.table, varied, BuyAndHold.name())
         table = self.table[varied][included]
         return CandidateSets(confidence.level, included, bool(confidence.included[-1]), table, sentence)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table to a .csv or .parquet file, all or nothing; returns its path.
+
+        Raises `ParameterError` on another suffix.
+        """
+        target, content = Path(path), BytesIO()
+        if target.suffix == ".csv":
+            self.table.to_csv(content, index=False)
+        elif target.suffix == ".parquet":
+            self.table.to_parquet(content, index=False)
+        else:
+            raise ParameterError(f"`path` must be a file that ends in .csv or .parquet, got {str(path)!r}")
+        return write_atomic(target, content.getvalue())
 
     def page(self, path: str | Path, by: By = BEST_FIGURE) -> Path:
         """Write the sweep's page with heat maps, one self-contained HTML file, to `path`.

@@ -21,9 +21,8 @@ from undertow.backtests.sweeps.design import ORIGIN
 from undertow.backtests.sweeps.memory import bytes_of
 from undertow.backtests.sweeps.reserved import refuse_reserved
 from undertow.backtests.sweeps.result import Sweep
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError
+from undertow.strategies import Strategy
 
 
 class SweepSettings(AccountSettings, EngineSettings, total=False):

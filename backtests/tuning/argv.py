@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution
 
 from undertow.backtests.command import strategy_word
 from undertow.backtests.sweeps.argv import FIX_OPTION, narrowed_argv
-from undertow.strategies.strategy import Strategy
+from undertow.strategies import Strategy
 
 
 def search_argv(

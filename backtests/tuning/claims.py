@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from undertow.market.errors import DataError
+from undertow.market import DataError
 
 # A batch whose worker has shown no sign of life for so long is taken over; a worker shows one six times as often.
 LEASE = 60.0  # seconds

@@ -14,8 +14,8 @@ from undertow.backtests.sweeps.baselines import baseline_strategy
 from undertow.backtests.sweeps.design import sets_table
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.study import TrialResult, error_text, judge
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market
+from undertow.strategies import Strategy
 
 
 def baseline_metrics(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from undertow.market.calendar import Fill
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided
-from undertow.strategies.strategy import Strategy
+from undertow.market import Fill, Market
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Strategy, decided
 
 
 def missing_feeds(

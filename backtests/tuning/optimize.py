@@ -31,12 +31,9 @@ from undertow.backtests.tuning.storage import (
     server_of,
     silence_optuna,
 )
-from undertow.market.checks import check_whole, is_number
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.decided import shocks_of
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError, check_whole, is_number
+from undertow.signals.decisions import shared_table
+from undertow.strategies import Strategy, shocks_of
 
 BATCH = 16
 TRIALS = 400

@@ -22,9 +22,9 @@ from undertow.backtests.tuning.search import SearchCounter, Trials
 from undertow.backtests.tuning.settings import Search
 from undertow.backtests.tuning.space import Parameters, Space
 from undertow.backtests.tuning.study import find_study, make_study, trial_table
-from undertow.market.market import Market
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market
+from undertow.signals.decisions import shared_table
+from undertow.strategies import Strategy
 
 
 @dataclass(frozen=True, eq=False)

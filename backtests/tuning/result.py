@@ -25,11 +25,10 @@ from undertow.backtests.tuning.argv import search_argv
 from undertow.backtests.tuning.plan import SearchPlan
 from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.tuning.space import Parameters, Space, first_sets
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.market import Market
-from undertow.signals.base.registry import PAGES, load
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.strategy import Strategy
+from undertow.market import BoolArray, FloatArray, Market
+from undertow.signals.base import PAGES, load
+from undertow.signals.decisions import shared_table
+from undertow.strategies import Strategy
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from undertow.backtests.tuning.claims import Claim, Claims
 from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
 from undertow.backtests.tuning.study import DESIGN, ERROR, TrialResult, finished_by_position, finished_trial
-from undertow.market.errors import UndertowError
+from undertow.market import UndertowError
 
 Evaluate = Callable[[Sequence[Mapping[str, object]]], list[TrialResult]]
 Trials = dict[int, FrozenTrial]

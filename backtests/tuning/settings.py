@@ -13,8 +13,7 @@ from optuna.storages import BaseStorage
 from undertow.backtests.checks import check_trials
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
 from undertow.backtests.tuning.storage import check_address, check_study
-from undertow.market.checks import check_share
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, check_share, did_you_mean
 
 MAX_FAILED = 0.5
 

@@ -17,8 +17,8 @@ from optuna.distributions import (
 
 from undertow.backtests.sweeps.reserved import refuse_reserved
 from undertow.backtests.tuning.settings import check_by_parameter
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError, did_you_mean
+from undertow.strategies import Strategy
 
 Parameters = dict[str, Any]
 # Points of a Sobol design, by default.
@@ -102,7 +102,7 @@ def first_sets(
     """
     defaults = strategy.create(space.fixed).parameters
     sets = [defaults]
-    quiet = strategy.quiet or _least_cash(space)
+    quiet = strategy.least_active or _least_cash(space)
     if quiet:
         sets.append({**defaults, **quiet, **space.fixed})
     sets = [parameters for parameters in sets if space.holds(parameters)]

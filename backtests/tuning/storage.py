@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.folders import check_writable
-from undertow.market.errors import DataError, ParameterError, did_you_mean
+from undertow.market import DataError, ParameterError, did_you_mean
 
 JOURNAL = "journal:"
 # Seconds to wait for a database server, and attempts while another worker makes the same table.

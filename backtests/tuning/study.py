@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from undertow.backtests.folders import json_ready
 from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.sweeps.design import column
-from undertow.market.errors import DataError, ParameterError
+from undertow.market import DataError, ParameterError
 
 _VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
 # Another version of these makes other trials from the same search.

@@ -30,12 +30,9 @@ from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, Sche
 from undertow.backtests.validation.settings import WalkSettings, make_walk_settings, resolve_events
 from undertow.backtests.validation.splits import Fold, make_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.strategy import Strategy
-from undertow.strategies.vol_target import VolTarget
+from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import Strategy, VolTarget
 
 # Objectives that differ by less are equal.
 _ROUNDING = 1e-9

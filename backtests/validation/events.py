@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import Fill
-from undertow.market.checks import check_whole
-from undertow.market.clock import IntArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.decided import decided, shocks_of
-from undertow.strategies.strategy import Strategy
+from undertow.market import Fill, IntArray, Market, ParameterError, check_whole
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import Strategy, decided, shocks_of
 
 # In place of `Events` in a split: the shocks of the strategy that is walked.
 SHOCKS = "shocks"

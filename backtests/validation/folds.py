@@ -19,13 +19,9 @@ from undertow.backtests.validation.gate import FoldGate, gate_p
 from undertow.backtests.validation.result import FoldResult
 from undertow.backtests.validation.settings import TunedFold, Tuner, WalkSettings
 from undertow.backtests.validation.splits import Fold
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.strategy import Strategy
-from undertow.strategies.vol_target import VolTarget
-from undertow.strategies.weights import base_weights
+from undertow.market import Market, ParameterError
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import BuyAndHold, Strategy, VolTarget, base_weights
 
 # Returns that differ by less are equal: two accounts with the same holdings add their sums in different orders.
 _ROUNDING = 1e-7

@@ -11,12 +11,9 @@ import pandas as pd
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.validation.settings import TunedFold, WalkSettings
 from undertow.backtests.validation.splits import Fold
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.base.registry import load
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.strategy import Strategy
+from undertow.market import FloatArray, Market, ParameterError
+from undertow.signals.base import load
+from undertow.strategies import BuyAndHold, Strategy
 
 # Entry points of gates. Tests are above this floor: they are loaded by name, never imported.
 GATES = "undertow.gates"

@@ -29,11 +29,9 @@ from undertow.backtests.validation.settings import TUNERS, Tuner, WalkSettings, 
 from undertow.backtests.validation.splits import WalkForward, make_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.storage import locate_studies
-from undertow.market.checks import check_whole, is_whole
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.market.market import Market
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError, check_whole, did_you_mean, is_whole
+from undertow.signals.decisions import shared_table
+from undertow.strategies import Strategy
 
 MAX_SEEDS = 1000
 

@@ -21,8 +21,7 @@ from undertow.backtests.validation.plan import Robustness, WalkPlan
 from undertow.backtests.validation.schedule import ScheduledSpan
 from undertow.backtests.validation.settings import TUNERS
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
+from undertow.market import Market, ParameterError
 
 
 @dataclass(frozen=True)

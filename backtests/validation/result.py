@@ -20,9 +20,9 @@ from undertow.backtests.sweeps.reserved import FOLD_FIGURES
 from undertow.backtests.validation.cpcv import CpcvResult
 from undertow.backtests.validation.settings import WalkSettings
 from undertow.backtests.validation.splits import Fold, WalkForward
-from undertow.market.clock import FloatArray
-from undertow.signals.base.registry import PAGES, load
-from undertow.strategies.strategy import Strategy
+from undertow.market import FloatArray
+from undertow.signals.base import PAGES, load
+from undertow.strategies import Strategy
 
 # In its test, a fold that does not pass its gate holds the basket, or acts all the same.
 HOLD, ACT = "hold", "act"

@@ -8,12 +8,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import FloatArray, InstantArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided, shocks_of
-from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.strategy import Constant, Sets, Strategy
+from undertow.market import FloatArray, InstantArray, IntArray, ParameterError
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import LEAST_TAX, PROPORTIONAL, Constant, Decision, Sets, Strategy, decided, shocks_of
 
 
 @dataclass(frozen=True)

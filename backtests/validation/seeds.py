@@ -15,10 +15,8 @@ from undertow.backtests.validation.plan import Robustness, WalkPlan, plan_walk, 
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.storage import refuse_shared_file
 from undertow.backtests.validation.walk import walk_folds
-from undertow.market.checks import is_whole
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError, is_whole
+from undertow.strategies import Strategy
 
 _METRICS = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover", "average_exposure")
 

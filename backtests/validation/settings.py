@@ -21,9 +21,8 @@ from undertow.backtests.validation.events import SHOCKS, shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.storage import StudyLocation
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError
+from undertow.strategies import Strategy
 
 _Split = TypeVar("_Split", WalkForward, CombinatorialPurgedKFold)
 

@@ -21,9 +21,7 @@ from undertow.backtests.validation.events import (
     free_border,
     row_count,
 )
-from undertow.market.checks import check_whole
-from undertow.market.clock import BoolArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, IntArray, ParameterError, check_whole
 
 _Split = TypeVar("_Split")
 

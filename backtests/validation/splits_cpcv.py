@@ -18,9 +18,7 @@ from undertow.backtests.validation.events import (
     row_count,
 )
 from undertow.backtests.validation.splits import MIN_TRAINED, Fold, Splitter, check_sessions, stretches
-from undertow.market.checks import check_whole, is_whole
-from undertow.market.clock import BoolArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, IntArray, ParameterError, check_whole, is_whole
 
 MAX_FOLDS = 10_000
 

@@ -12,7 +12,7 @@ import pandas as pd
 from undertow.backtests.engines import Engine
 from undertow.backtests.folders import check_writable
 from undertow.backtests.tuning.storage import JOURNAL, check_address, check_storage, check_study, sqlite_file
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 
 
 @dataclass(frozen=True)

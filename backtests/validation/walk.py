@@ -27,11 +27,9 @@ from undertow.backtests.validation.recipe import search_key, walk_recipe
 from undertow.backtests.validation.result import ACT, HOLD, WalkForwardResult
 from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
 from undertow.backtests.validation.splits import Fold, WalkForward
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import shared_table
-from undertow.strategies.buy_and_hold import BuyAndHold
-from undertow.strategies.vol_target import VolTarget
+from undertow.market import Market, ParameterError
+from undertow.signals.decisions import shared_table
+from undertow.strategies import BuyAndHold, VolTarget
 
 
 class _Span(NamedTuple):

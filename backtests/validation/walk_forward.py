@@ -22,8 +22,8 @@ from undertow.backtests.validation.seeds import seed_row, seed_table
 from undertow.backtests.validation.settings import Tuner
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk import walk_folds
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market
+from undertow.strategies import Strategy
 
 
 def walk_forward(

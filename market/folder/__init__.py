@@ -1,10 +1,10 @@
-"""Market folders (format 1): read, checked, and written back to the last bit."""
+"""Market folders (format 1): load, check and write."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undertow.market.lazy import lazy_names
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.market.folder.load import load_market
@@ -15,7 +15,12 @@ else:
         __name__,
         {
             "load": ("load_market",),
-            "manifest": ("FORMAT", "FeedEntry", "Manifest", "read_manifest"),
+            "manifest": (
+                "FORMAT",
+                "FeedEntry",
+                "Manifest",
+                "read_manifest",
+            ),
             "write": ("write_market",),
         },
     )

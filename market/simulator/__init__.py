@@ -1,10 +1,10 @@
-"""A seeded market whose effect of forced crypto selling on stocks is known, or absent."""
+"""A seeded market with a known effect of crypto selling on stocks, or none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undertow.market.lazy import lazy_names
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.market.simulator.simulate import simulate_market

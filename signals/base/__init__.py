@@ -40,11 +40,35 @@ else:
                 "STATE",
                 "UNBOUNDED",
             ),
-            "rank_tree": ("rolling_median_nb", "rolling_rank_nb"),
-            "registry": ("PAGES", "SIGNALS", "STRATEGIES", "load", "load_path", "registered"),
-            "rolling": ("rolling_max_nb", "rolling_spike_nb", "rolling_total_nb", "rows_since_low_nb"),
-            "spec": ("Parameter", "Spec", "indicator"),
-            "trailing": ("full_nb", "safe_ratio_nb", "trailing_median_nb", "trailing_moments_nb"),
+            "rank_tree": (
+                "rolling_median_nb",
+                "rolling_rank_nb",
+            ),
+            "registry": (
+                "PAGES",
+                "SIGNALS",
+                "STRATEGIES",
+                "load",
+                "load_path",
+                "registered",
+            ),
+            "rolling": (
+                "rolling_max_nb",
+                "rolling_spike_nb",
+                "rolling_total_nb",
+                "rows_since_low_nb",
+            ),
+            "spec": (
+                "Parameter",
+                "Spec",
+                "indicator",
+            ),
+            "trailing": (
+                "full_nb",
+                "safe_ratio_nb",
+                "trailing_median_nb",
+                "trailing_moments_nb",
+            ),
         },
     )
 

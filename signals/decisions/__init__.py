@@ -17,12 +17,30 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "inputs": ("feed_inputs", "session_inputs"),
-            "panel": ("ALIVE_SESSIONS", "SessionPanel"),
+            "inputs": (
+                "feed_inputs",
+                "session_inputs",
+            ),
+            "panel": (
+                "ALIVE_SESSIONS",
+                "SessionPanel",
+            ),
             "requests": ("signal_spec",),
-            "screen": ("Screen", "check_universe", "is_screen", "liquidity"),
-            "sizes": ("UniverseSizes", "universe_sizes"),
-            "table": ("DecisionTable", "feed_parameters", "shared_table"),
+            "screen": (
+                "Screen",
+                "check_universe",
+                "is_screen",
+                "liquidity",
+            ),
+            "sizes": (
+                "UniverseSizes",
+                "universe_sizes",
+            ),
+            "table": (
+                "DecisionTable",
+                "feed_parameters",
+                "shared_table",
+            ),
         },
     )
 

@@ -16,17 +16,17 @@ from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
-    from undertow.backtests import Account, Costs, Engine, Run, backtest, load_run
-    from undertow.backtests.ledger.ledger import Ledger
-    from undertow.backtests.sweeps.design import design, grid
-    from undertow.backtests.sweeps.result import Sweep
-    from undertow.backtests.sweeps.sweep import sweep
-    from undertow.backtests.tuning.optimize import optimize
-    from undertow.backtests.tuning.result import Tuning
-    from undertow.backtests.tuning.settings import Search
-    from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForward, WalkForwardResult, walk_seeds
-    from undertow.backtests.validation.cpcv import cpcv
-    from undertow.backtests.validation.walk_forward import walk_forward
+    from undertow.backtests import Account, Costs, Engine, Ledger, Run, backtest, load_run
+    from undertow.backtests.sweeps import Sweep, design, grid, sweep
+    from undertow.backtests.tuning import Search, Tuning, optimize
+    from undertow.backtests.validation import (
+        CombinatorialPurgedKFold,
+        WalkForward,
+        WalkForwardResult,
+        cpcv,
+        walk_forward,
+        walk_seeds,
+    )
     from undertow.evidence import SPATest, alarm, confidence_set, difference, timing
     from undertow.market import (
         BookkeepingError,
@@ -42,11 +42,46 @@ if TYPE_CHECKING:
     from undertow.signals.decisions import DecisionTable
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
-    from undertow.tearsheets import write_comparison, write_tearsheet
+    from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "backtests": (
+                "Account",
+                "Costs",
+                "Engine",
+                "Ledger",
+                "Run",
+                "backtest",
+                "load_run",
+            ),
+            "backtests.sweeps": (
+                "Sweep",
+                "design",
+                "grid",
+                "sweep",
+            ),
+            "backtests.tuning": (
+                "Search",
+                "Tuning",
+                "optimize",
+            ),
+            "backtests.validation": (
+                "CombinatorialPurgedKFold",
+                "WalkForward",
+                "WalkForwardResult",
+                "cpcv",
+                "walk_forward",
+                "walk_seeds",
+            ),
+            "evidence": (
+                "SPATest",
+                "alarm",
+                "confidence_set",
+                "difference",
+                "timing",
+            ),
             "market": (
                 "BookkeepingError",
                 "DataError",
@@ -59,29 +94,34 @@ else:
                 "write_market",
             ),
             "signals.decisions": ("DecisionTable",),
-            "strategies": ("Decision", "Sets", "Strategy"),
+            "strategies": (
+                "Decision",
+                "Sets",
+                "Strategy",
+            ),
             "strategies.rules": ("load_rule",),
-            "backtests": ("Account", "Costs", "Engine", "Run", "backtest", "load_run"),
-            "backtests.ledger.ledger": ("Ledger",),
-            "backtests.sweeps.design": ("design", "grid"),
-            "backtests.sweeps.result": ("Sweep",),
-            "backtests.sweeps.sweep": ("sweep",),
-            "backtests.tuning.optimize": ("optimize",),
-            "backtests.tuning.result": ("Tuning",),
-            "backtests.tuning.settings": ("Search",),
-            "backtests.validation": ("CombinatorialPurgedKFold", "WalkForward", "WalkForwardResult", "walk_seeds"),
-            "backtests.validation.cpcv": ("cpcv",),
-            "backtests.validation.walk_forward": ("walk_forward",),
-            "evidence": ("SPATest", "alarm", "confidence_set", "difference", "timing"),
-            "tearsheets": ("write_comparison", "write_tearsheet"),
+            "tearsheets": (
+                "Comparison",
+                "compare",
+                "write_comparison",
+                "write_tearsheet",
+            ),
         },
-        packages=("market", "signals", "strategies", "backtests", "evidence", "tearsheets"),
+        packages=(
+            "backtests",
+            "evidence",
+            "market",
+            "signals",
+            "strategies",
+            "tearsheets",
+        ),
     )
 
 __all__ = [
     "Account",
     "BookkeepingError",
     "CombinatorialPurgedKFold",
+    "Comparison",
     "Costs",
     "DataError",
     "Decision",
@@ -104,6 +144,7 @@ __all__ = [
     "alarm",
     "backtest",
     "backtests",
+    "compare",
     "confidence_set",
     "cpcv",
     "design",

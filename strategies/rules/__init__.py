@@ -1,13 +1,14 @@
-"""Rules: conditions, tiers and returns as records, their evaluation, and rule files."""
+"""Rules: their parts as records, their evaluation, and rule files."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.strategies.rules.evaluate import decide, evaluate_rules, ladder_of, read
-    from undertow.strategies.rules.file import RuleFile, as_toml, load_rule, parts_of, presets, read_rule, text_of
+    from undertow.strategies.rules.evaluate import decide_rules, evaluate_rules, ladder_of, read_condition
+    from undertow.strategies.rules.file import RuleFile, as_toml, load_rule, parts_of, presets, read_rule, rule_text
     from undertow.strategies.rules.parts import (
         ALARM,
         WATCH,
@@ -27,48 +28,67 @@ if TYPE_CHECKING:
     from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
     from undertow.strategies.rules.tier_machine import EVENTS, Ladder, TierPath, walk_tiers, walk_tiers_np
     from undertow.strategies.rules.tier_state import Machine, Observation, States, TierState
-
-_HOME = {
-    "ALARM": "parts",
-    "AllClear": "parts",
-    "COSTS": "settings",
-    "Condition": "parts",
-    "Destination": "parts",
-    "EVENTS": "tier_machine",
-    "FreeRule": "strategy",
-    "Gate": "parts",
-    "Ladder": "tier_machine",
-    "Machine": "tier_state",
-    "Observation": "tier_state",
-    "Part": "parts",
-    "Reentry": "parts",
-    "Rule": "rule",
-    "RuleFile": "file",
-    "RuleStrategy": "strategy",
-    "SETTINGS": "settings",
-    "SOURCES": "sources",
-    "Source": "sources",
-    "States": "tier_state",
-    "Tier": "parts",
-    "TierPath": "tier_machine",
-    "TierState": "tier_state",
-    "Timing": "parts",
-    "Trigger": "parts",
-    "WATCH": "parts",
-    "as_toml": "file",
-    "decide": "evaluate",
-    "evaluate_rules": "evaluate",
-    "ladder_of": "evaluate",
-    "load_rule": "file",
-    "parts_of": "file",
-    "presets": "file",
-    "read": "evaluate",
-    "read_rule": "file",
-    "selling_orders": "sources",
-    "text_of": "file",
-    "walk_tiers": "tier_machine",
-    "walk_tiers_np": "tier_machine",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "evaluate": (
+                "decide_rules",
+                "evaluate_rules",
+                "ladder_of",
+                "read_condition",
+            ),
+            "file": (
+                "RuleFile",
+                "as_toml",
+                "load_rule",
+                "parts_of",
+                "presets",
+                "read_rule",
+                "rule_text",
+            ),
+            "parts": (
+                "ALARM",
+                "AllClear",
+                "Condition",
+                "Destination",
+                "Gate",
+                "Part",
+                "Reentry",
+                "Tier",
+                "Timing",
+                "Trigger",
+                "WATCH",
+            ),
+            "rule": ("Rule",),
+            "settings": (
+                "COSTS",
+                "SETTINGS",
+            ),
+            "sources": (
+                "SOURCES",
+                "Source",
+                "selling_orders",
+            ),
+            "strategy": (
+                "FreeRule",
+                "RuleStrategy",
+            ),
+            "tier_machine": (
+                "EVENTS",
+                "Ladder",
+                "TierPath",
+                "walk_tiers",
+                "walk_tiers_np",
+            ),
+            "tier_state": (
+                "Machine",
+                "Observation",
+                "States",
+                "TierState",
+            ),
+        },
+    )
 
 __all__ = [
     "ALARM",
@@ -98,26 +118,16 @@ __all__ = [
     "Timing",
     "Trigger",
     "as_toml",
-    "decide",
+    "decide_rules",
     "evaluate_rules",
     "ladder_of",
     "load_rule",
     "parts_of",
     "presets",
-    "read",
+    "read_condition",
     "read_rule",
+    "rule_text",
     "selling_orders",
-    "text_of",
     "walk_tiers",
     "walk_tiers_np",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -6,11 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from undertow.backtests.checklist.lines import Line
-from undertow.backtests.checklist.orders import Order
-from undertow.backtests.checklist.similar import Similar
-from undertow.backtests.checklist.today import Today
-from undertow.strategies.reasons.formatting import figure
+from undertow.backtests.checklist import Line, Order, Similar, Today
+from undertow.strategies.reasons import format_number
 from undertow.tearsheets.html.markup import (
     Html,
     facts,
@@ -119,7 +116,7 @@ def levels_text(line: Line) -> str:
     sign = "\N{GREATER-THAN OR EQUAL TO}" if line.side == "above" else "\N{LESS-THAN OR EQUAL TO}"
 
     def text(level: float) -> str:
-        return typeset(figure(level, decimal=line.decimal, digits=3))
+        return typeset(format_number(level, decimal=line.decimal, digits=3))
 
     watch = "" if line.watch is None else f"watch {sign} {text(line.watch)}, "
     off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {text(line.leave)}"
@@ -131,7 +128,7 @@ def check_value(line: Line) -> str:
     if math.isnan(line.value):
         return BLANK
     levels = [level for level in (line.watch, line.alarm, line.leave) if level is not None]
-    return typeset(figure(line.value, *levels, decimal=line.decimal, digits=3))
+    return typeset(format_number(line.value, *levels, decimal=line.decimal, digits=3))
 
 
 def current_value(line: Line) -> str:
@@ -238,7 +235,7 @@ def _orders(today: Today) -> Html:
 
 def _reasons(today: Today) -> Html:
     changes = [tag("li", _sentence(change)) for change in today.changes] or [
-        tag("li", "No change of a single driver would.")
+        tag("li", "No change of a single driver would change it.")
     ]
     lead = "Before a tier can be entered again:" if today.tier == "calm" else "Stocks are bought back:"
     conditions = [tag("p", lead), tag("ul", *(tag("li", _sentence(condition)) for condition in today.exit_conditions))]

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
-from undertow.backtests.runs.run import Recipe, Run
-from undertow.backtests.runs.tax import tax_summary
-from undertow.market.clock import FloatArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.runs import Recipe, Run, tax_summary
+from undertow.market import FloatArray, IntArray, ParameterError
 from undertow.tearsheets.html.palette import BASELINE
 from undertow.tearsheets.html.text import quantity
 
@@ -50,7 +48,7 @@ class ComparisonColumn:
 
 
 @dataclass(frozen=True)
-class Window:
+class SharedSessions:
     """The common sessions of several runs; the first `skipped` are not compared."""
 
     common: pd.DatetimeIndex
@@ -85,7 +83,7 @@ def _starts(rows: IntArray) -> IntArray:
     return np.concatenate((rows[:1], rows[:-1] + 1))
 
 
-def common_window(runs: Sequence[Run], labels: Sequence[str]) -> Window:
+def shared_sessions(runs: Sequence[Run], labels: Sequence[str]) -> SharedSessions:
     """The common sessions of several runs; raises `ParameterError` for too few."""
     sessions = pd.DatetimeIndex(runs[0].series.index)
     for run in runs[1:]:
@@ -96,7 +94,7 @@ def common_window(runs: Sequence[Run], labels: Sequence[str]) -> Window:
     if len(sessions) < fewest:
         spans = "; ".join(f"`{label}` {_span(run)}" for run, label in zip(runs, labels, strict=True))
         raise ParameterError(f"`runs` must share {fewest} sessions or more, got {len(sessions)}: {spans}")
-    return Window(sessions, 1 if is_mixed else 0)
+    return SharedSessions(sessions, 1 if is_mixed else 0)
 
 
 def _is_mixed(runs: Sequence[Run], common: pd.DatetimeIndex) -> bool:
@@ -123,45 +121,45 @@ def unique_labels(names: Iterable[str], reserved: Iterable[str] = ()) -> list[st
     return labels
 
 
-def run_column(run: Run, label: str, window: Window) -> ComparisonColumn:
+def run_column(run: Run, label: str, shared: SharedSessions) -> ComparisonColumn:
     """The column of a run, recomputed on the sessions compared."""
-    sessions = window.sessions
-    exposure = run.exposure.to_numpy(dtype=np.float64)[window.rows(run)][window.skipped :]
+    sessions = shared.sessions
+    exposure = run.exposure.to_numpy(dtype=np.float64)[shared.rows(run)][shared.skipped :]
     years = len(sessions) / SESSIONS_A_YEAR
     figures = {
-        "annual_turnover": float(window.summed(run, "turnover").sum() / years),
+        "annual_turnover": float(shared.summed(run, "turnover").sum() / years),
         "average_exposure": float(exposure.mean()),
-        "costs_paid": float(window.summed(run, "costs").sum()),
+        "costs_paid": float(shared.summed(run, "costs").sum()),
         "episodes": float(run.episodes["session"].between(sessions[0], sessions[-1]).sum()),
     }
-    returns, cash = (window.compounded(run, name) for name in ("return", "cash_return"))
+    returns, cash = (shared.compounded(run, name) for name in ("return", "cash_return"))
     sales = run.realised[run.realised["session"].between(sessions[0], sessions[-1])]
     return ComparisonColumn(label, returns, cash, exposure, figures, tax_summary(sales, run.costs))
 
 
-def baseline_columns(runs: Sequence[Run], labels: Sequence[str], window: Window) -> list[ComparisonColumn]:
+def baseline_columns(runs: Sequence[Run], labels: Sequence[str], shared: SharedSessions) -> list[ComparisonColumn]:
     """Buy-and-hold of each distinct basket, then each benchmark."""
-    sources = [(label, run, "hold_return") for label, run in _baskets(runs, window)]
+    sources = [(label, run, "hold_return") for label, run in _baskets(runs, shared)]
     sources += [(str(run.recipe.benchmark), run, "benchmark_return") for run in _benchmarks(runs)]
     names = unique_labels((label for label, _, _ in sources), reserved=labels)
     columns = []
     for name, (_, run, series) in zip(names, sources, strict=True):
-        returns, cash = window.compounded(run, series), window.compounded(run, "cash_return")
+        returns, cash = shared.compounded(run, series), shared.compounded(run, "cash_return")
         is_hold = series == "hold_return"
-        tax = _hold_tax(run, window) if is_hold else None
+        tax = _hold_tax(run, shared) if is_hold else None
         columns.append(ComparisonColumn(name, returns, cash, tax=tax, taxable=is_hold))
     return columns
 
 
-def _hold_tax(run: Run, window: Window) -> dict[str, Any] | None:
+def _hold_tax(run: Run, shared: SharedSessions) -> dict[str, Any] | None:
     """The tax of a run's buy-and-hold, which is known for all its sessions only."""
-    is_complete = run.series.index[0] == window.common[0] and run.series.index[-1] == window.common[-1]
+    is_complete = run.series.index[0] == shared.common[0] and run.series.index[-1] == shared.common[-1]
     return run.hold_tax if is_complete else None
 
 
-def _baskets(runs: Sequence[Run], window: Window) -> list[tuple[str, Run]]:
+def _baskets(runs: Sequence[Run], shared: SharedSessions) -> list[tuple[str, Run]]:
     """One run for each distinct basket, except for baskets among the runs."""
-    groups = _runs_by_basket(runs, window)
+    groups = _runs_by_basket(runs, shared)
     # The label of a basket names the settings in which the baskets differ.
     names = (*_BASKET, "start")
     differ = [n for n in range(len(names)) if len({key[n] for key in groups}) > 1]
@@ -174,7 +172,7 @@ def _baskets(runs: Sequence[Run], window: Window) -> list[tuple[str, Run]]:
     return baskets
 
 
-def _runs_by_basket(runs: Sequence[Run], window: Window) -> dict[tuple[object, ...], list[Run]]:
+def _runs_by_basket(runs: Sequence[Run], shared: SharedSessions) -> dict[tuple[object, ...], list[Run]]:
     """Runs by their basket and by the day on which it was bought.
 
     A basket bought on another day has other weights and returns; days with equal returns on the sessions compared
@@ -183,20 +181,20 @@ def _runs_by_basket(runs: Sequence[Run], window: Window) -> dict[tuple[object, .
     groups: dict[tuple[object, ...], list[Run]] = {}
     for key, members in _group_by(runs, _BASKET).items():
         for run in sorted(members, key=lambda run: run.recipe.start):
-            returns = window.compounded(run, "hold_return")
+            returns = shared.compounded(run, "hold_return")
             starts = [
                 start
                 for *basket, start in groups
-                if tuple(basket) == key and _has_same_basket(run, returns, groups[(*key, start)][0], window)
+                if tuple(basket) == key and _has_same_basket(run, returns, groups[(*key, start)][0], shared)
             ]
             groups.setdefault((*key, starts[0] if starts else run.recipe.start), []).append(run)
     return groups
 
 
-def _has_same_basket(run: Run, returns: FloatArray, other: Run, window: Window) -> bool:
+def _has_same_basket(run: Run, returns: FloatArray, other: Run, shared: SharedSessions) -> bool:
     if run.recipe.start == other.recipe.start:
         return True
-    return bool(np.allclose(returns, window.compounded(other, "hold_return"), rtol=0.0, atol=1e-12))
+    return bool(np.allclose(returns, shared.compounded(other, "hold_return"), rtol=0.0, atol=1e-12))
 
 
 def _benchmarks(runs: Sequence[Run]) -> list[Run]:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.runs.run import Run
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import drawdowns
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.comparison.columns import ComparisonColumn
 from undertow.tearsheets.comparison.table import Comparison, compare
 from undertow.tearsheets.comparison.tax import tax_comparison_section
@@ -69,7 +68,7 @@ def check_page(path: str | Path) -> None:
     with target.open("rb") as file:
         if f">{_KIND}</p>".encode() in file.read(100_000):
             return
-    raise ParameterError(f"`out` {str(target)!r} is a file that is not a comparison page; name another file")
+    raise ParameterError(f"`html` {str(target)!r} is a file that is not a comparison page; name another file")
 
 
 def _title(comparison: Comparison) -> Html:

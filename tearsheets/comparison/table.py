@@ -13,13 +13,13 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.run import Run
-from undertow.market.errors import ParameterError
+from undertow.backtests.runs import Run
+from undertow.market import ParameterError
 from undertow.tearsheets.comparison.columns import (
     ComparisonColumn,
     baseline_columns,
-    common_window,
     run_column,
+    shared_sessions,
     unique_labels,
 )
 from undertow.tearsheets.html.markup import tag
@@ -109,10 +109,10 @@ def compare(*runs: Run | Sequence[Run], labels: Sequence[str] | None = None) -> 
     if labels is not None and len(labels) != len(members):
         raise ParameterError(f"`labels` must name each of the {len(members)} runs, got {len(labels)}")
     names = unique_labels(labels if labels is not None else [run.name for run in members])
-    window = common_window(members, names)
-    columns = tuple(run_column(run, name, window) for run, name in zip(members, names, strict=True))
-    since = window.common[0] if window.skipped else None
-    return Comparison(members, window.sessions, columns, tuple(baseline_columns(members, names, window)), since)
+    shared = shared_sessions(members, names)
+    columns = tuple(run_column(run, name, shared) for run, name in zip(members, names, strict=True))
+    since = shared.common[0] if shared.skipped else None
+    return Comparison(members, shared.sessions, columns, tuple(baseline_columns(members, names, shared)), since)
 
 
 def comparison_table(runs: Sequence[Run], labels: Sequence[str] | None = None) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.backtests.runs.tax import rate_text
+from undertow.backtests.runs import rate_text
 from undertow.tearsheets.comparison.columns import ComparisonColumn
 from undertow.tearsheets.comparison.table import Comparison
 from undertow.tearsheets.html.markup import Html, note, nowrap_numbers, section, table

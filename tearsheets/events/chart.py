@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import BoolArray, InstantArray
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, InstantArray
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.events.values import rows_around
 from undertow.tearsheets.html.charts import Chart, line_trace, panel_layout
 from undertow.tearsheets.html.palette import BENCHMARK, BTC, MUTED
@@ -15,22 +15,22 @@ from undertow.tearsheets.signals.tracks import Track, asset_track
 MARGIN_SESSIONS = 4  # sessions drawn to either side of the decisions
 
 
-def event_chart(decided: DecisionTable, row: int, name: str) -> Chart | None:
+def event_chart(decision_table: DecisionTable, row: int, name: str) -> Chart | None:
     """BTC and the benchmark around a day, with the decisions and the session marked.
 
     None where the market has neither.
 
     Args:
-        decided: the decision table of the market
+        decision_table: the decision table of the market
         row: the row of the session
         name: the name of the chart's element in the page
     """
-    calendar, rows = decided.market.calendar, rows_around(decided, row)
-    first, last = max(rows[0] - MARGIN_SESSIONS, 0), min(rows[-1] + MARGIN_SESSIONS, len(decided) - 1)
+    calendar, rows = decision_table.market.calendar, rows_around(decision_table, row)
+    first, last = max(rows[0] - MARGIN_SESSIONS, 0), min(rows[-1] + MARGIN_SESSIONS, len(decision_table) - 1)
     span = calendar.opens[first], calendar.closes[last]
     tracks = [
         (label, track.between(*span), colour)
-        for label, track, colour in _tracks(decided)
+        for label, track, colour in _tracks(decision_table)
         if np.isfinite(track.between(*span).lines).any()
     ]
     if not tracks:
@@ -43,23 +43,25 @@ def event_chart(decided: DecisionTable, row: int, name: str) -> Chart | None:
     days = pd.Timestamp(span[0]).normalize(), pd.Timestamp(span[1]).ceil("D")
     layout = panel_layout(days, [label for label, *_ in tracks], [1.0] * len(tracks), axes)
     layout["xaxis"]["hoverformat"] = "%Y-%m-%d %H:%M"
-    layout["shapes"] = [_vertical_line(decided.decisions.at[decision]) for decision in rows]
+    layout["shapes"] = [_vertical_line(decision_table.decisions.at[decision]) for decision in rows]
     layout["shapes"].append(_shaded_area(calendar.opens[row], calendar.closes[row]))
     return Chart(name, data, layout, (), f"{' and '.join(label for label, *_ in tracks)} around the day", "small")
 
 
-def _tracks(decided: DecisionTable) -> list[tuple[str, Track, str]]:
+def _tracks(decision_table: DecisionTable) -> list[tuple[str, Track, str]]:
     tracks = []
-    bitcoin = asset_track(decided, "BTC", by_session=False)
+    bitcoin = asset_track(decision_table, "BTC", by_session=False)
     if bitcoin is not None:
-        tracks.append((f"BTC, USD, every {decided.market.bars('BTC').interval}", bitcoin, BTC))
-    if decided.market.benchmark is not None:
-        tracks.append((f"{decided.market.benchmark}, at opens and closes", _benchmark(decided), BENCHMARK))
+        tracks.append((f"BTC, USD, every {decision_table.market.bars('BTC').interval}", bitcoin, BTC))
+    if decision_table.market.benchmark is not None:
+        tracks.append(
+            (f"{decision_table.market.benchmark}, at opens and closes", _benchmark(decision_table), BENCHMARK)
+        )
     return tracks
 
 
-def _benchmark(decided: DecisionTable) -> Track:
-    market = decided.market
+def _benchmark(decision_table: DecisionTable) -> Track:
+    market = decision_table.market
     column = market.prices.columns_of([str(market.benchmark)])[0]
     at: InstantArray = np.stack([market.calendar.opens, market.calendar.closes], axis=1).ravel()
     level_at = np.stack([market.prices.open[:, column], market.prices.close[:, column]], axis=1).ravel()

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import Decisions
-from undertow.market.clock import FloatArray
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import Decisions, FloatArray, Market
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.events.chart import event_chart
 from undertow.tearsheets.events.values import (
     MIN_HISTORY,
@@ -85,17 +83,17 @@ def write_event_page(market: Market, universe: str, path: str | Path, days: Sequ
         write_event_page(market, "growth", "results/events.html", ["2024-08-05"])
     """
     check_html_path(path)
-    chosen, source = (days, "requested days") if days else default_days(market)
-    decided = DecisionTable(market, universe)
+    event_days, source = (days, "requested days") if days else default_days(market)
+    decision_table = DecisionTable(market, universe)
     # Cascades of one weekend share a session.
-    rows = list(dict.fromkeys(event_row(decided, day) for day in chosen))
-    histories, absent = signal_histories(decided)
-    charts = [event_chart(decided, row, f"event{number}") for number, row in enumerate(rows)]
+    rows = list(dict.fromkeys(event_row(decision_table, day) for day in event_days))
+    histories, absent = signal_histories(decision_table)
+    charts = [event_chart(decision_table, row, f"event{number}") for number, row in enumerate(rows)]
     body = join(
         [
-            _title(decided, histories, source),
-            _summary(decided, histories, rows),
-            *(_event(decided, histories, row, chart) for row, chart in zip(rows, charts, strict=True)),
+            _title(decision_table, histories, source),
+            _summary(decision_table, histories, rows),
+            *(_event(decision_table, histories, row, chart) for row, chart in zip(rows, charts, strict=True)),
             _definitions(histories, absent),
         ]
     )
@@ -104,13 +102,13 @@ def write_event_page(market: Market, universe: str, path: str | Path, days: Sequ
     return write_atomic(path, page.encode("utf-8"))
 
 
-def _title(decided: DecisionTable, histories: Sequence[SignalHistory], source: str) -> Html:
+def _title(decision_table: DecisionTable, histories: Sequence[SignalHistory], source: str) -> Html:
     about = [
-        f"Universe {decided.universe.name}",
+        f"Universe {decision_table.universe.name}",
         quantity(len(histories), "signal"),
         "default parameters, first output",
         source,
-        f"market {decided.market.name}",
+        f"market {decision_table.market.name}",
     ]
     return tag(
         "header",
@@ -120,34 +118,34 @@ def _title(decided: DecisionTable, histories: Sequence[SignalHistory], source: s
     )
 
 
-def _summary(decided: DecisionTable, histories: Sequence[SignalHistory], rows: Sequence[int]) -> Html:
-    head = ["Family", *(f"{decided.decisions.sessions[row].date()}" for row in rows)]
+def _summary(decision_table: DecisionTable, histories: Sequence[SignalHistory], rows: Sequence[int]) -> Html:
+    head = ["Family", *(f"{decision_table.decisions.sessions[row].date()}" for row in rows)]
     body = [
         [
             family,
             *(
-                _counts([history for history in histories if history.family == family], row, len(decided))
+                _counts([history for history in histories if history.family == family], row, len(decision_table))
                 for row in rows
             ),
         ]
         for family in dict.fromkeys(history.family for history in histories)
     ]
     caption = (
-        "Number of signals of the family with a value among the most unusual 5 % of its history: at the decision before"
-        " the day → at the decision after it, of the signals with enough history. An unusual value is not a forecast."
-        " All times are UTC."
+        "Number of signals of the family whose value was among the most unusual 5 % of its history: at the decision"
+        " before the day → at the decision after it, of the signals with enough history. An unusual value is not a"
+        " forecast. All times are UTC."
     )
     return section("Summary", table(head, body, kind="events numbers"), note(caption), _legend())
 
 
 def _counts(members: Sequence[SignalHistory], row: int, end: int) -> Html:
-    after = min(row + 1, end - 1)
-    now, then = ([percentile_at(history.values, at) for history in members] for at in (row, after))
-    known = sum(np.isfinite(then))
+    next_row = min(row + 1, end - 1)
+    before, after = ([percentile_at(history.values, at) for history in members] for at in (row, next_row))
+    known = sum(np.isfinite(after))
     if not known:
         return tag("td", BLANK)
     counts = [
-        sum(shade_of(percentile)[1] >= UNUSUAL_SHADE for percentile in percentiles) for percentiles in (now, then)
+        sum(shade_of(percentile)[1] >= UNUSUAL_SHADE for percentile in percentiles) for percentiles in (before, after)
     ]
     strength = min(5, int(np.ceil(5 * counts[1] / known)))
     return tag(
@@ -178,36 +176,36 @@ def shade_of(percentile: float) -> tuple[str, int]:
     return ("up" if percentile > 0.5 else "down"), sum(abs(2.0 * percentile - 1.0) >= share for share in SHADES)
 
 
-def _event(decided: DecisionTable, histories: Sequence[SignalHistory], row: int, chart: Chart | None) -> Html:
-    rows = rows_around(decided, row)
+def _event(decision_table: DecisionTable, histories: Sequence[SignalHistory], row: int, chart: Chart | None) -> Html:
+    rows = rows_around(decision_table, row)
     head = [
         tag("th", "Signal", scope="col"),
-        *(_moment(decided.decisions, decision, decision == row) for decision in rows),
+        *(_moment(decision_table.decisions, decision, decision == row) for decision in rows),
     ]
     body: list[list[Html]] = []
     for family, members in groupby(histories, key=lambda history: history.family):
         body.append([tag("th", family, kind="family", colspan=str(len(rows) + 1), scope="rowgroup")])
         body += [[_name(history), *(_cell(history.values, at, at == row) for at in rows)] for history in members]
     return section(
-        _day(decided.decisions.sessions[row]),
+        _day(decision_table.decisions.sessions[row]),
         note("The market has neither BTC nor a benchmark to draw.") if chart is None else chart.element(),
         note(
             "Dotted lines are the decisions in the table. The shaded area and the line in the table mark the session."
         ),
         table(head, body, kind="event numbers"),
-        *_missing_note(decided, histories, rows),
+        *_missing_note(decision_table, histories, rows),
     )
 
 
-def _missing_note(decided: DecisionTable, histories: Sequence[SignalHistory], rows: Sequence[int]) -> list[Html]:
+def _missing_note(decision_table: DecisionTable, histories: Sequence[SignalHistory], rows: Sequence[int]) -> list[Html]:
     """The reasons of missing values around an event, by signal."""
     reasons = {}
     for history in histories:
         spec, missing = history.spec, [row for row in rows if np.isnan(history.values[row])]
         if missing:
             parameters = {name: parameter.default for name, parameter in spec.parameters.items()}
-            at = decided.decisions.at[missing[0]]
-            reasons[title(spec.name)] = missing_reason(decided, spec, parameters, spec.outputs[0], "BTC", at)
+            at = decision_table.decisions.at[missing[0]]
+            reasons[title(spec.name)] = missing_reason(decision_table, spec, parameters, spec.outputs[0], "BTC", at)
     return [note(f"Without a value: {group_by_reason(reasons)}.")] if reasons else []
 
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import FloatArray
-from undertow.market.errors import DataError, UndertowError
-from undertow.market.market import Market
-from undertow.signals.base.registry import SIGNALS, load, registered
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import DataError, FloatArray, Market, UndertowError
+from undertow.signals.base import SIGNALS, Spec, load, registered
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.signals.tracks import signal_tracks
 
 CASCADE_DAYS = ("2020-03-12", "2021-05-19", "2022-06-13", "2022-11-09", "2024-08-05")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 from undertow.tearsheets.html.markup import Html, tag
 from undertow.tearsheets.html.palette import GRID, INK, MUTED, log_ticks, tick_text, value_range
 

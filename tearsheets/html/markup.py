@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
+
+from undertow.backtests import write_atomic as write_atomic
 
 _VOID = {"col", "br"}
 
@@ -114,18 +113,3 @@ def script_json(content: Any) -> Html:
     """JSON that is safe inside a script element."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return Html(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def write_atomic(path: str | Path, content: bytes) -> Path:
-    """Write a file completely or not at all, by way of a temporary file beside it."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).chmod(0o644)
-        os.replace(draft, target)
-    finally:
-        Path(draft).unlink(missing_ok=True)
-    return target

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 from undertow.tearsheets.html.markup import Html, fill_template, resource, script_json
 
 
@@ -24,6 +22,9 @@ def assemble(
         sessions: the `x` of traces that have none
         style: CSS rules of this page alone
     """
+    # plotly is slow to import, and a page without charts does not need it.
+    from plotly.offline import get_plotlyjs
+
     return fill_template(
         "page.html",
         title=f"{name} | Undertow",

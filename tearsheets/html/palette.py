@@ -8,9 +8,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.run import Run
-from undertow.market.calendar import load_calendar
-from undertow.market.clock import FloatArray, align, instants
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray, align, instants, load_calendar
 
 BASELINE = "buy-and-hold"
 RUN, HOLD, BENCHMARK = "#0b5cad", "#6b7580", "#c07a1b"

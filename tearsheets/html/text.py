@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from undertow.backtests.metrics import METRICS as CATALOGUE
+from undertow.backtests import METRICS as CATALOGUE
 
 MINUS = "\N{MINUS SIGN}"
 BLANK = "\N{EN DASH}"

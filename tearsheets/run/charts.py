@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.runs.run import Run
-from undertow.market.clock import FloatArray
+from undertow.backtests import drawdowns
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import (
     Chart,
     encode_values,

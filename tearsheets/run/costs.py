@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
 from undertow.tearsheets.html.palette import sessions_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.markup import Html, section, tag
 from undertow.tearsheets.html.text import count, quantity, share
 

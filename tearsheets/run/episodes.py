@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.markup import Html, facts, note, section, table, tag
 from undertow.tearsheets.html.text import BLANK, count, day, minute, percent, plain, quantity, share, shortlist
 

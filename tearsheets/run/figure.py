@@ -13,10 +13,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.runs.run import Run
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
+from undertow.backtests import drawdowns
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.html.markup import write_atomic
 from undertow.tearsheets.html.palette import (
     BTC,

@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 
-from undertow.backtests.runs.run import Run
-from undertow.evidence.difference import FEWEST_SESSIONS, Difference, difference
-from undertow.evidence.timing import timing
-from undertow.market.clock import FloatArray
+from undertow.backtests.runs import Run
+from undertow.evidence import FEWEST_SESSIONS, Difference, difference, timing
+from undertow.market import FloatArray
 from undertow.tearsheets.html.markup import Html, note, table, tag
 from undertow.tearsheets.html.palette import BASELINE, is_baseline
 from undertow.tearsheets.html.text import BLANK, METRICS, count, percent, plain, signed, title, typeset

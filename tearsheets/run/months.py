@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
 from undertow.tearsheets.html.palette import is_baseline
 from undertow.tearsheets.html.text import BLANK, percent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.charts import Chart, iso_dates
 from undertow.tearsheets.html.markup import (
     Html,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from undertow.backtests.runs.run import Run
-from undertow.evidence.alarm import AlarmScore, alarm
-from undertow.strategies.reasons.explain import Explanation, explain_row
+from undertow.backtests.runs import Run
+from undertow.evidence import AlarmScore, alarm
+from undertow.strategies.reasons import Explanation, explain_row
 from undertow.tearsheets.html.markup import Html, facts, join, note, section, table, tag
 from undertow.tearsheets.html.text import BLANK, count, day, percent, plain, quantity, share, signed, title, typeset
 from undertow.tearsheets.run.episodes import LONG_TABLE

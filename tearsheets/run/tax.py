@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.backtests.runs.run import Run
-from undertow.backtests.runs.tax import rate_text
+from undertow.backtests.runs import Run, rate_text
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
 from undertow.tearsheets.html.palette import BASELINE, is_baseline
 from undertow.tearsheets.html.text import count, title, typeset

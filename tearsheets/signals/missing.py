@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from undertow.market.feeds import Feed
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable, feed_parameters
+from undertow.market import Feed
+from undertow.signals.base import Spec
+from undertow.signals.decisions import DecisionTable, feed_parameters
 
 _DEFAULT_REASON = "an input is missing or constant"
 
@@ -57,7 +57,7 @@ def group_by_reason(reasons: Mapping[str, str]) -> str:
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names.setdefault(reason, []).append(name)
-    return "; ".join(f"{', '.join(several)} ({reason})" for reason, several in names.items())
+    return "; ".join(f"{', '.join(members)} ({reason})" for reason, members in names.items())
 
 
 def _last(feed: Feed) -> np.datetime64:
@@ -75,31 +75,31 @@ def _row_shortfall(spec: Spec, feed: Feed, parameters: Mapping[str, float], inde
     last = int(feed.grid_rows[np.searchsorted(feed.known_at, at, side="right") - 1])
     borders = np.flatnonzero(np.diff(feed.grid_regimes[: last + 1])) + 1
     begin = int(borders[-1]) if len(borders) and (feed.kind, "regime") in spec.inputs.values() else 0
-    have = last - begin + 1
-    if have >= needed:
+    available = last - begin + 1
+    if available >= needed:
         return ""
     first = feed.times[np.searchsorted(feed.grid_rows, begin)]
     since = f"a change of venue on {_day(first)}" if begin else _day(first)
-    return f"{feed.label}: needs {needed:,} rows, has {have:,} since {since}"
+    return f"{feed.label}: needs {needed:,} rows, has {available:,} since {since}"
 
 
 def _session_shortfall(table: DecisionTable, needed: int, at: np.datetime64) -> str:
-    have = int((table.market.calendar.closes <= at).sum())
+    available = int((table.market.calendar.closes <= at).sum())
     first = _day(table.market.sessions[0])
-    return f"needs {needed:,} sessions, has {have:,} since {first}" if have < needed else ""
+    return f"needs {needed:,} sessions, has {available:,} since {first}" if available < needed else ""
 
 
 def _missing_feeds(table: DecisionTable, spec: Spec, asset: str) -> str:
     """The feeds that the signal reads and the market lacks."""
-    lacking = []
+    missing = []
     for kind, column in spec.inputs.values():
         name, _, symbol = kind.partition(":")
-        of = "" if name == "macro" else symbol or asset
+        feed_asset = "" if name == "macro" else symbol or asset
         if name in ("prices", "sessions") or column == "regime":
             continue
-        if not any(column in feed.columns for feed in table.market.feeds_of(name, of)):
-            lacking.append(f"no feed of kind '{name}' with {column}" + (f" for {of}" if of else ""))
-    return "; ".join(dict.fromkeys(lacking))
+        if not any(column in feed.columns for feed in table.market.feeds_of(name, feed_asset)):
+            missing.append(f"no feed of kind '{name}' with {column}" + (f" for {feed_asset}" if feed_asset else ""))
+    return "; ".join(dict.fromkeys(missing))
 
 
 def _day(instant: np.datetime64 | pd.Timestamp) -> str:

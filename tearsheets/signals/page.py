@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs.backtest import session_rows
-from undertow.market.clock import InstantArray
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.market import Market
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.table import DecisionTable
+from undertow.backtests.runs import session_rows
+from undertow.market import DataError, InstantArray, Market, ParameterError
+from undertow.signals.base import Spec
+from undertow.signals.decisions import DecisionTable
 from undertow.tearsheets.html.charts import line_trace, log_axis, panel_layout
 from undertow.tearsheets.html.markup import (
     Html,

@@ -9,11 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray, InstantArray, align
-from undertow.market.errors import DataError, ParameterError, UnknownNameError, did_you_mean
-from undertow.market.feeds import Feed
-from undertow.signals.base.spec import Parameter, Spec
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import (
+    DataError,
+    Feed,
+    FloatArray,
+    InstantArray,
+    ParameterError,
+    UnknownNameError,
+    align,
+    did_you_mean,
+)
+from undertow.signals.base import Parameter, Spec
+from undertow.signals.decisions import DecisionTable
 
 # For a signal with a value for each name, these quantiles are drawn: a band around the median.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -59,8 +66,8 @@ def unit_of(spec: Spec, parameter: Parameter) -> str:
 
 def _number(name: str, value: Any, parameter: Parameter, unit: str) -> float:
     low, high = parameter.range.low, parameter.range.high
-    kind = "a whole number" if parameter.whole else "a number"
-    problem = ParameterError(f"`{name}` must be {kind} in [{low:g}, {high:g}] ({unit}), got {value}")
+    noun = "a whole number" if parameter.whole else "a number"
+    problem = ParameterError(f"`{name}` must be {noun} in [{low:g}, {high:g}] ({unit}), got {value}")
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -18,9 +18,8 @@ from optuna.distributions import CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
-from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.result import Tuning
-from undertow.backtests.tuning.study import finished_by_position
+from undertow.backtests import MAXIMIZE
+from undertow.backtests.tuning import Tuning, finished_by_position
 from undertow.tearsheets.html.charts import FONT, Chart
 from undertow.tearsheets.html.palette import GRID, INK, MUTED, RUN, SERIES_COLOURS
 from undertow.tearsheets.html.text import THRESHOLDS

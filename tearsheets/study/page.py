@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import CategoricalDistribution
 
-from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.result import Tuning
+from undertow.backtests import MAXIMIZE
+from undertow.backtests.tuning import Tuning
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (
     Html,
@@ -216,19 +216,19 @@ def _failed(tuning: Tuning) -> str:
 
 def _best(tuning: Tuning) -> Html:
     rows = tuning.front.head(_ROWS) if len(tuning.names) > 1 else _ranked(tuning)
-    named = [(f"Trial {row['trial']}, {row['design']}", row) for _, row in rows.iterrows()]
+    labelled = [(f"Trial {row['trial']}, {row['design']}", row) for _, row in rows.iterrows()]
     first = tuning.trials.iloc[0]
     if _is_default(tuning, first):
-        named.append((f"Defaults{'' if first['feasible'] else ', which miss a constraint'}", first))
+        labelled.append((f"Defaults{'' if first['feasible'] else ', which miss a constraint'}", first))
     heading = "On the front" if len(tuning.names) > 1 else "Best trials"
     hidden = len(tuning.front) - len(rows) if len(tuning.names) > 1 else 0
     remark = f" {quantity(hidden, 'more trial')} on the front, in trials.csv." if hidden > 0 else ""
     return section(
         heading,
-        _figures(tuning, named),
+        _figures(tuning, labelled),
         note(f"All figures are in-sample.{remark}"),
         tag("h3", "Parameters of these trials"),
-        _parameters(tuning, named),
+        _parameters(tuning, labelled),
         *_lag(tuning),
     )
 
@@ -241,7 +241,7 @@ def _lag(tuning: Tuning) -> list[Html]:
     return [note(typeset(sentence + (explanation if "lag" in tuning.best_parameters else "")))]
 
 
-def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
+def _figures(tuning: Tuning, labelled: Sequence[tuple[str, pd.Series]]) -> Html:
     metrics = [metric for metric in METRICS if metric.key in tuning.trials.columns]
     rows: list[list[object]] = [
         [
@@ -249,7 +249,7 @@ def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
             *(typeset(f"{row[f'objective {objective}']:.4g}") for objective in tuning.names),
             *(metric.text(float(row[metric.key])) for metric in metrics),
         ]
-        for name, row in named
+        for name, row in labelled
     ]
     for name, values in tuning.baselines.items():
         figures = [metric.text(float(values[metric.key])) for metric in metrics]
@@ -258,9 +258,9 @@ def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
     return table(head, rows, kind="comparison numbers")
 
 
-def _parameters(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
+def _parameters(tuning: Tuning, labelled: Sequence[tuple[str, pd.Series]]) -> Html:
     names = list(tuning.space.free)
-    rows = [[name, *(_parameter(row[parameter]) for parameter in names)] for name, row in named]
+    rows = [[name, *(_parameter(row[parameter]) for parameter in names)] for name, row in labelled]
     return table(["", *(parameter.replace("_", " ") for parameter in names)], rows, kind="comparison numbers")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 # Red, green and blue by stop, from worse than the middle value to better, as in the months of a tearsheet.
 STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -14,9 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from undertow.backtests.segments.metrics import NAMES
-from undertow.backtests.sweeps.chunk import is_less_better
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.backtests.sweeps import is_less_better
+from undertow.market import FloatArray, ParameterError, did_you_mean
 from undertow.tearsheets.html.charts import FONT
 from undertow.tearsheets.html.markup import (
     Html,
@@ -85,7 +84,7 @@ def _hold_caption(figure: go.Figure, value: str, hold: float) -> Html:
     medians = np.array(figure.data[0].z, dtype=np.float64)
     known = medians[np.isfinite(medians)]
     above = hold - known if is_less_better(value) else known - hold
-    better, level = int((above > 0.0).sum()), TEXT.get(value, _four)(hold)
+    better, level = int((above > 0.0).sum()), TEXT.get(value, _four_digits)(hold)
     best, is_share = float(above.max(initial=0.0)), level.endswith("%")
     margin = f"{plain(100 * best)} percentage points" if is_share else number_label(best, 2)
     verb = "is" if better == 1 else "are"
@@ -115,7 +114,7 @@ def line_chart(frame: pd.DataFrame, x: str, value: str, baselines: Mapping[str, 
     """
     cells, names = assign_bins(frame[x])
     medians = frame[value].groupby(cells).median()
-    text = TEXT.get(value, _four)
+    text = TEXT.get(value, _four_digits)
     style = {"mode": "lines+markers", "marker": {"size": 7}, "line": {"color": RUN, "width": 1.6}}
     hover = {"hovertemplate": f"{html.escape(x)} %{{x}}<br>%{{customdata}}<extra></extra>"}
     labels = [text(float(median)) for median in medians]
@@ -132,14 +131,14 @@ def line_chart(frame: pd.DataFrame, x: str, value: str, baselines: Mapping[str, 
     return figure
 
 
-def _four(value: float) -> str:
+def _four_digits(value: float) -> str:
     return number_label(float(value), 4)
 
 
 def _trace(
     x: str, y: str, value: str, columns: list[str], rows: list[str], medians: FloatArray, counts: Any
 ) -> dict[str, Any]:
-    text = TEXT.get(value, _four)
+    text = TEXT.get(value, _four_digits)
     labels = [[text(cell) if math.isfinite(cell) else "" for cell in row] for row in medians]
     return {
         "x": columns,
@@ -298,7 +297,7 @@ def _pairs(ranked: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _baseline_values(baselines: Mapping[str, Mapping[str, float]], value: str) -> list[tuple[str, str]]:
-    text = TEXT.get(value, _four)
+    text = TEXT.get(value, _four_digits)
     return [(titled(name), text(float(metrics[value]))) for name, metrics in baselines.items() if value in metrics]
 
 
@@ -324,7 +323,7 @@ def _heading(frame: pd.DataFrame, title: str, label: str, about: Sequence[str]) 
 
 
 def _distribution(values: pd.Series, value: str) -> list[tuple[str, str]]:
-    text = TEXT.get(value, _four)
+    text = TEXT.get(value, _four_digits)
     finite = values[np.isfinite(values)]
     if not len(finite):
         return [("Sets without a value", quantity(len(values), "set"))]
@@ -342,7 +341,7 @@ def _colour_key(value: str, hold: float | None) -> str:
     """The meaning of the colours of a map."""
     if hold is None:
         return "Blue is above the median set, orange is below."
-    level, is_less = TEXT.get(value, _four)(hold), is_less_better(value)
+    level, is_less = TEXT.get(value, _four_digits)(hold), is_less_better(value)
     better, worse = ("below", "above") if is_less else ("above", "below")
     return (
         f"Blue is better than buy-and-hold ({better} {level}), orange is worse ({worse} it); a darker cell is further"

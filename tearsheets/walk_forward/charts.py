@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.objectives import NAMED, Objective
-from undertow.backtests.validation.cpcv import CpcvResult
-from undertow.backtests.validation.result import HOLD as HOLD_ON_FAIL
-from undertow.backtests.validation.result import WalkForwardResult, position_in_range
-from undertow.market.clock import FloatArray
+from undertow.backtests import NAMED, Objective, drawdowns
+from undertow.backtests.validation import HOLD as HOLD_ON_FAIL
+from undertow.backtests.validation import CpcvResult, WalkForwardResult, position_in_range
+from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import (
     Chart,
     encode_values,

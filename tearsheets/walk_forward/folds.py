@@ -1,11 +1,11 @@
-"""The tables of a walk-forward: its folds, their parameters, and how far these moved."""
+"""The tables of a walk-forward: folds, their parameters, and their stability."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from undertow.backtests.validation.result import FoldResult, WalkForwardResult
+from undertow.backtests.validation import FoldResult, WalkForwardResult
 from undertow.tearsheets.html.markup import Html, join, note, table, tag
 from undertow.tearsheets.html.text import BLANK, count, percent, quantity, share, typeset, value_text
 from undertow.tearsheets.walk_forward.charts import objective_metric

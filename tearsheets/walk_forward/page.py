@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.validation.cpcv import CpcvResult
-from undertow.backtests.validation.result import WalkForwardResult
-from undertow.market.clock import FloatArray
+from undertow.backtests.validation import CpcvResult, WalkForwardResult
+from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import iso_dates
 from undertow.tearsheets.html.markup import Html, facts, join, note, section, table, tag, write_atomic
 from undertow.tearsheets.html.page import assemble, check_html_path
@@ -142,7 +141,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         *([note(unreached_sentence(result))] if result.unreached else []),
         note(
             "The test sessions were not used for tuning. The rule, its search space and the split were chosen by a"
-            f" person who may have known them. {SELECTION_NOTE}"
+            f" person who may have known those sessions. {SELECTION_NOTE}"
         ),
         note(
             "No ledger was kept, so earlier trials on this data are not counted."

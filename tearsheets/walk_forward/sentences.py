@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.validation.cpcv import CpcvResult
-from undertow.backtests.validation.result import ACT, HOLD, WalkForwardResult
-from undertow.market.clock import FloatArray
+from undertow.backtests.validation import ACT, HOLD, CpcvResult, WalkForwardResult
+from undertow.market import FloatArray
 from undertow.tearsheets.html.palette import BASELINE
 from undertow.tearsheets.html.text import MINUS, count, quantity, share, typeset
 from undertow.tearsheets.run.headline import difference_or_none, no_interval_sentence, sharpe_sentence, timing_sentences

@@ -133,7 +133,7 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     for words, name in ((("--out", "runs/buy-and-hold/tearsheet.html"), "runs/buy-and-hold/tearsheet.html"), ((), "")):
         refused = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", *words)
         assert (refused.code, refused.out) == (2, "")
-        assert f"`out` '{name or 'results/compare.html'}' is a file that is not a comparison page" in refused.err
+        assert f"`html` '{name or 'results/compare.html'}' is a file that is not a comparison page" in refused.err
     assert (here / "results" / "compare.html").read_text(encoding="utf-8") == "years of work"
     (here / "results" / "compare.html").unlink()
     one = call("compare", "runs/buy-and-hold")

@@ -65,7 +65,7 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert told["sets"] == len(told["parameters"]) == found.included[:-1].sum()
     assert told["buy_and_hold"] == found.included[-1]
     assert told["parameters"] == sets[["lag", "threshold"]][found.included[:-1]].to_dict("records")
-    assert "of 6 sets cannot be told from the best (model confidence set, 90%)" in told["sentence"]
+    assert "of 6 sets cannot be distinguished from the best (model confidence set, 90%)" in told["sentence"]
     assert told["sentence"] in page.read_text(encoding="utf-8")
     assert run(*GRID) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())

@@ -54,10 +54,10 @@ def test_hours_that_are_not_whole_are_exact(hours: float, rows: int) -> None:
 
 @pytest.mark.parametrize("end", range(1, 11))
 def test_closed_bars_do_not_change_when_more_hours_arrive(end: int) -> None:
-    part, whole = coarsen(hourly(HOURS[:end]), 4), coarsen(hourly(), 4)
+    part, full = coarsen(hourly(HOURS[:end]), 4), coarsen(hourly(), 4)
     assert len(part) == end // 4
     for name in part.columns:
-        np.testing.assert_array_equal(part[name], whole[name][: len(part)])
+        np.testing.assert_array_equal(part[name], full[name][: len(part)])
 
 
 def test_hours_that_do_not_fit_are_refused() -> None:
@@ -80,16 +80,16 @@ def test_coarse_bars_are_not_taken_for_a_feed_that_is_as_coarse() -> None:
     cut = bars.times[len(bars) // 2].astype("datetime64[D]").astype("datetime64[ns]")
     days = coarsen(bars, 24)
     daily, hourly = days.keep(days.times < cut), bars.keep(bars.times >= cut)
-    others = [feed for feed in market.feeds if (feed.kind, feed.asset) != ("bars", "BTC")]
+    other_feeds = [feed for feed in market.feeds if (feed.kind, feed.asset) != ("bars", "BTC")]
 
     def drawdown(*feeds: Feed) -> np.ndarray:
-        table = DecisionTable(replace(market, feeds=sort_feeds([*others, *feeds])), "growth")
+        table = DecisionTable(replace(market, feeds=sort_feeds([*other_feeds, *feeds])), "growth")
         return table.signal(Drawdown, {"window": 480}, interval_hours=24)[:, 0]
 
     early = DecisionTable(market, "growth").decisions.at < cut
-    alone, both = drawdown(daily), drawdown(daily, hourly)
-    assert np.isfinite(both[~early]).any()
-    np.testing.assert_array_equal(both[early], alone[early])
+    alone, combined = drawdown(daily), drawdown(daily, hourly)
+    assert np.isfinite(combined[~early]).any()
+    np.testing.assert_array_equal(combined[early], alone[early])
 
 
 def test_a_year_has_as_many_rows_as_the_feed_has() -> None:

@@ -120,8 +120,8 @@ def test_close_only_and_never_closed(tiny: Folder):
 def test_it_is_plain_data_and_prints(tiny: Folder):
     tiny.replace("market.toml", '"tiny"', '"tiny [bold]"')
     market = tiny.load()
-    again = json.loads(json.dumps(market_coverage(market).as_dict(), allow_nan=False))
-    assert again["feeds"][1]["regimes"][0]["name"] == "one"
+    restored = json.loads(json.dumps(market_coverage(market).as_dict(), allow_nan=False))
+    assert restored["feeds"][1]["regimes"][0]["name"] == "one"
     text = printed(market)
     for part in ("tiny [bold]", market.fingerprint, "outside [low, high]", "liquidations BTC", "growth", "2024-12-04"):
         assert part in text

@@ -428,7 +428,7 @@ def test_pytest_is_needed_by_the_suite_alone_and_nothing_needs_the_suite() -> No
             needing.add(name)
         if re.search(r"^\s*(import|from) undertow(\.| import )testing\b", text, re.MULTILINE):
             using.add(name)
-    assert needing == {"testing/__init__.py"}
+    assert needing == {"testing/contracts.py"}
     assert {name for name in using if not name.startswith("testing/")} == set()
 
 

@@ -83,24 +83,26 @@ def main() -> NoReturn:
         code = run_command(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Python flushes standard output once more at exit, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    if code == 130:
+    # typer returns this code too, where the interruption came within a command.
+    if code == _INTERRUPTED:
         print("interrupted", file=sys.stderr)
-        code += _terminated
+        code = 128 + _signal
     sys.exit(code)
 
 
-# Added to 130, the exit code of an interruption, it makes 143, that of a process that was terminated.
-_terminated = 0
+_INTERRUPTED = 128 + signal.SIGINT
+# The signal that ends the process.
+_signal = signal.SIGINT
 
 
 def _terminate(*_: object) -> NoReturn:
-    global _terminated
-    _terminated = signal.SIGTERM - signal.SIGINT
+    global _signal
+    _signal = signal.SIGTERM
     raise KeyboardInterrupt
 
 
@@ -133,7 +135,7 @@ def run_command(argv: Sequence[str]) -> int:
 
 def _message(error: Exception) -> str | None:
     """The message of an error that the user can fix; None for a defect of the package."""
-    from undertow.market.errors import UndertowError, did_you_mean
+    from undertow.market import UndertowError, did_you_mean
 
     if isinstance(error, UndertowError):
         return str(error)

@@ -63,9 +63,9 @@ def backtest_command(
 
 def _with_trial_count(run: Run, strategy: type[Strategy], ledger: Path | None) -> Run:
     """The run with its number among all trials; unchanged, and a warning, on an error."""
-    from undertow.backtests.ledger.ledger import Ledger
+    from undertow.backtests import Ledger
     from undertow.backtests.runs import enter_run
-    from undertow.market.errors import DataError
+    from undertow.market import DataError
 
     try:
         return replace(run, trial_count=enter_run(Ledger(ledger), run, strategy))

@@ -24,15 +24,15 @@ def compare_command(
     Without --html the page is results/compare.html.
     """
     from undertow.cli.console import show_comparison
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     page = one_file("html", html, out) or DEFAULT_PAGE
     if len(runs) < 2:
         raise ParameterError(f"`runs` must be two or more folders, got {len(runs)}")
     with busy("starting"):
         from undertow.backtests import load_run
-        from undertow.tearsheets.comparison.page import check_page
-        from undertow.tearsheets.comparison.table import compare
+        from undertow.tearsheets import compare
+        from undertow.tearsheets.comparison import check_page
 
         check_targets(html=page)
         check_page(page)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from undertow.backtests.metrics import METRICS, TAX_METRICS
+from undertow.backtests import METRICS, TAX_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from undertow.backtests import Run
-    from undertow.tearsheets.comparison.table import Comparison
+    from undertow.tearsheets import Comparison
 
 _METRICS = {metric.key: metric for metric in (*METRICS, *TAX_METRICS)}
 _SHOWN = [metric for metric in (*METRICS, *TAX_METRICS) if metric.headline]

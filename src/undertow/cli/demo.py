@@ -23,8 +23,7 @@ def demo_command(
     The truth of that market is known.
     """
     with busy("starting"):
-        from undertow.backtests import backtest
-        from undertow.backtests.folders import check_replaceable
+        from undertow.backtests import backtest, check_replaceable
         from undertow.cli.console import show_metrics
         from undertow.evidence import difference
         from undertow.market import simulate_market

@@ -19,7 +19,7 @@ LISTINGS = ("strategies", "signals", "universes", "trials")
 def list_command(
     listing: Annotated[
         str,
-        typer.Argument(help="What to list.", metavar=f"{{{'|'.join(LISTINGS)}}}", callback=one_of("listing", LISTINGS)),
+        typer.Argument(help="What to list.", metavar="|".join(LISTINGS), callback=one_of("listing", LISTINGS)),
     ],
     market: MarketOption = None,
     seed: SeedOption = 7,
@@ -48,7 +48,7 @@ def list_command(
 
 
 def _check_options(listing: str, market: Path | None, universe: Sequence[str] | None, ledger: Path | None) -> None:
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     if listing not in ("universes", "trials") and market is not None:
         raise ParameterError(
@@ -62,7 +62,7 @@ def _check_options(listing: str, market: Path | None, universe: Sequence[str] | 
 
 def _list_trials(market: Path | None, seed: int, folder: Path | None, as_json: bool) -> None:
     with busy("loading the market"):
-        from undertow.backtests.ledger.ledger import Ledger
+        from undertow.backtests import Ledger
 
         ledger, data = Ledger(folder), resolve_market(market, seed)
         ledger.check(data.fingerprint, data.name)
@@ -78,7 +78,7 @@ def _list_trials(market: Path | None, seed: int, folder: Path | None, as_json: b
 
 def _list_universes(market: Path | None, seed: int, names: Sequence[str] | None, as_json: bool) -> None:
     with busy("loading the market"):
-        from undertow.signals.decisions.sizes import universe_sizes
+        from undertow.signals.decisions import universe_sizes
 
         data = resolve_market(market, seed)
         universes = [universe_sizes(data, name) for name in names or sorted(data.universes)]

@@ -14,8 +14,8 @@ from undertow.cli.progress import busy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from undertow.signals.base.spec import Spec
-    from undertow.signals.decisions.sizes import UniverseSizes
+    from undertow.signals.base import Spec
+    from undertow.signals.decisions import UniverseSizes
 
 
 def show_strategies(verbose: bool = False) -> None:
@@ -172,7 +172,7 @@ def _look_back(spec: Spec, defaults: Mapping[str, float]) -> str:
 
 def _registered(group: str) -> dict[str, Any]:
     with busy("loading"):
-        from undertow.signals.base.registry import load, registered
+        from undertow.signals.base import load, registered
 
         return {name: load(group, name) for name in registered(group)}
 

@@ -18,9 +18,7 @@ market_app = typer.Typer(help="Check or make a market folder.")
 def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
     """Check a market folder and print what it covers; exit code 2 on an error."""
     with busy("reading the market"):
-        from undertow.market import load_market
-        from undertow.market.coverage import market_coverage
-        from undertow.market.coverage_tables import render_coverage
+        from undertow.market import load_market, market_coverage, render_coverage
 
         report = market_coverage(load_market(folder))
     if as_json:
@@ -44,7 +42,7 @@ def simulate_command(
 ) -> None:
     """Write a simulated market, whose truth is known, as a market folder."""
     with busy("simulating"):
-        from undertow.backtests.folders import check_writable
+        from undertow.backtests import check_writable
         from undertow.market import simulate_market, write_market
 
         check_writable(out)

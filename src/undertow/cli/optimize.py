@@ -31,7 +31,7 @@ from undertow.cli.resolve import (
 )
 
 if TYPE_CHECKING:
-    from undertow.backtests.tuning.result import Tuning
+    from undertow.backtests.tuning import Tuning
 
 
 def optimize_command(
@@ -62,10 +62,8 @@ def optimize_command(
     study, and which trials they make depends on which machine is faster.
     """
     with busy("starting"):
-        from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.tuning.optimize import BATCH, optimize
-        from undertow.backtests.tuning.space import make_space
-        from undertow.backtests.tuning.storage import check_storage
+        from undertow.backtests import Ledger
+        from undertow.backtests.tuning import BATCH, check_storage, make_space, optimize
 
         check_targets(out=out, result="best.json", html=html)
         check_storage(storage)

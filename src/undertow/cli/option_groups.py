@@ -87,7 +87,7 @@ class AccountOptions:
 
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.start > self.end:
-            from undertow.market.errors import ParameterError
+            from undertow.market import ParameterError
 
             raise ParameterError(f"`start` must not be after `end`, got {self.start} and {self.end}")
 

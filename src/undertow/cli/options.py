@@ -22,7 +22,7 @@ def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | 
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in choices:
-            from undertow.market.errors import ParameterError, did_you_mean
+            from undertow.market import ParameterError, did_you_mean
 
             suggestion = did_you_mean(value, choices)
             raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{suggestion}")
@@ -38,7 +38,7 @@ def calendar_day(name: str) -> Callable[[str | None], str | None]:
         try:
             return None if value is None else date.fromisoformat(value).isoformat()
         except ValueError:
-            from undertow.market.errors import ParameterError
+            from undertow.market import ParameterError
 
             raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}") from None
 
@@ -50,7 +50,7 @@ def file_ending(name: str, *suffixes: str) -> Callable[[Path | None], Path | Non
 
     def check(path: Path | None) -> Path | None:
         if path is not None and (path.suffix not in suffixes or path.is_dir()):
-            from undertow.market.errors import ParameterError
+            from undertow.market import ParameterError
 
             raise ParameterError(f"`{name}` must be a file that ends in {' or '.join(suffixes)}, got {str(path)!r}")
         return path
@@ -110,7 +110,7 @@ def one_file(option: str, path: Path | None, out: Path | None) -> Path | None:
     Raises `ParameterError` where both are stated.
     """
     if path is not None and out is not None:
-        from undertow.market.errors import ParameterError
+        from undertow.market import ParameterError
 
         raise ParameterError(f"`--{option}` and `--out` name the same file; leave out `--out`")
     return out if path is None else path
@@ -120,7 +120,7 @@ def required_page(html: Path | None, out: Path | None) -> Path:
     """The page to write; raises `ParameterError` where none is stated."""
     page = one_file("html", html, out)
     if page is None:
-        from undertow.market.errors import ParameterError
+        from undertow.market import ParameterError
 
         raise ParameterError("`--html` is missing; name the page to write, such as --html page.html")
     return page

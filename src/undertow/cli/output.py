@@ -8,6 +8,6 @@ from typing import Any
 
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object, NaN and infinity as null."""
-    from undertow.backtests.folders import json_ready
+    from undertow.backtests import json_ready
 
     print(json.dumps(json_ready(content), indent=2, allow_nan=False))

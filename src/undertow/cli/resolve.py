@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undertow.backtests.account import Account
-    from undertow.backtests.tuning.settings import Search
+    from undertow.backtests import Account
+    from undertow.backtests.tuning import Search
     from undertow.cli.option_groups import RuleOptions, SearchOptions, SpaceOptions
-    from undertow.market import Market
-    from undertow.market.calendar import Fill
+    from undertow.market import Fill, Market
     from undertow.strategies import Strategy
-    from undertow.strategies.rules.file import RuleFile
+    from undertow.strategies.rules import RuleFile
 
 _SPAN = ("universe", "start", "end")
 
@@ -38,8 +37,8 @@ def resolve_strategy_class(name: str) -> type[Strategy]:
     """
     from inspect import isabstract
 
-    from undertow.market.errors import ParameterError
-    from undertow.signals.base.registry import STRATEGIES
+    from undertow.market import ParameterError
+    from undertow.signals.base import STRATEGIES
     from undertow.strategies import Strategy
 
     strategy_class = _plug_in(STRATEGIES, name)
@@ -61,8 +60,8 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
 
     Raises `ParameterError` where both are, or neither and there is no default.
     """
-    from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import RuleFile, read_rule
+    from undertow.market import ParameterError
+    from undertow.strategies.rules import RuleFile, read_rule
 
     strategy, settings = options.strategy, options.set_ or []
     if strategy is None and options.rule is None:
@@ -83,9 +82,8 @@ def resolve_signal(name: str) -> Any:
 
     Raises `ParameterError` where it is not a signal.
     """
-    from undertow.market.errors import ParameterError
-    from undertow.signals.base.registry import SIGNALS
-    from undertow.signals.base.spec import Spec
+    from undertow.market import ParameterError
+    from undertow.signals.base import SIGNALS, Spec
 
     signal = _plug_in(SIGNALS, name)
     if not isinstance(getattr(signal, "spec", signal), Spec):
@@ -95,8 +93,7 @@ def resolve_signal(name: str) -> Any:
 
 def resolve_account(settings: Mapping[str, Any]) -> Account:
     """The account of settings by option; raises `ParameterError` on a bad value."""
-    from undertow.backtests.account import Account
-    from undertow.backtests.costs import Costs
+    from undertow.backtests import Account, Costs
 
     return Account(costs=Costs(**_of_record(Costs, settings)), **_of_record(Account, settings))
 
@@ -118,7 +115,7 @@ def resolve_search(
         storage: where the study is stored; None for memory.
         study: name of the study; None for the strategy's.
     """
-    from undertow.backtests.tuning.settings import Search
+    from undertow.backtests.tuning import Search
 
     # An objective may be a user-defined module:function.
     import_from_here()
@@ -138,8 +135,8 @@ def warn_of_missing_feeds(
     strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> None:
     """Print on standard error which signals of a strategy the market has no data for."""
-    from undertow.backtests.tuning.missing_feeds import missing_feeds
-    from undertow.market.errors import UndertowError
+    from undertow.backtests.tuning import missing_feeds
+    from undertow.market import UndertowError
 
     try:
         missing = missing_feeds(strategy, market, universe, fill, fixed)
@@ -164,7 +161,7 @@ def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> d
 
     Raises `ParameterError` on a bad or repeated one.
     """
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     values: dict[str, str] = {}
     for setting in settings or ():
@@ -179,7 +176,7 @@ def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> d
 
 def read_ranges(settings: Sequence[str] | None) -> dict[str, Any]:
     """The ranges of `--narrow`: (low, high) where there is a colon, else choices."""
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     ranges: dict[str, Any] = {}
     for name, text in read_assignments(settings, "--narrow").items():
@@ -202,7 +199,7 @@ def check_targets(
         html: file of `--html`.
         csv: file of `--csv`.
     """
-    from undertow.backtests.folders import check_replaceable, check_writable
+    from undertow.backtests import check_replaceable, check_writable
 
     if out is not None:
         check_replaceable(out, result)
@@ -216,7 +213,7 @@ def _of_record(record: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _plug_in(group: str, name: str) -> Any:
-    from undertow.signals.base.registry import load
+    from undertow.signals.base import load
 
     if ":" in name:
         import_from_here()

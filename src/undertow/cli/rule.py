@@ -27,13 +27,13 @@ def rule_command(
 
     A preset or file as it is, or the parts of a rule-based strategy.
     """
-    from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import as_toml, parts_of, read_rule, text_of
+    from undertow.market import ParameterError
+    from undertow.strategies.rules import as_toml, parts_of, read_rule, rule_text
 
     if out is not None and out.exists():
-        raise ParameterError(f"`out` must be a new file, {str(out)!r} exists")
+        raise ParameterError(f"`out` must be a new file; {str(out)!r} exists")
     rule_file = read_rule(name)
-    text = as_toml(parts_of(rule_file.strategy), rule_file.settings) if parts else text_of(name)
+    text = as_toml(parts_of(rule_file.strategy), rule_file.settings) if parts else rule_text(name)
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -43,7 +43,7 @@ def plot_command(
     page = required_page(html, out)
     parameters = read_assignments(set_)
     with busy("starting"):
-        from undertow.tearsheets.signals.page import write_signal_page
+        from undertow.tearsheets import write_signal_page
 
         check_targets(html=page)
         indicator = resolve_signal(signal)
@@ -86,7 +86,7 @@ def events_command(
     page = required_page(html, out)
     days = [checked for text in day or [] if (checked := calendar_day("day")(text)) is not None]
     with busy("starting"):
-        from undertow.tearsheets.events.page import write_event_page
+        from undertow.tearsheets import write_event_page
 
         check_targets(html=page)
     with busy("loading the market"):

@@ -33,7 +33,7 @@ def _replace_signs(error: UnicodeError) -> tuple[bytes, int]:
 def _plain_sign(sign: str) -> bytes:
     # A byte of a file's name that was no text goes out as it came in.
     if "\udc80" <= sign <= "\udcff":
-        return bytes([ord(sign) - 0xDC00])
+        return sign.encode("utf-8", "surrogateescape")
     return _PLAIN.get(sign, "").encode("ascii") or sign.encode("ascii", "backslashreplace")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,9 +34,7 @@ from undertow.cli.resolve import (
 from undertow.cli.sweep_sets import sets_from
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from undertow.backtests.sweeps.result import Sweep
+    from undertow.backtests.sweeps import Sweep
 
 
 def sweep_command(
@@ -69,18 +65,14 @@ def sweep_command(
 
     The best of many is luck until it is shown not to be.
     """
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     table = one_file("csv", csv, out)
     if top < 1:
         raise ParameterError(f"`top` must be 1 or more sets, got {top}")
     with busy("starting"):
-        from undertow.backtests.engines import Engine
-        from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.sweeps.memory import bytes_of
-        from undertow.backtests.sweeps.ranking import read_ranking
-        from undertow.backtests.sweeps.result import MOST_COMPARED
-        from undertow.backtests.sweeps.sweep import sweep
+        from undertow.backtests import Engine, Ledger
+        from undertow.backtests.sweeps import MOST_COMPARED, bytes_of, read_ranking, sweep
 
         check_targets(html=html, csv=table)
         # `--by` may be a user-defined module:function.
@@ -110,7 +102,7 @@ def sweep_command(
         summary = result.summary(by, top)
     with busy("writing the results"):
         if table is not None:
-            _write_table(result.table, table)
+            result.save(table)
         if html is not None:
             result.page(html, by)
     if as_json:
@@ -122,20 +114,9 @@ def sweep_command(
             typer.echo(f"{label}: {path}")
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    from undertow.tearsheets.html.markup import write_atomic
-
-    content = BytesIO()
-    if path.suffix == ".csv":
-        table.to_csv(content, index=False)
-    else:
-        table.to_parquet(content, index=False)
-    write_atomic(path, content.getvalue())
-
-
 def _show(sweep: Sweep, by: str, top: int) -> None:
     """The best sets, the baselines, and the sets not distinguished from the best."""
-    from undertow.backtests.sweeps.ranking import read_ranking
+    from undertow.backtests.sweeps import read_ranking
     from undertow.cli.console import show_sets
 
     column, best = read_ranking(by).column, sweep.best(by, top)

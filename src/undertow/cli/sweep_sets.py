@@ -34,11 +34,10 @@ def sets_from(
         narrow: texts of `--narrow`, for `random` and `sobol`.
         seed: seed of the draw.
     """
-    from undertow.backtests.sweeps.axes import MOST_SETS, read_axes, read_value
-    from undertow.backtests.sweeps.design import design, random_sets
-    from undertow.backtests.sweeps.design import grid as every_combination
-    from undertow.backtests.tuning.space import space_left
-    from undertow.market.errors import ParameterError
+    from undertow.backtests.sweeps import MOST_SETS, design, random_sets, read_axes, read_value
+    from undertow.backtests.sweeps import grid as every_combination
+    from undertow.backtests.tuning import space_left
+    from undertow.market import ParameterError
 
     if [bool(grid), random is not None, sobol is not None].count(True) != 1:
         raise ParameterError("give one of `--grid`, `--random` or `--sobol`; `--set` fixes a parameter")

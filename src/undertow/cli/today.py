@@ -21,7 +21,7 @@ from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule
 
 if TYPE_CHECKING:
-    from undertow.backtests.checklist.today import Today
+    from undertow.backtests import Today
 
 DEFAULT_STRATEGY = "risk-tiers"
 _COLOURS = {"ok": "green", "watch": "yellow", "alarm": "red", "unknown": "magenta"}
@@ -46,8 +46,8 @@ def today_command(
     reduce, 30 cash, 2 error.
     """
     with busy("starting"):
-        from undertow.backtests.checklist.today import today as run_today
-        from undertow.tearsheets.checklist.page import write_today
+        from undertow.backtests import today as run_today
+        from undertow.tearsheets import write_today
 
         check_targets(html=html)
         chosen = resolve_rule(rule, DEFAULT_STRATEGY)
@@ -72,7 +72,7 @@ def today_command(
 
 def _show(checklist: Today) -> None:
     from undertow.cli.console import show
-    from undertow.tearsheets.checklist.page import execution_text, headline, order_lines, similar_states_sentence
+    from undertow.tearsheets.checklist import execution_text, headline, order_lines, similar_states_sentence
 
     show(_lines(checklist))
     if checklist.hidden:
@@ -94,7 +94,7 @@ def _lines(checklist: Today) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    from undertow.tearsheets.checklist.page import check_value, current_value, data_age, levels_text
+    from undertow.tearsheets.checklist import check_value, current_value, data_age, levels_text
 
     table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
     for name in ("check", "state", "value", "now", "levels", "age", "adds"):

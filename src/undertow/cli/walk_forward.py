@@ -69,7 +69,7 @@ class SplitOptions:
     def paths(self) -> CombinatorialPurgedKFold | None:
         """The split of `--cpcv`; None without it."""
         from undertow.backtests.validation import CombinatorialPurgedKFold
-        from undertow.market.errors import ParameterError
+        from undertow.market import ParameterError
 
         if self.cpcv is None:
             return None
@@ -121,7 +121,7 @@ def walk_forward_command(
     """
     _check_options(split.cpcv, bool(search.constraint), gate)
     with busy("starting"):
-        from undertow.backtests.ledger.ledger import Ledger
+        from undertow.backtests import Ledger
         from undertow.backtests.validation import plan_walk, run_walk
 
         check_targets(out=out, result="walk.json", html=html)
@@ -162,7 +162,7 @@ def walk_forward_command(
 
 
 def _check_options(cpcv: str | None, constrained: bool, gate: float | None) -> None:
-    from undertow.market.errors import ParameterError
+    from undertow.market import ParameterError
 
     if cpcv is not None and (constrained or gate is not None):
         option = "--constraint" if constrained else "--gate"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Spec
+from undertow.market import FloatArray
+from undertow.signals.base import Spec
 
 ROWS = 700
 SEED = 5

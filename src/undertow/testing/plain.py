@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.signals.base.spec import Spec
+from undertow.signals.base import Spec
 
 _SERVE = "import sys; from undertow.testing.plain import serve; serve(sys.argv[1:])"
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Spec
+from undertow.market import FloatArray
+from undertow.signals.base import Spec
 from undertow.testing.inputs import (
     FACTS,
     ROWS,
@@ -34,7 +34,7 @@ from undertow.testing.plain import run_plain
 ENDS = (60, 200, 351, 500)
 # The plain run walks every loop in Python, so it gets few rows.
 PLAIN_ROWS = 200
-Parameters = dict[str, Any] | None
+SignalParameters = dict[str, Any] | None
 
 
 def spec_of(signal: Any) -> Spec:
@@ -45,7 +45,7 @@ def spec_of(signal: Any) -> Spec:
     return spec
 
 
-def computed(signal: Any, inputs: Inputs, parameters: Parameters = None) -> tuple[FloatArray, ...]:
+def computed(signal: Any, inputs: Inputs, parameters: SignalParameters = None) -> tuple[FloatArray, ...]:
     """Every output, checked to be a float array of the inputs' shape."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
@@ -110,7 +110,7 @@ def _lookback(spec: Spec, parameters: dict[str, Any]) -> tuple[int, ...]:
     return needed
 
 
-def check_prefix_invariance(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_prefix_invariance(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that values do not change when later rows are removed or different."""
     spec = spec_of(signal)
     inputs, different = inputs_of(spec, sampler), inputs_of(spec, sampler, seed=SEED + 1)
@@ -137,7 +137,7 @@ def _check_past(
             )
 
 
-def check_warm_up(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_warm_up(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that values begin when the declared look-back is full, almost gapless."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
@@ -163,7 +163,7 @@ def _check_first_value(label: str, output: FloatArray, needed: int) -> None:
         raise AssertionError(f"{label} has a value in only {share:.1%} of the rows after its look-back of {needed}")
 
 
-def check_missing_values(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_missing_values(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that missing values or inputs give neither infinity nor another shape."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
@@ -179,7 +179,7 @@ def check_missing_values(signal: Any, parameters: Parameters = None, sampler: Sa
         _check_finite(spec, without, parameters, f"with `{missing}` missing altogether")
 
 
-def _check_finite(spec: Spec, inputs: Inputs, parameters: Parameters, condition: str) -> None:
+def _check_finite(spec: Spec, inputs: Inputs, parameters: SignalParameters, condition: str) -> None:
     before = {name: values.copy() for name, values in inputs.items()}
     outputs = computed(spec, inputs, parameters)
     for name, output in zip(spec.outputs, outputs, strict=True):
@@ -194,7 +194,7 @@ def _check_finite(spec: Spec, inputs: Inputs, parameters: Parameters, condition:
             raise AssertionError(f"`{spec.name}` changed its input `{name}` at row {position[0]}; work on a copy")
 
 
-def check_bounds(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_bounds(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check `bounds` with calm inputs, jumping inputs and changed parameters."""
     spec = spec_of(signal)
     values = {**short_parameters(spec), **(parameters or {})}
@@ -220,7 +220,7 @@ def _with_gaps(spec: Spec, name: str, values: FloatArray, mask: npt.NDArray[np.b
     return values.copy() if spec.inputs[name][1] in FACTS else np.where(mask, np.nan, values)
 
 
-def check_scale(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_scale(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that a multiplied `scale_free` input does not change the first output."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
@@ -236,7 +236,7 @@ def check_scale(signal: Any, parameters: Parameters = None, sampler: Sampler = s
                 )
 
 
-def check_columns(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_columns(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that columns at once equal columns one at a time, or all are equal."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler, columns=6)
@@ -257,7 +257,7 @@ def check_columns(signal: Any, parameters: Parameters = None, sampler: Sampler =
                 )
 
 
-def check_parameters(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_parameters(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that parameter values at once, through vectorbt, equal one at a time."""
     spec = spec_of(signal)
     inputs = inputs_of(spec, sampler)
@@ -279,7 +279,7 @@ def check_parameters(signal: Any, parameters: Parameters = None, sampler: Sample
                     )
 
 
-def check_alone(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_alone(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that an output that is computed by itself is the same, bit for bit."""
     spec = spec_of(signal)
     for name in spec.output_kernels:
@@ -299,7 +299,7 @@ def check_alone(signal: Any, parameters: Parameters = None, sampler: Sampler = s
             )
 
 
-def check_vectorbt(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_vectorbt(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that it is a vectorbt indicator: column levels, comparisons, crossings."""
     spec = spec_of(signal)
     if not hasattr(signal, "run"):
@@ -327,7 +327,7 @@ def _run(signal: Any, inputs: Inputs, parameters: dict[str, Any]) -> Any:
         raise AssertionError(f"`{spec.name}`.run raised {type(error).__name__}: {error} ({parameters})") from error
 
 
-def check_plain(signal: Any, parameters: Parameters = None, sampler: Sampler = sample_inputs) -> None:
+def check_plain(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
     """Check that a compiled kernel equals the same code as plain Python."""
     spec = spec_of(signal)
     if not hasattr(spec.kernel, "py_func"):

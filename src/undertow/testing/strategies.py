@@ -13,13 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.market import Feed, Market, ParameterError, simulate_market
-from undertow.market.calendar import Fill
-from undertow.market.prices import PRICE_FIELDS
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies import Decision, Strategy
-from undertow.strategies.plan import LEAST_TAX
-from undertow.strategies.weights import WEIGHTINGS, base_weights
+from undertow.market import PRICE_FIELDS, Feed, Fill, Market, ParameterError, simulate_market
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import LEAST_TAX, WEIGHTINGS, Decision, Strategy, base_weights
 
 # Where in a market the past ends, as shares of its sessions.
 CUTS = (0.24, 0.48, 0.76)

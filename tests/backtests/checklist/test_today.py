@@ -284,7 +284,7 @@ def test_an_alarm_that_the_lag_holds_back_is_announced_for_the_decision_it_comes
     fall = Condition(signal="drawdown", parameters={"window": 72}, below=-0.08, seen=seen)
     rule = Rule(name="own", trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, cash=0.4),))
     late = rule.model_copy(update={"timing": Timing(lag=50)})
-    assert held_back(FreeRule(given=late), world, range(200, 290), fill) > 2
+    assert held_back(FreeRule(definition=late), world, range(200, 290), fill) > 2
 
 
 def test_what_is_known_now_stands_beside_what_the_lag_lets_through(world: Market) -> None:
@@ -418,8 +418,8 @@ def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
         for feed in world.feeds
         for cut in [np.datetime64(asof.tz_localize(None))]
     ]
-    assert today(FreeRule(given=late), replace(world, feeds=tuple(hole)), asof=asof).stale
-    assert today(FreeRule(given=late), world, asof=moment(world, 2)).tier == "calm"
+    assert today(FreeRule(definition=late), replace(world, feeds=tuple(hole)), asof=asof).stale
+    assert today(FreeRule(definition=late), world, asof=moment(world, 2)).tier == "calm"
 
 
 def test_now_is_an_instant(world: Market) -> None:

@@ -23,7 +23,7 @@ from undertow.market.settlement import settlement_sessions
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.rules.sources import winners
+from undertow.strategies.rules.sources import winners_order
 from undertow.strategies.strategy import Sets
 
 SETTINGS = {"weighting": "inverse-volatility", "costs": Costs(7, 3, 100, 80, 0.25, "fifo"), "start": "2018-06-01"}
@@ -49,7 +49,7 @@ class Everything(Strategy):
             exposure,
             np.zeros(exposure.shape, np.bool_),
             score,
-            (winners(table),),
+            (winners_order(table),),
             rotation=(1.0 - exposure) * sets["share"],
             basket="defensive",
             hedge=np.where(phase == 2, sets["short"], 0.0),
@@ -292,7 +292,7 @@ def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> Non
     with pytest.raises(
         DataError, match=r"the account is worth -[\d,]+ USD on 20\d\d-\d\d-\d\d: what is sold short costs"
     ):
-        backtest(FreeRule(given=short), market, rebalance="never")
+        backtest(FreeRule(definition=short), market, rebalance="never")
     mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
     swept = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
     assert swept.table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [

@@ -25,8 +25,8 @@ from undertow.backtests.sweeps.argv import sets_argv
 from undertow.backtests.sweeps.design import ORIGIN, design, grid, random_sets
 from undertow.backtests.sweeps.result import FEWEST_COMPARED_SESSIONS, Sweep
 from undertow.backtests.sweeps.sweep import sweep
-from undertow.cli.app import _run
-from undertow.cli.resolve import read_settings
+from undertow.cli.app import run_command
+from undertow.cli.resolve import read_assignments
 from undertow.cli.sweep_sets import sets_from
 from undertow.evidence.difference import FEWEST_SESSIONS
 from undertow.market import Market, ParameterError, load_market, simulate_market, write_market
@@ -161,6 +161,16 @@ def test_a_page_and_a_summary_say_what_the_command_does(tmp_path: Path) -> None:
     assert result.command is None
 
 
+def test_a_table_is_saved_as_its_suffix_says(tmp_path: Path) -> None:
+    result = swept()
+    read = pd.read_csv(result.save(tmp_path / "tables" / "sets.csv"))
+    pd.testing.assert_frame_equal(read, result.table, check_dtype=False)
+    read = pd.read_parquet(result.save(tmp_path / "sets.parquet"))
+    pd.testing.assert_frame_equal(read, result.table)
+    with pytest.raises(ParameterError, match=r"`path` must be a file that ends in \.csv or \.parquet, got 'sets.xlsx'"):
+        result.save("sets.xlsx")
+
+
 def counted(folder: Path) -> dict[str, int]:
     (search,) = Ledger(folder).searches(simulated().fingerprint)
     return dict(search["designs"])
@@ -185,11 +195,9 @@ def read_back(strategy: type[Strategy], argv: list[str]) -> pd.DataFrame:
     for name, text in zip(argv[::2], argv[1::2], strict=True):
         options.setdefault(name, []).append(text)
     counts = {name: int(options[f"--{name}"][0]) if f"--{name}" in options else None for name in ("random", "sobol")}
-    fixed = read_settings(options.get("--fix", []))
+    fixed = read_assignments(options.get("--set", []))
     seed = int(options.get("--seed", ["7"])[0])
-    return sets_from(
-        strategy, options.get("--grid", []), counts["random"], counts["sobol"], fixed, seed, options.get("--narrow")
-    )
+    return sets_from(strategy, options.get("--grid"), **counts, fixed=fixed, narrow=options.get("--narrow"), seed=seed)
 
 
 def narrow(strategy: type[Strategy], **ranges: Any) -> dict[str, Any]:
@@ -201,9 +209,9 @@ def space_without(strategy: type[Strategy], name: str) -> dict[str, Any]:
 
 
 STATED: dict[str, tuple[type[Strategy], pd.DataFrame, str]] = {
-    "a grid": (DrawdownDeRisk, SETS, "--grid lag=0,48,96 --grid threshold=-0.3,-0.1 --fix cash=1"),
+    "a grid": (DrawdownDeRisk, SETS, "--grid lag=0,48,96 --grid threshold=-0.3,-0.1 --set cash=1"),
     "steps": (DrawdownDeRisk, grid({"cash": [0.1, 0.2, 0.3, 0.4], "lag": range(5)}), "--grid cash=0.1:0.4:0.1"),
-    "one set": (DrawdownDeRisk, pd.DataFrame({"lag": [12], "cash": [0.5]}), "--grid lag=12 --fix cash=0.5"),
+    "one set": (DrawdownDeRisk, pd.DataFrame({"lag": [12], "cash": [0.5]}), "--grid lag=12 --set cash=0.5"),
     "choices": (LiquidityDrain, grid({"source": ["beta", "winners"]}), "--grid source=beta,winners"),
     "rows": (DrawdownDeRisk, pd.DataFrame({"lag": [5, 3, 7, 1]}), "--grid lag=5,3,7,1"),
     "sobol": (LiquidityDrain, design(LiquidityDrain.search_space(), 8, seed=3), "--sobol 8 --seed 3"),
@@ -211,12 +219,12 @@ STATED: dict[str, tuple[type[Strategy], pd.DataFrame, str]] = {
     "fixed": (
         DrawdownDeRisk,
         design(space_without(DrawdownDeRisk, "lag"), 8, seed=3).assign(lag=24),
-        "--sobol 8 --seed 3 --fix lag=24",
+        "--sobol 8 --seed 3 --set lag=24",
     ),
     "at the default": (
         DrawdownDeRisk,
         design(space_without(DrawdownDeRisk, "lag"), 8, seed=3),
-        f"--sobol 8 --seed 3 --fix lag={DrawdownDeRisk().lag}",
+        f"--sobol 8 --seed 3 --set lag={DrawdownDeRisk().lag}",
     ),
     "narrowed": (
         DrawdownDeRisk,
@@ -271,7 +279,7 @@ def test_the_command_of_a_sweep_repeats_it(name: str, tmp_path: Path, capsys: py
     argv = shlex.split(command)
     out = tmp_path / "sets.parquet"
     assert argv[:2] == ["undertow", "sweep"]
-    assert _run([*argv[1:], "--out", str(out), "--json", "--ledger", str(tmp_path / "ledger")]) == 0
+    assert run_command([*argv[1:], "--out", str(out), "--json", "--ledger", str(tmp_path / "ledger")]) == 0
     printed = json.loads(capsys.readouterr().out)
     pd.testing.assert_frame_equal(pd.read_parquet(out), result.table, check_exact=True)
     assert printed["by"] == "calmar"
