@@ -26,8 +26,7 @@ def enter_sweep(
     parameters: pd.DataFrame,
     design: str,
     *,
-    start: str | pd.Timestamp | None,
-    end: str | pd.Timestamp | None,
+    window: tuple[str | pd.Timestamp | None, str | pd.Timestamp | None],
     account: Account,
     universe: str = "growth",
 ) -> TrialCount:
@@ -41,23 +40,22 @@ def enter_sweep(
         market: market of the sweep.
         parameters: one row a set, a column for each parameter that is not left at its default.
         design: how the sets were chosen, one of `DESIGNS`.
-        start: first session, None for the market's first.
-        end: last session, None for the market's last.
+        window: first and last session, None for those of the market.
         account: settings of the account.
         universe: name of a universe or a screen.
     """
-    sessions = market.sessions[session_rows(market, start, end)]
-    window = str(sessions[0].date()), str(sessions[-1].date())
+    sessions = market.sessions[session_rows(market, *window)]
+    days = str(sessions[0].date()), str(sessions[-1].date())
     universe = shared_table(market, universe, account.fill).universe.name
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
-        "window": window,
+        "window": days,
         "account": {**account.as_dict(), "universe": universe},
         "sets": _digest_of_sets(strategy, parameters),
         **codes(strategy),
     }
-    fields = strategy.name(), market.fingerprint, universe, window, "sweep", key_of(identity)
+    fields = strategy.name(), market.fingerprint, universe, days, "sweep", key_of(identity)
     return ledger.enter(SearchKey(*fields, market.name), design, len(parameters))
 
 

@@ -99,8 +99,7 @@ def sweep(
         market,
         read,
         made_by(origin),
-        start=start,
-        end=end,
+        window=(start, end),
         account=task.account,
         universe=universe,
     )

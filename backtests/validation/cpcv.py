@@ -215,8 +215,7 @@ def cross_validate(
             market,
             sets,
             "cpcv",
-            start=start,
-            end=end,
+            window=(start, end),
             account=settings.account,
             universe=settings.universe,
         )

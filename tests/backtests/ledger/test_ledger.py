@@ -285,7 +285,7 @@ class Needed(DrawdownDeRisk):
 
 def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp_path: Path) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
-    count = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=Account())
+    count = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", window=(None, None), account=Account())
     assert (count.own, count.total) == (2, 2)
 
 
@@ -330,7 +330,7 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
     def enter(table: pd.DataFrame, **changes: Any) -> TrialCount:
-        settings = {"start": None, "end": None, "account": Account(), **changes}
+        settings = {"window": (None, None), "account": Account(), **changes}
         return enter_sweep(ledger, LiquidityDrain, market, table, "grid", **settings)
 
     first = enter(sets)
