@@ -95,7 +95,7 @@ def study(seed: int, *, years: float, trials: int, step: int = 1, **truth: Any) 
         trials=trials,
         fixed=FIXED,
         seed=seed,
-        gate=SPATest(level=0.10),
+        gate=SPATest(alpha=0.10),
         on_fail="act",
     )
     assert free.alternative is not None

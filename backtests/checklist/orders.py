@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
-from undertow.backtests.kernel.sleeves import during, stage, with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.kernel.state import REASONS
 from undertow.signals.decisions.table import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies.plan import Decision
@@ -40,9 +40,9 @@ def coming_orders(
     """
     rows = slice(0, len(table))
     base, rebalanced = base_weights(table, rows, weighting, rebalance)
-    plan = stage(table, during(decision, rows), rows, base, rebalanced)
-    tape = quoted(with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
-    path = walk(tape, plan, 0, costs, _CAPITAL)
+    plan = plan_for_rows(table, decision_for_rows(decision, rows), rows, base, rebalanced)
+    tape = quoted(add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
+    path = walk_plan(tape, plan, 0, costs, _CAPITAL)
     amounts, fill = path.amounts[-1], tape.fill[-1]
     sent = np.flatnonzero((amounts != 0.0) & np.isfinite(fill))
     orders = [

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market.clock import FloatArray
 from undertow.strategies.plan import PROPORTIONAL, Decision, Plan
@@ -52,7 +52,7 @@ def attribution(tape: PriceGrid, plan: Plan, run: AccountPath, hold: AccountPath
     invested = replace(plain, exposure=np.ones_like(own.exposure))
 
     def value(decision: Decision, over: PriceGrid, costs: Costs) -> float:
-        return float(walk(over, replace(plan, decision=decision), 0, costs, run.capital).values[-1])
+        return float(walk_plan(over, replace(plan, decision=decision), 0, costs, run.capital).values[-1])
 
     values = [value(each, idle, free) for each in (invested, at_once, plain, kept, own)]
     values += [value(own, tape, free), float(run.values[-1])]

@@ -14,9 +14,9 @@ import pandas as pd
 from undertow.backtests.checks import check_run
 from undertow.backtests.command import cost_words, strategy_word
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import PriceGrid, carried, read_price_grid
-from undertow.backtests.kernel.sleeves import during, stage, with_hold, with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.runs.attribution import attribution
 from undertow.backtests.runs.book import book, check_agreement
@@ -72,9 +72,9 @@ def backtest(
     plan, decision = make_plan(table, [strategy], rows, weighting, rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
-    tape = with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
-    run, hold = (walk(tape, plan, which, costs, capital) for which in (0, 1))
-    build = partial(book, tape, run.amounts, run.sweeps, market.cash, capital, costs, hold.values)
+    tape = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
+    run, hold = (walk_plan(tape, plan, which, costs, capital) for which in (0, 1))
+    build = partial(book, tape, run.amounts, run.cash_trades, market.cash, capital, costs, hold.values)
     portfolio = build()
     check_agreement(portfolio, run.values, capital)
     exposure = plan.decision.exposure[:, 0]
@@ -141,7 +141,7 @@ def make_plan(
     kind = type(strategies[0])
     decision = decided(kind, table, kind.stack(strategies))
     base, rebalanced = base_weights(table, rows, weighting, rebalance)
-    return stage(table, with_hold(during(decision, rows)), rows, base, rebalanced), decision
+    return plan_for_rows(table, append_hold_set(decision_for_rows(decision, rows)), rows, base, rebalanced), decision
 
 
 def _acting(shocks: InstantArray, decision: Decision, why: Reasons | None) -> Acting:
@@ -163,11 +163,11 @@ def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock
     decided = table.decisions
     stretch = Decisions(decided.sessions[rows], decided.at[rows], decided.filled_at[rows], decided.fill)
     calendar, prices = table.market.calendar, table.market.prices
-    before = hold.tape.close[:-1, : hold.tape.stocks]
+    before = hold.grid.close[:-1, : hold.grid.stocks]
     opened = prices.open[rows][1:, table.columns]
     # A name without an open has not moved yet.
     moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
-    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.tape.stocks] * moves).sum(axis=1)))
+    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.grid.stocks] * moves).sum(axis=1)))
     return EpisodeClock(stretch, calendar.opens[rows], calendar.closes[rows], overnight)
 
 
@@ -211,7 +211,7 @@ def _btc(table: DecisionTable) -> FloatArray:
 
 
 def _weights(market: Market, run: AccountPath) -> pd.DataFrame:
-    weights = pd.DataFrame(run.weights, index=run.tape.sessions, columns=pd.Index(run.tape.symbols, name="symbol"))
+    weights = pd.DataFrame(run.weights, index=run.grid.sessions, columns=pd.Index(run.grid.symbols, name="symbol"))
     weights["cash"] = run.cash_share
     return weights
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.backtests.kernel.sleeves import during, hedged
+from undertow.backtests.kernel.sleeves import decision_for_rows, drop_unpriced_hedge
 from undertow.market.clock import HOUR, FloatArray
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.decided import decided, shocks_of
@@ -47,7 +47,9 @@ def summarised(hours: FloatArray) -> LagHours | None:
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
     """What `Run.lag_hours` of a backtest over these sessions is, without its account."""
     kind = type(strategy)
-    acting = hedged(table, during(decided(kind, table, kind.stack([strategy])), rows), rows).acting[:, 0]
+    acting = drop_unpriced_hedge(
+        table, decision_for_rows(decided(kind, table, kind.stack([strategy])), rows), rows
+    ).acting[:, 0]
     starts = np.flatnonzero(acting & ~np.concatenate(([False], acting[:-1])))
     shocks, filled = shocks_of(strategy, table)[rows][starts], table.decisions.filled_at[rows][starts]
     named = ~np.isnat(shocks)

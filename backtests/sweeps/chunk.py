@@ -12,12 +12,11 @@ import pandas as pd
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
-from undertow.backtests.kernel.sleeves import during, with_legs
-from undertow.backtests.kernel.sleeves import stage as stage_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
-from undertow.backtests.segments.metrics import NAMES
+from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market.calendar import Fill
 from undertow.market.clock import BoolArray, FloatArray, IntArray
@@ -31,7 +30,7 @@ from undertow.strategies.weights import base_weights
 
 # The figures of a set, in the order of the table: those of `Run.metrics`, then what was counted.
 COUNTED = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
-FIGURES = (*NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *COUNTED)
+FIGURES = (*METRIC_NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *COUNTED)
 # Of these less is better: what an objective minimises, and whatever is counted.
 LESS_IS_BETTER = frozenset({metric for metric, way in NAMED.values() if way == MINIMIZE} | {"episodes", *COUNTED})
 
@@ -106,9 +105,9 @@ def run_chunk(setting: SweepTask, task: tuple[Sets, bool]) -> ChunkResult:
     found = decided(setting.strategy, stage.table, sets)
     stage.table.forget()
     walked = _walked(setting, found, keep)
-    own = during(found, stage.rows)
+    own = decision_for_rows(found, stage.rows)
     if own.hedge is not None:
-        own = stage_legs(stage.table, own, stage.rows, stage.base, stage.rebalanced).decision
+        own = plan_for_rows(stage.table, own, stage.rows, stage.base, stage.rebalanced).decision
     metrics = _figures(own, walked)
     return ChunkResult(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
 
@@ -137,12 +136,14 @@ def _walked(setting: SweepTask, decided: Decision, keep: bool) -> WalkedSets:
     plain = covered(decided, stage.rows)
     parts = []
     if plain.any():
-        plan = Plan(during(only(decided, plain), stage.rows), stage.base, stage.rebalanced)
+        plan = Plan(decision_for_rows(only(decided, plain), stage.rows), stage.base, stage.rebalanced)
         parts.append((plain, by_segments(stage.tape, plan, costs, capital, keep=keep)))
     if not plain.all():
         others = only(decided, ~plain)
-        plan = stage_legs(stage.table, during(others, stage.rows), stage.rows, stage.base, stage.rebalanced)
-        tape = with_legs(stage.tape, stage.table, stage.rows, others, costs)
+        plan = plan_for_rows(
+            stage.table, decision_for_rows(others, stage.rows), stage.rows, stage.base, stage.rebalanced
+        )
+        tape = add_sleeves(stage.tape, stage.table, stage.rows, others, costs)
         parts.append((~plain, by_kernel(tape, plan, costs, capital, keep=keep)))
     return parts[0][1] if len(parts) == 1 else _merged(parts)
 
@@ -180,7 +181,7 @@ def only(decision: Decision, those: BoolArray) -> Decision:
 
 def _figures(decision: Decision, walked: WalkedSets) -> pd.DataFrame:
     exposure = np.ascontiguousarray(decision.exposure.T)
-    metrics = pd.DataFrame(walked.metrics, columns=list(NAMES))
+    metrics = pd.DataFrame(walked.metrics, columns=list(METRIC_NAMES))
     metrics["annual_turnover"] = walked.sums[:, 0] / (exposure.shape[1] / SESSIONS_A_YEAR)
     metrics["average_exposure"] = exposure.mean(axis=1)
     metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]

@@ -9,12 +9,13 @@ import numpy as np
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.many import walk_all
-from undertow.backtests.kernel.path import selling_order
+from undertow.backtests.kernel.path import rates_of, selling_order
 from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.kernel.records import SetPlans
 from undertow.backtests.kernel.state import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
-from undertow.backtests.segments.cut import cut
+from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
-from undertow.backtests.segments.metrics import metrics_of
+from undertow.backtests.segments.metrics import metrics_many_nb
 from undertow.backtests.segments.paths import walk_segments_nb
 from undertow.market.clock import FloatArray, IntArray
 from undertow.strategies.plan import Decision, Plan
@@ -26,7 +27,7 @@ _ONE_AT_A_TIME = Lock()
 class WalkedSets(NamedTuple):
     """What P paths came to.
 
-    `metrics` (P, M) in the order of `sweep_metrics.NAMES`; `values` at the close (P, T) where they are kept, else
+    `metrics` (P, M) in the order of `METRIC_NAMES`; `values` at the close (P, T) where they are kept, else
     (P, 0); `sums` (P, 3) turnover, costs paid, share of cash summed over the sessions; `counts` (P, 3) deferred fills,
     names closed, orders open at the end.
     """
@@ -39,24 +40,14 @@ class WalkedSets(NamedTuple):
 
 def by_segments(tape: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
     """Walk sets that hold nothing but stocks and cash, without stops or tax lots."""
-    segments = cut(tape, plan.base, plan.rebalanced)
-    reference = reference_nb(segments, capital, costs.fee, costs.slippage)
+    segments = cut_segments(tape, plan.base, plan.rebalanced)
+    rates = rates_of(costs)
+    reference = reference_nb(segments, rates, capital)
     exposure = np.ascontiguousarray(plan.decision.exposure.T)
     orders = _orders(plan.decision, segments.names, plan.base.shape)
-    which = plan.decision.score_of_set.astype(np.int64)
+    sets = SetPlans(exposure, orders, plan.decision.score_of_set.astype(np.int64))
     with _ONE_AT_A_TIME:
-        found = walk_segments_nb(
-            segments,
-            reference,
-            exposure,
-            orders,
-            which,
-            capital,
-            costs.fee,
-            costs.slippage,
-            tape.cash_returns,
-            keep,
-        )
+        found = walk_segments_nb(segments, reference, sets, rates, capital, tape.cash_returns, keep)
     return WalkedSets(*found)
 
 
@@ -67,7 +58,7 @@ def by_kernel(tape: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep
     """
     with _ONE_AT_A_TIME:
         values, sums, counts = walk_all(tape, plan, costs, capital)
-        metrics = metrics_of(values, capital, tape.cash_returns)
+        metrics = metrics_many_nb(values, capital, tape.cash_returns)
     broke = (values <= 0.0).any(axis=1)
     metrics[broke], sums[broke] = np.nan, np.nan
     values[broke] = np.nan

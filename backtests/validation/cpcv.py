@@ -14,9 +14,9 @@ import pandas as pd
 
 from undertow.backtests.checks import check_search
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
-from undertow.backtests.kernel.sleeves import with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves
 from undertow.backtests.ledger.entries import enter_sweep
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
 from undertow.backtests.metrics import return_metrics
@@ -203,9 +203,9 @@ def _walked(
     plan, decision = make_plan(table, strategies, rows, settings.weighting, settings.rebalance)
     if not plan.base.any():
         raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
-    tape = with_legs(read_price_grid(table, rows, settings.costs.haircut), table, rows, decision, settings.costs)
+    tape = add_sleeves(read_price_grid(table, rows, settings.costs.haircut), table, rows, decision, settings.costs)
     # A class without parameters decides one column for all.
-    found = [walk(tape, plan, which, settings.costs, settings.capital).returns for which in range(plan.sets)]
+    found = [walk_plan(tape, plan, which, settings.costs, settings.capital).returns for which in range(plan.sets)]
     own = np.stack(found[:-1])
     return np.broadcast_to(own, (len(strategies), own.shape[1])), found[-1], tape.cash_returns
 

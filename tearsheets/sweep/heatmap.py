@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from undertow.backtests.segments.metrics import NAMES
+from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.chunk import is_less_better
 from undertow.market.clock import FloatArray
 from undertow.market.errors import ParameterError, did_you_mean
@@ -320,7 +320,7 @@ def _held_against(baselines: Mapping[str, Mapping[str, float]], value: str) -> l
 def _hold(baselines: Mapping[str, Mapping[str, float]], value: str) -> float | None:
     """What buy-and-hold made of a figure or an objective; None for one that only a rule has, as its turnover."""
     found = float(baselines.get(BASELINE, {}).get(value, math.nan))
-    return found if (value in NAMES or ":" in value) and math.isfinite(found) else None
+    return found if (value in METRIC_NAMES or ":" in value) and math.isfinite(found) else None
 
 
 def _heading(frame: pd.DataFrame, title: str, words: str, about: Sequence[str]) -> Html:

@@ -11,7 +11,7 @@ import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
 from undertow.backtests import metrics
-from undertow.backtests.segments.metrics import NAMES, metrics_of
+from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
 from undertow.evidence import difference
 from undertow.market import ParameterError
 from undertow.tearsheets.run.headline import sharpe_sentence
@@ -100,7 +100,7 @@ def test_rounding_is_no_spread() -> None:
     own = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
     assert 0.0 < np.std(own - cash) < 1e-15
     assert math.isnan(metrics.annual_sharpe(own, cash))
-    assert math.isnan(metrics_of(values[None], 12_345.678, cash)[0, NAMES.index("annual_sharpe_over_cash")])
+    assert math.isnan(metrics_many_nb(values[None], 12_345.678, cash)[0, METRIC_NAMES.index("annual_sharpe_over_cash")])
     assert metrics.annual_sharpe(own) > 1.0
 
 
