@@ -1,6 +1,6 @@
 """The plain kernel that a sweep is measured against: every session, every name, one loop, paths in parallel.
 
-It knows nothing but this task: proportional changes of exposure, a renewal to equal weights, fills at the open, one
+It knows nothing but this task: proportional changes of exposure, a rebalance to equal weights, fills at the open, one
 account. Value at each close, then final value, CAGR, annual Sharpe ratio and deepest drawdown of each path.
 """
 
@@ -56,7 +56,7 @@ def figures_nb(values: Any, capital: float, out: Any) -> None:
 
 
 @njit(cache=True, parallel=True)
-def plain_nb(opens: Any, close: Any, renewal: Any, exposure: Any, capital: float, cost: float) -> Any:
+def plain_nb(opens: Any, close: Any, rebalance: Any, exposure: Any, capital: float, cost: float) -> Any:
     """Four figures (P, 4) of P exposure paths (P, T)."""
     paths, rows = exposure.shape
     names = close.shape[1]
@@ -64,7 +64,7 @@ def plain_nb(opens: Any, close: Any, renewal: Any, exposure: Any, capital: float
     for path in prange(paths):
         shares, values, cash, level = np.zeros(names), np.empty(rows), capital, 0.0
         for row in range(rows):
-            if renewal[row] or exposure[path, row] != level:
+            if rebalance[row] or exposure[path, row] != level:
                 level = exposure[path, row]
                 cash = trade_nb(shares, opens[row], cash, level, cost)
             value = cash

@@ -16,8 +16,17 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from undertow.backtests.kernel.records import (
+    HIFO,
+    NO_LOTS,
+    PathPlan,
+    PriceArrays,
+    SetOptions,
+    SetPlans,
+    default_options,
+    make_rates,
+)
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import HIFO, NO_LOTS, default_options
 from undertow.backtests.kernel.walk import walk_many_nb
 from undertow.strategies.rules.tier_machine import Ladder, walk_tiers, walk_tiers_np
 from undertow.strategies.weights import rebalance_rows
@@ -26,12 +35,12 @@ COST, CAPITAL = 5e-4, 1e6
 
 
 def world(sessions: int, names: int) -> dict[str, Any]:
-    """Prices, equal weights renewed monthly, and a score of last quarter's return."""
+    """Prices, equal weights rebalanced monthly, and a score of last quarter's return."""
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
-    renewals = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
-    renewed = np.full(sessions, -1)
-    renewed[renewals] = np.arange(len(renewals))
+    rebalances = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
+    rebalanced = np.full(sessions, -1)
+    rebalanced[rebalances] = np.arange(len(rebalances))
     quarter = np.vstack([np.zeros((63, names)), close[63:] / close[:-63]])[:sessions]
     opens = close * np.exp(rng.normal(0, 0.003, close.shape))
     return {
@@ -39,14 +48,11 @@ def world(sessions: int, names: int) -> dict[str, Any]:
         "mark": opens,
         "close": close,
         "end_price": np.full(close.shape, np.nan),
-        "base": np.full((len(renewals), names), 1.0 / names),
-        "renewed": renewed,
+        "base": np.full((len(rebalances), names), 1.0 / names),
+        "rebalanced": rebalanced,
         "order": np.ascontiguousarray(np.argsort(-quarter, axis=1, kind="stable")),
         "cash_fill": np.ones(sessions),
         "cash_close": np.ones(sessions),
-        "capital": CAPITAL,
-        "fee": COST,
-        "slippage": COST,
     }
 
 
@@ -79,21 +85,23 @@ def compiled(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) ->
     """Tier machine and kernel over every set; values at the close (P, T)."""
     exposure = walk_tiers(*inputs).exposure
     sets, none = exposure.shape[1], np.zeros((0, 0))
-    head = [given[name] for name in ("fill", "mark", "close", "end_price", "base", "renewed")]
-    tail = [given[name] for name in ("cash_fill", "cash_close", "capital", "fee", "slippage")]
     lots = np.full(sets, HIFO if least_tax else NO_LOTS)
-    orders, which = given["order"][None], np.full(sets, -1 if least_tax else 0)
-    rules = (none, none, none, none, np.zeros(sets), np.zeros(sets, dtype=np.int64), lots)
-    whole: tuple[Any, ...] = (*head, np.ascontiguousarray(exposure.T), orders, which, *tail, *rules)
-    return walk_many_nb(*whole)[0]
+    plans = SetPlans(np.ascontiguousarray(exposure.T), given["order"][None], np.full(sets, -1 if least_tax else 0))
+    options = SetOptions(none, none, none, none, np.zeros(sets), np.zeros(sets, dtype=np.int64), lots)
+    prices, rates = PriceArrays(*(given[name] for name in PriceArrays._fields)), make_rates(COST, COST)
+    return walk_many_nb(prices, given["base"], given["rebalanced"], plans, rates, options, CAPITAL)[0]
 
 
 def plain(given: dict[str, Any], inputs: tuple[Any, ...], least_tax: bool) -> Any:
     """The same by the plain twins, one set after the other."""
     exposure = walk_tiers_np(*inputs).exposure
     order = given["order"][:, :0] if least_tax else given["order"]
-    rules = default_options()._replace(lots=HIFO if least_tax else NO_LOTS)
-    return np.stack([walk_np(**{**given, "order": order}, exposure=each, rules=rules)[0] for each in exposure.T])
+    options = default_options()._replace(lots=HIFO if least_tax else NO_LOTS)
+    prices, rates = PriceArrays(*(given[name] for name in PriceArrays._fields)), make_rates(COST, COST)
+    plans = (
+        PathPlan(given["base"], given["rebalanced"], exposure[:, path], order) for path in range(exposure.shape[1])
+    )
+    return np.stack([walk_np(prices, plan, rates, options, CAPITAL).values for plan in plans])
 
 
 def seconds(work: Callable[[], Any], runs: int) -> float:

@@ -35,14 +35,14 @@ def prices(sessions: int, names: int) -> tuple[PriceGrid, Any, Any]:
     rng = np.random.default_rng(1)
     close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
     opens = close * np.exp(rng.normal(0, 0.003, close.shape))
-    renewals = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
-    renewed = np.full(sessions, -1)
-    renewed[renewals] = np.arange(len(renewals))
+    rebalances = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
+    rebalanced = np.full(sessions, -1)
+    rebalanced[rebalances] = np.arange(len(rebalances))
     cash = np.ones(sessions)
-    base = np.full((len(renewals), names), 1.0 / names)
+    base = np.full((len(rebalances), names), 1.0 / names)
     days, labels = pd.bdate_range("2015-01-01", periods=sessions), tuple(map(str, range(names)))
     tape = PriceGrid(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
-    return tape, base, renewed
+    return tape, base, rebalanced
 
 
 def changing(sessions: int, paths: int) -> Any:
@@ -78,14 +78,14 @@ def seconds(work: Callable[[], Any], runs: int = 3, clock: Callable[[], float] =
 
 
 def walk(way: Callable[..., Any], given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
-    tape, base, renewed = given
-    plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, renewed)
+    tape, base, rebalanced = given
+    plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, rebalanced)
     return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
 
 
 def by_plain(given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
-    tape, _, renewed = given
-    return lambda: plain_nb(tape.fill, tape.close, renewed >= 0, exposure, 1e6, 2 * COST)
+    tape, _, rebalanced = given
+    return lambda: plain_nb(tape.fill, tape.close, rebalanced >= 0, exposure, 1e6, 2 * COST)
 
 
 def compare(console: Console) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from undertow.backtests.account import Account
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
-from undertow.backtests.kernel.sleeves import during, stage, with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.kernel.state import REASONS
 from undertow.signals.decisions import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies import Decision, base_weights
@@ -46,9 +46,9 @@ def coming_orders(table: DecisionTable, decision: Decision, account: Account) ->
     """
     rows = slice(0, len(table))
     base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
-    plan, costs = stage(table, during(decision, rows), rows, base, rebalanced), account.costs
-    grid = quoted(with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
-    path = walk(grid, plan, 0, costs, _CAPITAL)
+    plan, costs = plan_for_rows(table, decision_for_rows(decision, rows), rows, base, rebalanced), account.costs
+    grid = quoted(add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
+    path = walk_plan(grid, plan, 0, costs, _CAPITAL)
     amounts, fill = path.amounts[-1], grid.fill[-1]
     sent = np.flatnonzero((amounts != 0.0) & np.isfinite(fill))
     orders = [

@@ -1,82 +1,93 @@
-"""How orders are filled, compiled: sales first, then what the cash allows.
-
-Columns are stocks, then the names of the basket, then the one that is sold short; `stocks` is where the first end and
-`short` where the short one stands, which is behind the last column where there is none.
-"""
+"""How orders are filled, compiled: sales first, then purchases within the cash."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.state import DUST, Holdings
-from undertow.market import FloatArray
+from undertow.backtests.kernel.records import Columns, Holdings, Rates
+from undertow.backtests.kernel.state import DUST
+from undertow.market.clock import FloatArray
+
+
+class Purchase(NamedTuple):
+    """Purchases in the columns from `first` to before `end`: what they `cost`, and the cash to `keep`."""
+
+    first: int
+    end: int
+    cost: float
+    keep: float
 
 
 @njit(cache=True)
 def execute_nb(
-    wanted: FloatArray,
+    trades: FloatArray,
     fill: FloatArray,
-    account: Holdings,
+    holdings: Holdings,
     cash: float,
     keep: float,
-    sell_rate: float,
-    buy_rate: float,
-    stocks: int,
-    short: int,
+    rates: Rates,
+    columns: Columns,
 ) -> tuple[float, int]:
-    """Fill what has a price; the rest waits. Returns the cash and how many orders began to wait.
+    """Fill orders that have a price; the others wait. Returns the cash and how many orders began to wait.
 
-    All sales first. Then the short position is bought back from any cash; then the basket and last the stocks, each
-    from what the cash exceeds `keep` by, scaled pro rata where that is too little.
+    All sales first. Then the short position is bought back from any cash; then the basket and last the stocks, both
+    from the cash above `keep`, scaled pro rata where that is too little.
+
+    Args:
+        trades: shares to trade (C,), negative for a sale.
+        fill: price at the fill (C,), NaN where nothing can be filled.
+        holdings: positions and waiting orders, changed in place.
+        cash: cash before the trades, USD.
+        keep: cash to keep, USD.
+        rates: rates of trading.
+        columns: where the stocks end and the symbol sold short is.
     """
     deferred = 0
     cost = basket_cost = short_cost = 0.0
-    for name in range(len(wanted)):
-        if wanted[name] == 0.0:
+    for name in range(len(trades)):
+        if trades[name] == 0.0:
             continue
         if np.isnan(fill[name]):
-            account.waiting[name] = wanted[name]
+            holdings.waiting[name] = trades[name]
             deferred += 1
-        elif wanted[name] < 0.0:
+        elif trades[name] < 0.0:
             # A sale of all but rounding is a sale of all: no dust stays behind.
-            whole = name < short and -wanted[name] >= account.shares[name] * (1.0 - DUST)
-            sold = account.shares[name] if whole else -wanted[name]
-            account.traded[name] -= sold
-            account.shares[name] -= sold
-            cash += sold * fill[name] * sell_rate
-        elif name < stocks:
-            cost += wanted[name] * fill[name] * buy_rate
-        elif name < short:
-            basket_cost += wanted[name] * fill[name] * buy_rate
+            sells_all = name < columns.short and -trades[name] >= holdings.shares[name] * (1.0 - DUST)
+            sold = holdings.shares[name] if sells_all else -trades[name]
+            holdings.traded[name] -= sold
+            holdings.shares[name] -= sold
+            cash += sold * fill[name] * rates.sell
+        elif name < columns.stocks:
+            cost += trades[name] * fill[name] * rates.buy
+        elif name < columns.short:
+            basket_cost += trades[name] * fill[name] * rates.buy
         else:
-            short_cost += wanted[name] * fill[name] * buy_rate
-    cash = _buy_nb(wanted, fill, account, short, len(wanted), cash, 0.0, short_cost, buy_rate)
-    cash = _buy_nb(wanted, fill, account, stocks, short, cash, keep, basket_cost, buy_rate)
-    return _buy_nb(wanted, fill, account, 0, stocks, cash, keep, cost, buy_rate), deferred
+            short_cost += trades[name] * fill[name] * rates.buy
+    buy_back = Purchase(columns.short, len(trades), short_cost, 0.0)
+    basket = Purchase(columns.stocks, columns.short, basket_cost, keep)
+    stocks = Purchase(0, columns.stocks, cost, keep)
+    cash = _buy_nb(trades, fill, holdings, cash, rates.buy, buy_back)
+    cash = _buy_nb(trades, fill, holdings, cash, rates.buy, basket)
+    return _buy_nb(trades, fill, holdings, cash, rates.buy, stocks), deferred
 
 
 @njit(cache=True)
 def _buy_nb(
-    wanted: FloatArray,
-    fill: FloatArray,
-    account: Holdings,
-    first: int,
-    end: int,
-    cash: float,
-    keep: float,
-    cost: float,
-    buy_rate: float,
+    trades: FloatArray, fill: FloatArray, holdings: Holdings, cash: float, buy_rate: float, purchase: Purchase
 ) -> float:
+    spare = cash - purchase.keep
     # What is left of rounding buys nothing.
-    if cost <= 0.0 or cash - keep <= DUST * (cash + cost):
+    if purchase.cost <= 0.0 or spare <= DUST * (cash + purchase.cost):
         return cash
     # Pro rata where the cash is short, so that weights stay in proportion.
-    scale = min(1.0, (cash - keep) / cost)
-    for name in range(first, end):
-        if wanted[name] > 0.0 and not np.isnan(fill[name]):
-            bought = wanted[name] * scale
-            account.traded[name] += bought
-            account.shares[name] += bought
+    scale = min(1.0, spare / purchase.cost)
+    for name in range(purchase.first, purchase.end):
+        if trades[name] > 0.0 and not np.isnan(fill[name]):
+            bought = trades[name] * scale
+            holdings.traded[name] += bought
+            holdings.shares[name] += bought
             cash -= bought * fill[name] * buy_rate
     return cash

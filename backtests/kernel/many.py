@@ -1,49 +1,53 @@
-"""Every set of a plan over one tape, in parallel: what a sweep is made of."""
+"""Every set of a plan over the same prices, in parallel: the core of a sweep."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import lots_kept, selling_order, stops_of, within_of
+from undertow.backtests.kernel.path import basket_weights, lot_orders, rates_of, selling_order, stop_settings
 from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.kernel.records import SetOptions, SetPlans
 from undertow.backtests.kernel.walk import walk_many_nb
 from undertow.market import FloatArray, IntArray
 from undertow.strategies import Decision, Plan
 
 
-def walk_all(tape: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
+def walk_all(grid: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
     """Walk every set of a plan: values at the close (P, T), sums (P, 3) and counts (P, 4) over the sessions.
 
-    Positions in sums and counts are named in `orders.py`. Each row equals `walk` with that set.
+    `state.py` names the positions in sums and counts. Each row equals `walk_plan` with that set.
+
+    Args:
+        grid: prices of the run, with the columns of the plan's sleeves.
+        plan: what every set holds.
+        costs: costs of trading.
+        capital: starting capital, USD.
     """
     decision = plan.decision
-    legs = tape.stocks < len(tape.symbols)
-    stop, wait = stops_of(decision)
-    found: tuple[FloatArray, FloatArray, IntArray] = walk_many_nb(
-        tape.fill,
-        tape.mark,
-        tape.close,
-        tape.end_price,
-        np.ascontiguousarray(plan.base),
-        plan.rebalanced,
-        _by_set(decision.exposure, decision),
-        _orders(decision, tape),
-        decision.score_of_set.astype(np.int64),
-        tape.cash_fill,
-        tape.cash_close,
-        float(capital),
-        costs.fee,
-        costs.slippage,
-        within_of(tape, plan),
-        _by_set(decision.rotation, decision) if legs else np.zeros((0, 0)),
-        _by_set(decision.hedge, decision) if legs else np.zeros((0, 0)),
-        tape.known,
+    base = np.ascontiguousarray(plan.base)
+    scores = decision.score_of_set.astype(np.int64)
+    sets = SetPlans(_by_set(decision.exposure, decision), _orders(decision, grid), scores)
+    options = _options(grid, plan, costs)
+    results: tuple[FloatArray, FloatArray, IntArray] = walk_many_nb(
+        grid.arrays, base, plan.rebalanced, sets, rates_of(costs), options, float(capital)
+    )
+    return results
+
+
+def _options(grid: PriceGrid, plan: Plan, costs: Costs) -> SetOptions:
+    decision = plan.decision
+    has_sleeves = grid.stocks < len(grid.symbols)
+    stop, wait = stop_settings(decision)
+    return SetOptions(
+        basket_weights(grid, plan),
+        _by_set(decision.rotation, decision) if has_sleeves else np.zeros((0, 0)),
+        _by_set(decision.hedge, decision) if has_sleeves else np.zeros((0, 0)),
+        grid.known,
         stop,
         wait,
-        lots_kept(decision, costs),
+        lot_orders(decision, costs),
     )
-    return found
 
 
 def _by_set(values: FloatArray | None, decision: Decision) -> FloatArray:
@@ -51,7 +55,7 @@ def _by_set(values: FloatArray | None, decision: Decision) -> FloatArray:
     return np.ascontiguousarray(np.zeros((shape[1], shape[0])) if values is None else values.T)
 
 
-def _orders(decision: Decision, tape: PriceGrid) -> IntArray:
+def _orders(decision: Decision, grid: PriceGrid) -> IntArray:
     if not decision.scores:
-        return np.zeros((0, len(tape.sessions), tape.stocks), dtype=np.int64)
+        return np.zeros((0, len(grid.sessions), grid.stocks), dtype=np.int64)
     return np.ascontiguousarray(np.stack([selling_order(score) for score in decision.scores]))

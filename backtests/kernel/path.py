@@ -10,17 +10,14 @@ import pandas as pd
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.kernel.records import FIFO, HIFO, NO_LOTS, KernelOptions, PathPlan, Rates, make_rates
 from undertow.backtests.kernel.state import (
     CLOSED,
     DEFERRED,
     ENDED,
-    FIFO,
-    HIFO,
-    NO_LOTS,
     OPEN_AT_END,
     REASONS,
     STOPPED,
-    KernelOptions,
 )
 from undertow.backtests.kernel.walk import walk_nb
 from undertow.market import DataError, FloatArray, IntArray, ParameterError, settlement_sessions
@@ -29,18 +26,29 @@ from undertow.strategies import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 @dataclass(frozen=True, eq=False)
 class AccountPath:
-    """What the kernel made of one set of a plan: values (T,), order amounts (T, C), why, and counts.
+    """One set of a plan as the kernel walked it: values, orders, costs and counts.
 
-    `gains` (T, N) are the realised gains of the sales of stocks where the least tax decided what was sold.
+    Args:
+        grid: the prices.
+        costs: the costs of trading.
+        capital: starting capital, USD.
+        values: value at the close (T,), USD.
+        before: value at the fill before trading (T,), USD.
+        amounts: shares bought or, negative, sold (T, C).
+        cash_trades: units of the cash symbol bought or sold (T,).
+        reasons: reason of each order (T, C), a position in `REASONS`.
+        counts: deferred fills, names closed, orders open at the end, stopped positions.
+        sums: turnover, costs paid and share of cash, summed over the sessions.
+        gains: realised gains of sales of stocks (T, N), USD, where the least tax decided what was sold; else (0, 0).
     """
 
-    tape: PriceGrid
+    grid: PriceGrid
     costs: Costs
     capital: float
     values: FloatArray
     before: FloatArray
     amounts: FloatArray
-    sweeps: FloatArray
+    cash_trades: FloatArray
     reasons: IntArray
     counts: IntArray
     sums: FloatArray
@@ -75,15 +83,15 @@ class AccountPath:
     @cached_property
     def cash_before(self) -> FloatArray:
         """Cash at the fill before anything is traded (T,)."""
-        units = np.concatenate(([0.0], np.cumsum(self.sweeps)[:-1]))
-        cash = units * self.tape.cash_fill
+        units = np.concatenate(([0.0], np.cumsum(self.cash_trades)[:-1]))
+        cash = units * self.grid.cash_fill
         cash[0] = self.capital
         return np.where(np.abs(cash) > 1e-12 * self.capital, cash, 0.0)
 
     @cached_property
     def traded(self) -> FloatArray:
         """Money traded (T, N) at fill prices before costs, unsigned; closing a name that has ended is not a trade."""
-        price = np.where(np.isfinite(self.tape.fill), self.tape.fill, 0.0)
+        price = np.where(np.isfinite(self.grid.fill), self.grid.fill, 0.0)
         return np.where(self.reasons == ENDED, 0.0, np.abs(self.amounts) * price)
 
     @cached_property
@@ -99,7 +107,7 @@ class AccountPath:
         shares = np.cumsum(self.amounts, axis=0)
         # A position sold in several parts leaves rounding dust in the running sum.
         shares[np.abs(shares) < 1e-12 * np.abs(self.amounts).max(axis=0, initial=1.0)] = 0.0
-        held: FloatArray = shares * self.tape.close / self.values[:, None]
+        held: FloatArray = shares * self.grid.close / self.values[:, None]
         return held
 
     @property
@@ -109,17 +117,18 @@ class AccountPath:
         return np.where(np.abs(share) > 1e-12, share, 0.0)
 
     def orders(self, cash: str | None, calendar: str) -> pd.DataFrame:
-        """One row an order: session, symbol, side, shares, price, value, costs, reason, settles; cash sweeps last.
+        """One row an order; within a session, trades of the cash symbol come last.
 
-        The price of a symbol sold short carries the cost of borrowing since the first session.
+        Columns: session, symbol, side, shares, price, value, costs, reason, settles. The price of a symbol sold short
+        carries the cost of borrowing since the first session.
         """
         rows, names = np.nonzero(self.amounts)
         ended = self.reasons[rows, names] == ENDED
-        price = np.where(ended, self.tape.end_price[rows, names], self.tape.fill[rows, names])
+        price = np.where(ended, self.grid.end_price[rows, names], self.grid.fill[rows, names])
         amounts = self.amounts[rows, names]
         table = {
-            "session": self.tape.sessions[rows],
-            "symbol": np.array(self.tape.symbols, dtype=object)[names],
+            "session": self.grid.sessions[rows],
+            "symbol": np.array(self.grid.symbols, dtype=object)[names],
             "side": np.where(amounts > 0, "buy", "sell"),
             "shares": np.abs(amounts),
             "price": price,
@@ -129,16 +138,16 @@ class AccountPath:
         }
         orders = pd.DataFrame(table)
         if cash is not None:
-            orders = pd.concat([orders, self._sweeps(cash)], ignore_index=True)
+            orders = pd.concat([orders, self._cash_orders(cash)], ignore_index=True)
         orders = orders.sort_values("session", kind="stable", ignore_index=True)
         return orders.assign(settles=settlement_sessions(pd.DatetimeIndex(orders["session"]), calendar))
 
-    def _sweeps(self, cash: str) -> pd.DataFrame:
-        rows = np.flatnonzero(self.sweeps)
-        amounts, price = self.sweeps[rows], self.tape.cash_fill[rows]
+    def _cash_orders(self, cash: str) -> pd.DataFrame:
+        rows = np.flatnonzero(self.cash_trades)
+        amounts, price = self.cash_trades[rows], self.grid.cash_fill[rows]
         return pd.DataFrame(
             {
-                "session": self.tape.sessions[rows],
+                "session": self.grid.sessions[rows],
                 "symbol": cash,
                 "side": np.where(amounts > 0, "buy", "sell"),
                 "shares": np.abs(amounts),
@@ -150,86 +159,91 @@ class AccountPath:
         )
 
 
-def walk(tape: PriceGrid, plan: Plan, which: int, costs: Costs, capital: float) -> AccountPath:
-    """Walk set number `which` of a plan over the tape.
+def walk_plan(grid: PriceGrid, plan: Plan, number: int, costs: Costs, capital: float) -> AccountPath:
+    """Walk one set of a plan.
 
-    Raises `DataError` where the account comes to nothing or less, which what is sold short can bring about.
+    Raises `DataError` where the account is worth nothing or less, which a short position can bring about.
+
+    Args:
+        grid: prices of the run, with the columns of the plan's sleeves.
+        plan: what every set of the plan holds.
+        number: position of the set.
+        costs: costs of trading.
+        capital: starting capital, USD.
     """
-    decision = plan.decision
-    score = int(decision.score_of_set[which])
-    order = selling_order(decision.scores[score]) if score >= 0 else np.zeros((len(tape.sessions), 0), np.int64)
-    outcome = walk_nb(
-        tape.fill,
-        tape.mark,
-        tape.close,
-        tape.end_price,
-        np.ascontiguousarray(plan.base),
-        plan.rebalanced,
-        np.ascontiguousarray(decision.exposure[:, which]),
-        order,
-        tape.cash_fill,
-        tape.cash_close,
-        float(capital),
-        costs.fee,
-        costs.slippage,
-        _rules(tape, plan, which, costs),
+    record = walk_nb(
+        grid.arrays, path_plan(plan, number), rates_of(costs), _options(grid, plan, number, costs), float(capital)
     )
-    found = AccountPath(tape, costs, capital, *outcome)
-    broke = np.flatnonzero(found.values <= 0.0)
+    path = AccountPath(grid, costs, capital, *record)
+    broke = np.flatnonzero(path.values <= 0.0)
     if len(broke):
         raise DataError(
-            f"the account is worth {found.values[broke[0]]:,.0f} USD on {tape.sessions[broke[0]].date()}: what is sold"
-            " short costs more than all that it holds; hedge less, or renew more often with `rebalance`"
+            f"the account is worth {path.values[broke[0]]:,.0f} USD on {grid.sessions[broke[0]].date()}: the short"
+            " position costs more than all that it holds; hedge less, or rebalance more often with `rebalance`"
         )
-    return found
+    return path
 
 
-def _rules(tape: PriceGrid, plan: Plan, which: int, costs: Costs) -> KernelOptions:
+def rates_of(costs: Costs) -> Rates:
+    """The decimal rates of some costs."""
+    return make_rates(costs.fee, costs.slippage)
+
+
+def path_plan(plan: Plan, number: int) -> PathPlan:
+    """What set `number` of a plan holds, as the compiled kernels take it."""
     decision = plan.decision
-    stop, wait = stops_of(decision)
-    legs = tape.stocks < len(tape.symbols)
+    score = int(decision.score_of_set[number])
+    order = selling_order(decision.scores[score]) if score >= 0 else np.zeros((len(plan.rebalanced), 0), np.int64)
+    exposure = np.ascontiguousarray(decision.exposure[:, number])
+    return PathPlan(np.ascontiguousarray(plan.base), plan.rebalanced, exposure, order)
 
-    def of_set(values: FloatArray | None) -> FloatArray:
-        if not legs:
+
+def _options(grid: PriceGrid, plan: Plan, number: int, costs: Costs) -> KernelOptions:
+    decision = plan.decision
+    stop, wait = stop_settings(decision)
+    has_sleeves = grid.stocks < len(grid.symbols)
+
+    def share(values: FloatArray | None) -> FloatArray:
+        if not has_sleeves:
             return np.zeros(0)
-        return np.zeros(len(tape.sessions)) if values is None else np.ascontiguousarray(values[:, which])
+        return np.zeros(len(grid.sessions)) if values is None else np.ascontiguousarray(values[:, number])
 
     return KernelOptions(
-        within_of(tape, plan),
-        of_set(decision.rotation),
-        of_set(decision.hedge),
-        tape.known,
-        float(stop[which]),
-        int(wait[which]),
-        int(lots_kept(decision, costs)[which]),
+        basket_weights(grid, plan),
+        share(decision.rotation),
+        share(decision.hedge),
+        grid.known,
+        float(stop[number]),
+        int(wait[number]),
+        int(lot_orders(decision, costs)[number]),
     )
 
 
-def within_of(tape: PriceGrid, plan: Plan) -> FloatArray:
-    """The weights within the basket (R, M); raises `ParameterError` where the tape lacks what the plan needs."""
+def basket_weights(grid: PriceGrid, plan: Plan) -> FloatArray:
+    """The weights within the basket (R, M); raises `ParameterError` where the grid lacks what the plan needs."""
     decision = plan.decision
     lacking = {
-        "basket": decision.rotation is not None and not tape.members,
-        "hedge": decision.hedge is not None and not tape.short,
-        "stop": decision.stop is not None and bool((decision.stop > 0.0).any()) and not len(tape.known),
+        "basket": decision.rotation is not None and not grid.members,
+        "hedge": decision.hedge is not None and not grid.short,
+        "stop": decision.stop is not None and bool((decision.stop > 0.0).any()) and not len(grid.known),
     }
-    for leg, missing in lacking.items():
+    for sleeve, missing in lacking.items():
         if missing:
-            raise ParameterError(f"the tape has nothing for the plan's {leg}; pass it through `with_legs`")
-    return np.ascontiguousarray(plan.within) if tape.members else np.zeros((len(plan.base), 0))
+            raise ParameterError(f"the price grid has nothing for the plan's {sleeve}; pass it through `add_sleeves`")
+    return np.ascontiguousarray(plan.within) if grid.members else np.zeros((len(plan.base), 0))
 
 
-def stops_of(decision: Decision) -> tuple[FloatArray, IntArray]:
-    """Stop (P,), 0 for none, and how many sessions to wait (P,)."""
+def stop_settings(decision: Decision) -> tuple[FloatArray, IntArray]:
+    """Stop of each set (P,), a decimal fall or 0 for none, and the sessions to wait after it (P,)."""
     sets = decision.exposure.shape[1]
     stop = np.zeros(sets) if decision.stop is None else decision.stop.astype(np.float64)
     return stop, np.zeros(sets, np.int64) if decision.stop_wait is None else decision.stop_wait.astype(np.int64)
 
 
-def lots_kept(decision: Decision, costs: Costs) -> IntArray:
-    """Whether each set (P,) keeps lots, and in what order it sells them."""
-    way = HIFO if costs.lots == "hifo" else FIFO
-    return np.where(decision.score_of_set == LEAST_TAX, way, NO_LOTS).astype(np.int64)
+def lot_orders(decision: Decision, costs: Costs) -> IntArray:
+    """The order in which each set (P,) sells its lots; `NO_LOTS` where it records none."""
+    lot_order = HIFO if costs.lots == "hifo" else FIFO
+    return np.where(decision.score_of_set == LEAST_TAX, lot_order, NO_LOTS).astype(np.int64)
 
 
 def selling_order(score: FloatArray) -> IntArray:

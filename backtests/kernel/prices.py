@@ -1,4 +1,4 @@
-"""The tape of a run: the prices the kernel walks over, with every gap decided in one place."""
+"""The price grid of a run: what the kernel walks over, with every gap decided in one place."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from undertow.market import BoolArray, FloatArray, IntArray, Market
-from undertow.signals.decisions import DecisionTable
+from undertow.backtests.kernel.records import PriceArrays
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market.market import Market
+from undertow.signals.decisions.table import DecisionTable
 
 
 @dataclass(frozen=True, eq=False)
 class PriceGrid:
     """Prices of a run's sessions (T,) and columns (C,): the stocks, the names of a basket, a symbol sold short.
 
-    `fill` (T, C) is NaN where nothing can be filled. `mark` and `close` are the last known price at the fill and at the
-    close; before a name is listed they are its first known price, at which nothing is ever held. `end_price` is not
-    NaN on the session on which a name that has ended is closed. `cash_fill` and `cash_close` (T,) price the cash
-    symbol. `cash_gaps` counts sessions on which the cash symbol had no price of its own, so that cash earned nothing.
-
-    `symbols` labels the columns; the last `members` of them, but for the short one, are the basket's, and `short` says
-    whether the last is sold short. `known` (T, N) is the last close of each stock known at each decision, for stops;
-    without rows where no set has one.
+    Args:
+        sessions: the sessions (T,).
+        symbols: labels of the columns (C,).
+        fill: price at the fill (T, C), USD; NaN where nothing can be filled.
+        mark: last known price at the fill (T, C); before a name is listed its first known one, at which nothing is
+            ever held.
+        close: last known price at the close (T, C), before a name is listed as `mark`.
+        end_price: price at which a name that has ended is closed (T, C), NaN on all other sessions.
+        cash_fill: price of the cash symbol at the fill (T,).
+        cash_close: price of the cash symbol at the close (T,).
+        cash_gaps: sessions on which the cash symbol had no price, so that cash earned nothing.
+        members: number of columns of the basket, behind the stocks.
+        short: whether the last column is sold short.
+        known: last close of each stock known at each decision (T, N), for stops; no rows where no set has a stop.
     """
 
     sessions: pd.DatetimeIndex
@@ -41,8 +49,13 @@ class PriceGrid:
 
     @property
     def stocks(self) -> int:
-        """How many columns are stocks of the universe: the first ones."""
+        """Number of columns that are stocks of the universe: the first ones."""
         return len(self.symbols) - self.members - int(self.short)
+
+    @property
+    def arrays(self) -> PriceArrays:
+        """The prices as the compiled kernels take them: float64, C-contiguous."""
+        return PriceArrays(*(np.ascontiguousarray(getattr(self, name), np.float64) for name in PriceArrays._fields))
 
     @property
     def cash_returns(self) -> FloatArray:
@@ -61,11 +74,17 @@ class Panel(NamedTuple):
 
 
 def read_price_grid(table: DecisionTable, rows: slice, haircut: float) -> PriceGrid:
-    """The tape of the sessions in `rows`; `haircut` (decimal) is taken off the last close of a name that has ended."""
+    """The prices of the sessions in `rows`.
+
+    Args:
+        table: decisions of a universe, with their market.
+        rows: the sessions of the run among those of the table.
+        haircut: decimal taken off the last close of a name that has ended.
+    """
     at_open = table.decisions.fill == "open"
     cash_close, gaps = _cash_price(table)
-    # Money swept in at the open of t is priced at the close of t - 1 and so is money taken out: the nights in between
-    # are counted right and no later price is used.
+    # At the open of t the cash symbol trades at its close of t - 1, in and out: the nights in between are counted and
+    # no later price is used.
     cash_fill = np.concatenate((cash_close[:1], cash_close[:-1])) if at_open else cash_close
     fill, mark, close, end_price = read_panel(table.market, table.columns, at_open, haircut)
     return PriceGrid(
@@ -82,11 +101,18 @@ def read_price_grid(table: DecisionTable, rows: slice, haircut: float) -> PriceG
 
 
 def read_panel(market: Market, columns: IntArray, at_open: bool, haircut: float) -> Panel:
-    """Prices of some columns of the market over all its sessions, every gap decided."""
-    own = market.prices.close[:, columns]
-    close = carried(own)
+    """Prices of some columns of the market over all its sessions, every gap decided.
+
+    Args:
+        market: the market.
+        columns: columns of its prices (C,).
+        at_open: whether fills are at the open, else at the close.
+        haircut: decimal taken off the last close of a name that has ended.
+    """
+    closes = market.prices.close[:, columns]
+    close = carried(closes)
     before = np.vstack([np.full((1, close.shape[1]), np.nan), close[:-1]])
-    fill = market.prices.open[:, columns] if at_open else own
+    fill = market.prices.open[:, columns] if at_open else closes
     mark = np.where(np.isfinite(fill), fill, before if at_open else close)
     return Panel(fill, _positive(mark), _positive(close), _end_prices(market, columns, close, haircut))
 
@@ -108,18 +134,18 @@ def _positive(values: FloatArray) -> FloatArray:
 
 def _end_prices(market: Market, columns: IntArray, close: FloatArray, haircut: float) -> FloatArray:
     last = market.prices.last_rows[columns]
-    out = np.full(close.shape, np.nan)
+    price = np.full(close.shape, np.nan)
     ended = np.flatnonzero(market.prices.ended[columns])
-    out[last[ended] + 1, ended] = close[last[ended], ended] * (1.0 - haircut)
-    return out
+    price[last[ended] + 1, ended] = close[last[ended], ended] * (1.0 - haircut)
+    return price
 
 
 def _cash_price(table: DecisionTable) -> tuple[FloatArray, BoolArray]:
     market = table.market
     if market.cash is None:
         return np.ones(len(table)), np.zeros(len(table), dtype=np.bool_)
-    own = market.prices.close[:, market.prices.columns_of([market.cash])]
-    price = carried(own)[:, 0]
+    closes = market.prices.close[:, market.prices.columns_of([market.cash])]
+    price = carried(closes)[:, 0]
     known = np.isfinite(price)
     first = price[known][0]
-    return np.where(known, price, first), ~np.isfinite(own[:, 0])
+    return np.where(known, price, first), ~np.isfinite(closes[:, 0])

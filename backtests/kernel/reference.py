@@ -1,9 +1,19 @@
-"""The order kernel in plain numpy: slower, written another way, and held equal to the compiled one by tests."""
+"""The order kernel in plain numpy: slower, written differently, and held equal to the compiled one by tests."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from undertow.backtests.kernel.records import (
+    HIFO,
+    NO_LOTS,
+    Action,
+    KernelOptions,
+    PathPlan,
+    PathRecord,
+    PriceArrays,
+    Rates,
+)
 from undertow.backtests.kernel.state import (
     CASH,
     CLOSED,
@@ -12,25 +22,22 @@ from undertow.backtests.kernel.state import (
     DUST,
     ENDED,
     HEDGE,
-    HIFO,
-    NO_LOTS,
     NONE,
     OPEN_AT_END,
     PAID,
     RE_ENTRY,
-    RENEWAL,
+    REBALANCE,
     ROTATE,
     STOP,
     STOPPED,
     TURNOVER,
     WAITED,
-    KernelOptions,
 )
 from undertow.market import BoolArray, FloatArray, IntArray
 
 
 def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
-    """How much of each amount makes up `needed`: in proportion, or by the running total in the given order."""
+    """Parts of the amounts that sum to `needed`: in proportion, or by the running total in the given order."""
     total = float(amounts.sum())
     if needed <= 0 or total <= 0:
         return np.zeros_like(amounts)
@@ -38,36 +45,38 @@ def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
         return amounts.copy()
     if not len(order) or order[0] < 0:
         return amounts * needed / total
-    taken = np.zeros_like(amounts)
+    parts = np.zeros_like(amounts)
     before = np.concatenate(([0.0], np.cumsum(amounts[order])[:-1]))
-    taken[order] = np.clip(needed - before, 0.0, amounts[order])
-    return taken
+    parts[order] = np.clip(needed - before, 0.0, amounts[order])
+    return parts
 
 
-def still_there_np(weights: FloatArray, gone: BoolArray) -> FloatArray:
-    """Weights without the names that have ended, summing to what they summed to."""
-    kept = np.where(gone, 0.0, weights)
-    return kept * weights.sum() / kept.sum() if kept.sum() > 0 else kept
+def surviving_weights_np(weights: FloatArray, gone: BoolArray) -> FloatArray:
+    """Weights without the names that have ended, scaled to the same sum."""
+    surviving = np.where(gone, 0.0, weights)
+    return surviving * weights.sum() / surviving.sum() if surviving.sum() > 0 else surviving
 
 
-class _Cash:
-    """What the stocks are sized by: the value, the cash there will be, the cash to keep, the shares free to trade."""
+class _Target:
+    """What stocks are sized by: account value, cash after everything else, cash to keep, shares free to trade."""
 
-    def __init__(self, value: float, there: float, keep: float, free: FloatArray) -> None:
-        self.value, self.there, self.keep, self.free = value, there, keep, free
+    def __init__(self, value: float, cash: float, keep: float, free: FloatArray) -> None:
+        self.value, self.cash, self.keep, self.free = value, cash, keep, free
 
 
 class _Account:
     """Shares, cash, waiting orders, stops and lots while the path is walked."""
 
-    def __init__(self, columns: int, stocks: int, short: int, cash: float, fee: float, slippage: float) -> None:
+    def __init__(self, columns: int, stocks: int, cash: float, rates: Rates, options: KernelOptions) -> None:
         self.shares, self.waiting = np.zeros(columns), np.zeros(columns)
         self.gone = np.zeros(columns, dtype=bool)
         self.units, self.parked = np.zeros(stocks), 0.0
         self.peak, self.stopped = np.zeros(stocks), np.full(stocks, -1)
         self.lots: list[list[tuple[float, float]]] = [[] for _ in range(stocks)]
-        self.cash, self.stocks, self.short = cash, stocks, short
-        self.sell_rate, self.buy_rate = (1 - slippage) * (1 - fee), (1 + slippage) * (1 + fee)
+        self.cash, self.stocks, self.short = cash, stocks, stocks + options.basket.shape[1]
+        self.options = options
+        self.sell_rate = (1 - rates.slippage) * (1 - rates.fee)
+        self.buy_rate = (1 + rates.slippage) * (1 + rates.fee)
 
     def end(self, price: FloatArray) -> FloatArray:
         """Close the names that have ended; returns what was sold (C,), a short bought back as a negative number."""
@@ -83,27 +92,29 @@ class _Account:
         self.gone |= ended
         return sold
 
-    def stop(self, known: FloatArray, mark: FloatArray, row: int, rules: KernelOptions) -> int:
+    def stop(self, known: FloatArray, mark: FloatArray, row: int) -> int:
+        """Stop names that have fallen too far; returns how many."""
         held = self.shares[: self.stocks] > 0
         self.peak[~held] = 0.0
         seen = held & (self.stopped < 0) & np.isfinite(known)
         self.peak = np.where(seen, np.fmax(self.peak, known), self.peak)
-        hit = seen & (known <= self.peak * (1.0 - rules.stop))
+        hit = seen & (known <= self.peak * (1.0 - self.options.stop))
         self.stopped[hit] = row
         self.parked += float((self.units * mark[: self.stocks])[hit].sum())
         self.units[hit] = 0.0
         return int(hit.sum())
 
     def stop_sales(self) -> FloatArray:
+        """The orders that sell the stopped names still held (N,)."""
         held = self.shares[: self.stocks]
         return np.where((self.stopped >= 0) & (held > 0), -held, 0.0)
 
-    def take_weights(self, weights: FloatArray, mark: FloatArray, row: int, rules: KernelOptions) -> FloatArray:
+    def take_weights(self, weights: FloatArray, mark: FloatArray, row: int) -> FloatArray:
         """New base weights, those of stopped names parked in cash."""
-        weights = still_there_np(weights, self.gone[: self.stocks])
+        weights = surviving_weights_np(weights, self.gone[: self.stocks])
         blocked = np.zeros(self.stocks, dtype=bool)
-        if rules.stop > 0:
-            self.stopped[(self.stopped >= 0) & (row - self.stopped >= max(1, rules.wait))] = -1
+        if self.options.stop > 0:
+            self.stopped[(self.stopped >= 0) & (row - self.stopped >= max(1, self.options.wait))] = -1
             blocked = self.stopped >= 0
         self.parked = float(weights[blocked].sum())
         weights = np.where(blocked, 0.0, weights)
@@ -111,13 +122,14 @@ class _Account:
         return weights
 
     def least_taxed(self, mark: FloatArray, free: FloatArray) -> IntArray:
+        """The names in the order of the gain on a sale, the smallest first."""
         gain = np.zeros(self.stocks)
         for name in np.flatnonzero(free > 0):
             cost = sum(shares * price for price, shares in self.lots[name])
             gain[name] = np.round(1e9 * (1 - cost / (free[name] * mark[name] * self.sell_rate)))
         return np.argsort(gain, kind="stable")
 
-    def book_lots(self, traded: FloatArray, price: FloatArray, way: int) -> FloatArray:
+    def book_lots(self, traded: FloatArray, price: FloatArray) -> FloatArray:
         """Open and consume lots at `price` after costs (N,); returns the gain of each sale (N,)."""
         gains = np.zeros(self.stocks)
         for name in np.flatnonzero(traded):
@@ -125,56 +137,58 @@ class _Account:
             if traded[name] > 0:
                 lots.append((price[name], traded[name]))
                 continue
-            queue = sorted(lots, reverse=True) if way == HIFO else list(lots)
-            left, cost = -traded[name], 0.0
-            while queue and left > 0:
+            queue = sorted(lots, reverse=True) if self.options.lots == HIFO else list(lots)
+            remaining, cost = -traded[name], 0.0
+            while queue and remaining > 0:
                 paid, shares = queue.pop(0)
-                taken = min(left, shares)
-                cost, left = cost + taken * paid, left - taken
-                if shares > taken:
-                    queue.insert(0, (paid, shares - taken))
+                sold = min(remaining, shares)
+                cost, remaining = cost + sold * paid, remaining - sold
+                if shares > sold:
+                    queue.insert(0, (paid, shares - sold))
             self.lots[name] = queue if self.shares[name] > 0 else []
             gains[name] = -traded[name] * price[name] - cost
         return gains
 
     def to_base(
-        self, weights: FloatArray, mark: FloatArray, order: IntArray, exposure: float, plan: _Cash
+        self, weights: FloatArray, mark: FloatArray, order: IntArray, exposure: float, target: _Target
     ) -> FloatArray:
         """Orders of a rebalance."""
-        goal = weights * plan.value
+        goal = weights * target.value
         goal = goal - take_np(goal, order, (1 - exposure) * goal.sum())
-        held = plan.free * mark
+        held = target.free * mark
         proceeds = np.clip(held - goal, 0, None).sum() * self.sell_rate
-        if plan.there + proceeds < plan.keep:
+        if target.cash + proceeds < target.keep:
             goal = np.minimum(goal, held)
-            goal = goal - take_np(goal, order, (plan.keep - plan.there - proceeds) / self.sell_rate)
-        return np.where(goal > 0, goal / mark - plan.free, -plan.free)
+            goal = goal - take_np(goal, order, (target.keep - target.cash - proceeds) / self.sell_rate)
+        return np.where(goal > 0, goal / mark - target.free, -target.free)
 
-    def raise_cash(self, mark: FloatArray, order: IntArray, plan: _Cash) -> FloatArray:
-        taken = take_np(plan.free * mark, order, (plan.keep - plan.there) / self.sell_rate)
-        return -np.minimum(plan.free, taken / mark)
+    def raise_cash(self, mark: FloatArray, order: IntArray, target: _Target) -> FloatArray:
+        """Orders that sell until the target's cash is there."""
+        sold = take_np(target.free * mark, order, (target.keep - target.cash) / self.sell_rate)
+        return -np.minimum(target.free, sold / mark)
 
-    def put_back(self, mark: FloatArray, plan: _Cash) -> FloatArray:
+    def put_back(self, mark: FloatArray, target: _Target) -> FloatArray:
+        """Orders that fill the holdings up towards the drifted base weights."""
         drifted = self.units * mark
-        whole = drifted.sum() + self.parked
-        if drifted.sum() <= 0 or plan.there <= plan.keep:
+        total = drifted.sum() + self.parked
+        if drifted.sum() <= 0 or target.cash <= target.keep:
             return np.zeros_like(mark)
-        money, held = (plan.there - plan.keep) / self.buy_rate, plan.free * mark
-        full = max(plan.value, (held.sum() + money) * whole / drifted.sum())
-        lacking = np.maximum(0.0, drifted / whole * full - held)
-        wanted: FloatArray = lacking / lacking.sum() * money / mark
-        return wanted
+        money, held = (target.cash - target.keep) / self.buy_rate, target.free * mark
+        full = max(target.value, (held.sum() + money) * total / drifted.sum())
+        lacking = np.maximum(0.0, drifted / total * full - held)
+        purchases: FloatArray = lacking / lacking.sum() * money / mark
+        return purchases
 
-    def execute(self, wanted: FloatArray, fill: FloatArray, keep: float) -> FloatArray:
+    def execute(self, trades: FloatArray, fill: FloatArray, keep: float) -> FloatArray:
         """Fill what has a price, sells first, buys pro rata within the cash; returns signed shares (C,)."""
-        there = np.isfinite(fill)
-        self.waiting = np.where(~there & (wanted != 0), wanted, self.waiting)
-        price = np.where(there, fill, 0.0)
-        sales = np.maximum(-wanted, 0.0)
-        whole = (sales >= self.shares * (1 - DUST)) & (np.arange(len(fill)) < self.short)
-        sold = np.where(there, np.where(whole, self.shares, sales) * (wanted < 0), 0.0)
+        priced = np.isfinite(fill)
+        self.waiting = np.where(~priced & (trades != 0), trades, self.waiting)
+        price = np.where(priced, fill, 0.0)
+        sales = np.maximum(-trades, 0.0)
+        sells_all = (sales >= self.shares * (1 - DUST)) & (np.arange(len(fill)) < self.short)
+        sold = np.where(priced, np.where(sells_all, self.shares, sales) * (trades < 0), 0.0)
         self.cash += float((sold * price).sum()) * self.sell_rate
-        buys = np.where(there, np.maximum(wanted, 0.0), 0.0)
+        buys = np.where(priced, np.maximum(trades, 0.0), 0.0)
         for first, end, floor in (
             (self.short, len(fill), 0.0),
             (self.stocks, self.short, keep),
@@ -189,156 +203,137 @@ class _Account:
         self.shares = self.shares - sold + buys
         return buys - sold
 
-    def size(
-        self,
-        reason: int,
-        turned: bool,
-        shorted: bool,
-        row: int,
-        weights: FloatArray,
-        within: FloatArray,
-        mark: FloatArray,
-        order: IntArray,
-        exposure: float,
-        rules: KernelOptions,
-    ) -> tuple[FloatArray, float]:
+    def size(self, row: int, action: Action, plan: PathPlan, mark: FloatArray) -> tuple[FloatArray, float]:
         """The orders of an action (C,), and the cash that they are to leave."""
+        reason, turned, shorted, rebalance = action
         value = self.cash + float((self.shares * mark).sum())
-        wanted, stock_mark = np.zeros(len(mark)), mark[: self.stocks]
-        if reason == RENEWAL:
-            weights = self.take_weights(weights, mark, row, rules)
-        wanted[: self.stocks] = self.stop_sales()
-        free = self.shares[: self.stocks] + wanted[: self.stocks]
+        trades, stock_mark = np.zeros(len(mark)), mark[: self.stocks]
+        weights, order, exposure = plan.base[rebalance], plan.order[row], plan.exposure[row]
+        if reason == REBALANCE:
+            weights = self.take_weights(weights, mark, row)
+        trades[: self.stocks] = self.stop_sales()
+        free = self.shares[: self.stocks] + trades[: self.stocks]
         drifted = float((self.units * stock_mark).sum())
         invested = exposure * drifted / (drifted + self.parked) if self.parked > 0 else exposure
-        target = 1 - invested
+        share = 1 - invested
         if len(mark) > self.stocks:
-            within = still_there_np(within, self.gone[self.stocks : self.short])
-            part = slice(self.stocks, self.short)
-            if turned or reason == RENEWAL:
-                wanted[part] = within * rules.rotation[row] * value / mark[part] - self.shares[part]
-            hedge = 0.0
-            if self.short < len(mark) and not self.gone[self.short]:
-                hedge = rules.hedge[row]
-                if shorted or reason == RENEWAL:
-                    wanted[self.short] = -hedge * value / mark[self.short] - self.shares[self.short]
-            target = max(0.0, target - rules.rotation[row] * within.sum() + hedge)
-        if rules.lots != NO_LOTS:
+            rotation, hedge = self.size_sleeves(row, action, mark, value, trades)
+            share = max(0.0, share - rotation + hedge)
+        if self.options.lots != NO_LOTS:
             order = self.least_taxed(mark, free)
-        rates = np.where(wanted < 0, self.sell_rate, self.buy_rate)
-        plan = _Cash(value, self.cash - float((wanted * mark * rates).sum()), target * value, free)
-        if reason == RENEWAL:
-            wanted[: self.stocks] += self.to_base(weights, stock_mark, order, exposure, plan)
-        elif plan.keep > plan.there and (turned or shorted or reason == DE_RISK):
-            wanted[: self.stocks] += self.raise_cash(stock_mark, order, plan)
-        elif plan.keep < plan.there and (turned or shorted or reason == RE_ENTRY):
-            wanted[: self.stocks] += self.put_back(stock_mark, plan)
-        return np.where(np.abs(wanted * mark) <= DUST * value, 0.0, wanted), plan.keep
+        rates = np.where(trades < 0, self.sell_rate, self.buy_rate)
+        target = _Target(value, self.cash - float((trades * mark * rates).sum()), share * value, free)
+        if reason == REBALANCE:
+            trades[: self.stocks] += self.to_base(weights, stock_mark, order, exposure, target)
+        elif target.keep > target.cash and (turned or shorted or reason == DE_RISK):
+            trades[: self.stocks] += self.raise_cash(stock_mark, order, target)
+        elif target.keep < target.cash and (turned or shorted or reason == RE_ENTRY):
+            trades[: self.stocks] += self.put_back(stock_mark, target)
+        return np.where(np.abs(trades * mark) <= DUST * value, 0.0, trades), target.keep
+
+    def size_sleeves(
+        self, row: int, action: Action, mark: FloatArray, value: float, trades: FloatArray
+    ) -> tuple[float, float]:
+        """Write the orders of basket and hedge into `trades` (C,); returns their shares of the value."""
+        options, part = self.options, slice(self.stocks, self.short)
+        within = surviving_weights_np(options.basket[action.rebalance], self.gone[part])
+        if action.turned or action.reason == REBALANCE:
+            trades[part] = within * options.rotation[row] * value / mark[part] - self.shares[part]
+        hedge = 0.0
+        if self.short < len(mark) and not self.gone[self.short]:
+            hedge = float(options.hedge[row])
+            if action.shorted or action.reason == REBALANCE:
+                trades[self.short] = -hedge * value / mark[self.short] - self.shares[self.short]
+        return float(options.rotation[row] * within.sum()), hedge
 
 
-def _reason(renewing: bool, exposure: float, level: float, turned: bool, shorted: bool) -> int:
-    if renewing:
-        return RENEWAL
+def _reason(rebalanced: bool, exposure: float, level: float, turned: bool, shorted: bool) -> int:
+    if rebalanced:
+        return REBALANCE
     if exposure != level:
         return DE_RISK if exposure < level else RE_ENTRY
     return ROTATE if turned else HEDGE if shorted else NONE
 
 
-def _why(reason: int, turned: bool, shorted: bool, row: int, traded: FloatArray, account: _Account) -> IntArray:
+def _labels(row: int, action: Action, traded: FloatArray, account: _Account) -> IntArray:
     columns = np.arange(len(traded))
     stopped = np.zeros(len(traded), dtype=bool)
     stopped[: account.stocks] = account.stopped == row
-    out = np.full(len(traded), WAITED if reason == STOP else reason)
-    out[stopped] = STOP
-    apart = reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE)
-    if turned or apart:
-        out[(columns >= account.stocks) & (columns < account.short)] = ROTATE
-    if shorted or apart:
-        out[account.short :] = HEDGE
-    return np.where(traded != 0, out, NONE)
+    labels = np.full(len(traded), WAITED if action.reason == STOP else action.reason)
+    labels[stopped] = STOP
+    separate = action.reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE)
+    if action.turned or separate:
+        labels[(columns >= account.stocks) & (columns < account.short)] = ROTATE
+    if action.shorted or separate:
+        labels[account.short :] = HEDGE
+    return np.where(traded != 0, labels, NONE)
 
 
-def walk_np(
-    fill: FloatArray,
-    mark: FloatArray,
-    close: FloatArray,
-    end_price: FloatArray,
-    base: FloatArray,
-    rebalanced: IntArray,
-    exposure: FloatArray,
-    order: IntArray,
-    cash_fill: FloatArray,
-    cash_close: FloatArray,
-    capital: float,
-    fee: float,
-    slippage: float,
-    rules: KernelOptions,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray, IntArray, FloatArray, FloatArray]:
-    """As `walk_nb`."""
+def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOptions, capital: float) -> PathRecord:
+    """Walk one path, as `walk_nb`.
+
+    Args:
+        prices: prices of the run, as in `PriceGrid`.
+        plan: base weights, rebalances, exposure and selling order.
+        rates: rates of trading.
+        options: sleeves, stop and lots.
+        capital: starting capital, USD.
+    """
+    fill, mark, rebalanced = prices.fill, prices.mark, plan.rebalanced
     rows, columns = fill.shape
-    stocks = base.shape[1]
-    account = _Account(columns, stocks, stocks + rules.basket.shape[1], capital, fee, slippage)
-    values, before, sweeps = np.empty(rows), np.empty(rows), np.zeros(rows)
+    stocks = plan.base.shape[1]
+    account = _Account(columns, stocks, capital, rates, options)
+    values, before, cash_trades = np.empty(rows), np.empty(rows), np.zeros(rows)
     amounts, reasons = np.zeros((rows, columns)), np.zeros((rows, columns), dtype=np.int64)
-    gains = np.zeros((rows, stocks) if rules.lots != NO_LOTS else (0, 0))
+    gains = np.zeros((rows, stocks) if options.lots != NO_LOTS else (0, 0))
     counts, sums = np.zeros(4, dtype=np.int64), np.zeros(3)
     cash_units, level, rebalance, rotated, hedged = 0.0, 1.0, 0, 0.0, 0.0
     for row in range(rows):
-        there = np.isfinite(fill[row])
-        account.cash = cash_units * cash_fill[row] if row else capital
-        ended = account.end(end_price[row])
+        priced = np.isfinite(fill[row])
+        account.cash = cash_units * prices.cash_fill[row] if row else capital
+        ended = account.end(prices.end_price[row])
         counts[CLOSED] += int((ended != 0).sum())
-        found = account.stop(rules.known[row], mark[row], row, rules) if rules.stop > 0 else 0
-        counts[STOPPED] += found
+        hits = account.stop(options.known[row], mark[row], row) if options.stop > 0 else 0
+        counts[STOPPED] += hits
         before[row] = account.cash + (account.shares * mark[row]).sum()
-        rebalance = rebalanced[row] if rebalanced[row] >= 0 else rebalance
-        turned = columns > stocks and bool(rules.rotation[row] != rotated)
-        shorted = columns > stocks and bool(rules.hedge[row] != hedged)
+        rebalance = int(rebalanced[row]) if rebalanced[row] >= 0 else rebalance
+        turned = columns > stocks and bool(options.rotation[row] != rotated)
+        shorted = columns > stocks and bool(options.hedge[row] != hedged)
         if columns > stocks:
-            rotated, hedged = rules.rotation[row], rules.hedge[row]
-        reason = _reason(rebalanced[row] >= 0, exposure[row], level, turned, shorted)
-        level = exposure[row]
-        keep, wanted = 0.0, np.zeros(columns)
+            rotated, hedged = options.rotation[row], options.hedge[row]
+        reason = _reason(bool(rebalanced[row] >= 0), plan.exposure[row], level, turned, shorted)
+        level = plan.exposure[row]
+        keep, trades = 0.0, np.zeros(columns)
         if reason != NONE:
-            within = rules.basket[rebalance] if columns > stocks else np.zeros(0)
-            turned_now = turned or bool((account.waiting[stocks : account.short] != 0).any())
-            shorted_now = shorted or bool((account.waiting[account.short :] != 0).any())
-            wanted, keep = account.size(
-                reason,
-                turned_now,
-                shorted_now,
-                row,
-                base[rebalance],
-                within,
-                mark[row],
-                order[row],
-                exposure[row],
-                rules,
-            )
+            basket_waits = bool((account.waiting[stocks : account.short] != 0).any())
+            short_waits = bool((account.waiting[account.short :] != 0).any())
+            action = Action(reason, turned or basket_waits, shorted or short_waits, rebalance)
+            trades, keep = account.size(row, action, plan, mark[row])
             account.waiting[:] = 0.0
-            counts[DEFERRED] += int(((wanted != 0) & ~there).sum())
-        elif found or (account.waiting[there] != 0).any():
-            reason = STOP if found else WAITED
-            wanted = np.where(there, account.waiting, 0.0)
-            account.waiting = account.waiting - wanted
-            if found:
+            counts[DEFERRED] += int(((trades != 0) & ~priced).sum())
+        elif hits or (account.waiting[priced] != 0).any():
+            reason = STOP if hits else WAITED
+            trades = np.where(priced, account.waiting, 0.0)
+            account.waiting = account.waiting - trades
+            if hits:
                 forced = account.stop_sales()
-                wanted[:stocks] = np.where(forced != 0, forced, wanted[:stocks])
-                counts[DEFERRED] += int(((wanted != 0) & ~there).sum())
-        traded = account.execute(wanted, fill[row], keep)
-        price = np.where(there, fill[row], 0.0)
-        rates = np.where(traded < 0, account.sell_rate, account.buy_rate)
+                trades[:stocks] = np.where(forced != 0, forced, trades[:stocks])
+                counts[DEFERRED] += int(((trades != 0) & ~priced).sum())
+        traded = account.execute(trades, fill[row], keep)
+        price = np.where(priced, fill[row], 0.0)
+        unit_costs = np.where(traded < 0, account.sell_rate, account.buy_rate)
         sums[TURNOVER] += 0.5 * (np.abs(traded) * price).sum() / before[row]
-        sums[PAID] += (np.abs(traded * price * (rates - 1))).sum()
-        reasons[row] = np.where(ended != 0, ENDED, _why(reason, turned, shorted, row, traded, account))
+        sums[PAID] += (np.abs(traded * price * (unit_costs - 1))).sum()
+        labels = _labels(row, Action(reason, turned, shorted, rebalance), traded, account)
+        reasons[row] = np.where(ended != 0, ENDED, labels)
         amounts[row] = traded - ended
-        if rules.lots != NO_LOTS:
-            paid = np.where(ended > 0, np.nan_to_num(end_price[row]), price * rates)[:stocks]
-            gains[row] = account.book_lots(amounts[row, :stocks], paid, rules.lots)
+        if options.lots != NO_LOTS:
+            paid = np.where(ended > 0, np.nan_to_num(prices.end_price[row]), price * unit_costs)[:stocks]
+            gains[row] = account.book_lots(amounts[row, :stocks], paid)
         if row == 0 or amounts[row].any():
-            sweeps[row] = max(0.0, account.cash) / cash_fill[row] - cash_units
-            cash_units += sweeps[row]
-        values[row] = cash_units * cash_close[row] + (account.shares * close[row]).sum()
-        sums[CASH] += cash_units * cash_close[row] / values[row]
+            cash_trades[row] = max(0.0, account.cash) / prices.cash_fill[row] - cash_units
+            cash_units += cash_trades[row]
+        values[row] = cash_units * prices.cash_close[row] + (account.shares * prices.close[row]).sum()
+        sums[CASH] += cash_units * prices.cash_close[row] / values[row]
     counts[OPEN_AT_END] = int((account.waiting != 0).sum())
-    return values, before, amounts, sweeps, reasons, counts, sums, gains
+    return PathRecord(values, before, amounts, cash_trades, reasons, counts, sums, gains)

@@ -1,4 +1,4 @@
-"""One session of the order kernel, compiled: what is traded for a reason, and why each order was sent."""
+"""One session of the order kernel, compiled: what is traded for a reason, and the reason of each order."""
 
 from __future__ import annotations
 
@@ -6,140 +6,125 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.fills import execute_nb
+from undertow.backtests.kernel.records import NO_LOTS, Action, Columns, Funds, Holdings, PathInputs
 from undertow.backtests.kernel.sizing import (
+    CashTarget,
+    Stocks,
     basket_weights_nb,
+    cash_flow_nb,
     drop_dust_nb,
-    flow_nb,
     rebalance_nb,
-    want_basket_nb,
-    want_stops_nb,
-    wanted_nb,
+    sell_stopped_nb,
+    size_basket_nb,
+    size_stocks_nb,
 )
 from undertow.backtests.kernel.state import (
     ENDED,
     HEDGE,
-    NO_LOTS,
     NONE,
-    RENEWAL,
+    REBALANCE,
     ROTATE,
     STOP,
     WAITED,
-    Holdings,
-    KernelOptions,
     any_nb,
-    still_there_nb,
+    surviving_weights_nb,
     worth_nb,
 )
 from undertow.backtests.kernel.tax_lots import Lots, least_tax_order_nb
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.market.clock import BoolArray, IntArray
 
 
 @njit(cache=True)
 def trade_session_nb(
-    row: int,
-    reason: int,
-    turned: bool,
-    shorted: bool,
-    rebalance: int,
-    parked: float,
-    fill: FloatArray,
-    mark: FloatArray,
-    base: FloatArray,
-    exposure: float,
-    order: IntArray,
-    cash: float,
-    value: float,
-    sell_rate: float,
-    buy_rate: float,
-    rules: KernelOptions,
-    account: Holdings,
-    lots: Lots,
+    row: int, action: Action, inputs: PathInputs, holdings: Holdings, lots: Lots, funds: Funds
 ) -> tuple[float, int, float]:
-    """Trade one session for `reason`, if there is one; returns cash, new waits and what is parked."""
+    """Trade one session; returns the cash, how many orders began to wait, and the base weight that is parked.
+
+    Args:
+        row: the session.
+        action: why it trades; nothing is traded where the reason is `NONE`.
+        inputs: prices, plan, rates and options of the path.
+        holdings: positions, waiting orders and stops, changed in place.
+        lots: open lots; empty where the path records none.
+        funds: cash and value before trading, USD, and the parked base weight.
+    """
+    prices, plan, rates, options = inputs
+    reason, turned, shorted, cash, parked = action.reason, action.turned, action.shorted, funds.cash, funds.parked
     if reason == NONE:
         return cash, 0, parked
-    stocks = base.shape[1]
-    short = stocks + rules.basket.shape[1]
+    fill, mark, stocks = prices.fill[row], prices.mark[row], plan.base.shape[1]
+    short = stocks + options.basket.shape[1]
+    columns = Columns(stocks, short)
     if reason in (WAITED, STOP):
-        wanted = np.where(np.isnan(fill), 0.0, account.waiting)
-        account.waiting[:] = np.where(np.isnan(fill), account.waiting, 0.0)
+        trades = np.where(np.isnan(fill), 0.0, holdings.waiting)
+        holdings.waiting[:] = np.where(np.isnan(fill), holdings.waiting, 0.0)
         if reason == STOP:
-            want_stops_nb(account, stocks, wanted)
-        cash, deferred = execute_nb(wanted, fill, account, cash, 0.0, sell_rate, buy_rate, stocks, short)
+            sell_stopped_nb(holdings, stocks, trades)
+        cash, deferred = execute_nb(trades, fill, holdings, cash, 0.0, rates, columns)
         return cash, deferred, parked
-    # A leg that still waits for a price is asked for again, at its share of today: its order would be lost else.
-    turned, shorted = turned or any_nb(account.waiting[stocks:short]), shorted or any_nb(account.waiting[short:])
-    account.waiting[:] = 0.0
-    wanted = np.zeros(len(fill))
-    free = account.shares[:stocks]
-    weights = base[rebalance]
-    if reason == RENEWAL:
-        weights = still_there_nb(weights, account.gone[:stocks])
-        parked = rebalance_nb(weights, mark, account, row, rules.stop, rules.wait)
-    if rules.stop > 0.0:
-        want_stops_nb(account, stocks, wanted)
-        free = free + wanted[:stocks]
-    invested = exposure
+    # A sleeve that still waits for a price is ordered again, at its share of today: its order would be lost else.
+    turned, shorted = turned or any_nb(holdings.waiting[stocks:short]), shorted or any_nb(holdings.waiting[short:])
+    holdings.waiting[:] = 0.0
+    trades = np.zeros(len(fill))
+    free = holdings.shares[:stocks]
+    weights = plan.base[action.rebalance]
+    if reason == REBALANCE:
+        weights = surviving_weights_nb(weights, holdings.gone[:stocks])
+        parked = rebalance_nb(weights, mark, holdings, row, options.stop, options.wait)
+    if options.stop > 0.0:
+        sell_stopped_nb(holdings, stocks, trades)
+        free = free + trades[:stocks]
+    exposure = invested = plan.exposure[row]
     if parked > 0.0:
-        invested *= 1.0 - parked / (parked + worth_nb(account.units[:stocks], mark))
-    target = 1.0 - invested
+        invested *= 1.0 - parked / (parked + worth_nb(holdings.units[:stocks], mark))
+    share, value = 1.0 - invested, funds.value
     if len(fill) > stocks:
-        within = basket_weights_nb(rules.basket, rebalance, account.gone, stocks)
-        rotation = rules.rotation[row] * within.sum()
-        if reason == RENEWAL or turned:
-            want_basket_nb(within, rotation * value, mark, account, stocks, wanted)
-        hedge = rules.hedge[row] if short < len(fill) and not account.gone[short] else 0.0
-        if short < len(fill) and not account.gone[short] and (reason == RENEWAL or shorted):
-            wanted[short] = -hedge * value / mark[short] - account.shares[short]
-        target = max(0.0, target - rotation + hedge)
-    if rules.lots != NO_LOTS and (target > 0.0 or len(fill) > stocks):
-        order = least_tax_order_nb(lots, free, mark, sell_rate)
-    wanted[:stocks] += wanted_nb(
-        reason,
-        turned or shorted,
-        free,
-        mark[:stocks],
-        weights,
-        account.units[:stocks],
-        parked,
-        order,
-        value,
-        exposure,
-        cash + flow_nb(wanted, mark, sell_rate, buy_rate),
-        target * value,
-        sell_rate,
-        buy_rate,
-    )
-    drop_dust_nb(wanted, mark, value)
-    cash, deferred = execute_nb(wanted, fill, account, cash, target * value, sell_rate, buy_rate, stocks, short)
+        within = basket_weights_nb(options.basket, action.rebalance, holdings.gone, stocks)
+        rotation = options.rotation[row] * within.sum()
+        if reason == REBALANCE or turned:
+            size_basket_nb(within, rotation * value, mark, holdings, stocks, trades)
+        hedge = options.hedge[row] if short < len(fill) and not holdings.gone[short] else 0.0
+        if short < len(fill) and not holdings.gone[short] and (reason == REBALANCE or shorted):
+            trades[short] = -hedge * value / mark[short] - holdings.shares[short]
+        share = max(0.0, share - rotation + hedge)
+    order = plan.order[row]
+    if options.lots != NO_LOTS and (share > 0.0 or len(fill) > stocks):
+        order = least_tax_order_nb(lots, free, mark, rates.sell)
+    positions = Stocks(free, mark[:stocks], weights, holdings.units[:stocks], order)
+    keep = share * value
+    target = CashTarget(value, cash + cash_flow_nb(trades, mark, rates), keep, exposure, parked)
+    trades[:stocks] += size_stocks_nb(reason, turned or shorted, positions, target, rates)
+    drop_dust_nb(trades, mark, value)
+    cash, deferred = execute_nb(trades, fill, holdings, cash, keep, rates, columns)
     return cash, deferred, parked
 
 
 @njit(cache=True)
 def label_orders_nb(
-    reason: int,
-    turned: bool,
-    shorted: bool,
-    row: int,
-    stocks: int,
-    short: int,
-    ended: BoolArray,
-    account: Holdings,
-    out: IntArray,
+    row: int, action: Action, columns: Columns, ended: BoolArray, holdings: Holdings, reasons: IntArray
 ) -> None:
-    """Write the reason of each order of a session into `out` (C,)."""
-    plain = WAITED if reason == STOP else reason
-    # Whatever else acts, a leg is traded for its own sake: its share changed, or it is asked for again.
-    apart = plain != RENEWAL and plain != WAITED
-    for name in range(len(out)):
-        if account.traded[name] == 0.0:
+    """Write the reason of each order of a session.
+
+    Args:
+        row: the session.
+        action: why the session trades.
+        columns: where the stocks end and the symbol sold short is.
+        ended: the columns (C,) closed because their prices have ended.
+        holdings: what was traded, and the sessions of the stops.
+        reasons: reasons (C,), written in place.
+    """
+    main = WAITED if action.reason == STOP else action.reason
+    # A sleeve trades for a reason of its own, whatever else the session does.
+    separate = main != REBALANCE and main != WAITED
+    for name in range(len(reasons)):
+        if holdings.traded[name] == 0.0:
             continue
-        out[name] = plain
+        reasons[name] = main
         if ended[name]:
-            out[name] = ENDED
-        elif name >= short and (shorted or apart):
-            out[name] = HEDGE
-        elif stocks <= name < short and (turned or apart):
-            out[name] = ROTATE
-        elif name < stocks and account.stopped[name] == row:
-            out[name] = STOP
+            reasons[name] = ENDED
+        elif name >= columns.short and (action.shorted or separate):
+            reasons[name] = HEDGE
+        elif columns.stocks <= name < columns.short and (action.turned or separate):
+            reasons[name] = ROTATE
+        elif name < columns.stocks and holdings.stopped[name] == row:
+            reasons[name] = STOP

@@ -1,132 +1,175 @@
-"""How orders are sized, compiled: what has to go, the basket and the hedge, and the stocks that make up the rest."""
+"""How orders are sized, compiled: stops, the basket and the hedge, and the stocks that make up the remaining cash."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, RENEWAL, Holdings, still_there_nb, take_nb
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.backtests.kernel.records import Holdings, Rates
+from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, REBALANCE, surviving_weights_nb, take_nb
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+
+
+class Stocks(NamedTuple):
+    """The stocks (N,) of a session: shares free to trade, marks, base weights, drifted base units, selling order."""
+
+    shares: FloatArray
+    mark: FloatArray
+    weights: FloatArray
+    units: FloatArray
+    order: IntArray
+
+
+class CashTarget(NamedTuple):
+    """What stocks are sized by, in USD but for the shares `exposure` and `parked` (base weight of stopped names).
+
+    `value` of the account, `cash` once everything but the stocks has traded, and the cash to `keep`.
+    """
+
+    value: float
+    cash: float
+    keep: float
+    exposure: float
+    parked: float
 
 
 @njit(cache=True)
-def rebalance_nb(weights: FloatArray, mark: FloatArray, account: Holdings, row: int, stop: float, wait: int) -> float:
-    """Take new base weights (N,), less those of stopped names; returns the weight that is parked in cash for them."""
+def rebalance_nb(weights: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float, wait: int) -> float:
+    """Take new base weights (N,) without those of stopped names; returns the weight that is parked in cash for them.
+
+    Args:
+        weights: new base weights (N,); those of stopped names are set to 0 in place.
+        mark: last known prices (C,).
+        holdings: the base units and the stops, changed in place.
+        row: the session.
+        stop: decimal fall, 0 for none.
+        wait: sessions before a stopped name can be bought again.
+    """
     parked = 0.0
     if stop > 0.0:
         for name in range(len(weights)):
-            if account.stopped[name] < 0:
+            if holdings.stopped[name] < 0:
                 continue
-            if row - account.stopped[name] >= max(1, wait):
-                account.stopped[name] = -1
+            if row - holdings.stopped[name] >= max(1, wait):
+                holdings.stopped[name] = -1
             else:
                 parked += weights[name]
                 weights[name] = 0.0
-    account.units[: len(weights)] = weights / mark[: len(weights)]
+    holdings.units[: len(weights)] = weights / mark[: len(weights)]
     return parked
 
 
 @njit(cache=True)
 def trigger_stops_nb(
-    known: FloatArray, mark: FloatArray, account: Holdings, row: int, stop: float
+    known: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float
 ) -> tuple[int, float]:
-    """Mark the names whose last known close is `stop` or more below the highest since they were bought.
+    """Stop the names whose last known close is `stop` or more below the highest since they were bought.
 
     Returns how many, and their drifted base weight, which is parked in cash until a rebalance.
+
+    Args:
+        known: last close known at each decision (T, N), NaN where there is none.
+        mark: last known price at each fill (T, C).
+        holdings: peaks, stops and base units, changed in place.
+        row: the session.
+        stop: decimal fall.
     """
-    found, parked = 0, 0.0
+    hits, parked = 0, 0.0
     for name in range(known.shape[1]):
-        if account.shares[name] <= 0.0:
-            account.peak[name] = 0.0
-        elif account.stopped[name] < 0 and not np.isnan(known[row, name]):
-            account.peak[name] = max(account.peak[name], known[row, name])
-            if known[row, name] <= account.peak[name] * (1.0 - stop):
-                account.stopped[name] = row
-                parked += account.units[name] * mark[row, name]
-                account.units[name] = 0.0
-                found += 1
-    return found, parked
+        if holdings.shares[name] <= 0.0:
+            holdings.peak[name] = 0.0
+        elif holdings.stopped[name] < 0 and not np.isnan(known[row, name]):
+            holdings.peak[name] = max(holdings.peak[name], known[row, name])
+            if known[row, name] <= holdings.peak[name] * (1.0 - stop):
+                holdings.stopped[name] = row
+                parked += holdings.units[name] * mark[row, name]
+                holdings.units[name] = 0.0
+                hits += 1
+    return hits, parked
 
 
 @njit(cache=True)
-def want_stops_nb(account: Holdings, stocks: int, wanted: FloatArray) -> None:
-    """Want every stopped name that is still held sold whole."""
+def sell_stopped_nb(holdings: Holdings, stocks: int, trades: FloatArray) -> None:
+    """Order the sale of every stopped name that is still held."""
     for name in range(stocks):
-        if account.stopped[name] >= 0 and account.shares[name] > 0.0:
-            wanted[name] = -account.shares[name]
+        if holdings.stopped[name] >= 0 and holdings.shares[name] > 0.0:
+            trades[name] = -holdings.shares[name]
 
 
 @njit(cache=True)
-def want_basket_nb(
-    weights: FloatArray, money: float, mark: FloatArray, account: Holdings, first: int, wanted: FloatArray
+def size_basket_nb(
+    weights: FloatArray, money: float, mark: FloatArray, holdings: Holdings, first: int, trades: FloatArray
 ) -> None:
-    """Want `money` in the basket at `weights` (M,), whose columns start at `first`."""
-    for place in range(len(weights)):
-        name = first + place
-        goal = weights[place] * money
-        wanted[name] = goal / mark[name] - account.shares[name] if goal > 0.0 else -account.shares[name]
+    """Order `money` of the basket at `weights` (M,), whose columns start at `first`.
+
+    Args:
+        weights: weights within the basket (M,).
+        money: value of the basket, USD.
+        mark: last known prices (C,).
+        holdings: the positions.
+        first: the basket's first column.
+        trades: shares to trade (C,), written in place.
+    """
+    for member in range(len(weights)):
+        name = first + member
+        goal = weights[member] * money
+        trades[name] = goal / mark[name] - holdings.shares[name] if goal > 0.0 else -holdings.shares[name]
 
 
 @njit(cache=True)
-def flow_nb(wanted: FloatArray, mark: FloatArray, sell_rate: float, buy_rate: float) -> float:
+def cash_flow_nb(trades: FloatArray, mark: FloatArray, rates: Rates) -> float:
     """The cash that orders bring at the marks, less what they cost."""
     flow = 0.0
-    for name in range(len(wanted)):
-        flow -= wanted[name] * mark[name] * (sell_rate if wanted[name] < 0.0 else buy_rate)
+    for name in range(len(trades)):
+        flow -= trades[name] * mark[name] * (rates.sell if trades[name] < 0.0 else rates.buy)
     return flow
 
 
 @njit(cache=True)
 def basket_weights_nb(basket: FloatArray, rebalance: int, gone: BoolArray, stocks: int) -> FloatArray:
-    """The weights (M,) within the basket since the last rebalance, over the names whose prices have not ended."""
-    return still_there_nb(basket[rebalance], gone[stocks : stocks + basket.shape[1]])
+    """The weights (M,) within the basket since the last rebalance, over the names whose prices have not ended.
 
-
-@njit(cache=True)
-def wanted_nb(
-    reason: int,
-    both_ways: bool,
-    shares: FloatArray,
-    mark: FloatArray,
-    weights: FloatArray,
-    units: FloatArray,
-    parked: float,
-    order: IntArray,
-    value: float,
-    exposure: float,
-    cash: float,
-    keep: float,
-    sell_rate: float,
-    buy_rate: float,
-) -> FloatArray:
-    """The shares of stocks to trade (N,) so that `keep` is left in cash.
-
-    `cash` is what is there once everything else has traded, `units` the drifted base, `parked` the part of it that
-    stays in cash, `value` the account's. Without `both_ways` less exposure only sells and more only buys.
+    Args:
+        basket: weights within the basket (R, M), a row a rebalance.
+        rebalance: row of the last rebalance.
+        gone: the columns (C,) whose prices have ended.
+        stocks: number of stocks.
     """
-    if reason == RENEWAL:
-        goal = weights * value
-        if exposure < 1.0:
-            goal -= take_nb(goal, order, (1.0 - exposure) * goal.sum())
-        return _to_goal_nb(goal, shares, mark, order, cash, keep, sell_rate)
-    held = shares * mark
-    if keep > cash and (both_ways or reason == DE_RISK):
-        return -np.minimum(shares, take_nb(held, order, (keep - cash) / sell_rate) / mark)
-    if cash > keep and (both_ways or reason == RE_ENTRY):
-        return _put_back_nb(units * mark, held, parked, value, (cash - keep) / buy_rate) / mark
-    return np.zeros_like(shares)
+    return surviving_weights_nb(basket[rebalance], gone[stocks : stocks + basket.shape[1]])
 
 
 @njit(cache=True)
-def _to_goal_nb(
-    goal: FloatArray,
-    shares: FloatArray,
-    mark: FloatArray,
-    order: IntArray,
-    cash: float,
-    keep: float,
-    sell_rate: float,
-) -> FloatArray:
+def size_stocks_nb(reason: int, both_ways: bool, stocks: Stocks, target: CashTarget, rates: Rates) -> FloatArray:
+    """The shares of stocks to trade (N,) so that the cash of the target is kept.
+
+    Args:
+        reason: why the session trades.
+        both_ways: sell or buy as the cash requires; else less exposure only sells and more only buys.
+        stocks: the stocks of the session.
+        target: the account's value, its cash and the cash to keep.
+        rates: rates of trading.
+    """
+    cash, keep = target.cash, target.keep
+    if reason == REBALANCE:
+        goal = stocks.weights * target.value
+        if target.exposure < 1.0:
+            goal -= take_nb(goal, stocks.order, (1.0 - target.exposure) * goal.sum())
+        return _trades_to_goal_nb(goal, stocks, cash, keep, rates.sell)
+    held = stocks.shares * stocks.mark
+    if keep > cash and (both_ways or reason == DE_RISK):
+        sold = take_nb(held, stocks.order, (keep - cash) / rates.sell) / stocks.mark
+        return -np.minimum(stocks.shares, sold)
+    if cash > keep and (both_ways or reason == RE_ENTRY):
+        drifted = stocks.units * stocks.mark
+        return _purchases_nb(drifted, held, target.parked, target.value, (cash - keep) / rates.buy) / stocks.mark
+    return np.zeros_like(stocks.shares)
+
+
+@njit(cache=True)
+def _trades_to_goal_nb(goal: FloatArray, stocks: Stocks, cash: float, keep: float, sell_rate: float) -> FloatArray:
+    shares, mark = stocks.shares, stocks.mark
     proceeds = 0.0
     for name in range(len(goal)):
         proceeds += max(0.0, shares[name] * mark[name] - goal[name])
@@ -134,14 +177,15 @@ def _to_goal_nb(
     if short_of > 0.0:
         # Sales down to the goals do not bring the cash in: nothing is bought, and more is sold.
         goal = np.minimum(goal, shares * mark)
-        goal = goal - take_nb(goal, order, short_of / sell_rate)
+        goal = goal - take_nb(goal, stocks.order, short_of / sell_rate)
     for name in range(len(goal)):
         goal[name] = goal[name] / mark[name] - shares[name] if goal[name] > 0.0 else -shares[name]
     return goal
 
 
 @njit(cache=True)
-def _put_back_nb(drifted: FloatArray, held: FloatArray, parked: float, value: float, money: float) -> FloatArray:
+def _purchases_nb(drifted: FloatArray, held: FloatArray, parked: float, value: float, money: float) -> FloatArray:
+    """Money (N,) that fills the holdings up towards the drifted base weights."""
     total = drifted.sum()
     if total <= 0.0:
         return np.zeros_like(drifted)
@@ -149,13 +193,13 @@ def _put_back_nb(drifted: FloatArray, held: FloatArray, parked: float, value: fl
     # Proceeds of a hedge can fill the stocks beyond the value.
     full = max(value, (held.sum() + money) / share)
     lacking = np.maximum(0.0, drifted / (total + parked) * full - held)
-    put: FloatArray = lacking / lacking.sum() * money
-    return put
+    purchases: FloatArray = lacking / lacking.sum() * money
+    return purchases
 
 
 @njit(cache=True)
-def drop_dust_nb(wanted: FloatArray, mark: FloatArray, value: float) -> None:
-    """Take away orders that are rounding."""
-    for name in range(len(wanted)):
-        if abs(wanted[name] * mark[name]) <= DUST * value:
-            wanted[name] = 0.0
+def drop_dust_nb(trades: FloatArray, mark: FloatArray, value: float) -> None:
+    """Remove orders that are rounding."""
+    for name in range(len(trades)):
+        if abs(trades[name] * mark[name]) <= DUST * value:
+            trades[name] = 0.0

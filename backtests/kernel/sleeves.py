@@ -1,4 +1,4 @@
-"""The legs of a decision beside stocks: the columns of a basket and of a symbol sold short, and what stops need."""
+"""The sleeves of a decision beside its stocks: columns of a basket and of a symbol sold short; closes for stops."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from undertow.strategies import LEAST_TAX, PROPORTIONAL, Decision, Plan
 _DAY = np.timedelta64(1, "D")
 
 
-def during(decision: Decision, rows: slice) -> Decision:
-    """The decision of some sessions; raises `ParameterError` where it asks for what cannot be held."""
-    own = replace(
+def decision_for_rows(decision: Decision, rows: slice) -> Decision:
+    """The decision of some sessions; raises `ParameterError` where it has a value that cannot be held."""
+    part = replace(
         decision,
         exposure=decision.exposure[rows],
         stale=decision.stale[rows],
         scores=tuple(score[rows] for score in decision.scores),
-        flags={name: mark[rows] for name, mark in decision.flags.items()},
+        flags={name: flag[rows] for name, flag in decision.flags.items()},
         rotation=None if decision.rotation is None else decision.rotation[rows],
         hedge=None if decision.hedge is None else decision.hedge[rows],
         above=None if decision.above is None else decision.above[rows],
         resting=decision.resting if decision.resting is None or decision.resting.ndim == 1 else decision.resting[rows],
     )
-    _check(own)
-    return own
+    _check(part)
+    return part
 
 
-def with_hold(decision: Decision) -> Decision:
-    """The decision with one set more, the last: fully invested in stocks, without any leg."""
+def append_hold_set(decision: Decision) -> Decision:
+    """The decision with an additional last set: fully invested in stocks, without any sleeve."""
 
-    def more(values: Any, last: float) -> Any:
+    def append(values: Any, last: float) -> Any:
         if values is None:
             return None
         column = np.full((*values.shape[:-1], 1), last, dtype=values.dtype)
@@ -44,34 +44,52 @@ def with_hold(decision: Decision) -> Decision:
 
     return replace(
         decision,
-        exposure=more(decision.exposure, 1.0),
-        stale=more(decision.stale, False),
-        score_of_set=more(decision.score_of_set, PROPORTIONAL),
-        flags={name: more(mark, False) for name, mark in decision.flags.items()},
-        rotation=more(decision.rotation, 0.0),
-        hedge=more(decision.hedge, 0.0),
-        stop=more(decision.stop, 0.0),
-        stop_wait=more(decision.stop_wait, 0),
-        above=more(decision.above, False),
-        resting=more(decision.resting, 1.0),
+        exposure=append(decision.exposure, 1.0),
+        stale=append(decision.stale, False),
+        score_of_set=append(decision.score_of_set, PROPORTIONAL),
+        flags={name: append(flag, False) for name, flag in decision.flags.items()},
+        rotation=append(decision.rotation, 0.0),
+        hedge=append(decision.hedge, 0.0),
+        stop=append(decision.stop, 0.0),
+        stop_wait=append(decision.stop_wait, 0),
+        above=append(decision.above, False),
+        resting=append(decision.resting, 1.0),
     )
 
 
-def stage(table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, rebalanced: IntArray) -> Plan:
-    """The plan of a decision cut to `rows`: the basket's weights at each rebalance, no hedge before a price."""
-    decision = hedged(table, decision, rows)
+def plan_for_rows(
+    table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, rebalanced: IntArray
+) -> Plan:
+    """The plan of a decision cut to `rows`: the basket's weights at each rebalance, no hedge before a price.
+
+    Args:
+        table: decisions of the universe, with their market.
+        decision: the decision of the sessions in `rows`, as `decision_for_rows` returns it.
+        rows: the sessions of the run among those of the table.
+        base: base weights (R, N), a row a rebalance.
+        rebalanced: row of `base` that takes effect on a session (T,), -1 for none.
+    """
+    decision = drop_unpriced_hedge(table, decision, rows)
     return Plan(decision, base, rebalanced, _within(table, decision, rows, rebalanced))
 
 
-def hedged(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
-    """A decision that is cut to `rows`, without the hedge where no close of its symbol is known yet."""
+def drop_unpriced_hedge(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
+    """The decision of the sessions in `rows` without the hedge where no close of its symbol is known yet."""
     if decision.hedge is None:
         return decision
     return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
 
 
-def with_legs(tape: PriceGrid, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> PriceGrid:
-    """The tape with the columns that a decision needs beside its stocks: itself where it needs none."""
+def add_sleeves(grid: PriceGrid, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> PriceGrid:
+    """The price grid with the columns of a decision's sleeves, and the known closes where it has a stop.
+
+    Args:
+        grid: prices of the stocks.
+        table: decisions of the universe, with their market.
+        rows: the sessions of the grid among those of the table.
+        decision: the decision; the same grid is returned where it has no sleeve.
+        costs: haircut on names of the basket that end, cost of borrowing the symbol sold short.
+    """
     parts: list[tuple[tuple[str, ...], Panel]] = []
     at_open = table.decisions.fill == "open"
     if decision.rotation is not None:
@@ -80,22 +98,22 @@ def with_legs(tape: PriceGrid, table: DecisionTable, rows: slice, decision: Deci
     if decision.hedge is not None:
         symbol = hedge_symbol(table, decision)
         panel = read_panel(table.market, table.market.prices.columns_of([symbol]), at_open, 0.0)
-        parts.append(((f"{symbol} (short)",), _carried_borrow(panel, _growth(tape, costs), rows)))
+        parts.append(((f"{symbol} (short)",), _with_borrow_cost(panel, _borrow_growth(grid, costs), rows)))
     if decision.stop is not None and (decision.stop > 0.0).any():
-        tape = replace(tape, known=np.ascontiguousarray(table.known(table.close)[rows]))
+        grid = replace(grid, known=np.ascontiguousarray(table.known(table.close)[rows]))
     if not parts:
-        return tape
+        return grid
     labels = tuple(_label(name, table.symbols) for names, _ in parts for name in names)
     fill, mark, close, end_price = (
         np.ascontiguousarray(
-            np.column_stack([getattr(tape, name), *(getattr(panel, name)[rows] for _, panel in parts)])
+            np.column_stack([getattr(grid, name), *(getattr(panel, name)[rows] for _, panel in parts)])
         )
         for name in Panel._fields
     )
     short = decision.hedge is not None
     return replace(
-        tape,
-        symbols=tape.symbols + labels,
+        grid,
+        symbols=grid.symbols + labels,
         fill=fill,
         mark=mark,
         close=close,
@@ -106,7 +124,7 @@ def with_legs(tape: PriceGrid, table: DecisionTable, rows: slice, decision: Deci
 
 
 def hedge_symbol(table: DecisionTable, decision: Decision) -> str:
-    """What a decision sells short; raises `ParameterError` where it names nothing and the market no benchmark."""
+    """The symbol that a decision sells short; `ParameterError` where neither it nor the market names one."""
     symbol = decision.hedge_symbol or table.market.benchmark
     if symbol is None:
         raise ParameterError(
@@ -140,16 +158,16 @@ def _within(table: DecisionTable, decision: Decision, rows: slice, rebalanced: I
     return within
 
 
-def _growth(tape: PriceGrid, costs: Costs) -> FloatArray:
+def _borrow_growth(grid: PriceGrid, costs: Costs) -> FloatArray:
     # A short position in a price that grows by the cost of borrowing loses the return and the borrowing.
-    days = np.diff(np.asarray(tape.sessions, dtype="datetime64[ns]")) / _DAY
+    days = np.diff(np.asarray(grid.sessions, dtype="datetime64[ns]")) / _DAY
     return np.asarray(np.cumprod(np.concatenate(([1.0], 1.0 + costs.borrow * days / 365.0))), dtype=np.float64)
 
 
-def _carried_borrow(panel: Panel, growth: FloatArray, rows: slice) -> Panel:
-    whole = np.ones((len(panel.fill), 1), dtype=np.float64)
-    whole[rows, 0] = growth
-    return Panel(*(part * whole for part in panel))
+def _with_borrow_cost(panel: Panel, growth: FloatArray, rows: slice) -> Panel:
+    factor = np.ones((len(panel.fill), 1), dtype=np.float64)
+    factor[rows, 0] = growth
+    return Panel(*(prices * factor for prices in panel))
 
 
 def _label(name: str, stocks: tuple[str, ...]) -> str:
@@ -175,7 +193,7 @@ def _check(decision: Decision) -> None:
         _demand("stop_wait", decision.stop_wait, decision.stop_wait >= 0, "0 or more sessions")
 
 
-def _demand(name: str, values: FloatArray | IntArray, good: BoolArray, rule: str) -> None:
-    if not good.all():
-        worst = values[~good].ravel()[0]
-        raise ParameterError(f"a decision's `{name}` must be {rule}, got {worst:g}; mend the strategy's `decide`")
+def _demand(name: str, values: FloatArray | IntArray, valid: BoolArray, rule: str) -> None:
+    if not valid.all():
+        first = values[~valid].ravel()[0]
+        raise ParameterError(f"a decision's `{name}` must be {rule}, got {first:g}; fix the strategy's `decide`")

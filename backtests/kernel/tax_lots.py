@@ -1,6 +1,6 @@
 """Lots inside the kernel, compiled: what each holding cost, and whose sale is taxed least.
 
-A lot is what one order bought, at its price with slippage and fee. `lots.py` derives the same from a run's orders.
+A lot is what one order bought, at its price with slippage and fee. `runs/tax.py` derives the same from a run's orders.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.state import HIFO
-from undertow.market import FloatArray, IntArray
+from undertow.backtests.kernel.records import HIFO, Holdings, Rates
+from undertow.market.clock import FloatArray, IntArray
 
 
 class Lots(NamedTuple):
-    """Open lots (N, K), those of a name from `first` up to `end`; `cost` (N,) is what they cost together."""
+    """Open lots (N, K), those of a name from `first` up to `end`; `cost` (N,) is their total cost."""
 
     shares: FloatArray
     price: FloatArray
@@ -25,11 +25,11 @@ class Lots(NamedTuple):
 
 
 @njit(cache=True)
-def open_lots_nb(names: int, most: int) -> Lots:
-    """No lots yet, with room for `most` purchases a name."""
+def open_lots_nb(names: int, room: int) -> Lots:
+    """No lots yet, with room for `room` purchases a name."""
     return Lots(
-        np.empty((names, most)),
-        np.empty((names, most)),
+        np.empty((names, room)),
+        np.empty((names, room)),
         np.zeros(names, dtype=np.int64),
         np.zeros(names, dtype=np.int64),
         np.zeros(names),
@@ -37,38 +37,54 @@ def open_lots_nb(names: int, most: int) -> Lots:
 
 
 @njit(cache=True)
-def buy_lot_nb(lots: Lots, name: int, shares: float, price: float, way: int) -> None:
-    """Add a lot: behind the others for "fifo", in its place among the sorted prices for "hifo"."""
-    place = lots.end[name]
-    if way == HIFO:
-        while place > lots.first[name] and lots.price[name, place - 1] > price:
-            lots.price[name, place] = lots.price[name, place - 1]
-            lots.shares[name, place] = lots.shares[name, place - 1]
-            place -= 1
-    lots.price[name, place] = price
-    lots.shares[name, place] = shares
+def buy_lot_nb(lots: Lots, name: int, shares: float, price: float, lot_order: int) -> None:
+    """Add a lot: behind the earlier ones for "fifo", sorted by price for "hifo".
+
+    Args:
+        lots: the open lots, changed in place.
+        name: number of the name.
+        shares: shares bought.
+        price: price with slippage and fee, USD.
+        lot_order: `HIFO` or `FIFO`.
+    """
+    slot = lots.end[name]
+    if lot_order == HIFO:
+        while slot > lots.first[name] and lots.price[name, slot - 1] > price:
+            lots.price[name, slot] = lots.price[name, slot - 1]
+            lots.shares[name, slot] = lots.shares[name, slot - 1]
+            slot -= 1
+    lots.price[name, slot] = price
+    lots.shares[name, slot] = shares
     lots.end[name] += 1
     lots.cost[name] += shares * price
 
 
 @njit(cache=True)
-def sell_lots_nb(lots: Lots, name: int, shares: float, left: float, way: int) -> float:
-    """Take `shares` out of a name's lots, of which `left` stay held; returns what they had cost."""
-    if left == 0.0:
+def sell_lots_nb(lots: Lots, name: int, shares: float, remaining: float, lot_order: int) -> float:
+    """Take `shares` out of a name's lots; returns what they had cost, USD.
+
+    Args:
+        lots: the open lots, changed in place.
+        name: number of the name.
+        shares: shares sold.
+        remaining: shares that stay held; 0 closes every lot of the name.
+        lot_order: `HIFO` or `FIFO`.
+    """
+    if remaining == 0.0:
         cost = float(lots.cost[name])
         lots.first[name] = lots.end[name] = 0
         lots.cost[name] = 0.0
         return cost
     cost = 0.0
     while shares > 0.0 and lots.end[name] > lots.first[name]:
-        place = lots.end[name] - 1 if way == HIFO else lots.first[name]
-        taken = min(shares, float(lots.shares[name, place]))
-        cost += taken * float(lots.price[name, place])
-        shares -= taken
-        lots.shares[name, place] -= taken
-        if lots.shares[name, place] > 0.0:
+        slot = lots.end[name] - 1 if lot_order == HIFO else lots.first[name]
+        sold = min(shares, float(lots.shares[name, slot]))
+        cost += sold * float(lots.price[name, slot])
+        shares -= sold
+        lots.shares[name, slot] -= sold
+        if lots.shares[name, slot] > 0.0:
             break
-        if way == HIFO:
+        if lot_order == HIFO:
             lots.end[name] -= 1
         else:
             lots.first[name] += 1
@@ -79,31 +95,46 @@ def sell_lots_nb(lots: Lots, name: int, shares: float, left: float, way: int) ->
 @njit(cache=True)
 def book_lots_nb(
     lots: Lots,
-    traded: FloatArray,
-    shares: FloatArray,
+    holdings: Holdings,
     fill: FloatArray,
     end_price: FloatArray,
-    sell_rate: float,
-    buy_rate: float,
-    way: int,
+    rates: Rates,
+    lot_order: int,
     gains: FloatArray,
 ) -> None:
-    """Book a session's trades of stocks; the gain of each sale after costs goes into `gains`, (1, N) or (0, N)."""
+    """Book a session's trades of stocks; the gain of each sale after costs is written into `gains`.
+
+    Args:
+        lots: the open lots, changed in place.
+        holdings: what was traded and what is held after it.
+        fill: price at the fill (C,).
+        end_price: price at which a name that has ended is closed (C,), NaN for all others.
+        rates: rates of trading.
+        lot_order: `HIFO` or `FIFO`.
+        gains: gains of the session (1, N) in USD, or (0, N) where none are recorded.
+    """
     for name in range(len(lots.cost)):
-        if traded[name] > 0.0:
-            buy_lot_nb(lots, name, traded[name], fill[name] * buy_rate, way)
-        elif traded[name] < 0.0:
-            price = fill[name] * sell_rate if np.isnan(end_price[name]) else end_price[name]
-            cost = sell_lots_nb(lots, name, -traded[name], shares[name], way)
+        traded = holdings.traded[name]
+        if traded > 0.0:
+            buy_lot_nb(lots, name, traded, fill[name] * rates.buy, lot_order)
+        elif traded < 0.0:
+            price = fill[name] * rates.sell if np.isnan(end_price[name]) else end_price[name]
+            cost = sell_lots_nb(lots, name, -traded, holdings.shares[name], lot_order)
             if len(gains) > 0:
-                gains[0, name] = -traded[name] * price - cost
+                gains[0, name] = -traded * price - cost
 
 
 @njit(cache=True)
 def least_tax_order_nb(lots: Lots, shares: FloatArray, mark: FloatArray, sell_rate: float) -> IntArray:
-    """The names (N,) by the gain on a whole sale a dollar that it raises, the smallest first; 0 for what is not held.
+    """The names (N,) by gain per dollar raised when all of it is sold, the smallest first; 0 where nothing is held.
 
     The tax rate is one for all, so that this is the order of the tax. Ties in the order of the symbols.
+
+    Args:
+        lots: the open lots.
+        shares: shares free to sell (N,).
+        mark: last known prices (C,).
+        sell_rate: what a sale of value 1 brings in.
     """
     gain = np.zeros(len(lots.cost))
     for name in range(len(gain)):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.market import FloatArray
 from undertow.strategies import PROPORTIONAL, Decision, Plan
@@ -70,7 +70,7 @@ def attribution(grid: PriceGrid, plan: Plan, run: AccountPath, hold: AccountPath
     invested = replace(plain, exposure=np.ones_like(ruled.exposure))
 
     def value(decision: Decision, prices: PriceGrid, costs: Costs) -> float:
-        return float(walk(prices, replace(plan, decision=decision), 0, costs, run.capital).values[-1])
+        return float(walk_plan(prices, replace(plan, decision=decision), 0, costs, run.capital).values[-1])
 
     values = [value(decision, idle, free) for decision in (invested, at_once, plain, selected, ruled)]
     values += [value(ruled, grid, free), float(run.values[-1])]

@@ -11,9 +11,9 @@ import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_run
-from undertow.backtests.kernel.path import AccountPath, walk
+from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
-from undertow.backtests.kernel.sleeves import during, stage, with_hold, with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.runs.attribution import attribution
 from undertow.backtests.runs.describe import run_counts, run_recipe, run_series, run_weights
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
@@ -69,9 +69,9 @@ def backtest(
     if not plan.base.any():
         raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
     costs = account.costs
-    grid = with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
-    run, hold = (walk(grid, plan, number, costs, account.capital) for number in (0, 1))
-    build = partial(_book, grid, run.amounts, run.sweeps, market.cash, account, hold.values)
+    grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
+    run, hold = (walk_plan(grid, plan, number, costs, account.capital) for number in (0, 1))
+    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values)
     portfolio = build()
     _check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
@@ -163,7 +163,7 @@ def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, acc
     strategy_class = type(strategies[0])
     decision = decided(strategy_class, table, strategy_class.stack(strategies))
     base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
-    return stage(table, with_hold(during(decision, rows)), rows, base, rebalanced), decision
+    return plan_for_rows(table, append_hold_set(decision_for_rows(decision, rows)), rows, base, rebalanced), decision
 
 
 def _acting(shocks: InstantArray, decision: Decision, drivers: Reasons | None) -> Acting:
@@ -185,9 +185,9 @@ def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock
     decisions = table.decisions
     in_run = Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
     calendar, prices = table.market.calendar, table.market.prices
-    before = hold.tape.close[:-1, : hold.tape.stocks]
+    before = hold.grid.close[:-1, : hold.grid.stocks]
     opened = prices.open[rows][1:, table.columns]
     # A name without an open has not moved yet.
     moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
-    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.tape.stocks] * moves).sum(axis=1)))
+    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.grid.stocks] * moves).sum(axis=1)))
     return EpisodeClock(in_run, calendar.opens[rows], calendar.closes[rows], overnight)

@@ -47,10 +47,10 @@ def run_series(
         "hold_value": hold.values,
         "hold_return": hold.returns,
         "benchmark_return": _benchmark_returns(table, rows),
-        "cash_return": run.tape.cash_returns,
+        "cash_return": run.grid.cash_returns,
         "btc": _btc(table)[rows],
     }
-    return pd.DataFrame(columns, index=run.tape.sessions.rename("session"))
+    return pd.DataFrame(columns, index=run.grid.sessions.rename("session"))
 
 
 def _benchmark_returns(table: DecisionTable, rows: slice) -> FloatArray:
@@ -73,7 +73,7 @@ def _btc(table: DecisionTable) -> FloatArray:
 
 def run_weights(run: AccountPath) -> pd.DataFrame:
     """Shares of the account's value at the close (sessions, symbols), cash last."""
-    weights = pd.DataFrame(run.weights, index=run.tape.sessions, columns=pd.Index(run.tape.symbols, name="symbol"))
+    weights = pd.DataFrame(run.weights, index=run.grid.sessions, columns=pd.Index(run.grid.symbols, name="symbol"))
     weights["cash"] = run.cash_share
     return weights
 
@@ -95,7 +95,7 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "stale_sessions": int(decision.stale[rows, 0].sum()),
         "fallback_sessions": 0,
         **{f"{name}_sessions": int(flag[rows, 0].sum()) for name, flag in decision.flags.items()},
-        "cash_sessions_without_price": run.tape.cash_gaps,
+        "cash_sessions_without_price": run.grid.cash_gaps,
         "sessions_without_members": int((~table.alive[rows].any(axis=1)).sum()),
         "sessions_without_prices": int(np.isnan(table.close[rows]).all(axis=1).sum()),
         "universe_symbols": len(table.universe.symbols),

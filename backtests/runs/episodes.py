@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from undertow.backtests.kernel.path import AccountPath
-from undertow.backtests.kernel.state import DE_RISK, RENEWAL
+from undertow.backtests.kernel.state import DE_RISK, REBALANCE
 from undertow.market import HOUR, BoolArray, Decisions, FloatArray, InstantArray, IntArray
 
 # A return below this is rounding: values agree to all but a few of sixteen digits.
@@ -121,7 +121,7 @@ def _episode(
         1.0 - exposure[start:end].min(),
         money,
         len(names),
-        ", ".join(run.tape.symbols[name] for name in names),
+        ", ".join(run.grid.symbols[name] for name in names),
         sessions[start + 1 + rises[0]] if len(rises) else pd.NaT,
         pd.NaT if over else sessions[end],
         end - start,
@@ -150,7 +150,7 @@ def _before(start: int, shock: np.datetime64, clock: EpisodeClock, hold: Account
 
 
 def _sold(run: AccountPath, exposure: FloatArray, start: int, end: int) -> tuple[float, IntArray]:
-    stocks = run.tape.stocks
+    stocks = run.grid.stocks
     change = np.diff(exposure[:end], prepend=1.0)
     low = start + int(exposure[start:end].argmin())
     risen = start + np.flatnonzero(change[start : low + 1] > 0.0)
@@ -159,7 +159,7 @@ def _sold(run: AccountPath, exposure: FloatArray, start: int, end: int) -> tuple
     reasons = run.reasons[rows, :stocks]
     for_cash = np.where(reasons == DE_RISK, sales, 0.0)
     # On a rebalance the sales of a session serve the rebalance and the rule at once: the rule's part is its request.
-    rebalancing = np.where(reasons == RENEWAL, sales, 0.0)
+    rebalancing = np.where(reasons == REBALANCE, sales, 0.0)
     requested = np.maximum(0.0, -change[rows]) * run.before[rows]
     total = rebalancing.sum(axis=1)
     part = np.minimum(1.0, np.divide(requested, total, out=np.zeros_like(requested), where=total > 0.0))

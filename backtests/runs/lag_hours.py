@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.backtests.kernel.sleeves import during, hedged
+from undertow.backtests.kernel.sleeves import decision_for_rows, drop_unpriced_hedge
 from undertow.market import HOUR, FloatArray
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Strategy, decided, shocks_of
@@ -52,8 +52,8 @@ def summarize_lag(hours: FloatArray) -> LagHours | None:
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
     """`Run.lag_hours` of the sessions in `rows`, without walking an account."""
     strategy_class = type(strategy)
-    decision = during(decided(strategy_class, table, strategy_class.stack([strategy])), rows)
-    acting = hedged(table, decision, rows).acting[:, 0]
+    decision = decision_for_rows(decided(strategy_class, table, strategy_class.stack([strategy])), rows)
+    acting = drop_unpriced_hedge(table, decision, rows).acting[:, 0]
     starts = np.flatnonzero(acting & ~np.concatenate(([False], acting[:-1])))
     shocks, filled = shocks_of(strategy, table)[rows][starts], table.decisions.filled_at[rows][starts]
     named = ~np.isnat(shocks)

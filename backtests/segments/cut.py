@@ -1,12 +1,12 @@
-"""What every path of a sweep shares: the sessions cut into segments, with prices laid out for them.
+"""The sessions of a run cut into segments, with prices laid out for them: shared by every path of a sweep.
 
 A segment runs from one rebalance of the base weights, or one end of a name's prices, to the next. Within it the
 holdings of a path whose cash is raised in proportion are always `scale` times what it held at the start of the
 segment plus `added` times the drifted base portfolio, so that a change of exposure costs a few operations whatever
 the number of names, and the value of the base portfolio is computed once for all paths.
 
-What a path holds right after a rebalance is its own: names above their new weight are sold to it, names below are
-bought short of it by what all trades cost, and that depends on what was held before. So rebalances go through the
+Holdings right after a rebalance differ between paths: names above their new weight are sold to it, names below are
+bought short of it by the costs of all trades, which depend on what was held before. So rebalances go through the
 names, and the holdings are valued over a segment in one pass over a block of prices that stays in the cache.
 """
 
@@ -23,12 +23,13 @@ from undertow.market import BoolArray, FloatArray, IntArray
 class Segments(NamedTuple):
     """The segments of a run, for N names that are in the base at least once.
 
-    `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `rebalance` (S,) says
-    whether base weights are rebalanced there, `weights` (S, N) what they are, without names that have ended, and
-    `units` (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those
-    shares at the close and at the fill. `clean` (S,) says that every name sold or bought at the rebalance can have a
-    price, `filled` (T,) that every name of the base has one that session. `names` (N,) are their columns in the tape,
-    `longest` is the number of sessions of the longest segment; prices are those of the tape.
+    `first` (S + 1,) is the first session of each segment and, last, the number of sessions. `rebalance` (S,) is true
+    where base weights are rebalanced, `weights` (S, N) are those weights without names that have ended, and `units`
+    (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at
+    the close and at the fill. `clean` (S,) is true where every name sold or bought at the rebalance has a price,
+    `filled` (T,) where every name of the base has one that session. `ending` (T,) is true where a name is closed.
+    `names` (N,) are their columns in the price grid, `longest` is the number of sessions of the longest segment;
+    prices are those of the grid.
     """
 
     first: IntArray
@@ -50,11 +51,11 @@ class Segments(NamedTuple):
     longest: int
 
 
-def cut(tape: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
-    """The segments of a run over the stocks of a tape, `base` (R, N) and `rebalanced` (T,) as in `Plan`."""
+def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
+    """The segments of a run over the stocks of a price grid, `base` (R, N) and `rebalanced` (T,) as in `Plan`."""
     names = np.flatnonzero(base.any(axis=0))
     fill, mark, close, end_price = (
-        np.ascontiguousarray(part[:, names]) for part in (tape.fill, tape.mark, tape.close, tape.end_price)
+        np.ascontiguousarray(part[:, names]) for part in (grid.fill, grid.mark, grid.close, grid.end_price)
     )
     ending = np.asarray((~np.isnan(end_price)).any(axis=1))
     starts = (rebalanced >= 0) | ending
@@ -80,8 +81,8 @@ def cut(tape: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
         mark=mark,
         end_price=end_price,
         ending=ending,
-        cash_fill=np.ascontiguousarray(tape.cash_fill),
-        cash_close=np.ascontiguousarray(tape.cash_close),
+        cash_fill=np.ascontiguousarray(grid.cash_fill),
+        cash_close=np.ascontiguousarray(grid.cash_close),
         names=names,
         longest=int(np.diff(first).max()),
     )
@@ -103,6 +104,6 @@ def _base(
 
 
 def _without(weights: FloatArray, gone: BoolArray) -> FloatArray:
-    kept = np.where(gone, 0.0, weights)
-    total = kept.sum()
-    return kept * (weights.sum() / total) if total > 0.0 else kept
+    surviving = np.where(gone, 0.0, weights)
+    total = surviving.sum()
+    return surviving * (weights.sum() / total) if total > 0.0 else surviving

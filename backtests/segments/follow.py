@@ -1,9 +1,9 @@
-"""Paths that hold what the untouched basket holds follow it: no work at all until they raise cash again.
+"""Paths whose holdings are those of the fully invested basket follow it, without any work until they raise cash.
 
 The reference is the path that stays fully invested. A rebalance sells each name down to its weight whatever was held
 before, and leaves of a name that is bought only what costs leave lacking, about a thousandth of the gap: what a path
-held before its last change of exposure is forgotten by some four rebalances. A path whose holdings are the reference's
-to `ALIKE` of its value is a scaled copy of it from there on.
+held before its last change of exposure is forgotten after some four rebalances. A path whose holdings are the
+reference's to `COPY_TOLERANCE` of its value is a scaled copy of it from there on.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from undertow.backtests.kernel.records import Rates
+from undertow.backtests.kernel.state import CASH, PAID, TURNOVER
 from undertow.backtests.segments.cut import Segments
-from undertow.backtests.segments.walk import (
+from undertow.backtests.segments.records import (
     COUNTS,
     FLAGS,
-    LOOSE,
+    OFF_BASE,
     PENDING,
-    RESTED,
     SCALE,
-    SPENT,
     STATES,
     SUMS,
-    TURNED,
     UNITS,
-    segment_nb,
+    SegmentAccount,
+    SegmentPath,
+    SegmentResults,
 )
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.backtests.segments.walk import segment_nb
+from undertow.market.clock import BoolArray, FloatArray, IntArray
 
 # Share of the value: far below the 1e-9 to which a sweep equals a backtest, with room for a change every month.
-ALIKE = 1e-11
+COPY_TOLERANCE = 1e-11
 
 
 class Reference(NamedTuple):
@@ -50,10 +52,10 @@ class Reference(NamedTuple):
 
 
 @njit(cache=True)
-def reference_nb(segments: Segments, capital: float, fee: float, slippage: float) -> Reference:
+def reference_nb(segments: Segments, rates: Rates, capital: float) -> Reference:
     """Walk the fully invested path."""
     parts, names, rows = len(segments.rebalance), segments.units.shape[1], len(segments.worth)
-    kept = Reference(
+    reference = Reference(
         np.zeros(rows),
         np.zeros((parts, names)),
         np.zeros((parts, names)),
@@ -62,56 +64,45 @@ def reference_nb(segments: Segments, capital: float, fee: float, slippage: float
         np.zeros((parts, SUMS)),
         np.zeros((parts, COUNTS), dtype=np.int64),
     )
-    exposure, plain = np.ones(rows), np.zeros((rows, 0), dtype=np.int64)
-    wanted, line = np.zeros(names), np.zeros(segments.longest)
+    path = SegmentPath(np.ones(rows), np.zeros((rows, 0), dtype=np.int64), rates, capital)
+    trades, line = np.zeros(names), np.zeros(segments.longest)
     for part in range(parts):
-        kept.state[part, SCALE] = 1.0
+        account = _account_nb(reference, part)
+        account.state[SCALE] = 1.0
         if part > 0:
-            resume_nb(kept, part - 1, 1.0, kept.held[part], kept.waiting[part], kept.state[part], kept.flags[part])
-        segment_nb(
-            part,
-            segments,
-            exposure,
-            plain,
-            capital,
-            fee,
-            slippage,
-            kept.held[part],
-            kept.waiting[part],
-            wanted,
-            line,
-            kept.state[part],
-            kept.flags[part],
-            kept.values,
-            kept.sums[part],
-            kept.counts[part],
-        )
-    return kept
+            resume_nb(reference, part - 1, 1.0, account)
+        results = SegmentResults(reference.values, reference.sums[part], reference.counts[part])
+        segment_nb(part, segments, path, account, trades, line, results)
+    return reference
 
 
 @njit(cache=True)
-def resume_nb(
-    reference: Reference,
-    part: int,
-    copies: float,
-    held: FloatArray,
-    waiting: FloatArray,
-    state: FloatArray,
-    flags: BoolArray,
-) -> None:
-    """Write out the account of a path that has followed the reference to the end of a segment."""
-    for name in range(len(held)):
-        held[name] = copies * reference.held[part, name]
-        waiting[name] = copies * reference.waiting[part, name]
-    for place in range(STATES):
-        state[place] = copies * reference.state[part, place]
-    state[SCALE] = 1.0
-    for place in range(FLAGS):
-        flags[place] = reference.flags[part, place]
+def _account_nb(reference: Reference, part: int) -> SegmentAccount:
+    return SegmentAccount(reference.held[part], reference.waiting[part], reference.state[part], reference.flags[part])
 
 
 @njit(cache=True)
-def steady_nb(exposure: FloatArray, first: int, last: int) -> bool:
+def resume_nb(reference: Reference, part: int, copies: float, account: SegmentAccount) -> None:
+    """Write out the account of a path that has followed the reference to the end of a segment.
+
+    Args:
+        reference: the fully invested path.
+        part: number of the segment.
+        copies: how many times the reference the path holds.
+        account: the account, written in place.
+    """
+    for name in range(len(account.held)):
+        account.held[name] = copies * reference.held[part, name]
+        account.waiting[name] = copies * reference.waiting[part, name]
+    for number in range(STATES):
+        account.state[number] = copies * reference.state[part, number]
+    account.state[SCALE] = 1.0
+    for number in range(FLAGS):
+        account.flags[number] = reference.flags[part, number]
+
+
+@njit(cache=True)
+def fully_invested_nb(exposure: FloatArray, first: int, last: int) -> bool:
     """Whether a path is fully invested on every session of a segment."""
     for row in range(first, last):  # noqa: SIM110 (what all() and any() would need, numba does not know)
         if exposure[row] != 1.0:
@@ -120,43 +111,45 @@ def steady_nb(exposure: FloatArray, first: int, last: int) -> bool:
 
 
 @njit(cache=True)
-def follow_nb(
-    reference: Reference,
-    part: int,
-    first: int,
-    last: int,
-    copies: float,
-    values: FloatArray,
-    sums: FloatArray,
-    counts: IntArray,
-) -> None:
-    """One segment of a path that holds `copies` times the reference."""
+def follow_nb(reference: Reference, part: int, first: int, last: int, copies: float, results: SegmentResults) -> None:
+    """Walk one segment of a path that holds `copies` times the reference.
+
+    Args:
+        reference: the fully invested path.
+        part: number of the segment.
+        first: first session of the segment.
+        last: the session after its last one.
+        copies: how many times the reference the path holds.
+        results: values, sums and counts of the path.
+    """
+    sums, counts = results.sums, results.counts
     for row in range(first, last):
-        values[row] = copies * reference.values[row]
-    sums[TURNED] += reference.sums[part, TURNED]
-    sums[SPENT] += copies * reference.sums[part, SPENT]
-    sums[RESTED] += reference.sums[part, RESTED]
-    for place in range(COUNTS):
-        counts[place] += reference.counts[part, place]
+        results.values[row] = copies * reference.values[row]
+    sums[TURNOVER] += reference.sums[part, TURNOVER]
+    sums[PAID] += copies * reference.sums[part, PAID]
+    sums[CASH] += reference.sums[part, CASH]
+    for number in range(COUNTS):
+        counts[number] += reference.counts[part, number]
 
 
 @njit(cache=True)
-def alike_nb(
-    reference: Reference,
-    part: int,
-    last: int,
-    segments: Segments,
-    held: FloatArray,
-    state: FloatArray,
-    flags: BoolArray,
-    value: float,
-) -> float:
-    """How many times the reference a path holds at the end of a segment, 0 where it holds something else."""
-    if flags[LOOSE] or flags[PENDING] or reference.flags[part, LOOSE] or reference.flags[part, PENDING]:
+def copies_held_nb(reference: Reference, part: int, segments: Segments, account: SegmentAccount, value: float) -> float:
+    """How many times the reference a path holds at the end of a segment; 0 where it holds something else.
+
+    Args:
+        reference: the fully invested path.
+        part: number of the segment.
+        segments: the segments of the run.
+        account: the account of the path.
+        value: its value at the last close of the segment, USD.
+    """
+    flags = account.flags
+    if flags[OFF_BASE] or flags[PENDING] or reference.flags[part, OFF_BASE] or reference.flags[part, PENDING]:
         return 0.0
-    copies = value / reference.values[last - 1]
-    close = segments.close[last - 1]
-    apart = abs(state[UNITS] - copies * reference.state[part, UNITS]) * segments.cash_close[last - 1]
-    for name in range(len(held)):
-        apart += abs(held[name] - copies * reference.held[part, name]) * close[name]
-    return copies if apart <= ALIKE * value else 0.0
+    last = segments.first[part + 1] - 1
+    copies = value / reference.values[last]
+    close = segments.close[last]
+    difference = abs(account.state[UNITS] - copies * reference.state[part, UNITS]) * segments.cash_close[last]
+    for name in range(len(account.held)):
+        difference += abs(account.held[name] - copies * reference.held[part, name]) * close[name]
+    return copies if difference <= COPY_TOLERANCE * value else 0.0

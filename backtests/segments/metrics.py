@@ -1,4 +1,4 @@
-"""The figures of `metrics.py` for many paths, compiled: one path at a time, without keeping its returns."""
+"""The metrics of `backtests/metrics.py` for P paths, compiled: one path at a time, without keeping its returns."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from undertow.backtests.metrics import LEAST_SPREAD, RETURN_METRICS, SESSIONS_A_YEAR
+from undertow.backtests.metrics import LEAST_SPREAD, SESSIONS_A_YEAR
 from undertow.backtests.segments.reductions import squares_of, sums_of
-from undertow.market import FloatArray
+from undertow.market.clock import FloatArray
 
-# What `return_metrics` gives, in its order.
-NAMES = tuple(metric.key for metric in RETURN_METRICS)
-METRICS = len(NAMES)
+# The metrics of `return_metrics`, in its order.
+METRIC_NAMES = (
+    "total_return",
+    "cagr",
+    "annual_volatility",
+    "annual_sharpe",
+    "annual_sharpe_over_cash",
+    "annual_sortino",
+    "max_drawdown",
+    "calmar",
+    "ulcer_index",
+    "cvar_95",
+)
+METRIC_COUNT = len(METRIC_NAMES)
 _ROOT = math.sqrt(SESSIONS_A_YEAR)
 
 
 @njit(cache=True)
 def moments_nb(returns: FloatArray, cash_returns: FloatArray) -> tuple[float, float, float, float, float]:
-    """Mean and sum of squared deviations of returns and of what exceeds cash, and the sum of squared losses."""
+    """Mean and sum of squared deviations of returns and of returns over cash, and the sum of squared losses."""
     total, over, losses = sums_of(returns, cash_returns)
     mean, extra = total / len(returns), over / len(returns)
     squares, extras = squares_of(returns, cash_returns, mean, extra)
@@ -53,7 +64,7 @@ def ulcer_nb(values: FloatArray, capital: float) -> float:
 
 
 @njit(cache=True)
-def below_nb(returns: FloatArray, limit: float, low: FloatArray) -> int:
+def write_below_nb(returns: FloatArray, limit: float, low: FloatArray) -> int:
     """Write the returns up to `limit` into `low`, which is as long; returns how many."""
     count = 0
     for row in range(len(returns)):
@@ -65,9 +76,9 @@ def below_nb(returns: FloatArray, limit: float, low: FloatArray) -> int:
 @njit(cache=True)
 def select_nb(amounts: FloatArray, size: int, count: int) -> None:
     """Bring the `count` lowest of the first `size` amounts to the front, in any order (Hoare 1961)."""
-    left, right = 0, size - 1
-    while left < right:
-        pivot, low, high = amounts[(left + right) // 2], left, right
+    start, end = 0, size - 1
+    while start < end:
+        pivot, low, high = amounts[(start + end) // 2], start, end
         while low <= high:
             while amounts[low] < pivot:
                 low += 1
@@ -77,19 +88,26 @@ def select_nb(amounts: FloatArray, size: int, count: int) -> None:
                 amounts[low], amounts[high] = amounts[high], amounts[low]
                 low, high = low + 1, high - 1
         if count - 1 <= high:
-            right = high
+            end = high
         elif count - 1 >= low:
-            left = low
+            start = low
         else:
             return
 
 
 @njit(cache=True)
-def worst_nb(returns: FloatArray, count: int, limit: float, low: FloatArray) -> float:
-    """Mean of the `count` lowest returns; `limit` is a guess at what is below which they lie."""
-    size = below_nb(returns, limit, low)
+def lowest_mean_nb(returns: FloatArray, count: int, limit: float, low: FloatArray) -> float:
+    """Mean of the `count` lowest returns.
+
+    Args:
+        returns: session returns (T,).
+        count: number of the lowest ones.
+        limit: a guess at the highest of them.
+        low: memory to write to (T,).
+    """
+    size = write_below_nb(returns, limit, low)
     if size < count:
-        size = below_nb(returns, math.inf, low)
+        size = write_below_nb(returns, math.inf, low)
     select_nb(low, size, count)
     total = 0.0
     for row in range(count):
@@ -98,14 +116,21 @@ def worst_nb(returns: FloatArray, count: int, limit: float, low: FloatArray) -> 
 
 
 @njit(cache=True)
-def ratio_nb(mean: float, spread: float) -> float:
+def annualised_ratio_nb(mean: float, spread: float) -> float:
     """Mean over spread, annualised; NaN where nothing varies by more than rounding."""
     return mean / spread * _ROOT if spread > LEAST_SPREAD else math.nan
 
 
 @njit(cache=True)
 def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out: FloatArray) -> None:
-    """Write into `out` (M,) what `return_metrics` gives for values at the close (T,), in the order of `NAMES`."""
+    """Write into `out` (M,) the metrics of one path, in the order of `METRIC_NAMES`, as `return_metrics`.
+
+    Args:
+        values: values at the close (T,), USD.
+        capital: starting capital, USD.
+        cash_returns: session returns of the cash symbol (T,).
+        out: the metrics (M,), written in place.
+    """
     count = len(values)
     returns, low = np.empty(count), np.empty(count)
     returns[0] = values[0] / capital - 1.0
@@ -118,19 +143,19 @@ def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out
     out[0] = growth - 1.0
     out[1] = growth ** (SESSIONS_A_YEAR / count) - 1.0 if growth > 0.0 else -1.0
     out[2] = spread * _ROOT
-    out[3] = ratio_nb(mean, spread)
-    out[4] = ratio_nb(extra, math.sqrt(extras / (count - 1)))
-    out[5] = ratio_nb(mean, math.sqrt(losses / count))
+    out[3] = annualised_ratio_nb(mean, spread)
+    out[4] = annualised_ratio_nb(extra, math.sqrt(extras / (count - 1)))
+    out[5] = annualised_ratio_nb(mean, math.sqrt(losses / count))
     out[6] = fall
     out[7] = out[1] / -fall if fall < 0.0 else math.nan
     out[8] = ulcer_nb(values, capital)
-    out[9] = worst_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
+    out[9] = lowest_mean_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
 
 
 @njit(cache=True, parallel=True)
-def metrics_of(values: FloatArray, capital: float, cash_returns: FloatArray) -> FloatArray:
-    """The figures of every path: values at the close (P, T) to (P, M), in the order of `NAMES`."""
-    out = np.empty((len(values), METRICS))
+def metrics_many_nb(values: FloatArray, capital: float, cash_returns: FloatArray) -> FloatArray:
+    """The metrics of every path: values at the close (P, T) to (P, M), in the order of `METRIC_NAMES`."""
+    out = np.empty((len(values), METRIC_COUNT))
     for path in prange(len(values)):
         metrics_nb(values[path], capital, cash_returns, out[path])
     return out

@@ -12,12 +12,11 @@ import pandas as pd
 
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
-from undertow.backtests.kernel.sleeves import during, with_legs
-from undertow.backtests.kernel.sleeves import stage as stage_legs
+from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
-from undertow.backtests.segments.metrics import NAMES
+from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
 from undertow.signals.decisions import DecisionTable, shared_table
@@ -25,7 +24,7 @@ from undertow.strategies import LEAST_TAX, Decision, Plan, Sets, Strategy, base_
 
 # The figures of a set, in the order of the table: those of `Run.metrics`, then counts.
 _COUNTS = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
-FIGURES = (*NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *_COUNTS)
+FIGURES = (*METRIC_NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *_COUNTS)
 # Less is better of what an objective minimises, and of every count.
 LESS_IS_BETTER = frozenset(
     {metric for metric, direction in NAMED.values() if direction == MINIMIZE} | {"episodes", *_COUNTS}
@@ -117,9 +116,9 @@ def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
     decision = decided(task.strategy, prepared.table, chunk.sets)
     prepared.table.forget()
     walked = _walk_decision(task, decision, chunk.keep_returns)
-    in_run = during(decision, prepared.rows)
+    in_run = decision_for_rows(decision, prepared.rows)
     if in_run.hedge is not None:
-        in_run = stage_legs(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
+        in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
     figures = _figures(in_run, walked)
     returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
     return ChunkResult(figures, returns)
@@ -149,13 +148,13 @@ def _walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSet
     plain = covered(decision, prepared.rows)
     parts = []
     if plain.any():
-        plan = Plan(during(select_sets(decision, plain), prepared.rows), prepared.base, prepared.rebalanced)
+        plan = Plan(decision_for_rows(select_sets(decision, plain), prepared.rows), prepared.base, prepared.rebalanced)
         parts.append((plain, by_segments(prepared.grid, plan, costs, capital, keep=keep)))
     if not plain.all():
         uncovered = select_sets(decision, ~plain)
-        in_run = during(uncovered, prepared.rows)
-        plan = stage_legs(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced)
-        grid = with_legs(prepared.grid, prepared.table, prepared.rows, uncovered, costs)
+        in_run = decision_for_rows(uncovered, prepared.rows)
+        plan = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced)
+        grid = add_sleeves(prepared.grid, prepared.table, prepared.rows, uncovered, costs)
         parts.append((~plain, by_kernel(grid, plan, costs, capital, keep=keep)))
     return parts[0][1] if len(parts) == 1 else _merge(parts)
 
@@ -194,7 +193,7 @@ def select_sets(decision: Decision, mask: BoolArray) -> Decision:
 
 def _figures(decision: Decision, walked: WalkedSets) -> pd.DataFrame:
     exposure = np.ascontiguousarray(decision.exposure.T)
-    metrics = pd.DataFrame(walked.metrics, columns=list(NAMES))
+    metrics = pd.DataFrame(walked.metrics, columns=list(METRIC_NAMES))
     metrics["annual_turnover"] = walked.sums[:, 0] / (exposure.shape[1] / SESSIONS_A_YEAR)
     metrics["average_exposure"] = exposure.mean(axis=1)
     metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]

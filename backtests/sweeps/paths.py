@@ -9,12 +9,13 @@ import numpy as np
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.many import walk_all
-from undertow.backtests.kernel.path import selling_order
+from undertow.backtests.kernel.path import rates_of, selling_order
 from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.kernel.records import SetPlans
 from undertow.backtests.kernel.state import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
-from undertow.backtests.segments.cut import cut
+from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
-from undertow.backtests.segments.metrics import metrics_of
+from undertow.backtests.segments.metrics import metrics_many_nb
 from undertow.backtests.segments.paths import walk_segments_nb
 from undertow.market import FloatArray, IntArray
 from undertow.strategies import Decision, Plan
@@ -26,8 +27,8 @@ _KERNEL_LOCK = Lock()
 class WalkedSets(NamedTuple):
     """Figures of P accounts.
 
-    `metrics` (P, M) in the order of `segments.metrics.NAMES`; `values` at the close (P, T), USD, where they are kept,
-    else (P, 0); `sums` (P, 3) turnover, costs paid, share of cash, summed over the sessions; `counts` (P, 3) deferred
+    `metrics` (P, M) in the order of `METRIC_NAMES`; `values` at the close (P, T), USD, where kept, else (P, 0);
+    `sums` (P, 3) turnover, costs paid, share of cash, summed over the sessions; `counts` (P, 3) deferred
     fills, names closed, orders open at the end.
     """
 
@@ -47,24 +48,14 @@ def by_segments(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, ke
         capital: starting capital, USD.
         keep: whether the values at every close are kept.
     """
-    segments = cut(grid, plan.base, plan.rebalanced)
-    reference = reference_nb(segments, capital, costs.fee, costs.slippage)
+    segments = cut_segments(grid, plan.base, plan.rebalanced)
+    rates = rates_of(costs)
+    reference = reference_nb(segments, rates, capital)
     exposure = np.ascontiguousarray(plan.decision.exposure.T)
     orders = _orders(plan.decision, segments.names, plan.base.shape)
-    order_of_set = plan.decision.score_of_set.astype(np.int64)
+    sets = SetPlans(exposure, orders, plan.decision.score_of_set.astype(np.int64))
     with _KERNEL_LOCK:
-        walked = walk_segments_nb(
-            segments,
-            reference,
-            exposure,
-            orders,
-            order_of_set,
-            capital=capital,
-            fee=costs.fee,
-            slippage=costs.slippage,
-            cash_returns=grid.cash_returns,
-            keep=keep,
-        )
+        walked = walk_segments_nb(segments, reference, sets, rates, capital, grid.cash_returns, keep)
     return WalkedSets(*walked)
 
 
@@ -82,7 +73,7 @@ def by_kernel(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep
     """
     with _KERNEL_LOCK:
         values, sums, counts = walk_all(grid, plan, costs, capital)
-        metrics = metrics_of(values, capital, grid.cash_returns)
+        metrics = metrics_many_nb(values, capital, grid.cash_returns)
     ruined = (values <= 0.0).any(axis=1)
     metrics[ruined], sums[ruined] = np.nan, np.nan
     values[ruined] = np.nan

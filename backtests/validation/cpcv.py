@@ -14,9 +14,9 @@ import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_search
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
-from undertow.backtests.kernel.sleeves import with_legs
+from undertow.backtests.kernel.sleeves import add_sleeves
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
 from undertow.backtests.metrics import return_metrics
@@ -262,9 +262,9 @@ def _account_returns(
     plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
         raise ParameterError(f"universe `{settings.universe}` has no name with prices in the requested sessions")
-    grid = with_legs(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)
+    grid = add_sleeves(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)
     # A class without parameters decides one column for all.
-    returns = [walk(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
+    returns = [walk_plan(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
     rules = np.stack(returns[:-1])
     return np.broadcast_to(rules, (len(strategies), rules.shape[1])), returns[-1], grid.cash_returns
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from undertow.backtests.segments.metrics import NAMES
+from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps import is_less_better
 from undertow.market import FloatArray, ParameterError, did_you_mean
 from undertow.tearsheets.html.charts import FONT
@@ -304,7 +304,7 @@ def _baseline_values(baselines: Mapping[str, Mapping[str, float]], value: str) -
 def _hold(baselines: Mapping[str, Mapping[str, float]], value: str) -> float | None:
     """The value of buy-and-hold; None for a metric that only a rule has."""
     level = float(baselines.get(BASELINE, {}).get(value, math.nan))
-    return level if (value in NAMES or ":" in value) and math.isfinite(level) else None
+    return level if (value in METRIC_NAMES or ":" in value) and math.isfinite(level) else None
 
 
 def _heading(frame: pd.DataFrame, title: str, label: str, about: Sequence[str]) -> Html:

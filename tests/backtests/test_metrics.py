@@ -11,7 +11,7 @@ import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
 from undertow.backtests import backtest, metrics
-from undertow.backtests.segments.metrics import NAMES, metrics_of
+from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
 from undertow.backtests.sweeps.chunk import FIGURES, LESS_IS_BETTER
 from undertow.evidence import difference
 from undertow.market import ParameterError, simulate_market
@@ -102,7 +102,7 @@ def test_rounding_is_no_spread() -> None:
     returns = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
     assert 0.0 < np.std(returns - cash) < 1e-15
     assert math.isnan(metrics.annual_sharpe(returns, cash))
-    assert math.isnan(metrics_of(values[None], 12_345.678, cash)[0, NAMES.index("annual_sharpe_over_cash")])
+    assert math.isnan(metrics_many_nb(values[None], 12_345.678, cash)[0, METRIC_NAMES.index("annual_sharpe_over_cash")])
     assert metrics.annual_sharpe(returns) > 1.0
 
 
@@ -152,7 +152,9 @@ def test_series_of_other_sessions_are_not_paired_by_position() -> None:
 
 def test_one_catalogue_lists_every_figure_of_a_set_in_its_order() -> None:
     keys = [metric.key for metric in metrics.METRICS]
-    assert keys[: len(NAMES)] == list(NAMES) == list(metrics.return_metrics(RETURNS, np.zeros(len(RETURNS))))
+    assert (
+        keys[: len(METRIC_NAMES)] == list(METRIC_NAMES) == list(metrics.return_metrics(RETURNS, np.zeros(len(RETURNS))))
+    )
     assert keys == list(FIGURES)
     assert {metric.key for metric in metrics.METRICS if metric.direction == "minimize"} == LESS_IS_BETTER
     run = backtest(BuyAndHold(), simulate_market(seed=3, years=1, names=5))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.backtests.kernel.reference import walk_np
+from support.kernel import flat_inputs, walk_compiled, walk_plain
 from undertow.backtests.kernel.state import (
     CLOSED,
     DE_RISK,
@@ -17,38 +17,12 @@ from undertow.backtests.kernel.state import (
     ENDED,
     OPEN_AT_END,
     RE_ENTRY,
-    RENEWAL,
+    REBALANCE,
     WAITED,
-    default_options,
 )
-from undertow.backtests.kernel.walk import walk_nb
 
 
-def world(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
-    """One rebalance at equal weights on the first row, full exposure, no costs, cash that earns nothing."""
-    fill = np.asarray(fill, dtype=np.float64)
-    rows, names = fill.shape
-    close = fill if close is None else np.asarray(close, dtype=np.float64)
-    given = {
-        "fill": fill,
-        "mark": np.where(np.isnan(fill), close, fill),
-        "close": close,
-        "end_price": np.full((rows, names), np.nan),
-        "base": np.full((1, names), 1.0 / names),
-        "rebalanced": np.array([0] + [-1] * (rows - 1)),
-        "exposure": np.ones(rows),
-        "order": np.zeros((rows, 0), dtype=np.int64),
-        "cash_fill": np.ones(rows),
-        "cash_close": np.ones(rows),
-        "capital": 100.0,
-        "fee": 0.0,
-        "slippage": 0.0,
-        "rules": default_options(),
-    }
-    return {**given, **changes}
-
-
-def random_world(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dict[str, Any]:
+def random_inputs(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     price = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (rows, names)), axis=0))
     missing = rng.random((rows, names)) < 0.1
@@ -62,7 +36,7 @@ def random_world(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dic
     rebalanced[::20] = np.arange(len(rebalanced[::20]))
     base = rng.random((len(rebalanced[::20]), names))
     cash = np.cumprod(1 + rng.random(rows) * 1e-4)
-    return world(
+    return flat_inputs(
         fill,
         price,
         mark=np.where(missing, np.roll(price, 1, axis=0), price),
@@ -82,8 +56,8 @@ def random_world(seed: int, scored: bool, rows: int = 60, names: int = 7) -> dic
 @pytest.mark.parametrize("scored", [False, True], ids=["proportional", "scored"])
 @given(seed=st.integers(0, 10_000))
 def test_compiled_kernel_equals_the_plain_one(scored: bool, seed: int) -> None:
-    given_world = random_world(seed, scored)
-    fast, slow = walk_nb(**given_world), walk_np(**given_world)
+    inputs = random_inputs(seed, scored)
+    fast, slow = walk_compiled(**inputs), walk_plain(**inputs)
     np.testing.assert_allclose(fast[0], slow[0], rtol=1e-10)
     np.testing.assert_allclose(fast[1], slow[1], rtol=1e-10)
     np.testing.assert_allclose(fast[2], slow[2], rtol=1e-8, atol=1e-6)
@@ -94,38 +68,42 @@ def test_compiled_kernel_equals_the_plain_one(scored: bool, seed: int) -> None:
 def test_buy_and_hold_by_hand_with_costs() -> None:
     # 100 USD, two names at 10 and 20, fee 1 %, slippage 1 %: a buy costs 1.01 * 1.01 of its price, so 100 USD buy
     # stocks worth 100 / 1.0201 in equal halves.
-    values, before, amounts, sweeps, reasons, *_ = walk_nb(**world([[10, 20], [11, 20]], fee=0.01, slippage=0.01))
-    each = 50 / 1.0201
-    np.testing.assert_allclose(amounts[0], [each / 10, each / 20])
-    np.testing.assert_allclose(values, [2 * each, each * 1.1 + each])
-    np.testing.assert_allclose(before, [100, each * 1.1 + each])
-    assert (reasons[0] == RENEWAL).all()
+    values, before, amounts, cash_trades, reasons, *_ = walk_compiled(
+        **flat_inputs([[10, 20], [11, 20]], fee=0.01, slippage=0.01)
+    )
+    half = 50 / 1.0201
+    np.testing.assert_allclose(amounts[0], [half / 10, half / 20])
+    np.testing.assert_allclose(values, [2 * half, half * 1.1 + half])
+    np.testing.assert_allclose(before, [100, half * 1.1 + half])
+    assert (reasons[0] == REBALANCE).all()
     assert not amounts[1].any()
-    assert not sweeps.any()
+    assert not cash_trades.any()
 
 
 def test_cash_target_is_met_exactly_and_stocks_bear_the_costs() -> None:
-    outcome = walk_nb(**world([[10, 20], [10, 20]], exposure=np.array([1.0, 0.4]), fee=0.01, slippage=0.01))
-    _, before, amounts, sweeps, reasons, *_ = outcome
-    assert sweeps[1] == pytest.approx(0.6 * before[1], rel=1e-12)
+    record = walk_compiled(**flat_inputs([[10, 20], [10, 20]], exposure=np.array([1.0, 0.4]), fee=0.01, slippage=0.01))
+    _, before, amounts, cash_trades, reasons, *_ = record
+    assert cash_trades[1] == pytest.approx(0.6 * before[1], rel=1e-12)
     assert (reasons[1] == DE_RISK).all()
     sold = -amounts[1] * np.array([10, 20])
-    assert sold.sum() * 0.99 * 0.99 == pytest.approx(sweeps[1])
+    assert sold.sum() * 0.99 * 0.99 == pytest.approx(cash_trades[1])
     assert sold[0] == pytest.approx(sold[1])
 
 
 def test_winners_first_sells_whole_names_in_order() -> None:
     order = np.array([[2, 0, 1]] * 2)
-    _, _, amounts, sweeps, *_ = walk_nb(**world([[10, 10, 10]] * 2, exposure=np.array([1.0, 0.5]), order=order))
+    _, _, amounts, cash_trades, *_ = walk_compiled(
+        **flat_inputs([[10, 10, 10]] * 2, exposure=np.array([1.0, 0.5]), order=order)
+    )
     # 50 of 100 USD: all of name 2 (33.3) and half of name 0 (16.7).
     np.testing.assert_allclose(-amounts[1] * 10, [50 - 100 / 3, 0, 100 / 3])
-    assert sweeps[1] == pytest.approx(50)
+    assert cash_trades[1] == pytest.approx(50)
 
 
 def test_re_entry_goes_back_to_the_drifted_base_weights() -> None:
     # While in cash name 0 doubles: the untouched basket would stand at 2 : 1, and so must the portfolio afterwards.
     exposure = np.array([1.0, 0.0, 1.0])
-    _, _, amounts, _, reasons, *_ = walk_nb(**world([[10, 10], [10, 10], [20, 10]], exposure=exposure))
+    _, _, amounts, _, reasons, *_ = walk_compiled(**flat_inputs([[10, 10], [10, 10], [20, 10]], exposure=exposure))
     np.testing.assert_allclose(amounts[2] * [20, 10], [200 / 3, 100 / 3])
     assert (reasons[2] == RE_ENTRY).all()
 
@@ -133,18 +111,18 @@ def test_re_entry_goes_back_to_the_drifted_base_weights() -> None:
 def test_re_entry_in_steps_fills_what_was_sold() -> None:
     order = np.array([[0, 1]] * 4)
     exposure = np.array([1.0, 0.5, 0.75, 1.0])
-    _, _, amounts, sweeps, *_ = walk_nb(**world([[10, 10]] * 4, exposure=exposure, order=order))
+    _, _, amounts, cash_trades, *_ = walk_compiled(**flat_inputs([[10, 10]] * 4, exposure=exposure, order=order))
     np.testing.assert_allclose(amounts, [[5, 5], [-5, 0], [2.5, 0], [2.5, 0]], atol=1e-12)
-    np.testing.assert_allclose(sweeps, [0, 50, -25, -25], atol=1e-12)
+    np.testing.assert_allclose(cash_trades, [0, 50, -25, -25], atol=1e-12)
 
 
 def test_missing_fill_waits_and_is_counted() -> None:
     fill = [[10, np.nan], [10, np.nan], [10, 25]]
     close = [[10, 20], [10, 20], [10, 25]]
-    values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**world(fill, close))
+    values, _, amounts, cash_trades, reasons, counts, *_ = walk_compiled(**flat_inputs(fill, close))
     # 50 USD were meant for name 1 at its last price of 20: 2.5 shares wait, and 2 are bought when it opens at 25.
     np.testing.assert_allclose(amounts[:, 1], [0, 0, 2.0])
-    np.testing.assert_allclose(sweeps, [50, 0, -50])
+    np.testing.assert_allclose(cash_trades, [50, 0, -50])
     assert reasons[2, 1] == WAITED
     assert counts[DEFERRED] == 1
     assert counts[OPEN_AT_END] == 0
@@ -153,7 +131,7 @@ def test_missing_fill_waits_and_is_counted() -> None:
 
 def test_order_that_never_fills_is_left_open_and_its_money_stays_in_cash() -> None:
     fill = [[10, np.nan], [20, np.nan]]
-    values, _, _, _, _, counts, *_ = walk_nb(**world(fill, [[10, 20], [20, 20]]))
+    values, _, _, _, _, counts, *_ = walk_compiled(**flat_inputs(fill, [[10, 20], [20, 20]]))
     assert counts[OPEN_AT_END] == 1
     np.testing.assert_allclose(values, [100, 150])
 
@@ -161,10 +139,10 @@ def test_order_that_never_fills_is_left_open_and_its_money_stays_in_cash() -> No
 def test_name_that_ended_is_closed_at_its_last_price_less_haircut_without_costs() -> None:
     ends = np.array([[np.nan, np.nan], [np.nan, 18.0], [np.nan, np.nan]])
     fill = [[10, 20], [10, np.nan], [10, np.nan]]
-    given_world = world(fill, [[10, 20]] * 3, end_price=ends, rebalanced=np.array([0, -1, 0]))
-    values, _, amounts, sweeps, reasons, counts, *_ = walk_nb(**given_world)
+    inputs = flat_inputs(fill, [[10, 20]] * 3, end_price=ends, rebalanced=np.array([0, -1, 0]))
+    values, _, amounts, cash_trades, reasons, counts, *_ = walk_compiled(**inputs)
     assert amounts[1, 1] == -2.5
-    assert sweeps[1] == pytest.approx(2.5 * 18)
+    assert cash_trades[1] == pytest.approx(2.5 * 18)
     assert reasons[1, 1] == ENDED
     assert counts[CLOSED] == 1
     # At the next rebalance its weight goes to the names that are still there.
@@ -175,38 +153,38 @@ def test_name_that_ended_is_closed_at_its_last_price_less_haircut_without_costs(
 
 def test_cash_earns_the_cash_symbols_return() -> None:
     cash = np.array([1.0, 1.0, 1.1])
-    values = walk_nb(**world([[10.0]] * 3, exposure=np.zeros(3), cash_fill=np.ones(3), cash_close=cash))[0]
+    values = walk_compiled(**flat_inputs([[10.0]] * 3, exposure=np.zeros(3), cash_fill=np.ones(3), cash_close=cash))[0]
     np.testing.assert_allclose(values, [100, 100, 110])
 
 
 @given(seed=st.integers(0, 10_000), fee=st.floats(0, 0.01), slippage=st.floats(0, 0.01))
 def test_cash_identity_and_no_short_positions(seed: int, fee: float, slippage: float) -> None:
-    given_world = {**random_world(seed, scored=bool(seed % 2)), "fee": fee, "slippage": slippage}
-    values, _, amounts, sweeps, *_ = walk_nb(**given_world)
-    price = np.where(np.isnan(given_world["end_price"]), np.nan_to_num(given_world["fill"]), given_world["end_price"])
-    ended = ~np.isnan(given_world["end_price"])
+    inputs = {**random_inputs(seed, scored=bool(seed % 2)), "fee": fee, "slippage": slippage}
+    values, _, amounts, cash_trades, *_ = walk_compiled(**inputs)
+    price = np.where(np.isnan(inputs["end_price"]), np.nan_to_num(inputs["fill"]), inputs["end_price"])
+    ended = ~np.isnan(inputs["end_price"])
     buys, sales = np.maximum(amounts, 0) * price, np.maximum(-amounts, 0) * price
     rates = np.where(ended, 1.0, (1 - slippage) * (1 - fee))
     flow = (sales * rates).sum(axis=1) - (buys * (1 + slippage) * (1 + fee)).sum(axis=1)
-    flow[0] += given_world["capital"]
+    flow[0] += inputs["capital"]
     # cash before + proceeds - costs = cash after, on every session
-    np.testing.assert_allclose(sweeps * given_world["cash_fill"], flow, atol=1e-9 * given_world["capital"])
+    np.testing.assert_allclose(cash_trades * inputs["cash_fill"], flow, atol=1e-9 * inputs["capital"])
     assert (np.cumsum(amounts, axis=0) > -1e-6).all()
-    assert (np.cumsum(sweeps) > -1e-6).all()
+    assert (np.cumsum(cash_trades) > -1e-6).all()
     assert (values > 0).all()
 
 
 @given(seed=st.integers(0, 10_000))
 def test_costs_are_monotone(seed: int) -> None:
-    given_world = random_world(seed, scored=False)
-    ends = [walk_nb(**{**given_world, "fee": fee})[0][-1] for fee in (0.0, 0.001, 0.005)]
+    inputs = random_inputs(seed, scored=False)
+    ends = [walk_compiled(**{**inputs, "fee": fee})[0][-1] for fee in (0.0, 0.001, 0.005)]
     assert ends[0] >= ends[1] >= ends[2]
 
 
 @given(seed=st.integers(0, 10_000), at=st.integers(1, 59))
 def test_orders_do_not_depend_on_later_rows(seed: int, at: int) -> None:
-    given_world = random_world(seed, scored=True)
+    inputs = random_inputs(seed, scored=True)
     by_row = ("fill", "mark", "close", "end_price", "rebalanced", "exposure", "order", "cash_fill", "cash_close")
-    short = {name: part[:at] if name in by_row else part for name, part in given_world.items()}
-    for whole, prefix in zip(walk_nb(**given_world)[:5], walk_nb(**short)[:5], strict=True):
-        np.testing.assert_array_equal(whole[:at], prefix)
+    short = {name: part[:at] if name in by_row else part for name, part in inputs.items()}
+    for full, prefix in zip(walk_compiled(**inputs)[:5], walk_compiled(**short)[:5], strict=True):
+        np.testing.assert_array_equal(full[:at], prefix)

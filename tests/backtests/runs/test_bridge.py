@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undertow.backtests import Costs, backtest, load_run
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.runs.attribution import PARTS, attribution, returned_at_once
 from undertow.market import Market, ParameterError, simulate_market
@@ -85,7 +85,7 @@ def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[PriceGrid, Pla
 def test_any_plan_is_split_exactly(seed: int, bps: float) -> None:
     tape, plan = small(seed)
     costs = Costs(fee_bps=bps, slippage_bps=bps)
-    run, hold = (walk(tape, plan, number, costs, 1e6) for number in (0, 1))
+    run, hold = (walk_plan(tape, plan, number, costs, 1e6) for number in (0, 1))
     result = attribution(tape, plan, run, hold)
     assert sum(result.parts.values()) == pytest.approx(result.run - result.hold, abs=1e-9 * 1e6)
     assert result.costs == pytest.approx(0.0, abs=1e-9 * 1e6) if bps == 0 else True
@@ -96,7 +96,7 @@ def test_timing_is_what_the_share_out_of_stocks_missed(seed: int) -> None:
     """With one name, no costs and idle cash: the account grows by exposure times the name's return, by a plain loop."""
     tape, plan = small(seed, names=1)
     free = Costs(fee_bps=0.0, slippage_bps=0.0)
-    run, hold = (walk(tape, plan, number, free, 1e6) for number in (0, 1))
+    run, hold = (walk_plan(tape, plan, number, free, 1e6) for number in (0, 1))
     result = attribution(tape, plan, run, hold)
     level = returned_at_once(plan.decision.exposure[:, 0])
     shares, cash = 0.0, 1e6

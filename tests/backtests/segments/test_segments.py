@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.prices import PriceGrid
+from undertow.backtests.kernel.records import PathPlan, SetPlans, default_options, make_rates
 from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import CLOSED, DEFERRED, OPEN_AT_END, default_options
+from undertow.backtests.kernel.state import CLOSED, DEFERRED, OPEN_AT_END
 from undertow.backtests.metrics import return_metrics
-from undertow.backtests.segments.cut import cut
+from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
-from undertow.backtests.segments.metrics import NAMES, metrics_of
+from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
 from undertow.backtests.segments.paths import walk_segments_nb
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
@@ -32,7 +33,7 @@ COST = 7e-4
 CAPITAL = 1e6
 
 
-def tape(
+def random_run(
     rng: np.random.Generator, rows: int, names: int, missing: float, ends: int, every: int
 ) -> tuple[PriceGrid, FloatArray, IntArray]:
     """Random prices with gaps and ends, base weights and when they are rebalanced."""
@@ -70,11 +71,11 @@ def exposures(rng: np.random.Generator, rows: int, paths: int) -> Any:
     return levels.T
 
 
-def agree(found: WalkedSets, wanted: WalkedSets) -> None:
-    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-9)
-    np.testing.assert_allclose(found.sums, wanted.sums, rtol=1e-9, atol=1e-9)
-    np.testing.assert_array_equal(found.counts, wanted.counts)
-    np.testing.assert_allclose(found.metrics, wanted.metrics, rtol=1e-8, atol=1e-12)
+def agree(actual: WalkedSets, expected: WalkedSets) -> None:
+    np.testing.assert_allclose(actual.values, expected.values, rtol=1e-9)
+    np.testing.assert_allclose(actual.sums, expected.sums, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(actual.counts, expected.counts)
+    np.testing.assert_allclose(actual.metrics, expected.metrics, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("scored", [False, True], ids=["proportional", "scored"])
@@ -87,17 +88,20 @@ def agree(found: WalkedSets, wanted: WalkedSets) -> None:
 def test_segments_equal_the_kernel(scored: bool, seed: int, missing: float, ends: int, every: int) -> None:
     rng = np.random.default_rng(seed)
     rows, names, paths = int(rng.integers(30, 130)), int(rng.integers(1, 9)), 5
-    prices, base, rebalanced = tape(rng, rows, names, missing, min(ends, names - 1), every)
+    prices, base, rebalanced = random_run(rng, rows, names, missing, min(ends, names - 1), every)
     scores = tuple(rng.random((2, rows, names))) if scored else ()
-    levels, which = exposures(rng, rows, paths), rng.integers(-1, len(scores), paths) if scored else np.full(paths, -1)
-    plan = Plan(Decision(levels, np.zeros(levels.shape, np.bool_), which, scores), base, rebalanced)
+    levels, scored_by = (
+        exposures(rng, rows, paths),
+        rng.integers(-1, len(scores), paths) if scored else np.full(paths, -1),
+    )
+    plan = Plan(Decision(levels, np.zeros(levels.shape, np.bool_), scored_by, scores), base, rebalanced)
     costs = Costs(7, 2)
     agree(by_segments(prices, plan, costs, CAPITAL, keep=True), by_kernel(prices, plan, costs, CAPITAL, keep=True))
 
 
 def test_paths_that_follow_the_basket_stay_within_the_kernel() -> None:
     # Long enough, with few changes, that every path goes back to being a copy of the untouched basket.
-    prices, base, rebalanced = tape(np.random.default_rng(3), 1500, 30, 0.0, 4, 21)
+    prices, base, rebalanced = random_run(np.random.default_rng(3), 1500, 30, 0.0, 4, 21)
     levels = np.ones((1500, 6))
     for path, at in enumerate((1, 30, 200, 210, 900, 1490)):
         levels[at : at + 7, path] = 0.3 * (path % 3)
@@ -107,52 +111,42 @@ def test_paths_that_follow_the_basket_stay_within_the_kernel() -> None:
 
 def test_the_plain_twin_agrees_too() -> None:
     rng = np.random.default_rng(8)
-    prices, base, rebalanced = tape(rng, 90, 6, 0.1, 1, 21)
+    prices, base, rebalanced = random_run(rng, 90, 6, 0.1, 1, 21)
     levels = exposures(rng, 90, 3)
     plan = Plan(Decision.proportional(levels), base, rebalanced)
-    found = by_segments(prices, plan, Costs(), CAPITAL, keep=True)
+    walked = by_segments(prices, plan, Costs(), CAPITAL, keep=True)
     for path in range(3):
-        outcome = walk_np(
-            prices.fill,
-            prices.mark,
-            prices.close,
-            prices.end_price,
-            base,
-            rebalanced,
-            np.ascontiguousarray(levels[:, path]),
-            np.zeros((90, 0), np.int64),
-            prices.cash_fill,
-            prices.cash_close,
-            CAPITAL,
-            5e-4,
-            5e-4,
-            default_options(),
-        )
-        np.testing.assert_allclose(found.values[path], outcome[0], rtol=1e-10)
-        np.testing.assert_array_equal(found.counts[path], outcome[5][[DEFERRED, CLOSED, OPEN_AT_END]])
+        path_plan = PathPlan(base, rebalanced, np.ascontiguousarray(levels[:, path]), np.zeros((90, 0), np.int64))
+        record = walk_np(prices.arrays, path_plan, make_rates(5e-4, 5e-4), default_options(), CAPITAL)
+        np.testing.assert_allclose(walked.values[path], record.values, rtol=1e-10)
+        np.testing.assert_array_equal(walked.counts[path], record.counts[[DEFERRED, CLOSED, OPEN_AT_END]])
 
 
 def test_bytes_do_not_depend_on_threads_nor_on_the_other_paths() -> None:
     rng = np.random.default_rng(2)
-    parts = cut(*tape(rng, 300, 11, 0.05, 2, 21))
+    parts = cut_segments(*random_run(rng, 300, 11, 0.05, 2, 21))
     levels = np.ascontiguousarray(exposures(rng, 300, 40).T)
-    orders, which, cash = np.zeros((0, 300, 11), np.int64), np.full(40, -1), np.zeros(300)
-    reference = reference_nb(parts, CAPITAL, COST, COST)
+    orders, scores, cash = np.zeros((0, 300, 11), np.int64), np.full(40, -1), np.zeros(300)
+    rates = make_rates(COST, COST)
+    reference = reference_nb(parts, rates, CAPITAL)
+    sets = SetPlans(levels, orders, scores)
     before = numba.get_num_threads()
     try:
-        outcomes = []
+        results = []
         for threads in {1, before}:
             numba.set_num_threads(threads)
-            outcomes.append(walk_segments_nb(parts, reference, levels, orders, which, CAPITAL, COST, COST, cash, True))
+            results.append(walk_segments_nb(parts, reference, sets, rates, CAPITAL, cash, True))
     finally:
         numba.set_num_threads(before)
     alone = [
-        walk_segments_nb(parts, reference, levels[at : at + 1], orders, which[:1], CAPITAL, COST, COST, cash, True)
+        walk_segments_nb(
+            parts, reference, SetPlans(levels[at : at + 1], orders, scores[:1]), rates, CAPITAL, cash, True
+        )
         for at in range(40)
     ]
     for number in range(4):
-        assert len({outcome[number].tobytes() for outcome in outcomes}) == 1
-        assert np.concatenate([each[number] for each in alone]).tobytes() == outcomes[0][number].tobytes()
+        assert len({result[number].tobytes() for result in results}) == 1
+        assert np.concatenate([result[number] for result in alone]).tobytes() == results[0][number].tobytes()
 
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(2, 400), flat=st.booleans())
@@ -161,11 +155,11 @@ def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool)
     returns = rng.standard_t(3, rows) * 0.01 * (rng.random(rows) < 0.9)
     cash = np.zeros(rows) if flat else np.full(rows, 1e-4) * rng.random(rows)
     values = CAPITAL * np.cumprod(1 + np.clip(returns, -0.9, 1.0))
-    own = values / np.concatenate(([CAPITAL], values[:-1])) - 1.0
-    expected = return_metrics(own, cash)
-    assert tuple(expected) == NAMES
+    growth = values / np.concatenate(([CAPITAL], values[:-1])) - 1.0
+    expected = return_metrics(growth, cash)
+    assert tuple(expected) == METRIC_NAMES
     np.testing.assert_allclose(
-        metrics_of(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12
+        metrics_many_nb(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12
     )
 
 
@@ -181,8 +175,10 @@ def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe:
         for at in rng.integers(0, rows, 5 * path):
             levels[at : at + int(rng.integers(1, 40)), path] = rng.choice([0.0, 0.3, 0.8])
     levels[:, 1] = 0.6
-    which = np.array([-1, -1, -1, -1, 0, 0, -1, 0])
-    decision = Decision(levels, np.zeros(levels.shape, np.bool_), which, (rng.random((rows, names)),))
+    scored_by = np.array([-1, -1, -1, -1, 0, 0, -1, 0])
+    decision = Decision(levels, np.zeros(levels.shape, np.bool_), scored_by, (rng.random((rows, names)),))
     plan = Plan(decision, prepared.base, prepared.rebalanced)
-    walks = (way(prepared.grid, plan, account.costs, CAPITAL, keep=True) for way in (by_segments, by_kernel))
+    walks = (
+        walk_sets(prepared.grid, plan, account.costs, CAPITAL, keep=True) for walk_sets in (by_segments, by_kernel)
+    )
     agree(*walks)

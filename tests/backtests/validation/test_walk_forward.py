@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+from support.kernel import walk_compiled as walk_nb
+from support.kernel import walk_plain as walk_np
 from undertow.backtests import Run, backtest, load_run
 from undertow.backtests.account import Account
 from undertow.backtests.folders import json_ready
 from undertow.backtests.kernel.path import selling_order
-from undertow.backtests.kernel.reference import walk_np
-from undertow.backtests.kernel.state import default_options
-from undertow.backtests.kernel.walk import walk_nb
+from undertow.backtests.kernel.records import default_options
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.metrics import ulcer_index
 from undertow.backtests.sweeps.design import design

@@ -8,24 +8,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_kernel import world
 
-from undertow.backtests.kernel.reference import walk_np
+from support.kernel import flat_inputs as world
+from support.kernel import walk_compiled as walk_nb
+from support.kernel import walk_plain as walk_np
+from undertow.backtests.kernel.records import (
+    FIFO,
+    HIFO,
+    NO_LOTS,
+    KernelOptions,
+    PriceArrays,
+    SetOptions,
+    SetPlans,
+    default_options,
+    make_rates,
+)
 from undertow.backtests.kernel.state import (
     CASH,
     DEFERRED,
-    FIFO,
     HEDGE,
-    HIFO,
-    NO_LOTS,
     ROTATE,
     STOP,
     STOPPED,
     WAITED,
-    KernelOptions,
-    default_options,
 )
-from undertow.backtests.kernel.walk import walk_many_nb, walk_nb
+from undertow.backtests.kernel.walk import walk_many_nb
 
 FEATURES = ("basket", "hedge", "stop", "lots")
 
@@ -107,15 +114,13 @@ def test_many_paths_equal_one_path(seed: int) -> None:
     given_world = random_world(seed)
     rules: KernelOptions = given_world.pop("rules")
     order = given_world.pop("order")
-    head = [given_world[name] for name in ("fill", "mark", "close", "end_price", "base", "rebalanced")]
-    tail = [given_world[name] for name in ("cash_fill", "cash_close", "capital", "fee", "slippage")]
     scored = order.shape[1] > 0
-    values, sums, counts = walk_many_nb(
-        *head,
+    sets = SetPlans(
         np.tile(given_world["exposure"], (2, 1)),
         order[None] if scored else np.zeros((0, *given_world["mark"].shape), dtype=np.int64),
         np.array([0 if scored else -1] * 2),
-        *tail,
+    )
+    options = SetOptions(
         rules.basket,
         np.tile(rules.rotation, (2, 1)),
         np.tile(rules.hedge, (2, 1)),
@@ -124,6 +129,9 @@ def test_many_paths_equal_one_path(seed: int) -> None:
         np.full(2, rules.wait),
         np.full(2, rules.lots),
     )
+    prices = PriceArrays(*(given_world[name] for name in PriceArrays._fields))
+    base, rebalanced, rates = given_world["base"], given_world["rebalanced"], make_rates(5e-4, 5e-4)
+    values, sums, counts = walk_many_nb(prices, base, rebalanced, sets, rates, options, given_world["capital"])
     alone = walk_nb(**given_world, order=order, rules=rules)
     for number in (0, 1):
         np.testing.assert_array_equal(values[number], alone[0])

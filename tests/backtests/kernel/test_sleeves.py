@@ -12,18 +12,18 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from undertow.backtests import Costs, backtest
-from undertow.backtests.account import Account
-from undertow.backtests.kernel.path import walk
+from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
+from undertow.backtests.kernel.sleeves import add_sleeves
 from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.market.settlement import settlement_sessions
+from undertow.market.settlement import settles
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.rules.sources import winners_order
+from undertow.strategies.rules.sources import winners
 from undertow.strategies.strategy import Sets
 
 SETTINGS = {"weighting": "inverse-volatility", "costs": Costs(7, 3, 100, 80, 0.25, "fifo"), "start": "2018-06-01"}
@@ -49,7 +49,7 @@ class Everything(Strategy):
             exposure,
             np.zeros(exposure.shape, np.bool_),
             score,
-            (winners_order(table),),
+            (winners(table),),
             rotation=(1.0 - exposure) * sets["share"],
             basket="defensive",
             hedge=np.where(phase == 2, sets["short"], 0.0),
@@ -106,7 +106,7 @@ def test_real_names_with_the_defensive_basket_and_a_hedge_in_qqq(real_market: Ma
     run = backtest(Everything(), real_market, **settings)
     np.testing.assert_allclose(run.portfolio.value(), run.series["value"], rtol=1e-9)
     assert {"XLV", "GLD", "QQQ (short)"} <= set(run.orders["symbol"])
-    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings).table
+    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings)
     for metric, value in run.metrics.items():
         np.testing.assert_allclose(table[metric][0], value, rtol=1e-9, atol=1e-12, err_msg=metric)
 
@@ -124,7 +124,7 @@ def test_a_sweep_row_equals_a_backtest(fill: str) -> None:
             "source": ["proportional", "winners", "tax"] * 2,
         }
     )
-    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS).table
+    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS)
     for number, row in enumerate(parameters.to_dict(orient="records")):
         run = backtest(Everything.create(row), simulated(), fill=fill, **SETTINGS)
         for metric, value in run.metrics.items():
@@ -156,18 +156,15 @@ def test_the_kernels_lots_and_those_of_the_orders_agree(lots: str) -> None:
     run = backtest(Everything(), market, costs=costs)
     table = DecisionTable(market, "growth")
     rows = session_rows(market, None, None)
-    plan, decision = make_plan(table, [Everything()], rows, Account())
-    from undertow.backtests.kernel.sleeves import with_legs
-
-    path = walk(
-        with_legs(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs), plan, 0, costs, 1e6
-    )
+    plan, decision = make_plan(table, [Everything()], rows, "equal", "monthly")
+    grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
+    path = walk_plan(grid, plan, 0, costs, 1e6)
     sales = run.realised[run.realised["symbol"].isin(table.symbols)]
     assert len(sales) > 50
-    told = sales.pivot_table(index="session", columns="symbol", values="gain").reindex(
-        index=path.tape.sessions, columns=list(table.symbols)
+    gains = sales.pivot_table(index="session", columns="symbol", values="gain").reindex(
+        index=path.grid.sessions, columns=list(table.symbols)
     )
-    np.testing.assert_allclose(path.gains, told.fillna(0.0), atol=1e-6)
+    np.testing.assert_allclose(path.gains, gains.fillna(0.0), atol=1e-6)
 
 
 def orders_of(rows: list[tuple[str, str, str, float, float, float]]) -> pd.DataFrame:
@@ -225,19 +222,19 @@ def test_settlement_on_the_exchanges_calendar() -> None:
         "2024-07-03": "2024-07-05",
         "2025-06-30": "2025-07-01",
     }
-    found = settlement_sessions(pd.DatetimeIndex(list(known)), "XNYS")
-    assert [str(day.date()) for day in found] == list(known.values())
-    assert settlement_sessions(found, "NASDAQ").equals(settlement_sessions(found, "XNYS"))
+    settled = settles(pd.DatetimeIndex(list(known)), "XNYS")
+    assert [str(day.date()) for day in settled] == list(known.values())
+    assert settles(settled, "NASDAQ").equals(settles(settled, "XNYS"))
     # Other exchanges have cycles of their own.
-    assert settlement_sessions(found, "XLON").isna().all()
+    assert settles(settled, "XLON").isna().all()
 
 
-def test_orders_settle_and_the_waterfall_adds_up() -> None:
+def test_orders_settle_and_the_cash_statement_adds_up() -> None:
     run = backtest(Everything(source="winners"), simulated(), **SETTINGS)
     days = pd.DatetimeIndex(run.series.index)
-    place = days.get_indexer(pd.DatetimeIndex(run.orders["session"]))
-    inside = place < len(days) - 2
-    np.testing.assert_array_equal(np.asarray(run.orders["settles"])[inside], np.asarray(days[place[inside] + 2]))
+    positions = days.get_indexer(pd.DatetimeIndex(run.orders["session"]))
+    inside = positions < len(days) - 2
+    np.testing.assert_array_equal(np.asarray(run.orders["settles"])[inside], np.asarray(days[positions[inside] + 2]))
     assert (run.orders["settles"] > run.orders["session"]).all()
     cash = run.orders[run.orders["symbol"] == simulated().cash]
     for session in run.orders["session"].unique():
@@ -245,7 +242,7 @@ def test_orders_settle_and_the_waterfall_adds_up() -> None:
         body = steps.iloc[1:-1]
         after = steps["cash"].iloc[0] + body["proceeds"].sum() - body["costs"].sum()
         assert steps["cash"].iloc[-1] == pytest.approx(after, abs=1e-9 * 1e6)
-        # What the account's cash symbol is worth after its sweep is the cash after.
+        # What the account's cash symbol is worth after its trade is the cash after.
         until = cash[cash["session"] <= session]
         if (until["session"] == session).any():
             units = np.where(until["side"] == "buy", until["shares"], -until["shares"]).sum()
@@ -270,9 +267,9 @@ def test_what_cannot_be_held_is_named() -> None:
         backtest(HedgeAlone(), replace(simulated(), benchmark=None))
     table = DecisionTable(simulated(), "growth")
     rows = session_rows(simulated(), None, None)
-    plan, _ = make_plan(table, [HedgeAlone()], rows, Account())
-    with pytest.raises(ParameterError, match=r"nothing for the plan's hedge; pass it through `with_legs`"):
-        walk(read_price_grid(table, rows, 0.0), plan, 0, Costs(), 1e6)
+    plan, _ = make_plan(table, [HedgeAlone()], rows, "equal", "monthly")
+    with pytest.raises(ParameterError, match=r"nothing for the plan's hedge; pass it through `add_sleeves`"):
+        walk_plan(read_price_grid(table, rows, 0.0), plan, 0, Costs(), 1e6)
     with pytest.raises(ParameterError, match=r"`tax_rate` must be in \[0, 1\] as a decimal, got 20"):
         Costs(tax_rate=20)
     with pytest.raises(ParameterError, match=r"`lots` must be one of hifo, fifo; got 'filo', did you mean `fifo`"):
@@ -281,25 +278,22 @@ def test_what_cannot_be_held_is_named() -> None:
 
 def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> None:
     market = simulated()
-    prices, place = market.prices, market.prices.columns_of([market.benchmark])
+    prices, column = market.prices, market.prices.columns_of([market.benchmark])
     soaring = np.exp(np.linspace(0.0, 4.0, len(market.sessions)))[:, None]
     panels = {name: getattr(prices, name).copy() for name in ("open", "high", "low", "close")}
     for panel in panels.values():
-        panel[:, place] *= soaring
+        panel[:, column] *= soaring
     market = replace(market, prices=replace(prices, **panels))
     fall = Condition(signal="drawdown", parameters={"window": 24}, below=-0.0001)
     short = Rule(trigger=Trigger(when=(fall,)), tiers=(Tier(name="short", at=1.0, hedge=1.0, min_stay=8000),))
     with pytest.raises(
-        DataError, match=r"the account is worth -[\d,]+ USD on 20\d\d-\d\d-\d\d: what is sold short costs"
+        DataError, match=r"the account is worth -[\d,]+ USD on 20\d\d-\d\d-\d\d: the short position costs"
     ):
-        backtest(FreeRule(definition=short), market, rebalance="never")
+        backtest(FreeRule(given=short), market, rebalance="never")
     mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
-    swept = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
-    assert swept.table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [
-        True,
-        False,
-    ]
-    assert np.isnan(swept.returns).all(axis=1).tolist() == [True, False]
+    table, returns = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
+    assert table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [True, False]
+    assert np.isnan(returns).all(axis=1).tolist() == [True, False]
 
 
 def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
@@ -310,32 +304,32 @@ def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
 
 
 class TwoSteps(Strategy):
-    """A leg for ten sessions; it ends as stocks come back in part, and the session after stocks are acted on again."""
+    """A sleeve for ten sessions; it ends as stocks come back in part, and a session later stocks are traded again."""
 
     hedged: Annotated[bool, CategoricalDistribution([True, False])] = True
 
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
-        exposure, leg = np.ones((len(table), len(sets["hedged"]))), np.zeros((len(table), len(sets["hedged"])))
-        exposure[100:110], leg[100:110] = 0.5, 0.3
+        exposure, share = np.ones((len(table), len(sets["hedged"]))), np.zeros((len(table), len(sets["hedged"])))
+        exposure[100:110], share[100:110] = 0.5, 0.3
         exposure[110], exposure[111:] = 0.7, 0.4
         decision = Decision.proportional(exposure)
         hedged = np.broadcast_to(sets["hedged"], exposure.shape)
         return replace(
-            decision, rotation=np.where(hedged, 0.0, leg), basket="defensive", hedge=np.where(hedged, leg, 0.0)
+            decision, rotation=np.where(hedged, 0.0, share), basket="defensive", hedge=np.where(hedged, share, 0.0)
         )
 
 
 @pytest.mark.parametrize("hedged", [True, False])
-def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) -> None:
+def test_an_action_on_stocks_does_not_lose_the_waiting_order_of_a_sleeve(hedged: bool) -> None:
     market = simulated()
     symbol = str(market.benchmark) if hedged else market.universe("defensive").symbols[0]
     opens = market.prices.open.copy()
     opens[110, market.prices.columns_of([symbol])] = np.nan
     gap = replace(market, prices=replace(market.prices, open=opens))
     run = backtest(TwoSteps(hedged=hedged), gap, rebalance="never")
-    legs = [f"{symbol} (short)"] if hedged else list(market.universe("defensive").symbols)
-    held = run.weights[legs].abs().sum(axis=1)
+    sleeve = [f"{symbol} (short)"] if hedged else list(market.universe("defensive").symbols)
+    held = run.weights[sleeve].abs().sum(axis=1)
     assert held.iloc[110] > 0.04
     assert (held.iloc[111:] < 1e-9).all()
     assert run.series["cash_share"].iloc[111] == pytest.approx(0.6, abs=0.02)
@@ -343,7 +337,7 @@ def test_an_action_on_stocks_does_not_lose_what_a_leg_waits_for(hedged: bool) ->
     late = run.orders[run.orders["session"] == run.series.index[111]]
     assert set(late["reason"]) >= {"de-risk", "hedge" if hedged else "rotation"}
     table = pd.DataFrame({"hedged": [hedged]})
-    swept = sweep(TwoSteps, gap, table, rebalance="never").table
+    swept = sweep(TwoSteps, gap, table, rebalance="never")
     assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)
 
 
@@ -373,10 +367,10 @@ def test_what_an_episode_raised_is_what_it_sold_to_get_there() -> None:
     market = simulated()
     run = backtest(Again(), market)
     assert run.episodes["cash_target"].tolist() == [0.5, 0.5]
-    for each in run.episodes.itertuples():
+    for episode in run.episodes.itertuples():
         # From four fifths to half, not the first two fifths once more.
-        row = run.series.index.get_loc(each.session) + 5
-        assert each.cash_raised == pytest.approx(0.3 * run.series["value"].iloc[row - 1], rel=0.1)
+        row = run.series.index.get_loc(episode.session) + 5
+        assert episode.cash_raised == pytest.approx(0.3 * run.series["value"].iloc[row - 1], rel=0.1)
     hedged = backtest(Again(hedged=True), market)
     assert hedged.episodes["cash_raised"].tolist() == [0.0, 0.0]
     assert hedged.episodes["sold"].tolist() == ["", ""]

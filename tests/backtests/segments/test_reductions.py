@@ -18,8 +18,8 @@ FOLDERS = ("market", "signals", "strategies", "backtests", "evidence", "tearshee
 
 
 @njit
-def dot_nb(one: Any, two: Any) -> Any:
-    return dot(one, two)
+def dot_nb(left: Any, right: Any) -> Any:
+    return dot(left, right)
 
 
 @njit
@@ -28,13 +28,13 @@ def four_nb(held: Any, close: Any) -> Any:
 
 
 @njit
-def sums_nb(values: Any, others: Any) -> Any:
-    return sums_of(values, others)
+def sums_nb(values: Any, deductions: Any) -> Any:
+    return sums_of(values, deductions)
 
 
 @njit
-def squares_nb(values: Any, others: Any, mean: float, excess: float) -> Any:
-    return squares_of(values, others, mean, excess)
+def squares_nb(values: Any, deductions: Any, mean: float, excess: float) -> Any:
+    return squares_of(values, deductions, mean, excess)
 
 
 @njit
@@ -42,45 +42,45 @@ def gaps_nb(held: Any, units: Any, mark: Any, goal: float, dust: float) -> Any:
     return gaps_of(held, units, mark, goal, dust)
 
 
-def fused(one: float, two: float, added: float) -> float:
-    return float(Fraction(one) * Fraction(two) + Fraction(added))
+def fused(left: float, right: float, added: float) -> float:
+    return float(Fraction(left) * Fraction(right) + Fraction(added))
 
 
 def added(_: float, value: float, so_far: float) -> float:
     return so_far + value
 
 
-def in_lanes(step: Any, one: Any, two: Any) -> float:
-    """The sum as its definition has it: eight lanes, folded, and what is left over last."""
-    whole = len(one) - len(one) % LANES
-    lanes, rest = [0.0] * LANES, 0.0
-    for place in range(whole):
-        lanes[place % LANES] = step(float(one[place]), float(two[place]), lanes[place % LANES])
-    for place in range(whole, len(one)):
-        rest = step(float(one[place]), float(two[place]), rest)
+def in_lanes(step: Any, left: Any, right: Any) -> float:
+    """The sum by its definition: eight lanes, folded, and the remainder last."""
+    by_lanes = len(left) - len(left) % LANES
+    lanes, remainder = [0.0] * LANES, 0.0
+    for index in range(by_lanes):
+        lanes[index % LANES] = step(float(left[index]), float(right[index]), lanes[index % LANES])
+    for index in range(by_lanes, len(left)):
+        remainder = step(float(left[index]), float(right[index]), remainder)
     a, b, c, d, e, f, g, h = lanes
-    return (((a + e) + (c + g)) + ((b + f) + (d + h))) + rest
+    return (((a + e) + (c + g)) + ((b + f) + (d + h))) + remainder
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100, 155])
 def test_every_sum_to_the_last_bit(count: int) -> None:
     rng = np.random.default_rng(count)
-    one, two, three = rng.normal(size=(3, count))
-    assert dot_nb(one, two) == in_lanes(fused, one, two)
+    left, right, mark = rng.normal(size=(3, count))
+    assert dot_nb(left, right) == in_lanes(fused, left, right)
     close = rng.normal(size=(4, count))
-    assert list(four_nb(one, close)) == [dot_nb(one, row) for row in close]
+    assert list(four_nb(left, close)) == [dot_nb(left, row) for row in close]
 
-    loss = np.minimum(one, 0.0)
-    total, over, losses = sums_nb(one, two)
-    assert (total, over) == (in_lanes(added, one, one), in_lanes(added, one, one - two))
+    loss = np.minimum(left, 0.0)
+    total, over, losses = sums_nb(left, right)
+    assert (total, over) == (in_lanes(added, left, left), in_lanes(added, left, left - right))
     assert losses == in_lanes(fused, loss, loss)
 
-    off, more = one - 0.1, (one - two) - 0.2
-    assert squares_nb(one, two, 0.1, 0.2) == (in_lanes(fused, off, off), in_lanes(fused, more, more))
+    off, over_cash = left - 0.1, (left - right) - 0.2
+    assert squares_nb(left, right, 0.1, 0.2) == (in_lanes(fused, off, off), in_lanes(fused, over_cash, over_cash))
 
-    gap = (0.7 * two - one) * three
+    gap = (0.7 * right - left) * mark
     short, beyond = np.where(gap > 0.3, gap, 0.0), np.where(gap < -0.3, -gap, 0.0)
-    assert gaps_nb(one, two, three, 0.7, 0.3) == (in_lanes(added, one, short), in_lanes(added, one, beyond))
+    assert gaps_nb(left, right, mark, 0.7, 0.3) == (in_lanes(added, left, short), in_lanes(added, left, beyond))
 
 
 def test_a_line_of_any_length_is_a_dot_a_session() -> None:
@@ -101,5 +101,7 @@ def test_what_is_not_contiguous_does_not_compile() -> None:
 def test_no_compiled_sum_is_reordered() -> None:
     # The order would depend on what numba had in its cache when the caller was compiled.
     root = PROJECT
-    found = [path for folder in FOLDERS for path in (root / folder).rglob("*.py") if "fastmath=" in path.read_text()]
-    assert found == []
+    reordered = [
+        path for folder in FOLDERS for path in (root / folder).rglob("*.py") if "fastmath=" in path.read_text()
+    ]
+    assert reordered == []

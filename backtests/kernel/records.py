@@ -1,0 +1,168 @@
+"""Records that go down into the compiled kernels: numba takes a NamedTuple of arrays as it takes the arrays.
+
+Every array is C-contiguous; amounts, prices and weights are float64, numbers of names and rows int64.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from undertow.market.clock import BoolArray, FloatArray, IntArray
+
+# How lots are sold on a path that records them.
+NO_LOTS, HIFO, FIFO = 0, 1, 2
+
+
+class PriceArrays(NamedTuple):
+    """Prices of T sessions and C columns: the stocks, the names of the basket, the symbol sold short.
+
+    `fill`, `mark`, `close` and `end_price` are (T, C), `cash_fill` and `cash_close` (T,), all as in `PriceGrid`.
+    """
+
+    fill: FloatArray
+    mark: FloatArray
+    close: FloatArray
+    end_price: FloatArray
+    cash_fill: FloatArray
+    cash_close: FloatArray
+
+
+class Rates(NamedTuple):
+    """Decimal `fee` and `slippage`; what a sale of value 1 brings in (`sell`) and a purchase of value 1 costs (`buy`).
+
+    The haircut and the cost of borrowing are in the prices of `PriceGrid`.
+    """
+
+    fee: float
+    slippage: float
+    sell: float
+    buy: float
+
+
+class PathPlan(NamedTuple):
+    """What one path holds: `base` (R, N) and `rebalanced` (T,) as in `Plan`, `exposure` (T,).
+
+    `order` (T, N) numbers the names in the order in which they are sold; (T, 0) sells in proportion.
+    """
+
+    base: FloatArray
+    rebalanced: IntArray
+    exposure: FloatArray
+    order: IntArray
+
+
+class SetPlans(NamedTuple):
+    """What differs between P paths: `exposure` (P, T) and how cash is raised.
+
+    `orders` (K, T, N) are the distinct orders of selling; `score_of_set` (P,) numbers the one of each path, negative
+    for sales in proportion.
+    """
+
+    exposure: FloatArray
+    orders: IntArray
+    score_of_set: IntArray
+
+
+class KernelOptions(NamedTuple):
+    """Sleeves, stop and lots of one path; arrays without length where it has none.
+
+    `basket` (R, M) are the weights within the basket, a row a rebalance; `rotation` and `hedge` (T,) shares of the
+    capital; `known` (T, N) the last close known at each decision, NaN where there is none; `stop` a decimal fall, 0 for
+    none; `wait` the sessions before a stopped name can be bought again; `lots` is `NO_LOTS`, or `HIFO` or `FIFO` where
+    the holdings on whose sale the least tax is due are sold first.
+    """
+
+    basket: FloatArray
+    rotation: FloatArray
+    hedge: FloatArray
+    known: FloatArray
+    stop: float
+    wait: int
+    lots: int
+
+
+class SetOptions(NamedTuple):
+    """`KernelOptions` of P paths: `rotation` and `hedge` (P, T) or of no length, `stop`, `wait` and `lots` (P,)."""
+
+    basket: FloatArray
+    rotation: FloatArray
+    hedge: FloatArray
+    known: FloatArray
+    stop: FloatArray
+    wait: IntArray
+    lots: IntArray
+
+
+class PathInputs(NamedTuple):
+    """All that a path is walked over, and that no session changes."""
+
+    prices: PriceArrays
+    plan: PathPlan
+    rates: Rates
+    options: KernelOptions
+
+
+class PathRecord(NamedTuple):
+    """Result of a path over T sessions, N stocks and C columns.
+
+    `values` at the close and `before` at the fill before trading (T,); order `amounts` in shares (T, C); `cash_trades`,
+    units of the cash symbol bought or sold (T,); `reasons` (T, C); `counts` (4,) and `sums` (3,), whose positions
+    `state.py` names; `gains` of each sale of stocks (T, N) where lots are recorded, else (0, 0).
+    """
+
+    values: FloatArray
+    before: FloatArray
+    amounts: FloatArray
+    cash_trades: FloatArray
+    reasons: IntArray
+    counts: IntArray
+    sums: FloatArray
+    gains: FloatArray
+
+
+class Holdings(NamedTuple):
+    """Positions and waiting orders while a path is walked, an entry a column; `stopped` is a stop's session, or -1."""
+
+    shares: FloatArray
+    units: FloatArray
+    waiting: FloatArray
+    traded: FloatArray
+    gone: BoolArray
+    peak: FloatArray
+    stopped: IntArray
+
+
+class Columns(NamedTuple):
+    """Number of `stocks`, whose columns come first, and the column of the symbol sold `short`, behind the basket's."""
+
+    stocks: int
+    short: int
+
+
+class Action(NamedTuple):
+    """Why a session trades: `reason`, a changed rotation (`turned`) or hedge (`shorted`), the row of base weights."""
+
+    reason: int
+    turned: bool
+    shorted: bool
+    rebalance: int
+
+
+class Funds(NamedTuple):
+    """Cash and value of the account at the fill before trading, and the base weight `parked` in cash by stops."""
+
+    cash: float
+    value: float
+    parked: float
+
+
+def make_rates(fee: float, slippage: float) -> Rates:
+    """The rates of trading at a decimal fee and slippage."""
+    return Rates(fee, slippage, (1.0 - slippage) * (1.0 - fee), (1.0 + slippage) * (1.0 + fee))
+
+
+def default_options() -> KernelOptions:
+    """The options of a path that holds stocks and cash alone."""
+    return KernelOptions(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros((0, 0)), 0.0, 0, NO_LOTS)
