@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.kernel.state import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
+from undertow.backtests.kernel import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
 from undertow.backtests.runs import Run
 from undertow.evidence.difference import Difference, difference
 from undertow.market import BoolArray, FloatArray, IntArray

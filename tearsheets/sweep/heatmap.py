@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from undertow.backtests.segments.metrics import METRIC_NAMES
+from undertow.backtests.segments import METRIC_NAMES
 from undertow.backtests.sweeps import is_less_better
 from undertow.market import FloatArray, ParameterError, did_you_mean
 from undertow.tearsheets.html.charts import FONT
