@@ -89,7 +89,7 @@ def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
 
 
 def test_difference_refuses_what_it_cannot_tell() -> None:
-    with pytest.raises(ParameterError, match="must share them"):
+    with pytest.raises(ParameterError, match="need the same sessions"):
         difference(RETURNS, RETURNS[1:])
     with pytest.raises(ParameterError, match="needs 60 sessions or more, got 10"):
         difference(RETURNS[:10], RETURNS[:10])
