@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from undertow.backtests.ledger.ledger import Ledger
     from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.backtests.metrics import (
+        HEADLINE_METRICS,
         METRICS,
         SESSIONS_A_YEAR,
         TAX_METRICS,
@@ -79,6 +80,7 @@ else:
             "ledger.ledger": ("Ledger",),
             "ledger.trial_count": ("TrialCount",),
             "metrics": (
+                "HEADLINE_METRICS",
                 "METRICS",
                 "Metric",
                 "SESSIONS_A_YEAR",
@@ -116,6 +118,7 @@ else:
 __all__ = [
     "BACKENDS",
     "BASELINES",
+    "HEADLINE_METRICS",
     "LOTS",
     "MAXIMIZE",
     "METRICS",

@@ -127,6 +127,8 @@ COUNT_METRICS = tuple(
 )
 # Every figure of a parameter set, in the order of the columns of a sweep.
 METRICS = (*RETURN_METRICS, *ACCOUNT_METRICS, *COUNT_METRICS)
+# The rows of tables on pages and in the terminal.
+HEADLINE_METRICS = tuple(metric for metric in METRICS if metric.headline)
 # The tax on realised gains: stated beside the metrics, never deducted.
 TAX_METRICS = tuple(
     Metric(key, label, label, "USD", None, format=_WHOLE)

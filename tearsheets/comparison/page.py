@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from undertow.backtests import drawdowns
+from undertow.backtests import HEADLINE_METRICS, drawdowns
 from undertow.backtests.runs import Run
 from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.comparison.columns import ComparisonColumn
@@ -20,7 +20,7 @@ from undertow.tearsheets.html.charts import Chart, iso_dates, line_trace, log_ax
 from undertow.tearsheets.html.markup import Html, join, note, nowrap_numbers, section, table, tag, write_atomic
 from undertow.tearsheets.html.page import assemble, check_html_path
 from undertow.tearsheets.html.palette import DASHES, HOLD, SERIES_COLOURS, growth_curve
-from undertow.tearsheets.html.text import BLANK, METRICS, count, day, percent, quantity, shortlist, title, typeset
+from undertow.tearsheets.html.text import BLANK, count, day, percent, quantity, shortlist, title, typeset
 from undertow.tearsheets.run.headline import SELECTION_NOTE, difference_or_none, selection_trials, sharpe_sentence
 from undertow.tearsheets.run.recipe import compare_settings, equal_settings_line, recipe_parameters, recipe_settings
 
@@ -100,10 +100,13 @@ def _left_out(comparison: Comparison) -> Html:
 
 def _figures(comparison: Comparison) -> Html:
     rows = [
-        [nowrap_numbers(column.label), *(metric.text(column.metrics.get(metric.key, math.nan)) for metric in METRICS)]
+        [
+            nowrap_numbers(column.label),
+            *(metric.text(column.metrics.get(metric.key, math.nan)) for metric in HEADLINE_METRICS),
+        ]
         for column in (*comparison.columns, *comparison.baselines)
     ]
-    return table(["", *(metric.short for metric in METRICS)], rows, kind="comparison numbers")
+    return table(["", *(metric.short for metric in HEADLINE_METRICS)], rows, kind="comparison numbers")
 
 
 def _cautions(comparison: Comparison) -> list[Html]:

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from undertow.backtests import HEADLINE_METRICS
 from undertow.backtests.runs import Run
 from undertow.market import ParameterError
 from undertow.tearsheets.comparison.columns import (
@@ -23,7 +24,7 @@ from undertow.tearsheets.comparison.columns import (
     unique_labels,
 )
 from undertow.tearsheets.html.markup import tag
-from undertow.tearsheets.html.text import METRICS, quantity, shortlist
+from undertow.tearsheets.html.text import quantity, shortlist
 
 # The metrics of the card that a notebook shows, and the most labels in one line.
 _CARD = ("total_return", "cagr", "annual_sharpe", "max_drawdown", "annual_turnover")
@@ -51,7 +52,7 @@ class Comparison:
         return f"<Comparison of {labels}: {self._span()}>"
 
     def _repr_html_(self) -> str:
-        metrics = [metric for metric in METRICS if metric.key in _CARD]
+        metrics = [metric for metric in HEADLINE_METRICS if metric.key in _CARD]
         head = tag("tr", tag("th"), *(tag("th", metric.short) for metric in metrics))
         rows = []
         for column in (*self.columns, *self.baselines):
@@ -74,7 +75,7 @@ class Comparison:
         metric does not apply.
         """
         figures = {column.label: column.metrics for column in (*self.columns, *self.baselines)}
-        return pd.DataFrame(figures, index=[metric.key for metric in METRICS], dtype=np.float64)
+        return pd.DataFrame(figures, index=[metric.key for metric in HEADLINE_METRICS], dtype=np.float64)
 
     @property
     def left_out(self) -> list[int]:

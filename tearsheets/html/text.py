@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-
-from undertow.backtests import METRICS as CATALOGUE
 
 MINUS = "\N{MINUS SIGN}"
 BLANK = "\N{EN DASH}"
@@ -100,18 +97,3 @@ def _number(value: float, form: str) -> str:
 
 # Parameters that set the level at which a named strategy acts; the first that a strategy has is its threshold.
 THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
-
-
-@dataclass(frozen=True)
-class MetricFormat:
-    """One figure of the headline and comparison tables."""
-
-    key: str
-    words: str
-    short: str
-    text: Callable[[float], str]
-
-
-METRICS = tuple(
-    MetricFormat(metric.key, metric.label, metric.short, metric.text) for metric in CATALOGUE if metric.headline
-)

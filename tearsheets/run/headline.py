@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from undertow.backtests import HEADLINE_METRICS
 from undertow.backtests.runs import Run
 from undertow.evidence import FEWEST_SESSIONS, Difference, difference, timing
 from undertow.market import FloatArray
 from undertow.tearsheets.html.markup import Html, note, table, tag
 from undertow.tearsheets.html.palette import BASELINE, is_baseline
-from undertow.tearsheets.html.text import BLANK, METRICS, count, percent, plain, signed, title, typeset
+from undertow.tearsheets.html.text import BLANK, count, percent, plain, signed, title, typeset
 
 SELECTION_NOTE = (
     "The interval is valid for a rule chosen in advance. For the best of many rules tried, it is too narrow and its"
@@ -115,7 +116,8 @@ def headline_table(run: Run) -> Html:
     columns = [run.metrics, *baselines.values()]
     names = [title(run.name), *(title(name) if name == BASELINE else name for name in baselines)]
     rows = [
-        [metric.words, *(metric.text(column.get(metric.key, math.nan)) for column in columns)] for metric in METRICS
+        [metric.label, *(metric.text(column.get(metric.key, math.nan)) for column in columns)]
+        for metric in HEADLINE_METRICS
     ]
     return table(["", *names], rows, kind="headline numbers")
 

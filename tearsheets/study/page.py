@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import CategoricalDistribution
 
-from undertow.backtests import MAXIMIZE
+from undertow.backtests import HEADLINE_METRICS, MAXIMIZE
 from undertow.backtests.tuning import Tuning
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (
@@ -25,7 +25,7 @@ from undertow.tearsheets.html.markup import (
     write_atomic,
 )
 from undertow.tearsheets.html.page import assemble, check_html_path
-from undertow.tearsheets.html.text import BLANK, METRICS, count, quantity, share, shortlist, title, typeset, value_text
+from undertow.tearsheets.html.text import BLANK, count, quantity, share, shortlist, title, typeset, value_text
 from undertow.tearsheets.study.charts import (
     contour_chart,
     front_chart,
@@ -242,7 +242,7 @@ def _lag(tuning: Tuning) -> list[Html]:
 
 
 def _figures(tuning: Tuning, labelled: Sequence[tuple[str, pd.Series]]) -> Html:
-    metrics = [metric for metric in METRICS if metric.key in tuning.trials.columns]
+    metrics = [metric for metric in HEADLINE_METRICS if metric.key in tuning.trials.columns]
     rows: list[list[object]] = [
         [
             name,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from undertow.backtests import HEADLINE_METRICS
 from undertow.backtests.segments import METRIC_NAMES
 from undertow.backtests.sweeps import is_less_better
 from undertow.market import FloatArray, ParameterError, did_you_mean
@@ -29,7 +30,7 @@ from undertow.tearsheets.html.markup import (
 )
 from undertow.tearsheets.html.page import assemble, check_html_path
 from undertow.tearsheets.html.palette import BASELINE, GRID, INK, MUTED, RUN
-from undertow.tearsheets.html.text import BLANK, METRICS, THRESHOLDS, plain, quantity, share
+from undertow.tearsheets.html.text import BLANK, THRESHOLDS, plain, quantity, share
 from undertow.tearsheets.html.text import title as titled
 from undertow.tearsheets.sweep.bins import assign_bins, number_label
 from undertow.tearsheets.sweep.colours import diverging_colours
@@ -40,8 +41,8 @@ _LABELLED_COLUMNS = 12
 _MAPS, _SETS = 6, 50
 # Values that differ by less are equal.
 EQUAL_WITHIN = 1e-9
-TEXT = {each.key: each.text for each in METRICS}
-WORDS = {each.key: each.words for each in METRICS}
+TEXT = {metric.key: metric.text for metric in HEADLINE_METRICS}
+WORDS = {metric.key: metric.label for metric in HEADLINE_METRICS}
 
 
 def heat_map(frame: pd.DataFrame, x: str, y: str, value: str, *, hold: float | None = None) -> go.Figure:
@@ -369,7 +370,10 @@ def _notes(ranked: list[str], pairs: list[tuple[str, str]], value: str, hold: fl
 
 
 def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
-    figures = [value, *(metric.key for metric in METRICS if metric.key != value and metric.key in frame.columns)]
+    figures = [
+        value,
+        *(metric.key for metric in HEADLINE_METRICS if metric.key != value and metric.key in frame.columns),
+    ]
     best = frame.sort_values(value, ascending=is_less_better(value), kind="stable", na_position="last").head(_SETS)
     rows = [
         [

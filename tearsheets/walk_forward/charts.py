@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from undertow.backtests import NAMED, Objective, drawdowns
+from undertow.backtests import HEADLINE_METRICS, NAMED, Metric, Objective, drawdowns
 from undertow.backtests.validation import HOLD as HOLD_ON_FAIL
 from undertow.backtests.validation import CpcvResult, WalkForwardResult, position_in_range
 from undertow.market import FloatArray
@@ -32,7 +33,7 @@ from undertow.tearsheets.html.palette import (
     growth_curve,
     sessions_of,
 )
-from undertow.tearsheets.html.text import METRICS, MetricFormat, plain, title, value_text
+from undertow.tearsheets.html.text import title, value_text
 
 VOL_TARGET_COLOUR = "#c07a1b"
 TRAINING_COLOUR = "#a9b1b9"
@@ -100,14 +101,14 @@ def objective_column(objective: Objective) -> str:
     return NAMED[objective.plain_name][0] if objective.plain_name in NAMED else ""
 
 
-def objective_metric(objective: Objective) -> MetricFormat:
+def objective_metric(objective: Objective) -> Metric:
     """The label and the format of an objective: those of its metric, or its name."""
     name, key = objective.plain_name, objective_column(objective)
-    metric = {metric.key: metric for metric in METRICS}.get(key, MetricFormat("objective", name, name, plain))
+    metric = {metric.key: metric for metric in HEADLINE_METRICS}.get(key, Metric("objective", name, name, "", None))
     if not objective.baseline:
         return metric
-    label = f"{metric.words}, less that of {objective.baseline}"
-    return MetricFormat("objective", label, label, metric.text)
+    label = f"{metric.label}, less that of {objective.baseline}"
+    return replace(metric, key="objective", label=label, short=label)
 
 
 def fold_chart(result: WalkForwardResult) -> Chart:
@@ -140,7 +141,7 @@ def fold_chart(result: WalkForwardResult) -> Chart:
     percents = {"tickformat": ".0%"} if form.endswith("%") else {}
     layout = panel_layout(
         (days[0], days[-1]),
-        [f"{metric.words}, by fold", "Return in the test less that of buy-and-hold"],
+        [f"{metric.label}, by fold", "Return in the test less that of buy-and-hold"],
         [0.62, 0.38],
         [
             {"nticks": 6, **percents, "zeroline": True, "zerolinecolor": GRID},
@@ -164,7 +165,7 @@ def fold_chart(result: WalkForwardResult) -> Chart:
         *([] if acts.all() else [("In a test where the basket was held", RUN, "ring")]),
     )
     return Chart(
-        "folds", data, layout, legend, f"{metric.words} of each fold in training and in the test", size="tall panels"
+        "folds", data, layout, legend, f"{metric.label} of each fold in training and in the test", size="tall panels"
     )
 
 

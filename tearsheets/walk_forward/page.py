@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from undertow.backtests import HEADLINE_METRICS
 from undertow.backtests.validation import CpcvResult, WalkForwardResult
 from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import iso_dates
@@ -17,7 +18,6 @@ from undertow.tearsheets.html.page import assemble, check_html_path
 from undertow.tearsheets.html.palette import BASELINE, sessions_of
 from undertow.tearsheets.html.text import (
     BLANK,
-    METRICS,
     count,
     percent,
     plain,
@@ -156,8 +156,8 @@ def _headline(result: WalkForwardResult) -> Html:
     run = result.run
     columns = [run.metrics, run.baselines[BASELINE], result.vol_target.metrics]
     rows = [
-        [metric.words, *(metric.text(float(column.get(metric.key, math.nan))) for column in columns)]
-        for metric in METRICS
+        [metric.label, *(metric.text(float(column.get(metric.key, math.nan))) for column in columns)]
+        for metric in HEADLINE_METRICS
     ]
     return table(["", "Walked forward", title(BASELINE), title(VOL_TARGET)], rows, kind="headline numbers")
 
@@ -188,7 +188,7 @@ def _shrinkage(result: WalkForwardResult) -> str:
     if not result.acting:
         inside = _mean(result.table["in_objective"].to_numpy(dtype=np.float64))
         return (
-            f"{metric.words}: {metric.text(inside)} on average in training, for the best of"
+            f"{metric.label}: {metric.text(inside)} on average in training, for the best of"
             f" {quantity(trials, 'trial')}. No fold acted: in every test the account held the basket, and the test"
             " figures are those of the basket."
         )
@@ -197,7 +197,7 @@ def _shrinkage(result: WalkForwardResult) -> str:
     winners = int((acting["out_excess_over_buy_and_hold"] > 0).sum())
     scope = "" if len(acting) == number else f", over the {quantity(len(acting), 'fold')} that acted of {number}"
     return (
-        f"{metric.words}{scope}: {metric.text(inside)} on average in training,"
+        f"{metric.label}{scope}: {metric.text(inside)} on average in training,"
         f" {metric.text(outside)} in the test that follows. {_distance(result, trials)}"
         f" {winners} of {quantity(len(acting), 'fold')}{' that acted' if scope else ''} ended above buy-and-hold."
     )

@@ -136,7 +136,7 @@ def test_a_rule_from_a_file_is_told_key_by_key_and_what_it_lacked_is_counted() -
         ),
         tiers=(Tier(name="cash", at=1.0, cash=0.4),),
     )
-    run = changed(make_run(), parameters=FreeRule(given=rule).parameters)
+    run = changed(make_run(), parameters=FreeRule(definition=rule).parameters)
     parameters = recipe_parameters(run.recipe)
     assert parameters["trigger.when[0].signal"] == "liquidation-spike"
     assert parameters["trigger.when[1].below"] == "\N{MINUS SIGN}0.1"

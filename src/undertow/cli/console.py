@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from undertow.tearsheets import Comparison
 
 _METRICS = {metric.key: metric for metric in (*METRICS, *TAX_METRICS)}
-_SHOWN = [metric for metric in (*METRICS, *TAX_METRICS) if metric.headline]
+_ROWS = [metric for metric in (*METRICS, *TAX_METRICS) if metric.headline]
 
 
 def show(*parts: Any) -> None:
@@ -51,7 +51,7 @@ def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
     table.add_column("")
     for name in columns:
         table.add_column(name, justify="right")
-    for metric in _SHOWN:
+    for metric in _ROWS:
         if any(metric.key in figures for figures in columns.values()):
             table.add_row(metric.label, *(_figure(metric.key, figures.get(metric.key)) for figures in columns.values()))
     show(table)

@@ -124,7 +124,7 @@ def test_of_more_than_twelve_conditions_the_loudest_are_shown(world: Market) -> 
     quiet = tuple(Condition(signal="drawdown", parameters={"window": 48 + n}, below=-0.99) for n in range(13))
     loud = Condition(signal="drawdown", parameters={"window": 720}, below=-0.001, title="the loud one")
     rule = Rule(trigger=Trigger(when=(*quiet, loud)), tiers=(Tier(name="cash", at=1.0, cash=0.5),))
-    result = today(FreeRule(given=rule), world, asof=moment(world, 300))
+    result = today(FreeRule(definition=rule), world, asof=moment(world, 300))
     assert (len(result.lines), result.hidden) == (12, 2)
     assert result.lines[-1].name == "the loud one"
     assert result.lines[-1].state == "alarm"
@@ -432,7 +432,7 @@ def test_an_input_that_may_be_left_out_is_no_want_of_data(world: Market) -> None
     rule = Rule(
         trigger=Trigger(when=(Condition(signal="regime", above=1),)), tiers=(Tier(name="cash", at=1.0, cash=0.5),)
     )
-    result = today(FreeRule(given=rule), without(world, "macro"), asof=moment(world, 20))
+    result = today(FreeRule(definition=rule), without(world, "macro"), asof=moment(world, 20))
     assert (result.tier, result.lines[0].state) == ("calm", "unknown")
 
 
