@@ -143,7 +143,16 @@ def difference(
         for estimate, (low, high) in zip(statistics(run, base), ends, strict=True)
     ]
     kind = "log return" if compounded else "simple return"
-    return Difference(intervals[0], intervals[1], block, resamples, seed, without_sharpe, kind, source)
+    return Difference(
+        annual_return=intervals[0],
+        annual_sharpe=intervals[1],
+        block_sessions=block,
+        resamples=resamples,
+        seed=seed,
+        without_sharpe=without_sharpe,
+        kind=kind,
+        source=source,
+    )
 
 
 def _returns(name: str, values: npt.ArrayLike | pd.Series) -> FloatArray:

@@ -31,7 +31,9 @@ def execute_nb(
     rates: Rates,
     columns: Columns,
 ) -> tuple[float, int]:
-    """Fill orders that have a price; the others wait. Returns the cash and how many orders began to wait.
+    """Fill orders that have a price; the others wait.
+
+    Returns the cash and how many orders began to wait.
 
     All sales first. Then the short position is bought back from any cash; then the basket and last the stocks, both
     from the cash above `keep`, scaled pro rata where that is too little.

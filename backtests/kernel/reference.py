@@ -37,7 +37,10 @@ from undertow.market import BoolArray, FloatArray, IntArray
 
 
 def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
-    """Parts of the amounts that sum to `needed`: in proportion, or by the running total in the given order."""
+    """Parts of the amounts that sum to `needed`.
+
+    In proportion, or by the running total in the given order.
+    """
     total = float(amounts.sum())
     if needed <= 0 or total <= 0:
         return np.zeros_like(amounts)
@@ -79,7 +82,10 @@ class _Account:
         self.buy_rate = (1 + rates.slippage) * (1 + rates.fee)
 
     def end(self, price: FloatArray) -> FloatArray:
-        """Close the names that have ended; returns what was sold (C,), a short bought back as a negative number."""
+        """Close the names that have ended.
+
+        Returns what was sold (C,), a short bought back as a negative number.
+        """
         ended = np.isfinite(price)
         sold = np.where(ended, np.maximum(self.shares, 0.0), 0.0)
         self.cash += float((sold * np.where(ended, price, 0.0)).sum())
@@ -130,7 +136,10 @@ class _Account:
         return np.argsort(gain, kind="stable")
 
     def book_lots(self, traded: FloatArray, price: FloatArray) -> FloatArray:
-        """Open and consume lots at `price` after costs (N,); returns the gain of each sale (N,)."""
+        """Open and consume lots at `price` after costs (N,).
+
+        Returns the gain of each sale (N,).
+        """
         gains = np.zeros(self.stocks)
         for name in np.flatnonzero(traded):
             lots = self.lots[name]
@@ -180,7 +189,10 @@ class _Account:
         return purchases
 
     def execute(self, trades: FloatArray, fill: FloatArray, keep: float) -> FloatArray:
-        """Fill what has a price, sells first, buys pro rata within the cash; returns signed shares (C,)."""
+        """Fill what has a price, sells first, buys pro rata within the cash.
+
+        Returns signed shares (C,).
+        """
         priced = np.isfinite(fill)
         self.waiting = np.where(~priced & (trades != 0), trades, self.waiting)
         price = np.where(priced, fill, 0.0)
@@ -234,7 +246,10 @@ class _Account:
     def size_sleeves(
         self, row: int, action: Action, mark: FloatArray, value: float, trades: FloatArray
     ) -> tuple[float, float]:
-        """Write the orders of basket and hedge into `trades` (C,); returns their shares of the value."""
+        """Write the orders of basket and hedge into `trades` (C,).
+
+        Returns their shares of the value.
+        """
         options, part = self.options, slice(self.stocks, self.short)
         within = surviving_weights_np(options.basket[action.rebalance], self.gone[part])
         if action.turned or action.reason == REBALANCE:

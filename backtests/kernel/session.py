@@ -38,7 +38,9 @@ from undertow.market import BoolArray, IntArray
 def trade_session_nb(
     row: int, action: Action, inputs: PathInputs, holdings: Holdings, lots: Lots, funds: Funds
 ) -> tuple[float, int, float]:
-    """Trade one session; returns the cash, how many orders began to wait, and the base weight that is parked.
+    """Trade one session.
+
+    Returns the cash, how many orders began to wait, and the base weight that is parked.
 
     Args:
         row: the session.

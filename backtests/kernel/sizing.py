@@ -37,7 +37,9 @@ class CashTarget(NamedTuple):
 
 @njit(cache=True)
 def rebalance_nb(weights: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float, wait: int) -> float:
-    """Take new base weights (N,) without those of stopped names; returns the weight that is parked in cash for them.
+    """Take new base weights (N,) without those of stopped names.
+
+    Returns the weight that is parked in cash for them.
 
     Args:
         weights: new base weights (N,); those of stopped names are set to 0 in place.
@@ -65,7 +67,7 @@ def rebalance_nb(weights: FloatArray, mark: FloatArray, holdings: Holdings, row:
 def trigger_stops_nb(
     known: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float
 ) -> tuple[int, float]:
-    """Stop the names whose last known close is `stop` or more below the highest since they were bought.
+    """Stop the names that closed `stop` or more below their highest since bought.
 
     Returns how many, and their drifted base weight, which is parked in cash until a rebalance.
 
@@ -129,7 +131,9 @@ def cash_flow_nb(trades: FloatArray, mark: FloatArray, rates: Rates) -> float:
 
 @njit(cache=True)
 def basket_weights_nb(basket: FloatArray, rebalance: int, gone: BoolArray, stocks: int) -> FloatArray:
-    """The weights (M,) within the basket since the last rebalance, over the names whose prices have not ended.
+    """Weights (M,) within the basket since the last rebalance.
+
+    Over the names whose prices have not ended.
 
     Args:
         basket: weights within the basket (R, M), a row a rebalance.

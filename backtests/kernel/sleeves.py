@@ -17,7 +17,10 @@ _DAY = np.timedelta64(1, "D")
 
 
 def decision_for_rows(decision: Decision, rows: slice) -> Decision:
-    """The decision of some sessions; raises `ParameterError` where it has a value that cannot be held."""
+    """The decision of some sessions.
+
+    Raises `ParameterError` where it has a value that cannot be held.
+    """
     part = replace(
         decision,
         exposure=decision.exposure[rows],
@@ -34,7 +37,10 @@ def decision_for_rows(decision: Decision, rows: slice) -> Decision:
 
 
 def append_hold_set(decision: Decision) -> Decision:
-    """The decision with an additional last set: fully invested in stocks, without any sleeve."""
+    """The decision with an additional last set.
+
+    Fully invested in stocks, without any sleeve.
+    """
 
     def append(values: Any, last: float) -> Any:
         if values is None:
@@ -60,7 +66,9 @@ def append_hold_set(decision: Decision) -> Decision:
 def plan_for_rows(
     table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, rebalanced: IntArray
 ) -> Plan:
-    """The plan of a decision cut to `rows`: the basket's weights at each rebalance, no hedge before a price.
+    """The plan of a decision cut to `rows`.
+
+    The basket's weights at each rebalance, no hedge before a price.
 
     Args:
         table: decisions of the universe, with their market.
@@ -74,14 +82,14 @@ def plan_for_rows(
 
 
 def drop_unpriced_hedge(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
-    """The decision of the sessions in `rows` without the hedge where no close of its symbol is known yet."""
+    """The decision of `rows`, without a hedge before its symbol has a close."""
     if decision.hedge is None:
         return decision
     return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
 
 
 def add_sleeves(grid: PriceGrid, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> PriceGrid:
-    """The price grid with the columns of a decision's sleeves, and the known closes where it has a stop.
+    """The price grid with a decision's sleeves, and known closes for a stop.
 
     Args:
         grid: prices of the stocks.
@@ -124,7 +132,10 @@ def add_sleeves(grid: PriceGrid, table: DecisionTable, rows: slice, decision: De
 
 
 def hedge_symbol(table: DecisionTable, decision: Decision) -> str:
-    """The symbol that a decision sells short; `ParameterError` where neither it nor the market names one."""
+    """The symbol that a decision sells short.
+
+    `ParameterError` where neither it nor the market names one.
+    """
     symbol = decision.hedge_symbol or table.market.benchmark
     if symbol is None:
         raise ParameterError(

@@ -27,7 +27,9 @@ TURNOVER, PAID, CASH = 0, 1, 2
 
 @njit(cache=True)
 def take_in_order_nb(amounts: FloatArray, order: IntArray, needed: float, parts: FloatArray) -> None:
-    """Write into `parts` whole amounts that sum to `needed`, in the given order, the last one in part."""
+    """Write into `parts` whole amounts in `order` that sum to `needed`.
+
+    The last one is taken in part."""
     for rank in range(len(order)):
         name = order[rank]
         parts[name] = min(amounts[name], needed)
@@ -38,7 +40,10 @@ def take_in_order_nb(amounts: FloatArray, order: IntArray, needed: float, parts:
 
 @njit(cache=True)
 def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
-    """Parts of the amounts (N,) that sum to `needed`: in proportion, or by `order` where it is not empty."""
+    """Parts of the amounts (N,) that sum to `needed`.
+
+    In proportion, or by `order` where it is not empty.
+    """
     parts = np.zeros_like(amounts)
     total = amounts.sum()
     if needed <= 0.0 or total <= 0.0:
@@ -65,7 +70,9 @@ def surviving_weights_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
 
 @njit(cache=True)
 def close_ended_nb(price: FloatArray, holdings: Holdings, cash: float) -> float:
-    """Turn the names that have ended into cash at `price`, which is NaN for all others; returns the cash."""
+    """Turn names that have ended into cash at `price`, NaN for all others.
+
+    Returns the cash."""
     for name in range(len(price)):
         if np.isnan(price[name]):
             continue
@@ -109,7 +116,10 @@ def worth_nb(shares: FloatArray, price: FloatArray) -> float:
 
 @njit(cache=True)
 def tally_nb(traded: FloatArray, ended: BoolArray, fill: FloatArray, rates: Rates) -> tuple[float, float]:
-    """Money traded at fill prices, and the fees and slippage paid on it; closing a name that has ended is no trade."""
+    """Money traded at fill prices, and the fees and slippage paid on it.
+
+    Closing a name that has ended is no trade.
+    """
     money = paid = 0.0
     for name in range(len(traded)):
         if traded[name] != 0.0 and not ended[name]:
@@ -122,7 +132,10 @@ def tally_nb(traded: FloatArray, ended: BoolArray, fill: FloatArray, rates: Rate
 
 @njit(cache=True)
 def reason_nb(rebalanced: bool, exposure: float, level: float, turned: bool, shorted: bool) -> int:
-    """Why a session trades: a rebalance before a change of exposure, and that before a change of a sleeve."""
+    """Why a session trades.
+
+    A rebalance before a change of exposure, and that before a change of a sleeve.
+    """
     if rebalanced:
         return REBALANCE
     if exposure != level:
@@ -134,13 +147,16 @@ def reason_nb(rebalanced: bool, exposure: float, level: float, turned: bool, sho
 
 @njit(cache=True)
 def changed_nb(share: FloatArray, row: int) -> bool:
-    """Whether a sleeve's share of the capital (T,) changes on a session; before the first it is 0."""
+    """Whether a sleeve's share of the capital (T,) changes on a session.
+
+    Before the first it is 0.
+    """
     return bool(len(share) > 0 and share[row] != (share[row - 1] if row > 0 else 0.0))
 
 
 @njit(cache=True)
 def count_actions_nb(rebalanced: IntArray, exposure: FloatArray, options: KernelOptions) -> int:
-    """Number of sessions with a new target, and so the largest number of purchases of a name."""
+    """Sessions with a new target: the largest number of purchases of a name."""
     count = 0
     for row in range(len(rebalanced)):
         moved = exposure[row] != (exposure[row - 1] if row > 0 else 1.0)
@@ -151,7 +167,10 @@ def count_actions_nb(rebalanced: IntArray, exposure: FloatArray, options: Kernel
 
 @njit(cache=True)
 def idle_reason_nb(hits: int, pending: bool, waiting: FloatArray, fill: FloatArray) -> int:
-    """Why a session without a new target trades: a stop, or a waiting order that has a price."""
+    """Why a session without a new target trades.
+
+    A stop, or a waiting order that has a price.
+    """
     if hits > 0:
         return STOP
     return WAITED if pending and due_nb(waiting, fill) else NONE

@@ -102,7 +102,9 @@ def book_lots_nb(
     lot_order: int,
     gains: FloatArray,
 ) -> None:
-    """Book a session's trades of stocks; the gain of each sale after costs is written into `gains`.
+    """Book a session's trades of stocks.
+
+    The gain of each sale after costs is written into `gains`.
 
     Args:
         lots: the open lots, changed in place.
@@ -126,7 +128,9 @@ def book_lots_nb(
 
 @njit(cache=True)
 def least_tax_order_nb(lots: Lots, shares: FloatArray, mark: FloatArray, sell_rate: float) -> IntArray:
-    """The names (N,) by gain per dollar raised when all of it is sold, the smallest first; 0 where nothing is held.
+    """Names (N,) by gain per dollar raised, the smallest first.
+
+    The gain is that of selling all of a name; 0 where nothing is held.
 
     The tax rate is one for all, so that this is the order of the tax. Ties in the order of the symbols.
 

@@ -67,7 +67,10 @@ from undertow.market import BoolArray, FloatArray, IntArray
 
 @njit(cache=True)
 def _walk_nb(inputs: PathInputs, ending: BoolArray, capital: float, record: PathRecord) -> None:
-    """Walk one path into `record`; with `amounts` (0, 0) only values, counts and sums are written."""
+    """Walk one path into `record`.
+
+    With `amounts` (0, 0) only values, counts and sums are written.
+    """
     prices, plan, rates, options = inputs
     fill, mark, close, end_price, cash_fill, cash_close = prices
     base, rebalanced, exposure, _ = plan
@@ -144,7 +147,9 @@ def _no_holdings_nb(columns: int, stocks: int) -> Holdings:
 
 @njit(cache=True)
 def walk_nb(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOptions, capital: float) -> PathRecord:
-    """Walk one path over T sessions and C columns: N stocks, the names of the basket, the symbol sold short.
+    """Walk one path over T sessions and C columns.
+
+    N stocks, the names of the basket, the symbol sold short.
 
     Session t uses its own prices and the plan's row t alone.
 

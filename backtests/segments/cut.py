@@ -52,7 +52,9 @@ class Segments(NamedTuple):
 
 
 def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
-    """The segments of a run over the stocks of a price grid, `base` (R, N) and `rebalanced` (T,) as in `Plan`."""
+    """The segments of a run over the stocks of a price grid.
+
+    `base` (R, N) and `rebalanced` (T,) are those of `Plan`."""
     names = np.flatnonzero(base.any(axis=0))
     fill, mark, close, end_price = (
         np.ascontiguousarray(part[:, names]) for part in (grid.fill, grid.mark, grid.close, grid.end_price)

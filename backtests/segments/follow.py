@@ -83,7 +83,7 @@ def _account_nb(reference: Reference, part: int) -> SegmentAccount:
 
 @njit(cache=True)
 def resume_nb(reference: Reference, part: int, copies: float, account: SegmentAccount) -> None:
-    """Write out the account of a path that has followed the reference to the end of a segment.
+    """Write out the account of a path that followed the reference to a segment's end.
 
     Args:
         reference: the fully invested path.
@@ -134,7 +134,9 @@ def follow_nb(reference: Reference, part: int, first: int, last: int, copies: fl
 
 @njit(cache=True)
 def copies_held_nb(reference: Reference, part: int, segments: Segments, account: SegmentAccount, value: float) -> float:
-    """How many times the reference a path holds at the end of a segment; 0 where it holds something else.
+    """How many times the reference a path holds at the end of a segment.
+
+    0 where it holds something else.
 
     Args:
         reference: the fully invested path.

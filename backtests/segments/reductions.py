@@ -31,7 +31,10 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 def _reduction(arrays: int, sums: int, body: Body) -> Callable[..., Any]:
-    """Code of `sums` sums over `arrays` arrays, the first arguments; numbers follow them."""
+    """Code of `sums` sums over `arrays` arrays, the first arguments.
+
+    Numbers follow them.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         pairs = zip(signature.args[:arrays], args[:arrays], strict=True)
@@ -124,7 +127,10 @@ def dot(_context: Any, left: Any, right: Any) -> Any:
 
 @_compiled
 def dot_four(_context: Any, shared: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Sums of `shared` times each of four arrays, bit for bit as `dot`; `shared` is read once for all."""
+    """Sums of `shared` times each of four arrays, bit for bit as `dot`.
+
+    `shared` is read once for all.
+    """
 
     def body(builder: Any, elements: Any, _numbers: Any, so_far: Any) -> Any:
         return [_fused(builder, elements[0], elements[1 + number], so_far[number]) for number in range(4)]
@@ -134,7 +140,7 @@ def dot_four(_context: Any, shared: Any, first: Any, second: Any, third: Any, fo
 
 @_compiled
 def sums_of(_context: Any, values: Any, deductions: Any) -> Any:
-    """Sum of the values, of values less deductions, and of the squares of negative values."""
+    """Sums of the values, of values less deductions, and of squared losses."""
 
     def body(builder: Any, elements: Any, _numbers: Any, so_far: Any) -> Any:
         value, deduction = elements
@@ -151,7 +157,7 @@ def sums_of(_context: Any, values: Any, deductions: Any) -> Any:
 
 @_compiled
 def squares_of(_context: Any, values: Any, deductions: Any, mean: Any, excess: Any) -> Any:
-    """Sum of the squares of values less `mean`, and of values less deductions less `excess`."""
+    """Sums of squares around `mean`, and of values less deductions around `excess`."""
 
     def body(builder: Any, elements: Any, numbers: Any, so_far: Any) -> Any:
         off = builder.fsub(elements[0], numbers[0])
@@ -163,7 +169,10 @@ def squares_of(_context: Any, values: Any, deductions: Any, mean: Any, excess: A
 
 @_compiled
 def gaps_of(_context: Any, held: Any, units: Any, mark: Any, goal: Any, dust: Any) -> Any:
-    """With gap = (goal x units - held) x mark: sum of the gaps above `dust`, and of minus those below -`dust`."""
+    """With gap = (goal x units - held) x mark.
+
+    Sum of the gaps above `dust`, and of minus those below -`dust`.
+    """
 
     def body(builder: Any, elements: Any, numbers: Any, so_far: Any) -> Any:
         lacking = builder.fsub(builder.fmul(numbers[0], elements[1]), elements[0])

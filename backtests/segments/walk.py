@@ -76,7 +76,9 @@ def rebalance_proportional_nb(
     exposure: float,
     rates: Rates,
 ) -> tuple[bool, float, float, float, float]:
-    """Rebalance where every name has a price and cash is raised in proportion. Returns as `rescale_nb`.
+    """Rebalance where every name has a price and cash is raised in proportion.
+
+    Returns as `rescale_nb`.
 
     Args:
         held: shares held (N,), changed in place.
@@ -257,7 +259,9 @@ def trade_scaled_nb(
 def value_nb(
     cash_close: FloatArray, worth: FloatArray, line: FloatArray, state: FloatArray, values: FloatArray
 ) -> float:
-    """Write the values at the close of some sessions of a segment; returns the sum of the shares of cash.
+    """Write the values at the close of some sessions of a segment.
+
+    Returns the sum of the shares of cash.
 
     Args:
         cash_close: price of the cash symbol at the close (L,).

@@ -15,7 +15,9 @@ MOST_SETS = 5_000_000
 
 
 def read_axes(strategy: type[Strategy], texts: Sequence[str]) -> dict[str, list[Any]]:
-    """The values of every parameter of a grid, as the strategy reads them, in the order of the texts.
+    """Values of every parameter of a grid, as the strategy reads them.
+
+    In the order of the texts.
 
     Raises `ParameterError` on a text that cannot be read, a value outside its range, a parameter or value that is
     repeated, and a grid of more than 5,000,000 sets.

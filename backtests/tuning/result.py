@@ -209,7 +209,9 @@ class Tuning:
         return written
 
     def save(self, folder: str | Path) -> Path:
-        """Write the best strategy's run with trials.csv, best.json and study.html, all or nothing.
+        """Write the best run with trials.csv, best.json and study.html.
+
+        All or nothing.
 
         Replaces an earlier search in `folder`; returns the folder.
         """

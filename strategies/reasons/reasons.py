@@ -91,18 +91,18 @@ class Reasons:
     def rows(self, span: slice) -> Reasons:
         """The reasons of a span of sessions."""
         return Reasons(
-            self.rule,
-            self.sessions[span],
-            self.values[span],
-            self.severity[span],
-            self.score[span],
-            self.ungated[span],
-            self.clear[span],
-            self.tier[span],
-            self.event[span],
-            self.back[span],
-            self.states.rows(span),
-            self.fallback[span],
+            rule=self.rule,
+            sessions=self.sessions[span],
+            values=self.values[span],
+            severity=self.severity[span],
+            score=self.score[span],
+            ungated=self.ungated[span],
+            clear=self.clear[span],
+            tier=self.tier[span],
+            event=self.event[span],
+            back=self.back[span],
+            states=self.states.rows(span),
+            fallback=self.fallback[span],
         )
 
     def frame(self) -> pd.DataFrame:
@@ -259,16 +259,16 @@ def reasons(table: DecisionTable, rule: Rule) -> Reasons:
     back = [read_condition(table, [condition], lag).values[:, 0] for condition in rule.reentry.when]
     score, clear = evaluation.score[:, 0], evaluation.clear[:, 0]
     return Reasons(
-        rule,
-        table.decisions.sessions,
-        np.column_stack([driver.values for driver in drivers]),
-        np.column_stack([driver.severity for driver in drivers]),
-        score,
-        evaluation.ungated[:, 0],
-        clear,
-        evaluation.path.tier[:, 0].astype(np.int64),
-        evaluation.path.event[:, 0].astype(np.int64),
-        np.column_stack(back) if back else np.zeros((len(table), 0)),
-        States.of(Machine(ladder_of([rule])), score, clear, table.hours, evaluation.level),
-        np.column_stack([driver.fallback for driver in drivers]),
+        rule=rule,
+        sessions=table.decisions.sessions,
+        values=np.column_stack([driver.values for driver in drivers]),
+        severity=np.column_stack([driver.severity for driver in drivers]),
+        score=score,
+        ungated=evaluation.ungated[:, 0],
+        clear=clear,
+        tier=evaluation.path.tier[:, 0].astype(np.int64),
+        event=evaluation.path.event[:, 0].astype(np.int64),
+        back=np.column_stack(back) if back else np.zeros((len(table), 0)),
+        states=States.of(Machine(ladder_of([rule])), score, clear, table.hours, evaluation.level),
+        fallback=np.column_stack([driver.fallback for driver in drivers]),
     )

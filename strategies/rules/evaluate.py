@@ -217,18 +217,18 @@ def ladder_of(rules: Sequence[Rule]) -> Ladder:
         return np.array([missing if value is None else float(value) for value in values])
 
     return Ladder(
-        tiers("at"),
-        tiers("leave"),
-        tiers("cash"),
-        tiers("hedge"),
-        tiers("min_stay"),
-        tiers("max_stay"),
-        _allowed(ladders[0]),
-        limits("timing", "sessions").astype(np.int64),
-        limits("timing", "deadline"),
-        limits("reentry", "steps").astype(np.int64),
-        limits("reentry", "wrong"),
-        limits("reentry", "cool_down"),
+        at=tiers("at"),
+        leave=tiers("leave"),
+        cash=tiers("cash"),
+        hedge=tiers("hedge"),
+        min_stay=tiers("min_stay"),
+        max_stay=tiers("max_stay"),
+        allowed=_allowed(ladders[0]),
+        sessions=limits("timing", "sessions").astype(np.int64),
+        deadline=limits("timing", "deadline"),
+        steps=limits("reentry", "steps").astype(np.int64),
+        wrong=limits("reentry", "wrong"),
+        cool_down=limits("reentry", "cool_down"),
     )
 
 

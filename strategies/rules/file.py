@@ -236,7 +236,7 @@ def parts_of(strategy: Strategy) -> Rule:
 
 
 def load_rule(path: str | Path) -> Strategy:
-    """The strategy of a rule file or preset, without the settings of its `[backtest]` table.
+    """The strategy of a rule file or preset, without its `[backtest]` settings.
 
     `read_rule` returns the settings too. Raises `DataError` with file, key and the values allowed.
 

@@ -118,7 +118,9 @@ def paths_sentence(paths: CpcvResult) -> str:
 
 
 def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
-    """All sentences about a walk-forward as (topic, plain text), in the order of the page; see `WalkForwardResult`."""
+    """Sentences about a walk-forward as (topic, plain text), in page order.
+
+    See `WalkForwardResult`."""
     run, settings = result.run, result.settings
     sentences = [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
     sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
