@@ -30,7 +30,7 @@ class Metric:
         direction: "maximize" or "minimize"; None where neither is better.
         bounds: lowest and highest possible value, infinite where unknown.
         format: template of `str.format` for one value.
-        objective: name as an objective of a search, "" for a figure that is none.
+        objective: name as an objective of a search, "" without one.
         headline: whether the tables of pages and of the terminal show it.
     """
 

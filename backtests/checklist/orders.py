@@ -25,14 +25,14 @@ class Order:
         symbol: name that is traded.
         side: "buy" or "sell".
         share: value of the order as a share of the account's value before it.
-        leg: "stocks", "basket" or "short".
+        sleeve: "stocks", "basket" or "short".
         reason: reason as in the orders of a run.
     """
 
     symbol: str
     side: str
     share: float
-    leg: str
+    sleeve: str
     reason: str
 
 
@@ -56,7 +56,7 @@ def coming_orders(table: DecisionTable, decision: Decision, account: Account) ->
             symbol=grid.symbols[name],
             side="buy" if amounts[name] > 0 else "sell",
             share=float(abs(amounts[name]) * fill[name] / path.before[-1]),
-            leg="stocks" if name < grid.stocks else "short" if grid.short and name == len(fill) - 1 else "basket",
+            sleeve="stocks" if name < grid.stocks else "short" if grid.short and name == len(fill) - 1 else "basket",
             reason=REASONS[path.reasons[-1, name]],
         )
         for name in sent

@@ -22,7 +22,7 @@ class Similar:
 
     Args:
         horizon: sessions of each return.
-        count: number of states, which lie a horizon apart or more, so that no session is counted twice.
+        count: number of states, with at least a horizon between two, so that no session is counted twice.
         median: median of the returns.
         low: 10 % quantile.
         high: 90 % quantile.
@@ -86,7 +86,7 @@ def _distance(severity: FloatArray, past: IntArray, row: int) -> FloatArray:
 
 
 def _spaced(past: IntArray, distance: FloatArray, horizon: int) -> IntArray:
-    """The most similar states, latest first among equals, a horizon apart or more."""
+    """The most similar states, latest first among equals, with a horizon between two."""
     rows: list[int] = []
     for position in np.lexsort((-past, distance)):
         if distance[position] > MAX_DISTANCE or len(rows) == MAX_STATES:

@@ -27,7 +27,7 @@ from undertow.strategies import Strategy
 from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
 from undertow.strategies.rules import RuleStrategy, decide_rules
 
-# A market that lacks more closed sessions than this, a week, says nothing of the present.
+# A market that lacks more closed sessions than this, a week, is refused.
 MOST_MISSING = 5
 EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
 
@@ -117,7 +117,7 @@ class Today:
     @property
     def sales(self) -> tuple[Order, ...]:
         """The sales of stocks, largest first."""
-        return tuple(order for order in self.orders if order.leg == "stocks" and order.side == "sell")
+        return tuple(order for order in self.orders if order.sleeve == "stocks" and order.side == "sell")
 
     @property
     def exit_code(self) -> int:

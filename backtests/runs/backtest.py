@@ -67,7 +67,7 @@ def backtest(
     rows = session_rows(market, start, end)
     plan, decision = make_plan(table, [strategy], rows, account)
     if not plan.base.any():
-        raise ParameterError(f"universe `{universe}` has no name with prices in the sessions asked for; move `start`")
+        raise ParameterError(f"universe `{universe}` has no name with prices in the requested sessions; move `start`")
     costs = account.costs
     grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk_plan(grid, plan, number, costs, account.capital) for number in (0, 1))

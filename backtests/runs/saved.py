@@ -114,7 +114,7 @@ def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reason
     sessions = tables["returns"].index
     if len(sessions) != recipe.sessions:
         raise DataError(
-            f"{source}: returns.parquet has {len(sessions)} sessions, run.json says {recipe.sessions}; make the run"
+            f"{source}: returns.parquet has {len(sessions)} sessions, run.json has {recipe.sessions}; make the run"
             " again"
         )
     indexes = {"weights.parquet": tables["weights"].index}

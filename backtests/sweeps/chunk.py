@@ -100,7 +100,7 @@ class SweepTask:
         if not base.any():
             # The same error as that of `backtest`: a sweep would measure cash alone.
             raise ParameterError(
-                f"universe `{self.universe}` has no name with prices in the sessions asked for; move `start`"
+                f"universe `{self.universe}` has no name with prices in the requested sessions; move `start`"
             )
         grid = read_price_grid(table, rows, self.account.costs.haircut)
         return PreparedData(table, rows, grid, np.ascontiguousarray(base), rebalanced)

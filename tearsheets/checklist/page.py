@@ -107,7 +107,7 @@ def _groups(today: Today) -> list[tuple[str, list[Order]]]:
         ("short", "sell"): "sell short",
         ("short", "buy"): "cover",
     }
-    groups = {key: [order for order in today.orders if (order.leg, order.side) == key] for key in headings}
+    groups = {key: [order for order in today.orders if (order.sleeve, order.side) == key] for key in headings}
     return [(headings[key], orders) for key, orders in groups.items() if orders]
 
 

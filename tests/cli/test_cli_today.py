@@ -50,7 +50,7 @@ def test_any_rule_of_parts_can_be_asked(call: Call, market: Path, tmp_path: Path
     ("words", "message"),
     [
         (("--asof", "2019-02-05"), "`asof` must be an instant with a zone such as 2024-08-04T15:00Z"),
-        (("--strategy", "vol-target"), "`vol-target` is not put together from parts"),
+        (("--strategy", "vol-target"), "`vol-target` is not rule-based"),
         (("--strategy", "risk-tier"), "did you mean `risk-tiers`?"),
         (("--rule", "x.toml", "--strategy", "swing"), "give either --strategy"),
         (("--html", "page.txt"), "`html` must be a file that ends in .html"),
@@ -103,7 +103,7 @@ def test_a_rule_file_backtests_from_the_command_line(call: Call, market: Path, t
 def test_a_rule_and_parameters_do_not_mix(call: Call) -> None:
     code, _, err = call("backtest", "--rule", "swing", "--set", "lag=3")
     assert code == 2
-    assert "`--set` goes with --strategy" in err
+    assert "`--set` can only be used with --strategy" in err
     code, _, err = call("backtest")
     assert code == 2
     assert "give either --strategy" in err

@@ -100,9 +100,9 @@ def test_the_orders_are_those_of_the_backtest(world: Market, rule: RuleStrategy)
             assert sold == pytest.approx(share, abs=0.02)
         else:
             _same_orders(result, run, row)
-        legs, reasons = ({getattr(order, name) for order in result.orders} for name in ("leg", "reason"))
+        sleeves, reasons = ({getattr(order, name) for order in result.orders} for name in ("sleeve", "reason"))
         assert sold > 0.0 or result.exposure >= result.before
-        assert ("short" in legs) == (result.hedge != result.hedge_before) or "rebalance" in reasons
+        assert ("short" in sleeves) == (result.hedge != result.hedge_before) or "rebalance" in reasons
     untraded = next(row for row in range(acted[0] + 1, len(world.sessions)) if not _traded(run, row))
     assert today(rule, world, asof=moment(world, untraded)).orders == ()
 

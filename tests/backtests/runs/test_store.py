@@ -307,7 +307,7 @@ class TestLoading:
 def test_files_that_do_not_belong_together_are_no_run(tmp_path: Path) -> None:
     run = ut.backtest(ut.strategies.LiquidityDrain(), ut.simulate_market(seed=4, years=1, names=5))
     for name, spoil, message in (
-        ("returns", lambda table: table.iloc[:100], "returns.parquet has 100 sessions, run.json says"),
+        ("returns", lambda table: table.iloc[:100], "returns.parquet has 100 sessions, run.json has"),
         ("returns", lambda table: table.drop(columns="return"), "returns.parquet has no `return`"),
         ("weights", lambda table: table.iloc[1:], "weights.parquet and returns.parquet have different sessions"),
     ):

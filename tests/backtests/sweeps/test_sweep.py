@@ -128,7 +128,7 @@ def test_columns_left_out_take_the_default_and_bad_rows_are_refused_before_any_w
 @pytest.mark.parametrize("kind", [DrawdownDeRisk, LiquidityDrain])
 def test_a_universe_without_prices_is_refused_in_the_words_of_a_backtest(kind: type[Strategy]) -> None:
     empty = {"universe": "growth | top 3 by beta | quarterly", "start": "2018-01-02", "end": "2018-01-20"}
-    with pytest.raises(ParameterError, match="has no name with prices in the sessions asked for") as backtest_error:
+    with pytest.raises(ParameterError, match="has no name with prices in the requested sessions") as backtest_error:
         backtest(kind(), simulated(), **empty)
     with pytest.raises(ParameterError) as refused:
         sweep(kind, simulated(), pd.DataFrame({"lag": [12, 24]}), **empty)
