@@ -40,7 +40,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Function:
-    """One function or method: where it stands, its parameters without self and cls, its lines, its docstring."""
+    """One function or method: its place, its parameters without self and cls, its lines, its docstring."""
 
     module: str
     owner: str
@@ -49,6 +49,7 @@ class Function:
     lines: int
     docstring: str
     line: int
+    compiled: bool
 
     @property
     def label(self) -> str:
@@ -57,8 +58,9 @@ class Function:
 
     @property
     def public(self) -> bool:
-        """Whether neither the function nor its class has a leading underscore."""
-        return not any(part.startswith("_") for part in (*self.owner.split("."), self.name) if part)
+        """Whether neither the function nor its class has a leading underscore, and no function holds it."""
+        owners = [part for part in self.owner.split(".") if part]
+        return not self.name.startswith("_") and not any(part.startswith("_") or part.islower() for part in owners)
 
 
 class House:
@@ -197,9 +199,15 @@ def functions_of(module: str, tree: ast.AST, owner: str = "") -> Iterator[Functi
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield Function(
-                module, owner, node.name, parameters_of(node.args), body_lines(node), ast.get_docstring(node) or "",
-                node.lineno,
-            )  # fmt: skip
+                module=module,
+                owner=owner,
+                name=node.name,
+                parameters=parameters_of(node.args),
+                lines=body_lines(node),
+                docstring=ast.get_docstring(node) or "",
+                line=node.lineno,
+                compiled=any("jit" in ast.unparse(decorator) for decorator in node.decorator_list),
+            )
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield from functions_of(module, node, f"{owner}.{node.name}".lstrip("."))
         else:

@@ -48,21 +48,18 @@ def is_command(function: Function) -> bool:
 
 
 def is_kernel(function: Function) -> bool:
-    """A compiled function and its plain twin: numba takes arrays and tuples of them, not records with methods."""
-    return function.name.endswith(("_nb", "_np")) or function.module.split(".")[-1] in KERNEL_MODULES
-
-
-KERNEL_MODULES = {"walk", "reference", "paths", "follow", "orders", "fills", "session", "sizing", "state", "tax_lots"}
+    """A compiled function or its plain twin: numba takes arrays and tuples of them, not records with methods."""
+    return function.compiled or function.name.endswith(("_nb", "_np")) or function.module.endswith(".reductions")
 
 
 def is_entry(function: Function) -> bool:
     return not function.owner and function.name in ENTRY_POINTS
 
 
-# What `undertow` itself offers, and what the pages are written with.
+# Public entry points, whose keywords users type, and what pages are written with.
 ENTRY_POINTS = {
-    *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today", "alarm"),
-    *("write_sweep", "confidence_set", "difference", "timing"),
+    *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today", "plan_walk"),
+    *("write_sweep", "write_signal_page"),
 }
 
 
