@@ -237,16 +237,16 @@ class Sweep:
         table = self.table[varied][included]
         return CandidateSets(confidence.level, included, bool(confidence.included[-1]), table, sentence)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the table to a .csv or .parquet file, all or nothing; returns its path.
+    def save(self, path: str | Path, by: By = BEST_FIGURE) -> Path:
+        """Write the table to a .csv or .parquet file, all or nothing; return its path.
 
-        Raises `ParameterError` on another suffix.
+        It has a column for `by` where that is an objective, as in `best`. Raises `ParameterError` on another suffix.
         """
-        target, content = Path(path), BytesIO()
+        target, content, table = Path(path), BytesIO(), self._table_by(read_ranking(by))
         if target.suffix == ".csv":
-            self.table.to_csv(content, index=False)
+            table.to_csv(content, index=False)
         elif target.suffix == ".parquet":
-            self.table.to_parquet(content, index=False)
+            table.to_parquet(content, index=False)
         else:
             raise ParameterError(f"`path` must be a file that ends in .csv or .parquet, got {str(path)!r}")
         return write_atomic(target, content.getvalue())

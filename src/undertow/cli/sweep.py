@@ -102,7 +102,7 @@ def sweep_command(
         summary = result.summary(by, top)
     with busy("writing the results"):
         if table is not None:
-            result.save(table)
+            result.save(table, by)
         if html is not None:
             result.page(html, by)
     if as_json:

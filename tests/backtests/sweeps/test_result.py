@@ -167,6 +167,8 @@ def test_a_table_is_saved_as_its_suffix_says(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read, result.table, check_dtype=False)
     read = pd.read_parquet(result.save(tmp_path / "sets.parquet"))
     pd.testing.assert_frame_equal(read, result.table)
+    ranked = pd.read_csv(result.save(tmp_path / "ranked.csv", by="sharpe:buy-and-hold"))
+    assert list(ranked) == [*result.table, "sharpe:buy-and-hold"]
     with pytest.raises(ParameterError, match=r"`path` must be a file that ends in \.csv or \.parquet, got 'sets.xlsx'"):
         result.save("sets.xlsx")
 
