@@ -1,7 +1,4 @@
-"""The checklist of a rule: tier, action and orders at one instant.
-
-The function `today` is that of `undertow.backtests`: here its name is a module.
-"""
+"""The checklist of a rule: tier, action and orders at one instant."""
 
 from __future__ import annotations
 

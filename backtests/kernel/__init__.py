@@ -1,4 +1,4 @@
-"""kernel"""
+"""The order kernel: one account walked exactly, session by session."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One backtest: its account, its record, its tax and attribution, its folder.
-
-The function `backtest` is that of `undertow.backtests`: here its name is a module, as are those of the parts of a run.
-"""
+"""One backtest: its account, its record, its tax and attribution, its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""segments"""
+"""Many accounts walked fast, segment by segment between rebalances."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Many parameter sets of one strategy at once, and what they are worth.
-
-The functions `sweep` and `design` are those of `undertow`: here their names are modules.
-"""
+"""Many parameter sets of one strategy at once, and what they are worth."""
 
 from __future__ import annotations
 

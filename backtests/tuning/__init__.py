@@ -1,7 +1,4 @@
-"""Search of a strategy's parameters: a design, then Optuna in batches.
-
-The function `optimize` is that of `undertow`: here its name is a module.
-"""
+"""Search of a strategy's parameters: a design, then Optuna in batches."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Walk-forward and combinatorial cross-validation of a tuned strategy.
-
-The functions `walk_forward` and `cpcv` are those of `undertow`: here their names are modules.
-"""
+"""Walk-forward and combinatorial cross-validation of a tuned strategy."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_save_and_load(run: ut.Run, tmp_path: Path) -> None:
     folder = run.save(tmp_path / "run")
     assert {file.name for file in folder.iterdir()} == {
         *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
-        *("tax.json", "bridge.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
+        *("tax.json", "attribution.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
     }
     loaded = ut.load_run(folder)
     assert loaded.recipe == run.recipe

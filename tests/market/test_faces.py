@@ -55,8 +55,13 @@ def test_a_face_lists_the_same_names_three_times(package: str) -> None:
 @pytest.mark.parametrize("package", FACES)
 def test_no_public_name_is_hidden_by_a_module(package: str) -> None:
     face, folder = importlib.import_module(package), init_file(package).parent
-    modules = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/__init__.py")}
-    for name in modules & set(face.__all__):
+    modules = {file.stem for file in folder.glob("*.py")} & set(face.__all__)
+    for name in modules:
+        # Python stores an imported module in its package: the function of that name must stay what is public.
+        module = importlib.import_module(f"{package}.{name}")
+        assert getattr(face, name) is getattr(module, name)
+        assert callable(getattr(face, name))
+    for name in {file.parent.name for file in folder.glob("*/__init__.py")} & set(face.__all__):
         assert getattr(face, name).__name__ == f"{package}.{name}"
 
 

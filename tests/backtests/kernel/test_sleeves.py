@@ -19,11 +19,11 @@ from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.market.settlement import settles
+from undertow.market.settlement import settlement_sessions
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.rules.sources import winners
+from undertow.strategies.rules.sources import winners_order
 from undertow.strategies.strategy import Sets
 
 SETTINGS = {"weighting": "inverse-volatility", "costs": Costs(7, 3, 100, 80, 0.25, "fifo"), "start": "2018-06-01"}
@@ -49,7 +49,7 @@ class Everything(Strategy):
             exposure,
             np.zeros(exposure.shape, np.bool_),
             score,
-            (winners(table),),
+            (winners_order(table),),
             rotation=(1.0 - exposure) * sets["share"],
             basket="defensive",
             hedge=np.where(phase == 2, sets["short"], 0.0),
@@ -222,11 +222,11 @@ def test_settlement_on_the_exchanges_calendar() -> None:
         "2024-07-03": "2024-07-05",
         "2025-06-30": "2025-07-01",
     }
-    settled = settles(pd.DatetimeIndex(list(known)), "XNYS")
+    settled = settlement_sessions(pd.DatetimeIndex(list(known)), "XNYS")
     assert [str(day.date()) for day in settled] == list(known.values())
-    assert settles(settled, "NASDAQ").equals(settles(settled, "XNYS"))
+    assert settlement_sessions(settled, "NASDAQ").equals(settlement_sessions(settled, "XNYS"))
     # Other exchanges have cycles of their own.
-    assert settles(settled, "XLON").isna().all()
+    assert settlement_sessions(settled, "XLON").isna().all()
 
 
 def test_orders_settle_and_the_cash_statement_adds_up() -> None:

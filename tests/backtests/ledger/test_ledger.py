@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -201,7 +202,9 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
 def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.sweeps.sweep.walk_sets", lambda *_, **__: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        import_module("undertow.backtests.sweeps.sweep"), "walk_sets", lambda *_, **__: pytest.fail("work began first")
+    )
     (tmp_path / "file").write_text("")
     argv = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
     assert _run([*argv, "--ledger", str(tmp_path / "file")]) == 2

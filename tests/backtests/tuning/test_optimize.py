@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -306,7 +307,9 @@ def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
     few = {**SHORT, "trials": 4}
     optimize(DrawdownDeRisk, market, storage=store, **few)
     monkeypatch.setattr(
-        "undertow.backtests.tuning.optimize.baseline_metrics", lambda *_: pytest.fail("work began first")
+        import_module("undertow.backtests.tuning.optimize"),
+        "baseline_metrics",
+        lambda *_: pytest.fail("work began first"),
     )
     for settings, error, message in (
         ({"storage": store, "seed": 8}, ParameterError, "is of another seed: 7, requested 8"),

@@ -100,7 +100,7 @@ class Weighed:
 
 @pytest.mark.parametrize("nameless", [aim(1.0), lambda row: row["cagr"], partial(twice, times=3.0), Weighed(1.0)])
 def test_a_function_without_a_name_keeps_no_study(market: Market, tmp_path: Path, nameless: Any) -> None:
-    with pytest.raises(ParameterError, match="has no name by which a study that is kept knows it again"):
+    with pytest.raises(ParameterError, match="has no name by which a stored study identifies it"):
         optimize(VolTarget, market, objective=nameless, storage=f"journal:{tmp_path / 's.log'}", **SHORT)
     assert not list(tmp_path.iterdir())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,9 @@ def never(row: Mapping[str, Any]) -> Any:
 def test_what_is_refused_before_any_work_and_not_counted(
     kind: type[Strategy], words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        import_module("undertow.backtests.validation.cpcv"), "walk_plan", lambda *_: pytest.fail("work began first")
+    )
     with pytest.raises(ParameterError, match=message):
         cpcv(kind, market(), ledger=tmp_path / "ledger", **{"split": RULE, "trials": 4, **words})
     assert not list(tmp_path.iterdir())
@@ -161,7 +164,9 @@ def test_what_was_walked_and_could_not_be_judged_is_not_counted(tmp_path: Path) 
 def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        import_module("undertow.backtests.validation.cpcv"), "walk_plan", lambda *_: pytest.fail("work began first")
+    )
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
         cpcv(LiquidityDrain, market(), split=RULE, ledger=tmp_path / "file", **TUNED)
