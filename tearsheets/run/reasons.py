@@ -122,7 +122,7 @@ def _vetoes(run: Run) -> list[Html]:
         [
             tag("td", day(row["session"]), kind="when"),
             count(row["sessions"]),
-            f"{row['asked']} requested, {row['tier']} held",
+            f"{row['ungated_tier']} requested, {row['tier']} held",
             tag("td", f"{plain(row['ungated'])} to {plain(row['score'])}", kind="num"),
             row["gates"],
         ]

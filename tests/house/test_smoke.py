@@ -5,8 +5,10 @@ Nothing here may use a fixture of conftest.py or a file of the project: neither 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -39,6 +41,16 @@ def test_undertow_is_where_it_should_be() -> None:
         assert Path(str(module.__file__)).is_relative_to(place), module
     assert Path(str(distribution("undertow").locate_file(""))).is_relative_to(place)
     assert not [name for name in sys.modules if name.startswith("__editable__")]
+
+
+def test_every_module_imports() -> None:
+    # The face of the command line runs where it is imported as a program.
+    modules = [
+        module.name for module in pkgutil.walk_packages(ut.__path__, "undertow.") if "__main__" not in module.name
+    ]
+    assert len(modules) > 250
+    for name in modules:
+        importlib.import_module(name)
 
 
 def test_run_keeps_its_books(run: ut.Run) -> None:

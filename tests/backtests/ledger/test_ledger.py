@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -202,9 +202,9 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
 def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        import_module("undertow.backtests.sweeps.sweep"), "walk_sets", lambda *_, **__: pytest.fail("work began first")
-    )
+    # The package's function of this name hides the module.
+    module = importlib.import_module("undertow.backtests.sweeps.sweep")
+    monkeypatch.setattr(module, "walk_sets", lambda *_, **__: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
     argv = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
     assert _run([*argv, "--ledger", str(tmp_path / "file")]) == 2

@@ -186,9 +186,9 @@ def test_what_a_walk_writes(tmp_path: Path) -> None:
     page = result.page(tmp_path / "walk.html")
     assert page.read_bytes() == (folder / "walk.html").read_bytes()
     assert "With 2 tuning seeds" in page.read_text(encoding="utf-8")
-    assert "Other paths through the same history" in page.read_text(encoding="utf-8")
+    assert "Combinatorial paths through the same history" in page.read_text(encoding="utf-8")
     assert result.save(folder) == folder
-    with pytest.raises(ParameterError, match="holds a walk-forward, which this is not"):
+    with pytest.raises(ParameterError, match="holds a walk-forward, which a backtest does not replace"):
         result.run.save(folder)
 
 
