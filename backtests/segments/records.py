@@ -1,4 +1,4 @@
-"""Records that go down into the compiled segment walk; what they hold is changed in place unless said otherwise."""
+"""Records that go down into the compiled segment walk; their arrays are changed in place unless a docstring excludes it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from undertow.strategies.rules.parts import Condition
 
 CASCADE = "liquidation cascade"
 # A cascade that the proxy from bars detects, without a liquidation feed.
-PROXY_CASCADE = f"{CASCADE} (stand-in)"
+PROXY_CASCADE = f"{CASCADE} (fallback)"
 OTHER = "other"
 _FALL = "fall of {asset}"
 # Kinds on Bitcoin's side: their contributions add up to one shock, named after the largest.

@@ -111,7 +111,7 @@ class Reasons:
         table = {**columns, "ungated": self.ungated, "clear": self.clear}
         table |= {f"value: {name}": self.values[:, column] for column, name in enumerate(self.names)}
         table |= {f"severity: {name}": self.severity[:, column] for column, name in enumerate(self.names)}
-        table |= {f"stand-in: {name}": 1.0 * self.fallback[:, column] for column, name in enumerate(self.names)}
+        table |= {f"fallback: {name}": 1.0 * self.fallback[:, column] for column, name in enumerate(self.names)}
         table |= {f"back: {name}": self.back[:, column] for column, name in enumerate(self.back_names)}
         table |= {f"state: {name}": values for name, values in self.states.columns().items()}
         return pd.DataFrame(table, index=self.sessions.rename("session"))
@@ -128,7 +128,7 @@ class Reasons:
 
         severity = columns("severity")
         # Runs of an earlier version were saved without these columns.
-        fallback = columns("stand-in") if any(str(name).startswith("stand-in: ") for name in table) else 0.0 * severity
+        fallback = columns("fallback") if any(str(name).startswith("fallback: ") for name in table) else 0.0 * severity
         fields = States.__dataclass_fields__
         return cls(
             rule,

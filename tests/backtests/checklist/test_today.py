@@ -389,7 +389,7 @@ def without(market: Market, *kinds: str, since: pd.Timestamp | None = None) -> M
     return replace(market, feeds=tuple(feeds))
 
 
-def test_checks_without_a_value_and_stand_ins_are_named(world: Market) -> None:
+def test_checks_without_a_value_and_fallbacks_are_named(world: Market) -> None:
     asof = moment(world, 400)
     result = today(RiskTiers(), without(world, "bars", "open_interest", "liquidations"), asof=asof)
     unknown = next(note for note in result.notes if "checks are unknown" in note)

@@ -30,7 +30,7 @@ def named(*parts: tuple[Condition, float]) -> str:
 
 def test_labels_come_from_the_signals_or_from_the_condition() -> None:
     assert label_of(SPIKE) == CASCADE == "liquidation cascade"
-    assert label_of(SPIKE, fallback=True) == PROXY_CASCADE == "liquidation cascade (stand-in)"
+    assert label_of(SPIKE, fallback=True) == PROXY_CASCADE == "liquidation cascade (fallback)"
     assert label_of(Condition(signal="liquidation-proxy", output="rank", above=0.9)) == PROXY_CASCADE
     assert label_of(FALL) == "fall of BTC"
     assert label_of(Condition(signal="drop", below=-0.1, asset="ETH")) == "fall of ETH"
@@ -79,7 +79,7 @@ def reasons_of(run: Run) -> Reasons:
     return run.reasons
 
 
-def test_without_a_feed_of_liquidations_nothing_is_called_a_cascade_but_by_the_stand_in(blind: Run) -> None:
+def test_without_a_feed_of_liquidations_nothing_is_called_a_cascade_but_by_the_fallback(blind: Run) -> None:
     why = reasons_of(blind)
     labels = set(blind.episodes["label"])
     assert labels <= {"fall of BTC", PROXY_CASCADE}
@@ -110,9 +110,9 @@ def test_a_calm_day_has_no_kind_of_shock(world: Market) -> None:
     assert (found.tier, found.label) == ("calm", "")
 
 
-def test_stand_ins_are_kept_with_a_run_and_missing_from_older_ones(blind: Run, tmp_path: Path) -> None:
+def test_fallbacks_are_kept_with_a_run_and_missing_from_older_ones(blind: Run, tmp_path: Path) -> None:
     folder = blind.save(tmp_path / "run")
     assert load_run(folder).changes["label"].equals(blind.changes["label"])
     table = pd.read_parquet(folder / "reasons.parquet")
-    table[[name for name in table if not name.startswith("stand-in: ")]].to_parquet(folder / "reasons.parquet")
+    table[[name for name in table if not name.startswith("fallback: ")]].to_parquet(folder / "reasons.parquet")
     assert not reasons_of(load_run(folder)).fallback.any()

@@ -159,7 +159,7 @@ def test_every_change_of_tier_is_explained(run: Run) -> None:
     assert (changes.loc[changes["tier"] == "calm", "label"] == "").all()
     assert set(changes.loc[entered, "label"]) <= {
         "liquidation cascade",
-        "liquidation cascade (stand-in)",
+        "liquidation cascade (fallback)",
         "fall of BTC",
         "weekend gap",
         "open interest shock",

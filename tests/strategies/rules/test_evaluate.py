@@ -1,4 +1,4 @@
-"""From rules to decisions: unknown conditions, gates, stand-ins, lags, and rules of every structure side by side."""
+"""From rules to decisions: unknown conditions, gates, fallbacks, lags, and rules of every structure side by side."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_condition_without_a_value_makes_a_score_partial_and_any_unknown() -> 
     assert not every.flags["partial"][np.isnan(every.score)].any()
 
 
-def test_a_stand_in_is_read_where_the_first_has_no_value_and_nowhere_else() -> None:
+def test_a_fallback_is_read_where_the_first_has_no_value_and_nowhere_else() -> None:
     lag = np.zeros(1)
     first = read_condition(table(), [SPIKE.model_copy(update={"fallback": ""})], lag).values[:, 0]
     other = read_condition(
