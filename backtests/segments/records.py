@@ -1,4 +1,4 @@
-"""Records that go down into the compiled segment walk; their arrays are changed in place unless a docstring excludes it."""
+"""Records that go down into the compiled segment walk; their arrays are changed in place where a docstring says so."""
 
 from __future__ import annotations
 
