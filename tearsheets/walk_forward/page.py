@@ -146,7 +146,7 @@ def _verdict(result: WalkForwardResult) -> Html:
         note(
             "No ledger was kept, so earlier trials on this data are not counted."
             if result.trial_count is None
-            else result.trial_count.sentence("In training it took")
+            else result.trial_count.sentence("Its training made")
         ),
         kind=f"verdict {tone}".strip(),
     )

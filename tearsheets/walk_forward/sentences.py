@@ -131,5 +131,5 @@ def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
     sentences += [("unreached", unreached_sentence(result))] if result.unreached else []
     sentences += [] if result.seeds is None else [("seeds", seeds_sentence(result.seeds))]
     sentences += [] if result.paths is None else [("paths", paths_sentence(result.paths))]
-    sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("In training it took"))]
+    sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("Its training made"))]
     return [(topic, text.replace(MINUS, "-")) for topic, text in sentences]
