@@ -1,4 +1,4 @@
-"""The account of a backtest: when it trades, what that costs, what it holds at full exposure, how much money it has."""
+"""The account of a backtest: fill, costs, base weights and capital."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any, TypedDict
 
 from undertow.backtests.command import shortest
 from undertow.backtests.costs import Costs
-from undertow.market.calendar import FILLS, Fill
-from undertow.market.checks import check_positive
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.strategies.weights import REBALANCES, WEIGHTINGS
+from undertow.market import FILLS, Fill, ParameterError, check_positive, did_you_mean
+from undertow.strategies import REBALANCES, WEIGHTINGS
 
 _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
 
@@ -20,7 +18,7 @@ _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
 class Account:
     """Settings that every run of a comparison, sweep or search shares.
 
-    Raises `ParameterError` on a value that an account cannot have.
+    Raises `ParameterError` on an unknown choice and on a capital of 0 or less.
 
     Args:
         fill: decide and fill before the "open" or before the "close" of a session.
@@ -40,14 +38,14 @@ class Account:
         for name, choices in (("fill", FILLS), ("weighting", WEIGHTINGS), ("rebalance", REBALANCES)):
             value = getattr(self, name)
             if value not in choices:
-                near = did_you_mean(str(value), choices)
-                raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
+                rule = " or ".join(choices) if name == "fill" else f"one of {', '.join(choices)}"
+                raise ParameterError(f"`{name}` must be {rule}; got {value!r}{did_you_mean(str(value), choices)}")
         costs: object = self.costs
         if not isinstance(costs, Costs):
             got = f"{type(costs).__name__} {str(costs)[:40]!r}"
             raise ParameterError(f"`costs` must be `Costs`, such as Costs(fee_bps=5), got {got}")
         check_positive("capital", self.capital)
-        # 1_000_000 and 1e6 are one account: studies and ledgers compare what is written.
+        # 1_000_000 and 1e6 are one capital: studies and ledgers compare the text.
         object.__setattr__(self, "capital", float(self.capital))
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,7 +54,7 @@ class Account:
 
     def keywords(self) -> dict[str, Any]:
         """The settings as keywords of `backtest`."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
     def argv(self) -> list[str]:
         """The options of the command line that state this account."""
@@ -68,7 +66,7 @@ class Account:
 
 
 class AccountSettings(TypedDict, total=False):
-    """The fields of `Account` as keywords of a function; see there for units and defaults."""
+    """The fields of `Account` as keywords; see there for units and defaults."""
 
     fill: Fill
     costs: Costs | None
@@ -78,11 +76,12 @@ class AccountSettings(TypedDict, total=False):
 
 
 def make_account(account: Account | None, settings: Mapping[str, Any]) -> Account:
-    """The account with the keywords in `settings` in place of its own; `costs=None` means the default costs.
+    """An account with the fields in `settings` replaced.
 
-    Raises `ParameterError` on a keyword that is no setting of an account, with the nearest one.
+    `costs=None` replaces nothing. Raises `ParameterError` on a keyword that is not a setting of an account, with the
+    nearest one.
     """
-    known = tuple(each.name for each in fields(Account))
+    known = tuple(setting.name for setting in fields(Account))
     for name in settings:
         if name not in known:
             raise ParameterError(f"unknown setting `{name}`{did_you_mean(name, known)}; known: {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""Checks of what every backtest and search is given, before anything is done with it."""
+"""Checks of the arguments that every backtest and search shares."""
 
 from __future__ import annotations
 
@@ -6,51 +6,56 @@ from inspect import isclass
 from typing import TypeGuard
 
 from undertow.backtests.costs import Costs
-from undertow.market.checks import check_whole
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.market import Market, ParameterError, check_whole
+from undertow.strategies import Strategy
 
-# More than anybody waits for, and than a slip of the pen should start.
+# More than anybody waits for: a typo should not start them.
 MOST_TRIALS = 1_000_000
 
 
 def check_trials(trials: int) -> None:
-    """Raise `ParameterError` unless `trials` is a whole number from 1 to `MOST_TRIALS`."""
+    """Raise `ParameterError` unless `trials` is a whole number up to `MOST_TRIALS`."""
     check_whole("trials", trials, 1)
     if trials > MOST_TRIALS:
         raise ParameterError(f"`trials` must be {MOST_TRIALS:,} or fewer, got {trials:,}")
 
 
-def check_run(strategy: object, market: object, universe: object, costs: object) -> None:
-    """Raise `ParameterError` unless there is a strategy, a market, the name of a universe, and costs or None."""
+def check_run(strategy: object, market: object, universe: object) -> None:
+    """Raise `ParameterError` unless a strategy, a market and a universe were passed."""
     if not isinstance(strategy, Strategy):
-        hint = f"; make one with `{strategy.__name__}()`" if _is_kind(strategy) else ""
-        raise ParameterError(f"`strategy` must be a strategy, got {_told(strategy)}{hint}")
-    _check_account(market, universe, costs)
+        hint = f"; make one with `{strategy.__name__}()`" if _is_strategy_class(strategy) else ""
+        raise ParameterError(f"`strategy` must be a strategy, got {_description(strategy)}{hint}")
+    _check_market(market, universe)
 
 
-def check_search(strategy: object, market: object, universe: object, costs: object) -> None:
-    """The same for a search, which takes the class of a strategy and makes the strategies itself."""
-    if not _is_kind(strategy):
+def check_search(strategy: object, market: object, universe: object, costs: object = None) -> None:
+    """Raise `ParameterError` on arguments that a search cannot have.
+
+    Args:
+        strategy: must be the class of a strategy.
+        market: must be a market.
+        universe: must be text.
+        costs: must be `Costs` or None.
+    """
+    if not _is_strategy_class(strategy):
         hint = f"; give `{type(strategy).__name__}` itself" if isinstance(strategy, Strategy) else ""
-        raise ParameterError(f"`strategy` must be the class of a strategy, got {_told(strategy)}{hint}")
-    _check_account(market, universe, costs)
-
-
-def _check_account(market: object, universe: object, costs: object) -> None:
-    if not isinstance(market, Market):
-        raise ParameterError(f"`market` must be a market, from `load_market` or `simulate_market`, got {_told(market)}")
-    if not isinstance(universe, str):
-        raise ParameterError(f"`universe` must be the name of a universe or a screen, got {_told(universe)}")
+        raise ParameterError(f"`strategy` must be the class of a strategy, got {_description(strategy)}{hint}")
+    _check_market(market, universe)
     if costs is not None and not isinstance(costs, Costs):
-        raise ParameterError(f"`costs` must be `Costs`, such as Costs(fee_bps=5), got {_told(costs)}")
+        raise ParameterError(f"`costs` must be `Costs`, such as Costs(fee_bps=5), got {_description(costs)}")
 
 
-def _is_kind(value: object) -> TypeGuard[type[Strategy]]:
+def _check_market(market: object, universe: object) -> None:
+    if not isinstance(market, Market):
+        source = "from `load_market` or `simulate_market`"
+        raise ParameterError(f"`market` must be a market, {source}, got {_description(market)}")
+    if not isinstance(universe, str):
+        raise ParameterError(f"`universe` must be the name of a universe or a screen, got {_description(universe)}")
+
+
+def _is_strategy_class(value: object) -> TypeGuard[type[Strategy]]:
     return isclass(value) and issubclass(value, Strategy)
 
 
-def _told(value: object) -> str:
-    """What was given, in a few words."""
+def _description(value: object) -> str:
     return f"the class {value.__name__}" if isclass(value) else f"{type(value).__name__} {str(value)[:40]!r}"

@@ -1,14 +1,14 @@
-"""What trading costs."""
+"""The costs of trading."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undertow.market.checks import is_number
-from undertow.market.errors import ParameterError, did_you_mean
+from undertow.market import ParameterError, did_you_mean, is_number
 
 LOTS = ("hifo", "fifo")
-# Name, upper bound and unit of what must be 0 or more. A name that has ended is closed by an order, which has a price.
+# Name, upper bound and unit of each rate; the lower bound is 0. A position in an ended name is closed at a price
+# above 0, so the haircut is below 10,000.
 _BOUNDS = (
     ("fee_bps", 1000.0, "basis points", "5 bps is 0.05 %"),
     ("slippage_bps", 1000.0, "basis points", "5 bps is 0.05 %"),
@@ -20,14 +20,19 @@ _BOUNDS = (
 
 @dataclass(frozen=True)
 class Costs:
-    """Proportional costs of every order of stocks, basket and hedge, in basis points of its value.
+    """Proportional costs of every order of stocks, basket and hedge.
 
-    `fee_bps` is paid on the value traded; `slippage_bps` moves the fill price against the order; `haircut_bps` is
-    taken off the last close of a name whose prices have ended; `borrow_bps` is paid a year, by calendar days over 365,
-    on what is sold short. Sweeping cash into and out of the cash symbol is free.
+    Trades of the cash symbol are free.
 
-    `tax_rate` (decimal) on realised gains is stated and reported and never taken from the account; `lots` says which
-    lots a partial sale sells: "hifo", the dearest first, or "fifo", the oldest first.
+    Raises `ParameterError` on a rate outside its bounds.
+
+    Args:
+        fee_bps: fee, basis points of the value traded.
+        slippage_bps: difference of the fill price against the order, basis points.
+        haircut_bps: discount on the last close of a name whose prices have ended, basis points.
+        borrow_bps: cost of borrowing what is sold short, basis points a year, by calendar days over 365.
+        tax_rate: tax on realised gains, decimal; reported, never deducted from the account.
+        lots: lots that a partial sale closes first, "hifo" (the highest price) or "fifo" (the oldest).
     """
 
     fee_bps: float = 5.0
@@ -42,11 +47,11 @@ class Costs:
             value = getattr(self, name)
             if not is_number(value) or not 0.0 <= value <= high:
                 raise ParameterError(f"`{name}` must be in [0, {high:g}] {unit}, got {value!r}; {example}")
-            # 5 and 5.0 are one cost: a study and a ledger compare them as they are written.
+            # 5 and 5.0 are one cost: studies and ledgers compare the text.
             object.__setattr__(self, name, float(value))
         if self.lots not in LOTS:
-            near = did_you_mean(str(self.lots), LOTS)
-            raise ParameterError(f"`lots` must be one of {', '.join(LOTS)}; got {self.lots!r}{near}")
+            suggestion = did_you_mean(str(self.lots), LOTS)
+            raise ParameterError(f"`lots` must be one of {', '.join(LOTS)}; got {self.lots!r}{suggestion}")
 
     @property
     def fee(self) -> float:

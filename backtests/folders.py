@@ -1,4 +1,4 @@
-"""The result store: one folder a run, written all or nothing."""
+"""Result folders: one folder a result, written all or nothing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 
-# Results that are more than a run, by the file that tells them.
-_KINDS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtest"}
+# Results that are more than a backtest, by the file that only they have.
+_RESULTS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtest"}
 
 
 @contextmanager
-def replacing(target: Path, kind: str = "") -> Iterator[Path]:
-    """A temporary folder beside `target` that takes its place when the block ends well, and is removed when not.
+def replacing(target: Path, marker: str = "") -> Iterator[Path]:
+    """A temporary folder that replaces `target` when the block succeeds.
 
-    What may be replaced is as in `check_replaceable`.
+    It lies beside `target` and is removed when the block fails. Raises as `check_replaceable` does.
     """
-    check_replaceable(target, kind)
-    # What a link points at is replaced, not the link.
+    check_replaceable(target, marker)
+    # A link stays: the folder that it points at is replaced.
     target = target.resolve()
     new_parents = [parent for parent in target.parents if not parent.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,10 +57,11 @@ def _swap(draft: Path, target: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def check_replaceable(target: Path, kind: str = "") -> None:
-    """Raise `ParameterError` unless `target` can be made, is an empty folder, or is an earlier result of that kind.
+def check_replaceable(target: Path, marker: str = "") -> None:
+    """Raise `ParameterError` unless a result may be written to `target`.
 
-    `kind` is the file that only results of its kind have: walk.json, best.json, or none for a backtest.
+    It must be new, an empty folder, or an earlier result of the same type. `marker` is the file that only results of
+    this type have: walk.json, best.json, or none for a backtest.
     """
     check_writable(target)
     if not target.exists():
@@ -69,31 +70,34 @@ def check_replaceable(target: Path, kind: str = "") -> None:
         raise ParameterError(f"`out` {str(target)!r} is a file; name a folder")
     if any(target.iterdir()) and not (target / "run.json").is_file():
         raise ParameterError(f"`out` {str(target)!r} is a folder with other files in it; name a new or empty one")
-    there = next((file for file in _KINDS if file and (target / file).is_file()), "")
-    if (target / "run.json").is_file() and there != kind:
-        raise ParameterError(f"`out` {str(target)!r} holds {_KINDS[there]}, which this is not; name another folder")
+    present = next((file for file in _RESULTS if file and (target / file).is_file()), "")
+    if (target / "run.json").is_file() and present != marker:
+        raise ParameterError(
+            f"`out` {str(target)!r} holds {_RESULTS[present]}, which {_RESULTS[marker]} does not replace; name another"
+            " folder"
+        )
 
 
 def check_writable(target: Path, option: str = "out") -> None:
-    """Raise `ParameterError` naming the option where `target` is to be made in no folder, or in one that is locked."""
-    there = next(parent for parent in target.resolve().parents if parent.exists())
-    if not there.is_dir():
+    """Raise `ParameterError` naming the option where `target` cannot be created."""
+    existing = next(parent for parent in target.resolve().parents if parent.exists())
+    if not existing.is_dir():
         raise ParameterError(
-            f"`{option}` {str(target)!r} lies below {str(there)!r}, which is a file; name another folder"
+            f"`{option}` {str(target)!r} lies below {str(existing)!r}, which is a file; name another folder"
         )
-    if not os.access(there, os.W_OK | os.X_OK):
+    reason = "" if os.access(existing, os.W_OK | os.X_OK) else "no permission"
+    reason = reason or unwritable_reason(existing)
+    if reason:
         raise ParameterError(
-            f"`{option}` {str(target)!r} cannot be written: no permission in {str(there)!r}; name another folder"
-        )
-    why = why_unwritable(there)
-    if why:
-        raise ParameterError(
-            f"`{option}` {str(target)!r} cannot be written: {why} in {str(there)!r}; name another folder"
+            f"`{option}` {str(target)!r} cannot be written: {reason} in {str(existing)!r}; name another folder"
         )
 
 
-def why_unwritable(folder: Path) -> str:
-    """Why nothing can be written in a folder, "" where it can; tried, as some file systems care for no permission."""
+def unwritable_reason(folder: Path) -> str:
+    """The reason why a folder is not writable, "" where it is.
+
+    Found by writing: some file systems ignore permissions.
+    """
     try:
         Path(tempfile.mkdtemp(prefix=".undertow-", dir=folder)).rmdir()
     except OSError as error:
@@ -102,16 +106,31 @@ def why_unwritable(folder: Path) -> str:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON with sorted, stable layout; NaN becomes null."""
-    path.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Write JSON with a stable layout; NaN becomes null."""
+    path.write_text(json.dumps(json_ready(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def plain(value: Any) -> Any:
-    """`value` with every NaN and infinity replaced by None, for strict JSON."""
+def json_ready(value: Any) -> Any:
+    """The value with None for every NaN and infinity, as strict JSON needs it."""
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [json_ready(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def write_atomic(path: str | Path, content: bytes) -> Path:
+    """Write a file completely or not at all, by way of a temporary file beside it."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(draft).chmod(0o644)
+        os.replace(draft, target)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return target

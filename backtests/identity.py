@@ -1,4 +1,4 @@
-"""A digest of code: what an objective or a strategy of one's own does, so that an edited one is another one."""
+"""Digests of code: an edited strategy or objective of the user is another one."""
 
 from __future__ import annotations
 
@@ -16,47 +16,50 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from undertow.signals.base.spec import Spec
+from undertow.signals.base import Spec
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
-# Libraries and Undertow itself are known by their versions; what is written beside a strategy is not.
+# Libraries and Undertow itself are identified by their versions; the user's code is not.
 _LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def digest(value: object) -> str:
-    """A digest of a function or class: code, constants, defaults, closure; of any other object, of what it holds.
+    """A digest of a function or class by its code, of other objects by content.
 
-    What the code names is followed where it is the user's own: functions and classes, also those of another module,
-    signals by their specification, frozen records, and plain constants (numbers, text, tuples of them). Lists,
-    dictionaries and what the code itself assigns are not: they may change while a search runs. Equal in every process
-    of one Python version.
+    The code is that of the function with its constants, defaults and closure. Names in the code are followed where they
+    are the user's: functions and classes, also of other modules, signals by their specification, frozen records, and
+    constants (numbers, text, tuples of them). Lists, dictionaries and names that the code assigns are not: they may
+    change while a search runs. Equal in every process of one Python version.
     """
-    return hashlib.blake2b(_Words().whole(value).encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(_Description().complete(value).encode(), digest_size=12).hexdigest()
 
 
 def is_own(value: object) -> bool:
-    """Whether a function, class or module is the user's own: neither of Undertow nor of a library or of Python."""
+    """Whether a function, class or module is the user's, not a library's."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
     if name.partition(".")[0] in ("undertow", "builtins"):
         return False
     path = getattr(sys.modules.get(name), "__file__", None) or ""
-    # A path below the library of a virtual environment that lies in the user's own folder is a library's too.
+    # A virtual environment may lie in the user's folder: its packages are libraries all the same.
     return not path.startswith(_LIBRARIES)
 
 
-class _Words:
-    """Everything in words that are equal in every process; each object is told once, and referred to by its number."""
+class _Description:
+    """Text of an object, equal in every process.
+
+    An object is described once, and referred to by its number.
+    """
 
     def __init__(self) -> None:
-        # The objects are kept, so that no other can come to lie where one was.
+        # References keep the objects alive: the id of a deleted one could be used again.
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
 
-    def whole(self, value: Any) -> str:
-        """A value, then each object that it leads to, in the order in which they are met."""
+    def complete(self, value: Any) -> str:
+        """A value, then every object that it refers to, in order of appearance."""
         parts = [self.of(value)]
-        # The list grows while it is told.
-        parts.extend(self._object(each) for each in self._objects)
+        # The list grows during the loop.
+        parts.extend(self._object(item) for item in self._objects)
         return "; ".join(parts)
 
     def of(self, value: Any) -> str:
@@ -67,7 +70,7 @@ class _Words:
         if isinstance(value, set | frozenset):
             return f"{{{', '.join(sorted(map(self.of, value)))}}}"
         if isinstance(value, Mapping):
-            return f"{{{', '.join(f'{self.of(key)}: {self.of(each)}' for key, each in value.items())}}}"
+            return f"{{{', '.join(f'{self.of(key)}: {self.of(item)}' for key, item in value.items())}}}"
         if id(value) not in self._numbers:
             self._numbers[id(value)] = len(self._objects)
             self._objects.append(value)
@@ -86,14 +89,14 @@ class _Words:
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, FieldInfo):
-            said = [value.default, value.default_factory, [_said(each) for each in value.metadata]]
-            return f"field({_said(value.annotation)}, {self.of(said)})"
+            parts = [value.default, value.default_factory, [_stable_repr(item) for item in value.metadata]]
+            return f"field({_stable_repr(value.annotation)}, {self.of(parts)})"
         if is_dataclass(value):
-            held = {each.name: getattr(value, each.name) for each in fields(value)}
-            return f"record({self.of(type(value))}, {self.of(held)})"
+            content = {item.name: getattr(value, item.name) for item in fields(value)}
+            return f"record({self.of(type(value))}, {self.of(content)})"
         if callable(value) and hasattr(value, "__dict__"):
             return f"object({self.of(type(value))}, {self.of(vars(value))})"
-        return f"{type(value).__qualname__}({_said(value)})"
+        return f"{type(value).__qualname__}({_stable_repr(value)})"
 
     def _function(self, value: FunctionType) -> str:
         if not is_own(value):
@@ -107,15 +110,15 @@ class _Words:
     def _class(self, value: type) -> str:
         spec = _spec_of(value)
         if spec is not None:
-            # A signal becomes another class when it is first run.
+            # The class of a signal is replaced when it is first run.
             return f"signal({self.of(spec)})"
-        own = [each for each in value.__mro__ if is_own(each)]
-        parts = [(each.__qualname__, list(_members(each))) for each in own]
+        classes = [base for base in value.__mro__ if is_own(base)]
+        parts = [(base.__qualname__, list(_members(base))) for base in classes]
         return f"class {value.__module__}:{value.__qualname__}({self.of(parts)})"
 
 
 def _unwrapped(value: Any) -> Any:
-    """The function beneath a method, property, cache or compiled function; anything else as it is."""
+    """The function inside a method, property or cache; other objects unchanged."""
     if isinstance(value, property):
         return value.fget
     if isinstance(value, cached_property):
@@ -127,19 +130,19 @@ def _unwrapped(value: Any) -> Any:
     return value.py_func if type(value).__module__.startswith("numba.") and hasattr(value, "py_func") else value
 
 
-def _members(kind: type) -> Iterator[tuple[str, Any]]:
-    """What a class of the user's own defines: functions, plain values, fields."""
-    for name, each in sorted(vars(kind).items()):
-        beneath = _unwrapped(each)
-        code = isinstance(beneath, FunctionType | partialmethod) and (is_own(beneath) or not name.startswith("__"))
-        if code or (_is_constant(each) and not name.startswith("__")):
-            yield name, each
-    if issubclass(kind, BaseModel):
-        yield "fields", dict(kind.model_fields)
+def _members(user_class: type) -> Iterator[tuple[str, Any]]:
+    """The functions, constants and fields of a class of the user."""
+    for name, member in sorted(vars(user_class).items()):
+        inner = _unwrapped(member)
+        code = isinstance(inner, FunctionType | partialmethod) and (is_own(inner) or not name.startswith("__"))
+        if code or (_is_constant(member) and not name.startswith("__")):
+            yield name, member
+    if issubclass(user_class, BaseModel):
+        yield "fields", dict(user_class.model_fields)
 
 
 def _used(code: CodeType, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Name and value of each global that the code reads and does not write: of the user's own, or a plain constant."""
+    """Each global of the user, or constant, that the code reads and never writes."""
     steps = list(dis.get_instructions(code))
     written = {step.argval for step in steps if step.opname == "STORE_GLOBAL"}
     for step, after in zip(steps, [*steps[1:], None], strict=True):
@@ -150,40 +153,40 @@ def _used(code: CodeType, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             name, value = f"{name}.{after.argval}", getattr(value, str(after.argval), None)
         if _is_followed(value):
             yield name, value
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from ((name, value) for name, value in _used(each, known) if name not in written)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from ((name, value) for name, value in _used(constant, known) if name not in written)
 
 
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 
 
 def _is_followed(value: Any) -> bool:
-    beneath = _unwrapped(value)
+    inner = _unwrapped(value)
     if _spec_of(value) is not None:
         return True
-    if isinstance(beneath, type | FunctionType):
-        return is_own(beneath)
-    if is_dataclass(beneath):
-        said = getattr(type(beneath), "__dataclass_params__", None)
-        return bool(said and said.frozen) and is_own(type(beneath))
+    if isinstance(inner, type | FunctionType):
+        return is_own(inner)
+    if is_dataclass(inner):
+        settings = getattr(type(inner), "__dataclass_params__", None)
+        return bool(settings and settings.frozen) and is_own(type(inner))
     return isinstance(value, partial) or _is_constant(value)
 
 
 def _spec_of(value: Any) -> Spec | None:
-    """The specification of a signal, whether it was run already or not; None of what is none."""
-    found = value if isinstance(value, Spec) else vars(value).get("spec") if isinstance(value, type) else None
-    return found if isinstance(found, Spec) else None
+    """The specification of a signal; None for other objects."""
+    spec = value if isinstance(value, Spec) else vars(value).get("spec") if isinstance(value, type) else None
+    return spec if isinstance(spec, Spec) else None
 
 
 def _is_constant(value: Any) -> bool:
     if isinstance(value, tuple | frozenset):
-        return all(_is_constant(each) for each in value)
+        return all(map(_is_constant, value))
     return isinstance(value, _PLAIN)
 
 
-def _said(value: Any) -> str:
-    # An address is another in every process.
+def _stable_repr(value: Any) -> str:
+    # Addresses differ between processes.
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 

@@ -1,16 +1,184 @@
-"""Performance figures from session returns, annualised with 252 sessions wherever the name says annual."""
+"""Metrics of a run and their catalogue; annual figures use 252 sessions."""
 
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
+from undertow.market import SESSIONS_A_YEAR as SESSIONS_A_YEAR
+from undertow.market import FloatArray
 
-SESSIONS_A_YEAR = 252
-# What varies less than this from session to session does not vary: what is left of returns that are equal is rounding.
+# A standard deviation below this is the rounding of equal returns.
 LEAST_SPREAD = 1e-12
+_NO_BOUNDS = (-math.inf, math.inf)
+_SHY = "\N{SOFT HYPHEN}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a run: its names, its unit and its format on every page.
+
+    Args:
+        key: column in tables of results, key in `Run.metrics`.
+        label: name in full, with its unit where that is not obvious.
+        short: name over a narrow column, with soft hyphens.
+        unit: "decimal", "decimal a year", "ratio", "share", "times capital a year", "USD" or "count".
+        direction: "maximize" or "minimize"; None where neither is better.
+        bounds: lowest and highest possible value, infinite where unknown.
+        format: template of `str.format` for one value.
+        objective: name as an objective of a search, "" without one.
+        headline: whether the tables of pages and of the terminal show it.
+    """
+
+    key: str
+    label: str
+    short: str
+    unit: str
+    direction: Literal["maximize", "minimize"] | None
+    bounds: tuple[float, float] = _NO_BOUNDS
+    format: str = "{:,.2f}"
+    objective: str = ""
+    headline: bool = True
+
+    def text(self, value: float) -> str:
+        """A value in the metric's format; a dash where it is not finite."""
+        if not math.isfinite(value):
+            return "\N{EN DASH}"
+        text = self.format.format(value)
+        # -0.0% would hint at a loss that rounds to zero.
+        if not re.search(r"[1-9]", text):
+            text = text.lstrip("+-")
+        return text.replace("-", "\N{MINUS SIGN}")
+
+
+_CHANGE, _SHARE, _WHOLE = "{:+,.1%}", "{:,.1%}", "{:,.0f}"
+_ZERO_OR_MORE = (0.0, math.inf)
+# A drawdown and a CVaR are 0 or less: higher is milder.
+# No account of stocks and cash swings by more than 5 a year: 20 is 20 %, which is 0.2.
+RETURN_METRICS = (
+    Metric(
+        "total_return", "Total return", "Total return", "decimal", "maximize", format=_CHANGE, objective="total-return"
+    ),
+    Metric("cagr", "CAGR", "CAGR", "decimal a year", "maximize", format=_CHANGE, objective="cagr"),
+    Metric(
+        "annual_volatility",
+        "Volatility, annual",
+        "Volatility, annual",
+        unit="decimal a year",
+        direction="minimize",
+        bounds=(0.0, 5.0),
+        format=_SHARE,
+        objective="volatility",
+    ),
+    Metric("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", "ratio", "maximize", objective="sharpe"),
+    Metric(
+        "annual_sharpe_over_cash",
+        "Sharpe over cash, annual",
+        "Sharpe over cash",
+        "ratio",
+        "maximize",
+        objective="sharpe-over-cash",
+    ),
+    Metric("annual_sortino", "Sortino, annual", "Sortino, annual", "ratio", "maximize", objective="sortino"),
+    Metric(
+        "max_drawdown",
+        "Max drawdown",
+        f"Max draw{_SHY}down",
+        unit="decimal",
+        direction="maximize",
+        bounds=(-1.0, 0.0),
+        format=_CHANGE,
+        objective="drawdown",
+    ),
+    Metric("calmar", "Calmar", "Calmar", "ratio", "maximize", objective="calmar"),
+    Metric(
+        "ulcer_index",
+        "Ulcer index",
+        "Ulcer index",
+        unit="decimal",
+        direction="minimize",
+        bounds=(0.0, 1.0),
+        format=_SHARE,
+        objective="ulcer",
+    ),
+    Metric(
+        "cvar_95",
+        "CVaR 95, a session",
+        "CVaR 95, a session",
+        unit="decimal",
+        direction="maximize",
+        bounds=(-1.0, math.inf),
+        format="{:+,.2%}",
+        objective="cvar",
+    ),
+)
+ACCOUNT_METRICS = (
+    Metric(
+        "annual_turnover",
+        "Turnover a year, × capital",
+        f"Turn{_SHY}over a year",
+        unit="times capital a year",
+        direction="minimize",
+        bounds=_ZERO_OR_MORE,
+        format="{:,.2f}×",
+        objective="turnover",
+    ),
+    Metric(
+        "average_exposure",
+        "Average exposure",
+        f"Average expo{_SHY}sure",
+        unit="share",
+        direction=None,
+        bounds=(0.0, 1.0),
+        format=_SHARE,
+    ),
+    Metric("average_cash", "Average cash", "Average cash", "share", None, format=_SHARE, headline=False),
+    Metric(
+        "costs_paid",
+        "Costs paid, USD",
+        "Costs paid, USD",
+        unit="USD",
+        direction="minimize",
+        bounds=_ZERO_OR_MORE,
+        format=_WHOLE,
+        objective="costs",
+    ),
+    Metric(
+        "episodes",
+        "De-risk episodes",
+        f"Epi{_SHY}sodes",
+        unit="count",
+        direction="minimize",
+        bounds=_ZERO_OR_MORE,
+        format=_WHOLE,
+    ),
+)
+COUNT_METRICS = tuple(
+    Metric(key, label, label, unit="count", direction="minimize", bounds=_ZERO_OR_MORE, format=_WHOLE, headline=False)
+    for key, label in (
+        ("deferred_fills", "Deferred fills"),
+        ("price_ends_closed", "Positions closed at a last price"),
+        ("orders_open_at_end", "Orders open at the end"),
+        ("stale_sessions", "Sessions with a stale signal"),
+    )
+)
+# Every figure of a parameter set, in the order of the columns of a sweep.
+METRICS = (*RETURN_METRICS, *ACCOUNT_METRICS, *COUNT_METRICS)
+# The rows of tables on pages and in the terminal.
+HEADLINE_METRICS = tuple(metric for metric in METRICS if metric.headline)
+# The tax on realised gains: stated beside the metrics, never deducted.
+TAX_METRICS = tuple(
+    Metric(key, label, label, "USD", None, format=_WHOLE)
+    for key, label in (
+        ("gains", "Realised gains, USD"),
+        ("losses", "Realised losses, USD"),
+        ("tax", "Tax on realised gains, USD"),
+    )
+)
 
 
 def total_return(returns: FloatArray) -> float:
@@ -19,20 +187,27 @@ def total_return(returns: FloatArray) -> float:
 
 
 def cagr(returns: FloatArray) -> float:
-    """Compound annual growth rate: (1 + total) ** (252 / sessions) - 1; -1 where everything was lost."""
+    """Compound annual growth rate: (1 + total) ** (252 / sessions) - 1.
+
+    -1 where everything was lost.
+    """
     growth = 1.0 + total_return(returns)
     return growth ** (SESSIONS_A_YEAR / len(returns)) - 1.0 if growth > 0 else -1.0
 
 
 def annual_volatility(returns: FloatArray) -> float:
-    """Sample standard deviation (ddof = 1) of session returns times the root of 252; NaN for one session."""
+    """Sample standard deviation (ddof = 1) of session returns times the root of 252.
+
+    NaN for one session.
+    """
     return float(np.std(returns, ddof=1) * math.sqrt(SESSIONS_A_YEAR)) if len(returns) > 1 else math.nan
 
 
 def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -> float:
-    """Mean over standard deviation of returns in excess of `cash_returns`, times the root of 252 (Sharpe 1994).
+    """Sharpe ratio of returns in excess of `cash_returns` (Sharpe 1994).
 
-    With the default of 0 it equals what vectorbt and QuantStats show; NaN where nothing varies by more than rounding.
+    Mean over standard deviation, times the root of 252. With the default of 0 it equals the ratio of vectorbt and
+    QuantStats; NaN where nothing varies by more than rounding.
     """
     excess = returns - cash_returns
     spread = float(np.std(excess, ddof=1)) if len(excess) > 1 else 0.0
@@ -40,13 +215,19 @@ def annual_sharpe(returns: FloatArray, cash_returns: FloatArray | float = 0.0) -
 
 
 def annual_sortino(returns: FloatArray) -> float:
-    """Mean return over the root mean square of negative returns, times the root of 252 (Sortino and Price 1994)."""
+    """Sortino ratio (Sortino and Price 1994).
+
+    Mean return over the root mean square of negative returns, times the root of 252; NaN without negative returns.
+    """
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
     return float(np.mean(returns)) / downside * math.sqrt(SESSIONS_A_YEAR) if downside > LEAST_SPREAD else math.nan
 
 
 def drawdowns(returns: FloatArray) -> FloatArray:
-    """Fall from the highest value so far (T,), decimal, 0 or less; the starting capital counts as a high."""
+    """Fall from the highest value so far (T,), decimal, 0 or less.
+
+    The starting capital counts as a high.
+    """
     value = np.cumprod(1.0 + returns)
     fall: FloatArray = value / np.maximum(np.maximum.accumulate(value), 1.0) - 1.0
     return fall
@@ -58,24 +239,33 @@ def max_drawdown(returns: FloatArray) -> float:
 
 
 def calmar(returns: FloatArray) -> float:
-    """CAGR over the depth of the deepest drawdown (Young 1991); NaN where there was none."""
+    """CAGR over the depth of the deepest drawdown (Young 1991); NaN without one."""
     depth = -max_drawdown(returns)
     return cagr(returns) / depth if depth > 0 else math.nan
 
 
 def ulcer_index(returns: FloatArray) -> float:
-    """Root mean square of the drawdown at every close, decimal, 0 or more (Martin and McCann 1987)."""
+    """Ulcer index (Martin and McCann 1987), decimal, 0 or more.
+
+    Root mean square of the drawdown at every close.
+    """
     return float(np.sqrt(np.mean(drawdowns(returns) ** 2)))
 
 
 def cvar_95(returns: FloatArray) -> float:
-    """Mean of the worst 5 % of session returns, decimal: historical expected shortfall (Acerbi and Tasche 2002)."""
+    """Historical expected shortfall (Acerbi and Tasche 2002), decimal.
+
+    Mean of the worst 5 % of session returns.
+    """
     worst = np.sort(returns)[: max(1, math.ceil(0.05 * len(returns)))]
     return float(worst.mean())
 
 
 def return_metrics(returns: FloatArray, cash_returns: FloatArray) -> dict[str, float]:
-    """Every figure that needs session returns (T,) alone; `cash_returns` (T,) for the Sharpe ratio over cash."""
+    """The metrics of session returns (T,) alone, in the order of `RETURN_METRICS`.
+
+    `cash_returns` (T,) are for the Sharpe ratio over cash.
+    """
     return {
         "total_return": total_return(returns),
         "cagr": cagr(returns),

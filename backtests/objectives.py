@@ -1,4 +1,4 @@
-"""What tuning aims at and what it must keep to: objectives and constraints by name, read from a sweep's metrics."""
+"""Objectives and constraints of a search, on the metrics of a parameter set."""
 
 from __future__ import annotations
 
@@ -10,55 +10,34 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from undertow.backtests.command import shortest
-from undertow.market.checks import is_number
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.base.registry import load_path
+from undertow.backtests.metrics import METRICS
+from undertow.market import ParameterError, did_you_mean, is_number
+from undertow.signals.base import load_path
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")
 Direction = Literal["maximize", "minimize"]
 MAXIMIZE: Direction = "maximize"
 MINIMIZE: Direction = "minimize"
+_DECIMALS = ("decimal", "decimal a year", "share")
 
-# Name: the metric and the direction in which it is better. A drawdown and a CVaR are 0 or less: higher is milder.
+# Name of an objective: its metric and the direction in which it is better.
 NAMED: dict[str, tuple[str, Direction]] = {
-    "sharpe": ("annual_sharpe", MAXIMIZE),
-    "sharpe-over-cash": ("annual_sharpe_over_cash", MAXIMIZE),
-    "sortino": ("annual_sortino", MAXIMIZE),
-    "calmar": ("calmar", MAXIMIZE),
-    "cvar": ("cvar_95", MAXIMIZE),
-    "drawdown": ("max_drawdown", MAXIMIZE),
-    "ulcer": ("ulcer_index", MINIMIZE),
-    "volatility": ("annual_volatility", MINIMIZE),
-    "total-return": ("total_return", MAXIMIZE),
-    "cagr": ("cagr", MAXIMIZE),
-    "turnover": ("annual_turnover", MINIMIZE),
-    "costs": ("costs_paid", MINIMIZE),
+    metric.objective: (metric.key, metric.direction) for metric in METRICS if metric.objective and metric.direction
 }
 _BY_METRIC = {metric: name for name, (metric, _) in NAMED.items()}
-# What a constraint may bound: everything that a sweep's row says of a set.
-BOUNDABLE = (*_BY_METRIC, "average_exposure", "average_cash", "episodes", "deferred_fills", "stale_sessions")
-# Between which values a metric lies, where that is known: a bound outside binds nothing, or nothing can keep it.
-_COUNTED = dict.fromkeys(
-    ("annual_turnover", "costs_paid", "episodes", "deferred_fills", "stale_sessions"), (0, math.inf)
-)
-_LIES = {
-    "max_drawdown": (-1, 0),
-    "cvar_95": (-1, math.inf),
-    "ulcer_index": (0, 1),
-    "average_exposure": (0, 1),
-    **_COUNTED,
-}
-# No account of stocks and cash swings by more than this a year: 20 is 20 %, which is 0.2.
-_LIES["annual_volatility"] = (0, 5)
-_DECIMAL = ("max_drawdown", "cvar_95", "ulcer_index", "average_exposure", "annual_volatility")
+_METRICS = {metric.key: metric for metric in METRICS}
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One objective: its name, the direction in which it is better, and its value from a row of metrics.
+    """One objective of a search.
 
-    `baseline` is the baseline whose value is subtracted, or "".
+    Args:
+        name: name of the objective.
+        direction: "maximize" or "minimize".
+        measure: value from a row of metrics.
+        baseline: baseline whose value is subtracted, or "".
     """
 
     name: str
@@ -77,10 +56,10 @@ class Objective:
         return 1.0 if self.direction == MAXIMIZE else -1.0
 
     def value(self, metrics: Metrics, baselines: Mapping[str, Metrics]) -> float:
-        """The objective's value for one trial; NaN where the metric has none."""
-        # A copy each: a function of one's own may take figures out, and others read the same row.
-        own = float(self.measure(dict(metrics)))
-        return own - float(self.measure(dict(baselines[self.baseline]))) if self.baseline else own
+        """The objective's value for one trial, NaN where its metric is NaN."""
+        # Copies: a user-defined function may change its row, which other objectives read.
+        value = float(self.measure(dict(metrics)))
+        return value - float(self.measure(dict(baselines[self.baseline]))) if self.baseline else value
 
 
 @dataclass(frozen=True)
@@ -97,140 +76,149 @@ class Constraint:
         return f"{self.metric}{'<=' if self.at_most else '>='}{shortest(self.bound)}"
 
     def violation(self, metrics: Metrics) -> float:
-        """By how much a trial misses the bound; 0 or less where it keeps it, NaN where the metric has no value."""
+        """The excess over the bound; 0 or less where it is kept, NaN for a NaN metric."""
         value = float(metrics[self.metric])
         return value - self.bound if self.at_most else self.bound - value
 
 
-def read_objectives(given: str | Objective | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
-    """One or several objectives from what was typed or passed; raises `ParameterError` with the nearest name.
+def read_objectives(objective: str | Objective | Callable[[Metrics], float] | Sequence[Any]) -> tuple[Objective, ...]:
+    """Objectives from text, functions or records.
 
-    An objective is a name of `NAMED`, the metric's own name, either of them with `:buy-and-hold` or `:vol-target` for
-    the difference to that baseline, a function of a sweep's row whose value is better when higher, or the path of one
-    as `module:function`.
+    Raises `ParameterError` with the nearest name. An objective is a name of `NAMED` or the name of its metric, either
+    of them with `:buy-and-hold` or `:vol-target` for the difference to that baseline; a function of a row of metrics
+    whose value is better when higher; or the path of one as `module:function`.
     """
-    several = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    if not several:
+    is_list = isinstance(objective, Sequence) and not isinstance(objective, str)
+    items = list(objective) if is_list else [objective]  # type: ignore[arg-type]
+    if not items:
         raise ParameterError("`objective` must name at least one objective, got none")
-    found = tuple(_objective(each) for each in several)
-    names = [each.name for each in found]
+    objectives = tuple(map(_objective, items))
+    names = [item.name for item in objectives]
     for name in names:
         if names.count(name) > 1:
             raise ParameterError(f"`objective` names `{name}` twice")
-    return found
+    return objectives
 
 
-def _objective(given: Any) -> Objective:
-    if isinstance(given, Objective):
-        return _checked(given)
-    if callable(given):
-        # A partial function and an object that can be called go by their type.
-        name = getattr(given, "__qualname__", type(given).__qualname__)
-        return Objective(f"{given.__module__}:{name}", MAXIMIZE, given)
-    if not isinstance(given, str):
-        raise ParameterError(f"`objective` must be a name or a function of a row of metrics, got {given!r}")
-    head, _, tail = given.partition(":")
+def _objective(value: Any) -> Objective:
+    if isinstance(value, Objective):
+        return _checked(value)
+    if callable(value):
+        # A partial function and a callable object have the name of their type.
+        name = getattr(value, "__qualname__", type(value).__qualname__)
+        return Objective(f"{value.__module__}:{name}", MAXIMIZE, value)
+    if not isinstance(value, str):
+        raise ParameterError(f"`objective` must be a name or a function of a row of metrics, got {value!r}")
+    head, _, tail = value.partition(":")
     name = _BY_METRIC.get(head, head)
     if name in NAMED:
-        return _named(name, tail, given)
+        return _named(name, tail, value)
     if tail:
-        return Objective(given, MAXIMIZE, _function(given))
-    near = did_you_mean(head, NAMED)
+        return Objective(value, MAXIMIZE, _function(value))
+    baselines = " or ".join(f":{baseline}" for baseline in BASELINES)
     raise ParameterError(
-        f"unknown objective `{given}`{near}; known: {', '.join(NAMED)}, each also with"
-        f" {' or '.join(':' + each for each in BASELINES)}, or a function as module:function"
+        f"unknown objective `{value}`{did_you_mean(head, NAMED)}; known: {', '.join(NAMED)}, each also with"
+        f" {baselines}, or a function as module:function"
     )
 
 
-def _checked(given: Objective) -> Objective:
-    """An objective that was put together by hand; raises `ParameterError` where it cannot be one."""
-    if not isinstance(given.name, str) or not given.name:
-        raise ParameterError(f"`name` of an objective must be text, got {given.name!r}")
-    if given.direction not in (MAXIMIZE, MINIMIZE):
+def _checked(objective: Objective) -> Objective:
+    """A user-defined objective; raises `ParameterError` on an invalid field."""
+    name = objective.name
+    if not isinstance(name, str) or not name:
+        raise ParameterError(f"`name` of an objective must be text, got {name!r}")
+    if objective.direction not in (MAXIMIZE, MINIMIZE):
         raise ParameterError(
-            f"`direction` of objective `{given.name}` must be {MAXIMIZE} or {MINIMIZE}, got {given.direction!r}"
+            f"`direction` of objective `{name}` must be {MAXIMIZE} or {MINIMIZE}, got {objective.direction!r}"
         )
-    if not callable(given.measure):
+    if not callable(objective.measure):
         raise ParameterError(
-            f"`measure` of objective `{given.name}` must be a function of a row of metrics, got {given.measure!r}"
+            f"`measure` of objective `{name}` must be a function of a row of metrics, got {objective.measure!r}"
         )
-    if given.baseline and given.baseline not in BASELINES:
-        near = did_you_mean(str(given.baseline), BASELINES)
+    if objective.baseline and objective.baseline not in BASELINES:
+        suggestion = did_you_mean(str(objective.baseline), BASELINES)
         raise ParameterError(
-            f"`baseline` of objective `{given.name}` must be {' or '.join(BASELINES)}, or empty, got"
-            f" {given.baseline!r}{near}"
+            f"`baseline` of objective `{name}` must be {' or '.join(BASELINES)}, or empty, got"
+            f" {objective.baseline!r}{suggestion}"
         )
-    return given
+    return objective
 
 
-def _named(name: str, baseline: str, given: str) -> Objective:
+def _named(name: str, baseline: str, text: str) -> Objective:
     metric, direction = NAMED[name]
     if baseline and baseline not in BASELINES:
-        near = did_you_mean(baseline, BASELINES)
-        raise ParameterError(f"unknown baseline in objective `{given}`{near}; known: {', '.join(BASELINES)}")
+        suggestion = did_you_mean(baseline, BASELINES)
+        raise ParameterError(f"unknown baseline in objective `{text}`{suggestion}; known: {', '.join(BASELINES)}")
     return Objective(f"{name}:{baseline}" if baseline else name, direction, operator.itemgetter(metric), baseline)
 
 
 def _function(path: str) -> Callable[[Metrics], float]:
     known = f"known by name: {', '.join(NAMED)}"
-    found = load_path(path, f"unknown objective `{path}` ({known}); it cannot be imported as module:function")
-    if not callable(found):
+    function = load_path(path, f"unknown objective `{path}` ({known}); it cannot be imported as module:function")
+    if not callable(function):
         raise ParameterError(f"objective `{path}` is not a function of a row of metrics")
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
-def read_constraints(given: str | Constraint | Sequence[str | Constraint] | None) -> tuple[Constraint, ...]:
-    """Constraints, or text such as `annual_turnover<=6`; raises `ParameterError` on a bad or repeated one."""
-    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    found = () if given is None else tuple(_constraint(each) for each in several)
-    names = [each.name for each in found]
+def read_constraints(
+    constraints: str | Constraint | Sequence[str | Constraint] | None,
+) -> tuple[Constraint, ...]:
+    """Constraints from records or text such as `annual_turnover<=6`.
+
+    Raises `ParameterError` on one that cannot be read, and on one that is there twice.
+    """
+    if constraints is None:
+        return ()
+    is_list = isinstance(constraints, Sequence) and not isinstance(constraints, str)
+    read = tuple(map(_constraint, constraints if is_list else [constraints]))  # type: ignore[arg-type]
+    names = [constraint.name for constraint in read]
     if len(set(names)) < len(names):
         raise ParameterError(f"`constraint` is given twice: {', '.join(names)}")
-    return found
+    return read
 
 
-def _constraint(given: object) -> Constraint:
-    if isinstance(given, Constraint):
-        if not is_number(given.bound):
-            raise ParameterError(f"`bound` of a constraint must be a finite number, got {given.bound!r}")
-        return replace(given, metric=_metric(given.metric))
-    parts = re.fullmatch(r"\s*([a-z0-9_-]+)\s*(<=|>=)\s*(\S+)\s*", given) if isinstance(given, str) else None
+def _constraint(value: object) -> Constraint:
+    if isinstance(value, Constraint):
+        if not is_number(value.bound):
+            raise ParameterError(f"`bound` of a constraint must be a finite number, got {value.bound!r}")
+        return replace(value, metric=_metric(value.metric))
+    parts = re.fullmatch(r"\s*([a-z0-9_-]+)\s*(<=|>=)\s*(\S+)\s*", value) if isinstance(value, str) else None
     if parts is None:
-        raise ParameterError(f"`constraint` must be metric<=number or metric>=number, got {given!r}")
+        raise ParameterError(f"`constraint` must be metric<=number or metric>=number, got {value!r}")
     name, sign, number = parts.groups()
     try:
         bound = float(number)
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound):
-        raise ParameterError(f"`constraint` {given!r} must end in a number, got {number!r}")
+        raise ParameterError(f"`constraint` {value!r} must end in a number, got {number!r}")
     metric = _metric(name)
-    _refuse_useless(given, metric, sign, bound)
+    _refuse_useless(str(value), metric, sign, bound)
     return Constraint(metric, sign == "<=", bound)
 
 
-def _refuse_useless(given: object, metric: str, sign: str, bound: float) -> None:
-    """Raise `ParameterError` where every trial keeps a constraint, or none can."""
-    low, high = _LIES.get(metric, (-math.inf, math.inf))
+def _refuse_useless(text: str, metric: str, sign: str, bound: float) -> None:
+    """Raise `ParameterError` where every trial keeps a constraint, or no trial can."""
+    low, high = _METRICS[metric].bounds
     at_most = sign == "<="
     always = bound >= high if at_most else bound <= low
     never = bound < low if at_most else bound > high
     if not always and not never:
         return
     if metric == "max_drawdown" and 0 < bound <= 1:
-        name = re.split("[<>]", str(given))[0].strip()
+        name = re.split("[<>]", text)[0].strip()
         hint = f"drawdowns are negative; for at most {bound:.0%} write {name}>={-bound:g}"
-    elif metric in _DECIMAL and 1 < abs(bound) <= 100:
+    elif _METRICS[metric].unit in _DECIMALS and 1 < abs(bound) <= 100:
         hint = f"it is a decimal, {bound:g} % is {bound / 100:g}"
     else:
         hint = f"it is {low:g} or more" if high == math.inf else f"it lies between {low:g} and {high:g}"
-    raise ParameterError(f"`constraint` {given!r} is {'always' if always else 'never'} kept: {hint}")
+    raise ParameterError(f"`constraint` {text!r} is {'always' if always else 'never'} kept: {hint}")
 
 
 def _metric(name: str) -> str:
     """The metric that a constraint names, also by its objective's name."""
     metric = NAMED[name][0] if name in NAMED else str(name).replace("-", "_")
-    if metric not in BOUNDABLE:
-        near = did_you_mean(metric, BOUNDABLE)
-        raise ParameterError(f"unknown metric `{name}` in constraint{near}; known: {', '.join(BOUNDABLE)}")
+    if metric not in _METRICS:
+        suggestion = did_you_mean(metric, _METRICS)
+        raise ParameterError(f"unknown metric `{name}` in constraint{suggestion}; known: {', '.join(_METRICS)}")
     return metric

@@ -25,7 +25,7 @@ NEEDS = {"dask": "distributed", "ray": "ray"}
 
 def timed(market: Any, parameters: pd.DataFrame, **engine: Any) -> tuple[pd.DataFrame, float]:
     begun = time.perf_counter()
-    found = sweep(LiquidityDrain, market, parameters, **engine)
+    found = sweep(LiquidityDrain, market, parameters, **engine).table
     return found, time.perf_counter() - begun
 
 

@@ -26,9 +26,9 @@ from undertow.backtests.objectives import read_objectives
 from undertow.backtests.tuning.claims import LocalClaims
 from undertow.backtests.tuning.optimize import BATCH
 from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
-from undertow.backtests.tuning.search import search
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
-from undertow.backtests.tuning.study import Outcome, make_study
+from undertow.backtests.tuning.search import SearchLoop
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
+from undertow.backtests.tuning.study import TrialResult, make_study
 from undertow.strategies import LiquidityDrain
 
 SPACE = LiquidityDrain.search_space()
@@ -65,16 +65,16 @@ class Taken:
 
 def ours(storage: str | None, trials: int) -> Taken:
     begun, cpu = time.perf_counter(), time.process_time()
-    with quiet_optuna(), open_storage(storage) as kept:
+    with silence_optuna(), open_storage(storage) as kept:
         study = make_study(kept, "ours", {"seed": SEED}, read_objectives("sharpe"))
         proposer = Timed(SPACE, ["maximize"], (), STARTUP, BatchSchedule(STARTUP, BATCH), SEED)
-        search(study, proposer, LocalClaims(), evaluate, trials=trials, max_failed=0.5)
+        SearchLoop(study, proposer, LocalClaims(), evaluate, trials=trials, max_failed=0.5).run()
     wall = time.perf_counter() - begun
     return Taken(wall, time.process_time() - cpu, wall - proposer.seconds)
 
 
-def evaluate(sets: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-    return [Outcome({"annual_sharpe": value(each)}, (value(each),)) for each in sets]
+def evaluate(sets: Sequence[Mapping[str, Any]]) -> list[TrialResult]:
+    return [TrialResult({"annual_sharpe": value(each)}, (value(each),)) for each in sets]
 
 
 def alone(storage: str | None, trials: int) -> Taken:
@@ -82,7 +82,7 @@ def alone(storage: str | None, trials: int) -> Taken:
         return value({name: suggested(trial, name) for name in SPACE})
 
     begun, cpu = time.perf_counter(), time.process_time()
-    with quiet_optuna(), open_storage(storage) as kept:
+    with silence_optuna(), open_storage(storage) as kept:
         study = optuna.create_study(
             storage=kept, study_name="alone", direction="maximize", sampler=TPESampler(seed=SEED)
         )

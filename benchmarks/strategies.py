@@ -23,7 +23,7 @@ HEAD = (
     "max DD",
     "CVaR 95",
     "turnover",
-    "asked for",
+    "exposure",
     "episodes",
     "less buy-and-hold, a year",
     "less vol-target, a year",

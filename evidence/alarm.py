@@ -1,4 +1,4 @@
-"""A rule as an alarm: does it sound before falls, and what do false alarms and missed rebounds cost?"""
+"""A rule as an alarm: precision, and the cost of false alarms and missed rebounds."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from undertow.backtests.runs.run import Run
-from undertow.market.checks import is_number, is_whole
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.backtests.runs import Run
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, is_number, is_whole
 
 
 @dataclass(frozen=True, eq=False)
 class AlarmScore:
-    """How a rule does as an alarm for falls of the basket; shares and returns decimal, NaN where there is nothing.
+    """The score of a rule as an alarm for falls of the basket.
 
-    A fall is a stretch from a high of the basket to the low after it, before the high is reached again, at least
-    `fall` deep. An alarm is a session on which the rule begins to act; it is right where one of the next
-    `horizon` closes after the fill of its order lies at least `fall` below the basket at that fill: what was gone
-    before, overnight gap included, no alarm can save. `base_rate` is the share of all sessions that are
-    followed by one: the precision of an alarm that sounds at random. `unscored` counts the alarms whose horizon ends
-    after the run: they are not among `alarms`. `precision_low` and `precision_high` are a 95 %
-    Wilson interval.
+    A fall goes from a high of the basket to the low after it, before the high is reached again, at least `fall` deep.
+    An alarm is a session on which the rule begins to act; it is right where one of the next `horizon` closes after the
+    fill of its order is at least `fall` below the basket at that fill: no alarm can save what was lost before,
+    including overnight gaps. Shares and returns are decimal, NaN where they do not apply.
 
-    `recall` is the share of falls in which the rule acted, its order filled, before half of the fall was over; `lead`
-    the median number of sessions from that fill to the low. `false_cost` sums run less basket over the wrong alarms;
-    `missed_rebound` is the mean rise of the basket from its low during an episode, from fill to fill, to its end.
+    Args:
+        fall: depth of a fall, decimal, positive
+        horizon: sessions after the fill in which a fall makes an alarm right
+        alarms: number of alarms whose horizon ends in the run
+        right: number of right alarms
+        unscored: number of alarms whose horizon ends after the run; not among `alarms`
+        precision: share of alarms that were right
+        precision_low: low end of its 95 % Wilson interval
+        precision_high: high end of its 95 % Wilson interval
+        base_rate: share of all sessions that a fall follows: the precision of alarms at random
+        falls: number of falls
+        seen: number of falls in which the rule's order was filled before half of the fall was over
+        recall: `seen` as a share of `falls`
+        lead: median number of sessions from that fill to the low
+        false_cost: sum of run less basket over the wrong alarms
+        missed_rebound: mean rise of the basket from its low in an episode to the episode's end, from fill to fill
+        time_in_tier: share of sessions in each tier
+        transitions: how often each tier (rows) was followed by each (columns) on the next session
     """
 
     fall: float
@@ -49,6 +59,13 @@ class AlarmScore:
     time_in_tier: pd.Series
     transitions: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return (
+            f"AlarmScore({self.right} of {self.alarms} alarms right, precision {self.precision:.0%} (base rate"
+            f" {self.base_rate:.0%}), {self.seen} of {self.falls} falls seen, fall {self.fall:g},"
+            f" horizon {self.horizon})"
+        )
+
     def sentence(self) -> str:
         """One honest sentence for a report."""
         if not self.alarms and self.unscored:
@@ -59,7 +76,7 @@ class AlarmScore:
         if not self.alarms:
             return "The rule never acts, so there is no alarm to score."
         inside = self.precision_low <= self.base_rate <= self.precision_high
-        verdict = "no better than alarms at random" if inside else "not what alarms at random would do"
+        verdict = "no better than alarms at random" if inside else "different from alarms at random"
         return (
             f"{self.right} of {self.alarms} alarms were followed by a fall of {self.fall:.0%} or more within "
             f"{self.horizon} sessions ({self.precision:.0%}, 95% interval {self.precision_low:.0%} to "
@@ -68,19 +85,23 @@ class AlarmScore:
 
 
 def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
-    """Score a run's episodes as alarms for falls of its basket of at least `fall` (decimal, positive).
+    """Score a run's episodes as alarms for falls of its basket.
 
-    Everything here is hindsight: it scores and decides nothing. Sessions whose horizon ends after the run are left out
-    of precision and base rate. Raises `ParameterError` on a fall outside (0, 1), a horizon below one session, or a
-    run that was saved by a version without the basket's value at the fill.
-    Source: Kaminsky, Lizondo and Reinhart (1998) for scoring signals against a window; Wilson (1927).
+    Hindsight: no decision reads it. `fall` is the depth of a fall, decimal and positive, and `horizon` the number of
+    sessions in which it must come. Sessions whose horizon ends after the run do not count in precision and base rate.
+    Raises `ParameterError` on a fall outside (0, 1), a horizon below one session, or a run that was saved by a version
+    without the basket's value at the fill. Source: Kaminsky, Lizondo and Reinhart (1998) for scoring signals against a
+    window; Wilson (1927).
     """
     if not is_number(fall) or not 0.0 < fall < 1.0:
         raise ParameterError(f"`fall` must be in (0, 1), a positive decimal, got {fall!r}; 5 % is 0.05")
     if not is_whole(horizon, 1):
         raise ParameterError(f"`horizon` must be one session or more, a whole number, got {horizon!r}")
     if "hold_before" not in run.series:
-        raise ParameterError("this run was saved without what an alarm takes; run the `command` in its run.json again")
+        raise ParameterError(
+            "this run was saved without the basket's value at the fill, which alarms need; run the `command` in its"
+            " run.json again"
+        )
     filled = run.series["hold_before"].to_numpy()
     # Row 0 is the start, so that row t + 1 is the close of session t.
     level = np.concatenate((filled[:1], run.series["hold_value"].to_numpy()))
@@ -118,7 +139,7 @@ def alarm(run: Run, *, fall: float = 0.05, horizon: int = 10) -> AlarmScore:
 
 
 def falls_of(level: FloatArray, fall: float) -> tuple[IntArray, IntArray]:
-    """The rows of the high and of the low of each fall of at least `fall`, from one high to the next."""
+    """The rows of the highs and of the lows of falls of at least `fall`."""
     high = np.maximum.accumulate(level)
     at_high = np.flatnonzero(level >= high)
     peaks, lows = [], []
@@ -131,7 +152,7 @@ def falls_of(level: FloatArray, fall: float) -> tuple[IntArray, IntArray]:
 
 
 def _episode_rows(run: Run) -> tuple[IntArray, IntArray]:
-    """The rows on which the rule begins to act and no longer does."""
+    """The rows on which the rule begins to act, and on which it stops."""
     starts = run.series.index.get_indexer(pd.DatetimeIndex(run.episodes["session"]))
     return starts.astype(np.int64), starts.astype(np.int64) + run.episodes["sessions"].to_numpy(dtype=np.int64)
 
@@ -139,9 +160,9 @@ def _episode_rows(run: Run) -> tuple[IntArray, IntArray]:
 def _fall_comes(
     level: FloatArray, filled: FloatArray, late: int, fall: float, horizon: int
 ) -> tuple[BoolArray, BoolArray]:
-    """For a decision on each session: whether the fall comes within the horizon, and whether the horizon is over.
+    """Whether a fall comes in the horizon of each decision, and whether that is over.
 
-    `filled` (T,) is the basket at the fill, which comes before the close of its session, or, `late` 1, at it.
+    `filled` (T,) is the basket at the fill: before the close of the session, or at it where `late` is 1.
     """
     rows = len(filled)
     comes, known = np.zeros(rows, dtype=np.bool_), np.arange(rows) + late + horizon <= rows
@@ -154,24 +175,27 @@ def _fall_comes(
 def _leads(
     level: FloatArray, filled: FloatArray, late: int, peaks: IntArray, lows: IntArray, acting: BoolArray
 ) -> IntArray:
-    """Sessions from acting to the low, of the falls in which the rule acted before half of the fall was over."""
-    found = []
+    """Sessions from acting to the low, for falls in which the rule acted in time.
+
+    In time: before half of the fall was over.
+    """
+    leads = []
     for peak, low in zip(peaks, lows, strict=True):
         middle = 0.5 * (level[peak] + level[low])
         half = peak + int(np.argmax(level[peak : low + 1] <= middle))
-        # A fill at the close of the session of the high is still in time: it is that of the row before.
+        # A fill at the close of the high is still in time: it belongs to the row before.
         first = max(peak - late, 0)
-        # From the row of a fill on until the close at which half is over; what filled below that was too late.
+        # Up to the close at which half of the fall is over; a fill below the middle was too late.
         on = np.flatnonzero(acting[first : half - late] & (filled[first : half - late] > middle))
         if len(on):
-            found.append(low - late - (first + int(on[0])))
-    return np.array(found, dtype=np.int64)
+            leads.append(low - late - (first + int(on[0])))
+    return np.array(leads, dtype=np.int64)
 
 
 def _missed(level: FloatArray, filled: FloatArray, late: int, starts: IntArray, ends: IntArray) -> float:
     rises = []
     for first, last in zip(starts, ends, strict=True):
-        # From the fill of the first order over the closes between to the fill of the last, or to the end of the run.
+        # From the fill of the first order, over the closes, to the fill of the last one or the end of the run.
         back = filled[last : last + 1] if last < len(filled) else level[-1:]
         inside = np.concatenate((filled[first : first + 1], level[first + 1 + late : last + 1], back))
         rises.append(back[0] / inside.min() - 1.0)

@@ -1,4 +1,4 @@
-"""Which of many rules cannot be told from the best of them: an answer with its uncertainty where a maximum has none."""
+"""The rules that cannot be distinguished from the best of many."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ import pandas as pd
 from arch.bootstrap import MCS
 
 from undertow.evidence.difference import FEWEST_SESSIONS
-from undertow.market.checks import check_whole, is_number
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, FloatArray, ParameterError, check_whole, is_number
 
-# Returns that differ by less are equal: one rule twice is no two rules.
+# Returns that are equal to this many digits are one rule.
 _DIGITS = 12
-# More stretches of a parameter's values than these are not listed one by one.
+# More spans of a parameter's values than these are not listed.
 _SPANS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class ConfidenceSet:
-    """The rules that hold the best one with probability `level` or more, the best by growth of capital.
+    """The rules among which the best is with probability `level` or more.
 
-    `p` (M,) is each rule's: it is in the set where p is above 1 - level; NaN for a rule that lost everything, or has
-    blank returns, which is in none. One rule is the best that was found, but every rule of the set may be the best.
+    The best is the one with the highest growth of capital. One rule had the best sample, but every rule of the set may
+    be the best.
+
+    Args:
+        p: (M,) p-value of each rule, which is in the set where it is above 1 - level; NaN for a rule that lost
+            everything or has missing returns, which is never in the set
+        level: probability that the set contains the best
+        block_sessions: mean block of the bootstrap, sessions
+        resamples: number of resamples
+        seed: seed of the bootstrap
     """
 
     p: FloatArray
@@ -38,65 +44,81 @@ class ConfidenceSet:
 
     @property
     def included(self) -> BoolArray:
-        """Which rules (M,) cannot be told from the best."""
+        """Whether each rule (M,) cannot be distinguished from the best."""
         return np.asarray(self.p > 1.0 - self.level, dtype=np.bool_)
 
     def sentence(self, table: pd.DataFrame, names: Sequence[str], baseline: str = "") -> str:
-        """One honest sentence: how many sets, and which values of the parameters `names` they have.
+        """One honest sentence: how many sets, and their values of the parameters.
 
-        `table` has one row a set, in the order of the rules. With a `baseline`, its name, the rule behind the last row
-        is it, and the sentence says whether it is among them.
+        Args:
+            table: one row a set, in the order of the rules
+            names: the parameters
+            baseline: name of the baseline, which is then the rule after the last row; empty without one
         """
-        own = self.included[: len(table)]
-        told = "; ".join(_values(name, table[name], own) for name in names) if own.any() else ""
-        apart = "" if self.included[len(table) :].all() else "not "
+        included = self.included[: len(table)]
+        values = "; ".join(_values(name, table[name], included) for name in names) if included.any() else ""
+        negation = "" if self.included[len(table) :].all() else "not "
         return (
-            f"By growth {int(own.sum())} of {len(table)} sets cannot be told from the best (model confidence set,"
-            f" {self.level:.0%}){': ' if told else ''}{told}."
-            + (f" {baseline.capitalize()} is {apart}among them." if baseline else "")
+            f"By growth {int(included.sum())} of {len(table)} sets cannot be distinguished from the best (model"
+            f" confidence set, {self.level:.0%}){': ' if values else ''}{values}."
+            + (f" {baseline.capitalize()} is {negation}among them." if baseline else "")
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"ConfidenceSet({int(self.included.sum())} of {len(self.p)} rules, level {self.level:g}, blocks of"
+            f" {self.block_sessions} sessions, {self.resamples} resamples, seed {self.seed})"
         )
 
 
 def confidence_set(
     returns: npt.ArrayLike, *, level: float = 0.90, resamples: int = 1000, seed: int = 0
 ) -> ConfidenceSet:
-    """The model confidence set of rules with decimal session returns (M, T), by their mean log return.
+    """The model confidence set of M rules, by mean log return.
 
-    Rules are left out one by one, the worst first, until those that are left cannot be told apart; `resamples` of the
-    stationary bootstrap with mean blocks of sqrt(T) sessions say what can. Where the rules are alike the set holds them
-    all, which is the answer: the data do not say which is best. Rules whose returns are equal share their p.
+    Rules are eliminated one by one, the worst first, until the others cannot be distinguished by the stationary
+    bootstrap with mean blocks of sqrt(T) sessions. Where the rules are alike the set has them all, which is the answer:
+    the data do not show which is best. Rules of equal returns share their p.
 
-    Raises `ParameterError` on what is no table of returns, on fewer than 60 sessions, where no rule is left, on a
-    `level` outside (0, 1), and on fewer than 100 `resamples`. Source: Hansen, Lunde and Nason (2011), The Model
-    Confidence Set, with the range statistic; from arch.
+    Args:
+        returns: (M, T) decimal session returns
+        level: probability that the set contains the best, in (0, 1)
+        resamples: number of resamples, 100 or more
+        seed: seed of the bootstrap, 0 or more
+
+    Raises `ParameterError` on anything but a table of returns, on fewer than 60 sessions, where every rule lost
+    everything or has missing returns, and on a `level`, `resamples` or `seed` out of range. Source: Hansen, Lunde and
+    Nason (2011), The Model Confidence Set, with the range statistic; from arch.
     """
-    given = np.asarray(returns, dtype=np.float64)
-    if given.ndim != 2 or given.shape[1] < FEWEST_SESSIONS:
+    table = np.asarray(returns, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < FEWEST_SESSIONS:
         raise ParameterError(
-            f"`returns` must be rules by sessions, {FEWEST_SESSIONS} sessions or more; got {given.shape}"
+            f"`returns` must be rules by sessions, {FEWEST_SESSIONS} sessions or more; got {table.shape}"
         )
     if not is_number(level) or not 0.0 < level < 1.0:
         raise ParameterError(f"`level` must be in (0, 1), a decimal, got {level!r}; 90 % is 0.90")
     check_whole("resamples", resamples, 100)
     check_whole("seed", seed, 0)
-    known = (np.isfinite(given) & (given > -1.0)).all(axis=1)
+    known = (np.isfinite(table) & (table > -1.0)).all(axis=1)
     if not known.any():
-        raise ParameterError("no rule has known returns on every session and something left at the end")
-    grown = np.log1p(given[known])
-    _, first, which = np.unique(np.round(grown, _DIGITS), axis=0, return_index=True, return_inverse=True)
-    block = math.isqrt(given.shape[1])
-    found = np.ones(1)
+        raise ParameterError(
+            "every rule has missing returns, or lost everything; at least one must be known throughout"
+        )
+    growth = np.log1p(table[known])
+    _, first, inverse = np.unique(np.round(growth, _DIGITS), axis=0, return_index=True, return_inverse=True)
+    block = math.isqrt(table.shape[1])
+    p_values = np.ones(1)
     if len(first) > 1:
-        test = MCS(-grown[first].T, size=1.0 - level, reps=resamples, block_size=block, method="R", seed=seed)
+        test = MCS(-growth[first].T, size=1.0 - level, reps=resamples, block_size=block, method="R", seed=seed)
         test.compute()
-        found = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
-    p = np.full(len(given), np.nan)
-    p[known] = found[which.ravel()]
+        p_values = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
+    p = np.full(len(table), np.nan)
+    p[known] = p_values[inverse.ravel()]
     return ConfidenceSet(p, level, block, resamples, seed)
 
 
 def _values(name: str, tried: pd.Series, included: BoolArray) -> str:
-    """What a parameter is in the sets that are in: any value, ranges of numbers, or a list."""
+    """A parameter's values in the included sets: any, spans of numbers, or a list."""
     values = tried[included]
     if values.nunique(dropna=False) == tried.nunique(dropna=False):
         return f"any {name} tried"
@@ -105,13 +127,12 @@ def _values(name: str, tried: pd.Series, included: BoolArray) -> str:
         if len(spans) > _SPANS:
             return f"some {name} of {values.min():g} to {values.max():g}"
         return f"{name} {', '.join(f'{low:g} to {high:g}' if high > low else f'{low:g}' for low, high in spans)}"
-    return (
-        f"{name} {', '.join(dict.fromkeys(f'{each:g}' if isinstance(each, float) else str(each) for each in values))}"
-    )
+    listed = dict.fromkeys(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    return f"{name} {', '.join(listed)}"
 
 
 def _spans(tried: FloatArray, values: FloatArray) -> list[tuple[float, float]]:
-    """The stretches of the values that were tried, ascending, of which every one is among `values`."""
+    """The spans of ascending `tried` values of which every one is in `values`."""
     inside = np.concatenate(([False], np.isin(tried, values), [False]))
     edges = np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
     return [(float(tried[first]), float(tried[after - 1])) for first, after in edges]

@@ -1,34 +1,181 @@
-"""What was known, and when: feeds, clocks, sessions, universes, sources, the simulator."""
+"""Market data, and when it was known: feeds, prices, sessions, universes."""
 
-from undertow.market.calendar import Calendar, Decisions, decisions, load_calendar
-from undertow.market.clock import align
-from undertow.market.errors import BookkeepingError, DataError, ParameterError, UndertowError, UnknownNameError
-from undertow.market.feeds import Feed
-from undertow.market.folder.load import load_market
-from undertow.market.folder.write import write_market
-from undertow.market.market import Market
-from undertow.market.prices import Prices
-from undertow.market.simulator.simulate import simulate_market
-from undertow.market.truth import Truth
-from undertow.market.universe import Universe
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.market.asof import instant_of, last_known, market_ahead, market_at
+    from undertow.market.calendar import FILLS, Calendar, Decisions, Fill, decisions, load_calendar, period_starts
+    from undertow.market.checks import (
+        check_positive,
+        check_share,
+        check_whole,
+        in_decimals,
+        is_number,
+        is_whole,
+        percent_hint,
+    )
+    from undertow.market.clock import (
+        HOUR,
+        SESSIONS_A_YEAR,
+        BoolArray,
+        FloatArray,
+        How,
+        InstantArray,
+        IntArray,
+        Span,
+        align,
+        first_known,
+        instants,
+        window_ends,
+    )
+    from undertow.market.coarser import coarsen
+    from undertow.market.coverage import Coverage, market_coverage
+    from undertow.market.coverage_tables import render_coverage
+    from undertow.market.errors import (
+        BookkeepingError,
+        DataError,
+        ParameterError,
+        UndertowError,
+        UnknownNameError,
+        did_you_mean,
+    )
+    from undertow.market.feeds import Feed
+    from undertow.market.folder import load_market, write_market
+    from undertow.market.lazy import lazy_names
+    from undertow.market.market import Market
+    from undertow.market.prices import PRICE_FIELDS, Prices
+    from undertow.market.settlement import settlement_sessions
+    from undertow.market.simulator import simulate_market
+    from undertow.market.truth import Truth
+    from undertow.market.universe import Universe
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "asof": (
+                "instant_of",
+                "last_known",
+                "market_ahead",
+                "market_at",
+            ),
+            "calendar": (
+                "Calendar",
+                "Decisions",
+                "FILLS",
+                "Fill",
+                "decisions",
+                "load_calendar",
+                "period_starts",
+            ),
+            "checks": (
+                "check_positive",
+                "check_share",
+                "check_whole",
+                "in_decimals",
+                "is_number",
+                "is_whole",
+                "percent_hint",
+            ),
+            "clock": (
+                "BoolArray",
+                "FloatArray",
+                "HOUR",
+                "How",
+                "InstantArray",
+                "IntArray",
+                "SESSIONS_A_YEAR",
+                "Span",
+                "align",
+                "first_known",
+                "instants",
+                "window_ends",
+            ),
+            "coarser": ("coarsen",),
+            "coverage": (
+                "Coverage",
+                "market_coverage",
+            ),
+            "coverage_tables": ("render_coverage",),
+            "errors": (
+                "BookkeepingError",
+                "DataError",
+                "ParameterError",
+                "UndertowError",
+                "UnknownNameError",
+                "did_you_mean",
+            ),
+            "feeds": ("Feed",),
+            "folder": (
+                "load_market",
+                "write_market",
+            ),
+            "lazy": ("lazy_names",),
+            "market": ("Market",),
+            "prices": (
+                "PRICE_FIELDS",
+                "Prices",
+            ),
+            "settlement": ("settlement_sessions",),
+            "simulator": ("simulate_market",),
+            "truth": ("Truth",),
+            "universe": ("Universe",),
+        },
+    )
 
 __all__ = [
+    "FILLS",
+    "HOUR",
+    "PRICE_FIELDS",
+    "SESSIONS_A_YEAR",
     "BookkeepingError",
+    "BoolArray",
     "Calendar",
+    "Coverage",
     "DataError",
     "Decisions",
     "Feed",
+    "Fill",
+    "FloatArray",
+    "How",
+    "InstantArray",
+    "IntArray",
     "Market",
     "ParameterError",
     "Prices",
+    "Span",
     "Truth",
     "UndertowError",
     "Universe",
     "UnknownNameError",
     "align",
+    "check_positive",
+    "check_share",
+    "check_whole",
+    "coarsen",
     "decisions",
+    "did_you_mean",
+    "first_known",
+    "in_decimals",
+    "instant_of",
+    "instants",
+    "is_number",
+    "is_whole",
+    "last_known",
+    "lazy_names",
     "load_calendar",
     "load_market",
+    "market_ahead",
+    "market_at",
+    "market_coverage",
+    "percent_hint",
+    "period_starts",
+    "render_coverage",
+    "settlement_sessions",
     "simulate_market",
+    "window_ends",
     "write_market",
 ]

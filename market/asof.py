@@ -11,14 +11,17 @@ from undertow.market.calendar import Calendar, Decisions, Fill, decisions, load_
 from undertow.market.clock import FloatArray, InstantArray, instants
 from undertow.market.errors import DataError, ParameterError
 from undertow.market.market import Market
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 
 # No exchange is closed for longer.
-_AHEAD = pd.Timedelta(days=28)
+_LONGEST_CLOSURE = pd.Timedelta(days=28)
 
 
 def instant_of(text: str | pd.Timestamp) -> np.datetime64:
-    """An instant from text with a zone (2024-08-04T15:00Z), or now; raises `ParameterError` on anything else."""
+    """An instant from text with a zone, such as 2024-08-04T15:00Z, or from "now".
+
+    Raises `ParameterError` on anything else.
+    """
     problem = ParameterError(
         f"`asof` must be an instant with a zone such as 2024-08-04T15:00Z, or now; got {str(text)!r}"
     )
@@ -37,38 +40,47 @@ def instant_of(text: str | pd.Timestamp) -> np.datetime64:
 
 
 def last_known(market: Market) -> np.datetime64:
-    """The last instant at which a price or a number of crypto became known; macro series are published days later."""
+    """The last instant at which a price or a crypto feed's row became known.
+
+    Macro series are left out: they are published days later.
+    """
     ends = [feed.known_at[-1] for feed in market.feeds if len(feed) and not feed.interval.sessions]
     return np.datetime64(max([market.calendar.closes[-1], *ends]))
 
 
 def market_at(market: Market, instant: np.datetime64, fill: Fill = "open") -> tuple[Market, Decisions]:
-    """What was known at `instant`, and the decisions up to that of the session which is filled next.
+    """The market as known at `instant`, and its decisions up to the next fill.
 
-    That session is the last one: its prices are blank but for what was known. It is decided at `instant` itself, or at
-    its own decision instant where that has passed: so whoever asks between decision and fill still gets the orders, and
-    what a backtest decided from. Raises `DataError` where no session closed before `instant`.
+    The last session is the one that is filled next; its prices are missing but for those known at `instant`. It is
+    decided at `instant` itself, or at its own decision instant where that has passed: between decision and fill the
+    orders are still those that a backtest decided. Raises `DataError` where no session closed before `instant`.
     """
     if not (market.calendar.closes <= instant).any():
         raise DataError(
             f"market {market.name!r}: no session had closed by {pd.Timestamp(instant):%Y-%m-%dT%H:%MZ}; it starts on"
             f" {market.sessions[0].date()}"
         )
-    whole = _on_from(market.calendar, instant)
-    calendar = _first(whole, int(np.searchsorted(decisions(whole, fill).filled_at, instant, side="right")))
+    schedule = _extended(market.calendar, instant)
+    calendar = _first(schedule, int(np.searchsorted(decisions(schedule, fill).filled_at, instant, side="right")))
     plain = decisions(calendar, fill)
     at = np.minimum(plain.at, instant)
     return _known(market, calendar, instant), Decisions(plain.sessions, at, plain.filled_at, fill)
 
 
 def market_ahead(market: Market, instant: np.datetime64, hours: float, fill: Fill = "open") -> tuple[Market, Decisions]:
-    """What was known at `instant`, with the decisions up to the first that is `hours` later: for what a lag will do.
+    """The market as known at `instant`, with decisions up to one `hours` later.
 
-    The sessions to come have no prices.
+    For the effect of a lag: the sessions to come have no prices.
+
+    Args:
+        market: the market.
+        instant: what became known later is removed, UTC.
+        hours: the last decision is the first one at least this much later.
+        fill: "open" or "close".
     """
     later = instant + np.timedelta64(round(hours * 3600), "s")
-    whole = _on_from(market.calendar, later)
-    calendar = _first(whole, int(np.searchsorted(decisions(whole, fill).at, later, side="left")))
+    schedule = _extended(market.calendar, later)
+    calendar = _first(schedule, int(np.searchsorted(decisions(schedule, fill).at, later, side="left")))
     return _known(market, calendar, instant), decisions(calendar, fill)
 
 
@@ -82,9 +94,9 @@ def _known(market: Market, calendar: Calendar, instant: np.datetime64) -> Market
     )
 
 
-def _on_from(calendar: Calendar, instant: np.datetime64) -> Calendar:
-    """The market's sessions and those of the exchange's schedule to well after `instant`."""
-    end = max(calendar.sessions[-1], pd.Timestamp(instant).normalize() + _AHEAD)
+def _extended(calendar: Calendar, instant: np.datetime64) -> Calendar:
+    """The sessions of the market, and the exchange's schedule after `instant`."""
+    end = max(calendar.sessions[-1], pd.Timestamp(instant).normalize() + _LONGEST_CLOSURE)
     return load_calendar(calendar.name, calendar.sessions[0], end)
 
 
@@ -102,4 +114,4 @@ def _known_prices(prices: Prices, calendar: Calendar, instant: np.datetime64) ->
         out[known_at > instant] = np.nan
         return out
 
-    return Prices(calendar, prices.symbols, **{field: panel(field) for field in FIELDS})
+    return Prices(calendar, prices.symbols, **{field: panel(field) for field in PRICE_FIELDS})

@@ -1,4 +1,7 @@
-"""Exchange sessions, from exchange_calendars: opens, closes, half days, holidays and daylight saving."""
+"""Exchange sessions, from exchange_calendars.
+
+Opens and closes with half days, holidays and daylight saving.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ FILLS: tuple[Fill, ...] = ("open", "close")
 LEAD: dict[Fill, np.timedelta64] = {"open": np.timedelta64(30, "m"), "close": np.timedelta64(15, "m")}
 
 
-# How pandas calls the periods.
+# The names of the periods in pandas.
 _PERIODS = {"daily": "D", "weekly": "W", "monthly": "M", "quarterly": "Q", "yearly": "Y"}
 
 
@@ -41,7 +44,10 @@ class Calendar:
         return Calendar(self.name, self.sessions[keep], self.opens[keep], self.closes[keep])
 
     def nth_close_after(self, dates: InstantArray, n: int) -> InstantArray:
-        """The close of the n-th session strictly after each date; a date past the span gives NaT."""
+        """The close of the n-th session strictly after each date.
+
+        NaT where the calendar ends before it.
+        """
         days = np.asarray(self.sessions, dtype="datetime64[ns]")
         position = np.searchsorted(days, dates, side="right") + (n - 1)
         out = np.full(len(dates), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
@@ -52,7 +58,10 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Decisions:
-    """One decision a session: `at` (T,) is when a strategy decides, `filled_at` (T,) when its orders are filled."""
+    """One decision a session.
+
+    A strategy decides at `at` (T,), and its orders are filled at `filled_at` (T,).
+    """
 
     sessions: pd.DatetimeIndex
     at: InstantArray
@@ -64,7 +73,10 @@ class Decisions:
 
 
 def period_starts(sessions: pd.DatetimeIndex, every: str) -> IntArray:
-    """The rows of the first session of each period, the very first session included; "never" gives that one alone."""
+    """The rows of the first session of each period, the first row included.
+
+    "never" gives the first row alone.
+    """
     if every == "never":
         return np.zeros(1, dtype=np.int64)
     period = sessions.to_period(_PERIODS[every]).asi8
@@ -72,35 +84,38 @@ def period_starts(sessions: pd.DatetimeIndex, every: str) -> IntArray:
 
 
 def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
-    """The calendar `name` of exchange_calendars from `start` to `end`; `DataError` on a name or years it lacks."""
+    """The calendar `name` of exchange_calendars from `start` to `end`.
+
+    Raises `DataError` on a name or years that exchange_calendars lacks.
+    """
     first, last = pd.Timestamp(start).normalize(), pd.Timestamp(end).normalize()
-    for span in _built.get(name, ()):
-        if span.first <= first and last <= span.last:
-            return span.calendar.slice(first, last)
-    whole = _build(name, first, last)
-    kept = [span for span in _built.get(name, ()) if span.first < first or last < span.last]
-    _built[name] = (*kept[-_MOST_BUILT:], Span(first, last, whole))
-    return whole
+    for built in _built.get(name, ()):
+        if built.first <= first and last <= built.last:
+            return built.calendar.slice(first, last)
+    calendar = _build(name, first, last)
+    partial = [built for built in _built.get(name, ()) if built.first < first or last < built.last]
+    _built[name] = (*partial[-_MAX_BUILT:], _BuiltCalendar(first, last, calendar))
+    return calendar
 
 
-class Span(NamedTuple):
-    """A calendar that was built, and from when to when it is whole."""
+class _BuiltCalendar(NamedTuple):
+    """A calendar that was built, and the dates between which it is complete."""
 
     first: pd.Timestamp
     last: pd.Timestamp
     calendar: Calendar
 
 
-# Ten years take a third of a second to build, and most that is asked for lies within what was.
-_built: dict[str, tuple[Span, ...]] = {}
-_MOST_BUILT = 15
+# Ten years take a third of a second to build, and most requests lie within an earlier one.
+_built: dict[str, tuple[_BuiltCalendar, ...]] = {}
+_MAX_BUILT = 15
 
 
 def _build(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
     import exchange_calendars as xcals
     from exchange_calendars.errors import InvalidCalendarName
 
-    # A few days more than asked for: exchange_calendars builds no calendar of one day, nor of a weekend.
+    # A few days more than requested: exchange_calendars builds no calendar of one day, nor of a weekend.
     padded = max(end, start + pd.Timedelta(days=7))
     try:
         with warnings.catch_warnings():
@@ -108,8 +123,8 @@ def _build(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
             warnings.filterwarnings("ignore", "Series.values returning", DeprecationWarning)
             exchange = xcals.get_calendar(name, start=start, end=padded)
     except InvalidCalendarName:
-        near = did_you_mean(name, xcals.get_calendar_names())
-        raise DataError(f"`calendar` {name!r} is not known to exchange_calendars{near}") from None
+        suggestion = did_you_mean(name, xcals.get_calendar_names())
+        raise DataError(f"`calendar` {name!r} is not known to exchange_calendars{suggestion}") from None
     except ValueError as error:
         raise DataError(f"`calendar` {name!r} from {start.date()} to {end.date()}: {error}") from None
     schedule = exchange.schedule

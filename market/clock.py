@@ -28,27 +28,28 @@ _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 MINUTE = np.timedelta64(60_000_000_000, "ns")
+SESSIONS_A_YEAR = 252
 # Ten years: more would leave the range of nanoseconds.
 _LONGEST_LAG = 87_600
 
 
 @dataclass(frozen=True)
 class Span:
-    """A length of time: either of the clock (`minutes`) or of the exchange (`sessions`)."""
+    """A length of time, of the clock (`minutes`) or of the exchange (`sessions`)."""
 
     minutes: float = 0.0
     sessions: int = 0
 
     @classmethod
-    def parse(cls, text: str, what: str = "interval") -> Span:
+    def parse(cls, text: str, key: str = "interval") -> Span:
         """Read "10min", "8h", "1d" or "2 sessions"; raises `DataError` on anything else."""
         match = _SPAN.match(str(text))
         if match is None:
-            raise DataError(f"`{what}` must look like 10min, 1h, 1d or 1 session, got {text!r}")
+            raise DataError(f"`{key}` must look like 10min, 1h, 1d or 1 session, got {text!r}")
         amount, unit = float(match[1]), match[2]
         if unit.startswith("session"):
             if amount != int(amount):
-                raise DataError(f"`{what}` must be a whole number of sessions, got {text!r}")
+                raise DataError(f"`{key}` must be a whole number of sessions, got {text!r}")
             return cls(sessions=int(amount))
         return cls(minutes=amount * _UNIT_MINUTES[unit])
 
@@ -67,7 +68,10 @@ class Span:
 
 
 def instants(times: Any) -> InstantArray:
-    """UTC instants as a numpy array of nanoseconds without a zone; the zone must be UTC or, in an array, absent."""
+    """UTC instants as a numpy array of nanoseconds without a zone.
+
+    Times with a zone are converted to UTC; an array must be in UTC already.
+    """
     if isinstance(times, np.ndarray):
         return times.astype("datetime64[ns]")
     index = pd.DatetimeIndex(times)
@@ -77,9 +81,10 @@ def instants(times: Any) -> InstantArray:
 
 
 def window_ends(known_at: InstantArray, decisions: InstantArray, lag_hours: float = 0.0) -> IntArray:
-    """For each decision, the number of rows with `known_at <= decision - lag`: row `n - 1` is the last usable one.
+    """The number of rows with `known_at <= decision - lag`, for each decision.
 
-    `known_at` (H,) sorted, `decisions` (T,) sorted, both UTC; `lag_hours` on the 24/7 clock, 0 or more.
+    Row `n - 1` is the last usable one. `known_at` (H,) sorted, `decisions` (T,) sorted, both UTC; `lag_hours` on the
+    24/7 clock, 0 or more.
     """
     if not 0 <= lag_hours <= _LONGEST_LAG:
         raise ParameterError(
@@ -100,17 +105,23 @@ def align(
 ) -> FloatArray:
     """Carry a series to decision instants: what was known, and nothing later.
 
-    Shapes: `known_at` (H,) sorted, `values` (H,) or (H, K), `decisions` (T,) sorted; the result is (T,) or (T, K).
-
     Timing: `how="last"` is the last value with `known_at <= decision - lag`. `how="min"` and `how="max"` are the
     extreme over all rows that became known after the previous decision's cut-off and by this one's, so that a weekend
     crash which has recovered by Monday is still seen; where nothing new became known they equal "last". The first
     decision sees its last row only.
 
     NaN: before the first known row, and where the last known row is older than `tolerance` at `decision - lag`. A NaN
-    in `values` stays NaN with "last" and is passed over by "min" and "max" unless the window holds nothing else.
+    in `values` stays NaN with "last"; "min" and "max" ignore it unless the window holds nothing else.
 
-    Errors: `ParameterError` on a negative lag, unsorted `known_at` or `decisions`, or unequal lengths.
+    Args:
+        known_at: when each row became known (H,), sorted, UTC.
+        values: the series, (H,) or (H, K); the result is (T,) or (T, K).
+        decisions: the decision instants (T,), sorted, UTC.
+        lag_hours: hours on the 24/7 clock, 0 or more.
+        tolerance: age beyond which the last known row gives NaN; None for any age.
+        how: "last", "min" or "max".
+
+    Raises `ParameterError` on a negative lag, unsorted `known_at` or `decisions`, or unequal lengths.
     """
     series = np.asarray(values, dtype=np.float64)
     if len(series) != len(known_at):
@@ -120,18 +131,18 @@ def align(
             raise ParameterError(f"`{name}` must be sorted; its rows are out of order")
     ends = window_ends(known_at, decisions, lag_hours)
     out = np.full((len(decisions), *series.shape[1:]), np.nan)
-    seen = ends > 0
-    if not seen.any():
+    started = ends > 0
+    if not started.any():
         return out
-    last = ends[seen] - 1
+    last = ends[started] - 1
     if how == "last":
-        out[seen] = series[last]
+        out[started] = series[last]
     else:
-        out[seen] = _extreme(series, ends, how)[seen]
+        out[started] = _extreme(series, ends, how)[started]
     if tolerance is not None:
-        cutoff = decisions[seen] - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
+        cutoff = decisions[started] - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
         too_old = cutoff - known_at[last] > tolerance
-        out[np.flatnonzero(seen)[too_old]] = np.nan
+        out[np.flatnonzero(started)[too_old]] = np.nan
     return out
 
 
@@ -139,27 +150,34 @@ def _extreme(series: FloatArray, ends: IntArray, how: How) -> FloatArray:
     starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
     fresh = starts < ends
     out = np.full((len(ends), *series.shape[1:]), np.nan)
-    # The fresh windows touch each other, so each one ends where the next begins and the last where the known rows do.
+    # Fresh windows are adjacent, so every window ends where the next begins, and the last with the known rows.
     ufunc = np.fmin if how == "min" else np.fmax
     out[fresh] = ufunc.reduceat(series[: int(ends[-1])], starts[fresh], axis=0)
-    quiet = ~fresh & (ends > 0)
-    out[quiet] = series[ends[quiet] - 1]
+    unchanged = ~fresh & (ends > 0)
+    out[unchanged] = series[ends[unchanged] - 1]
     return out
 
 
 def first_known(
     known_at: InstantArray, condition: BoolArray, decisions: InstantArray, *, lag_hours: float = 0.0
 ) -> InstantArray:
-    """When a condition (H,) first became known in each decision's window (T,), NaT where it did not hold in it.
+    """When a condition first became known in each decision's window (T,).
 
-    The windows are those of `align(how="min")`: after the previous decision's cut-off, up to this one's.
+    NaT where it did not hold in the window. The windows are those of `align(how="min")`: after the previous decision's
+    cut-off, up to this one's.
+
+    Args:
+        known_at: when each row became known (H,), sorted, UTC.
+        condition: the condition of each row (H,).
+        decisions: the decision instants (T,), sorted, UTC.
+        lag_hours: hours on the 24/7 clock, 0 or more.
     """
     ends = window_ends(known_at, decisions, lag_hours)
     starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
     rows = np.flatnonzero(condition)
-    place = np.searchsorted(rows, starts)
-    found = place < len(rows)
-    found[found] = rows[place[found]] < ends[found]
+    position = np.searchsorted(rows, starts)
+    known = position < len(rows)
+    known[known] = rows[position[known]] < ends[known]
     out = np.full(len(decisions), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
-    out[found] = known_at[rows[place[found]]]
+    out[known] = known_at[rows[position[known]]]
     return out

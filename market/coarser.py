@@ -1,4 +1,4 @@
-"""Coarser bars from finer ones, without peeking: a bar exists only once its span has ended."""
+"""Coarser bars from finer ones, each known only when its span has ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from undertow.market.feeds import Feed
 _FOLDS: dict[str, np.ufunc] = {"high": np.fmax, "low": np.fmin, "volume": np.add}
 
 
-def coarser(feed: Feed, hours: float) -> Feed:
-    """`feed` on coarser intervals of `hours`, from midnight UTC on: a bar is known only when it has closed.
+def coarsen(feed: Feed, hours: float) -> Feed:
+    """The feed on bars of `hours`, from midnight UTC on.
 
-    open is the first, high the highest, low the lowest, close the last, volume and USD amounts the sum. A bar of which
-    less than half is there is left out; the last one is there only where its span has ended in the feed.
+    A bar is known only when it has closed: open is the first, high the highest, low the lowest, close the last, volume
+    and USD amounts the sum. A bar with less than half of its rows is left out, and so is the last one if its span has
+    not ended in the feed.
 
     Raises `ParameterError` unless the hours divide the day and hold whole intervals of the feed.
     """

@@ -1,4 +1,7 @@
-"""What a market covers: spans, gaps, stale feeds, names without prices, fills that could not be made."""
+"""The coverage of a market, as counts.
+
+Spans, gaps, stale feeds, names without prices, fills that could not be made.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ class RegimeCoverage:
 
 @dataclass(frozen=True)
 class FeedCoverage:
-    """One feed: `first` and `last` are stamps in UTC, blanks count values without a number.
+    """One feed.
 
-    `longest_gap_hours` is the longest time without a row: beyond the interval, for a feed that has one. `age_hours` is
-    how long the last row known by the last session's close had then been known; `stale` where that is beyond its
-    tolerance. Of bars, `outside_range` counts rows whose open or close lies outside [low, high], and `extreme_moves`
-    are the largest returns from one close to the next beyond ±50 % as (stamp, return), `extreme_count` of them in all:
-    wrong ticks, more often than not.
+    `first` and `last` are stamps in UTC, `blanks` counts missing values. `longest_gap_hours` is the longest time
+    without a row: beyond the interval, for a feed that has one. `age_hours` is how long the last row known by the last
+    session's close had then been known; `stale` where that is beyond its tolerance. Of bars, `outside_range` counts
+    rows whose open or close lies outside [low, high], and `extreme_moves` are the largest returns from one close to the
+    next beyond ±50 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
     """
 
     kind: str
@@ -61,9 +64,10 @@ class FeedCoverage:
 
 @dataclass(frozen=True)
 class UniverseCoverage:
-    """One universe: a member is alive on a session where it belongs and has a close.
+    """One universe.
 
-    `missing_opens` counts the sessions of living members that `fill="open"` cannot fill.
+    A member is alive on a session where it belongs and has a close. `missing_opens` counts the sessions of living
+    members that `fill="open"` cannot fill.
     """
 
     name: str
@@ -105,7 +109,7 @@ class PriceCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What `undertow market check` prints: plain text and numbers only."""
+    """The report of `undertow market check`: plain text and numbers only."""
 
     name: str
     fingerprint: str
@@ -124,7 +128,7 @@ class Coverage:
         return asdict(self)
 
 
-def coverage(market: Market) -> Coverage:
+def market_coverage(market: Market) -> Coverage:
     """Count what `market` has and lacks, without changing or refusing anything."""
     return Coverage(
         name=market.name,
@@ -262,7 +266,7 @@ def _extremes(prices: Prices) -> tuple[int, tuple[tuple[str, str, float], ...]]:
     sizes = returns[rows, columns]
     order = np.argsort(-np.abs(sizes), kind="stable")[:_EXTREMES_LISTED]
     moves = (
-        (prices.symbols[columns[each]], _day(prices.sessions[rows[each] + 1]), round(float(sizes[each]), 4))
-        for each in order
+        (prices.symbols[columns[move]], _day(prices.sessions[rows[move] + 1]), round(float(sizes[move]), 4))
+        for move in order
     )
     return len(sizes), tuple(moves)

@@ -13,7 +13,7 @@ from undertow.market.coverage import EXTREME, Coverage, PriceCoverage
 _NAMES_SHOWN = 12
 
 
-def render(report: Coverage) -> RenderableType:
+def render_coverage(report: Coverage) -> RenderableType:
     """The tables that `undertow market check` prints."""
     parts = [_overview(report), _feed_table(report), _bar_table(report), _regime_table(report), _universe_table(report)]
     parts += [_price_table(report.prices), _move_table(report.prices)]
@@ -98,18 +98,18 @@ def _universe_table(report: Coverage) -> Table:
     )
     rows = [
         (
-            each.name,
-            each.symbols,
-            each.priced,
-            each.alive_at_start,
-            each.alive_at_end,
-            each.alive_min,
-            f"{each.alive_median:g}",
-            each.alive_max,
-            each.missing_opens,
-            _some(each.without_prices),
+            universe.name,
+            universe.symbols,
+            universe.priced,
+            universe.alive_at_start,
+            universe.alive_at_end,
+            universe.alive_min,
+            f"{universe.alive_median:g}",
+            universe.alive_max,
+            universe.missing_opens,
+            _some(universe.without_prices),
         )
-        for each in report.universes
+        for universe in report.universes
     ]
     return _table("Universes", columns, rows)
 
@@ -141,5 +141,5 @@ def _move_table(prices: PriceCoverage) -> Table:
 def _some(names: Sequence[str]) -> str:
     if not names:
         return "none"
-    more = ", ..." if len(names) > _NAMES_SHOWN else ""
-    return f"{len(names):,}: {', '.join(names[:_NAMES_SHOWN])}{more}"
+    ellipsis = ", ..." if len(names) > _NAMES_SHOWN else ""
+    return f"{len(names):,}: {', '.join(names[:_NAMES_SHOWN])}{ellipsis}"

@@ -1,4 +1,7 @@
-"""Feeds: series that arrive on their own clock, each row with the instant at which it could have been known."""
+"""Feeds: series that arrive on their own clock.
+
+Each row carries the instant at which it could have been known.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,24 @@ _SESSION_TOLERANCE = 10 * 24 * HOUR
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """One series or several that share a clock: crypto bars, liquidations, open interest, funding, macro.
+    """One or several series that share a clock.
 
-    `times` (H,) are the starts of the intervals, strictly increasing UTC; `columns` maps a name to values (H,);
-    `regimes` (H,) numbers the venue regimes (0, 1, ...) in order of appearance, a new number wherever the level of the
-    series is not comparable with before. `known_at` (H,) is when each row could have been known.
+    Crypto bars, liquidations, open interest, funding, macro series.
+
+    Args:
+        kind: "bars", "liquidations", "open_interest", "funding" or "macro".
+        asset: "BTC" and the like; empty for macro series.
+        path: the file in the market folder.
+        interval: length of a row.
+        delay: time from the end of a row until it is known.
+        times: starts of the intervals (H,), strictly increasing, UTC.
+        known_at: when each row could have been known (H,), UTC.
+        columns: values (H,) by name.
+        regimes: number of the venue regime of each row (H,): 0, 1, ... in order of appearance, a new number wherever
+            the level of the series is not comparable with before.
+        regime_names: names of the regimes, by number.
+        stale_after: age beyond which the last row is stale; None for the default of the interval.
+        repeated_rows: identical repeats that were dropped.
     """
 
     kind: str
@@ -77,7 +93,10 @@ class Feed:
 
     @property
     def is_regular(self) -> bool:
-        """Whether rows lie on a grid of whole intervals, so that a window of n rows is a window of n intervals."""
+        """Whether rows lie on a grid of whole intervals.
+
+        A window of n rows on the grid is then a window of n intervals.
+        """
         return self.interval.minutes > 0
 
     @cached_property
@@ -88,7 +107,10 @@ class Feed:
 
     @cached_property
     def grid_rows(self) -> IntArray:
-        """Where each row lies on the regular grid from the first row to the last (its own position if irregular)."""
+        """The position of each row (H,) on the regular grid from first to last row.
+
+        Of an irregular feed, the number of the row itself.
+        """
         if not self.is_regular or not len(self):
             return np.arange(len(self), dtype=np.int64)
         rows: IntArray = ((self.times - self.times[0]) // self.interval.timedelta).astype(np.int64)
@@ -96,44 +118,63 @@ class Feed:
 
     @property
     def missing_intervals(self) -> int:
-        """Intervals between the first row and the last that the feed does not have."""
+        """Intervals without a row between the first row and the last."""
         return int(self.grid_rows[-1]) + 1 - len(self) if len(self) else 0
 
     def on_grid(self, column: str) -> FloatArray:
-        """`column` on the regular grid (G,), NaN where an interval is missing, so that windows are lengths of time."""
+        """`column` on the regular grid (G,), NaN where an interval is missing.
+
+        So that windows of rows are lengths of time.
+        """
         return self.spread(self[column], np.nan)
 
-    def spread(self, values: npt.ArrayLike, blank: float) -> FloatArray:
-        """Values of the rows (H,) laid on the regular grid (G,), `blank` where the feed has no row."""
+    def spread(self, values: npt.ArrayLike, missing: float) -> FloatArray:
+        """Values of the rows (H,) on the regular grid (G,).
+
+        `missing` is the value of intervals without a row.
+        """
         rows = self.grid_rows
-        out = np.full(int(rows[-1]) + 1 if len(rows) else 0, blank, dtype=np.float64)
+        out = np.full(int(rows[-1]) + 1 if len(rows) else 0, missing, dtype=np.float64)
         out[rows] = values
         return out
 
     @cached_property
     def grid_regimes(self) -> IntArray:
-        """The regime number of each grid interval (G,); a missing interval belongs to the regime before it."""
+        """The regime number of each grid interval (G,).
+
+        A missing interval belongs to the regime before it.
+        """
         position = np.searchsorted(self.grid_rows, np.arange(int(self.grid_rows[-1]) + 1), side="right") - 1
         return self.regimes[position]
 
     def bars(self, hours: float) -> int:
-        """How many of this feed's intervals make up `hours`, at least one."""
+        """The number of this feed's intervals in `hours`, at least one."""
         minutes = self.interval.minutes or 60.0
         return max(1, round(hours * 60.0 / minutes))
 
     def at(
         self, values: npt.ArrayLike, decisions: InstantArray, lag_hours: float = 0.0, how: How = "last"
     ) -> FloatArray:
-        """Values computed on this feed's grid (G,) or (G, K), carried to decision instants by `align`."""
+        """Values on this feed's grid, carried to decision instants by `align`.
+
+        Args:
+            values: computed on the grid, (G,) or (G, K); the result is (T,) or (T, K).
+            decisions: the decision instants (T,), sorted, UTC.
+            lag_hours: hours on the 24/7 clock.
+            how: "last", "min" or "max", as in `align`.
+        """
         on_rows = np.asarray(values, dtype=np.float64)[self.grid_rows]
         return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=self.tolerance, how=how)
 
     def keep(self, rows: BoolArray) -> Feed:
-        """The feed with only the rows where `rows` (H,) is true, and only the regimes that these are in."""
-        seen, regimes = np.unique(self.regimes[rows], return_inverse=True)
+        """The feed with only the rows where `rows` (H,) is true.
+
+        Regimes without a row are dropped.
+        """
+        remaining, regimes = np.unique(self.regimes[rows], return_inverse=True)
         return replace(
             self,
-            regime_names=tuple(self.regime_names[number] for number in seen),
+            regime_names=tuple(self.regime_names[number] for number in remaining),
             times=self.times[rows],
             known_at=self.known_at[rows],
             columns={name: values[rows] for name, values in self.columns.items()},
@@ -142,9 +183,15 @@ class Feed:
 
 
 def known_instants(times: InstantArray, interval: Span, delay: Span, calendar: Calendar) -> InstantArray:
-    """`known_at = time + interval + delay`; a delay of n sessions is the close of the n-th session after the stamp.
+    """When each row is known (H,): `time + interval + delay`.
 
-    `calendar` must reach past the last stamp; NaT where it does not.
+    A delay of n sessions is the close of the n-th session after the stamp.
+
+    Args:
+        times: the stamps (H,), UTC.
+        interval: length of a row.
+        delay: time from the end of a row until it is known.
+        calendar: sessions that reach past the last stamp; NaT where they do not.
     """
     if delay.sessions:
         return calendar.nth_close_after(times, delay.sessions)

@@ -1,10 +1,13 @@
-"""The market: everything a run may look at, each number with the instant at which it was known."""
+"""The market: everything that a run may use.
+
+Each number carries the instant at which it was known.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +16,7 @@ import pandas as pd
 from undertow.market.calendar import Calendar
 from undertow.market.errors import DataError, UnknownNameError
 from undertow.market.feeds import Feed
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 from undertow.market.truth import Truth
 from undertow.market.universe import Universe
 
@@ -22,11 +25,17 @@ FEED_KINDS = ("bars", "liquidations", "open_interest", "funding", "macro")
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """Crypto feeds, macro series, equity prices, universes and the exchange calendar of one market folder.
+    """One market: crypto feeds, macro series, equity prices, universes, calendar.
 
-    `feeds` are sorted by kind, asset and interval, finest first. `cash` is the symbol whose return raised cash earns,
-    or None: cash then earns nothing. `truth` is what a simulated market knows about itself, None for a real one.
-    `path` is the folder it came from, as the user named it.
+    Args:
+        name: name for reports.
+        prices: equity prices on every session.
+        feeds: sorted by kind, asset and interval, finest first.
+        universes: universes by name.
+        benchmark: symbol of the benchmark, or None.
+        cash: symbol whose return raised cash earns; None: cash earns nothing.
+        truth: what a simulated market knows about itself; None for a real one.
+        path: the folder that it was loaded from, as the user named it.
     """
 
     name: str
@@ -37,7 +46,6 @@ class Market:
     cash: str | None = None
     truth: Truth | None = None
     path: str | None = None
-    notes: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:
         span = f"{self.sessions[0].date()} to {self.sessions[-1].date()}"
@@ -54,21 +62,30 @@ class Market:
         return self.prices.sessions
 
     def feeds_of(self, kind: str, asset: str = "") -> tuple[Feed, ...]:
-        """The feeds of a kind and asset, finest interval first; empty where the market has none."""
+        """The feeds of a kind and asset, finest interval first.
+
+        Empty where the market has none.
+        """
         return tuple(feed for feed in self.feeds if feed.kind == kind and asset in ("", feed.asset))
 
     def feed(self, kind: str, asset: str = "") -> Feed:
-        """The finest feed of a kind and asset; raises `DataError` where the market has none."""
-        found = self.feeds_of(kind, asset)
-        if not found:
-            have = ", ".join(sorted({f"{each.kind} {each.asset}".strip() for each in self.feeds})) or "none"
+        """The finest feed of a kind and asset.
+
+        Raises `DataError` where the market has none.
+        """
+        feeds = self.feeds_of(kind, asset)
+        if not feeds:
+            available = ", ".join(sorted({f"{feed.kind} {feed.asset}".strip() for feed in self.feeds})) or "none"
             raise DataError(
-                f"market {self.name!r} has no feed of kind {kind!r} for {asset or 'any asset'}; it has: {have}"
+                f"market {self.name!r} has no feed of kind {kind!r} for {asset or 'any asset'}; it has: {available}"
             )
-        return found[0]
+        return feeds[0]
 
     def bars(self, asset: str = "BTC") -> Feed:
-        """Crypto bars of `asset`: open, high, low, close (USD) and volume (units of the asset)."""
+        """Crypto bars of `asset`.
+
+        Open, high, low, close (USD) and volume (units of the asset).
+        """
         return self.feed("bars", asset)
 
     def liquidations(self, asset: str = "BTC") -> Feed:
@@ -112,7 +129,10 @@ class Market:
 
     @cached_property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that change with any number, stamp or setting of the market, not with where it lies."""
+        """32 hexadecimal digits that change with any number, stamp or setting.
+
+        Not with the folder of the market.
+        """
         digest = hashlib.blake2b(digest_size=16)
 
         def add(*parts: object) -> None:
@@ -122,7 +142,7 @@ class Market:
                 digest.update(raw)
 
         add(self.calendar.name, self.benchmark, self.cash, self.prices.symbols)
-        add(np.asarray(self.sessions, dtype="datetime64[ns]"), *(getattr(self.prices, name) for name in FIELDS))
+        add(np.asarray(self.sessions, dtype="datetime64[ns]"), *(getattr(self.prices, name) for name in PRICE_FIELDS))
         for feed in self.feeds:
             add(feed.kind, feed.asset, str(feed.interval), str(feed.delay), feed.times, feed.regimes, feed.regime_names)
             add(*(part for name in sorted(feed.columns) for part in (name, feed.columns[name])))

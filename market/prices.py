@@ -1,4 +1,4 @@
-"""Adjusted equity prices as panels, and what can be said of each name's listing."""
+"""Adjusted equity prices as panels, and each name's listing."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from undertow.market.calendar import Calendar
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import UnknownNameError
 
-FIELDS = ("open", "high", "low", "close", "volume")
+PRICE_FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Split- and dividend-adjusted bars of every name over every session of the calendar in their span.
+    """Split- and dividend-adjusted bars of every name on every session.
 
     `open`, `high`, `low`, `close`, `volume` are (sessions, symbols), float64, NaN where there is no row or no value.
-    The open is known at the session's open, the rest at its close.
+    The open is known at the session's open, the rest at its close. The sessions are all those of the calendar from the
+    first price to the last.
     """
 
     calendar: Calendar
@@ -45,7 +46,10 @@ class Prices:
         return symbol in self._positions
 
     def columns_of(self, symbols: Sequence[str]) -> IntArray:
-        """The columns of `symbols`, in their order; raises `UnknownNameError` on one that has no prices."""
+        """The columns of `symbols`, in their order.
+
+        Raises `UnknownNameError` on one that has no prices.
+        """
         for symbol in symbols:
             if symbol not in self._positions:
                 raise UnknownNameError("symbol", symbol, self.symbols)
@@ -53,13 +57,16 @@ class Prices:
 
     def frame(self, field: str = "close") -> pd.DataFrame:
         """One field as a DataFrame (sessions, symbols)."""
-        if field not in FIELDS:
-            raise UnknownNameError("price field", field, FIELDS)
+        if field not in PRICE_FIELDS:
+            raise UnknownNameError("price field", field, PRICE_FIELDS)
         return pd.DataFrame(getattr(self, field), index=self.sessions, columns=pd.Index(self.symbols, name="symbol"))
 
     @cached_property
     def first_rows(self) -> IntArray:
-        """The row of each name's first close (N,); the number of sessions where it has none."""
+        """The row of each name's first close (N,).
+
+        The number of sessions where it has none.
+        """
         return self._edge(np.isfinite(self.close))
 
     @cached_property
@@ -73,12 +80,15 @@ class Prices:
 
     @property
     def ended(self) -> BoolArray:
-        """Names whose prices end before the panel does (N,): delisted, acquired, or dropped by the vendor."""
+        """Names whose prices end before the panel does (N,).
+
+        Delisted, acquired, or dropped by the vendor.
+        """
         return (self.last_rows >= 0) & (self.last_rows < len(self.sessions) - 1)
 
     def select(self, rows: slice, columns: IntArray | slice = slice(None)) -> Prices:
         """The panel of some sessions (a slice of rows) and names."""
         sessions = self.sessions[rows]
         names = np.asarray(self.symbols, dtype=object)[columns]
-        fields = {field: np.ascontiguousarray(getattr(self, field)[rows][:, columns]) for field in FIELDS}
+        fields = {field: np.ascontiguousarray(getattr(self, field)[rows][:, columns]) for field in PRICE_FIELDS}
         return Prices(self.calendar.slice(sessions[0], sessions[-1]), tuple(names), **fields)

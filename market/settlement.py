@@ -1,4 +1,4 @@
-"""When the cash of a trade is there."""
+"""Settlement: the session on which the cash of a trade is available."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ CYCLES = (("1995-06-07", 3), ("2017-09-05", 2), ("2024-05-28", 1))
 _REACH = pd.Timedelta(days=30)
 
 
-def cycle(sessions: pd.DatetimeIndex) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """How many sessions a trade of each session (O,) takes to settle."""
+def settlement_cycle(sessions: pd.DatetimeIndex) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Sessions that a trade of each session (O,) takes to settle."""
     since = pd.DatetimeIndex([start for start, _ in CYCLES])
-    place = np.clip(since.searchsorted(sessions, "right") - 1, 0, None)
-    return np.array([days for _, days in CYCLES], dtype=np.int64)[place]
+    position = np.clip(since.searchsorted(sessions, "right") - 1, 0, None)
+    return np.array([days for _, days in CYCLES], dtype=np.int64)[position]
 
 
-def settles(sessions: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
-    """The session on which the cash of a trade of each session (O,) settles, on the exchange's calendar.
+def settlement_sessions(sessions: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
+    """The session on which the cash of a trade of each session (O,) settles.
 
     Counted in sessions of the exchange, beyond the end of a run too; a bank holiday on which the exchange is open
     counts as one. NaT on an exchange outside the US, whose cycles are not known here.
@@ -33,4 +33,4 @@ def settles(sessions: pd.DatetimeIndex, calendar: str) -> pd.DatetimeIndex:
     if not len(sessions):
         return pd.DatetimeIndex(sessions)
     days = load_calendar(calendar, sessions.min(), sessions.max() + _REACH).sessions
-    return pd.DatetimeIndex(np.asarray(days)[days.searchsorted(sessions, "left") + cycle(sessions)])
+    return pd.DatetimeIndex(np.asarray(days)[days.searchsorted(sessions, "left") + settlement_cycle(sessions)])

@@ -15,9 +15,9 @@ class Truth:
 
     `events` has a row for each cascade: time (UTC, the end of its worst hour), liquidated_usd (true, whatever the venue
     reported), btc_return (simple, over the 24 hours up to time) and equity_impact (log-return of the growth basket that
-    it causes, before the reversal; 0 in the null world). `selling` (S, 2) is the forced log-return of the basket by
-    segment, close to open and open to close; `pressure` (S,) is selling and reversal together, by session.
-    `episodes` lists what has nothing to do with forced selling: kind, start, end, equity_return, btc_return (logs).
+    it causes, before the reversal; 0 without the effect). `selling` (S, 2) is the forced log-return of the basket by
+    segment, close to open and open to close; `pressure` (S,) is selling and reversal together, by session. `episodes`
+    lists falls and rallies without forced selling: kind, start, end, equity_return, btc_return (logs).
     """
 
     seed: int

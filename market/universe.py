@@ -26,7 +26,7 @@ class Universe:
         return tuple(sorted(set(self.spans["symbol"])))
 
     def members(self, sessions: pd.DatetimeIndex, symbols: tuple[str, ...]) -> BoolArray:
-        """Membership (sessions, symbols): whether the name belongs on that session, both ends of a span included."""
+        """Membership (sessions, symbols) of names, both ends of a span included."""
         out = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
         column = {symbol: position for position, symbol in enumerate(symbols)}
         for symbol, start, end in zip(self.spans["symbol"], self.spans["start"], self.spans["end"], strict=True):

@@ -6,15 +6,16 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import Parameter, Spec, indicator
 
 
 @njit(cache=True)
 def beta_nb(close: FloatArray, benchmark: FloatArray, window: int) -> FloatArray:
-    """Slope of a name's returns on the benchmark's over the last `window` returns (T, N).
+    """Slope of a name's returns on the benchmark's over `window` returns (T, N).
 
-    `benchmark` is (T, N) or (T, 1). Pairs with a missing side are left out; NaN where less than half are there.
+    `benchmark` is (T, N) or (T, 1). Pairs with a missing side are left out; NaN where more than half of the pairs are
+    missing.
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)

@@ -7,24 +7,23 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from ta.volatility import DonchianChannel
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import trailing_median_nb
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator, trailing_median_nb
 
 
 def prior_low(close: FloatArray, window: int) -> FloatArray:
-    """Lowest close (T, N) of the `window` rows before each row, the row itself left out: ta's lower Donchian channel.
+    """Lowest close (T, N) of the `window` rows before each row, without the row.
 
-    NaN until so many rows lie behind, and where less than half of them are there.
+    ta's lower Donchian channel, one row earlier. NaN in the first `window` rows, and where more than half of the window
+    is missing.
     """
     out = np.full(close.shape, np.nan)
     for column, values in enumerate(close.T):
         series = pd.Series(values)
         # `fillna` lets the channel pass over a missing hour, which would otherwise blank it for a whole window.
         channel = DonchianChannel(series, series, series, window=window, fillna=True).donchian_channel_lband()
-        there = np.cumsum(np.isfinite(values))
-        known = there - np.concatenate((np.zeros(min(window, len(there)), dtype=np.int64), there[:-window]))
+        counts = np.cumsum(np.isfinite(values))
+        known = counts - np.concatenate((np.zeros(min(window, len(counts)), dtype=np.int64), counts[:-window]))
         low = np.where(2 * known >= window, channel.to_numpy(dtype=np.float64), np.nan)
         out[window:, column] = low[window - 1 : -1]
     return out
@@ -36,14 +35,20 @@ def support_breach(
     """Breach (1 or 0) and distance from support, both (T, N).
 
     Support is the lower Donchian channel on closes, of the `window` rows before: distance = close / support - 1. A
-    breach is a close below it on a volume of at least `volume_ratio` times the median of the last `volume_window`
-    rows. Closes, because the wicks of early years are unreliable. NaN until the windows are full, and at a missing
-    close; the breach also at a missing volume.
+    breach is a close below it on a high volume. Closes, because the wicks of early years are unreliable. NaN until the
+    windows are full, and at a missing close; the breach also at a missing volume.
+
+    Args:
+        close: closes (T, N).
+        volume: traded volume (T, N).
+        window: rows of the support.
+        volume_window: rows of the median of the volume.
+        volume_ratio: least volume of a breach, in medians.
     """
     distance = close / prior_low(close, window) - 1.0
-    usual = trailing_median_nb(volume, volume_window)
-    breach = np.where((distance < 0) & (volume >= volume_ratio * usual), 1.0, 0.0)
-    return np.where(np.isnan(distance) | np.isnan(usual), np.nan, breach), distance
+    median = trailing_median_nb(volume, volume_window)
+    breach = np.where((distance < 0) & (volume >= volume_ratio * median), 1.0, 0.0)
+    return np.where(np.isnan(distance) | np.isnan(median), np.nan, breach), distance
 
 
 SupportBreach = indicator(

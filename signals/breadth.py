@@ -1,4 +1,4 @@
-"""Breadth: how many of the universe's members still stand above their trend, and how many are at new lows."""
+"""Breadth: shares of the universe's members above their trend and at new lows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import SHARE, Bounds
-from undertow.signals.base.rolling import rolling_max_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_moments_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import (
+    SHARE,
+    Bounds,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    trailing_moments_nb,
+)
 
 # An average of equal closes differs from them by rounding.
 _ROUNDING = 1e-12
@@ -18,31 +24,37 @@ _ROUNDING = 1e-12
 
 @njit(cache=True)
 def member_share_nb(met: BoolArray, known: BoolArray, member: FloatArray) -> FloatArray:
-    """Share of the members with a known condition for whom it is met (T, N), the same in all columns.
+    """Share of members that meet a condition (T, N), the same in all columns.
 
-    NaN where it is known for fewer than half of the members, and where there are none.
+    Of the members for which the condition is `known`, those for which it is `met`. NaN where it is known for fewer than
+    half of the members, and where there are no members.
     """
     rows, columns = met.shape
     out = np.full((rows, columns), np.nan)
     for row in range(rows):
-        members = there = count = 0
+        members = known_members = count = 0
         for column in range(columns):
             if member[row, column] > 0:
                 members += 1
-                there += known[row, column]
+                known_members += known[row, column]
                 count += known[row, column] and met[row, column]
-        if there > 0 and 2 * there >= members:
-            out[row] = count / there
+        if known_members > 0 and 2 * known_members >= members:
+            out[row] = count / known_members
     return out
 
 
 @njit(cache=True)
 def breadth_nb(close: FloatArray, member: FloatArray, window: int, horizon: int) -> tuple[FloatArray, FloatArray]:
-    """Share of members above their own average close and its change over `horizon` rows, both (T, N).
+    """Share of members above their own average close, and its change, both (T, N).
 
-    The average is over the last `window` rows, the current one included. Only members with a full window count: listed
-    for so many rows, a close now and at least half of the closes. NaN where these are fewer than half of the members,
-    and until the first windows are full.
+    Only members with a full window count: listed for so many rows, a close now and at least half of the closes. NaN
+    where these are fewer than half of the members, and until the first windows are full.
+
+    Args:
+        close: closes (T, N).
+        member: membership (T, N), above 0 for members.
+        window: rows of the average, the current one included.
+        horizon: rows of the change.
     """
     average, _ = trailing_moments_nb(close, window)
     share = member_share_nb(close > average * (1.0 + _ROUNDING), ~np.isnan(average), member)
@@ -54,10 +66,10 @@ def breadth_nb(close: FloatArray, member: FloatArray, window: int, horizon: int)
 
 @njit(cache=True)
 def new_lows_nb(close: FloatArray, member: FloatArray, window: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Shares of members at their lowest and at their highest close of `window` rows, and highs - lows, all (T, N).
+    """Shares of members at the low and at the high of `window` closes, and high - low.
 
-    A close that equals an earlier extreme is at it, so one that never moved is at both. Only members with a full window
-    count, as in `breadth_nb`; NaN where these are fewer than half of the members.
+    All (T, N). A close that equals an earlier extreme is at it, so one that never moved is at both. Only members with a
+    full window count, as in `breadth_nb`; NaN where these are fewer than half of the members.
     """
     known = full_nb(close, window)
     lows = member_share_nb(close <= -rolling_max_nb(-close, window), known, member)

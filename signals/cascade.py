@@ -1,4 +1,7 @@
-"""Cascades: where in a chain of forced selling the market stands, from liquidation spikes, price and open interest."""
+"""Cascades: the stage of a chain of forced selling.
+
+From liquidation spikes, price and open interest.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,15 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, STATE
-from undertow.signals.base.rank_tree import rolling_rank_nb
-from undertow.signals.base.rolling import rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, STATE, Parameter, Spec, indicator, rolling_rank_nb, rolling_total_nb
 
 CALM, FIRST, SECOND, EXHAUSTED = 0.0, 1.0, 2.0, 3.0
 
 
 @njit(cache=True)
 def _high_before(values: FloatArray, regimes: FloatArray, row: int, memory: int) -> float:
-    # The highest of the rows up to `row` that share its regime; NaN where none is there.
+    # The highest of the rows up to `row` that share its regime; NaN where all are missing.
     high = np.nan
     for back in range(row, max(row - memory, -1), -1):
         if regimes[back] != regimes[row]:
@@ -59,7 +59,7 @@ def _stages(
         elif row - last >= memory:
             flushes = 0
         elif rank[row] < fade:
-            # Another venue's level says nothing about a reset, as none does: the fading then has to do.
+            # Without a level of the same venue regime, open interest cannot tell of a reset: the rank decides alone.
             unknown = open_interest_regime[row] != open_interest_regime[first] or np.isnan(open_interest[row] + high)
             exhausted = exhausted or unknown or open_interest[row] <= (1.0 - reset) * high
         if np.isnan(low) or close[row] < low:
@@ -86,15 +86,29 @@ def cascade_nb(
     reset: float,
     memory: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Stage, number of flushes and rows since the first, all (T, N); 0 flushes and age 0 while calm.
+    """Stage, number of flushes and rows since the first flush, all (T, N).
 
     A spike is a row whose long liquidations of the last `horizon` rows rank at `spike` or above in the last `window`
-    rows of their venue regime. The stages: 0 calm; 1 first flush, from the first spike on; 2 second flush, from a spike
-    that follows `pause` or more rows without one and closes below every close since the first; 3 exhausted, once the
-    rank is below `fade` and open interest is `reset` below its highest of the `memory` rows up to the first flush,
-    until the next spike. Without open interest that compares, the fading alone decides. After `memory` rows without a
-    spike, and at a border of the liquidations' regime, it is calm again. NaN where the rank is: until the window is
-    full, at a missing `long_usd` and where less than half of the window is there.
+    rows of their venue regime. The stages: 0 calm, with 0 flushes and age 0; 1 first flush, from the first spike on; 2
+    second flush, from a spike that follows `pause` or more rows without one and closes below every close since the
+    first; 3 exhausted, once the rank is below `fade` and open interest is `reset` below its highest of the `memory`
+    rows up to the first flush, until the next spike. Without comparable open interest, the rank alone decides. After
+    `memory` rows without a spike, and at a border of the liquidations' regime, it is calm again. NaN where the rank is:
+    until the window is full, at a missing `long_usd` and where more than half of the window is missing.
+
+    Args:
+        long_usd: forced closes of longs (T, N), USD.
+        close: closes (T, N).
+        regime: venue regime of the liquidations (T, N).
+        open_interest_usd: open interest (T, N), USD.
+        open_interest_regime: venue regime of the open interest (T, N).
+        window: rows of the rank.
+        horizon: rows over which liquidations are summed.
+        spike: rank of a spike, in (0, 1].
+        fade: rank below which a flush fades.
+        pause: least rows without a spike before a second flush.
+        reset: fall of open interest, decimal.
+        memory: rows after which a cascade without a spike is over.
     """
     rank = rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
     stage, flushes, age = np.empty(rank.shape), np.empty(rank.shape), np.empty(rank.shape)

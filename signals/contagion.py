@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import Parameter, Spec, indicator
 
 
 @njit(cache=True)
@@ -30,24 +30,29 @@ def _fit(x: FloatArray, y: FloatArray) -> tuple[float, float]:
             sxx += (x[i] - mean_x) ** 2
             sxy += (x[i] - mean_x) * (y[i] - mean_y)
             syy += (y[i] - mean_y) ** 2
-    # A price that stands still leaves rounding only, which is no return to fit on.
+    # The returns of a price that stands still are rounding, which cannot be fitted.
     if sxx <= 1e-24 * n:
         return np.nan, np.nan
-    left = syy - sxy * sxy / sxx
-    return sxy / sxx, np.sqrt(left / (n - 2)) if left > 1e-12 * syy else 0.0
+    residual = syy - sxy * sxy / sxx
+    return sxy / sxx, np.sqrt(residual / (n - 2)) if residual > 1e-12 * syy else 0.0
 
 
 @njit(cache=True)
 def altcoin_contagion_nb(
     close: FloatArray, alt: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Residual return of `alt` over the last `horizon` rows, its z and the beta it is measured with, all (T, N).
+    """Residual return of `alt` over a horizon, its z and the beta used, all (T, N).
 
     residual = log return of `alt` - beta * log return of `close`, over the horizon; beta is the least-squares slope
-    (with a constant) of the `window` one-row returns before the horizon, so that the fall itself is not in it. z
-    is the residual over the deviation of the fit's own residuals times the root of `horizon`. NaN until both spans lie
-    behind, where an end of the horizon is missing and where less than half of the window's pairs are there; z also
-    where the fit is exact.
+    (with a constant) of the one-row returns before the horizon, so that the fall itself is not in it. z is the residual
+    over the deviation of the fit's own residuals times the root of `horizon`. NaN in the first rows, where an end of
+    the horizon is missing and where more than half of the window's pairs are missing; z also where the fit is exact.
+
+    Args:
+        close: closes of bitcoin (T, N).
+        alt: closes of the altcoin (T, N).
+        horizon: rows of the return.
+        window: rows of the fit.
     """
     rows, columns = close.shape
     residual = np.full((rows, columns), np.nan)

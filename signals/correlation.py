@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import CORRELATION, FLAG
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import CORRELATION, FLAG, Parameter, Spec, full_nb, indicator
 from undertow.signals.drawdown import drop_nb
 
 # The normal quantile of 0.975: the 95 % interval.
@@ -24,7 +22,10 @@ _BAND = {
 
 @njit(cache=True)
 def band_nb(correlation: FloatArray, lower: float, upper: float) -> tuple[FloatArray, FloatArray]:
-    """Whether a correlation is at or above `lower`, and whether it is in [lower, upper]: 1, 0 or NaN, both (T, N)."""
+    """Flags of a correlation at or above `lower`, and in [lower, upper], both (T, N).
+
+    1, 0, or NaN where the correlation is unknown.
+    """
     compressed = np.where(correlation >= lower, 1.0, 0.0)
     in_band = np.where(correlation <= upper, compressed, 0.0)
     missing = np.isnan(correlation)
@@ -33,7 +34,10 @@ def band_nb(correlation: FloatArray, lower: float, upper: float) -> tuple[FloatA
 
 @njit(cache=True)
 def pearson_nb(x: FloatArray, y: FloatArray) -> tuple[float, int]:
-    """Pearson correlation of two series (K,) over the pairs that are whole, and how many these are; NaN if flat."""
+    """Pearson correlation of two series (K,), and the number of complete pairs.
+
+    NaN where one of the series does not move.
+    """
     pairs = 0
     mean_x = mean_y = 0.0
     for k in range(len(x)):
@@ -57,12 +61,19 @@ def pearson_nb(x: FloatArray, y: FloatArray) -> tuple[float, int]:
 def correlation_nb(
     btc: FloatArray, equity: FloatArray, window: int, lower: float, upper: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Pearson correlation of the last `window` pairs of returns, its 95 % interval and the band flags, all (T, N).
+    """Correlation of returns, its 95 % interval and the flags of the band, all (T, N).
 
     Both prices are of the same instants, so that a pair spans the same hours. Pairs with a missing side are left out;
-    NaN until the window is full, where the current pair is missing, where less than half are there and where a side
-    never moves. The interval is Fisher's, tanh(atanh(r) -+ 1.96 / root(n - 3)) with n pairs, NaN where n <= 3; it
-    takes returns as independent and normal, so in truth it is wider.
+    NaN until the window is full, where the current pair is missing, where more than half are missing and where a side
+    never moves. The interval is Fisher's, tanh(atanh(r) -+ 1.96 / root(n - 3)) with n pairs, NaN where n <= 3; it takes
+    returns as independent and normal, so the true one is wider.
+
+    Args:
+        btc: closes of bitcoin (T, N).
+        equity: index of the stocks (T, N).
+        window: pairs of returns, rows.
+        lower: lower end of the band, a correlation.
+        upper: upper end of the band.
     """
     x, y = drop_nb(btc, 1), drop_nb(equity, 1)
     full = full_nb(x + y, window)
@@ -100,10 +111,17 @@ def complete_nb(returns: FloatArray, member: FloatArray, window: int) -> BoolArr
 def average_correlation_nb(
     close: FloatArray, member: FloatArray, window: int, lower: float, upper: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean correlation of all pairs of members over the last `window` returns and its flags, the same in all columns.
+    """Mean correlation of all pairs of members and its flags, the same in all columns.
 
     The variance of the sum of n standardised returns is n + n (n - 1) times the mean correlation, so no pair is ever
-    formed. Names without each return of the window, and names that never moved, are left out; NaN under two names.
+    formed. Names that lack a return of the window, and names that never moved, are left out; NaN under two names.
+
+    Args:
+        close: closes (T, N).
+        member: membership (T, N), above 0 for members.
+        window: returns of the correlation, rows.
+        lower: lower end of the band, a correlation.
+        upper: upper end of the band.
     """
     returns = drop_nb(close, 1)
     complete = complete_nb(returns, member, window)

@@ -1,4 +1,4 @@
-"""Falls of a price: from its trailing high, over a horizon, and how long ago the low was."""
+"""Falls of a price: from its trailing high, over a horizon, and since its low."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN, RETURN
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    DRAWDOWN,
+    RETURN,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+)
 
 
 @njit(cache=True)
 def drawdown_nb(close: FloatArray, window: int) -> FloatArray:
-    """`close / max(close over the last window rows) - 1` (T, N), in [-1, 0]; NaN until the window is full."""
+    """`close / max(close over the last window rows) - 1` (T, N), in [-1, 0].
+
+    NaN until the window is full.
+    """
     return close / rolling_max_nb(close, window) - 1.0
 
 
 @njit(cache=True)
 def drop_nb(close: FloatArray, horizon: int) -> FloatArray:
-    """Return over the last `horizon` rows (T, N), decimal; NaN where either end is missing."""
+    """Return over `horizon` rows (T, N), decimal; NaN where either end is missing."""
     out = np.full(close.shape, np.nan)
     if horizon < len(close):
         out[horizon:] = close[horizon:] / close[: len(close) - horizon] - 1.0

@@ -1,4 +1,4 @@
-"""Forced exposure: what a fund that targets volatility has to hold, and has to sell."""
+"""Forced exposure: what a fund with a volatility target must hold, and sell."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
-from undertow.signals.volatility import SESSIONS_A_YEAR
+from undertow.market import SESSIONS_A_YEAR, FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, full_nb, indicator
 
 
 @njit(cache=True)
 def ewma_volatility_nb(close: FloatArray, window: int, decay: float) -> FloatArray:
-    """RiskMetrics volatility (T, N), annualised with 252 sessions: root of the weighted mean of squared log returns.
+    """RiskMetrics volatility (T, N), annualised with 252 sessions.
 
-    The return of k rows ago weighs decay^k among the last `window` returns, zero mean; the weights of those that are
-    there sum to one. The window is the warm-up: NaN until it is full, so that no starting value is ever assumed.
+    The root of the weighted mean of squared log returns, zero mean: the return of k rows ago weighs decay^k among the
+    last `window` returns, and missing ones are left out. The window is the warm-up: NaN until it is full, so that no
+    starting value is ever assumed.
     """
     returns = np.full(close.shape, np.nan)
     returns[1:] = np.log(close[1:] / close[:-1])
@@ -43,9 +41,16 @@ def ewma_volatility_nb(close: FloatArray, window: int, decay: float) -> FloatArr
 def forced_exposure_nb(
     close: FloatArray, window: int, decay: float, target: float, cap: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Exposure min(cap, target / volatility) and its change since the row before, both (T, N).
+    """Exposure min(cap, target / volatility) and its change in a row, both (T, N).
 
     The exposure is the cap where the volatility is 0. NaN where the volatility is; the change needs two exposures.
+
+    Args:
+        close: closes (T, N).
+        window: returns of the volatility, rows.
+        decay: weight of a return relative to that of the row after, in (0, 1).
+        target: volatility target, decimal a year.
+        cap: highest exposure, a share of capital.
     """
     volatility = ewma_volatility_nb(close, window, decay)
     exposure = np.where(volatility * cap > target, target / np.where(volatility > 0, volatility, 1.0), cap)

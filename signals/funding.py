@@ -1,4 +1,4 @@
-"""Funding: what leveraged longs pay to stay, and the moment they stop."""
+"""Funding: what leveraged longs pay to stay, and when they stop paying."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, Parameter, Spec, indicator, rolling_spike_nb, rolling_total_nb
 
 # Three settlements a day around the year.
 SETTLEMENTS_A_YEAR = 1095.0
@@ -17,10 +15,10 @@ SETTLEMENTS_A_YEAR = 1095.0
 
 @njit(cache=True)
 def turned_negative_nb(values: FloatArray, within: int) -> FloatArray:
-    """1 where the sign turned from positive to negative in one of the last `within` rows (T, N), else 0.
+    """1 where the sign turned negative in the last `within` rows (T, N), else 0.
 
-    A zero or a missing value keeps the sign before it. NaN at a missing value, and until `within` rows lie behind a
-    column's first value.
+    A zero or a missing value keeps the sign before it. NaN at a missing value, and in the first `within` rows of a
+    column's values.
     """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
@@ -46,10 +44,16 @@ def funding_nb(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Level, robust z and flip of the funding rate, all (T, N).
 
-    level = mean rate of the last `window` settlements times `periods` a year, simple interest; z compares it with those
-    of the last `z_window` settlements; flip is 1 where the level turned from positive to negative in one of the
-    last `within`. NaN until the windows are full, at a missing rate and where less than half of a window is there; z
-    also where the median deviation is 0.
+    level = mean rate of the window times `periods`, simple interest; z compares it with earlier levels; flip is 1 where
+    the level turned from positive to negative in one of the last `within` settlements. NaN until the windows are full,
+    at a missing rate and where more than half of a window is missing; z also where the median deviation is 0.
+
+    Args:
+        funding_rate: funding rate (T, N), decimal per settlement.
+        window: settlements of the mean.
+        z_window: settlements of the z.
+        within: settlements for which a flip is flagged.
+        periods: settlements a year.
     """
     one = np.zeros(funding_rate.shape)
     level = rolling_total_nb(funding_rate, one, window) / window * periods

@@ -1,4 +1,4 @@
-"""Leadership: whether the universe leads the index, and whether its leaders fall while the index still holds."""
+"""Leadership: the universe against the index, and the fall of its leaders."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator, safe_ratio_nb, trailing_moments_nb
 from undertow.signals.drawdown import drop_nb
 
 # A return of exactly the threshold must not be lost to rounding.
@@ -20,24 +18,37 @@ _ROUNDING = 1e-9
 def leadership_nb(
     basket: FloatArray, benchmark: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return of the basket less the benchmark's over `horizon` rows, and its z among the last `window`, both (T, N).
+    """Return of the basket less the benchmark's, and its z, both (T, N).
 
     z = (lead - mean) / sample deviation of the last `window` leads, the current one included; they overlap. NaN where
-    an end of either return is missing; z also until the window is full, where less than half of it is there and where
+    an end of either return is missing; z also until the window is full, where more than half of it is missing and where
     the lead has not moved.
+
+    Args:
+        basket: index of the universe (T, N).
+        benchmark: closes of the benchmark (T, N).
+        horizon: rows of the returns.
+        window: rows of the mean and the deviation.
     """
     lead = drop_nb(basket, horizon) - drop_nb(benchmark, horizon)
     mean, deviation = trailing_moments_nb(lead, window)
-    return lead, ratio_nb(lead - mean, deviation)
+    return lead, safe_ratio_nb(lead - mean, deviation)
 
 
 @njit(cache=True)
 def leaders_nb(close: FloatArray, member: FloatArray, formation: int, horizon: int, quantile: float) -> FloatArray:
-    """Mean return over `horizon` rows of those who led before them (T, N), the same in all columns.
+    """Mean return of the former leaders (T, N), the same in all columns.
 
     Leaders are chosen `horizon` rows ago: of the members then, the top `quantile` by return over the `formation` rows
-    up to then, rounded to a whole number of at least one, ties included. Whoever has no close now is left out. NaN
+    up to then, rounded to a whole number of at least one, ties included. Names without a close now are left out. NaN
     where fewer than half of the members had a return, or fewer than half of the leaders still have one.
+
+    Args:
+        close: closes (T, N).
+        member: membership (T, N), above 0 for members.
+        formation: rows over which leaders are chosen.
+        horizon: rows over which their return is measured.
+        quantile: share of the members that lead, in (0, 1).
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
@@ -51,9 +62,9 @@ def leaders_nb(close: FloatArray, member: FloatArray, formation: int, horizon: i
             continue
         cut = known[-max(1, int(quantile * len(known) + 0.5))]
         returns = now[row][chosen][formed >= cut]
-        there = returns[~np.isnan(returns)]
-        if len(there) > 0 and 2 * len(there) >= len(returns):
-            out[row] = there.mean()
+        present = returns[~np.isnan(returns)]
+        if len(present) > 0 and 2 * len(present) >= len(returns):
+            out[row] = present.mean()
     return out
 
 
@@ -68,10 +79,20 @@ def leadership_break_nb(
     fall: float,
     hold: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Whether leaders fall while the index holds, their mean return and the index's over `horizon` rows, all (T, N).
+    """Flag of leaders that fall while the index holds, and both returns, all (T, N).
 
     1 where the leaders of `leaders_nb` returned -`fall` or less and the benchmark more than -`hold`, else 0; NaN where
-    one of the two is unknown. `benchmark` is (T, 1) or (T, N) with the same series in each column.
+    one of the two is unknown.
+
+    Args:
+        close: closes (T, N).
+        member: membership (T, N), above 0 for members.
+        benchmark: closes of the benchmark, (T, 1), or (T, N) with the same series in each column.
+        formation: rows over which leaders are chosen.
+        horizon: rows of the returns.
+        quantile: share of the members that lead, in (0, 1).
+        fall: least fall of the leaders, decimal, 0 or more.
+        hold: fall of the benchmark that still counts as holding, decimal, 0 or more.
     """
     leaders = leaders_nb(close, member, formation, horizon, quantile)
     index = drop_nb(benchmark[:, :1], horizon) + np.zeros(close.shape)

@@ -1,4 +1,4 @@
-"""Liquidation spikes: is this much forced selling unusual for this venue, at this time?"""
+"""Liquidation spikes: forced selling that is unusual for its venue and time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RANK, SHARE
-from undertow.signals.base.rank_tree import rolling_rank_nb
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RANK,
+    SHARE,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_rank_nb,
+    rolling_spike_nb,
+    rolling_total_nb,
+)
 
 
 @njit(cache=True)
@@ -22,17 +29,25 @@ def liquidation_spike_nb(
     horizon: int,
     window: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Spike statistics of long liquidations summed over the last `horizon` rows, all (T, N).
+    """Spike statistics of long liquidations over a horizon, all (T, N).
 
-    `z` and `rank` compare the sum with those of the last `window` rows of the same venue regime; `long_share` is long
-    over long and short; `intensity` is long over open interest. Multiplying the liquidations of a regime by any
-    positive number changes neither z nor rank nor share.
+    `z` and `rank` compare the sum of the last `horizon` rows with those of the last `window` rows of the same venue
+    regime; `long_share` is long over long and short; `intensity` is long over open interest. Multiplying the
+    liquidations of a regime by any positive number changes neither z nor rank nor share.
+
+    Args:
+        long_usd: forced closes of longs (T, N), USD.
+        short_usd: forced closes of shorts (T, N), USD.
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: rows over which liquidations are summed.
+        window: rows of the z and of the rank.
     """
     longs = rolling_total_nb(long_usd, regime, horizon)
     shorts = rolling_total_nb(short_usd, regime, horizon)
     z, rank = rolling_spike_nb(longs, regime, window)
-    both = longs + shorts
-    long_share = np.where(both > 0, longs / np.where(both > 0, both, 1.0), np.nan)
+    total = longs + shorts
+    long_share = np.where(total > 0, longs / np.where(total > 0, total, 1.0), np.nan)
     intensity = np.where(open_interest_usd > 0, longs / open_interest_usd, np.nan)
     return z, rank, long_share, intensity
 
@@ -46,7 +61,16 @@ def liquidation_rank_nb(
     horizon: int,
     window: int,
 ) -> FloatArray:
-    """The rank of `liquidation_spike_nb` alone."""
+    """The rank of `liquidation_spike_nb` alone (T, N).
+
+    Args:
+        long_usd: forced closes of longs (T, N), USD.
+        short_usd: not used.
+        open_interest_usd: not used.
+        regime: venue regime (T, N).
+        horizon: rows over which liquidations are summed.
+        window: rows of the rank.
+    """
     return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
 
 
@@ -70,7 +94,7 @@ LiquidationSpike = indicator(
         lookback=lambda horizon, window: (horizon + window - 1, horizon + window - 1, horizon, horizon),
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         scale_free=("long_usd",),
-        alone={"rank": liquidation_rank_nb},
+        output_kernels={"rank": liquidation_rank_nb},
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
         bounds={"rank": RANK, "long_share": SHARE, "intensity": AT_LEAST_0},
         decimal=("long_share", "intensity"),

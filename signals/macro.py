@@ -1,4 +1,4 @@
-"""Macro shocks: how fast yields, the dollar and credit spreads move, against how fast they usually do."""
+"""Macro shocks: moves of yields, the dollar and credit against their usual size."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import Parameter, Spec, indicator, trailing_moments_nb
 
 _PARAMETERS = {
     "horizon": Parameter(5, IntDistribution(1, 63, log=True), unit="sessions"),
@@ -19,10 +18,11 @@ _SOURCE = "our own definition, change over the trailing sample deviation of such
 
 @njit(cache=True)
 def shock_nb(series: FloatArray, horizon: int, window: int) -> tuple[FloatArray, FloatArray]:
-    """Change over `horizon` rows, and the change over the deviation of the last `window` such changes, both (T, N).
+    """Change over `horizon` rows, and that change in deviations, both (T, N).
 
-    The changes overlap and the window includes the current one. NaN where either end is missing; z also until the
-    window is full, where less than half of it is there and where the series has not moved.
+    The deviation is that of the last `window` such changes; they overlap and include the current one. NaN where either
+    end is missing; z also until the window is full, where more than half of it is missing and where the series has not
+    moved.
     """
     change = np.full(series.shape, np.nan)
     if horizon < len(series):
@@ -36,7 +36,14 @@ def shock_nb(series: FloatArray, horizon: int, window: int) -> tuple[FloatArray,
 def rates_shock_nb(
     nominal: FloatArray, real: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """`shock_nb` of a nominal and of a real yield: both changes, then both z (T, N)."""
+    """`shock_nb` of a nominal and of a real yield: both changes, then both z (T, N).
+
+    Args:
+        nominal: nominal yield (T, N), percent.
+        real: real yield (T, N), percent.
+        horizon: rows of the change.
+        window: rows of the deviation.
+    """
     nominal_change, z_nominal = shock_nb(nominal, horizon, window)
     real_change, z_real = shock_nb(real, horizon, window)
     return nominal_change, real_change, z_nominal, z_real
@@ -45,8 +52,8 @@ def rates_shock_nb(
 @njit(cache=True)
 def log_shock_nb(level: FloatArray, horizon: int, window: int) -> tuple[FloatArray, FloatArray]:
     """`shock_nb` of the logarithm of a level above zero."""
-    there = level > 0
-    return shock_nb(np.where(there, np.log(np.where(there, level, 1.0)), np.nan), horizon, window)
+    positive = level > 0
+    return shock_nb(np.where(positive, np.log(np.where(positive, level, 1.0)), np.nan), horizon, window)
 
 
 RatesShock = indicator(

@@ -1,4 +1,4 @@
-"""Open interest: how much leverage stands, how fast it leaves, and when it grows into a falling price."""
+"""Open interest: leverage, how fast it leaves, its growth into a falling price."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN, FLAG
-from undertow.signals.base.rolling import rolling_spike_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, DRAWDOWN, FLAG, Parameter, Spec, indicator, rolling_spike_nb
 
 
 @njit(cache=True)
 def log_change_nb(values: FloatArray, regimes: FloatArray, horizon: int) -> FloatArray:
-    """Log change over the last `horizon` rows (T, N); NaN where an end is missing or not above zero, or a regime ends.
+    """Log change over the last `horizon` rows (T, N).
 
-    A change never reaches over a regime border: the levels on its two sides are not comparable.
+    NaN where an end is missing or not above zero, and across a regime border: the levels on its two sides are not
+    comparable.
     """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
@@ -32,9 +31,10 @@ def log_change_nb(values: FloatArray, regimes: FloatArray, horizon: int) -> Floa
 
 @njit(cache=True)
 def drop_from_high_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """`value / highest of the last window rows - 1` (T, N) within a regime, in [-1, 0].
+    """`value / highest of the last window rows - 1` (T, N), in [-1, 0].
 
-    NaN until the window is full since the regime began, at a missing value and where less than half is there.
+    Within a regime: NaN until the window is full since the regime began, at a missing value and where more than half of
+    the window is missing.
     """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
@@ -48,12 +48,12 @@ def drop_from_high_nb(values: FloatArray, regimes: FloatArray, window: int) -> F
                 start = row + 1
             if row - start + 1 < window or np.isnan(high):
                 continue
-            there = 0
+            count = 0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(values[back, column]):
-                    there += 1
+                    count += 1
                     high = max(high, values[back, column])
-            if 2 * there >= window and high > 0:
+            if 2 * count >= window and high > 0:
                 out[row, column] = values[row, column] / high - 1.0
     return out
 
@@ -62,10 +62,16 @@ def drop_from_high_nb(values: FloatArray, regimes: FloatArray, window: int) -> F
 def open_interest_change_nb(
     open_interest_usd: FloatArray, regime: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log change over `horizon` rows, its robust z in `window` rows, and the fall from the window's high, all (T, N).
+    """Log change, its robust z, and the fall from the window's high, all (T, N).
 
-    Each starts again at a venue-regime border. NaN until its window is full, at a missing value and where less than
-    half of the window is there; z also where the median deviation is 0.
+    Each starts again at a venue-regime border. NaN until its window is full, at a missing value and where more than
+    half of the window is missing; z also where the median deviation is 0.
+
+    Args:
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: rows of the change.
+        window: rows of the z and of the high.
     """
     change = log_change_nb(open_interest_usd, regime, horizon)
     z, _ = rolling_spike_nb(change, regime, window)
@@ -76,18 +82,24 @@ def open_interest_change_nb(
 def open_interest_divergence_nb(
     open_interest_usd: FloatArray, close: FloatArray, regime: FloatArray, horizon: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Whether open interest rose while the price fell over the last `horizon` rows (1 or 0), and by how much, (T, N).
+    """Flag and size of a rise of open interest while the price falls, both (T, N).
 
-    size = log rise of the open interest + log fall of the price where both happened, else 0. Open interest in USD
-    falls with the price by itself, so the size is also the log growth of open interest counted in coins. NaN where
-    either change is, and across a venue-regime border.
+    The flag is 1 or 0. size = log rise of the open interest + log fall of the price where both happened, else 0. Open
+    interest in USD falls with the price by itself, so the size is also the log growth of open interest counted in
+    coins. NaN where either change is, and across a venue-regime border.
+
+    Args:
+        open_interest_usd: open interest (T, N), USD.
+        close: closes (T, N).
+        regime: venue regime (T, N).
+        horizon: rows of both changes.
     """
     rise = log_change_nb(open_interest_usd, regime, horizon)
     fall = -log_change_nb(close, regime, horizon)
     known = ~np.isnan(rise + fall)
-    apart = (rise > 0) & (fall > 0)
-    size = np.where(known, np.where(apart, rise + fall, 0.0), np.nan)
-    return np.where(known, np.where(apart, 1.0, 0.0), np.nan), size
+    diverging = (rise > 0) & (fall > 0)
+    size = np.where(known, np.where(diverging, rise + fall, 0.0), np.nan)
+    return np.where(known, np.where(diverging, 1.0, 0.0), np.nan), size
 
 
 _REGIME = ("open_interest", "regime")

@@ -1,4 +1,4 @@
-"""The policy tailwind: weeks in which falling yields lift stocks while Bitcoin is sold."""
+"""The policy tailwind: falling yields lift stocks while bitcoin is sold."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import FLAG, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator
 from undertow.signals.drawdown import drop_nb
 
 _ROUNDING = 1e-9
@@ -20,9 +19,17 @@ def policy_tailwind_nb(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """The gate and its three ingredients over `horizon` rows, all (T, N).
 
-    The gate is 1 where stocks returned at least `rise`, the yield fell by at least `fall` points and Bitcoin lost at
-    least `btc_fall`; 0 where any of the three did not happen; NaN where one of them is unknown. The three thresholds
-    are sizes, 0 or more.
+    The gate is 1 where stocks returned at least `rise`, the yield fell by at least `fall` points and bitcoin lost at
+    least `btc_fall`; 0 where any of the three did not happen; NaN where one of them is unknown.
+
+    Args:
+        equity: index of the stocks (T, N).
+        nominal: nominal yield (T, N), percent.
+        btc: closes of bitcoin (T, N).
+        horizon: rows of the three moves.
+        rise: least return of the stocks, decimal, 0 or more.
+        fall: least fall of the yield, percentage points, 0 or more.
+        btc_fall: least fall of bitcoin, decimal, 0 or more.
     """
     stocks, bitcoin = drop_nb(equity, horizon), drop_nb(btc, horizon)
     change = np.full(nominal.shape, np.nan)

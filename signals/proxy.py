@@ -1,4 +1,4 @@
-"""A stand-in for a liquidation feed, from bars alone, for the years that have none."""
+"""A proxy for a liquidation feed, from bars alone, for the years without one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,36 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RANK
-from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RANK,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_median_nb,
+    rolling_rank_nb,
+    rolling_spike_nb,
+    rolling_total_nb,
+)
 
 
 @njit(cache=True)
 def liquidation_proxy_nb(
     close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Selling stress (T, N): falls of the close weighted by volume against its median, summed over `horizon` rows.
+    """Selling stress, its z and its rank, all (T, N).
 
-    stress = sum of max(0, -log return) * volume / median(volume over `window` rows). `z` and `rank` compare the
-    stress with that of the last `window` rows. Closes are used because the wicks of early years are unreliable.
+    stress = sum of max(0, -log return) * volume / median(volume over `window` rows), over `horizon` rows: falls of the
+    close weighted by relative volume. `z` and `rank` compare the stress with that of the last `window` rows. Closes are
+    used because the wicks of early years are unreliable.
+
+    Args:
+        close: closes (T, N).
+        volume: traded volume (T, N).
+        regime: venue regime (T, N).
+        horizon: rows over which the stress is summed.
+        window: rows of the median, the z and the rank.
     """
     stress = _stress_nb(close, volume, regime, horizon, window)
     z, rank = rolling_spike_nb(stress, regime, window)
@@ -29,13 +44,21 @@ def liquidation_proxy_nb(
 
 @njit(cache=True)
 def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
-    """The rank of `liquidation_proxy_nb` alone."""
+    """The rank of `liquidation_proxy_nb` alone (T, N).
+
+    Args:
+        close: closes (T, N).
+        volume: traded volume (T, N).
+        regime: venue regime (T, N).
+        horizon: rows over which the stress is summed.
+        window: rows of the median and the rank.
+    """
     return rolling_rank_nb(_stress_nb(close, volume, regime, horizon, window), regime, window)
 
 
 @njit(cache=True)
 def _median_within_nb(volume: FloatArray, regime: FloatArray, window: int) -> FloatArray:
-    """Trailing median (T, N) that starts afresh with every venue regime."""
+    """Trailing median (T, N) that starts again with every venue regime."""
     rows, columns = volume.shape
     out = np.empty((rows, columns))
     for column in range(columns):
@@ -60,7 +83,7 @@ def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizo
 LiquidationProxy = indicator(
     Spec(
         name="liquidation-proxy",
-        summary="A stand-in for long liquidations from closes and volume; results that used it say so.",
+        summary="A proxy for long liquidations from closes and volume; results that used it say so.",
         kernel=liquidation_proxy_nb,
         inputs={
             "close": ("bars", "close"),
@@ -76,7 +99,7 @@ LiquidationProxy = indicator(
         lookback=lambda horizon, window: (window + horizon - 1, *(2 * window + horizon - 2,) * 2),
         source="our own definition, after the observation that cascades are falls on abnormal volume",
         scale_free=("close", "volume"),
-        alone={"rank": proxy_rank_nb},
+        output_kernels={"rank": proxy_rank_nb},
         defaults={"regime": 0.0},
         bounds={"stress": AT_LEAST_0, "rank": RANK},
     )

@@ -1,4 +1,4 @@
-"""The regime that the market is in: calm, volatility event, trend break or liquidity shock."""
+"""The market's regime: calm, volatility event, trend break or liquidity shock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RETURN, STATE
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_median_nb, trailing_moments_nb
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RETURN,
+    STATE,
+    Parameter,
+    Spec,
+    indicator,
+    safe_ratio_nb,
+    trailing_median_nb,
+    trailing_moments_nb,
+)
 from undertow.signals.macro import log_shock_nb
 from undertow.signals.volatility_shock import volatility_shock_nb
 
@@ -29,23 +37,34 @@ def regime_nb(
     fall: float,
     ratio: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Regime and what it is read from, all (T, N).
+    """Regime and the four figures that decide it, all (T, N).
 
     volatility: realised volatility of the benchmark over `short` rows over its median of `window` rows; the VIX over
     its own median where that is known and higher. benchmark_z, btc_z: log return over `horizon` rows over the sample
     deviation of the last `window` such returns, not centred. trend: benchmark over its mean of `trend` rows, less 1.
 
-    1 volatility event where volatility >= `ratio`; 2 trend break where trend < 0; 3 liquidity shock where volatility
-    >= `ratio` and both z <= -`fall`; else 0 calm. The highest number wins. NaN where anything but the VIX is unknown:
-    a shock that cannot be ruled out is not calm.
+    1 volatility event where volatility >= `ratio`; 2 trend break where trend < 0; 3 liquidity shock where volatility >=
+    `ratio` and both z <= -`fall`; else 0 calm. The highest number wins. NaN where anything but the VIX is unknown: a
+    shock that cannot be ruled out is not calm.
+
+    Args:
+        benchmark: closes of the benchmark (T, N).
+        btc: closes of bitcoin (T, N).
+        vix: the VIX (T, N), points.
+        horizon: rows of the returns.
+        short: returns of the volatility, rows.
+        trend: rows of the mean.
+        window: rows of the medians and the deviations.
+        fall: least fall of a liquidity shock, in deviations.
+        ratio: least volatility of an event, in medians.
     """
     volatility = volatility_shock_nb(benchmark, short, window)
-    implied = ratio_nb(vix, trailing_median_nb(vix, window))
+    implied = safe_ratio_nb(vix, trailing_median_nb(vix, window))
     volatility = np.where(implied > volatility, implied, volatility)
     _, benchmark_z = log_shock_nb(benchmark, horizon, window)
     _, btc_z = log_shock_nb(btc, horizon, window)
     average, _ = trailing_moments_nb(benchmark, trend)
-    distance = ratio_nb(benchmark, average) - 1.0
+    distance = safe_ratio_nb(benchmark, average) - 1.0
     regime = np.where(volatility >= ratio, 1.0, 0.0)
     regime = np.where(distance < -_ROUNDING, 2.0, regime)
     shock = (volatility >= ratio) & (benchmark_z <= -fall) & (btc_z <= -fall)

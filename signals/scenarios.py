@@ -1,4 +1,4 @@
-"""Forward scenarios as states of the market: normalisation, tightening, reflation."""
+"""Forward scenarios as states: normalisation, tightening, reflation."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import FLAG, STATE
-from undertow.signals.base.rolling import rolling_max_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_median_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import FLAG, STATE, Parameter, Spec, full_nb, indicator, rolling_max_nb, trailing_median_nb
 from undertow.signals.macro import log_shock_nb, shock_nb
 
 # A fall of exactly the threshold must not be lost to rounding: the VIX is quoted to a hundredth.
@@ -29,8 +26,13 @@ def normalisation_nb(
 ) -> FloatArray:
     """Whether volatility comes down and credit does not object: 1, 0 or NaN (T, N).
 
-    The VIX is at least `ease` below its highest of `peak` rows and below its median of `window` rows, and the spread
-    has not widened by `move`.
+    Args:
+        vix: the VIX (T, N), points; it must be below its median.
+        spread_z: change of the credit spread (T, N), in deviations.
+        peak: rows of the VIX's high.
+        window: rows of the VIX's median.
+        ease: least fall of the VIX from its high, decimal.
+        move: widening of the spread that objects, in deviations.
     """
     highest = np.where(full_nb(vix, peak), rolling_max_nb(vix, peak), np.nan)
     median = trailing_median_nb(vix, window)
@@ -61,6 +63,19 @@ def scenario_nb(
 
     NaN: a scenario whose own inputs are not all known, or one of which has not moved in its window; the state where all
     three are unknown. So a market without the dollar, say, never reads tightening, and still has the other two.
+
+    Args:
+        benchmark: closes of the benchmark (T, N).
+        nominal: nominal yield (T, N), percent.
+        real: real yield (T, N), percent.
+        dollar: dollar index (T, N).
+        spread: credit spread (T, N), percent.
+        vix: the VIX (T, N), points.
+        horizon: rows of the changes.
+        window: rows of the deviations and of the VIX's median.
+        peak: rows of the VIX's high.
+        ease: least fall of the VIX from its high, decimal.
+        move: size of a rise or a fall, in deviations.
     """
     _, stocks = log_shock_nb(benchmark, horizon, window)
     _, currency = log_shock_nb(dollar, horizon, window)

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import DRAWDOWN, STATE
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import FloatArray
+from undertow.signals.base import DRAWDOWN, STATE, Parameter, Spec, full_nb, indicator
 from undertow.signals.drawdown import drawdown_nb
 
 # 90 of 100 is a fall of 9.999999999999998 % to a computer.
@@ -30,11 +28,18 @@ _SOURCE = "market usage: 5, 10 and 20 % below the highest close, here of a trail
 def selloff_nb(
     close: FloatArray, window: int, pullback: float, correction: float, bear: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Fall from the highest close of `window` rows and the state that it is called, both (T, N).
+    """Fall from the highest close of `window` rows, and its state, both (T, N).
 
-    State 0 none, 1 pullback, 2 correction, 3 bear market: the highest whose threshold the drawdown has reached.
-    Thresholds are drawdowns, below zero. NaN until the window is full, at a missing close and where less than half of
-    the window is there. The high leaves the window in time: a decline of more than a year ends without a recovery.
+    State 0 none, 1 pullback, 2 correction, 3 bear market: the highest whose threshold the drawdown has reached. NaN
+    until the window is full, at a missing close and where more than half of the window is missing. The high leaves the
+    window in time: a decline of more than a year ends without a recovery.
+
+    Args:
+        close: closes (T, N).
+        window: rows of the high.
+        pullback: threshold of a pullback, a drawdown below zero.
+        correction: threshold of a correction.
+        bear: threshold of a bear market.
     """
     drawdown = np.where(full_nb(close, window), drawdown_nb(close, window), np.nan)
     state = np.where(np.isnan(drawdown), np.nan, 0.0)

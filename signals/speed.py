@@ -1,4 +1,7 @@
-"""How fast a drawdown came: a fall of 15 % in ten hours is another event than one of 15 % in a week."""
+"""The speed of a drawdown.
+
+A fall of 15 % in ten hours is another event than one of 15 % in a week.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,17 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, DRAWDOWN
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    DRAWDOWN,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+)
 
 
 @njit(cache=True)
@@ -18,8 +27,8 @@ def drawdown_speed_nb(close: FloatArray, window: int) -> tuple[FloatArray, Float
     """Speed of the drawdown and rows since its high, both (T, N).
 
     speed = (close / highest close of the last `window` rows - 1) / rows since that high, in [-1, 0], and 0 at the high
-    itself; of equal highs the latest counts. NaN until the window is full, at a missing close and where less than half
-    of the window is there.
+    itself; of equal highs the latest counts. NaN until the window is full, at a missing close and where more than half
+    of the window is missing.
     """
     full = full_nb(close, window)
     drawdown = close / rolling_max_nb(close, window) - 1.0

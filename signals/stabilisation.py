@@ -1,4 +1,4 @@
-"""The all-clear: has the selling ended? Several signs, and the share of them that say so."""
+"""The all-clear: several signs that the selling has ended, and their share."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import BoolArray, FloatArray
-from undertow.signals.base.bounds import FLAG, SHARE
-from undertow.signals.base.rolling import rolling_max_nb, rows_since_low_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import full_nb, trailing_median_nb
+from undertow.market import BoolArray, FloatArray
+from undertow.signals.base import (
+    FLAG,
+    SHARE,
+    Parameter,
+    Spec,
+    full_nb,
+    indicator,
+    rolling_max_nb,
+    rows_since_low_nb,
+    trailing_median_nb,
+)
 from undertow.signals.open_interest import drop_from_high_nb
 from undertow.signals.volatility import realized_volatility_nb
 
 
 @njit(cache=True)
 def reclaimed_share_nb(close: FloatArray, window: int) -> FloatArray:
-    """Share of the fall from the trailing high to the low after it that has been won back (T, N), in [0, 1].
+    """Share of the fall from high to low that was won back (T, N), in [0, 1].
 
-    1 at the high itself. NaN until the window is full, at a missing close and where less than half of it is there.
+    The trailing high, and the low after it; 1 at the high itself. NaN until the window is full, at a missing close and
+    where more than half of it is missing.
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
@@ -56,25 +64,37 @@ def stabilisation_nb(
     reset: float,
     reclaim: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Score, its five signs (1, 0 or NaN) and the share of the fall that was won back, all (T, N).
+    """Score, its five signs (1, 0 or NaN) and the reclaimed share, all (T, N).
 
     In the last `window` rows: no_new_low, the lowest close is at least `calm` rows ago; volatility_falling, the
     deviation of the last `short` log returns is at most `fraction` of its peak; funding_reset, the funding rate is at
-    or below its median; open_interest_reset, open interest is at least `reset` below its high within its venue
-    regime; reclaimed, at least `reclaim` of the fall from the high to the low after it has been won back. The score
-    is the mean of the signs that are known, NaN where fewer than two are. A sign is NaN until its window is full, at a
-    missing close, without its feed and where less than half of its window is there.
+    or below its median; open_interest_reset, open interest is at least `reset` below its high within its venue regime;
+    reclaimed, at least `reclaim` of the fall from the high to the low after it has been won back. The score is the mean
+    of the known signs, NaN where fewer than two are known. A sign is NaN until its window is full, at a missing close,
+    without its feed and where more than half of its window is missing.
+
+    Args:
+        close: closes (T, N).
+        funding_rate: funding rate (T, N), decimal.
+        open_interest_usd: open interest (T, N), USD.
+        open_interest_regime: venue regime of the open interest (T, N).
+        window: rows of every sign.
+        calm: least rows since the lowest close.
+        short: returns of the volatility, rows.
+        fraction: highest volatility, as a share of its peak.
+        reset: least fall of open interest, decimal.
+        reclaim: least reclaimed share, decimal.
     """
-    there = full_nb(close, window)
+    full = full_nb(close, window)
     volatility = np.where(np.isnan(close), np.nan, realized_volatility_nb(close, short, 1.0))
-    usual = trailing_median_nb(funding_rate, window)
+    median = trailing_median_nb(funding_rate, window)
     drop = drop_from_high_nb(open_interest_usd, open_interest_regime, window)
     share = reclaimed_share_nb(close, window)
-    no_new_low = _flag(rows_since_low_nb(close, window) >= calm, there)
+    no_new_low = _flag(rows_since_low_nb(close, window) >= calm, full)
     falling = _flag(volatility <= fraction * rolling_max_nb(volatility, window), full_nb(volatility, window))
-    funding_reset = _flag(funding_rate <= usual, there & ~np.isnan(usual))
-    open_interest_reset = _flag(drop <= -reset, there & ~np.isnan(drop))
-    reclaimed = _flag(share >= reclaim, there)
+    funding_reset = _flag(funding_rate <= median, full & ~np.isnan(median))
+    open_interest_reset = _flag(drop <= -reset, full & ~np.isnan(drop))
+    reclaimed = _flag(share >= reclaim, full)
     total, count = np.zeros(close.shape), np.zeros(close.shape)
     for sign in (no_new_low, falling, funding_reset, open_interest_reset, reclaimed):
         total += np.where(np.isnan(sign), 0.0, sign)

@@ -6,14 +6,16 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import RETURN, Parameter, Spec, indicator
 
 
 @njit(cache=True)
 def trend_nb(close: FloatArray, window: int) -> FloatArray:
-    """Close over the mean of the last `window` closes, less 1 (T, N); NaN until the window is full or with a gap."""
+    """Close over the mean of the last `window` closes, less 1 (T, N).
+
+    NaN until the window is full, and where a close of it is missing.
+    """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):

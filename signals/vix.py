@@ -1,4 +1,4 @@
-"""The VIX: its level, its rise above the usual and its rank in the recent past."""
+"""The VIX: its level, its rise above the median and its rank in the recent past."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RANK, RETURN
-from undertow.signals.base.rank_tree import rolling_rank_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_median_nb
+from undertow.market import FloatArray
+from undertow.signals.base import (
+    AT_LEAST_0,
+    RANK,
+    RETURN,
+    Parameter,
+    Spec,
+    indicator,
+    rolling_rank_nb,
+    safe_ratio_nb,
+    trailing_median_nb,
+)
 
 
 @njit(cache=True)
@@ -19,10 +26,10 @@ def vix_nb(vix: FloatArray, window: int) -> tuple[FloatArray, FloatArray, FloatA
 
     The level is the series itself; spike = level / median of the last `window` rows - 1; the rank is that of the
     current level among them, mean rank of ties over the count. Spike and rank are NaN until the window is full, at a
-    missing level and where less than half of the window is there.
+    missing level and where more than half of the window is missing.
     """
     rank = rolling_rank_nb(vix, np.zeros(vix.shape), window)
-    return vix.copy(), ratio_nb(vix, trailing_median_nb(vix, window)) - 1.0, rank
+    return vix.copy(), safe_ratio_nb(vix, trailing_median_nb(vix, window)) - 1.0, rank
 
 
 Vix = indicator(

@@ -6,20 +6,18 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import SESSIONS_A_YEAR, FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, indicator
 
 HOURS_A_YEAR = 8760.0
-SESSIONS_A_YEAR = 252.0
 
 
 @njit(cache=True)
 def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> FloatArray:
-    """Sample standard deviation of the last `window` log returns (T, N), times the root of `periods` a year.
+    """Standard deviation of `window` log returns (T, N), times the root of `periods`.
 
-    NaN until `window` returns lie behind, where the current close is missing, and where less than half of the returns
-    are there.
+    `periods` a year, in rows. NaN in the first `window` rows, where the current close is missing, and where more than
+    half of the returns are missing.
     """
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
@@ -27,20 +25,20 @@ def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> Fl
         returns = np.full(rows, np.nan)
         returns[1:] = np.log(close[1:, column] / close[:-1, column])
         for row in range(window, rows):
-            there = 0
+            count = 0
             total = 0.0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(returns[back]):
-                    there += 1
+                    count += 1
                     total += returns[back]
-            if 2 * there < window or there < 2 or np.isnan(close[row, column]):
+            if 2 * count < window or count < 2 or np.isnan(close[row, column]):
                 continue
-            mean = total / there
+            mean = total / count
             squares = 0.0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(returns[back]):
                     squares += (returns[back] - mean) ** 2
-            out[row, column] = np.sqrt(squares / (there - 1) * periods)
+            out[row, column] = np.sqrt(squares / (count - 1) * periods)
     return out
 
 
@@ -72,7 +70,7 @@ BasketVolatility = indicator(
         inputs={"close": ("prices", "basket")},
         parameters={
             "window": Parameter(21, IntDistribution(5, 252, log=True), unit="sessions"),
-            "periods": Parameter(SESSIONS_A_YEAR, FloatDistribution(1.0, 1e6), unit="rows a year"),
+            "periods": Parameter(float(SESSIONS_A_YEAR), FloatDistribution(1.0, 1e6), unit="rows a year"),
         },
         outputs=("volatility",),
         units="decimal a year of 252 sessions",

@@ -1,4 +1,4 @@
-"""Volatility shocks: how far volatility stands above what has been usual."""
+"""Volatility shocks: how far volatility stands above its trailing median."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.base.spec import Parameter, Spec, indicator
-from undertow.signals.base.trailing import ratio_nb, trailing_median_nb
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, Parameter, Spec, indicator, safe_ratio_nb, trailing_median_nb
 from undertow.signals.volatility import realized_volatility_nb
 
 _SOURCE = "our own definition, realised volatility (sample deviation of log returns) over its own trailing median"
@@ -17,14 +15,15 @@ _SOURCE = "our own definition, realised volatility (sample deviation of log retu
 
 @njit(cache=True)
 def volatility_shock_nb(close: FloatArray, short: int, window: int) -> FloatArray:
-    """Realised volatility of the last `short` log returns over its median of the last `window` rows (T, N).
+    """Realised volatility of `short` log returns over its trailing median (T, N).
 
-    1 is usual, 3 is three times as much. The median includes the current row. NaN until `window` volatilities are
-    there, at a missing close, where less than half of a window is there and where the median is 0.
+    1 is usual, 3 is three times as much. The median is of the last `window` rows, the current one included. NaN until
+    `window` volatilities are known, at a missing close, where more than half of a window is missing and where the
+    median is 0.
     """
     volatility = realized_volatility_nb(close, short, 1.0)
     volatility = np.where(np.isnan(close), np.nan, volatility)
-    return ratio_nb(volatility, trailing_median_nb(volatility, window))
+    return safe_ratio_nb(volatility, trailing_median_nb(volatility, window))
 
 
 VolatilityShock = indicator(

@@ -1,22 +1,26 @@
-"""Volume spikes: is so much trading unusual?"""
+"""Volume spikes: trading that is unusual against its own recent past."""
 
 from __future__ import annotations
 
 from numba import njit
 from optuna.distributions import IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import RANK
-from undertow.signals.base.rolling import rolling_spike_nb, rolling_total_nb
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import RANK, Parameter, Spec, indicator, rolling_spike_nb, rolling_total_nb
 
 
 @njit(cache=True)
 def volume_spike_nb(volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> tuple[FloatArray, FloatArray]:
-    """Robust z and percentile rank (T, N) of the volume of the last `horizon` rows in its trailing window.
+    """Robust z and percentile rank (T, N) of the volume over a horizon.
 
     The sum is compared with those of the last `window` rows of the same venue regime. NaN until the window is full, at
-    a missing volume and where less than half of a window is there; z also where the median deviation is 0.
+    a missing volume and where more than half of a window is missing; z also where the median deviation is 0.
+
+    Args:
+        volume: traded volume (T, N).
+        regime: venue regime (T, N).
+        horizon: rows over which the volume is summed.
+        window: rows of the z and of the rank.
     """
     return rolling_spike_nb(rolling_total_nb(volume, regime, horizon), regime, window)
 

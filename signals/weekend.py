@@ -1,4 +1,4 @@
-"""The weekend gap: what bitcoin did while the exchange was closed."""
+"""The weekend gap: the move of bitcoin while the exchange was closed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.bounds import AT_LEAST_0, RETURN
-from undertow.signals.base.spec import Parameter, Spec, indicator
+from undertow.market import FloatArray
+from undertow.signals.base import AT_LEAST_0, RETURN, Parameter, Spec, indicator
 
 
 @njit(cache=True)
 def weekend_gap_nb(
     close: FloatArray, since_close: FloatArray, since_open: FloatArray, closed: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return since the last session close, the same over long closures only, and the hours since, all (T, N).
+    """Return since the last session close, the same over long closures, and the hours.
 
-    `since_close` counts the hours from the exchange's last close to when the row became known: where it starts
-    again, a session closed since the row before, and the price known at that close is this row's if it is known at that
-    very instant (0 hours), else the one before. gap = close / that price - 1. `weekend` is the gap where at least
-    `closed` hours have passed and the exchange has not opened again, else 0: a night is 17 hours before the open, a
-    weekend 65. `since_open` counts the hours from its last open. Gap and hours go on through the next session until it
-    closes. NaN at a missing close or hour, and before the first session close; a missing `since_open` is no open.
+    All (T, N). `since_close` starts again where a session closed since the row before; the price known at that close is
+    this row's if it is known at that very instant (0 hours), else the one before. gap = close / that price - 1.
+    `weekend` is the gap where at least `closed` hours have passed and the exchange has not opened again, else 0: a
+    night is 17 hours before the open, a weekend 65. Gap and hours go on through the next session until it closes. NaN
+    at a missing close or hour, and before the first session close; a missing `since_open` is no open.
+
+    Args:
+        close: closes (T, N).
+        since_close: hours from the exchange's last close until the row became known (T, N).
+        since_open: hours from its last open (T, N).
+        closed: least hours of a long closure.
     """
     rows, columns = close.shape
     gap = np.full((rows, columns), np.nan)

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from undertow.signals.decisions.table import DecisionTable
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
 
 
 class BuyAndHold(Strategy):
-    """Hold the whole basket all the time, at its base weights: what any rule must beat after costs."""
+    """Hold the whole basket at its base weights: what a rule must beat after costs."""
 
     summary: ClassVar[str] = "Always fully invested in the basket"
 

@@ -1,4 +1,4 @@
-"""The fifteen-minute risk-off checklist: what it looks at, family by family."""
+"""The fifteen-minute risk-off checklist: its conditions, family by family."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from functools import cache
 from undertow.strategies.common import btc_drawdown, liquidation_spike
 from undertow.strategies.rules.parts import Condition, Gate
 
-FAMILIES = ("macro", "leadership", "crypto", "correlation")
-
 
 @cache
 def macro() -> tuple[Condition, ...]:
-    """Volatility, yields, the dollar and credit; all known at the close, so without a lag."""
+    """Volatility, yields, the dollar and credit: known at the close, so without a lag."""
     return (
         Condition(signal="vix", output="spike", above=0.5, watch=0.25, lag=0.0, title="VIX above its median"),
         Condition(signal="rates-shock", output="z_nominal", above=2.0, watch=1.25, lag=0.0, title="yield shock"),
@@ -24,7 +22,7 @@ def macro() -> tuple[Condition, ...]:
 
 @cache
 def leadership() -> tuple[Condition, ...]:
-    """Whether growth still leads, and how many names still hold their average."""
+    """Whether growth leads the benchmark, and how many names are above their average."""
     return (
         Condition(signal="leadership", output="z", below=-1.5, watch=-0.75, lag=0.0, title="lead of growth"),
         Condition(signal="breadth", output="change", below=-0.35, watch=-0.2, lag=0.0, title="change of breadth"),
@@ -32,7 +30,16 @@ def leadership() -> tuple[Condition, ...]:
 
 
 def crypto(window: float, drawdown: float, days: float, rank: float) -> tuple[Condition, ...]:
-    """The fall, the forced selling, the weekend and the leverage that is gone; `lag` hours after they were known."""
+    """Bitcoin's fall, forced selling, weekend gap and lost leverage.
+
+    The weekend gap is read without a lag, the others `lag` hours after they were known.
+
+    Args:
+        window: lookback of the drawdown, hours
+        drawdown: the drawdown that alarms, decimal, negative
+        days: lookback of the liquidation rank, days
+        rank: the rank of a day's long liquidations that alarms, in [0, 1]
+    """
     return (
         btc_drawdown(window, drawdown, watch=drawdown * 2.0 / 3.0),
         liquidation_spike(days, rank, watch=rank - 0.05),
@@ -50,7 +57,7 @@ def _leverage() -> tuple[Condition, ...]:
 
 @cache
 def correlation() -> tuple[Condition, ...]:
-    """Whether stocks move with Bitcoin at all."""
+    """Whether stocks move with Bitcoin."""
     return (
         Condition(
             signal="btc-equity-correlation",
@@ -64,15 +71,15 @@ def correlation() -> tuple[Condition, ...]:
 
 
 def tailwind(scale: float) -> Gate:
-    """Stocks rally on falling yields while Bitcoin is sold: selling stocks then fights policy."""
+    """A gate that is on while stocks rally on falling yields and Bitcoin is sold."""
     return Gate(signal="policy-tailwind", output="gate", above=1.0, scale=scale, title="policy tailwind")
 
 
 def weighted(families: Mapping[str, tuple[Condition, ...]], weights: Mapping[str, float]) -> tuple[Condition, ...]:
-    """The conditions of every family whose weight is above 0, each with its share of the family's weight."""
+    """The conditions of the families with a weight above 0, each with its share of it."""
     return tuple(
-        each.model_copy(update={"weight": weights[name] / len(found)})
-        for name, found in families.items()
+        condition.model_copy(update={"weight": weights[name] / len(conditions)})
+        for name, conditions in families.items()
         if weights[name] > 0
-        for each in found
+        for condition in conditions
     )

@@ -1,4 +1,4 @@
-"""What a strategy decides, checked: every decision enters a backtest or a sweep through here."""
+"""Checked decisions: the way from a strategy into a backtest or a sweep."""
 
 from __future__ import annotations
 
@@ -7,87 +7,88 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import InstantArray
-from undertow.market.errors import ParameterError, UndertowError
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import InstantArray, ParameterError, UndertowError
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, Decision
 from undertow.strategies.strategy import Sets, Strategy
 
-# What has a number for each session and set, and for each set alone.
+# Fields of a decision with a value for each session and set, and for each set.
 _PANELS = ("exposure", "stale", "rotation", "hedge", "above")
 _COLUMNS = ("score_of_set", "stop", "stop_wait")
 
 
-def decided(kind: type[Strategy], table: DecisionTable, sets: Sets) -> Decision:
-    """The decision of `kind` for `sets` over every session of `table`.
+def decided(strategy_class: type[Strategy], table: DecisionTable, sets: Sets) -> Decision:
+    """The decision of a strategy class for `sets` over every session of `table`.
 
-    Raises `ParameterError` where `decide` gives no `Decision`, one of other shapes than the table and the sets have,
-    or fails with an error of its own, which is named with its place.
+    Raises `ParameterError` where `decide` does not return a `Decision`, where its shapes do not match the table and the
+    sets, and where it raises an error, which is named with file and line.
     """
     try:
-        found = kind.decide(table, sets)
+        decision = strategy_class.decide(table, sets)
     except (UndertowError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise _failed("decide", kind, error) from error
-    _check_shapes(kind, table, found, len(next(iter(sets.values()))) if sets else 1)
-    return found
+        raise _failed("decide", strategy_class, error) from error
+    _check_shapes(strategy_class, table, decision, len(next(iter(sets.values()))) if sets else 1)
+    return decision
 
 
 def shocks_of(strategy: Strategy, table: DecisionTable) -> InstantArray:
-    """When the strategy's trigger became known in each decision's window of `table` (T,), UTC, NaT where it did not.
+    """When the trigger became known in each decision's window (T,), UTC; else NaT.
 
-    Raises `ParameterError` where `shocks` gives something else, or fails with an error of its own.
+    Raises `ParameterError` where `shocks` of the strategy returns anything else, or raises an error.
     """
-    kind = type(strategy)
+    strategy_class = type(strategy)
     try:
-        found = np.asarray(strategy.shocks(table))
+        shocks = np.asarray(strategy.shocks(table))
     except (UndertowError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise _failed("shocks", kind, error) from error
-    if found.shape != (len(table),) or found.dtype.kind != "M":
+        raise _failed("shocks", strategy_class, error) from error
+    if shocks.shape != (len(table),) or shocks.dtype.kind != "M":
         raise ParameterError(
-            f"`shocks` of `{kind.name()}` must be instants in UTC without a time zone, NaT where there is none, of the"
-            f" shape {(len(table),)}, sessions of the table; got {found.dtype} of the shape {found.shape}; mend the"
-            " strategy"
+            f"`shocks` of `{strategy_class.name()}` must be instants in UTC without a time zone, NaT where the trigger"
+            f" did not go on, of the shape {(len(table),)}, sessions of the table; got {shocks.dtype} of the shape"
+            f" {shocks.shape}; fix the strategy"
         )
-    return found.astype("datetime64[ns]")
+    return shocks.astype("datetime64[ns]")
 
 
-def _failed(what: str, kind: type[Strategy], error: BaseException) -> ParameterError:
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+def _failed(method: str, strategy_class: type[Strategy], error: BaseException) -> ParameterError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    line = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
     return ParameterError(
-        f"`{what}` of `{kind.name()}` failed: {type(error).__name__}: {error} ({where}); mend the strategy"
+        f"`{method}` of `{strategy_class.name()}` failed: {type(error).__name__}: {error} ({line}); fix the strategy"
     )
 
 
-def _check_shapes(kind: type[Strategy], table: DecisionTable, found: Any, count: int) -> None:
-    if not isinstance(found, Decision):
-        raise ParameterError(f"`decide` of `{kind.name()}` must return a `Decision`, got {type(found).__name__}")
-    rows, names = len(table), len(table.symbols)
-    for name in _PANELS:
-        _check(kind, name, getattr(found, name), (rows, count), "sessions of the table and parameter sets")
-    for name, mark in found.flags.items():
-        _check(kind, f"marks[{name!r}]", mark, (rows, count), "sessions of the table and parameter sets")
-    for name in _COLUMNS:
-        _check(kind, name, getattr(found, name), (count,), "parameter sets")
-    for place, score in enumerate(found.scores):
-        _check(kind, f"scores[{place}]", score, (rows, names), "sessions of the table and names of the universe")
-    if found.resting is not None and np.shape(found.resting) != (count,):
-        _check(kind, "resting", found.resting, (rows, count), "sessions of the table and parameter sets")
-    which = np.asarray(found.score_of_set)
-    if not np.issubdtype(which.dtype, np.integer) or (which < LEAST_TAX).any() or (which >= len(found.scores)).any():
+def _check_shapes(strategy_class: type[Strategy], table: DecisionTable, decision: Any, count: int) -> None:
+    if not isinstance(decision, Decision):
         raise ParameterError(
-            f"a decision's `score_of_set` must hold places in `scores`, of which there are {len(found.scores)}, or"
-            f" PROPORTIONAL or LEAST_TAX, got {which.tolist()[:8]}; mend `decide` of `{kind.name()}`"
+            f"`decide` of `{strategy_class.name()}` must return a `Decision`, got {type(decision).__name__}"
         )
+    rows, names = len(table), len(table.symbols)
 
+    def check(field: str, value: Any, shape: tuple[int, ...], axes: str) -> None:
+        if value is not None and np.shape(value) != shape:
+            raise ParameterError(
+                f"a decision's `{field}` must have the shape {shape}, {axes}, got {np.shape(value)}; fix `decide` of"
+                f" `{strategy_class.name()}`"
+            )
 
-def _check(kind: type[Strategy], name: str, value: Any, shape: tuple[int, ...], words: str) -> None:
-    if value is not None and np.shape(value) != shape:
+    for name in _PANELS:
+        check(name, getattr(decision, name), (rows, count), "sessions of the table and parameter sets")
+    for name, flag in decision.flags.items():
+        check(f"flags[{name!r}]", flag, (rows, count), "sessions of the table and parameter sets")
+    for name in _COLUMNS:
+        check(name, getattr(decision, name), (count,), "parameter sets")
+    for index, score in enumerate(decision.scores):
+        check(f"scores[{index}]", score, (rows, names), "sessions of the table and names of the universe")
+    if decision.resting is not None and np.shape(decision.resting) != (count,):
+        check("resting", decision.resting, (rows, count), "sessions of the table and parameter sets")
+    indices, scores = np.asarray(decision.score_of_set), len(decision.scores)
+    if not np.issubdtype(indices.dtype, np.integer) or (indices < LEAST_TAX).any() or (indices >= scores).any():
         raise ParameterError(
-            f"a decision's `{name}` must have the shape {shape}, {words}, got {np.shape(value)}; mend `decide` of"
-            f" `{kind.name()}`"
+            f"a decision's `score_of_set` must hold indices into `scores`, which has {scores}, or PROPORTIONAL or"
+            f" LEAST_TAX, got {indices.tolist()[:8]}; fix `decide` of `{strategy_class.name()}`"
         )

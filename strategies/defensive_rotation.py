@@ -1,4 +1,4 @@
-"""Rotate into defensive sectors instead of cash."""
+"""Rotate into defensive sectors instead of cash after a Bitcoin cascade."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from optuna.distributions import FloatDistribution
 from pydantic import model_validator
 
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.common import (
     Cash,
     Depth,
@@ -31,10 +31,11 @@ from undertow.strategies.strategy import Constant
 
 
 class DefensiveRotation(RuleStrategy):
-    """After a BTC cascade, move money from the basket into the universe `basket` until crypto has stabilised.
+    """After a BTC cascade, move money into the universe `basket` until crypto is calm.
 
     Being out of high-beta names need not mean being out of stocks: what is sold to raise cash is not what is bought for
-    shelter. A share `share` of what is raised goes into the equally weighted basket, the rest into cash.
+    shelter. A share `share` of what is raised goes into the equally weighted universe `basket`, the rest into cash. The
+    money comes back once a share `calm_score` of the signs of stabilisation is on.
     """
 
     summary: ClassVar[str] = "Rotate into defensive sectors after a BTC cascade"
@@ -56,7 +57,7 @@ class DefensiveRotation(RuleStrategy):
     @model_validator(mode="after")
     def _has_a_basket(self) -> Self:
         if not self.basket:
-            raise ValueError("`basket` must be a universe of the market, or a screen; got none")
+            raise ValueError("`basket` must be a universe of the market, or a screen; it is empty")
         if is_screen(self.basket):
             Screen.parse(self.basket)
         return self

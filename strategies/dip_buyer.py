@@ -1,4 +1,4 @@
-"""The contrarian: buy when the cascade is exhausted."""
+"""The contrarian: buy stocks when a cascade of Bitcoin is exhausted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class DipBuyer(RuleStrategy):
-    """Keep a reserve in cash and put it into stocks once a deep fall of BTC has made no new low for a while.
+    """Keep a cash reserve and buy stocks once a deep fall of BTC is exhausted.
 
-    If forced selling pushes stocks below what they are worth, the one with cash should be paid for buying from those
-    who must sell. The counter-thesis of every other rule here, on the same signals.
+    A fall is exhausted when it has made no new low for `calm` hours. If forced selling pushes stocks below their value,
+    a buyer with cash should be paid for buying from those who must sell. The counter-thesis of every other rule here,
+    on the same signals.
     """
 
     summary: ClassVar[str] = "Hold a reserve, buy stocks into exhausted BTC cascades"
@@ -28,11 +29,11 @@ class DipBuyer(RuleStrategy):
     hold: Annotated[int, IntDistribution(24, 960)] = 240  # hours
 
     def rule(self) -> Rule:
-        """A resting tier with the reserve, and one without it while the dip is bought."""
+        """A calm tier with the reserve in cash, and a tier without it."""
         fell = Condition(signal="drawdown", parameters={"window": self.window}, below=self.depth, seen="last", lag=0.0)
         return Rule(
             name=self.name(),
-            # Every fall has lasted 0 hours.
+            # 0 hours without a new low is true of every fall, so it needs no condition.
             trigger=Trigger(when=(fell, self._exhausted()) if self.calm else (fell,), combine="all"),
             tiers=(
                 Tier(name="calm", at=0.0, cash=self.reserve),

@@ -13,11 +13,11 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class DrawdownDeRisk(RuleStrategy):
-    """Cut exposure when BTC falls from its trailing high, restore it when most of the fall is gone.
+    """Cut exposure after a fall of BTC; restore it when most of the fall is recovered.
 
-    Raises `cash` when the worst drawdown since the last decision reached `threshold`, known `lag` hours before; goes
-    back when the drawdown is above `recovered` times the threshold. Sells in proportion. The plainest reading of the
-    thesis, on the price of Bitcoin alone: what the other rules have to improve on.
+    Raises `cash` when the worst drawdown from the trailing high since the last decision, known `lag` hours before,
+    reached `threshold`; returns when the drawdown is above `recovered` times the threshold. Sells in proportion. The
+    plainest form of the thesis, on the price of Bitcoin alone: what the other rules have to improve on.
     """
 
     summary: ClassVar[str] = "Cash while BTC is far below its trailing high"

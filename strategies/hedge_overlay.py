@@ -1,4 +1,4 @@
-"""Keep the stocks and sell the index short instead."""
+"""Keep the stocks and sell the index short."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from undertow.strategies.strategy import Constant
 
 
 class HedgeOverlay(RuleStrategy):
-    """After a BTC cascade, sell the benchmark short for a share `hedge` of capital; no stock is sold.
+    """After a BTC cascade, short the benchmark for a share `hedge` of capital.
 
-    One order instead of a hundred, no realised gains, back in an instant; it costs the borrow fee and leaves the
-    basket's own risk beyond the index. Covered once crypto has stabilised or after `max_hold` hours.
+    No stock is sold: one order instead of a hundred, no realised gains, and covered with one order. It costs the borrow
+    fee and leaves the basket's risk beyond the index. Covered once crypto has stabilised or after `max_hold` hours.
     """
 
     summary: ClassVar[str] = "Short the benchmark after a BTC cascade, keep the stocks"

@@ -13,11 +13,11 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class LiquidationCashRaise(RuleStrategy):
-    """Raise `cash` when a day's long liquidations are unusual, `lag` hours later, and return after `hold` hours.
+    """Raise cash after a day of unusual long liquidations; return after `hold` hours.
 
-    Nothing but the liquidations decides, and nothing but the clock ends it: the smallest rule that acts on the thesis,
-    so that what drawdowns, sources of cash and the all-clear add to it can be seen. The cash is raised in `sessions`
-    steps, all of it before `deadline` hours are over.
+    Acts `lag` hours after the liquidations were known. Only the liquidations start it and only the clock ends it: the
+    smallest rule that acts on the thesis, so that what drawdowns, sources of cash and the all-clear add to it can be
+    measured. The cash is raised in `sessions` steps, all of it before `deadline` hours are over.
     """
 
     summary: ClassVar[str] = "Raise cash after a liquidation spike, return on time"

@@ -1,4 +1,4 @@
-"""The flagship: raise cash some hours after Bitcoin longs are force-sold, come back when crypto has stabilised."""
+"""The flagship: raise cash some hours after Bitcoin longs are force-sold."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ TRIGGERS = ("any", "all", "drawdown", "spike")
 
 
 class LiquidityDrain(RuleStrategy):
-    """After a BTC cascade, raise cash `lag` hours later from what funds sell first, and re-enter when crypto is calm.
+    """Raise cash `lag` hours after a BTC cascade; re-enter when crypto is calm.
 
     Trigger: BTC's drawdown from its trailing high reaches `drawdown`, or the day's long liquidations rank at or above
-    `spike` among those of the last `spike_days`, or both, as `trigger` says; the worst since the previous decision
-    counts, so a weekend cascade that has recovered is seen. Where no liquidation feed has a value the OHLCV proxy
-    stands in and the result says for how many sessions.
+    `spike` among those of the last `spike_days`, or both, as `trigger` says; the worst value since the previous
+    decision counts, so that a weekend cascade which has recovered is seen. Where no liquidation feed has a value, the
+    proxy from bars is the fallback, and the result counts those sessions.
 
-    Then the cash target `cash` is raised from `source`. After `min_hold` hours the position comes back once BTC has
-    made no new low (of `low_days`) for `calm` hours, after `max_hold` hours at the latest, in `steps` equal steps, one
-    a session. The lag delays the trigger alone: the all-clear is read at the decision itself.
+    The cash target `cash` is then raised from `source`, by default from what funds sell first. After `min_hold` hours
+    the position comes back once BTC has made no new low (of `low_days`) for `calm` hours, after `max_hold` hours at the
+    latest, in `steps` equal steps, one a session. The lag delays only the trigger: the all-clear is read at the
+    decision itself.
     """
 
     summary: ClassVar[str] = "Raise cash some hours after a BTC liquidation cascade, re-enter when crypto is calm"
-    quiet: ClassVar[Mapping[str, Any]] = {"trigger": "all", "drawdown": -0.40, "spike": 1.0, "cash": 0.05}
+    least_active: ClassVar[Mapping[str, Any]] = {"trigger": "all", "drawdown": -0.40, "spike": 1.0, "cash": 0.05}
 
     trigger: Annotated[str, CategoricalDistribution(TRIGGERS)] = "any"
     window: Window = 168  # hours
@@ -67,10 +68,10 @@ class LiquidityDrain(RuleStrategy):
             "drawdown": btc_drawdown(self.window, self.drawdown),
             "spike": liquidation_spike(self.spike_days, self.spike),
         }
-        chosen = tuple(each for name, each in conditions.items() if self.trigger in (name, "any", "all"))
+        when = tuple(condition for name, condition in conditions.items() if self.trigger in (name, "any", "all"))
         return Rule(
             name=self.name(),
-            trigger=Trigger(when=chosen, combine="all" if self.trigger == "all" else "any"),
+            trigger=Trigger(when=when, combine="all" if self.trigger == "all" else "any"),
             tiers=one_tier("cash", self.min_hold, self.max_hold, cash=self.cash),
             timing=Timing(lag=self.lag),
             source=self.source,

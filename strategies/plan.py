@@ -1,4 +1,4 @@
-"""A plan: what a strategy wants held, compactly, for P parameter sets at once."""
+"""A plan: what a strategy holds, compactly, for P parameter sets at once."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
-# What `score_of_set` says of a set whose cash is raised in proportion, and of one that sells what is taxed least.
+# Values of `score_of_set` for a set that sells in proportion, and for one that sells what is taxed least.
 PROPORTIONAL, LEAST_TAX = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a strategy decides, session by session.
+    """What a strategy decides, session by session, for P parameter sets.
 
-    `exposure` (T, P) is the share of capital in stocks, in [0, 1], never NaN. `stale` (T, P) marks sessions on which a
-    signal was NaN and the last exposure was held. `scores` holds the distinct orders of selling, each (T, N): the
-    highest score is sold first, NaN last; `score_of_set` (P,) says which one a set uses, `PROPORTIONAL` for none,
-    `LEAST_TAX` for the holdings on whose sale the least tax is due first. `flags` are further sessions (T, P) that the
-    result counts, by name: `fallback`, where a stand-in replaced a feed without a value, `vetoed`, `partial`.
+    Args:
+        exposure: (T, P) share of capital in stocks, in [0, 1], never NaN
+        stale: (T, P) sessions on which a signal was NaN and the last exposure was held
+        score_of_set: (P,) index into `scores` that a set uses, or `PROPORTIONAL`, or `LEAST_TAX` for the holdings on
+            whose sale the least tax is due first
+        scores: the distinct orders of selling, each (T, N): the highest score is sold first, NaN last
+        flags: further sessions (T, P) that the result counts, by name: `fallback`, where a fallback replaced a signal
+            without a value, `vetoed`, `partial`
+        rotation: (T, P) share of capital in the names of the universe `basket`, at equal weights, at most
+            `1 - exposure`
+        basket: universe, or screen, of the rotation
+        hedge: (T, P) share of capital sold short, 0 or more; the proceeds stay in cash
+        hedge_symbol: the symbol sold short; the market's benchmark where empty
+        stop: (P,) sells a name that closed this far, decimal, below its highest close since it was bought
+        stop_wait: (P,) sessions before a rebalance may buy a stopped name again
+        above: (T, P) whether a rule with tiers is in one above calm
+        resting: (P,), or (T, P) where it changes, the exposure in calm: with `above` it separates episodes from rest
 
-    `rotation` (T, P) is the share of capital held in the names of the universe `basket`, at equal weights, at most
-    `1 - exposure`. `hedge` (T, P) is the share of capital sold short in `hedge_symbol` (the market's benchmark where
-    empty), 0 or more; the proceeds stay in cash. `stop` (P,) sells a name that closed so far, decimal, below its
-    highest close since it was bought, and `stop_wait` (P,) is the number of sessions before a rebalance may buy it
-    again. `above` (T, P) says when a rule with tiers is in one above calm, and `resting` (P,), or (T, P) where it
-    changes, is the exposure that it has when calm: together they tell an episode from rest. None: not used.
+    None: not used.
     """
 
     exposure: FloatArray
@@ -47,11 +54,11 @@ class Decision:
 
     @property
     def acting(self) -> BoolArray:
-        """The sessions of episodes (T, P): less in stocks, net of what is sold short, or in a tier above calm."""
+        """The sessions of episodes (T, P): net exposure reduced, or a tier above calm."""
         net = self.exposure if self.hedge is None else self.exposure - self.hedge
         if self.above is None or self.resting is None:
             return np.asarray(net < 1.0)
-        # The money may still be on its way back when the rule is calm again.
+        # Money may still be coming back when the rule is calm.
         return np.asarray(self.above & (net != self.resting) | (net < self.resting))
 
     @classmethod
@@ -63,12 +70,15 @@ class Decision:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A decision together with what all sets share: the base weights and when they are rebalanced.
+    """A decision, with the base weights and rebalances that all sets share.
 
-    `base` (R, N) are the weights of a fully invested portfolio, one row for each rebalance, summing to 1 or all zero
-    where nothing is alive; `rebalanced` (T,) is the row of `base` that takes effect on a session, -1 where the old one
-    stays. `within` (R, M) are the weights within the basket of the same rebalances, a row summing to 1, or to 0 where
-    none of its names is alive; no columns where there is no basket.
+    Args:
+        decision: the decision of P sets over T sessions
+        base: (R, N) weights of a fully invested portfolio, one row for each rebalance, summing to 1, or all zero where
+            no name is alive
+        rebalanced: (T,) row of `base` that takes effect on a session, -1 where the previous one stays
+        within: (R, M) weights within the basket at the same rebalances, a row summing to 1, or to 0 where none of its
+            names is alive; no columns without a basket
     """
 
     decision: Decision
@@ -78,5 +88,5 @@ class Plan:
 
     @property
     def sets(self) -> int:
-        """How many parameter sets."""
+        """The number of parameter sets."""
         return int(self.decision.exposure.shape[1])

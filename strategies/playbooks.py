@@ -1,4 +1,4 @@
-"""Three playbooks by horizon: sessions, weeks, and a drawdown limit for those who rebalance and hold."""
+"""Three playbooks by horizon: sessions, weeks and quarters."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class ShortTerm(RiskTiers):
-    """The checklist for those who trade by the session: quick to act, gone for days, the whole way back at once.
+    """The checklist for traders by the session: act within a day, out for days.
 
-    Looks at three days of Bitcoin instead of a week, acts half a day after a cascade, and stays in a tier for three
-    days at most, whatever happens: what is earned or lost is the reaction to the cascade itself.
+    Reads three days of Bitcoin instead of a week, acts half a day after a cascade, and stays in a tier for three days
+    at most, whatever happens: what is earned or lost is the reaction to the cascade itself. The money comes back in one
+    step.
     """
 
     summary: ClassVar[str] = "Playbook by the session: act within a day, three days in a tier at most"
@@ -31,10 +32,10 @@ class ShortTerm(RiskTiers):
 
 
 class Swing(RiskTiers):
-    """The checklist for those who trade by the week: slower levels, longer stays, back in thirds.
+    """The checklist for traders by the week: slower levels, longer stays.
 
-    Waits two days after a cascade, so that a crash that all else shrugs off is sold late, and stays in `reduce` and
-    `cash` for at least five days and for as long as three weeks each.
+    Waits two days after a cascade, so that a crash which other markets ignore is sold late, and stays in `reduce` and
+    `cash` for at least five days and at most three weeks each. The money comes back in thirds.
     """
 
     summary: ClassVar[str] = "Playbook by the week: slower to act, out for weeks, back in steps"
@@ -50,11 +51,11 @@ class Swing(RiskTiers):
 
 
 class LongTerm(RuleStrategy):
-    """For those who rebalance and hold: nothing but a limit on the basket's own drawdown, in two stages.
+    """For holders who rebalance: a limit on the basket's drawdown, in two stages.
 
-    Bitcoin has no say at all: the horizon is quarters. A quarter of the capital goes into cash at the first limit, half
-    of it at the second, which is never milder than the first; the return needs the basket above its average of `trend`
-    sessions, or `max_hold` hours in each tier.
+    Bitcoin is not read: the horizon is quarters. A quarter of the capital goes into cash at the first limit, half of it
+    at the second, which is never milder than the first; the money comes back once the basket is above its average of
+    `trend` sessions, or after `max_hold` hours in each tier.
     """
 
     summary: ClassVar[str] = "Playbook by the quarter: rebalance, with a limit on the basket's drawdown"
@@ -79,7 +80,7 @@ class LongTerm(RuleStrategy):
             lag=0.0,
             title="drawdown of the basket",
         )
-        above = AllClear(signal="trend", parameters={"window": self.trend}, above=0.0, title="trend of the basket")
+        recovered = AllClear(signal="trend", parameters={"window": self.trend}, above=0.0, title="trend of the basket")
         return Rule(
             name=self.name(),
             trigger=Trigger(when=(fall,)),
@@ -94,5 +95,5 @@ class LongTerm(RuleStrategy):
                 ),
             ),
             timing=Timing(lag=0.0),
-            reentry=Reentry(when=(above,), steps=self.steps),
+            reentry=Reentry(when=(recovered,), steps=self.steps),
         )

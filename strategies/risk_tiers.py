@@ -17,7 +17,7 @@ from undertow.strategies.common import (
     SpikeDays,
     Steps,
     Window,
-    shorter,
+    shortest_stay,
     stabilised,
 )
 from undertow.strategies.rules.parts import Reentry, Tier, Timing, Trigger
@@ -25,18 +25,19 @@ from undertow.strategies.rules.rule import Rule
 from undertow.strategies.rules.strategy import RuleStrategy
 
 Weight = Annotated[float, FloatDistribution(0.05, 1.0)]
-# A tier is left this much below the score at which it is entered.
+# How far below its entry level the score must be for a tier to be left.
 SLACK = 0.05
 
 
 class RiskTiers(RuleStrategy):
-    """Score macro, leadership, crypto and correlation, and go through watch, reduce and cash as the score rises.
+    """Score the whole checklist; enter watch, reduce and cash as the score rises.
 
-    Each family counts by its weight, each of its conditions as ok (0), watch (0.5) or alarm (1). Watch hedges a small
-    share with the benchmark, reduce and cash raise cash; a policy tailwind (stocks rallying on falling yields while
-    Bitcoin is sold) scales the score by `policy`. A tier is left once the score has fallen and crypto has stabilised.
-    With the default weights and every driver known no single driver enters a tier, and a collapse of crypto alone, with
-    stocks, credit and yields at ease, goes no further than `reduce`. `cash` is never below `reduce`.
+    Macro, leadership, crypto and correlation each count by their weight, and each of their conditions as ok (0), watch
+    (0.5) or alarm (1). The tier `watch` hedges a small share with the benchmark, `reduce` and `cash` raise cash; a
+    policy tailwind (stocks rallying on falling yields while Bitcoin is sold) scales the score by `policy`. A tier is
+    left once the score has fallen and crypto has stabilised. With the default weights and every driver known, no single
+    driver enters a tier, and a collapse of crypto alone, with stocks, credit and yields calm, enters `reduce` at most.
+    `cash` is never below `reduce`.
     """
 
     summary: ClassVar[str] = "The whole checklist: watch, reduce and cash by a weighted score"
@@ -84,19 +85,19 @@ class RiskTiers(RuleStrategy):
 
     def _tiers(self) -> tuple[Tier, ...]:
         reduce_at = self.watch_at + self.reduce_after
-        # Rounded like the score, which is meant to meet a level exactly where it does.
+        # Rounded like the score, so that a score equal to a level meets it exactly.
         levels = {"watch": self.watch_at, "reduce": reduce_at, "cash": reduce_at + self.cash_after}
         levels = {name: min(1.0, round(at, 12)) for name, at in levels.items()}
-        held = {"watch": 0.0, "reduce": self.reduce, "cash": max(self.reduce, self.cash)}
+        cash = {"watch": 0.0, "reduce": self.reduce, "cash": max(self.reduce, self.cash)}
         return tuple(
             Tier(
                 name=name,
                 at=at,
-                # What is written as 0.35 must not be met by 0.35000000000000003.
+                # Rounded, so that 0.35000000000000003 becomes the 0.35 that is meant.
                 leave=round(at - SLACK, 12),
-                cash=held[name],
+                cash=cash[name],
                 hedge=self.hedge if name == "watch" else 0.0,
-                min_stay=0 if name == "watch" else shorter(self.min_hold, self.max_hold),
+                min_stay=0 if name == "watch" else shortest_stay(self.min_hold, self.max_hold),
                 max_stay=self.max_hold,
             )
             for name, at in levels.items()

@@ -1,4 +1,4 @@
-"""What a platform's stop-loss tool offers, as a baseline."""
+"""A stop-loss for each name, as brokers offer it: a baseline."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Annotated, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.signals.decisions.table import DecisionTable
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import PROPORTIONAL, Decision
 from undertow.strategies.strategy import Sets, Strategy
 
 
 class StopLoss(Strategy):
-    """Sell each name by itself when it closes `stop` below its highest close since it was bought.
+    """Sell each name when it closes `stop` below its highest close since purchase.
 
-    The money stays in cash until the first rebalance of the weights at least `wait` sessions later. Looks at nothing
-    but each name's own closes, a session late: what most brokers offer, and what a portfolio rule has to beat.
+    The money stays in cash until the first rebalance of the weights at least `wait` sessions later. Reads only each
+    name's closes, a session late: what most brokers offer, and what a portfolio rule has to beat.
     """
 
     summary: ClassVar[str] = "A trailing stop for each name, bought again at a later rebalance"

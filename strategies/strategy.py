@@ -1,4 +1,4 @@
-"""A strategy: a frozen record whose annotated fields are its parameters and its search space."""
+"""A strategy: a record whose annotated fields are parameters and search space."""
 
 from __future__ import annotations
 
@@ -16,29 +16,26 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from undertow.market.clock import InstantArray
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import InstantArray, Market, ParameterError, did_you_mean, in_decimals, percent_hint
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
-from undertow.strategies.rules.levels import in_decimals, percent_hint
 
 Sets = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Constant:
-    """Marks a field that is no part of the search space, such as a list of names: `Annotated[str, Constant()]`."""
+    """Marks a field that is not tuned, such as a symbol: `Annotated[str, Constant()]`."""
 
 
 class Strategy(BaseModel):
-    """Turns what was known at each decision into the share of capital to hold in stocks, for many sets at once.
+    """What was known at each decision, turned into exposure for many parameter sets.
 
     Subclass it with annotated fields, each `Annotated[type, optuna distribution]` with a default: the fields are the
-    parameters, their distributions the search space and the allowed range. Supply one verb, `decide`.
+    parameters, their distributions the search space and the allowed range. Supply one method, `decide`.
 
-    Timing: `decide` sees a `DecisionTable`, whose values were known at each decision less the lag; it must not look at
-    later rows. NaN: a signal may be NaN; the strategy then holds its last exposure and marks the session stale, but for
+    Timing: `decide` sees a `DecisionTable`, whose values were known at each decision less the lag; it must not read
+    later rows. NaN: where a signal is NaN the strategy holds its last exposure and marks the session stale, except for
     what needs no signal, such as a longest stay that is over.
     """
 
@@ -46,14 +43,14 @@ class Strategy(BaseModel):
 
     summary: ClassVar[str] = ""
     # The corner of the search space at which the strategy acts least, if it has one: tuning tries it first.
-    quiet: ClassVar[Mapping[str, Any]] = {}
-    # Parameters that hold for a whole account from beginning to end: folds that share one may not tune them.
+    least_active: ClassVar[Mapping[str, Any]] = {}
+    # Parameters that need one account from beginning to end: folds that share an account may not tune them.
     path_dependent: ClassVar[tuple[str, ...]] = ()
 
     _origin: str | None = PrivateAttr(default=None)
 
     def __init__(self, **parameters: Any) -> None:
-        """A strategy with these parameters; raises `ParameterError` with the range or the nearest name."""
+        """Check the parameters; raise `ParameterError` with the range or nearest name."""
         try:
             super().__init__(**parameters)
         except ValidationError as error:
@@ -61,23 +58,31 @@ class Strategy(BaseModel):
 
     @property
     def origin(self) -> str | None:
-        """The rule file or preset it was read from, as the user named it; None where it was made otherwise."""
+        """The rule file or preset it was read from, as the user named it, or None."""
         return self._origin
 
-    def came_from(self, path: str) -> None:
-        """Note the rule file that it was read from: results name it."""
+    def set_origin(self, path: str) -> None:
+        """Record the rule file that it was read from: results name it."""
         self._origin = path
 
     @classmethod
     @abstractmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
-        """Exposure (T, P) for every session of the table; each parameter in `sets` is an array (P,)."""
+        """The decision of every session of the table.
+
+        Args:
+            table: what was known at each of its T decisions
+            sets: the parameters of P sets by name, each an array (P,)
+        """
 
     def check_market(self, market: Market) -> None:
-        """Raise an error with the parameter where the strategy names a universe or a symbol that `market` lacks."""
+        """Raise an error where the strategy names a universe or symbol not in `market`."""
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """When the trigger first became known in each decision's window (T,), NaT where it did not; for reports."""
+        """When the trigger first became known in each decision's window (T,), else NaT.
+
+        For reports: no decision reads it.
+        """
         return np.full(len(table), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
 
     @classmethod
@@ -87,12 +92,12 @@ class Strategy(BaseModel):
 
     @classmethod
     def search_space(cls) -> dict[str, BaseDistribution]:
-        """Each parameter's Optuna distribution, in the order of the fields; constants are left out."""
+        """The Optuna distribution of each tuned parameter, in the order of the fields."""
         return dict(_ranges(cls))
 
     @property
     def label(self) -> str:
-        """What a result calls it: the strategy's name, or a name of its own for a rule that is put together freely."""
+        """Its name in results: the strategy's, or for a user-defined rule the rule's."""
         return self.name()
 
     @property
@@ -102,7 +107,10 @@ class Strategy(BaseModel):
 
     @classmethod
     def create(cls, parameters: Mapping[str, Any]) -> Self:
-        """A strategy from parameters by name, text included; raises `ParameterError` with range or nearest name."""
+        """A strategy from parameters by name, as values or text.
+
+        Raises `ParameterError` with the range or the nearest name.
+        """
         for name in parameters:
             if name not in cls.model_fields:
                 raise ParameterError(_unknown(cls, str(name)))
@@ -111,13 +119,13 @@ class Strategy(BaseModel):
     @classmethod
     def stack(cls, strategies: Sequence[Self]) -> Sets:
         """The parameters of several strategies of this class, each an array (P,)."""
-        return {name: _column([getattr(each, name) for each in strategies]) for name in cls.model_fields}
+        return {name: _column([getattr(strategy, name) for strategy in strategies]) for name in cls.model_fields}
 
     @classmethod
     def sets_of(cls, parameters: pd.DataFrame) -> Sets:
-        """The sets of a table, one a row; columns that are left out take the default. Every row is validated.
+        """The sets of a table, one a row, each validated; a missing column is the default.
 
-        Raises `ParameterError` where it is no table, where a column is there twice, and as `create` does.
+        Raises `ParameterError` where it is not a DataFrame, where a column exists twice, and as `create` does.
         """
         _check_table(parameters)
         rows = parameters.to_dict(orient="records")
@@ -131,7 +139,7 @@ class Strategy(BaseModel):
 
 
 def _read(cls: type[Strategy], name: str, value: Any) -> Any:
-    """A value as it was typed: the choice None is a word there."""
+    """A value, or None where the text `None` stands for a choice."""
     if value != "None":
         return value
     space = cls.search_space().get(name)
@@ -140,12 +148,11 @@ def _read(cls: type[Strategy], name: str, value: Any) -> Any:
 
 def _check_table(parameters: object) -> None:
     if not isinstance(parameters, pd.DataFrame):
-        kind = type(parameters).__name__
         raise ParameterError(
-            f"`parameters` must be a DataFrame, one row a parameter set, got a {kind}; make one with"
-            " pandas.DataFrame or `undertow.grid`"
+            f"`parameters` must be a DataFrame, one row a parameter set, got a {type(parameters).__name__}; make one"
+            " with pandas.DataFrame or `undertow.grid`"
         )
-    # Names are compared as they are read: as text.
+    # Names become text before they are used.
     names = pd.Index(map(str, parameters.columns))
     if not names.is_unique:
         twice = ", ".join(f"`{name}`" for name in names[names.duplicated()].unique())
@@ -153,32 +160,32 @@ def _check_table(parameters: object) -> None:
 
 
 def _column(values: list[Any]) -> npt.NDArray[Any]:
-    # A column of one kind is an array of numbers or of text; 24 beside "off" would become text, False beside it 0.
+    # Only values of one kind make an array of numbers or text: 24 beside "off" would become text, False beside 24 0.
     if all(np.isscalar(value) for value in values):
         kinds = {np.dtype(kind).kind for kind in map(type, values)}
         if len(kinds) == 1 or kinds <= {"i", "u", "f"}:
             return np.array(values)
     column = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        column[place] = value
+    for index, value in enumerate(values):
+        column[index] = value
     return column
 
 
 @cache
 def _ranges(cls: type[Strategy]) -> tuple[tuple[str, BaseDistribution], ...]:
-    # Every record is checked against them: looked up once a class.
+    # Cached: every record is checked against its ranges.
     fields = cls.model_fields.items()
-    return tuple((name, _distribution(name, cls, each)) for name, each in fields if not _is_constant(each))
+    return tuple((name, _distribution(name, cls, field)) for name, field in fields if not _is_constant(field))
 
 
-def _is_constant(given: FieldInfo) -> bool:
-    return any(isinstance(mark, Constant) for mark in given.metadata)
+def _is_constant(field: FieldInfo) -> bool:
+    return any(isinstance(entry, Constant) for entry in field.metadata)
 
 
-def _distribution(name: str, cls: type[Strategy], given: FieldInfo) -> BaseDistribution:
-    for mark in given.metadata:
-        if isinstance(mark, BaseDistribution):
-            return mark
+def _distribution(name: str, cls: type[Strategy], field: FieldInfo) -> BaseDistribution:
+    for entry in field.metadata:
+        if isinstance(entry, BaseDistribution):
+            return entry
     raise ParameterError(
         f"`{cls.__name__}.{name}` has no search range; annotate it, for example Annotated[int, IntDistribution(0, 96)]"
     )
@@ -188,8 +195,8 @@ def _check_range(name: str, value: Any, distribution: BaseDistribution) -> None:
     if isinstance(distribution, CategoricalDistribution):
         if value not in distribution.choices:
             choices = ", ".join(map(str, distribution.choices))
-            near = did_you_mean(str(value), map(str, distribution.choices))
-            raise ValueError(f"`{name}` must be one of {choices}; got {value!r}{near}")
+            suggestion = did_you_mean(str(value), map(str, distribution.choices))
+            raise ValueError(f"`{name}` must be one of {choices}; got {value!r}{suggestion}")
         return
     low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
     if not low <= value <= high:
@@ -198,7 +205,8 @@ def _check_range(name: str, value: Any, distribution: BaseDistribution) -> None:
 
 def _hint(value: float, low: float, high: float) -> str:
     for meant in (in_decimals(value), -in_decimals(value)):
-        # Without a fraction in the range, whole numbers are meant.
+        # A range beyond 1 is of whole numbers, not of decimals.
+
         if meant != value and low <= meant <= high and max(abs(low), abs(high)) <= 1.0:
             return percent_hint(value, meant)
     return f"; use {low} or more" if value < low else f"; use {high} or less"

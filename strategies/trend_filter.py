@@ -13,10 +13,10 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class TrendFilter(RuleStrategy):
-    """Hold cash while the basket is below its moving average of `window` sessions, with a band against flicker.
+    """Hold cash while the basket is below its moving average of `window` sessions.
 
-    Knows nothing of Bitcoin: a rule that watches crypto has to be worth more than what the stocks' own trend says.
-    Source: Faber (2007).
+    A band around the average prevents flicker. Reads nothing of Bitcoin: a rule that watches crypto has to be worth
+    more than the trend of the stocks. Source: Faber (2007).
     """
 
     summary: ClassVar[str] = "Cash while the basket is below its 200-session average"

@@ -8,23 +8,23 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.signals.decisions.table import DecisionTable
-from undertow.signals.volatility import BasketVolatility
+from undertow.signals import BasketVolatility
+from undertow.signals.decisions import DecisionTable
 from undertow.strategies.band import banded_nb
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Sets, Strategy
 
 
 class VolTarget(Strategy):
-    """Hold the share of capital that would have had the target volatility: min(1, target / realised).
+    """Scale exposure to a target volatility: min(1, target / realised).
 
     Realised volatility is that of the equally weighted basket over `window` sessions, annualised with 252. The
-    exposure is changed only when it is `band` or more off. Source: Moreira and Muir (2017), capped at 1 since there
-    is no borrowing.
+    exposure is changed only by `band` or more. Source: Moreira and Muir (2017), capped at 1 since there is no
+    borrowing.
     """
 
     summary: ClassVar[str] = "Exposure min(1, target / realised volatility of the basket)"
-    quiet: ClassVar[Mapping[str, Any]] = {"target": 0.60}
+    least_active: ClassVar[Mapping[str, Any]] = {"target": 0.60}
 
     target: Annotated[float, FloatDistribution(0.05, 0.60)] = 0.20  # a year
     window: Annotated[int, IntDistribution(5, 126)] = 21  # sessions
@@ -32,7 +32,7 @@ class VolTarget(Strategy):
 
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
-        """Exposure from the basket's closes up to the decision; held, and stale, until the window is full."""
+        """Exposure from closes known at the decision; stale until the window is full."""
         volatility = table.signal(BasketVolatility, {"window": sets["window"]})
-        wanted = np.minimum(1.0, sets["target"] / np.where(volatility > 0, volatility, np.nan))
-        return Decision.proportional(*banded_nb(wanted, sets["band"].astype(np.float64)))
+        target = np.minimum(1.0, sets["target"] / np.where(volatility > 0, volatility, np.nan))
+        return Decision.proportional(*banded_nb(target, sets["band"].astype(np.float64)))

@@ -1,4 +1,4 @@
-"""Base weights: what a fully invested portfolio would hold, rebalanced on a schedule."""
+"""Base weights of a fully invested portfolio, rebalanced on a schedule."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import period_starts
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.signals.decisions.table import DecisionTable
-from undertow.signals.volatility import realized_volatility_nb
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, did_you_mean, period_starts
+from undertow.signals import realized_volatility_nb
+from undertow.signals.decisions import DecisionTable
 
 Weighting = Literal["equal", "inverse-volatility"]
 Rebalance = Literal["daily", "weekly", "monthly", "quarterly", "never"]
@@ -21,12 +19,19 @@ VOLATILITY_WINDOW = 63  # sessions
 
 
 def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: str) -> tuple[FloatArray, IntArray]:
-    """The base weights (R, N) of the sessions in `rows`, and which takes effect on each session (T,), -1 if none.
+    """Base weights (R, N), and the row of them that takes effect on each session (T,).
 
-    Renewed on the first session of `rows`, on the first one on which any name is alive, and on the first session of
-    each period. Equal weights, or inverse to the volatility of the last 63 sessions known at the decision, over the
-    names alive at that session; a name without enough history counts as the median one. A row sums to 1, or is all
-    zero where nothing is alive.
+    The row is -1 where the previous one stays. Rebalances are on the first session of `rows`, on the first one on which
+    any name is alive, and on the first session of each period. Weights are of the names alive at that session and sum
+    to 1, or are all zero where no name is alive. A name without enough history has the median volatility.
+
+    Args:
+        table: the decision table; volatility uses closes known at the decision
+        rows: the sessions of the account, as rows of the table
+        weighting: "equal", or "inverse-volatility" over the last 63 sessions
+        rebalance: the period, one of `REBALANCES`
+
+    Raises `ParameterError` on an unknown weighting or period.
     """
     rebalances = rebalance_rows(table.decisions.sessions[rows], rebalance)
     rebalances = np.union1d(rebalances, np.flatnonzero(table.alive[rows].any(axis=1))[:1])
@@ -45,7 +50,7 @@ def base_weights(table: DecisionTable, rows: slice, weighting: str, rebalance: s
 
 
 def rebalance_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
-    """The rows on which base weights are rebalanced: the first, and the first session of each later period."""
+    """The rows of rebalances: the first, and the first session of each later period."""
     if rebalance not in REBALANCES:
         raise ParameterError(_one_of("rebalance", rebalance, REBALANCES))
     return period_starts(sessions, rebalance)
@@ -54,8 +59,8 @@ def rebalance_rows(sessions: pd.DatetimeIndex, rebalance: str) -> IntArray:
 def _inverse_volatility(table: DecisionTable, rows: slice, rebalances: IntArray, alive: BoolArray) -> FloatArray:
     volatility = table.known(realized_volatility_nb(table.close, VOLATILITY_WINDOW, 1.0))[rows][rebalances]
     usable = np.where(alive & (volatility > 0), volatility, np.nan)
-    middle = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 1.0 for row in usable])
-    filled = np.where(np.isfinite(usable), usable, middle[:, None])
+    median = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else 1.0 for row in usable])
+    filled = np.where(np.isfinite(usable), usable, median[:, None])
     return np.where(alive, 1.0 / filled, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Sell last quarter's winners, but only once they stop leading."""
+"""Sell last quarter's winners once they stop leading."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from undertow.strategies.rules.strategy import RuleStrategy
 
 
 class WinnersFirst(RuleStrategy):
-    """After a BTC cascade, sell last quarter's winners first, unless growth still leads the benchmark clearly.
+    """After a BTC cascade, sell last quarter's winners first, unless growth leads.
 
-    Who has to raise cash sells what has gained and can be sold, so last quarter's winners should suffer first; while
-    they still lead by `lead` standard deviations, nobody is selling them, and the rule is vetoed. Comes back once a
-    share `calm_score` of the signs of stabilisation says so.
+    Whoever has to raise cash sells what has gained and can be sold, so last quarter's winners should fall first; while
+    growth leads the benchmark by `lead` standard deviations nobody is selling them, and the rule is vetoed. Comes back
+    once a share `calm_score` of the signs of stabilisation is on.
     """
 
     summary: ClassVar[str] = "Sell last quarter's winners after a cascade, once they stop leading"

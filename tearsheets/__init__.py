@@ -1,38 +1,60 @@
-"""Pictures and pages: one run, many runs side by side. Loaded on first use: one page does not wait for another's."""
+"""Pages and figures of runs, comparisons, searches, signals and today's checklist."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.tearsheets.checklist.page import write_today
     from undertow.tearsheets.comparison.page import write_comparison
-    from undertow.tearsheets.comparison.table import comparison_table
+    from undertow.tearsheets.comparison.table import Comparison, compare, comparison_table
     from undertow.tearsheets.events.page import write_event_page
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.page import write_tearsheet
     from undertow.tearsheets.signals.page import write_signal_page
-
-_HOME = {
-    "comparison_table": "comparison.table",
-    "write_comparison": "comparison.page",
-    "write_event_page": "signals.event_page",
-    "write_figure": "run.figure",
-    "write_signal_page": "signals.page",
-    "write_tearsheet": "run.page",
-}
+    from undertow.tearsheets.study.page import write_study_page
+    from undertow.tearsheets.sweep.heatmap import heat_map, line_chart, write_sweep
+    from undertow.tearsheets.walk_forward.page import write_walk_page
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "checklist.page": ("write_today",),
+            "comparison.page": ("write_comparison",),
+            "comparison.table": (
+                "Comparison",
+                "compare",
+                "comparison_table",
+            ),
+            "events.page": ("write_event_page",),
+            "run.figure": ("write_figure",),
+            "run.page": ("write_tearsheet",),
+            "signals.page": ("write_signal_page",),
+            "study.page": ("write_study_page",),
+            "sweep.heatmap": (
+                "heat_map",
+                "line_chart",
+                "write_sweep",
+            ),
+            "walk_forward.page": ("write_walk_page",),
+        },
+    )
 
 __all__ = [
+    "Comparison",
+    "compare",
     "comparison_table",
+    "heat_map",
+    "line_chart",
     "write_comparison",
     "write_event_page",
     "write_figure",
     "write_signal_page",
+    "write_study_page",
+    "write_sweep",
     "write_tearsheet",
+    "write_today",
+    "write_walk_page",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"undertow.tearsheets.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'undertow.tearsheets' has no attribute {name!r}")

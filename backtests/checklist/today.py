@@ -1,54 +1,75 @@
-"""What a rule says now: the same code path as the backtest, for one instant."""
+"""The checklist of a rule at one instant, by the code path of a backtest."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checklist.lines import (
     Line,
     alarms_to_come,
-    check_seen,
+    check_data,
     checklist,
-    loudest,
+    instant_text,
+    most_severe,
     pending_notes,
-    text_of,
     unknown_notes,
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
-from undertow.backtests.costs import Costs
-from undertow.market.asof import instant_of, last_known, market_at
-from undertow.market.calendar import Fill
-from undertow.market.clock import FloatArray
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.reasons.counterfactual import counterfactual, worse
-from undertow.strategies.reasons.exit_conditions import exit_conditions
-from undertow.strategies.reasons.explain import explain_row
-from undertow.strategies.reasons.reasons import Reasons, reasons
-from undertow.strategies.rules import evaluate
-from undertow.strategies.rules.strategy import RuleStrategy
-from undertow.strategies.strategy import Strategy
+from undertow.market import DataError, FloatArray, Market, ParameterError, instant_of, last_known, market_at
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Strategy
+from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
+from undertow.strategies.rules import RuleStrategy, decide_rules
 
-# Closed sessions that a market may lack before what it says of now is an error: a week.
+# A market that lacks more closed sessions than this, a week, is refused.
 MOST_MISSING = 5
 EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Today:
-    """The checklist at one instant.
+    """The checklist at one instant, UTC; exposures are shares of capital.
 
-    `session` is the one that is decided, `filled_at` when its orders would be filled. `exposure`, `hedge` and
-    `rotation` are shares of capital from then on, those with `_before` until then. `orders` are what an account that
-    has followed the rule would send, priced at the last known prices. `exit_conditions` says what brings stocks back,
-    `changes` what would change the answer, `notes` what to beware of; `hidden` counts conditions that are not shown,
-    which are the least alarming.
+    Args:
+        asof: the instant.
+        session: session that is decided.
+        decided_at: instant of its decision.
+        filled_at: instant at which its orders are filled.
+        strategy: name of the rule.
+        universe: name of the universe.
+        tier: tier from then on.
+        tier_before: tier until then.
+        event: event that led to the tier.
+        action: "reduce", "hedge", "return" or "wait".
+        score: score of the rule, NaN where unknown.
+        stale: whether a signal that the rule needs is unknown.
+        exposure: share in stocks from then on.
+        before: share in stocks until then.
+        hedge: share sold short from then on.
+        hedge_before: share sold short until then.
+        hedge_symbol: symbol that is sold short.
+        rotation: share in the basket from then on.
+        rotation_before: share in the basket until then.
+        basket: universe of the basket.
+        vetoed: whether a gate keeps the score from a higher tier.
+        label: type of shock.
+        lines: lines of the checklist.
+        hidden: number of further lines, the least severe ones.
+        orders: orders of an account that has followed the rule, at the last known prices.
+        source: order in which names are sold.
+        lag_hours: lags of the trigger's conditions, hours.
+        over_sessions: sessions over which the cash of a tier is raised.
+        deadline_hours: hours since the tier was entered by which all cash is raised, None without a deadline.
+        exit_conditions: conditions of the return to stocks.
+        changes: changes of the inputs that would change the answer.
+        notes: remarks.
+        similar: returns after similar states.
     """
 
     asof: str
@@ -85,18 +106,25 @@ class Today:
     notes: tuple[str, ...]
     similar: Similar
 
+    def __repr__(self) -> str:
+        state = f"tier {self.tier}, exposure {self.exposure:.0%}, action {self.action}, {len(self.orders)} orders"
+        return f"<Today {self.strategy!r} on {self.universe!r} as of {self.asof}: {state} for {self.session}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return asdict(self)
 
     @property
     def sales(self) -> tuple[Order, ...]:
-        """The stocks that are sold, largest first."""
-        return tuple(each for each in self.orders if each.leg == "stocks" and each.side == "sell")
+        """The sales of stocks, largest first."""
+        return tuple(order for order in self.orders if order.sleeve == "stocks" and order.side == "sell")
 
     @property
     def exit_code(self) -> int:
-        """0 calm, 10 watch, 20 reduce, 30 cash; a tier of another name counts as reduce where stocks are sold."""
+        """0 calm, 10 watch, 20 reduce, 30 cash.
+
+        A tier of another name counts as reduce where stocks are sold, else as calm.
+        """
         if self.tier in EXIT_CODES:
             return EXIT_CODES[self.tier]
         return EXIT_CODES["reduce" if self.exposure - self.hedge < 1.0 else "calm"]
@@ -108,41 +136,50 @@ def today(
     *,
     asof: str | pd.Timestamp | None = None,
     universe: str = "growth",
-    fill: Fill = "open",
-    weighting: str = "equal",
-    rebalance: str = "monthly",
-    costs: Costs | None = None,
+    account: Account | None = None,
+    **settings: Unpack[AccountSettings],
 ) -> Today:
-    """What `strategy` says at `asof`, an instant with a zone; without one: when the market last learned anything.
+    """The checklist of a rule at an instant.
 
-    Everything that became known later is out of sight. At a session's own decision instant, and from then until its
-    fill, the answer is what a backtest decided for that session; before it is what would be decided now for the session
-    that is filled next.
-    Raises `ParameterError` for a strategy that is not put together from parts, `DataError` where the market lacks more
-    than a week of sessions that had closed by then, and where it has no data for any condition of the trigger.
+    Nothing is used that became known later. At a session's decision instant, and from then until its fill, the answer
+    is the decision of a backtest for that session; before it is what would be decided now for the session that is
+    filled next.
+
+    Raises `ParameterError` for a strategy that is not rule-based, `DataError` where the market lacks more than a week
+    of sessions that had closed by then, and where it has no data for any condition of the trigger.
+
+    Args:
+        strategy: a rule-based strategy.
+        market: prices and feeds.
+        asof: instant with a time zone; by default the last one at which the market learned anything.
+        universe: name of a universe or a screen.
+        account: settings of the account; its capital makes no difference, since orders are shares.
+        settings: single settings of the account by name, in place of those in `account`.
     """
     if not isinstance(strategy, RuleStrategy):
-        raise ParameterError(
-            f"`{strategy.name()}` is not put together from parts; name one that is, such as risk-tiers"
-        )
+        raise ParameterError(f"`{strategy.name()}` is not rule-based; name a rule-based strategy, such as risk-tiers")
+    account = make_account(account, settings)
     strategy.check_market(market)
     instant = last_known(market) if asof is None else instant_of(asof)
-    known, decided = market_at(market, instant, fill)
-    missing = _missing(known, instant)
-    table = DecisionTable(known, universe, fill, decided)
+    known, decisions = market_at(market, instant, account.fill)
+    missing = _missing_sessions(known, instant)
+    table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = evaluate.decide(table, [rule])
-    why = reasons(table, rule)
-    explained = explain_row(why, row)
+    decision = decide_rules(table, [rule])
+    drivers = reasons(table, rule)
+    explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
-    lines = checklist(table, why, row, instant, alarms_to_come(rule, market, instant, universe, fill))
-    check_seen(market, why, lines, instant)
-    shown = loudest(lines)
+    coming = alarms_to_come(rule, market, instant, universe, account.fill)
+    lines = checklist(table, drivers, row, instant, coming)
+    check_data(market, drivers, lines, instant)
+    visible = most_severe(lines)
+    stale = bool(decision.stale[row, 0])
+    notes = *pending_notes(lines), *_state_notes(drivers, row, stale, explained.vetoed)
     return Today(
-        asof=text_of(instant),
+        asof=instant_text(instant),
         session=str(table.decisions.sessions[row].date()),
-        decided_at=text_of(decided.at[row]),
-        filled_at=text_of(decided.filled_at[row]),
+        decided_at=instant_text(decisions.at[row]),
+        filled_at=instant_text(decisions.filled_at[row]),
         strategy=strategy.label,
         universe=table.universe.name,
         tier=explained.tier,
@@ -150,7 +187,7 @@ def today(
         event=explained.event,
         action=_action(exposure, hedge),
         score=explained.score,
-        stale=bool(decision.stale[row, 0]),
+        stale=stale,
         exposure=exposure[1],
         before=exposure[0],
         hedge=hedge[1],
@@ -161,27 +198,22 @@ def today(
         basket=decision.basket,
         vetoed=explained.vetoed,
         label=explained.label,
-        lines=shown,
-        hidden=len(lines) - len(shown),
-        orders=coming_orders(table, decision, weighting, rebalance, costs or Costs()),
+        lines=visible,
+        hidden=len(lines) - len(visible),
+        orders=coming_orders(table, decision, account),
         source=rule.source,
-        lag_hours=tuple(sorted({rule.lag_of(each) for each in rule.trigger.when})),
+        lag_hours=tuple(sorted({rule.lag_of(condition) for condition in rule.trigger.when})),
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
-        exit_conditions=exit_conditions(why, row),
-        changes=tuple(filter(None, (counterfactual(why, row), *worse(why, row)))),
-        notes=(
-            *pending_notes(lines),
-            *_notes(why, row, bool(decision.stale[row, 0]), explained.vetoed, missing, known),
-            *unknown_notes(lines),
-            *_silent(table),
-        ),
-        similar=similar(why, *_level(table), row),
+        exit_conditions=exit_conditions(drivers, row),
+        changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
+        notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
+        similar=similar(drivers, *_level(table), row),
     )
 
 
-def _missing(known: Market, instant: np.datetime64) -> int:
-    """How many sessions had closed by `instant` without any price of theirs; raises `DataError` on more than a week."""
+def _missing_sessions(known: Market, instant: np.datetime64) -> int:
+    """The number of closed sessions without a price; `DataError` on more than a week."""
     closed = int((known.calendar.closes <= instant).sum())
     priced = np.flatnonzero(np.isfinite(known.prices.close[:closed]).any(axis=1))
     last = int(priced[-1]) if len(priced) else -1
@@ -189,25 +221,29 @@ def _missing(known: Market, instant: np.datetime64) -> int:
     if missing > MOST_MISSING:
         ends = f"ends on {known.sessions[last].date()}" if last >= 0 else "has no price"
         raise DataError(
-            f"market {known.name!r} {ends}: {missing} sessions had closed since by {text_of(instant)}; bring it up to"
-            " date, or ask for an earlier instant"
+            f"market {known.name!r} {ends}: {missing} sessions had closed since by {instant_text(instant)}; update it,"
+            " or choose an earlier instant"
         )
     return missing
 
 
-def _notes(why: Reasons, row: int, stale: bool, vetoed: bool, missing: int, known: Market) -> tuple[str, ...]:
-    found = []
-    if np.isnan(why.score[row]):
-        found.append("The score is unknown: the last state is held.")
+def _state_notes(drivers: Reasons, row: int, stale: bool, vetoed: bool) -> list[str]:
+    notes = []
+    if np.isnan(drivers.score[row]):
+        notes.append("The score is unknown: the last state is held.")
     elif stale:
-        found.append("A signal that the rule needs is unknown: the last state is held.")
+        notes.append("A signal that the rule needs is unknown: the last state is held.")
     if vetoed:
-        found.append(f"Held back from a higher tier by {', '.join(why.gates_on(row))}.")
-    if missing:
-        last = known.sessions[np.flatnonzero(np.isfinite(known.prices.close).any(axis=1))[-1]]
-        lack = "1 closed session is" if missing == 1 else f"{missing} closed sessions are"
-        found.append(f"Prices end on {last.date()}: {lack} missing.")
-    return tuple(found)
+        notes.append(f"Held back from a higher tier by {', '.join(drivers.gates_on(row))}.")
+    return notes
+
+
+def _price_notes(known: Market, missing: int) -> list[str]:
+    if not missing:
+        return []
+    last = known.sessions[np.flatnonzero(np.isfinite(known.prices.close).any(axis=1))[-1]]
+    lack = "1 closed session is" if missing == 1 else f"{missing} closed sessions are"
+    return [f"Prices end on {last.date()}: {lack} missing."]
 
 
 def _last_two(values: FloatArray | None) -> tuple[float, float]:
@@ -217,7 +253,7 @@ def _last_two(values: FloatArray | None) -> tuple[float, float]:
 
 
 def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
-    """What to do at the next fill: reduce before hedge, and wait where nothing changes."""
+    """The action at the next fill: reduce before hedge, wait without a change."""
     if exposure[1] < exposure[0]:
         return "reduce"
     if hedge[1] > hedge[0]:
@@ -225,21 +261,21 @@ def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
     return "return" if exposure[1] > exposure[0] or hedge[1] < hedge[0] else "wait"
 
 
-def _silent(table: DecisionTable) -> tuple[str, ...]:
-    """The names that may be held and have no price on the last session that has any."""
+def _unpriced_notes(table: DecisionTable) -> tuple[str, ...]:
+    """The names that may be held and have no price on the last session with prices."""
     priced = np.isfinite(table.close)
     last = int(np.flatnonzero(priced.any(axis=1))[-1])
-    silent = np.array(table.symbols)[table.alive[-1] & ~priced[last]]
-    if not len(silent):
+    unpriced = np.array(table.symbols)[table.alive[-1] & ~priced[last]]
+    if not len(unpriced):
         return ()
-    shown = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" if len(silent) > 5 else "")
-    have, are = ("has", "it counts") if len(silent) == 1 else ("have", "they count")
+    names = ", ".join(unpriced[:5]) + (f" and {len(unpriced) - 5} more" if len(unpriced) > 5 else "")
+    have, are = ("has", "it counts") if len(unpriced) == 1 else ("have", "they count")
     day = table.decisions.sessions[last].date()
-    return (f"{shown} {have} no price on {day}, the last session: {are} as still held.",)
+    return (f"{names} {have} no price on {day}, the last session: {are} as still held.",)
 
 
 def _level(table: DecisionTable) -> tuple[FloatArray, FloatArray]:
-    """The basket's level known at each decision (T,), and how many sessions had no basket until then."""
+    """The basket's known level (T,), and sessions without a basket until then (T,)."""
     returns = table.basket_returns
-    blank = np.cumsum(np.isnan(returns)).astype(np.float64)
-    return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(blank)
+    missing = np.cumsum(np.isnan(returns)).astype(np.float64)
+    return table.known(np.cumprod(1.0 + np.nan_to_num(returns))), table.known(missing)

@@ -9,7 +9,7 @@ from numba import njit
 
 from undertow.backtests.kernel.records import Columns, Holdings, Rates
 from undertow.backtests.kernel.state import DUST
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 class Purchase(NamedTuple):

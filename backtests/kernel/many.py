@@ -9,8 +9,8 @@ from undertow.backtests.kernel.path import basket_weights, lot_orders, rates_of,
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.records import SetOptions, SetPlans
 from undertow.backtests.kernel.walk import walk_many_nb
-from undertow.market.clock import FloatArray, IntArray
-from undertow.strategies.plan import Decision, Plan
+from undertow.market import FloatArray, IntArray
+from undertow.strategies import Decision, Plan
 
 
 def walk_all(grid: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:

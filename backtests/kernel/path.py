@@ -20,10 +20,8 @@ from undertow.backtests.kernel.state import (
     STOPPED,
 )
 from undertow.backtests.kernel.walk import walk_nb
-from undertow.market.clock import FloatArray, IntArray
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.settlement import settles
-from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
+from undertow.market import DataError, FloatArray, IntArray, ParameterError, settlement_sessions
+from undertow.strategies import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +143,7 @@ class AccountPath:
         if cash is not None:
             orders = pd.concat([orders, self._cash_orders(cash)], ignore_index=True)
         orders = orders.sort_values("session", kind="stable", ignore_index=True)
-        return orders.assign(settles=settles(pd.DatetimeIndex(orders["session"]), calendar))
+        return orders.assign(settles=settlement_sessions(pd.DatetimeIndex(orders["session"]), calendar))
 
     def _cash_orders(self, cash: str) -> pd.DataFrame:
         rows = np.flatnonzero(self.cash_trades)

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.kernel.records import PriceArrays
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, FloatArray, IntArray, Market
+from undertow.signals.decisions import DecisionTable
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # How lots are sold on a path that records them.
 NO_LOTS, HIFO, FIFO = 0, 1, 2

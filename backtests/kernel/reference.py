@@ -33,7 +33,7 @@ from undertow.backtests.kernel.state import (
     TURNOVER,
     WAITED,
 )
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 
 def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:

@@ -40,7 +40,7 @@ from undertow.backtests.kernel.state import (
     worth_nb,
 )
 from undertow.backtests.kernel.tax_lots import Lots, least_tax_order_nb
-from undertow.market.clock import BoolArray, IntArray
+from undertow.market import BoolArray, IntArray
 
 
 @njit(cache=True)

@@ -9,7 +9,7 @@ from numba import njit
 
 from undertow.backtests.kernel.records import Holdings, Rates
 from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, REBALANCE, surviving_weights_nb, take_nb
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 
 class Stocks(NamedTuple):

@@ -9,10 +9,9 @@ import numpy as np
 
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.prices import Panel, PriceGrid, carried, read_panel
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision, Plan
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import LEAST_TAX, PROPORTIONAL, Decision, Plan
 
 _DAY = np.timedelta64(1, "D")
 

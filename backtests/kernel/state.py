@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.records import Holdings, KernelOptions, Rates
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Why an order was sent.
 NONE, REBALANCE, DE_RISK, RE_ENTRY, WAITED, ENDED, STOP, ROTATE, HEDGE = 0, 1, 2, 3, 4, 5, 6, 7, 8

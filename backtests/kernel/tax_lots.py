@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.records import HIFO, Holdings, Rates
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 
 class Lots(NamedTuple):

@@ -62,7 +62,7 @@ from undertow.backtests.kernel.state import (
     worth_nb,
 )
 from undertow.backtests.kernel.tax_lots import book_lots_nb, open_lots_nb
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)

@@ -1,1 +1,34 @@
-"""ledger"""
+"""The ledger of all trials ever made on a market."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.backtests.ledger.ledger import DESIGNS, Ledger, SearchKey, key_of, open_ledger
+    from undertow.backtests.ledger.trial_count import TrialCount
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "ledger": (
+                "DESIGNS",
+                "Ledger",
+                "SearchKey",
+                "key_of",
+                "open_ledger",
+            ),
+            "trial_count": ("TrialCount",),
+        },
+    )
+
+__all__ = [
+    "DESIGNS",
+    "Ledger",
+    "SearchKey",
+    "TrialCount",
+    "key_of",
+    "open_ledger",
+]

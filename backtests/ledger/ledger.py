@@ -1,4 +1,4 @@
-"""How many trials have ever been made on a market: an append-only ledger, one file a market."""
+"""The ledger of trials: append-only, one file a market."""
 
 from __future__ import annotations
 
@@ -13,23 +13,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from undertow.backtests.folders import why_unwritable
-from undertow.market.errors import DataError, ParameterError
-from undertow.market.market import Market
+from undertow.backtests.folders import unwritable_reason
+from undertow.backtests.ledger.trial_count import TrialCount
+from undertow.market import DataError, Market, ParameterError
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
-_WORDS = ("when", "strategy", "market", "universe", "study", "key", "design")
 DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
+_TEXT_FIELDS = ("when", "strategy", "market", "universe", "study", "key", "design")
 
 
 @dataclass(frozen=True)
 class SearchKey:
-    """What the trials of a line belong to.
+    """The identity of a search, to which the trials of an entry belong.
 
-    `key` names the search by all that decides its trials, seed included: equal searches repeat equal trials, and each
-    trial of a key is counted once, whoever makes it and however often it is interrupted. `market` is the fingerprint
-    of the data, `name` what the market is called: a folder that gets one more session has another fingerprint.
+    Equal searches repeat equal trials, and each trial of a key is counted once, however often it is made or
+    interrupted.
+
+    Args:
+        strategy: name of the strategy.
+        market: fingerprint of the data; a folder that is extended by a session has another.
+        universe: name of the universe.
+        window: first and last session.
+        study: name of the search, "sweep" or "backtest".
+        key: digest of everything that decides the trials, the seed included.
+        name: name of the market.
     """
 
     strategy: str
@@ -41,143 +49,127 @@ class SearchKey:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class TrialCount:
-    """A search's place among all trials on its market: how many came before it, how many are its own, and the sum.
-
-    `between` are those of others that were made after its first and before its last. `elsewhere` are those made on a
-    market of the same name with other data, such as the same folder before sessions were added.
-    """
-
-    before: int
-    own: int
-    ever: int
-    between: int = 0
-    elsewhere: int = 0
-
-    def sentence(self, subject: str = "This is") -> str:
-        """`This is trial 2,001 to 2,400 on this data, of 2,400 ever made.`, or one number where it is one trial."""
-        last = self.before + self.own + self.between
-        span = f"{last:,}" if self.own == 1 else f"{self.before + 1:,} to {last:,}"
-        others = f" ({self.between:,} between them are of others)" if self.between else ""
-        more = f"; {self.elsewhere:,} more while this market had other data" if self.elsewhere else ""
-        return f"{subject} trial {span} on this data{others}, of {self.ever:,} ever made{more}."
-
-
 def key_of(identity: Mapping[str, Any]) -> str:
-    """The key of a search from all that decides its trials, as plain values."""
+    """The key of a search, from plain values for everything that decides its trials."""
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 class Ledger:
-    """The ledger of one folder; without one, of the environment's UNDERTOW_LEDGER, else of results/ledger.
+    """The ledger of trials in a folder.
 
-    Every line is written with one append under a lock of the file: several processes may write at the same time.
+    By default the folder is that of the variable UNDERTOW_LEDGER, else results/ledger. Every entry is one append under
+    a lock of the file: several processes may write at the same time.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder or os.environ.get(VARIABLE) or FOLDER)
 
+    def __repr__(self) -> str:
+        return f"<Ledger in {str(self.folder)!r}>"
+
     def path(self, market: str) -> Path:
-        """The file of a market's fingerprint."""
+        """The file of a market, by its fingerprint."""
         if not market.isalnum():
             raise ParameterError(f"`market` must be a market's fingerprint, got {market!r}")
         return self.folder / f"{market}.jsonl"
 
     def record(self, search: SearchKey, design: str, positions: Sequence[int]) -> int:
-        """Append the trials of a search by position, less those that are there already; returns how many were new.
+        """Append the trials of a search that are not recorded yet.
 
-        Raises `DataError` where the ledger cannot be read or written.
+        `positions` are the numbers of the trials in the search. Returns the number of new ones. Raises `DataError`
+        where the ledger cannot be read or written.
         """
         if design not in DESIGNS:
             raise ParameterError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}")
         with self._opened(search.market) as file:
-            known = _positions(_lines(file, search.market), search.key)
-            new = sorted(set(positions) - known)
+            recorded = _positions(_entries(file, search.market), search.key)
+            new = sorted(set(positions) - recorded)
             if new:
-                line = {
+                entry = {
                     "when": datetime.now(UTC).isoformat(timespec="seconds"),
                     **asdict(search),
                     "design": design,
                     "trials": len(new),
                     "spans": _spans(new),
                 }
-                _append(file, line)
+                _append(file, entry)
         return len(new)
 
     def enter(self, search: SearchKey, design: str, trials: int) -> TrialCount:
-        """Record trials 0 to `trials` - 1 of a search and return where it stands; raises as `record` does."""
+        """Record the first `trials` of a search and count them; errors as in `record`."""
         self.record(search, design, range(trials))
         return self.trial_count(search)
 
     def trials_so_far(self, market: str, universe: str | None = None) -> int:
-        """How many trials have ever been made on a market, on one of its universes where one is named."""
-        return sum(each["trials"] for each in self.lines(market) if universe in (None, each["universe"]))
+        """The number of all trials on a market, or on one of its universes."""
+        return sum(entry["trials"] for entry in self.lines(market) if universe in (None, entry["universe"]))
 
-    def elsewhere(self, market: str, name: str) -> int:
-        """How many trials were made on markets called `name` whose data is not that of the fingerprint `market`."""
-        others = (path for path in self.folder.glob("*.jsonl") if path.stem != market and path.stem.isalnum())
-        # Most files are of other markets: only one that has the name anywhere is read line by line.
-        mark = json.dumps(name).encode()
-        named = [path.stem for path in others if path.is_file() and mark in path.read_bytes()] if name else []
-        return sum(each["trials"] for other in named for each in self.lines(other) if each.get("name") == name)
+    def other_data(self, market: str, name: str) -> int:
+        """The number of trials on markets of the same name with other data.
+
+        `market` is the fingerprint whose trials do not count, `name` the name.
+        """
+        paths = (path for path in self.folder.glob("*.jsonl") if path.stem != market and path.stem.isalnum())
+        # Most files are of other markets: only one that contains the name is read line by line.
+        text = json.dumps(name).encode()
+        named = [path.stem for path in paths if path.is_file() and text in path.read_bytes()] if name else []
+        entries = (entry for stem in named for entry in self.lines(stem))
+        return sum(entry["trials"] for entry in entries if entry.get("name") == name)
 
     def trial_count(self, search: SearchKey) -> TrialCount:
-        """Where a search stands among all trials on its market."""
-        lines = self.lines(search.market)
-        places = [place for place, each in enumerate(lines) if each["key"] == search.key]
-        counts = [each["trials"] for each in lines]
-        own = sum(counts[place] for place in places)
-        elsewhere = self.elsewhere(search.market, search.name)
-        if not places:
-            return TrialCount(sum(counts), 0, sum(counts), elsewhere=elsewhere)
-        between = sum(counts[places[0] : places[-1] + 1]) - own
-        return TrialCount(sum(counts[: places[0]]), own, sum(counts), between, elsewhere)
+        """The trials of a search, counted among all trials on its market."""
+        entries = self.lines(search.market)
+        rows = [row for row, entry in enumerate(entries) if entry["key"] == search.key]
+        counts = [entry["trials"] for entry in entries]
+        own = sum(counts[row] for row in rows)
+        other_data = self.other_data(search.market, search.name)
+        if not rows:
+            return TrialCount(sum(counts), 0, sum(counts), other_data=other_data)
+        interleaved = sum(counts[rows[0] : rows[-1] + 1]) - own
+        return TrialCount(sum(counts[: rows[0]]), own, sum(counts), interleaved, other_data)
 
-    def later(self, standing: TrialCount, market: str) -> TrialCount:
-        """A standing with the sum of all trials on a market as it is by now."""
-        return replace(standing, ever=self.trials_so_far(market))
+    def later(self, trial_count: TrialCount, market: str) -> TrialCount:
+        """An earlier count with the present total of all trials on its market."""
+        return replace(trial_count, total=self.trials_so_far(market))
 
     def lines(self, market: str) -> list[dict[str, Any]]:
-        """Every line of a market, the oldest first; none where nothing was recorded."""
+        """Every entry of a market, oldest first."""
         if not self.path(market).is_file():
             return []
         with self.path(market).open("rb") as file:
-            return _lines(file, market)
+            return _entries(file, market)
 
     def searches(self, market: str) -> list[dict[str, Any]]:
-        """Every search on a market, the oldest first: when it began and ended, what it was, its designs and trials."""
-        found: dict[str, dict[str, Any]] = {}
-        for each in self.lines(market):
-            own = found.setdefault(
-                each["key"],
-                {name: each[name] for name in ("study", "strategy", "universe", "window")}
-                | {"first": each["when"], "designs": {}, "trials": 0, "key": each["key"]},
+        """Every search on a market, oldest first: times, identity, designs and trials."""
+        searches: dict[str, dict[str, Any]] = {}
+        for entry in self.lines(market):
+            search = searches.setdefault(
+                entry["key"],
+                {name: entry[name] for name in ("study", "strategy", "universe", "window")}
+                | {"first": entry["when"], "designs": {}, "trials": 0, "key": entry["key"]},
             )
-            own["last"] = each["when"]
-            own["trials"] += each["trials"]
-            own["designs"][each["design"]] = own["designs"].get(each["design"], 0) + each["trials"]
-        return list(found.values())
+            search["last"] = entry["when"]
+            search["trials"] += entry["trials"]
+            search["designs"][entry["design"]] = search["designs"].get(entry["design"], 0) + entry["trials"]
+        return list(searches.values())
 
     def check(self, market: str, name: str = "") -> None:
-        """Raise `DataError` where trials of a market could not be written or read; makes nothing, for use before work.
-
-        Files and folders that are not there yet are made where trials are recorded.
-        """
+        """Raise `DataError` where trials could not be written or read; creates nothing."""
         path = self.path(market)
-        there = next(each for each in (path.absolute(), *path.absolute().parents) if os.path.exists(each))
-        usable = there.is_file() if there == path.absolute() else there.is_dir()
+        existing = next(part for part in (path.absolute(), *path.absolute().parents) if os.path.exists(part))
+        usable = existing.is_file() if existing == path.absolute() else existing.is_dir()
+        problem = f"the ledger {str(path)!r} cannot be written"
         if not usable:
-            why = "is a folder" if there.is_dir() else "is a file"
-            raise DataError(f"the ledger {str(path)!r} cannot be written: {str(there)!r} {why}; name another folder")
-        if not os.access(there, os.W_OK if there.is_file() else os.W_OK | os.X_OK):
-            raise DataError(f"the ledger {str(path)!r} cannot be written: no permission in {str(there)!r}")
-        why = why_unwritable(there) if there.is_dir() else ""
-        if why:
-            raise DataError(f"the ledger {str(path)!r} cannot be written: {why} in {str(there)!r}; name another folder")
+            form = "is a folder" if existing.is_dir() else "is a file"
+            raise DataError(f"{problem}: {str(existing)!r} {form}; name another folder")
+        if not os.access(existing, os.W_OK if existing.is_file() else os.W_OK | os.X_OK):
+            raise DataError(f"{problem}: no permission in {str(existing)!r}")
+        reason = unwritable_reason(existing) if existing.is_dir() else ""
+        if reason:
+            raise DataError(f"{problem}: {reason} in {str(existing)!r}; name another folder")
         self.lines(market)
-        self.elsewhere(market, name)
+        self.other_data(market, name)
 
     @contextmanager
     def _opened(self, market: str) -> Iterator[IO[bytes]]:
@@ -191,31 +183,31 @@ class Ledger:
             raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror or error}") from None
 
 
-def open_ledger(given: Ledger | str | Path | None, market: Market) -> Ledger | None:
-    """The ledger that an argument names, checked for a market; None for none. Raises as `Ledger.check` does."""
-    if given is None:
+def open_ledger(ledger: Ledger | str | Path | None, market: Market) -> Ledger | None:
+    """A ledger from its folder, checked as by `Ledger.check`; None stays None."""
+    if ledger is None:
         return None
-    if not isinstance(given, Ledger | str | Path):
-        raise ParameterError(f"`ledger` must be a folder or a `Ledger`, got {given!r}")
-    ledger = given if isinstance(given, Ledger) else Ledger(given)
-    ledger.check(market.fingerprint, market.name)
-    return ledger
+    if not isinstance(ledger, Ledger | str | Path):
+        raise ParameterError(f"`ledger` must be a folder or a `Ledger`, got {ledger!r}")
+    opened = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    opened.check(market.fingerprint, market.name)
+    return opened
 
 
-def _append(file: IO[bytes], line: dict[str, Any]) -> None:
-    # What a killed process left half-written is no entry: its trials are recorded again when the search goes on.
+def _append(file: IO[bytes], entry: dict[str, Any]) -> None:
+    # The half-written line of a killed process is no entry: its trials are recorded again when the search continues.
     file.seek(0)
     file.truncate(file.read().rfind(b"\n") + 1)
     file.seek(0, os.SEEK_END)
-    file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+    file.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
 
 
-def _lines(file: IO[bytes], market: str) -> list[dict[str, Any]]:
-    """The entries of a market's file; raises `DataError` for a line that was written to its end and is none."""
+def _entries(file: IO[bytes], market: str) -> list[dict[str, Any]]:
+    """The entries of a market's file; `DataError` on a line that is not one."""
     file.seek(0)
-    # Behind the last end of a line is what a killed process left half-written.
+    # The last part is empty, or the half-written line of a killed process.
     return [_entry(file, number, text, market) for number, text in enumerate(file.read().split(b"\n")[:-1], 1)]
 
 
@@ -225,13 +217,13 @@ def _entry(file: IO[bytes], number: int, text: bytes, market: str) -> dict[str, 
     except ValueError:
         entry = None
     if not _is_entry(entry, market):
-        raise DataError(f"the ledger {file.name!r} has no entry in line {number}; mend that line or take it out")
+        raise DataError(f"the ledger {file.name!r} has no entry in line {number}; fix that line or delete it")
     return dict(entry)
 
 
 def _is_entry(line: Any, market: str) -> bool:
-    """Whether a line has all that an entry says, and as many trials as its spans hold."""
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _WORDS):
+    """Whether a line has every field of an entry, and the trials of its spans."""
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _TEXT_FIELDS):
         return False
     spans, window = line.get("spans"), line.get("window")
     if not isinstance(spans, list) or not all(map(_is_span, spans)) or not isinstance(window, list):
@@ -241,22 +233,22 @@ def _is_entry(line: Any, market: str) -> bool:
     return type(trials) is int and trials == counted > 0 and line["market"] == market
 
 
-def _is_span(given: Any) -> bool:
-    two = isinstance(given, list) and len(given) == 2 and all(type(each) is int for each in given)
-    return two and 0 <= given[0] <= given[1]
+def _is_span(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(type(position) is int for position in value)
+    return pair and 0 <= value[0] <= value[1]
 
 
-def _positions(lines: Sequence[dict[str, Any]], key: str) -> set[int]:
-    spans = [span for each in lines if each["key"] == key for span in each["spans"]]
+def _positions(entries: Sequence[dict[str, Any]], key: str) -> set[int]:
+    spans = [span for entry in entries if entry["key"] == key for span in entry["spans"]]
     return {position for first, last in spans for position in range(first, last + 1)}
 
 
 def _spans(positions: Sequence[int]) -> list[list[int]]:
-    """Runs of consecutive positions as [first, last]."""
+    """Ranges of consecutive positions as [first, last]."""
     spans: list[list[int]] = []
-    for each in positions:
-        if spans and each == spans[-1][1] + 1:
-            spans[-1][1] = each
+    for position in positions:
+        if spans and position == spans[-1][1] + 1:
+            spans[-1][1] = position
         else:
-            spans.append([each, each])
+            spans.append([position, position])
     return spans

@@ -1,1 +1,79 @@
-"""runs"""
+"""One backtest: its account, its record, its tax and attribution, its folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.backtests.runs.attribution import Attribution, during_set
+    from undertow.backtests.runs.backtest import make_plan, session_rows
+    from undertow.backtests.runs.card import card_html
+    from undertow.backtests.runs.entries import enter_run, enter_sweep
+    from undertow.backtests.runs.episodes import EPISODE_COLUMNS
+    from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
+    from undertow.backtests.runs.run import Recipe, Run
+    from undertow.backtests.runs.saved import load_run, save_run
+    from undertow.backtests.runs.tax import by_year, rate_text, realised, tax_sentence, tax_summary
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "attribution": (
+                "Attribution",
+                "during_set",
+            ),
+            "backtest": (
+                "make_plan",
+                "session_rows",
+            ),
+            "card": ("card_html",),
+            "entries": (
+                "enter_run",
+                "enter_sweep",
+            ),
+            "episodes": ("EPISODE_COLUMNS",),
+            "lag_hours": (
+                "LagHours",
+                "summarize_lag",
+            ),
+            "run": (
+                "Recipe",
+                "Run",
+            ),
+            "saved": (
+                "load_run",
+                "save_run",
+            ),
+            "tax": (
+                "by_year",
+                "rate_text",
+                "realised",
+                "tax_sentence",
+                "tax_summary",
+            ),
+        },
+    )
+
+__all__ = [
+    "EPISODE_COLUMNS",
+    "Attribution",
+    "LagHours",
+    "Recipe",
+    "Run",
+    "by_year",
+    "card_html",
+    "during_set",
+    "enter_run",
+    "enter_sweep",
+    "load_run",
+    "make_plan",
+    "rate_text",
+    "realised",
+    "save_run",
+    "session_rows",
+    "summarize_lag",
+    "tax_sentence",
+    "tax_summary",
+]

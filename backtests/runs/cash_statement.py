@@ -1,23 +1,23 @@
-"""The cash_statement of one session: how the cash came together, order by order."""
+"""The cash of one session, order by order."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from undertow.market.errors import ParameterError
+from undertow.market import ParameterError
 
-COLUMNS = ("step", "symbol", "shares", "price", "proceeds", "costs", "cash", "reason", "settles")
+STATEMENT_COLUMNS = ("step", "symbol", "shares", "price", "proceeds", "costs", "cash", "reason", "settles")
 
 
 def cash_statement(orders: pd.DataFrame, cash_before: pd.Series, session: str | pd.Timestamp) -> pd.DataFrame:
     """Cash before, each sale, each purchase and cash after on one session, as rows.
 
     `orders` as in `Run.orders`, `cash_before` (sessions) in USD. `proceeds` is the order's value, negative for a
-    purchase; `cash` the running balance after the order and its costs; `settles` when the order's cash is there. Money
-    swept into or out of the cash symbol stays cash and has no row.
+    purchase; `cash` the running balance after the order and its costs; `settles` the session on which the cash is
+    available. Trades of the cash symbol have no row: the money stays cash.
 
-    Raises `ParameterError` where nothing was traded on the session, naming the nearest one on which something was.
+    Raises `ParameterError` on a session without orders, naming the nearest one that has some.
     """
     day = _day(session)
     stocks = orders[orders["reason"] != "cash sweep"]
@@ -45,7 +45,7 @@ def cash_statement(orders: pd.DataFrame, cash_before: pd.Series, session: str | 
     first = {"step": "cash before", "cash": before}
     last = {"step": "cash after", "cash": balance[-1]}
     rows = [first, *steps.to_dict(orient="records"), last]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"settles": "datetime64[ns]"})
+    return pd.DataFrame(rows, columns=list(STATEMENT_COLUMNS)).astype({"settles": "datetime64[ns]"})
 
 
 def _day(session: str | pd.Timestamp) -> pd.Timestamp:
@@ -61,7 +61,7 @@ def _day(session: str | pd.Timestamp) -> pd.Timestamp:
 
 def _nearest(orders: pd.DataFrame, day: pd.Timestamp) -> str:
     if orders.empty:
-        return "the run has none at all"
+        return "the run has no orders"
     days = pd.DatetimeIndex(orders["session"].unique())
     nearest = days[int(np.abs(np.asarray(days - day)).argmin())]
-    return f"the nearest session that has is {nearest.date()}"
+    return f"the nearest session with orders is {nearest.date()}"

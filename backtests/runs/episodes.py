@@ -1,4 +1,4 @@
-"""De-risk episodes: from the shock to the return of the money, and what the absence was worth."""
+"""De-risk episodes: from the shock to the return of the money."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pandas as pd
 
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.state import DE_RISK, REBALANCE
-from undertow.market.calendar import Decisions
-from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
+from undertow.market import HOUR, BoolArray, Decisions, FloatArray, InstantArray, IntArray
 
-# Values agree to a few digits of sixteen; a return below this is none.
-ROUNDING = 1e-13
-COLUMNS = (
+# A return below this is rounding: values agree to all but a few of sixteen digits.
+_ROUNDING = 1e-13
+EPISODE_COLUMNS = (
     "shock",
     "decision",
     "session",
@@ -39,10 +38,15 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Acting:
-    """What a rule did, session by session (T,): `active` where it acts, `exposure` net of what is sold short, `shocks`.
+    """The state of a rule on every session of a run (T,).
 
-    `stocks` is the share asked for in stocks, whatever is sold short. `tiers` and `labels` (T,) name the tier of each
-    session and the kind of shock; blank for a strategy without tiers.
+    Args:
+        active: whether the rule acts.
+        exposure: target share of capital in stocks, net of short positions.
+        stocks: target share of capital in stocks, without short positions.
+        shocks: instant at which the trigger became known, NaT without one.
+        tiers: name of the tier, empty for a strategy without tiers.
+        labels: type of shock, empty for a strategy without tiers.
     """
 
     active: BoolArray
@@ -55,7 +59,7 @@ class Acting:
 
 @dataclass(frozen=True, eq=False)
 class EpisodeClock:
-    """The sessions of a run (T,): decisions, opens and closes, and the basket's return over each night before."""
+    """Decisions, opens, closes and overnight returns of the basket, each (T,)."""
 
     decisions: Decisions
     opens: InstantArray
@@ -64,26 +68,33 @@ class EpisodeClock:
 
 
 def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: AccountPath) -> pd.DataFrame:
-    """One row for each stretch of sessions on which the rule acts: with less in stocks, or in a tier above calm.
+    """One row for each period in which the rule acts.
 
-    `hold` is the same basket without the rule. `shock` is when the trigger became known and `lag_hours` the hours from
-    then to the fill, both blank where the strategy names no shock or no alarm went on. `cash_target` is the most that
-    is out of stocks, net of what is sold short; `cash_raised` the stocks sold to get there, from the last return before
-    it on and without what a rebalance sells for its own sake; `sold` the names by money. `re_entry` is the first
-    session on which money went back, `end` the one on which all of it had; blank where the run ends first.
+    A rule acts with less in stocks, or in a tier above calm. `shock` is the instant at which the trigger became known
+    and `lag_hours` the hours from then to the fill, both missing where the strategy names no shock or no alarm began.
+    `cash_target` is the largest share out of stocks, net of short positions; `cash_raised` the stocks sold to reach it,
+    from the last rise of exposure before it on, without the sales of a rebalance; `sold` the names by money. `re_entry`
+    is the first session on which money returned, `end` the one by which all of it had; missing where the run ends
+    first.
 
-    `gap_return` is the basket's return from the last close before the shock to the next open: gone before anyone could
-    trade; 0 for a shock during a session. `waited_return` goes on from there (for a shock during a session from that
-    session's close, the first price after it) to the first fill: tradable, and given up by the lag. `basket_return` and
-    `run_return` run from the first fill to the last (the last close where the run ends first), and `return_avoided` is
-    run less basket: positive where the absence paid, after its costs. `tier` is the one in which least was held,
-    `label` the kind of shock at the start.
+    `gap_return` is the basket's return from the last close before the shock to the next open, which nobody could trade;
+    0 for a shock during a session. `waited_return` continues from there (for a shock during a session from that
+    session's close, the first price after it) to the first fill: tradable, and lost to the lag. `basket_return` and
+    `run_return` are from the first fill to the last (the last close where the run ends first), and `return_avoided` is
+    run less basket: positive where the absence paid, after its costs. `tier` is the one with the lowest exposure,
+    `label` the type of shock at the start.
+
+    Args:
+        acting: state of the rule on every session.
+        clock: decisions, opens and closes of the sessions.
+        run: account of the strategy.
+        hold: account of the same basket without the rule.
     """
     on = np.concatenate(([False], acting.active, [False]))
     starts = np.flatnonzero(on[1:-1] & ~on[:-2])
     ends = np.flatnonzero(on[1:-1] & ~on[2:]) + 1
     rows = [_episode(int(start), int(end), acting, clock, run, hold) for start, end in zip(starts, ends, strict=True)]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(EPISODE_COLUMNS))
     for column in ("shock", "decision"):
         table[column] = pd.to_datetime(table[column], utc=True).astype("datetime64[ns, UTC]")
     for column in ("session", "re_entry", "end"):
@@ -100,7 +111,7 @@ def _episode(
     lag = float((clock.decisions.filled_at[start] - shock) / HOUR) if not np.isnat(shock) else np.nan
     money, names = _sold(run, acting.stocks, start, end)
     rises = np.flatnonzero(np.diff(exposure[start : end + 1]) > 0)
-    basket, own = _between(hold, start, end), _between(run, start, end)
+    basket, ruled = _between(hold, start, end), _between(run, start, end)
     gap, waited = _before(start, shock, clock, hold)
     return (
         shock,
@@ -117,15 +128,15 @@ def _episode(
         gap,
         waited,
         basket,
-        own,
-        _rounded(own - basket),
+        ruled,
+        _rounded(ruled - basket),
         acting.tiers[start + int(exposure[start:end].argmin())],
         acting.labels[start],
     )
 
 
 def _before(start: int, shock: np.datetime64, clock: EpisodeClock, hold: AccountPath) -> tuple[float, float]:
-    """The basket's return in the gap after a shock, and from the first tradable price after it to the fill."""
+    """The basket's return in the gap after a shock, and from there to the fill."""
     if np.isnat(shock) or shock < clock.closes[0]:
         return float("nan"), float("nan")
     last = int(np.searchsorted(clock.closes, shock, side="right")) - 1
@@ -148,11 +159,11 @@ def _sold(run: AccountPath, exposure: FloatArray, start: int, end: int) -> tuple
     reasons = run.reasons[rows, :stocks]
     for_cash = np.where(reasons == DE_RISK, sales, 0.0)
     # On a rebalance the sales of a session serve the rebalance and the rule at once: the rule's part is its request.
-    renewing = np.where(reasons == REBALANCE, sales, 0.0)
-    asked = np.maximum(0.0, -change[rows]) * run.before[rows]
-    whole = renewing.sum(axis=1)
-    part = np.minimum(1.0, np.divide(asked, whole, out=np.zeros_like(asked), where=whole > 0.0))
-    sold = (for_cash + renewing * part[:, None]).sum(axis=0)
+    rebalancing = np.where(reasons == REBALANCE, sales, 0.0)
+    requested = np.maximum(0.0, -change[rows]) * run.before[rows]
+    total = rebalancing.sum(axis=1)
+    part = np.minimum(1.0, np.divide(requested, total, out=np.zeros_like(requested), where=total > 0.0))
+    sold = (for_cash + rebalancing * part[:, None]).sum(axis=0)
     names = np.flatnonzero(sold > 0)
     return float(sold.sum()), names[np.argsort(-sold[names], kind="stable")]
 
@@ -163,5 +174,5 @@ def _between(path: AccountPath, start: int, end: int) -> float:
 
 
 def _rounded(change: float) -> float:
-    """A return, 0 where it is nothing but rounding: a fill at the first price after a shock has waited for nothing."""
-    return float(change) if abs(change) > ROUNDING else 0.0
+    """A return, 0 where it is only rounding."""
+    return float(change) if abs(change) > _ROUNDING else 0.0

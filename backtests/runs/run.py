@@ -1,8 +1,8 @@
-"""A run: what a strategy did with a market, and what it was worth."""
+"""A run: the account of a strategy on a market, its figures and its pages."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
-from undertow.backtests.folders import replacing, write_json
-from undertow.backtests.metrics import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.metrics import METRICS, SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.runs.card import card_html
 from undertow.backtests.runs.cash_statement import cash_statement
-from undertow.backtests.runs.lag_hours import LagHours, summarised
+from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
-from undertow.signals.base.registry import PAGES, load
-from undertow.strategies.reasons.explain import changes, explain, remark, vetoes
+from undertow.market import FloatArray, ParameterError
+from undertow.signals.base import PAGES, load, load_path
+from undertow.strategies.reasons import changes, explain, remark, vetoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from undertow.backtests.ledger.ledger import TrialCount
+    from undertow.backtests.ledger.trial_count import TrialCount
     from undertow.backtests.runs.attribution import Attribution
     from undertow.backtests.runs.vectorbt_portfolio import Portfolio
-    from undertow.strategies.reasons.explain import Explanation
-    from undertow.strategies.reasons.reasons import Reasons
+    from undertow.strategies.reasons import Explanation, Reasons
+
+NO_PORTFOLIO = "a loaded run has no vectorbt portfolio; run the `command` in its run.json again"
+_SAVE = "undertow.backtests.runs.saved:save_run"
+_CARD = ("cagr", "annual_volatility", "annual_sharpe", "max_drawdown", "annual_turnover", "average_exposure")
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,36 @@ class Recipe:
     tax_rate: float = 0.20
     lots: str = "hifo"
 
+    def __repr__(self) -> str:
+        return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
 
-@dataclass(frozen=True, eq=False)
+    @property
+    def account(self) -> Account:
+        """The settings of the account."""
+        settings = asdict(self)
+        settings["costs"] = Costs(**{cost.name: settings[cost.name] for cost in fields(Costs)})
+        return Account(**{setting.name: settings[setting.name] for setting in fields(Account)})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """The outcome of a backtest.
+    """The result of a backtest. Returns are decimal, money is in USD.
 
-    `series` (sessions) has the columns value and return of the run, exposure (the target), cash_share (at the close),
-    cash_before (USD at the fill, before anything is traded), turnover and costs (of the session), hold_before,
-    hold_value and hold_return (the same basket without the rule, USD at the fill and at the close), benchmark_return
-    (NaN where the market names no benchmark), cash_return and btc (last known close). `weights` (sessions, symbols) are
-    shares of the value at the close, what is sold short negative. `orders` and `episodes` are one row each. Returns
-    are decimal, money in USD. `trial_count` says how many
-    trials were ever made on the market, where a ledger counts them.
+    Args:
+        recipe: everything that decides the run.
+        series: one row a session: value and return of the run; exposure, the target; cash_share at the close;
+            cash_before, USD at the fill before trading; turnover and costs of the session; hold_before, hold_value and
+            hold_return of the same basket without the rule; benchmark_return, NaN for a market without a benchmark;
+            cash_return; btc, the last known close.
+        weights: share of the account's value at the close (sessions, symbols), negative for a short position.
+        orders: one row an order.
+        episodes: one row a de-risk episode; see `undertow.backtests.runs.episodes`.
+        counts: events that were handled, by name.
+        build_portfolio: builds the vectorbt portfolio.
+        reasons: drivers of each decision, for a rule.
+        attribution_parts: difference to buy-and-hold by cause.
+        trial_count: number of trials on the market, where a ledger counts them.
+        find_hold_tax: computes the tax of buy-and-hold.
     """
 
     recipe: Recipe
@@ -82,61 +103,77 @@ class Run:
     orders: pd.DataFrame
     episodes: pd.DataFrame
     counts: dict[str, Any]
-    build_portfolio: Callable[[], Portfolio] | None = field(default=None, repr=False)
-    reasons: Reasons | None = field(default=None, repr=False)
-    attribution_parts: Attribution | None = field(default=None, repr=False)
+    build_portfolio: Callable[[], Portfolio] | None = None
+    reasons: Reasons | None = None
+    attribution_parts: Attribution | None = None
     trial_count: TrialCount | None = None
-    find_hold_tax: Callable[[], dict[str, Any]] | None = field(default=None, repr=False)
+    find_hold_tax: Callable[[], dict[str, Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # vectorbt's portfolio does not pickle once it has been asked anything, and can be built again.
+        # vectorbt's portfolio cannot be pickled after its first use, and can be built again.
         return {name: value for name, value in self.__dict__.items() if name != "portfolio"}
 
     def __repr__(self) -> str:
-        given = self.recipe
-        return f"<Run {self.name!r} on {given.universe!r}: {given.sessions} sessions, {given.start} to {given.end}>"
+        recipe = self.recipe
+        return f"<Run {self.name!r} on {recipe.universe!r}: {recipe.sessions} sessions, {recipe.start} to {recipe.end}>"
+
+    def _repr_html_(self) -> str:
+        """A card for a notebook: six metrics beside those of buy-and-hold."""
+        recipe = self.recipe
+        columns = (self.metrics, self.baselines["buy-and-hold"])
+        rows = [
+            [metric.label, *(metric.text(column.get(metric.key, float("nan"))) for column in columns)]
+            for metric in METRICS
+            if metric.key in _CARD
+        ]
+        window = f"{recipe.universe}, {recipe.start} to {recipe.end}, {recipe.sessions:,} sessions"
+        return card_html(self.name, window, ["", self.name, "buy-and-hold"], rows)
 
     @property
     def tiers(self) -> pd.Series | None:
-        """The tier of every session by name; None for a strategy that is not put together from parts."""
+        """The tier on every session; None for a strategy that is not rule-based."""
         return None if self.reasons is None else self.reasons.tiers
 
     def explain(self, session: str | pd.Timestamp) -> Explanation:
-        """Why the rule decided what it did for a session: see `Explanation`.
+        """The decision of the rule for a session and its drivers: see `Explanation`.
 
-        Raises `ParameterError` for a strategy that is not put together from parts, `DataError` on a day that is no
-        session of the run.
+        Raises `ParameterError` for a strategy that is not rule-based, `DataError` on a day that is not a session of
+        the run.
         """
         return explain(self._reasons(), session)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """Every change of tier, one row each: why, the score, what each driver added to it, what would have changed it.
+        """Every change of tier, one row each.
 
-        The columns after `counterfactual` are the drivers' contributions; they sum to `score`. Errors as in `explain`.
+        Columns are label, score, counterfactual and the contribution of each driver. The columns after `counterfactual`
+        are the contributions; they sum to `score`. Errors as in `explain`.
         """
         return changes(self._reasons())
 
     @cached_property
     def vetoes(self) -> pd.DataFrame:
-        """Every stretch of sessions on which gates kept the score from a higher tier, one row each; errors as above."""
+        """Every period in which gates kept the score from a higher tier.
+
+        Errors as in `explain`.
+        """
         return vetoes(self._reasons())
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know beside the figures: that a rule's trigger was off, or on, at every session."""
-        told = "" if self.reasons is None else remark(self.reasons)
-        return (told,) if told else ()
+        """Remarks beside the figures, such as a trigger that was never on."""
+        note = "" if self.reasons is None else remark(self.reasons)
+        return (note,) if note else ()
 
     def attribution(self) -> Attribution:
-        """The difference to buy-and-hold in final value, split into parts that sum exactly: see `Attribution`."""
+        """The difference to buy-and-hold in parts that sum exactly: see `Attribution`."""
         if self.attribution_parts is None:
             raise ParameterError("this run was saved without its attribution; run the `command` in its run.json again")
         return self.attribution_parts
 
     def _reasons(self) -> Reasons:
         if self.reasons is None:
-            raise ParameterError(f"`{self.name}` is not put together from parts, so its decisions have no drivers")
+            raise ParameterError(f"`{self.name}` is not rule-based, so its decisions have no drivers")
         return self.reasons
 
     @property
@@ -146,7 +183,7 @@ class Run:
 
     @property
     def exposure(self) -> pd.Series:
-        """The share of capital in stocks that the strategy asked for."""
+        """The target share of capital in stocks."""
         return self.series["exposure"]
 
     @property
@@ -154,11 +191,25 @@ class Run:
         """The strategy's name on the command line."""
         return self.recipe.strategy
 
+    @property
+    def account(self) -> Account:
+        """The settings of the account, from the recipe."""
+        return self.recipe.account
+
+    @property
+    def costs(self) -> Costs:
+        """The costs of trading, from the recipe."""
+        return self.account.costs
+
     @cached_property
     def portfolio(self) -> Portfolio:
-        """The run as a vectorbt Portfolio, annualised with 252 sessions."""
+        """The run as a vectorbt Portfolio, annualised with 252 sessions.
+
+        For a loaded run the recipe is run again. Raises `ParameterError` where its market folder or its strategy has
+        changed or is missing, `DataError` where the values are not the saved ones.
+        """
         if self.build_portfolio is None:
-            raise ParameterError("a loaded run has no vectorbt portfolio; run the `command` in its run.json again")
+            raise ParameterError(NO_PORTFOLIO)
         return self.build_portfolio()
 
     @cached_property
@@ -167,9 +218,9 @@ class Run:
         return self.metrics_between(self.series.index[0], self.series.index[-1])
 
     def metrics_between(self, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, float]:
-        """The same figures of the sessions `first` to `last`, both included; an episode counts where it begins.
+        """The same figures of the sessions `first` to `last`, both included.
 
-        One session has no standard deviation, and what needs one is NaN.
+        An episode counts where it begins. One session has no standard deviation: figures that need one are NaN.
         """
         series = self.series.loc[first:last]
         years = len(series) / SESSIONS_A_YEAR
@@ -184,68 +235,64 @@ class Run:
 
     @cached_property
     def lag_hours(self) -> LagHours | None:
-        """Hours from the shock to the fill over the episodes; None where none has a shock: see `LagHours`."""
-        return summarised(_array(self.episodes["lag_hours"]))
+        """Hours from the shock to the fill over the episodes: see `LagHours`.
+
+        None where no episode has a shock.
+        """
+        return summarize_lag(_array(self.episodes["lag_hours"]))
 
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
-        """The same figures for the basket held without the rule, and for the benchmark where there is one."""
-        found = {"buy-and-hold": self._of(self.series["hold_return"])}
+        """The same figures of buy-and-hold, and of the benchmark where there is one."""
+        baselines = {"buy-and-hold": self._metrics_of(self.series["hold_return"])}
         if self.recipe.benchmark is not None:
-            found[self.recipe.benchmark] = self._of(self.series["benchmark_return"])
-        return found
+            baselines[self.recipe.benchmark] = self._metrics_of(self.series["benchmark_return"])
+        return baselines
 
-    @property
-    def costs(self) -> Costs:
-        """What trading cost, as the recipe says."""
-        given = self.recipe
-        bps = (given.fee_bps, given.slippage_bps, given.haircut_bps, given.borrow_bps)
-        return Costs(*bps, tax_rate=given.tax_rate, lots=given.lots)
+    def _metrics_of(self, returns: pd.Series) -> dict[str, float]:
+        return return_metrics(_array(returns), _array(self.series["cash_return"]))
 
     @cached_property
     def realised(self) -> pd.DataFrame:
-        """One row for each order that closes a position, with its gain and tax in USD; see `backtests/lots.py`."""
+        """One row for each order that closes a position, with its gain and tax in USD."""
         return realised(self.orders, self.costs)
 
     @cached_property
     def tax(self) -> dict[str, Any]:
-        """Realised gains, losses and the tax on them, in USD: stated, never taken from the account."""
+        """Realised gains, losses and the tax on them, in USD: reported, never deducted."""
         return tax_summary(self.realised, self.costs)
 
     @cached_property
     def hold_tax(self) -> dict[str, Any] | None:
-        """`tax` of the same basket held without the rule; None for a run that was saved without it."""
+        """`tax` of buy-and-hold; None for a run that was saved without it."""
         return None if self.find_hold_tax is None else self.find_hold_tax()
 
     @property
     def tax_as_dict(self) -> dict[str, Any]:
-        """The tax as plain values, that of buy-and-hold with it."""
+        """The tax as plain values, with that of buy-and-hold."""
         return {**self.tax, "buy-and-hold": self.hold_tax}
 
     def tax_sentence(self) -> str:
-        """What the tax of the run comes to beside that of buy-and-hold, in USD."""
-        apart = float(self.series["value"].iloc[-1] - self.series["hold_value"].iloc[-1])
-        return tax_sentence(self.tax, self.hold_tax, apart)
+        """The tax of the run beside that of buy-and-hold, in USD."""
+        difference = float(self.series["value"].iloc[-1] - self.series["hold_value"].iloc[-1])
+        return tax_sentence(self.tax, self.hold_tax, difference)
 
     def cash_statement(self, session: str | pd.Timestamp) -> pd.DataFrame:
-        """How the cash came together on a session: cash before, each sale and purchase, cash after, as rows.
+        """Cash before, each sale and purchase, and cash after on a session, as rows.
 
-        Raises `ParameterError` where nothing was traded on it, and where the run was saved without what it takes.
+        Raises `ParameterError` on a session without orders, and for a run that was saved without settlement dates.
         """
         if "cash_before" not in self.series or "settles" not in self.orders:
             raise ParameterError("this run was saved without settlement; run the `command` in its run.json again")
         return cash_statement(self.orders, self.series["cash_before"], session)
 
-    def _of(self, returns: pd.Series) -> dict[str, float]:
-        return return_metrics(_array(returns), _array(self.series["cash_return"]))
-
     @property
     def trial_count_as_dict(self) -> dict[str, int] | None:
-        """The standing as plain values; None where no ledger counts."""
+        """The trial count as plain values; None where no ledger counts."""
         return None if self.trial_count is None else asdict(self.trial_count)
 
     def summary(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The content of `--json`."""
         recipe = self.recipe
         return {
             "strategy": recipe.strategy,
@@ -265,37 +312,21 @@ class Run:
 
     def tearsheet(self, path: str | FilePath) -> FilePath:
         """Write the run's tearsheet, one self-contained HTML page, to `path`."""
-        return _page("tearsheet", self, path)
+        return _write_page("tearsheet", self, path)
 
     def figure(self, path: str | FilePath) -> FilePath:
         """Write the run's main figure, a PNG, to `path`."""
-        return _page("figure", self, path)
+        return _write_page("figure", self, path)
 
     def save(self, folder: str | FilePath) -> FilePath:
-        """Write the run into `folder`, all or nothing, replacing an earlier run; see `undertow.backtests.folders`."""
-        target = FilePath(folder)
-        with replacing(target) as draft:
-            write_json(
-                draft / "run.json", {**asdict(self.recipe), "counts": self.counts, "ledger": self.trial_count_as_dict}
-            )
-            write_json(draft / "metrics.json", {"run": self.metrics, **self.baselines})
-            write_json(draft / "tax.json", self.tax_as_dict)
-            self.series.to_parquet(draft / "returns.parquet")
-            self.weights.to_parquet(draft / "weights.parquet")
-            self.orders.to_parquet(draft / "orders.parquet")
-            self.episodes.to_parquet(draft / "episodes.parquet")
-            if self.attribution_parts is not None:
-                write_json(draft / "attribution.json", asdict(self.attribution_parts))
-            if self.reasons is not None:
-                write_json(draft / "rule.json", self.reasons.rule.model_dump(mode="json"))
-                self.reasons.frame().to_parquet(draft / "reasons.parquet")
-            self.tearsheet(draft / "tearsheet.html")
-            self.figure(draft / "figure.png")
-        return target
+        """Write the run into `folder`, all or nothing: see `save_run`."""
+        # Writing needs this module: it is found by name.
+        path: FilePath = load_path(_SAVE, "a run cannot be saved")(self, folder)
+        return path
 
 
-def _page(name: str, run: Run, path: str | FilePath) -> FilePath:
-    # Pages live above this floor: they are found by name, never imported.
+def _write_page(name: str, run: Run, path: str | FilePath) -> FilePath:
+    # Pages are on a higher floor: they are found by name, never imported.
     written: FilePath = load(PAGES, name)(run, FilePath(path))
     return written
 

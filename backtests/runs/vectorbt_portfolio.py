@@ -1,32 +1,38 @@
-"""vectorbt's portfolio with the year of the exchange."""
+"""The orders of a run booked by vectorbt, as a Portfolio with 252 sessions a year."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import vectorbt as vbt
+from vectorbt.portfolio.enums import Direction
 from vectorbt.utils.config import Configured
 
+from undertow.backtests.account import Account
+from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.metrics import SESSIONS_A_YEAR
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 class Portfolio(vbt.Portfolio):  # type: ignore[misc]
-    """A vectorbt portfolio that annualises with 252 sessions, not with vectorbt's 365 days.
+    """A vectorbt portfolio that annualises with 252 sessions, not 365 days.
 
-    Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set: vectorbt's own
-    divides the capital among all columns, the cash symbol and names that are not listed yet among them, and lets it be.
+    Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set. vectorbt's
+    benchmark divides the capital among all columns, those of the cash symbol and of unlisted names included, and never
+    rebalances.
     """
 
     def __init__(self, *args: Any, hold: FloatArray | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.hold = hold
-        # Copies, and what is pickled, are made from what an object was initialised with.
+        # Copies and pickles are made from the configuration of an object.
         Configured.__init__(self, **{**self.config, "hold": hold})
 
     @property
     def stats_defaults(self) -> dict[str, Any]:
-        """vectorbt's defaults with the year of the exchange."""
+        """vectorbt's defaults with 252 sessions a year."""
         defaults = super().stats_defaults
         settings = {**defaults.get("settings", {}), "year_freq": f"{SESSIONS_A_YEAR} days"}
         return {**defaults, "settings": settings}
@@ -37,13 +43,67 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
 
     def benchmark_value(self, group_by: Any = None, wrap_kwargs: Any = None, engine: str | None = None) -> Any:
-        """The value of buy-and-hold, grouped as the account is; vectorbt's benchmark for any other grouping."""
+        """The value of buy-and-hold; vectorbt's benchmark for any other grouping."""
         if self.hold is None or self.wrapper.get_shape_2d(group_by=group_by) != (len(self.hold), 1):
             return super().benchmark_value(group_by=group_by, wrap_kwargs=wrap_kwargs, engine=engine)
         return self.wrapper.wrap(self.hold[:, None], group_by=group_by, **(wrap_kwargs or {}))
 
     def get_returns_acc(self, *args: Any, **kwargs: Any) -> Any:
-        """vectorbt's returns accessor with the year of the exchange."""
+        """vectorbt's returns accessor with 252 sessions a year."""
         if kwargs.get("year_freq") is None:
             kwargs["year_freq"] = f"{SESSIONS_A_YEAR} days"
         return super().get_returns_acc(*args, **kwargs)
+
+
+def book_orders(
+    grid: PriceGrid,
+    amounts: FloatArray,
+    cash_trades: FloatArray,
+    cash: str | None,
+    account: Account,
+    hold: FloatArray | None = None,
+) -> Portfolio:
+    """Book the orders of a run with vectorbt's Rust engine as one account.
+
+    Args:
+        grid: prices of the sessions of the run.
+        amounts: shares bought or, negative, sold (T, N).
+        cash_trades: units of the cash symbol bought or sold (T,), free of cost.
+        cash: cash symbol, the last column of the portfolio; None for a market without one.
+        account: settings of the account.
+        hold: value of buy-and-hold (T,), USD, the benchmark.
+    """
+    size, price, close = amounts, np.where(amounts != 0, grid.fill, grid.close), grid.close
+    ended = np.isfinite(grid.end_price) & (amounts != 0)
+    price = np.where(ended, grid.end_price, price)
+    fees = np.where(ended, 0.0, account.costs.fee)
+    slippage = np.where(ended, 0.0, account.costs.slippage)
+    symbols = list(grid.symbols)
+    # The proceeds of a short sale stay in the account's cash: `lock_cash` is off by default.
+    direction = np.full(len(symbols) + (cash is not None), Direction.LongOnly)
+    if grid.short:
+        direction[len(symbols) - 1] = Direction.Both
+    if cash is not None:
+        free = np.zeros((len(size), 1))
+        size, close = np.column_stack([size, cash_trades]), np.column_stack([close, grid.cash_close])
+        price = np.column_stack([price, grid.cash_fill])
+        fees, slippage = np.hstack([fees, free]), np.hstack([slippage, free])
+        symbols.append(f"{cash} (cash)" if cash in grid.symbols else cash)
+    portfolio: Portfolio = Portfolio.from_orders(
+        pd.DataFrame(close, index=grid.sessions, columns=pd.Index(symbols, name="symbol")),
+        size=size,
+        size_type="amount",
+        direction=direction,
+        price=price,
+        fees=fees,
+        slippage=slippage,
+        init_cash=account.capital,
+        min_size=0.0,
+        cash_sharing=True,
+        group_by=pd.Index(["portfolio"] * len(symbols), name="group"),
+        call_seq=np.argsort(np.sign(size), axis=1, kind="stable"),
+        freq="1D",
+        engine="rust",
+    )
+    benchmarked: Portfolio = portfolio.replace(hold=hold)
+    return benchmarked

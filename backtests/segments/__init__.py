@@ -1,25 +1,35 @@
-"""The segment walk: many accounts of stocks and cash at once, for sweeps."""
+"""Many accounts walked fast, segment by segment between rebalances."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.backtests.segments.cut import Segments, cut_segments
     from undertow.backtests.segments.follow import Reference, reference_nb
     from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
     from undertow.backtests.segments.paths import walk_segments_nb
-
-_HOME = {
-    "METRIC_NAMES": "metrics",
-    "Reference": "follow",
-    "Segments": "cut",
-    "cut_segments": "cut",
-    "metrics_many_nb": "metrics",
-    "reference_nb": "follow",
-    "walk_segments_nb": "paths",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "cut": (
+                "Segments",
+                "cut_segments",
+            ),
+            "follow": (
+                "Reference",
+                "reference_nb",
+            ),
+            "metrics": (
+                "METRIC_NAMES",
+                "metrics_many_nb",
+            ),
+            "paths": ("walk_segments_nb",),
+        },
+    )
 
 __all__ = [
     "METRIC_NAMES",
@@ -30,9 +40,3 @@ __all__ = [
     "reference_nb",
     "walk_segments_nb",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(f"undertow.backtests.segments.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'undertow.backtests.segments' has no attribute {name!r}")

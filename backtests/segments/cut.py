@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from undertow.backtests.kernel.prices import PriceGrid
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 
 class Segments(NamedTuple):

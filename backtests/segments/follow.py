@@ -30,7 +30,7 @@ from undertow.backtests.segments.records import (
     SegmentResults,
 )
 from undertow.backtests.segments.walk import segment_nb
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Share of the value: far below the 1e-9 to which a sweep equals a backtest, with room for a change every month.
 COPY_TOLERANCE = 1e-11

@@ -9,7 +9,7 @@ from numba import njit, prange
 
 from undertow.backtests.metrics import LEAST_SPREAD, SESSIONS_A_YEAR
 from undertow.backtests.segments.reductions import squares_of, sums_of
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 # The metrics of `return_metrics`, in its order.
 METRIC_NAMES = (

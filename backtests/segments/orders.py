@@ -12,7 +12,7 @@ from undertow.backtests.kernel.records import Rates
 from undertow.backtests.kernel.state import DE_RISK, DUST, REBALANCE, WAITED
 from undertow.backtests.segments.records import SegmentAccount, SessionNames
 from undertow.backtests.segments.reductions import dot, dot_four, gaps_of
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 
 @njit(cache=True)

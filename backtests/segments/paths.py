@@ -25,7 +25,7 @@ from undertow.backtests.segments.records import (
     SegmentResults,
 )
 from undertow.backtests.segments.walk import segment_nb
-from undertow.market.clock import FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 # Paths that go through a segment together.
 BLOCK = 16

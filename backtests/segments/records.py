@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from undertow.backtests.kernel.records import Rates
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 # Positions in the state of a path: holdings are SCALE times those at the start of the segment plus ADDED base
 # portfolios, none of them more than BOUND times the base portfolio's; UNITS of the cash symbol.

@@ -37,7 +37,7 @@ from undertow.backtests.segments.records import (
     Session,
     SessionNames,
 )
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 @njit(cache=True)

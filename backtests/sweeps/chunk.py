@@ -1,4 +1,4 @@
-"""One chunk of a sweep: from parameter sets to their figures, in whatever process it runs."""
+"""One chunk of a sweep: from parameter sets to their figures, in any process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.costs import Costs
+from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.metrics import SESSIONS_A_YEAR
@@ -18,164 +18,176 @@ from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
-from undertow.market.calendar import Fill
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.decided import decided
-from undertow.strategies.plan import LEAST_TAX, Decision, Plan
-from undertow.strategies.strategy import Sets, Strategy
-from undertow.strategies.weights import base_weights
+from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import LEAST_TAX, Decision, Plan, Sets, Strategy, base_weights, decided
 
-# The figures of a set, in the order of the table: those of `Run.metrics`, then what was counted.
-COUNTED = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
-FIGURES = (*METRIC_NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *COUNTED)
-# Of these less is better: what an objective minimises, and whatever is counted.
-LESS_IS_BETTER = frozenset({metric for metric, way in NAMED.values() if way == MINIMIZE} | {"episodes", *COUNTED})
+# The figures of a set, in the order of the table: those of `Run.metrics`, then counts.
+_COUNTS = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
+FIGURES = (*METRIC_NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *_COUNTS)
+# Less is better of what an objective minimises, and of every count.
+LESS_IS_BETTER = frozenset(
+    {metric for metric, direction in NAMED.values() if direction == MINIMIZE} | {"episodes", *_COUNTS}
+)
 
 
 def is_less_better(name: str) -> bool:
-    """Whether less is better of a figure, or of an objective such as `ulcer:buy-and-hold`."""
+    """Whether less is better of a figure or objective, `ulcer:buy-and-hold` too."""
     head = name.partition(":")[0]
     return name in LESS_IS_BETTER or (head in NAMED and NAMED[head][1] == MINIMIZE)
 
 
 class PreparedData(NamedTuple):
-    """What all chunks of a sweep share: decisions, the sessions of the run among them, prices and base weights."""
+    """Data that all chunks of a sweep share.
+
+    `table` holds the decisions of all sessions, `rows` the run's sessions among them. `grid` has the prices, `base`
+    (T, N) the base weights and `rebalanced` (T,) the sessions on which they are set, for the run's sessions alone.
+    """
 
     table: DecisionTable
     rows: slice
-    tape: PriceGrid
+    grid: PriceGrid
     base: FloatArray
     rebalanced: IntArray
 
 
-class ChunkResult(NamedTuple):
-    """What a chunk came to: one row of figures a set, and session returns (P, T), or (P, 0) where not asked for."""
+class Chunk(NamedTuple):
+    """Some parameter sets of a sweep, and whether their session returns are kept."""
 
-    metrics: pd.DataFrame
+    sets: Sets
+    keep_returns: bool
+
+
+class ChunkResult(NamedTuple):
+    """The result of a chunk: figures, and session returns where they are kept.
+
+    `figures` has one row a set; `returns` is (P, T), decimal, or (P, 0).
+    """
+
+    figures: pd.DataFrame
     returns: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class SweepTask:
-    """Everything about a sweep but its parameter sets; what is derived from it stays where it was derived."""
+    """Everything that decides a sweep except its parameter sets.
+
+    Args:
+        strategy: class of the strategy.
+        market: market that is swept.
+        universe: name of a universe or a screen of the market.
+        start: first session, None for the market's first.
+        end: last session, None for the market's last.
+        account: account that every set starts with.
+    """
 
     strategy: type[Strategy]
     market: Market
     universe: str
     start: str | pd.Timestamp | None
     end: str | pd.Timestamp | None
-    fill: Fill
-    costs: Costs
-    weighting: str
-    rebalance: str
-    capital: float
-
-    @property
-    def account(self) -> dict[str, Any]:
-        """The settings that `backtest` takes too, but for the sessions."""
-        names = ("universe", "fill", "costs", "weighting", "rebalance", "capital")
-        return {name: getattr(self, name) for name in names}
+    account: Account
 
     @cached_property
-    def stage(self) -> PreparedData:
-        """Decisions, prices and base weights, computed once a process; `ParameterError` where nothing has a price."""
-        table = shared_table(self.market, self.universe, self.fill)
+    def prepared(self) -> PreparedData:
+        """Decisions, prices and base weights, computed once a process.
+
+        Raises `ParameterError` where no name has a price.
+        """
+        table = shared_table(self.market, self.universe, self.account.fill)
         rows = session_rows(self.market, self.start, self.end)
-        base, rebalanced = base_weights(table, rows, self.weighting, self.rebalance)
+        base, rebalanced = base_weights(table, rows, self.account.weighting, self.account.rebalance)
         if not base.any():
-            # As `backtest` says it: a sweep would measure cash alone.
+            # The same error as that of `backtest`: a sweep would measure cash alone.
             raise ParameterError(
-                f"universe `{self.universe}` has no name with prices in the sessions asked for; move `start`"
+                f"universe `{self.universe}` has no name with prices in the requested sessions; move `start`"
             )
-        tape = read_price_grid(table, rows, self.costs.haircut)
-        return PreparedData(table, rows, tape, np.ascontiguousarray(base), rebalanced)
+        grid = read_price_grid(table, rows, self.account.costs.haircut)
+        return PreparedData(table, rows, grid, np.ascontiguousarray(base), rebalanced)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process: not the stage, which is made there."""
-        return {name: value for name, value in self.__dict__.items() if name != "stage"}
+        """The state for another process, where the prepared data is computed again."""
+        return {name: value for name, value in self.__dict__.items() if name != "prepared"}
 
 
-def run_chunk(setting: SweepTask, task: tuple[Sets, bool]) -> ChunkResult:
-    """The figures of some parameter sets, and their returns where the task asks for them."""
-    sets, keep = task
-    stage = setting.stage
-    found = decided(setting.strategy, stage.table, sets)
-    stage.table.forget()
-    walked = _walked(setting, found, keep)
-    own = decision_for_rows(found, stage.rows)
-    if own.hedge is not None:
-        own = plan_for_rows(stage.table, own, stage.rows, stage.base, stage.rebalanced).decision
-    metrics = _figures(own, walked)
-    return ChunkResult(metrics, _returns(walked.values, setting.capital) if keep else walked.values)
+def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
+    """The figures of a chunk's parameter sets, and their returns where they are kept."""
+    prepared = task.prepared
+    decision = decided(task.strategy, prepared.table, chunk.sets)
+    prepared.table.forget()
+    walked = _walk_decision(task, decision, chunk.keep_returns)
+    in_run = decision_for_rows(decision, prepared.rows)
+    if in_run.hedge is not None:
+        in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
+    figures = _figures(in_run, walked)
+    returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
+    return ChunkResult(figures, returns)
 
 
-def decision_bytes(setting: SweepTask, sets: Sets) -> int:
-    """The most memory that deciding for some sets takes at once, in bytes, measured."""
-    table = setting.stage.table
-    # The first time it also loads and computes what all sets share.
-    decided(setting.strategy, table, sets)
+def decision_bytes(task: SweepTask, sets: Sets) -> int:
+    """The peak memory of deciding for some sets, in bytes, measured."""
+    table = task.prepared.table
+    # The first call also loads and computes what all sets share.
+    decided(task.strategy, table, sets)
     table.forget()
     tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
-    decided(setting.strategy, table, sets)
-    most = tracemalloc.get_traced_memory()[1]
+    decided(task.strategy, table, sets)
+    peak = tracemalloc.get_traced_memory()[1]
     table.forget()
     if not tracing:
         tracemalloc.stop()
-    return most - before
+    return peak - before
 
 
-def _walked(setting: SweepTask, decided: Decision, keep: bool) -> WalkedSets:
-    """Every path by the segment walk where that covers it, by the order kernel where not."""
-    stage, costs, capital = setting.stage, setting.costs, float(setting.capital)
-    plain = covered(decided, stage.rows)
+def _walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSets:
+    """Walk every set by segments where they cover it, else by the order kernel."""
+    prepared, costs, capital = task.prepared, task.account.costs, task.account.capital
+    plain = covered(decision, prepared.rows)
     parts = []
     if plain.any():
-        plan = Plan(decision_for_rows(only(decided, plain), stage.rows), stage.base, stage.rebalanced)
-        parts.append((plain, by_segments(stage.tape, plan, costs, capital, keep=keep)))
+        plan = Plan(decision_for_rows(select_sets(decision, plain), prepared.rows), prepared.base, prepared.rebalanced)
+        parts.append((plain, by_segments(prepared.grid, plan, costs, capital, keep=keep)))
     if not plain.all():
-        others = only(decided, ~plain)
-        plan = plan_for_rows(
-            stage.table, decision_for_rows(others, stage.rows), stage.rows, stage.base, stage.rebalanced
-        )
-        tape = add_sleeves(stage.tape, stage.table, stage.rows, others, costs)
-        parts.append((~plain, by_kernel(tape, plan, costs, capital, keep=keep)))
-    return parts[0][1] if len(parts) == 1 else _merged(parts)
+        uncovered = select_sets(decision, ~plain)
+        in_run = decision_for_rows(uncovered, prepared.rows)
+        plan = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced)
+        grid = add_sleeves(prepared.grid, prepared.table, prepared.rows, uncovered, costs)
+        parts.append((~plain, by_kernel(grid, plan, costs, capital, keep=keep)))
+    return parts[0][1] if len(parts) == 1 else _merge(parts)
 
 
-def _merged(parts: list[tuple[BoolArray, WalkedSets]]) -> WalkedSets:
-    order = np.argsort(np.concatenate([np.flatnonzero(those) for those, _ in parts]))
-    return WalkedSets(*(np.concatenate(both)[order] for both in zip(*(walked for _, walked in parts), strict=True)))
+def _merge(parts: list[tuple[BoolArray, WalkedSets]]) -> WalkedSets:
+    order = np.argsort(np.concatenate([np.flatnonzero(mask) for mask, _ in parts]))
+    columns = zip(*(walked for _, walked in parts), strict=True)
+    return WalkedSets(*(np.concatenate(arrays)[order] for arrays in columns))
 
 
 def covered(decision: Decision, rows: slice) -> BoolArray:
-    """The sets (P,) that hold nothing but stocks and cash, without stops or tax lots."""
+    """Which sets (P,) hold nothing but stocks and cash, without stops or tax lots."""
     plain: BoolArray = decision.score_of_set != LEAST_TAX
-    for leg in (decision.rotation, decision.hedge):
-        if leg is not None:
-            plain = plain & ~leg[rows].any(axis=0)
+    for sleeve in (decision.rotation, decision.hedge):
+        if sleeve is not None:
+            plain = plain & ~sleeve[rows].any(axis=0)
     return plain if decision.stop is None else plain & ~(decision.stop > 0.0)
 
 
-def only(decision: Decision, those: BoolArray) -> Decision:
-    """The decision of some of its sets (P,)."""
+def select_sets(decision: Decision, mask: BoolArray) -> Decision:
+    """The decision of some of its sets, those where `mask` (P,) is true."""
     return replace(
         decision,
-        exposure=decision.exposure[:, those],
-        stale=decision.stale[:, those],
-        score_of_set=decision.score_of_set[those],
-        flags={name: mark[:, those] for name, mark in decision.flags.items()},
-        rotation=None if decision.rotation is None else decision.rotation[:, those],
-        hedge=None if decision.hedge is None else decision.hedge[:, those],
-        stop=None if decision.stop is None else decision.stop[those],
-        stop_wait=None if decision.stop_wait is None else decision.stop_wait[those],
-        above=None if decision.above is None else decision.above[:, those],
-        resting=None if decision.resting is None else decision.resting[..., those],
+        exposure=decision.exposure[:, mask],
+        stale=decision.stale[:, mask],
+        score_of_set=decision.score_of_set[mask],
+        flags={name: flag[:, mask] for name, flag in decision.flags.items()},
+        rotation=None if decision.rotation is None else decision.rotation[:, mask],
+        hedge=None if decision.hedge is None else decision.hedge[:, mask],
+        stop=None if decision.stop is None else decision.stop[mask],
+        stop_wait=None if decision.stop_wait is None else decision.stop_wait[mask],
+        above=None if decision.above is None else decision.above[:, mask],
+        resting=None if decision.resting is None else decision.resting[..., mask],
     )
 
 

@@ -1,16 +1,16 @@
-"""Names that no parameter may have: the columns that stand beside the parameters in tables of results."""
+"""Names that no parameter may have: the other columns in tables of results."""
 
 from __future__ import annotations
 
 from undertow.backtests.sweeps.chunk import FIGURES
-from undertow.market.errors import ParameterError
-from undertow.strategies.strategy import Strategy
+from undertow.market import ParameterError
+from undertow.strategies import Strategy
 
 _TRIALS = ("trial", "batch", "design", "state", "feasible", "error")
 _SPANS = ("train_start", "train_end", "test_start", "test_end", "sessions_trained", "sessions_tested")
 _COUNTS = ("purged", "embargoed", "dropped_with_events", "border_moved", "trials")
-_FOLDS = ("fold", *_SPANS, *_COUNTS, "proof_p", "proven", "acts")
-# What a fold has inside its training sessions and outside, `in_` and `out_` before it.
+_FOLDS = ("fold", *_SPANS, *_COUNTS, "gate_p", "passed", "acts")
+# Figures of a fold in its training sessions and outside, with the prefixes `in_` and `out_`.
 FOLD_FIGURES = (
     "objective",
     "annual_sharpe",
@@ -25,9 +25,9 @@ RESERVED = frozenset({*FIGURES, *_TRIALS, *_FOLDS, "in_lag_hours", *_SIDES, *_PA
 
 
 def refuse_reserved(strategy: type[Strategy]) -> None:
-    """Raise `ParameterError` where a parameter is named like a column of the results: one would hide the other."""
-    taken = [f"`{name}`" for name in strategy.model_fields if name in RESERVED]
-    if taken:
+    """Raise `ParameterError` where a parameter is named like a column of results."""
+    hidden = [f"`{name}`" for name in strategy.model_fields if name in RESERVED]
+    if hidden:
         raise ParameterError(
-            f"`{strategy.name()}` has a parameter named like a column of the results: {', '.join(taken)}; rename it"
+            f"`{strategy.name()}` has a parameter named like a column of the results: {', '.join(hidden)}; rename it"
         )

@@ -1,4 +1,4 @@
-"""Who works on which batch of a study: one process alone, or several that share a database server."""
+"""Batches of a study handed out to one process or to several workers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from undertow.market.errors import DataError
+from undertow.market import DataError
 
-# A batch whose holder has shown no sign of life for so long is taken over; a holder shows one several times as often.
+# A batch whose worker has shown no sign of life for so long is taken over; a worker shows one six times as often.
 LEASE = 60.0  # seconds
 _POLL = 0.2
 _FREE = ""
@@ -40,17 +40,20 @@ class Claims(Protocol):
     shared: bool
 
     def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
-        """The next batch to work on; None while others hold all that could be worked on."""
+        """The next batch to work on; None while other workers hold all open ones."""
 
     def working(self, batch: int) -> AbstractContextManager[None]:
-        """Keeps the batch held while the block runs."""
+        """Hold the batch while the block runs."""
 
     def writing(self, batch: int) -> AbstractContextManager[None]:
-        """Keeps everybody else from writing the batch while the block runs; it is free afterwards."""
+        """Keep other workers from writing the batch while the block runs.
+
+        It is free afterwards.
+        """
 
 
 class LocalClaims:
-    """One process: the batches in their order."""
+    """The batches of one process, in their order."""
 
     shared = False
 
@@ -59,21 +62,22 @@ class LocalClaims:
         return Claim(open_batches[0], tuple(range(open_batches[0])))
 
     def working(self, batch: int) -> AbstractContextManager[None]:
-        """Nothing to keep."""
+        """No other worker can take it."""
         return nullcontext()
 
     def writing(self, batch: int) -> AbstractContextManager[None]:
-        """Nobody else writes."""
+        """No other worker writes."""
         return nullcontext()
 
 
 class SharedClaims:
-    """Several workers: one row a batch in a table beside Optuna's own, in the same database.
+    """Batches of several workers: one row a batch in the database of the study.
 
-    A worker inserts the row of a batch to claim it, with the batches that were complete by then, so that whoever takes
-    the batch over proposes the same sets. It counts `beat` up while it works; a row whose beat has stood still for the
-    lease, by the watcher's own clock, is taken over. Trials are written while the row is locked, and only those that
-    are not there yet: where a worker was merely slow, the quicker of the two writes the batch, which is the same.
+    The table is beside Optuna's own. A worker inserts the row of a batch to claim it, with the batches that were
+    complete by then, so that a worker that takes the batch over proposes the same sets. It counts `beat` up while it
+    works; a row whose beat stays the same for the lease, by the watcher's own clock, is taken over. Trials are written
+    while the row is locked, and only those that are missing: where a worker was merely slow, the faster of the two
+    writes the batch, which is the same.
     """
 
     shared = True
@@ -100,7 +104,7 @@ class SharedClaims:
             try:
                 self._table.metadata.create_all(self._engine)
             except (IntegrityError, ProgrammingError, OperationalError) as error:
-                # Another worker makes it at this very moment.
+                # Another worker makes it at the same moment.
                 if last:
                     raise DataError(f"`storage`: the table of claims cannot be made: {error.orig}") from None
                 time.sleep(_POLL)
@@ -108,9 +112,12 @@ class SharedClaims:
                 return
 
     def take(self, open_batches: Sequence[int], complete: Collection[int]) -> Claim | None:
-        """The first batch that nobody holds, or whose holder is gone; the design comes before everything else."""
+        """The first batch that no worker holds, or whose worker is gone.
+
+        The design comes before everything else.
+        """
         with self._engine.begin() as connection:
-            rows = {row.batch: row for row in connection.execute(select(self._table).where(self._mine()))}
+            rows = {row.batch: row for row in connection.execute(select(self._table).where(self._row()))}
         for batch in open_batches:
             row = rows.get(batch)
             seen = tuple(sorted(complete)) if row is None else tuple(json.loads(row.seen))
@@ -121,9 +128,9 @@ class SharedClaims:
         time.sleep(_POLL)
         return None
 
-    def _mine(self, batch: int | None = None) -> Any:
-        own = self._table.c.study == self._study
-        return own if batch is None else and_(own, self._table.c.batch == batch)
+    def _row(self, batch: int | None = None) -> Any:
+        in_study = self._table.c.study == self._study
+        return in_study if batch is None else and_(in_study, self._table.c.batch == batch)
 
     def _insert(self, batch: int, seen: Sequence[int]) -> bool:
         row = {"study": self._study, "batch": batch, "worker": self._worker, "beat": 0, "seen": json.dumps(list(seen))}
@@ -142,8 +149,8 @@ class SharedClaims:
             since = now
         if row.worker not in (_FREE, self._worker) and now - since < self._lease:
             return False
-        still = and_(self._mine(row.batch), self._table.c.worker == row.worker, self._table.c.beat == row.beat)
-        return self._set(still, worker=self._worker, beat=row.beat + 1)
+        unchanged = and_(self._row(row.batch), self._table.c.worker == row.worker, self._table.c.beat == row.beat)
+        return self._set(unchanged, worker=self._worker, beat=row.beat + 1)
 
     def _set(self, where: Any, **values: Any) -> bool:
         with self._engine.begin() as connection:
@@ -151,30 +158,30 @@ class SharedClaims:
 
     @contextmanager
     def working(self, batch: int) -> Iterator[None]:
-        """Counts the beat up, several times a lease, in a thread of its own."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(batch, over), daemon=True)
+        """Count the beat up in a separate thread, six times a lease."""
+        stopped = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(batch, stopped), daemon=True)
         thread.start()
         try:
             yield
         finally:
-            over.set()
+            stopped.set()
             thread.join()
 
-    def _beat(self, batch: int, over: threading.Event) -> None:
-        own = and_(self._mine(batch), self._table.c.worker == self._worker)
-        while not over.wait(self._lease / 6):
+    def _beat(self, batch: int, stopped: threading.Event) -> None:
+        held = and_(self._row(batch), self._table.c.worker == self._worker)
+        while not stopped.wait(self._lease / 6):
             try:
-                self._set(own, beat=self._table.c.beat + 1)
+                self._set(held, beat=self._table.c.beat + 1)
             except OperationalError:
-                # At worst another worker does the batch as well, and the quicker one writes it.
+                # At worst another worker does the batch as well, and the faster one writes it.
                 continue
 
     @contextmanager
     def writing(self, batch: int) -> Iterator[None]:
-        """Locks the row; the lock of a worker that dies is let go by the server."""
+        """Lock the row; the server releases the lock of a worker that dies."""
         with self._engine.begin() as connection:
-            connection.execute(select(self._table.c.worker).where(self._mine(batch)).with_for_update()).scalar_one()
+            connection.execute(select(self._table.c.worker).where(self._row(batch)).with_for_update()).scalar_one()
             yield
-            free = update(self._table).where(self._mine(batch))
+            free = update(self._table).where(self._row(batch))
             connection.execute(free.values(worker=_FREE, beat=self._table.c.beat + 1))

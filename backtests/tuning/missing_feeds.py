@@ -1,21 +1,29 @@
-"""What a strategy reads and a market does not have: a search of it is a search among equals."""
+"""Feeds that a strategy reads and a market lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from undertow.market.calendar import Fill
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided
-from undertow.strategies.strategy import Strategy
+from undertow.market import Fill, Market
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Strategy, decided
 
 
 def missing_feeds(
     strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Why a signal has no value at all, by its name, as a run counts it; at the defaults and what is fixed."""
+    """The reasons why signals have no value at all, by signal.
+
+    With parameters at their defaults or fixed.
+
+    Args:
+        strategy: class of the strategy.
+        market: market of the search.
+        universe: name of a universe or a screen.
+        fill: "open" or "close".
+        fixed: values by parameter.
+    """
     table = DecisionTable(market, universe, fill)
     decided(strategy, table, strategy.stack([strategy.create(fixed)]))
     return dict(sorted(table.absent.items()))

@@ -1,4 +1,4 @@
-"""What is tried next: a pure function of the seed, the batch and the trials that were finished before it."""
+"""The next sets to try: a function of seed, batch and the trials it sees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _GENERATION = f"{NSGAIISampler.__name__}:generation"
 
 @dataclass(frozen=True)
 class Proposal:
-    """A parameter set to try, who proposed it, and what the sampler must find with it when the study is read again."""
+    """A parameter set to try.
+
+    `design` is given, sobol, tpe or nsga2; `system` are the attributes that the sampler needs of a trial when the study
+    is read again.
+    """
 
     parameters: Mapping[str, Any]
     design: str
@@ -30,7 +34,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class BatchSchedule:
-    """Which trial belongs to which batch, whatever the number of trials asked for.
+    """The batch of every trial, whatever the number of trials.
 
     Batch 0 holds the first sets and the Sobol design, every later one `batch` trials of the sampler. A study that is
     continued to more trials therefore repeats none of its choices.
@@ -50,10 +54,18 @@ class BatchSchedule:
 
 
 class Proposer:
-    """Proposes batch by batch from a study in memory that holds nothing but the trials the batch may see.
+    """Proposes batch by batch from a study in memory of the trials a batch may see.
 
     Every batch has a fresh sampler whose seed follows from the search's seed and the batch's number, so that it makes
     no difference whether the search was interrupted before it.
+
+    Args:
+        space: distributions by parameter.
+        directions: direction of every objective.
+        first: sets that are tried first.
+        sobol: points of the Sobol design behind them.
+        schedule: batch of every trial.
+        seed: seed of the search.
     """
 
     def __init__(
@@ -71,9 +83,9 @@ class Proposer:
         self._first = tuple(first)
         self._sobol = sobol
         self._seed = seed
-        self._known: list[int] = []
-        self._asked: list[Trial] = []
-        self._start_again()
+        self._seen: list[int] = []
+        self._pending: list[Trial] = []
+        self._reset()
 
     @property
     def several(self) -> bool:
@@ -83,39 +95,40 @@ class Proposer:
     def propose(self, batch: int, count: int, seen: Mapping[int, FrozenTrial]) -> list[Proposal]:
         """The first `count` proposals of a batch that sees the trials `seen`, by position."""
         if batch == 0:
-            return self._designed()[:count]
+            return self._first_batch()[:count]
         self._catch_up(seen)
         self._study.sampler = self._sampler(batch)
-        self._asked = [self._study.ask(self.space) for _ in range(count)]
-        asked = self._study.get_trials(deepcopy=False)[len(self._known) :]
-        return [self._proposal(trial) for trial in asked]
+        self._pending = [self._study.ask(self.space) for _ in range(count)]
+        pending = self._study.get_trials(deepcopy=False)[len(self._seen) :]
+        return [self._proposal(trial) for trial in pending]
 
-    def tell(self, done: Mapping[int, FrozenTrial]) -> None:
-        """How the trials that were proposed last turned out, by position."""
-        for trial, each in zip(self._asked, done.values(), strict=True):
-            for name, value in each.constraints.items():
+    def complete(self, done: Mapping[int, FrozenTrial]) -> None:
+        """Take over the results of the trials that were proposed last, by position."""
+        for trial, finished in zip(self._pending, done.values(), strict=True):
+            for name, value in finished.constraints.items():
                 trial.set_constraint(name, value)
-            self._study.tell(trial, each.values, None if each.state == TrialState.COMPLETE else TrialState.FAIL)
-        if self._asked:
-            self._known.extend(done)
-        self._asked = []
+            state = None if finished.state == TrialState.COMPLETE else TrialState.FAIL
+            self._study.tell(trial, finished.values, state)
+        if self._pending:
+            self._seen.extend(done)
+        self._pending = []
 
-    def _start_again(self) -> None:
+    def _reset(self) -> None:
         self._study = optuna.create_study(directions=self._directions)
-        self._known = []
-        self._asked = []
+        self._seen = []
+        self._pending = []
         self._generation = 0
 
     def _catch_up(self, seen: Mapping[int, FrozenTrial]) -> None:
-        wanted = sorted(seen)
-        if self._asked or wanted[: len(self._known)] != self._known:
-            self._start_again()
-        self._study.add_trials(seen[position] for position in wanted[len(self._known) :])
-        self._known = wanted
+        positions = sorted(seen)
+        if self._pending or positions[: len(self._seen)] != self._seen:
+            self._reset()
+        self._study.add_trials(seen[position] for position in positions[len(self._seen) :])
+        self._seen = positions
         if self.several:
-            self._keep_parents()
+            self._choose_parents()
 
-    def _keep_parents(self) -> None:
+    def _choose_parents(self) -> None:
         """Choose the parents of every generation that has trials, the earliest first.
 
         Optuna hands out parents in another order when it chooses them than when it remembers them, and looks for those
@@ -136,16 +149,16 @@ class Proposer:
         return TPESampler(seed=seed)
 
     def _proposal(self, trial: FrozenTrial) -> Proposal:
-        kept = {key: value for key, value in trial.system_attrs.items() if key == _GENERATION}
-        return Proposal(trial.params, NSGA2 if self.several else TPE, kept)
+        system = {key: value for key, value in trial.system_attrs.items() if key == _GENERATION}
+        return Proposal(trial.params, NSGA2 if self.several else TPE, system)
 
-    def _designed(self) -> list[Proposal]:
+    def _first_batch(self) -> list[Proposal]:
         system = {_GENERATION: 0} if self.several else {}
         table = design(self.space, self._sobol, seed=self._seed) if self._sobol else None
         rows = [] if table is None else table.to_dict(orient="records")
         drawn = [{name: _plain(row[name]) for name in self.space} for row in rows]
-        given = [Proposal(each, GIVEN, system) for each in self._first]
-        return given + [Proposal(each, SOBOL, system) for each in drawn]
+        first = [Proposal(parameters, GIVEN, system) for parameters in self._first]
+        return first + [Proposal(parameters, SOBOL, system) for parameters in drawn]
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Finished trials written to a study, a batch at a time: into a database as a few statements in one transaction."""
+"""Finished trials written to a study, a batch as one transaction."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from optuna.trial import FrozenTrial
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-# The layout of Optuna's tables that is written here; a database of another one is written by Optuna itself.
-_LAYOUT = 12
+# The version of Optuna's tables that is written here; Optuna itself writes a database of another version.
+_SCHEMA = 12
 # Seconds before a batch that a database refused is tried again, each time.
 _PAUSES = (0.25, 0.5, 1.0, 2.0)
 
-Keyed = Sequence[tuple[int, FrozenTrial]]
+KeyedTrials = Sequence[tuple[int, FrozenTrial]]
 
 
 def add_trials(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
-    """Write finished trials, in order; a database has all of them or, where the writer is killed, none.
+    """Write finished trials in order; a database has all of them or none.
 
-    The rows are those that `study.add_trials` writes. That one looks up the trial, the study and the first trial that
-    had the parameter for every single parameter, and commits every trial by itself: slower than the sampler, and a
-    dozen trips a parameter where the server is far away.
+    It has none where the writer is killed. The rows are those that `study.add_trials` writes. For every single
+    parameter that method looks up the trial, the study and the first trial that had the parameter, and it commits every
+    trial by itself: slower than the sampler, and a dozen round trips a parameter to a distant server.
 
     Raises `optuna.exceptions.StorageInternalError` where the database refuses.
     """
     storage = getattr(study._storage, "_backend", study._storage)
-    if isinstance(storage, RDBStorage) and _laid_out():
+    if isinstance(storage, RDBStorage) and _is_known_schema():
         _write(storage, study._study_id, trials)
     else:
         study.add_trials(trials)
 
 
-def _laid_out() -> bool:
+def _is_known_schema() -> bool:
     from optuna.storages._rdb import models
 
-    return bool(models.SCHEMA_VERSION == _LAYOUT)
+    return bool(models.SCHEMA_VERSION == _SCHEMA)
 
 
 def _write(storage: RDBStorage, study: int, trials: Sequence[FrozenTrial]) -> None:
@@ -59,11 +59,11 @@ def _write(storage: RDBStorage, study: int, trials: Sequence[FrozenTrial]) -> No
                 inserted = True
                 session.commit()
             except SQLAlchemyError as error:
-                # Readers that hold the file, writers that wait for each other: nothing is there yet. But a server that
-                # is gone at the commit may have done it.
-                _let_go(session, storage)
-                again = isinstance(error, OperationalError) and (not inserted or storage.engine.name == "sqlite")
-                if pause is None or not again:
+                # Where readers lock the file or writers wait for each other, nothing was written. But a server that
+                # fails at the commit may have written all.
+                _close_connection(session, storage)
+                retry = isinstance(error, OperationalError) and (not inserted or storage.engine.name == "sqlite")
+                if pause is None or not retry:
                     message = f"a batch of trials was not written: {error}"
                     raise optuna.exceptions.StorageInternalError(message) from error
             else:
@@ -71,10 +71,10 @@ def _write(storage: RDBStorage, study: int, trials: Sequence[FrozenTrial]) -> No
         time.sleep(pause)
 
 
-def _let_go(session: Session, storage: RDBStorage) -> None:
+def _close_connection(session: Session, storage: RDBStorage) -> None:
     """Close the connection of a session that failed."""
-    # SQLite leaves the transaction of a refused commit open, and the pool would hand it on, to be committed with the
-    # next one. A database in memory is its connection.
+    # SQLite leaves the transaction of a refused commit open: the pool would reuse it, and commit it with the next one.
+    # A database in memory would be lost with its connection.
     if storage.engine.url.database not in (None, "", ":memory:"):
         session.invalidate()
 
@@ -83,25 +83,25 @@ def _insert(session: Session, study: int, trials: Sequence[FrozenTrial]) -> None
     from optuna.storages._rdb import models
     from sqlalchemy import func, insert, select, update
 
-    # Whoever adds trials writes to the study's row first, which holds it, and SQLite's file, for the transaction:
-    # numbers and keys rise in the order of commits. Optuna waits for the same row.
-    held = update(models.StudyModel).where(models.StudyModel.study_id == study)
-    session.execute(held.values(study_name=models.StudyModel.study_name))
-    there = session.scalar(select(func.count()).where(models.TrialModel.study_id == study)) or 0
+    # Writing the study's row first locks it, and SQLite's file, for the transaction: numbers and keys rise in the order
+    # of commits. Optuna waits for the same row.
+    lock = update(models.StudyModel).where(models.StudyModel.study_id == study)
+    session.execute(lock.values(study_name=models.StudyModel.study_name))
+    existing = session.scalar(select(func.count()).where(models.TrialModel.study_id == study)) or 0
     # Optuna types its columns for older versions of SQLAlchemy too: a row's key is a column to mypy.
-    made: list[Any] = [
+    inserted: list[Any] = [
         models.TrialModel(
-            number=there + place,
+            number=existing + offset,
             study_id=study,
             state=trial.state,
             datetime_start=trial.datetime_start,
             datetime_complete=trial.datetime_complete,
         )
-        for place, trial in enumerate(trials)
+        for offset, trial in enumerate(trials)
     ]
-    session.add_all(made)
+    session.add_all(inserted)
     session.flush()
-    keyed = [(row.trial_id, trial) for row, trial in zip(made, trials, strict=True)]
+    keyed = [(row.trial_id, trial) for row, trial in zip(inserted, trials, strict=True)]
     for table, rows in (
         (models.TrialValueModel, _values(keyed)),
         (models.TrialParamModel, _parameters(keyed)),
@@ -112,16 +112,16 @@ def _insert(session: Session, study: int, trials: Sequence[FrozenTrial]) -> None
             session.execute(insert(table), listed)
 
 
-def _values(keyed: Keyed) -> Iterator[dict[str, Any]]:
+def _values(keyed: KeyedTrials) -> Iterator[dict[str, Any]]:
     from optuna.storages._rdb.models import TrialValueModel
 
     for key, trial in keyed:
         for objective, value in enumerate(trial.values or ()):
-            stored, kind = TrialValueModel.value_to_stored_repr(value)
-            yield {"trial_id": key, "objective": objective, "value": stored, "value_type": kind}
+            stored, value_type = TrialValueModel.value_to_stored_repr(value)
+            yield {"trial_id": key, "objective": objective, "value": stored, "value_type": value_type}
 
 
-def _parameters(keyed: Keyed) -> Iterator[dict[str, Any]]:
+def _parameters(keyed: KeyedTrials) -> Iterator[dict[str, Any]]:
     texts: dict[int, str] = {}
     for key, trial in keyed:
         for name, value in trial.params.items():
@@ -137,7 +137,7 @@ def _parameters(keyed: Keyed) -> Iterator[dict[str, Any]]:
             }
 
 
-def _attributes(keyed: Keyed, kind: str) -> Iterator[dict[str, Any]]:
+def _attributes(keyed: KeyedTrials, group: str) -> Iterator[dict[str, Any]]:
     for key, trial in keyed:
-        for name, value in getattr(trial, kind).items():
+        for name, value in getattr(trial, group).items():
             yield {"trial_id": key, "key": name, "value_json": json.dumps(value)}

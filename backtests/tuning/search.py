@@ -1,4 +1,4 @@
-"""The loop of a search: propose a batch, evaluate it as one sweep, write its trials, go on until all are there."""
+"""The loop of a search: propose a batch, evaluate it, write its trials."""
 
 from __future__ import annotations
 
@@ -12,111 +12,122 @@ from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.tuning.claims import Claim, Claims
 from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
-from undertow.backtests.tuning.study import DESIGN, ERROR, Outcome, finished_by_position, finished_trial
-from undertow.market.errors import UndertowError
+from undertow.backtests.tuning.study import DESIGN, ERROR, TrialResult, finished_by_position, finished_trial
+from undertow.market import UndertowError
 
-Evaluate = Callable[[Sequence[Mapping[str, object]]], list[Outcome]]
+Evaluate = Callable[[Sequence[Mapping[str, object]]], list[TrialResult]]
 Trials = dict[int, FrozenTrial]
 
 
 class TuningError(UndertowError):
-    """A search that cannot go on: the message says how many trials failed and why the last one did."""
+    """A search that cannot go on because too many trials failed.
+
+    The message says how many, and the error of the last one.
+    """
 
 
 @dataclass(frozen=True)
-class Counted:
+class SearchCounter:
     """The ledger that counts a search's trials."""
 
     ledger: Ledger
-    search: SearchKey
+    key: SearchKey
 
     def record(self, trials: Mapping[int, FrozenTrial]) -> None:
-        """Count trials by position, those that are counted already once only."""
+        """Count trials by position; a trial that the ledger has is not counted again."""
         by_design: dict[str, list[int]] = {}
         for position, trial in trials.items():
             by_design.setdefault(trial.user_attrs[DESIGN], []).append(position)
         for design, positions in by_design.items():
-            self.ledger.record(self.search, design, positions)
+            self.ledger.record(self.key, design, positions)
 
 
-def search(
-    study: optuna.Study,
-    proposer: Proposer,
-    claims: Claims,
-    evaluate: Evaluate,
-    *,
-    trials: int,
-    max_failed: float,
-    counted: Counted | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Trials:
-    """Bring a study to `trials` finished trials and return them by position.
+@dataclass(frozen=True)
+class SearchLoop:
+    """The parts of a search, and the loop that brings its study to a number of trials.
 
-    What the study holds already is taken as it is. Raises `TuningError` where more than the share `max_failed` of the
-    trials has failed at the end of a batch.
+    Args:
+        study: study that holds the finished trials.
+        proposer: proposes the sets of a batch.
+        claims: hands out the batches.
+        evaluate: results of a batch of sets, in order.
+        trials: total number of finished trials.
+        max_failed: share of failed trials, decimal, above which the search stops.
+        counter: ledger that counts the trials, if any.
     """
-    schedule = proposer.schedule
-    done = finished_by_position(study)
-    if counted is not None:
-        counted.record(done)
-    while True:
-        batches = schedule.batches(trials)
-        missing = [batch for batch in batches if not all(p in done for p in schedule.positions(batch, trials))]
-        # A batch that was cut short says nothing yet: its failures may be the first of many trials that succeed.
-        part = {place for batch in missing for place in schedule.positions(batch, trials)}
-        _refuse_failures({place: trial for place, trial in done.items() if place not in part}, max_failed)
-        if progress is not None:
-            progress(sum(position < trials for position in done))
-        if not missing:
-            if counted is not None:
-                counted.record(done)
-            asked = {position: trial for position, trial in done.items() if position < trials}
-            # A study that has more may have failed in those asked for alone.
-            _refuse_failures(asked, max_failed)
-            return asked
-        claim = claims.take(missing, set(batches) - set(missing))
-        if claim is not None:
-            done.update(_run(study, proposer, claims, evaluate, claim, trials, done, counted))
-        if claims.shared:
-            done = finished_by_position(study)
 
+    study: optuna.Study
+    proposer: Proposer
+    claims: Claims
+    evaluate: Evaluate
+    trials: int
+    max_failed: float
+    counter: SearchCounter | None = None
 
-def _run(
-    study: optuna.Study,
-    proposer: Proposer,
-    claims: Claims,
-    evaluate: Evaluate,
-    claim: Claim,
-    trials: int,
-    done: Trials,
-    counted: Counted | None,
-) -> Trials:
-    """Evaluate what is missing of a batch, count it and write it, less what another worker has written by then."""
-    schedule = proposer.schedule
-    places = schedule.positions(claim.batch, trials)
-    visible = [place for batch in claim.seen for place in schedule.positions(batch, trials)]
-    with claims.working(claim.batch):
-        proposals = proposer.propose(claim.batch, len(places), {place: done[place] for place in visible})
-        absent = [place for place in places if place not in done]
-        outcomes = evaluate([proposals[place - places.start].parameters for place in absent])
-    found = {
-        place: _trial(place, claim.batch, proposals[place - places.start], proposer, outcome)
-        for place, outcome in zip(absent, outcomes, strict=True)
-    }
-    # Counted first: whatever the study shows has been counted, wherever the process is killed.
-    if counted is not None:
-        counted.record(found)
-    with claims.writing(claim.batch):
-        there = finished_by_position(study) if claims.shared else done
-        add_trials(study, [trial for place, trial in found.items() if place not in there])
-    whole = {**found, **there}
-    if claim.batch:
-        proposer.tell({place: whole[place] for place in places})
-    return {place: trial for place, trial in found.items() if place not in there}
+    def run(self, progress: Callable[[int], None] | None = None) -> Trials:
+        """Bring the study to its number of trials and return them by position.
 
+        Trials that the study holds already are not made again. `progress` is called with the number of finished trials
+        before every batch. Raises `TuningError` where more than the share `max_failed` has failed after a batch.
+        """
+        schedule, trials = self.proposer.schedule, self.trials
+        done = finished_by_position(self.study)
+        self._count(done)
+        while True:
+            batches = schedule.batches(trials)
+            missing = [batch for batch in batches if not all(p in done for p in schedule.positions(batch, trials))]
+            # A batch that was cut short is not judged: its failures may be the first of many trials that succeed.
+            unfinished = {position for batch in missing for position in schedule.positions(batch, trials)}
+            judged = {position: trial for position, trial in done.items() if position not in unfinished}
+            _refuse_failures(judged, self.max_failed)
+            if progress is not None:
+                progress(sum(position < trials for position in done))
+            if not missing:
+                self._count(done)
+                requested = {position: trial for position, trial in done.items() if position < trials}
+                # A study that has more trials may have failed in the requested ones alone.
+                _refuse_failures(requested, self.max_failed)
+                return requested
+            claim = self.claims.take(missing, set(batches) - set(missing))
+            if claim is not None:
+                done.update(self._run_batch(claim, done))
+            if self.claims.shared:
+                done = finished_by_position(self.study)
 
-def _trial(place: int, batch: int, proposal: Proposal, proposer: Proposer, outcome: Outcome) -> FrozenTrial:
-    return finished_trial(place, batch, proposal.design, proposal.parameters, proposer.space, outcome, proposal.system)
+    def _count(self, trials: Trials) -> None:
+        if self.counter is not None:
+            self.counter.record(trials)
+
+    def _run_batch(self, claim: Claim, done: Trials) -> Trials:
+        """Evaluate, count and write the missing trials of a batch.
+
+        Returns those that no other worker wrote meanwhile.
+        """
+        schedule = self.proposer.schedule
+        positions = schedule.positions(claim.batch, self.trials)
+        visible = [position for batch in claim.seen for position in schedule.positions(batch, self.trials)]
+        with self.claims.working(claim.batch):
+            seen = {position: done[position] for position in visible}
+            proposals = self.proposer.propose(claim.batch, len(positions), seen)
+            open_positions = [position for position in positions if position not in done]
+            results = self.evaluate([proposals[position - positions.start].parameters for position in open_positions])
+        new = {
+            position: self._trial(position, claim.batch, proposals[position - positions.start], result)
+            for position, result in zip(open_positions, results, strict=True)
+        }
+        # Counted first: every trial of the study has been counted, wherever the process is killed.
+        self._count(new)
+        with self.claims.writing(claim.batch):
+            written = finished_by_position(self.study) if self.claims.shared else done
+            add_trials(self.study, [trial for position, trial in new.items() if position not in written])
+        batch = {**new, **written}
+        if claim.batch:
+            self.proposer.complete({position: batch[position] for position in positions})
+        return {position: trial for position, trial in new.items() if position not in written}
+
+    def _trial(self, position: int, batch: int, proposal: Proposal, result: TrialResult) -> FrozenTrial:
+        parameters, space = proposal.parameters, self.proposer.space
+        return finished_trial(position, batch, proposal.design, parameters, space, result, proposal.system)
 
 
 def _refuse_failures(done: Trials, max_failed: float) -> None:

@@ -1,4 +1,4 @@
-"""The search space of a tuning: a strategy's own, with parameters fixed or narrowed, and the sets tried first."""
+"""The search space of a tuning, and the sets that are tried first."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from optuna.distributions import (
 )
 
 from undertow.backtests.sweeps.reserved import refuse_reserved
-from undertow.market.errors import ParameterError, did_you_mean
-from undertow.strategies.strategy import Strategy
+from undertow.backtests.tuning.settings import check_by_parameter
+from undertow.market import ParameterError, did_you_mean
+from undertow.strategies import Strategy
 
 Parameters = dict[str, Any]
-MOST_SOBOL, FEWEST_SOBOL = 128, 16
+# Points of a Sobol design, by default.
+_MOST_POINTS, _FEWEST_POINTS = 128, 16
 
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched, by parameter, and what is held fixed."""
+    """A search space: distributions of free parameters, values of fixed ones."""
 
     free: Mapping[str, BaseDistribution]
     fixed: Mapping[str, Any]
@@ -33,30 +35,35 @@ class Space:
     def plain(self) -> dict[str, Any]:
         """The space as plain values, to compare and to store."""
         return {
-            "free": {name: distribution_to_json(each) for name, each in self.free.items()},
+            "free": {name: distribution_to_json(distribution) for name, distribution in self.free.items()},
             "fixed": dict(self.fixed),
         }
 
     def holds(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether a whole set lies in the space: free ones within their range, fixed ones as fixed."""
-        return all(_contains(each, parameters[name]) for name, each in self.free.items()) and all(
-            parameters[name] == value for name, value in self.fixed.items()
-        )
+        """Whether a complete set lies in the space.
+
+        Free parameters within their range, fixed ones as fixed.
+        """
+        within = all(_contains(distribution, parameters[name]) for name, distribution in self.free.items())
+        return within and all(parameters[name] == value for name, value in self.fixed.items())
 
     @property
     def sobol(self) -> int:
-        """How many points of a Sobol design the space asks for: a power of two near four to eight a parameter."""
-        return min(max(1 << (4 * len(self.free) - 1).bit_length(), FEWEST_SOBOL), MOST_SOBOL)
+        """The default points of a Sobol design: a power of two, 4 to 8 a parameter."""
+        return min(max(1 << (4 * len(self.free) - 1).bit_length(), _FEWEST_POINTS), _MOST_POINTS)
 
 
 def make_space(
     strategy: type[Strategy], fixed: Mapping[str, Any] | None = None, narrowed: Mapping[str, Any] | None = None
 ) -> Space:
-    """The space of `space_left`; raises `ParameterError` where nothing is left to tune."""
+    """The space of `space_left`, where anything is left to tune.
+
+    Raises `ParameterError` where nothing is.
+    """
     space = space_left(strategy, fixed, narrowed)
     if not space.free:
-        why = "every parameter is fixed" if space.fixed else "it has no parameters"
-        raise ParameterError(f"`{strategy.name()}` has nothing to tune: {why}")
+        reason = "every parameter is fixed" if space.fixed else "it has no parameters"
+        raise ParameterError(f"`{strategy.name()}` has nothing to tune: {reason}")
     return space
 
 
@@ -70,49 +77,48 @@ def space_left(
     the parameter's own.
     """
     refuse_reserved(strategy)
-    for name, given in (("fixed", fixed), ("narrowed", narrowed)):
-        if given is not None and not isinstance(given, Mapping):
-            raise ParameterError(f"`{name}` must be a dictionary by parameter, got {given!r}")
+    check_by_parameter("fixed", fixed)
+    check_by_parameter("narrowed", narrowed)
     fixed, narrowed = dict(fixed or {}), dict(narrowed or {})
-    own = strategy.search_space()
+    full_space = strategy.search_space()
     for name in narrowed:
-        _check_narrowed(strategy, own, fixed, name)
+        _check_narrowed(strategy, full_space, fixed, name)
     values = strategy.create(fixed).parameters
     free = {
-        name: _narrow(name, each, narrowed[name]) if name in narrowed else each
-        for name, each in own.items()
+        name: _narrow(name, distribution, narrowed[name]) if name in narrowed else distribution
+        for name, distribution in full_space.items()
         if name not in fixed
     }
     return Space(free, {name: values[name] for name in fixed})
 
 
 def first_sets(
-    strategy: type[Strategy], space: Space, given: Sequence[Mapping[str, Any]] = ()
+    strategy: type[Strategy], space: Space, requested: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[Parameters, ...]:
-    """The sets that are tried before any design: the defaults, the corner where the strategy acts least, those given.
+    """The sets before any design: defaults, corner of least action, requested sets.
 
-    The corner is the strategy's `quiet`, where it has one, else the least `cash`. Of ours those outside the space are
-    left out; raises `ParameterError` where one that was given lies outside.
+    The corner is the strategy's `quiet`, where it has one, else the least `cash`. Defaults and corner are left out
+    where they lie outside the space; raises `ParameterError` where a requested set does.
     """
-    usual = strategy.create(space.fixed).parameters
-    sets = [usual]
-    quiet = strategy.quiet or _least_cash(space)
+    defaults = strategy.create(space.fixed).parameters
+    sets = [defaults]
+    quiet = strategy.least_active or _least_cash(space)
     if quiet:
-        sets.append({**usual, **quiet, **space.fixed})
-    found = [each for each in sets if space.holds(each)]
-    if isinstance(given, str | Mapping) or not all(isinstance(each, Mapping) for each in _items(given)):
-        raise ParameterError(f"`first` must be a list of sets, such as [{{'lag': 24}}], got {given!r}")
-    for each in given:
-        whole = strategy.create({**space.fixed, **each}).parameters
-        if not space.holds(whole):
-            raise ParameterError(f"`first` holds a set outside the search space: {dict(each)}")
-        found.append(whole)
-    distinct = {repr(sorted(each.items(), key=lambda pair: pair[0])): each for each in found}
-    return tuple({name: each[name] for name in space.free} for each in distinct.values())
+        sets.append({**defaults, **quiet, **space.fixed})
+    sets = [parameters for parameters in sets if space.holds(parameters)]
+    if isinstance(requested, str | Mapping) or not all(isinstance(item, Mapping) for item in _items(requested)):
+        raise ParameterError(f"`first` must be a list of sets, such as [{{'lag': 24}}], got {requested!r}")
+    for item in requested:
+        complete = strategy.create({**space.fixed, **item}).parameters
+        if not space.holds(complete):
+            raise ParameterError(f"`first` holds a set outside the search space: {dict(item)}")
+        sets.append(complete)
+    distinct = {repr(sorted(parameters.items(), key=lambda pair: pair[0])): parameters for parameters in sets}
+    return tuple({name: parameters[name] for name in space.free} for parameters in distinct.values())
 
 
-def _items(given: object) -> Iterable[object]:
-    return given if isinstance(given, Iterable) else [None]
+def _items(value: object) -> Iterable[object]:
+    return value if isinstance(value, Iterable) else [None]
 
 
 def _least_cash(space: Space) -> Parameters:
@@ -128,70 +134,73 @@ def _contains(distribution: BaseDistribution, value: Any) -> bool:
 
 
 def _check_narrowed(
-    strategy: type[Strategy], own: Mapping[str, BaseDistribution], fixed: Mapping[str, Any], name: str
+    strategy: type[Strategy], full_space: Mapping[str, BaseDistribution], fixed: Mapping[str, Any], name: str
 ) -> None:
-    if name not in own:
-        near = did_you_mean(name, own)
-        raise ParameterError(f"`{strategy.name()}` has no parameter `{name}` to narrow{near}; it has: {', '.join(own)}")
+    if name not in full_space:
+        suggestion = did_you_mean(name, full_space)
+        known = ", ".join(full_space)
+        raise ParameterError(f"`{strategy.name()}` has no parameter `{name}` to narrow{suggestion}; it has: {known}")
     if name in fixed:
         raise ParameterError(f"`{name}` is fixed and narrowed; give one of the two")
 
 
-def _narrow(name: str, own: BaseDistribution, given: Any) -> BaseDistribution:
-    if isinstance(own, CategoricalDistribution):
-        return _narrow_choices(name, own, given)
-    if isinstance(given, IntDistribution | FloatDistribution):
-        return _checked_part(name, own, given)
+def _narrow(name: str, full: BaseDistribution, ends: Any) -> BaseDistribution:
+    if isinstance(full, CategoricalDistribution):
+        return _narrow_choices(name, full, ends)
+    if isinstance(ends, IntDistribution | FloatDistribution):
+        return _check_part(name, full, ends)
     try:
-        # What was typed with commas is text, and a distribution of choices is no pair: neither is a range.
-        low, high = (float(each) for each in given if not isinstance(each, str))
+        # Text with commas and a distribution of choices are no ranges.
+        low, high = (float(end) for end in ends if not isinstance(end, str))
     except (TypeError, ValueError):
         raise ParameterError(
-            f"`{name}` must be narrowed to (low, high), got {given!r}; on the command line that is low:high, and a"
+            f"`{name}` must be narrowed to (low, high), got {ends!r}; on the command line that is low:high, and a"
             " `sweep` over a grid tries single values"
         ) from None
-    return _range(name, own, low, high)
+    return _range(name, full, low, high)
 
 
-def _checked_part(
-    name: str, own: BaseDistribution, given: IntDistribution | FloatDistribution
+def _check_part(
+    name: str, full: BaseDistribution, part: IntDistribution | FloatDistribution
 ) -> IntDistribution | FloatDistribution:
-    """A distribution as it was given, step and logarithm included, where all of its values are the parameter's own."""
-    if type(given) is not type(own):
-        raise ParameterError(f"`{name}` must be narrowed to (low, high) or by {type(own).__name__}, got {given}")
-    _range(name, own, given.low, given.high)
-    if own.step is not None and (given.step is None or not _on_steps(given.step, own.step)):
-        raise ParameterError(f"`{name}` moves in steps of {own.step}; narrow it to a multiple of that, got {given}")
-    return given
+    """A distribution as passed, where all of its values are the parameter's own."""
+    if type(part) is not type(full):
+        raise ParameterError(f"`{name}` must be narrowed to (low, high) or by {type(full).__name__}, got {part}")
+    _range(name, full, part.low, part.high)
+    if full.step is not None and (part.step is None or not _on_steps(part.step, full.step)):
+        raise ParameterError(f"`{name}` moves in steps of {full.step}; narrow it to a multiple of that, got {part}")
+    return part
 
 
 def _on_steps(distance: float, step: float) -> bool:
     return abs(math.remainder(distance, step)) <= 1e-9 * step
 
 
-def _range(name: str, own: BaseDistribution, low: float, high: float) -> IntDistribution | FloatDistribution:
-    first, last = own.low, own.high  # type: ignore[attr-defined]
+def _range(name: str, full: BaseDistribution, low: float, high: float) -> IntDistribution | FloatDistribution:
+    first, last = full.low, full.high  # type: ignore[attr-defined]
     if not first <= low <= high <= last:
         raise ParameterError(
             f"`{name}` must be narrowed to low <= high within [{first}, {last}], got {low:g} to {high:g}"
         )
-    step = own.step  # type: ignore[attr-defined]
-    if step is not None and not all(_on_steps(each - first, step) for each in (low, high)):
+    step = full.step  # type: ignore[attr-defined]
+    if step is not None and not all(_on_steps(end - first, step) for end in (low, high)):
         raise ParameterError(f"`{name}` moves in steps of {step} from {first}; {low:g} to {high:g} is not on them")
-    if isinstance(own, IntDistribution):
-        return IntDistribution(int(low), int(high), log=own.log, step=own.step)
-    return FloatDistribution(low, high, log=own.log, step=step)  # type: ignore[attr-defined]
+    if isinstance(full, IntDistribution):
+        return IntDistribution(int(low), int(high), log=full.log, step=full.step)
+    return FloatDistribution(low, high, log=full.log, step=step)  # type: ignore[attr-defined]
 
 
-def _narrow_choices(name: str, own: CategoricalDistribution, given: Any) -> CategoricalDistribution:
-    given = given.choices if isinstance(given, CategoricalDistribution) else given
-    asked = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    by_text = {str(choice): choice for choice in own.choices}
-    for each in asked:
-        if str(each) not in by_text:
-            near = did_you_mean(str(each), by_text)
-            raise ParameterError(f"`{name}` must be narrowed to some of {', '.join(by_text)}; got {each!r}{near}")
-    if not asked or len({str(each) for each in asked}) < len(asked):
-        raise ParameterError(f"`{name}` must be narrowed to one or more different choices, got {given!r}")
+def _narrow_choices(name: str, full: CategoricalDistribution, part: Any) -> CategoricalDistribution:
+    part = part.choices if isinstance(part, CategoricalDistribution) else part
+    choices = list(part) if isinstance(part, Iterable) and not isinstance(part, str) else [part]
+    texts, by_text = list(map(str, choices)), {str(choice): choice for choice in full.choices}
+    for choice, text in zip(choices, texts, strict=True):
+        if text not in by_text:
+            suggestion = did_you_mean(text, by_text)
+            raise ParameterError(
+                f"`{name}` must be narrowed to some of {', '.join(by_text)}; got {choice!r}{suggestion}"
+            )
+    if not choices or len(set(texts)) < len(texts):
+        raise ParameterError(f"`{name}` must be narrowed to one or more different choices, got {part!r}")
     # In the order of the strategy, so that the order of typing changes nothing.
-    return CategoricalDistribution([choice for text, choice in by_text.items() if text in map(str, asked)])
+    return CategoricalDistribution([choice for text, choice in by_text.items() if text in texts])

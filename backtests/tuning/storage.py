@@ -1,4 +1,4 @@
-"""Where a study is kept: memory, a journal file, or any database that Optuna takes."""
+"""Storage of studies: memory, a journal file, or a database."""
 
 from __future__ import annotations
 
@@ -18,117 +18,118 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.folders import check_writable
-from undertow.market.errors import DataError, ParameterError, did_you_mean
+from undertow.market import DataError, ParameterError, did_you_mean
 
 JOURNAL = "journal:"
-# Seconds to wait for a database server to answer, and how often a table that another worker makes just now is retried.
-_PATIENCE, _ATTEMPTS = 10, 8
+# Seconds to wait for a database server, and attempts while another worker makes the same table.
+_TIMEOUT, _ATTEMPTS = 10, 8
 _SERVERS = ("postgresql", "mysql", "mariadb")
-# Several workers may share these too, but nothing there lets one claim a batch before the others: each would make all.
-_UNCLAIMED = ("JournalRedisBackend", "GrpcStorageProxy")
+# Several workers may share these too, but cannot claim batches there: every worker would make all trials.
+_UNCLAIMABLE = ("JournalRedisBackend", "GrpcStorageProxy")
 # Storages in memory that a search of this process holds.
 _in_memory: set[int] = set()
-_entering = threading.Lock()
+_in_memory_lock = threading.Lock()
 
 
 @contextmanager
-def open_storage(given: str | Path | BaseStorage | None) -> Iterator[BaseStorage]:
-    """The storage of None (memory), `journal:FILE` or a path, a database URL or an Optuna storage, for the block.
+def open_storage(storage: str | Path | BaseStorage | None) -> Iterator[BaseStorage]:
+    """The storage of an address, for the block.
 
-    A file is held by one process at a time, and what a killed one left half-written is cut off. Raises `ParameterError`
-    where it is none of these, is in use, or where a driver is missing; `DataError` where it cannot be reached or read.
+    None is memory, a path or `journal:FILE` a journal, other text a database address. A file is locked by one process
+    at a time, and an entry that a killed one wrote in part is cut off. Raises `ParameterError` where it is not a
+    storage, is in use, or where a driver is missing; `DataError` where it cannot be reached or read.
     """
-    if given is None:
+    if storage is None:
         yield InMemoryStorage()
-    elif isinstance(given, BaseStorage):
-        _refuse_unclaimed(given)
-        files = _files_of(given)
-        with _held(*files) if files is not None else _held_in_memory(given):
-            yield given
-    elif isinstance(given, Path) or (isinstance(given, str) and given.startswith(JOURNAL)):
-        path = given if isinstance(given, Path) else Path(given.removeprefix(JOURNAL))
-        with _held(path, path):
-            _mend_journal(path)
+    elif isinstance(storage, BaseStorage):
+        _refuse_unclaimable(storage)
+        files = _files_of(storage)
+        with _locked(*files) if files is not None else _locked_in_memory(storage):
+            yield storage
+    elif isinstance(storage, Path) or (isinstance(storage, str) and storage.startswith(JOURNAL)):
+        path = storage if isinstance(storage, Path) else Path(storage.removeprefix(JOURNAL))
+        with _locked(path, path):
+            _repair_journal(path)
             yield _journal(path)
     else:
-        check_address(given)
-        file = sqlite_file(given)
-        with _held(file, Path(f"{file}-lock")) if file is not None else nullcontext():
-            yield from _connected(given)
+        check_address(storage)
+        file = sqlite_file(storage)
+        with _locked(file, Path(f"{file}-lock")) if file is not None else nullcontext():
+            yield from _connected(storage)
 
 
-def check_address(given: object) -> None:
-    """Raise `ParameterError` where `given` is neither a path nor text that could name a journal or a database."""
-    named = isinstance(given, Path) or (isinstance(given, str) and (given.startswith(JOURNAL) or "://" in given))
-    if not named:
+def check_address(address: object) -> None:
+    """Raise `ParameterError` unless `address` may name a journal or a database."""
+    is_text = isinstance(address, str) and (address.startswith(JOURNAL) or "://" in address)
+    if not is_text and not isinstance(address, Path):
         raise ParameterError(
             f"`storage` must be journal:FILE or a database address such as sqlite:///study.db or"
-            f" postgresql://user@host/name, got {given!r}"
+            f" postgresql://user@host/name, got {address!r}"
         )
 
 
-def check_storage(given: object) -> None:
-    """Raise what `open_storage` would of what is no address, or of a file that cannot be one; makes nothing."""
-    if isinstance(given, BaseStorage):
-        _refuse_unclaimed(given)
-    if given is None or isinstance(given, BaseStorage):
+def check_storage(storage: object) -> None:
+    """Raise the error of `open_storage` on a bad address or file; makes nothing."""
+    if isinstance(storage, BaseStorage):
+        _refuse_unclaimable(storage)
+    if storage is None or isinstance(storage, BaseStorage):
         return
-    check_address(given)
-    path = _file_of(given)
+    check_address(storage)
+    path = _file_of(storage)
     if path is not None:
         _check_file(path)
 
 
-def check_study(given: object) -> None:
-    """Raise `ParameterError` unless `given` is the name of a study, or None."""
-    if given is not None and not isinstance(given, str):
-        raise ParameterError(f"`study` must be the name of a study, got {given!r}")
+def check_study(study: object) -> None:
+    """Raise `ParameterError` unless `study` is the name of a study, or None."""
+    if study is not None and not isinstance(study, str):
+        raise ParameterError(f"`study` must be the name of a study, got {study!r}")
 
 
-def may_exist(given: object) -> bool:
-    """Whether a storage may hold studies already: a server, an object, a file that exists."""
-    path = None if isinstance(given, BaseStorage) else _file_of(given)
-    return given is not None and (path is None or path.exists())
+def may_exist(storage: object) -> bool:
+    """Whether a storage may hold studies: a server, an object, an existing file."""
+    path = None if isinstance(storage, BaseStorage) else _file_of(storage)
+    return storage is not None and (path is None or path.exists())
 
 
-def _file_of(given: object) -> Path | None:
-    """The file of a journal or an SQLite address; None for a server, memory and an object."""
-    if isinstance(given, Path) or not isinstance(given, str):
-        return given if isinstance(given, Path) else None
-    return Path(given.removeprefix(JOURNAL)) if given.startswith(JOURNAL) else sqlite_file(given)
+def _file_of(address: object) -> Path | None:
+    """The file of a journal or an SQLite address; None for any other storage."""
+    if isinstance(address, Path) or not isinstance(address, str):
+        return address if isinstance(address, Path) else None
+    return Path(address.removeprefix(JOURNAL)) if address.startswith(JOURNAL) else sqlite_file(address)
 
 
 def _check_file(path: Path) -> None:
     check_writable(path, "storage")
-    # A pipe would be waited for, and a device read without end.
+    # Opening a pipe would block, and reading a device would not end.
     if (path.exists() and not path.is_file()) or not path.parent.is_dir():
-        raise ParameterError(f"`storage` must be a file in a folder that is there, got {str(path)!r}")
+        raise ParameterError(f"`storage` must be a file in an existing folder, got {str(path)!r}")
 
 
 def server_of(storage: BaseStorage) -> RDBStorage | None:
-    """The database server that several workers may share; None for memory and for a file."""
-    backend = _beneath(storage)
+    """The database server that workers may share; None for memory and for a file."""
+    backend = _backend_of(storage)
     return backend if isinstance(backend, RDBStorage) and backend.engine.name in _SERVERS else None
 
 
 @contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Optuna without its log lines and without its notes on what is experimental, as long as a block runs.
+def silence_optuna() -> Iterator[None]:
+    """Run a block without Optuna's log lines and experimental warnings.
 
-    Both belong to the whole process: of several threads the first sets them, and the last to leave puts them back.
+    Both settings belong to the whole process: of several threads the first changes them, and the last restores them.
     """
-    with _door:
-        _inside.append(_inside[-1] if _inside else _silenced())
+    with _silence_lock:
+        _silences.append(_silences[-1] if _silences else _silenced())
     try:
         yield
     finally:
-        with _door:
-            stack = _inside.pop()
-            if not _inside:
+        with _silence_lock:
+            stack = _silences.pop()
+            if not _silences:
                 stack.close()
 
 
-_door, _inside = threading.Lock(), list[ExitStack]()
+_silence_lock, _silences = threading.Lock(), list[ExitStack]()
 
 
 def _silenced() -> ExitStack:
@@ -141,17 +142,17 @@ def _silenced() -> ExitStack:
 
 
 @contextmanager
-def _held(path: Path, lock: Path) -> Iterator[None]:
+def _locked(path: Path, lock: Path) -> Iterator[None]:
     _check_file(path)
     try:
         opened = lock.open("ab")
     except OSError as error:
         raise ParameterError(
-            f"`storage` {str(path)!r} cannot be held: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
+            f"`storage` {str(path)!r} cannot be locked: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
         ) from None
     with opened as file:
         try:
-            # Let go by the kernel whatever becomes of the process.
+            # The operating system releases it however the process ends.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ParameterError(
@@ -162,14 +163,14 @@ def _held(path: Path, lock: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held_in_memory(storage: BaseStorage) -> Iterator[None]:
-    """Hold a storage in memory against other threads, as a file is held; a server is for all."""
+def _locked_in_memory(storage: BaseStorage) -> Iterator[None]:
+    """Lock a storage in memory against other threads; a server is shared."""
     if not isinstance(storage, InMemoryStorage):
         yield
         return
-    with _entering:
+    with _in_memory_lock:
         if id(storage) in _in_memory:
-            raise ParameterError("`storage` in memory is in use by another search; one at a time can hold it")
+            raise ParameterError("`storage` in memory is in use by another search; one at a time can use it")
         _in_memory.add(id(storage))
     try:
         yield
@@ -177,40 +178,40 @@ def _held_in_memory(storage: BaseStorage) -> Iterator[None]:
         _in_memory.discard(id(storage))
 
 
-def _refuse_unclaimed(storage: BaseStorage) -> None:
-    kind = type(_beneath(storage)).__name__
-    if kind in _UNCLAIMED:
+def _refuse_unclaimable(storage: BaseStorage) -> None:
+    backend = type(_backend_of(storage)).__name__
+    if backend in _UNCLAIMABLE:
         raise ParameterError(
-            f"`storage` by {kind} cannot keep several workers from making the same trials; give a journal file, or the"
-            " address of a database"
+            f"`storage` by {backend} cannot keep several workers from making the same trials; give a journal file, or"
+            " the address of a database"
         )
 
 
-def _mend_journal(path: Path) -> None:
-    """Cut off a last line that was not written to its end, and free a lock whose holder is gone."""
+def _repair_journal(path: Path) -> None:
+    """Cut off a last line without an end, and remove a lock whose process is gone."""
     lock = Path(f"{path}.lock")
     with suppress(OSError):
-        held = os.lstat(lock).st_mtime_ns
+        locked_at = os.lstat(lock).st_mtime_ns
         # A viewer of the study may hold it, for milliseconds.
         time.sleep(0.5)
-        if os.lstat(lock).st_mtime_ns == held:
+        if os.lstat(lock).st_mtime_ns == locked_at:
             lock.unlink()
-    written = path.read_bytes()
-    whole = written.rfind(b"\n") + 1
-    # A file that is no journal is refused by its reader, not shortened.
-    if whole < len(written) and written.startswith(b'{"op_code"'):
-        os.truncate(path, whole)
-        written = written[:whole]
-    # Its reader forgives a last line that is none, and would write behind it.
-    last = written.rstrip().rpartition(b"\n")[2]
+    content = path.read_bytes()
+    length = content.rfind(b"\n") + 1
+    # A file that is not a journal is refused by its reader, not shortened.
+    if length < len(content) and content.startswith(b'{"op_code"'):
+        os.truncate(path, length)
+        content = content[:length]
+    # Optuna's reader ignores a last line that is not JSON, and would write behind it.
+    last = content.rstrip().rpartition(b"\n")[2]
     try:
         json.loads(last or b"{}")
     except ValueError as error:
-        raise _no_journal(path, error) from None
+        raise _journal_error(path, error) from None
 
 
 class _Journal(JournalFileBackend):
-    """Optuna's journal, whose file says so by name when it cannot be written."""
+    """Optuna's journal with an error that names the file where it cannot be written."""
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         try:
@@ -218,7 +219,7 @@ class _Journal(JournalFileBackend):
         except OSError as error:
             raise DataError(
                 f"`storage` {self._file_path!r} cannot be written: {error.strerror or error}; every trial that was"
-                " finished is kept, and the same call goes on from there once this is mended"
+                " finished is stored, and the same call continues from there once this is fixed"
             ) from None
 
 
@@ -226,10 +227,10 @@ def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(_Journal(str(path)))
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise _no_journal(path, error) from None
+        raise _journal_error(path, error) from None
 
 
-def _no_journal(path: Path, error: Exception) -> DataError:
+def _journal_error(path: Path, error: Exception) -> DataError:
     return DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}")
 
 
@@ -241,8 +242,8 @@ def _connected(url: str) -> Iterator[BaseStorage]:
         yield storage
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise DataError(
-            f"`storage` {_shown(url)} cannot be used: {_why(error.__cause__ or error)}; every batch that was finished"
-            " is kept, and the same call goes on from there once this is mended"
+            f"`storage` {_public(url)} cannot be used: {_message(error.__cause__ or error)}; every batch that was"
+            " finished is stored, and the same call continues from there once this is fixed"
         ) from None
     finally:
         storage.remove_session()
@@ -257,8 +258,8 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
-    """The file of a storage that is a journal or an SQLite database in one, and the file that is locked for it."""
-    backend = _beneath(storage)
+    """The file of a journal or an SQLite database, and the file locked for it."""
+    backend = _backend_of(storage)
     if isinstance(backend, JournalFileBackend):
         path = Path(backend._file_path)
         return path, path
@@ -266,8 +267,8 @@ def _files_of(storage: BaseStorage) -> tuple[Path, Path] | None:
     return None if file is None else (file, Path(f"{file}-lock"))
 
 
-def _beneath(storage: BaseStorage) -> Any:
-    """What a storage keeps its studies in: a study, and `optuna.storages.get_storage`, wrap a database in a cache."""
+def _backend_of(storage: BaseStorage) -> Any:
+    """The storage within the cache in which Optuna wraps a database."""
     return getattr(storage, "_backend", storage)
 
 
@@ -277,13 +278,13 @@ def _database(url: str) -> RDBStorage:
 
     try:
         server = make_url(url).get_backend_name() in _SERVERS
-        arguments = {"connect_args": {"connect_timeout": _PATIENCE}, "pool_pre_ping": True} if server else {}
-        return _patiently(url, arguments)
+        arguments = {"connect_args": {"connect_timeout": _TIMEOUT}, "pool_pre_ping": True} if server else {}
+        return _connect(url, arguments)
     except sqlalchemy.exc.NoSuchModuleError:
         scheme = url.partition(":")[0]
-        near = did_you_mean(scheme, ("sqlite", *_SERVERS))
+        suggestion = did_you_mean(scheme, ("sqlite", *_SERVERS))
         raise ParameterError(
-            f"`storage` {scheme}:// is no database that SQLAlchemy knows{near}; such as sqlite:///study.db or"
+            f"`storage` {scheme}:// is not a database that SQLAlchemy knows{suggestion}; such as sqlite:///study.db or"
             " postgresql://user@host/name"
         ) from None
     except ImportError as error:
@@ -295,31 +296,31 @@ def _database(url: str) -> RDBStorage:
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise ParameterError("`storage` is not a database address such as postgresql://user@host/name") from None
     except sqlalchemy.exc.SQLAlchemyError as error:
-        raise DataError(f"`storage` {_shown(url)} cannot be used: {_why(error)}") from None
+        raise DataError(f"`storage` {_public(url)} cannot be used: {_message(error)}") from None
     except RuntimeError as error:
-        raise DataError(f"`storage` {_shown(url)} was made by another version of Optuna: {error}") from None
+        raise DataError(f"`storage` {_public(url)} was made by another version of Optuna: {error}") from None
 
 
-def _shown(url: str) -> str:
+def _public(url: str) -> str:
     """The address without its password."""
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)
 
 
-def _why(error: BaseException) -> str:
-    """What the database said, its first line."""
+def _message(error: BaseException) -> str:
+    """The first line of the database's message."""
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 
-def _patiently(url: str, arguments: dict[str, object]) -> RDBStorage:
+def _connect(url: str, arguments: dict[str, object]) -> RDBStorage:
     import sqlalchemy.exc
 
     for attempt in range(_ATTEMPTS):
         try:
             return RDBStorage(url, engine_kwargs=arguments)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError, optuna.exceptions.StorageInternalError):
-            # Two workers make the tables of an empty database at the same time: one of them is refused.
+            # Of two workers that make the tables of an empty database at the same time one is refused.
             if attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(0.25)

@@ -1,4 +1,4 @@
-"""A study: which search it is, and its finished trials by position; a plain Optuna study that any viewer opens."""
+"""A study: its search and its finished trials; a plain Optuna study."""
 
 from __future__ import annotations
 
@@ -15,22 +15,29 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from undertow.backtests.folders import plain
+from undertow.backtests.folders import json_ready
 from undertow.backtests.objectives import Constraint, Direction, Objective
 from undertow.backtests.sweeps.design import column
-from undertow.market.errors import DataError, ParameterError
+from undertow.market import DataError, ParameterError
 
 _VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
-# Those of which another version makes other trials from the same search.
+# Another version of these makes other trials from the same search.
 _DECISIVE = ("undertow", "optuna")
-# The one attribute that says what a study searches, and those of each trial.
+# The attribute of a study that identifies its search, and the attributes of every trial.
 IDENTITY = "undertow"
 POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metrics", "error"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one trial: the objectives' values, or None and why it failed."""
+class TrialResult:
+    """The result of one trial: the objectives' values, or None and the error.
+
+    Args:
+        metrics: figures of the set.
+        values: values of the objectives, None for a failed trial.
+        violations: amount by which every constraint is missed, 0 or less where it is met.
+        error: error of a failed trial.
+    """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     values: tuple[float, ...] | None = None
@@ -43,20 +50,29 @@ def judge(
     objectives: Sequence[Objective],
     constraints: Sequence[Constraint],
     baselines: Mapping[str, Mapping[str, float]],
-) -> Outcome:
-    """The outcome of a row of metrics; one that is no number, or an error of an objective, is a failed trial."""
+) -> TrialResult:
+    """The result of a row of metrics.
+
+    A value that is not finite, or an error of an objective, is a failed trial.
+
+    Args:
+        metrics: figures of the set.
+        objectives: objectives of the search.
+        constraints: bounds on metrics.
+        baselines: metrics of the baselines by name.
+    """
     try:
-        values = {each.name: float(each.value(metrics, baselines)) for each in objectives}
-        violations = {each.name: each.violation(metrics) for each in constraints}
+        values = {objective.name: float(objective.value(metrics, baselines)) for objective in objectives}
+        violations = {constraint.name: constraint.violation(metrics) for constraint in constraints}
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's objective raises is a failed trial
-        return Outcome(metrics, error=told(error))
+        return TrialResult(metrics, error=error_text(error))
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
-            return Outcome(metrics, error=f"`{name}` is {value}, not a number")
-    return Outcome(metrics, tuple(values.values()), violations)
+            return TrialResult(metrics, error=f"`{name}` is {value}, not a number")
+    return TrialResult(metrics, tuple(values.values()), violations)
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error on one line, short enough for any database."""
     return _writable(f"{type(error).__name__}: {error}".partition("\n")[0][:500])
 
@@ -72,63 +88,76 @@ def find_study(
     identity: Mapping[str, Any],
     directions: Sequence[Direction],
 ) -> optuna.Study | None:
-    """The study of that name, None where there is none; raises `ParameterError` where it is of another search."""
+    """The study of that name, None where none exists.
+
+    Raises `ParameterError` where it is of another search.
+
+    Args:
+        storage: storage of Optuna.
+        name: name of the study.
+        identity: everything that decides the trials of the search.
+        directions: direction of every objective.
+    """
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         return None
-    kept = study.user_attrs.get(IDENTITY)
-    if kept is None:
+    stored = study.user_attrs.get(IDENTITY)
+    if stored is None:
         if study.get_trials(deepcopy=False):
             raise ParameterError(f"study `{name}` has trials that are not Undertow's; give another `study` name")
-        found = [each.name.lower() for each in study.directions]
-        if found != list(directions):
+        stored_directions = [direction.name.lower() for direction in study.directions]
+        if stored_directions != list(directions):
             raise ParameterError(
-                f"study `{name}` is there, empty, to {' and '.join(found)}, asked for {' and '.join(directions)}; give"
-                " another `study` name"
+                f"study `{name}` exists, empty, to {' and '.join(stored_directions)}, requested to"
+                f" {' and '.join(directions)}; give another `study` name"
             )
         return study
-    refuse_other(name, kept, identity)
+    refuse_other(name, stored, identity)
     return study
 
 
-def refuse_other(name: str, kept: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    """Raise `ParameterError` naming the first thing in which a kept study differs from the search asked for."""
-    for each in _DECISIVE:
-        made, here = kept.get("versions", {}).get(each), version(each)
-        if made != here:
+def refuse_other(name: str, stored: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` where a stored study is of another search.
+
+    The message has the first entry that differs.
+    """
+    for package in _DECISIVE:
+        stored_version, current = stored.get("versions", {}).get(package), version(package)
+        if stored_version != current:
             raise ParameterError(
-                f"study `{name}` was made with {each} {made}, this is {here}: trials of both do not belong"
-                " together; give another `study` name"
+                f"study `{name}` was made with {package} {stored_version}, this is {current}: trials of both do not"
+                " belong together; give another `study` name"
             )
-    # What is written as JSON comes back as lists: compared in the form it is kept in.
-    asked = json.loads(json.dumps(plain(dict(identity))))
-    # What one of the two does not say at all is a difference as well.
-    for key in [*asked, *(key for key in kept if key not in {*asked, "versions"})]:
-        value = asked.get(key)
-        if kept.get(key) != value and key.endswith("_code"):
+    # Tuples come back from JSON as lists: compared in the stored form.
+    requested = json.loads(json.dumps(json_ready(dict(identity))))
+    # An entry that one of the two lacks is a difference as well.
+    for key in [*requested, *(key for key in stored if key not in {*requested, "versions"})]:
+        value = requested.get(key)
+        if stored.get(key) != value and key.endswith("_code"):
             raise ParameterError(
                 f"study `{name}` holds trials of this {key.removesuffix('_code')} before its code was changed; give"
                 " another `study` name"
             )
-        if kept.get(key) != value:
-            what, made, here = _first_apart(kept.get(key), value)
+        if stored.get(key) != value:
+            entry, before, now = _first_difference(stored.get(key), value)
             raise ParameterError(
-                f"study `{name}` is of another {key.replace('_', ' ')}: {what}{_short(made)}, asked for {_short(here)};"
-                " give another `study` name"
+                f"study `{name}` is of another {key.replace('_', ' ')}: {entry}{_short(before)}, requested"
+                f" {_short(now)}; give another `study` name"
             )
 
 
-# What is not there: another thing than None, and than any word.
+# A missing entry differs from None and from any text.
 _NOTHING = object()
 
 
-def _first_apart(made: Any, here: Any, name: str = "") -> tuple[str, Any, Any]:
-    """The first entry in which two nested mappings differ: what it is called, and both."""
-    if isinstance(made, dict) and isinstance(here, dict):
-        apart = [key for key in sorted({*made, *here}) if made.get(key, _NOTHING) != here.get(key, _NOTHING)]
-        return _first_apart(made.get(apart[0], _NOTHING), here.get(apart[0], _NOTHING), apart[0])
-    return (f"`{name}` " if name else ""), made, here
+def _first_difference(stored: Any, requested: Any, name: str = "") -> tuple[str, Any, Any]:
+    """The first entry in which nested mappings differ: its name, and both values."""
+    if isinstance(stored, dict) and isinstance(requested, dict):
+        names = sorted({*stored, *requested})
+        first = next(name for name in names if stored.get(name, _NOTHING) != requested.get(name, _NOTHING))
+        return _first_difference(stored.get(first, _NOTHING), requested.get(first, _NOTHING), first)
+    return (f"`{name}` " if name else ""), stored, requested
 
 
 def _short(value: Any) -> str:
@@ -144,30 +173,41 @@ def make_study(
     identity: Mapping[str, Any],
     objectives: Sequence[Objective],
 ) -> optuna.Study:
-    """The study of that name, made where there is none, with what it searches and by which versions."""
-    study = optuna.create_study(
-        storage=storage, study_name=name, directions=[each.direction for each in objectives], load_if_exists=True
-    )
+    """The study of that name, made where none exists.
+
+    A new one has the identity of the search and the versions of the packages.
+
+    Args:
+        storage: storage of Optuna.
+        name: name of the study.
+        identity: everything that decides the trials of the search.
+        objectives: objectives of the search.
+    """
+    directions = [objective.direction for objective in objectives]
+    study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
     if IDENTITY not in study.user_attrs:
-        versions = {each: version(each) for each in _VERSIONED}
-        study.set_metric_names([each.name for each in objectives])
-        study.set_user_attr(IDENTITY, {**plain(dict(identity)), "versions": versions})
-    # Another worker may have been quicker, with another search.
+        versions = {package: version(package) for package in _VERSIONED}
+        study.set_metric_names([objective.name for objective in objectives])
+        study.set_user_attr(IDENTITY, {**json_ready(dict(identity)), "versions": versions})
+    # Another worker may have made it first, for another search.
     refuse_other(name, study.user_attrs[IDENTITY], identity)
     return study
 
 
 def finished_by_position(study: optuna.Study) -> dict[int, FrozenTrial]:
-    """Finished trials by its position in the search, in that order; raises `DataError` where one is twice there."""
-    found: dict[int, FrozenTrial] = {}
+    """Finished trials by their position in the search, in that order.
+
+    Raises `DataError` where a position occurs twice.
+    """
+    trials: dict[int, FrozenTrial] = {}
     for trial in study.get_trials(deepcopy=False):
         if not trial.state.is_finished() or POSITION not in trial.user_attrs:
             continue
         position = trial.user_attrs[POSITION]
-        if position in found:
+        if position in trials:
             raise DataError(f"study `{study.study_name}` holds trial {position} twice: it was written to by hand")
-        found[position] = trial
-    return dict(sorted(found.items()))
+        trials[position] = trial
+    return dict(sorted(trials.items()))
 
 
 def finished_trial(
@@ -176,23 +216,33 @@ def finished_trial(
     design: str,
     parameters: Mapping[str, Any],
     space: Mapping[str, BaseDistribution],
-    outcome: Outcome,
+    result: TrialResult,
     system: Mapping[str, Any],
 ) -> FrozenTrial:
-    """A finished trial as the study keeps it."""
+    """A finished trial as the study stores it.
+
+    Args:
+        position: position in the search, from 0.
+        batch: number of its batch.
+        design: who proposed it: given, sobol, tpe or nsga2.
+        parameters: values by parameter.
+        space: distributions by parameter.
+        result: objectives, constraints and metrics, or the error.
+        system: attributes that the sampler needs.
+    """
     attributes: dict[str, Any] = {POSITION: position, BATCH: batch, DESIGN: design}
-    attributes[METRICS] = plain({str(name): _plain_number(value) for name, value in outcome.metrics.items()})
-    if outcome.values is None:
-        attributes[ERROR] = outcome.error
-    done = outcome.values is not None
+    attributes[METRICS] = json_ready({str(name): _plain_number(value) for name, value in result.metrics.items()})
+    if result.values is None:
+        attributes[ERROR] = result.error
+    done = result.values is not None
     return optuna.trial.create_trial(
         state=TrialState.COMPLETE if done else TrialState.FAIL,
-        values=list(outcome.values) if outcome.values is not None else None,
+        values=list(result.values) if result.values is not None else None,
         params=dict(parameters),
         distributions=dict(space),
         user_attrs=attributes,
         system_attrs=dict(system),
-        constraints=dict(outcome.violations) if done and outcome.violations else None,
+        constraints=dict(result.violations) if done and result.violations else None,
     )
 
 
@@ -211,9 +261,17 @@ def trial_table(
     constraints: Sequence[str],
     fixed: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """One row a trial, by position: how it was proposed, its state, objectives, feasibility, parameters, metrics.
+    """Finished trials as a table: one row a trial, by position.
 
-    By how much a trial misses each constraint is 0 where it is kept, NaN for a trial that failed.
+    The columns say how it was proposed, its state, objectives, feasibility, parameters and metrics. By how much a trial
+    misses a constraint is 0 where it is met, NaN for a trial that failed.
+
+    Args:
+        trials: finished trials by position.
+        free: names of the searched parameters.
+        objectives: names of the objectives.
+        constraints: names of the constraints.
+        fixed: fixed parameters by name.
     """
     rows = [_row(position, trial, free, objectives, constraints, fixed) for position, trial in sorted(trials.items())]
     table = pd.DataFrame(rows)
@@ -231,18 +289,18 @@ def _row(
     fixed: Mapping[str, Any],
 ) -> dict[str, Any]:
     values = trial.values if trial.state == TrialState.COMPLETE else [math.nan] * len(objectives)
-    kept = {name: math.nan if value is None else value for name, value in trial.user_attrs[METRICS].items()}
+    metrics = {name: math.nan if value is None else value for name, value in trial.user_attrs[METRICS].items()}
     return {
         "trial": position,
         "batch": trial.user_attrs[BATCH],
         "design": trial.user_attrs[DESIGN],
         "state": trial.state.name.lower(),
         **{f"objective {name}": value for name, value in zip(objectives, values, strict=True)},
-        "feasible": trial.state == TrialState.COMPLETE and all(each <= 0 for each in trial.constraints.values()),
-        # A database gives them back in an order of its own.
+        "feasible": trial.state == TrialState.COMPLETE and all(amount <= 0 for amount in trial.constraints.values()),
+        # A database returns them in its own order.
         **{f"missed {name}": _missed(trial.constraints.get(name, math.nan)) for name in constraints},
         **{name: trial.params[name] for name in free},
         **fixed,
-        **kept,
+        **metrics,
         "error": _writable(trial.user_attrs.get(ERROR, "")),
     }

@@ -1,53 +1,63 @@
-"""Combinatorial purged cross-validation of a strategy: many out-of-sample paths instead of one."""
+"""Combinatorial purged cross-validation: many out-of-sample paths instead of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Account, AccountSettings, make_account
 from undertow.backtests.checks import check_search
-from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves
-from undertow.backtests.ledger.entries import enter_sweep
+from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
 from undertow.backtests.metrics import return_metrics
 from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.runs.backtest import make_plan, session_rows
+from undertow.backtests.runs.entries import enter_sweep
 from undertow.backtests.sweeps.chunk import FIGURES
 from undertow.backtests.sweeps.design import design
+from undertow.backtests.tuning.settings import Search, SearchSettings, make_search
 from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
-from undertow.backtests.validation.settings import WalkSettings, checked_settings
-from undertow.backtests.validation.splits import Fold, checked_split
+from undertow.backtests.validation.settings import WalkSettings, make_walk_settings, resolve_events
+from undertow.backtests.validation.splits import Fold, make_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.market.calendar import Fill
-from undertow.market.clock import BoolArray, FloatArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.signals.decisions.table import DecisionTable, shared_table
-from undertow.strategies.strategy import Strategy
-from undertow.strategies.vol_target import VolTarget
+from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import Strategy, VolTarget
 
 # Objectives that differ by less are equal.
-ROUNDING = 1e-9
+_ROUNDING = 1e-9
+# Settings of a search that one design over the whole span cannot follow.
+_UNUSED = ("constraints", "storage", "study")
+
+
+class CpcvKeywords(AccountSettings, SearchSettings, total=False):
+    """The fields of `Account` and `Search` as keywords of `cpcv`."""
 
 
 @dataclass(frozen=True, eq=False)
 class CpcvResult:
-    """Combinatorial purged cross-validation of one strategy.
+    """The result of a combinatorial purged cross-validation.
 
-    `folds` has a row a choice of test groups: what was chosen in training, its objective inside and outside, and
-    `rank`, the share of trials that it beat outside, those that tie with it by half. `paths` (sessions, paths) are
-    out-of-sample returns of continuous accounts, `hold` (sessions,) those of the basket without the rule; decimal, a
-    session.
+    Args:
+        strategy: class of the strategy.
+        split: the split.
+        settings: settings of the account and of the tuning.
+        seed: seed of the design.
+        folds: one row per choice of test groups: the chosen set, its objective inside and outside training, and `rank`,
+            the share of trials that it beat outside, ties counted by half.
+        paths: out-of-sample returns of continuous accounts (sessions, paths), decimal, per session.
+        hold: returns of the basket without the rule (sessions,), decimal, per session.
+        cash: returns of cash (sessions,), decimal, per session.
     """
 
     strategy: type[Strategy]
@@ -59,20 +69,27 @@ class CpcvResult:
     hold: pd.Series
     cash: pd.Series
 
+    def __repr__(self) -> str:
+        low, middle, high = np.percentile(self.sharpes, [0, 50, 100])
+        return (
+            f"<CpcvResult {self.strategy.name()!r} on {self.settings.universe!r}: {len(self.folds)} folds,"
+            f" {len(self.sharpes)} paths, annual Sharpe {low:.2f} to {high:.2f}, median {middle:.2f}>"
+        )
+
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """The figures of `Run.metrics` that need returns alone, one row a path."""
-        rows = [_metrics(self.paths[name], self.cash) for name in self.paths]
+        """The metrics of `Run.metrics` that need returns alone, one row per path."""
+        rows = [_series_metrics(self.paths[name], self.cash) for name in self.paths]
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="path"))
 
     @property
     def sharpes(self) -> FloatArray:
-        """The annual Sharpe ratio of each path."""
+        """The annual Sharpe ratio of every path."""
         return self.metrics["annual_sharpe"].to_numpy(dtype=np.float64)
 
     @property
     def below_median(self) -> float:
-        """The share of folds whose choice, the best in training, was below the median of all trials outside.
+        """The share of folds whose choice was below the median of all trials in the test.
 
         Where all trials are luck it is 0.5 on average, and 0.2 to 0.8 in four samples of five: folds share most of
         their sessions. Source: Bailey, Borwein, Lopez de Prado and Zhu (2017), the probability of backtest overfitting.
@@ -80,7 +97,7 @@ class CpcvResult:
         return float((self.folds["rank"] < 0.5).mean())
 
     def summary(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The result as plain values: the entry `cpcv` of `--json`."""
         low, middle, high = np.percentile(self.sharpes, [5, 50, 95])
         lowest, highest = self.sharpes.min(), self.sharpes.max()
         return {
@@ -94,7 +111,7 @@ class CpcvResult:
                 "p95": float(high),
                 "highest": float(highest),
             },
-            "annual_sharpe_buy_and_hold": _metrics(self.hold, self.cash)["annual_sharpe"],
+            "annual_sharpe_buy_and_hold": _series_metrics(self.hold, self.cash)["annual_sharpe"],
             "share_below_median": self.below_median,
         }
 
@@ -107,80 +124,118 @@ def cpcv(
     start: str | pd.Timestamp | None = None,
     end: str | pd.Timestamp | None = None,
     split: CombinatorialPurgedKFold | None = None,
-    objective: str | Objective | Callable[[Metrics], float] = "sharpe",
-    trials: int = 200,
+    search: Search | None = None,
     seed: int = 7,
-    fixed: Mapping[str, Any] | None = None,
-    narrowed: Mapping[str, Any] | None = None,
-    fill: Fill = "open",
-    costs: Costs | None = None,
-    weighting: str = "equal",
-    rebalance: str = "monthly",
-    capital: float = 1_000_000.0,
+    account: Account | None = None,
     ledger: Ledger | str | Path | None = None,
+    **settings: Unpack[CpcvKeywords],
 ) -> CpcvResult:
     """Out-of-sample paths of `strategy` from every choice of test groups.
 
-    `trials` parameter sets, one scrambled Sobol design, are walked once over the whole span. Each fold takes the set
-    that is best by `objective` on its training sessions, which need not be in one piece: figures there are of the
-    returns joined together. On each path one account runs through all groups with what their folds chose. Training
-    sessions may lie after the tested ones, as in any cross-validation: the paths say how much the result depends on
-    the stretch of history, not how the rule would have been found at the time. A `ledger` counts the sets. Source:
-    Lopez de Prado (2018), ch. 12.
+    One scrambled Sobol design of parameter sets is walked over the whole span. Each fold takes the set that is best by
+    the objective on its training sessions, which may be in several pieces: metrics there are those of the returns
+    joined together. On each path one account runs through all groups with the choices of their folds. Training sessions
+    may lie after the tested ones, as in any cross-validation: the paths show how much the result depends on the stretch
+    of history, not how the rule would have been found at the time. Source: Lopez de Prado (2018), ch. 12.
 
-    The objective must need returns alone: training sessions in pieces have no turnover or costs of their own. Raises
-    `ParameterError` before any work where it does not, and as `walk_forward` does.
+    Args:
+        strategy: class of the strategy.
+        market: the market.
+        universe: name of the universe, or a screen.
+        start: first session; None for the market's first.
+        end: last session; None for the market's last.
+        split: the split; None for 6 groups, 2 of them tested.
+        search: objective, number of trials (None for 200), fixed and narrowed parameters.
+        seed: seed of the design.
+        account: settings of the account.
+        ledger: ledger, or its folder, that counts the sets; None for none.
+        settings: fields of `Search` and `Account` as keywords.
+
+    Raises `ParameterError` before any work on an objective that needs more than returns, since training sessions in
+    pieces have no turnover or costs, on constraints and a storage, and as `walk_forward` does.
     """
-    check_search(strategy, market, universe, costs)
-    rule = checked_split(split, CombinatorialPurgedKFold)
-    account: dict[str, Any] = {
-        "universe": universe,
-        "fill": fill,
-        "costs": costs,
-        "weighting": weighting,
-        "rebalance": rebalance,
-        "capital": capital,
-    }
-    settings = checked_settings(strategy, fixed, narrowed, objective, None, trials, **account)
-    check_aim(settings.objective)
-    table = shared_table(market, universe, fill)
+    check_search(strategy, market, universe)
+    split = make_split(split, CombinatorialPurgedKFold)
+    account_keywords, search_keywords = split_keywords(settings, Account, Search)
+    search = make_search(search, search_keywords)
+    for name in _UNUSED:
+        if getattr(search, name):
+            raise ParameterError(f"`{name}` has no use in `cpcv`, which walks one design; leave it out")
+    walk_settings = make_walk_settings(strategy, search, make_account(account, account_keywords), universe=universe)
+    check_path_objective(walk_settings.objective)
+    return cross_validate(strategy, market, split, walk_settings, seed=seed, start=start, end=end, ledger=ledger)
+
+
+def cross_validate(
+    strategy: type[Strategy],
+    market: Market,
+    split: CombinatorialPurgedKFold,
+    settings: WalkSettings,
+    *,
+    seed: int,
+    start: str | pd.Timestamp | None,
+    end: str | pd.Timestamp | None,
+    ledger: Ledger | str | Path | None,
+) -> CpcvResult:
+    """`cpcv` from settings that have been checked; see there for the arguments.
+
+    Args:
+        strategy: class of the strategy.
+        market: the market.
+        split: the split.
+        settings: settings of the account and of the tuning.
+        seed: seed of the design.
+        start: first session; None for the market's first.
+        end: last session; None for the market's last.
+        ledger: ledger, or its folder, that counts the sets; None for none.
+    """
+    table = shared_table(market, settings.universe, settings.account.fill)
     settings = replace(settings, universe=table.universe.name)
     rows = session_rows(market, start, end)
     sessions = market.sessions[rows]
-    folds = rule.folds(sessions)
-    _refuse_empty(table, rule.groups(sessions), rows)
-    kept = open_ledger(ledger, market)
-    tried = _tried(settings, seed)
-    strategies = [strategy.create(row) for row in tried.to_dict(orient="records")]  # type: ignore[arg-type]
-    returns, hold, cash = _walked(table, list(strategies), rows, settings)
-    rival, _, _ = _walked(table, [VolTarget()], rows, settings)
-    chosen, report = _choices(
-        folds, returns, dict(zip(BASELINES, (hold, rival[0]), strict=True)), cash, settings.objective
-    )
-    paths = [
-        _seams([strategies[chosen[fold]] for fold in path], rule.groups(sessions), sessions) for path in rule.paths()
-    ]
-    made, _, _ = _walked(table, [ScheduledStrategy(seams=path) for path in paths], rows, settings)
-    if kept is not None:
-        enter_sweep(kept, strategy, market, tried, "cpcv", start=start, end=end, account=settings.account)
+    split = resolve_events(split, strategy, market, sessions, settings)
+    folds = split.folds(sessions)
+    groups = split.groups(sessions)
+    _refuse_empty(table, groups, rows)
+    opened = open_ledger(ledger, market)
+    sets = _parameter_sets(settings, seed)
+    strategies = [strategy.create(row) for row in sets.to_dict(orient="records")]  # type: ignore[arg-type]
+    returns, hold, cash = _account_returns(table, list(strategies), rows, settings)
+    vol_target, _, _ = _account_returns(table, [VolTarget()], rows, settings)
+    baselines = dict(zip(BASELINES, (hold, vol_target[0]), strict=True))
+    chosen, report = _choose_sets(folds, returns, baselines, cash, settings.objective)
+    choices = [[strategies[chosen[fold]] for fold in path] for path in split.paths()]
+    schedules = [_path_schedule(path, groups, sessions) for path in choices]
+    rules: list[Strategy] = [ScheduledStrategy(schedule=schedule) for schedule in schedules]
+    path_returns, _, _ = _account_returns(table, rules, rows, settings)
+    if opened is not None:
+        enter_sweep(
+            opened,
+            strategy,
+            market,
+            sets,
+            "cpcv",
+            window=(start, end),
+            account=settings.account,
+            universe=settings.universe,
+        )
     days = sessions.rename("session")
-    picked = tried.iloc[chosen].reset_index(drop=True)[list(settings.space)]
-    groups = [", ".join(str(group + 1) for group in each) for each in rule.choices]
-    report.insert(1, "groups", groups)
+    parameters = sets.iloc[chosen].reset_index(drop=True)[list(settings.space)]
+    report.insert(1, "groups", [", ".join(str(group + 1) for group in choice) for choice in split.choices])
     return CpcvResult(
         strategy=strategy,
-        split=rule,
+        split=split,
         settings=settings,
         seed=seed,
-        folds=pd.concat([report, picked], axis=1),
-        paths=pd.DataFrame(made.T, index=days, columns=[f"path {n}" for n in range(1, len(paths) + 1)]),
+        folds=pd.concat([report, parameters], axis=1),
+        paths=pd.DataFrame(path_returns.T, index=days, columns=[f"path {n}" for n in range(1, len(schedules) + 1)]),
         hold=pd.Series(hold, index=days, name="buy-and-hold"),
         cash=pd.Series(cash, index=days, name="cash"),
     )
 
 
 def _refuse_empty(table: DecisionTable, borders: IntArray, rows: slice) -> None:
-    """Raise `ParameterError` where a group has no name to hold: what is left there is the interest of cash."""
+    """Raise `ParameterError` where a group has no symbol to hold: it would earn cash."""
     alive, sessions = table.alive[rows], table.decisions.sessions[rows]
     for number, (begin, end) in enumerate(pairwise(borders), 1):
         if not alive[begin:end].any():
@@ -190,53 +245,67 @@ def _refuse_empty(table: DecisionTable, borders: IntArray, rows: slice) -> None:
             )
 
 
-def check_aim(aim: Objective) -> None:
-    """Raise `ParameterError` where an objective needs more than returns, such as costs, which paths have not."""
-    row = return_metrics(np.array([0.01, -0.01, 0.02]), np.zeros(3))
-    _score(row, dict.fromkeys(BASELINES, row), aim)
+def check_path_objective(objective: Objective) -> None:
+    """Raise `ParameterError` where an objective needs more than returns.
+
+    Paths have no costs and no turnover.
+    """
+    metrics = return_metrics(np.array([0.01, -0.01, 0.02]), np.zeros(3))
+    _objective_value(metrics, dict.fromkeys(BASELINES, metrics), objective)
 
 
-def _walked(
+def _account_returns(
     table: DecisionTable, strategies: list[Strategy], rows: slice, settings: WalkSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Session returns of each strategy (P, T), of the basket without a rule (T,), and of cash (T,)."""
-    plan, decision = make_plan(table, strategies, rows, settings.weighting, settings.rebalance)
+    """Session returns of the strategies (P, T), of the basket (T,) and of cash (T,)."""
+    account = settings.account
+    plan, decision = make_plan(table, strategies, rows, account)
     if not plan.base.any():
-        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the sessions asked for")
-    tape = add_sleeves(read_price_grid(table, rows, settings.costs.haircut), table, rows, decision, settings.costs)
+        raise ParameterError(f"universe `{settings.universe}` has no name with prices in the requested sessions")
+    grid = add_sleeves(read_price_grid(table, rows, account.costs.haircut), table, rows, decision, account.costs)
     # A class without parameters decides one column for all.
-    found = [walk_plan(tape, plan, which, settings.costs, settings.capital).returns for which in range(plan.sets)]
-    own = np.stack(found[:-1])
-    return np.broadcast_to(own, (len(strategies), own.shape[1])), found[-1], tape.cash_returns
+    returns = [walk_plan(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
+    rules = np.stack(returns[:-1])
+    return np.broadcast_to(rules, (len(strategies), rules.shape[1])), returns[-1], grid.cash_returns
 
 
-def _tried(settings: WalkSettings, seed: int) -> pd.DataFrame:
-    """One parameter set a row, what is fixed included; one row where nothing is tuned."""
+def _parameter_sets(settings: WalkSettings, seed: int) -> pd.DataFrame:
+    """One parameter set per row, fixed parameters included."""
     count = settings.trials if settings.space else 1
     drawn = design(settings.space, count, seed=seed) if settings.space else pd.DataFrame(index=range(1))
     return drawn.assign(**{name: [value] * count for name, value in settings.fixed.items()})
 
 
-def _choices(
-    folds: list[Fold], returns: FloatArray, others: Mapping[str, FloatArray], cash: FloatArray, aim: Objective
+def _choose_sets(
+    folds: list[Fold],
+    returns: FloatArray,
+    baselines: Mapping[str, FloatArray],
+    cash: FloatArray,
+    objective: Objective,
 ) -> tuple[IntArray, pd.DataFrame]:
-    """Which trial each fold takes, and one row a fold about it."""
+    """The trial that each fold takes (F,), and one row per fold about it."""
     chosen, rows = [], []
     for fold in folds:
         inside, outside = (
-            _scores(
-                [each[part] for each in returns], {name: each[part] for name, each in others.items()}, cash[part], aim
+            _objective_values(
+                [trial[part] for trial in returns],
+                {name: baseline[part] for name, baseline in baselines.items()},
+                cash[part],
+                objective,
             )
             for part in (fold.train, fold.test)
         )
-        better = np.where(np.isfinite(inside), aim.sign * inside, -np.inf)
         if not np.isfinite(inside).any():
-            raise ParameterError(f"no trial has a value of `{aim.name}` in the training sessions of fold {fold.number}")
-        best = int(np.argmax(_equal(better, better.max())))
-        beaten = np.where(np.isfinite(outside), aim.sign * outside, -np.inf)
+            raise ParameterError(
+                f"no trial has a value of `{objective.name}` in the training sessions of fold {fold.number}"
+            )
+        trained, tested = (
+            np.where(np.isfinite(values), objective.sign * values, -np.inf) for values in (inside, outside)
+        )
+        best = int(np.argmax(_nearly_equal(trained, trained.max())))
         # Trials that tie with the choice count half, so that a choice among equals ranks in the middle.
-        ties = _equal(beaten, beaten[best])
-        rank = (((beaten < beaten[best]) & ~ties).sum() + 0.5 * ties.sum()) / len(beaten)
+        ties = _nearly_equal(tested, tested[best])
+        rank = (((tested < tested[best]) & ~ties).sum() + 0.5 * ties.sum()) / len(tested)
         chosen.append(best)
         rows.append(
             {
@@ -255,32 +324,36 @@ def _choices(
     return np.array(chosen, dtype=np.int64), pd.DataFrame(rows)
 
 
-def _equal(values: FloatArray, value: float) -> BoolArray:
-    """Which values are one and the same but for rounding: accounts that once differed compound it ever after."""
-    return np.isclose(values, value, rtol=ROUNDING, atol=ROUNDING)
+def _nearly_equal(values: FloatArray, value: float) -> BoolArray:
+    """Whether values are equal but for rounding.
+
+    Accounts that differed once compound the rounding from then on.
+    """
+    return np.isclose(values, value, rtol=_ROUNDING, atol=_ROUNDING)
 
 
-def _scores(
-    returns: list[FloatArray], others: Mapping[str, FloatArray], cash: FloatArray, aim: Objective
+def _objective_values(
+    returns: list[FloatArray], baselines: Mapping[str, FloatArray], cash: FloatArray, objective: Objective
 ) -> FloatArray:
-    """The objective of each trial (P,) over some sessions; NaN where it has none or raises."""
-    baselines = {name: return_metrics(each, cash) for name, each in others.items()}
-    return np.array([_score(return_metrics(each, cash), baselines, aim) for each in returns], dtype=np.float64)
+    """The objective of every trial (P,); NaN where it has no value or raises."""
+    baseline_metrics = {name: return_metrics(baseline, cash) for name, baseline in baselines.items()}
+    values = [_objective_value(return_metrics(trial, cash), baseline_metrics, objective) for trial in returns]
+    return np.array(values, dtype=np.float64)
 
 
-def _score(metrics: Metrics, baselines: Mapping[str, Metrics], aim: Objective) -> float:
+def _objective_value(metrics: Metrics, baselines: Mapping[str, Metrics], objective: Objective) -> float:
     try:
-        return aim.value(metrics, baselines)
+        return objective.value(metrics, baselines)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an objective is the user's: where it raises, a trial has no value
         if isinstance(error, KeyError) and error.args[:1] and error.args[0] in set(FIGURES) - set(metrics):
             raise ParameterError(
-                f"`objective` {aim.name} needs {error.args[0]!r}, which combinatorial paths have not: they are judged"
-                f" by returns alone"
+                f"`objective` {objective.name} needs {error.args[0]!r}, which combinatorial paths do not have: they are"
+                " judged by returns alone"
             ) from None
         return float("nan")
 
 
-def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Schedule:
+def _path_schedule(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeIndex) -> Schedule:
     return Schedule(
         tuple(
             ScheduledSpan(strategy, sessions[first], sessions[after - 1])
@@ -289,5 +362,5 @@ def _seams(strategies: list[Strategy], borders: IntArray, sessions: pd.DatetimeI
     )
 
 
-def _metrics(returns: pd.Series, cash: pd.Series) -> dict[str, float]:
+def _series_metrics(returns: pd.Series, cash: pd.Series) -> dict[str, float]:
     return return_metrics(returns.to_numpy(dtype=np.float64), cash.to_numpy(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""What a stitched run says about itself: its folds in words, the command that makes it again, and its key."""
+"""The recipe of a joined run: its folds as text, its command, and its search."""
 
 from __future__ import annotations
 
@@ -11,149 +11,186 @@ import pandas as pd
 from optuna.distributions import distribution_to_json
 
 from undertow.backtests.command import shortest
-from undertow.backtests.ledger.ledger import key_of
+from undertow.backtests.ledger.ledger import SearchKey, key_of
 from undertow.backtests.objective_code import codes, is_named
-from undertow.backtests.tuning.command import account_words, is_typed, search_words
-from undertow.backtests.tuning.optimize import MAX_FAILED
-from undertow.backtests.validation.events import event_spans
+from undertow.backtests.tuning.argv import search_argv
+from undertow.backtests.tuning.settings import MAX_FAILED
+from undertow.backtests.validation.events import Events, event_spans, shock_events
 from undertow.backtests.validation.gate import FoldGate
+from undertow.backtests.validation.plan import Robustness, WalkPlan
 from undertow.backtests.validation.schedule import ScheduledSpan
-from undertow.backtests.validation.settings import TUNERS, WalkSettings
-from undertow.backtests.validation.shocks import shock_events
-from undertow.backtests.validation.splits import WalkForward
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.backtests.validation.settings import TUNERS
+from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+from undertow.market import Market, ParameterError
 
 
 @dataclass(frozen=True)
 class WalkRecipe:
-    """A walk-forward in words: `head` names its settings, `command` is the command line that makes it again.
+    """A walk-forward as text.
 
-    `command` is None where there is none: a market that is not a folder, a tuner or objective that has no name,
-    events that are not the strategy's own shocks, or a space that `--narrow` has no words for.
-    `key` names the search by all that decides its trials.
+    Args:
+        head: names and values of its settings.
+        command: the command line that makes it again. None for a market that is not a folder, for a user-defined tuner
+            or gate, for an objective without a name, for events that are not the strategy's shocks, and for a space or
+            paths that no option describes.
     """
 
     head: tuple[tuple[str, Any], ...]
     command: str | None
-    key: str
 
-    def described(self, pieces: Sequence[ScheduledSpan]) -> tuple[tuple[str, Any], ...]:
-        """The parameters that a stitched run's recipe lists: the walk, then each fold with its own."""
+    def description(self, spans: Sequence[ScheduledSpan]) -> tuple[tuple[str, Any], ...]:
+        """The parameters of a joined run's recipe: the walk's settings, then every fold."""
         folds = (
-            (
-                f"fold {number}, {piece.first:%Y-%m-%d} to {piece.last:%Y-%m-%d}",
-                _told(piece),
-            )
-            for number, piece in enumerate(pieces, 1)
+            (f"fold {number}, {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}", _fold_text(span))
+            for number, span in enumerate(spans, 1)
         )
         return (*self.head, *folds)
 
 
-def _told(piece: ScheduledSpan) -> str:
-    if piece.strategy is None:
-        return "holds: nothing was passed in training"
-    given = ", ".join(f"{name}={_text(value)}" for name, value in piece.strategy.parameters.items())
-    return given or "no parameters"
+def _fold_text(span: ScheduledSpan) -> str:
+    if span.strategy is None:
+        return "holds the basket: its trials did not pass the gate"
+    parameters = ", ".join(f"{name}={_value_text(value)}" for name, value in span.strategy.parameters.items())
+    return parameters or "no parameters"
 
 
-def recipe_of(
-    strategy: type[Strategy],
-    market: Market,
-    sessions: pd.DatetimeIndex,
-    rule: WalkForward,
-    settings: WalkSettings,
-    seed: int,
-    tuner: str,
-    gate: FoldGate | None = None,
+def _value_text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def walk_recipe(
+    plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex, *, gate: FoldGate | None, robustness: Robustness
 ) -> WalkRecipe:
-    """The recipe of a walk-forward whose folds `tuner` tunes: a name of `TUNERS`, or the path of a function."""
+    """The recipe of one account of a walk-forward.
+
+    Args:
+        plan: the plan, resolved on the market.
+        market: the market.
+        sessions: sessions of the span.
+        gate: gate that the account holds by; None where every fold acts.
+        robustness: checks beside the walk that the command makes too.
+    """
+    settings = plan.settings
     head: list[tuple[str, Any]] = [
-        ("walk-forward of", strategy.name()),
-        ("split", rule.text),
+        ("walk-forward of", plan.strategy.name()),
+        ("split", plan.split.text),
         ("objective", settings.objective.name),
-        *([("constraints", ", ".join(each.name for each in settings.constraints))] if settings.constraints else []),
+        *([("constraints", _constraint_names(plan))] if settings.constraints else []),
         ("trials a fold", settings.trials),
-        ("tuner", tuner),
-        ("seed of the tuning", seed),
+        ("tuner", plan.tuner_name),
+        ("seed of the tuning", plan.seed),
         *([("gate", gate.name)] if gate is not None else []),
     ]
-    # The command line has the level of the usual gate alone.
-    usual = [] if gate is None else ["--gate", shortest(gate.alpha)]
-    plain = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
-    repeatable = tuner in TUNERS and market.path is not None and plain and is_named(settings.objective)
-    repeatable = repeatable and is_typed(strategy, settings.space, settings.fixed)
-    spans = event_spans(rule.events, sessions).tolist()
-    command = None
-    if repeatable and (rule.events is None or spans == _shocks(strategy, market, sessions, settings)):
-        command = shlex.join([*command_words(strategy, market, sessions, rule, settings, seed, tuner), *usual])
-    whole = {
+    argv = _argv(plan, market, sessions, gate, robustness)
+    return WalkRecipe(tuple(head), None if argv is None else shlex.join(argv))
+
+
+def search_key(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> SearchKey:
+    """The search of a walk in the ledger, keyed by all that decides its trials.
+
+    Args:
+        plan: the plan, resolved on the market.
+        market: the market.
+        sessions: sessions of the span.
+    """
+    strategy, settings = plan.strategy, plan.settings
+    identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
-        "account": {**settings.account, "costs": asdict(settings.costs)},
-        # What is tested, and what a gate makes of the trials, changes none of them.
-        "trained": [[str(sessions[fold.train[0]]), str(sessions[fold.train[-1]])] for fold in rule.folds(sessions)],
+        "account": {**settings.keywords(), "costs": asdict(settings.account.costs)},
+        # The tested sessions and the gate change no trial.
+        "trained": [
+            [str(sessions[fold.train[0]]), str(sessions[fold.train[-1]])] for fold in plan.split.folds(sessions)
+        ],
         "search": [
             settings.objective.name,
-            *(each.name for each in settings.constraints),
+            *(constraint.name for constraint in settings.constraints),
             settings.trials,
-            tuner,
-            seed,
+            plan.tuner_name,
+            plan.seed,
         ],
-        "space": {name: distribution_to_json(each) for name, each in settings.space.items()},
+        "space": {name: distribution_to_json(values) for name, values in settings.space.items()},
         "fixed": dict(settings.fixed),
         **codes(strategy, [settings.objective]),
     }
-    return WalkRecipe(tuple(head), command, key_of(whole))
+    window = str(sessions[0].date()), str(sessions[-1].date())
+    return SearchKey(
+        strategy=strategy.name(),
+        market=market.fingerprint,
+        universe=settings.universe,
+        window=window,
+        study="walk-forward",
+        key=key_of(identity),
+        name=market.name,
+    )
 
 
-def _shocks(
-    strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, settings: WalkSettings
-) -> list[list[int]]:
-    """The events of `--events` as rows of the sessions: the strategy's own shocks; none where it names none."""
-    own = strategy.create(settings.fixed)
+def _constraint_names(plan: WalkPlan) -> str:
+    return ", ".join(constraint.name for constraint in plan.settings.constraints)
+
+
+def _argv(
+    plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex, gate: FoldGate | None, robustness: Robustness
+) -> list[str] | None:
+    """The command line of a walk-forward; None where there is none."""
+    settings = plan.settings
+    # The command line has the level of the default gate alone.
+    default_gate = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
+    repeatable = plan.tuner_name in TUNERS and default_gate and is_named(settings.objective)
+    searched = search_argv(plan.strategy, settings.space, settings.fixed)
+    if not repeatable or market.path is None or searched is None:
+        return None
+    if plan.split.events is not None and not _are_shocks(plan, market, sessions):
+        return None
+    beside = _robustness_argv(plan, sessions, robustness)
+    if beside is None:
+        return None
+    command = ["undertow", "walk-forward", "--market", market.path]
+    gated = [] if gate is None else ["--gate", shortest(gate.alpha)]
+    return [*command, *searched, *_walk_argv(plan, sessions), *gated, *beside]
+
+
+def _are_shocks(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> bool:
+    """Whether the events of a split are those of `--events`: the strategy's shocks."""
+    settings = plan.settings
+    rule = plan.strategy.create(settings.fixed)
     try:
-        found = shock_events(own, market, sessions, universe=settings.universe, fill=settings.fill)
+        shocks = shock_events(rule, market, sessions, universe=settings.universe, fill=settings.account.fill)
     except ParameterError:
-        return []
-    spans: list[list[int]] = event_spans(found, sessions).tolist()
-    return spans
+        return False
+    return _same_spans(plan.split.events, shocks, sessions)
 
 
-def command_words(
-    strategy: type[Strategy],
-    market: Market,
-    sessions: pd.DatetimeIndex,
-    rule: WalkForward,
-    settings: WalkSettings,
-    seed: int,
-    tuner: str,
-) -> list[str]:
-    """The command line that makes the walk-forward again, word by word."""
-    words = ["undertow", "walk-forward", "--market", str(market.path)]
-    words += search_words(strategy, settings.space, settings.fixed)
-    words += [
-        "--universe",
-        settings.universe,
-        "--start",
-        f"{sessions[0]:%Y-%m-%d}",
-        "--end",
-        f"{sessions[-1]:%Y-%m-%d}",
-    ]
-    words += ["--train", str(rule.train), "--test", str(rule.test), "--purge", str(rule.purge)]
-    words += [*(["--embargo", str(rule.embargo)] if rule.embargo else []), *(["--anchored"] if rule.anchored else [])]
-    words += ["--events"] if rule.events is not None else []
-    words += ["--objective", settings.objective.name]
-    for bound in settings.constraints:
-        words += ["--constraint", bound.name]
-    words += ["--trials", str(settings.trials), "--tuner", tuner, "--seed", str(seed)]
-    words += [] if settings.max_failed == MAX_FAILED else ["--max-failed", shortest(settings.max_failed)]
-    return [
-        *words,
-        *account_words(settings.fill, settings.costs, settings.weighting, settings.rebalance, settings.capital),
-    ]
+def _same_spans(events: Events | str | None, shocks: Events | str | None, sessions: pd.DatetimeIndex) -> bool:
+    return bool(event_spans(events, sessions).tolist() == event_spans(shocks, sessions).tolist())
 
 
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _walk_argv(plan: WalkPlan, sessions: pd.DatetimeIndex) -> list[str]:
+    split, settings = plan.split, plan.settings
+    argv = ["--universe", settings.universe]
+    argv += ["--start", f"{sessions[0]:%Y-%m-%d}", "--end", f"{sessions[-1]:%Y-%m-%d}"]
+    argv += ["--train", str(split.train), "--test", str(split.test), "--purge", str(split.purge)]
+    argv += [*(["--embargo", str(split.embargo)] if split.embargo else []), *(["--anchored"] if split.anchored else [])]
+    argv += ["--events"] if split.events is not None else []
+    argv += ["--objective", settings.objective.name]
+    for constraint in settings.constraints:
+        argv += ["--constraint", constraint.name]
+    argv += ["--trials", str(settings.trials), "--tuner", plan.tuner_name, "--seed", str(plan.seed)]
+    argv += [] if settings.max_failed == MAX_FAILED else ["--max-failed", shortest(settings.max_failed)]
+    return [*argv, *settings.account.argv()]
+
+
+def _robustness_argv(plan: WalkPlan, sessions: pd.DatetimeIndex, robustness: Robustness) -> list[str] | None:
+    """The options of the checks beside a walk; None where none describes the paths."""
+    argv = ["--seeds", str(robustness.seeds)] if robustness.seeds > 1 else []
+    paths, split = robustness.paths, plan.split
+    if paths is None:
+        return argv
+    argv += ["--cpcv", f"{paths.n_groups}:{paths.n_test_groups}"]
+    default = CombinatorialPurgedKFold(paths.n_groups, paths.n_test_groups).embargo
+    # Without `--embargo` a walk has none and paths have their default; with it both have the same.
+    embargo_as_typed = paths.embargo == split.embargo or (split.embargo == 0 and paths.embargo == default)
+    same_events = (paths.events is None) == (split.events is None) and _same_spans(paths.events, split.events, sessions)
+    if paths.purge != split.purge or not embargo_as_typed or not same_events:
+        return None
+    return [*argv, *(["--embargo", "0"] if paths.embargo == 0 else [])]

@@ -1,4 +1,4 @@
-"""Several strategies of one class as one: each decides on its own sessions, in one account that never stops."""
+"""Several strategies of one class as one, each deciding on its own sessions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import FloatArray, InstantArray, IntArray
-from undertow.market.errors import ParameterError
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies.decided import decided, shocks_of
-from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.strategy import Constant, Sets, Strategy
+from undertow.market import FloatArray, InstantArray, IntArray, ParameterError
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import LEAST_TAX, PROPORTIONAL, Constant, Decision, Sets, Strategy, decided, shocks_of
 
 
 @dataclass(frozen=True)
 class ScheduledSpan:
-    """One strategy, or None for buy-and-hold, and the sessions that it rules, both ends included."""
+    """A strategy, None for buy-and-hold, with its first and last session."""
 
     strategy: Strategy | None
     first: pd.Timestamp
@@ -27,128 +24,135 @@ class ScheduledSpan:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The pieces of one path in order of time, and what a recipe says about them."""
+    """The spans of one account in order of time, and the parameters in its recipe."""
 
-    pieces: tuple[ScheduledSpan, ...]
-    described: tuple[tuple[str, Any], ...] = ()
+    spans: tuple[ScheduledSpan, ...]
+    description: tuple[tuple[str, Any], ...] = ()
 
-    def rulers(self, sessions: pd.DatetimeIndex) -> IntArray:
-        """The number of the piece that rules each session (T,), -1 where none does."""
-        ruling = np.full(len(sessions), -1, dtype=np.int64)
-        for number, piece in enumerate(self.pieces):
-            ruling[sessions.searchsorted(piece.first) : sessions.searchsorted(piece.last, "right")] = number
-        return ruling
+    def span_numbers(self, sessions: pd.DatetimeIndex) -> IntArray:
+        """The number of the span of every session (T,), from 0; -1 outside all spans."""
+        numbers = np.full(len(sessions), -1, dtype=np.int64)
+        for number, span in enumerate(self.spans):
+            numbers[sessions.searchsorted(span.first) : sessions.searchsorted(span.last, "right")] = number
+        return numbers
 
 
 class ScheduledStrategy(Strategy):
-    """Strategies of one class, each in charge of its own stretch of sessions; fully invested where none is.
+    """Strategies of one class, each in charge of a span; fully invested outside.
 
-    Every strategy decides on the whole table, as if it had always run; a session takes the decision of the one that
-    rules it. Where two differ at a seam the account trades, and pays.
+    Every strategy decides on the whole table, as if it had always run; a session takes the decision of the strategy in
+    charge. Where two strategies differ at a border of spans the account trades, and pays.
     """
 
-    summary: ClassVar[str] = "What was chosen in each fold, one after the other"
+    summary: ClassVar[str] = "The choice of every fold, one after the other"
 
-    seams: Annotated[Any, Constant()]
+    schedule: Annotated[Any, Constant()]
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the recipe says: the rule of the walk, and each fold with its parameters."""
-        return dict(self.seams.described)
+        """The parameters in the recipe: the walk's settings, then every fold."""
+        return dict(self.schedule.description)
 
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
-        """One column a path; every distinct strategy decides once."""
-        paths: list[Schedule] = list(sets["seams"])
+        """One column per schedule; every distinct strategy decides once."""
+        schedules: list[Schedule] = list(sets["schedule"])
         distinct: list[Strategy] = []
-        for piece in (piece for path in paths for piece in path.pieces):
-            if piece.strategy is not None and piece.strategy not in distinct:
-                distinct.append(piece.strategy)
+        for span in (span for schedule in schedules for span in schedule.spans):
+            if span.strategy is not None and span.strategy not in distinct:
+                distinct.append(span.strategy)
         if not distinct:
-            shape = len(table), len(paths)
+            shape = len(table), len(schedules)
             return Decision.proportional(np.ones(shape), np.zeros(shape, dtype=np.bool_))
-        kind = type(distinct[0])
-        found = decided(kind, table, kind.stack(distinct))
-        if found.stop is not None and any(piece.strategy is None for path in paths for piece in path.pieces):
+        strategy_class = type(distinct[0])
+        decision = decided(strategy_class, table, strategy_class.stack(distinct))
+        holds = any(span.strategy is None for schedule in schedules for span in schedule.spans)
+        if decision.stop is not None and holds:
             raise ParameterError("a stop is that of the whole account: no fold may hold without it; leave `gate` out")
-        which = np.stack([_columns(path, table, distinct) for path in paths], axis=1)
-        return scheduled(found, which, len(table.symbols))
+        columns = np.stack([_columns(schedule, table, distinct) for schedule in schedules], axis=1)
+        return schedule_decision(decision, columns, len(table.symbols))
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """The shocks of the strategy that rules each session (T,)."""
-        out = super().shocks(table)
-        ruling = self.seams.rulers(table.decisions.sessions)
-        for number, piece in enumerate(self.seams.pieces):
-            if piece.strategy is None:
+        """The shocks of the strategy in charge of every session (T,)."""
+        shocks = super().shocks(table)
+        numbers = self.schedule.span_numbers(table.decisions.sessions)
+        for number, span in enumerate(self.schedule.spans):
+            if span.strategy is None:
                 continue
-            out[ruling == number] = shocks_of(piece.strategy, table)[ruling == number]
-        return out
+            shocks[numbers == number] = shocks_of(span.strategy, table)[numbers == number]
+        return shocks
 
 
-def _columns(path: Schedule, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
-    kept = [-1 if piece.strategy is None else distinct.index(piece.strategy) for piece in path.pieces]
-    columns = np.array([*kept, -1], dtype=np.int64)
-    picked: IntArray = columns[path.rulers(table.decisions.sessions)]
-    return picked
+def _columns(schedule: Schedule, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
+    by_span = [-1 if span.strategy is None else distinct.index(span.strategy) for span in schedule.spans]
+    # Outside all spans the number is -1, which picks the last entry.
+    columns: IntArray = np.array([*by_span, -1], dtype=np.int64)[schedule.span_numbers(table.decisions.sessions)]
+    return columns
 
 
-def scheduled(found: Decision, which: IntArray, names: int) -> Decision:
-    """A decision (T, P) put together row by row: `which` (T, P) is the column of `found`, -1 for fully invested.
+def schedule_decision(decision: Decision, columns: IntArray, symbols: int) -> Decision:
+    """A decision (T, P) composed row by row from the columns of another.
 
-    Raises `ParameterError` where the columns differ in what holds for a whole account: a stop, or the sale of what is
-    taxed least.
+    Args:
+        decision: the decision of every distinct strategy, one column each.
+        columns: column of `decision` for every session and schedule (T, P), -1 for fully invested.
+        symbols: number of symbols.
+
+    Raises `ParameterError` where the columns differ in a setting of the whole account: a stop, or the sale of the lots
+    that are taxed least.
     """
-    shape = found.exposure.shape
+    shape = decision.exposure.shape
     scores: dict[tuple[bytes, ...], int] = {}
     orders: list[FloatArray] = []
-    score_of_set = np.array([_score(found, column, names, scores, orders) for column in which.T], dtype=np.int64)
+    score_of_set = np.array([_score(decision, column, symbols, scores, orders) for column in columns.T], dtype=np.int64)
     return Decision(
-        exposure=_picked(found.exposure, which, 1.0),
-        stale=_picked(found.stale, which, 0.0).astype(np.bool_),
+        exposure=_pick(decision.exposure, columns, 1.0),
+        stale=_pick(decision.stale, columns, 0.0).astype(np.bool_),
         score_of_set=score_of_set,
         scores=tuple(orders),
-        flags={name: _picked(mark, which, 0.0).astype(np.bool_) for name, mark in found.flags.items()},
-        rotation=None if found.rotation is None else _picked(found.rotation, which, 0.0),
-        basket=found.basket,
-        hedge=None if found.hedge is None else _picked(found.hedge, which, 0.0),
-        hedge_symbol=found.hedge_symbol,
-        stop=_one_of_each("stop", found.stop, which),
-        stop_wait=_one_of_each("stop_wait", found.stop_wait, which),
-        above=None if found.above is None else _picked(found.above, which, 0.0).astype(np.bool_),
-        resting=None if found.resting is None else _picked(np.broadcast_to(found.resting, shape), which, 1.0),
+        flags={name: _pick(flag, columns, 0.0).astype(np.bool_) for name, flag in decision.flags.items()},
+        rotation=None if decision.rotation is None else _pick(decision.rotation, columns, 0.0),
+        basket=decision.basket,
+        hedge=None if decision.hedge is None else _pick(decision.hedge, columns, 0.0),
+        hedge_symbol=decision.hedge_symbol,
+        stop=_common("stop", decision.stop, columns),
+        stop_wait=_common("stop_wait", decision.stop_wait, columns),
+        above=None if decision.above is None else _pick(decision.above, columns, 0.0).astype(np.bool_),
+        resting=(None if decision.resting is None else _pick(np.broadcast_to(decision.resting, shape), columns, 1.0)),
     )
 
 
-def _picked(values: Any, which: IntArray, outside: float) -> FloatArray:
-    inside = np.take_along_axis(np.asarray(values, dtype=np.float64), np.maximum(which, 0), axis=1)
-    return np.where(which >= 0, inside, outside)
+def _pick(values: Any, columns: IntArray, outside: float) -> FloatArray:
+    inside = np.take_along_axis(np.asarray(values, dtype=np.float64), np.maximum(columns, 0), axis=1)
+    return np.where(columns >= 0, inside, outside)
 
 
-def _one_of_each(name: str, values: Any, which: IntArray) -> Any:
+def _common(name: str, values: Any, columns: IntArray) -> Any:
+    """The value of every schedule (P,), in which its spans may not differ."""
     if values is None:
         return None
-    chosen = [np.unique(values[np.unique(column[column >= 0])]) for column in which.T]
-    if any(len(each) > 1 for each in chosen):
+    distinct = [np.unique(values[np.unique(column[column >= 0])]) for column in columns.T]
+    if any(len(chosen) > 1 for chosen in distinct):
         raise ParameterError(f"`{name}` must be the same in every fold of one account; fix it and tune the rest")
-    return np.array([each[0] for each in chosen])
+    return np.array([chosen[0] for chosen in distinct])
 
 
 def _score(
-    found: Decision, column: IntArray, names: int, scores: dict[tuple[bytes, ...], int], orders: list[FloatArray]
+    decision: Decision, column: IntArray, symbols: int, scores: dict[tuple[bytes, ...], int], orders: list[FloatArray]
 ) -> int:
-    """The order of selling of one path: added to `orders` unless an equal one is there."""
-    wanted = np.where(column >= 0, found.score_of_set[np.maximum(column, 0)], PROPORTIONAL)
-    kinds = set(wanted[column >= 0].tolist())
-    if kinds <= {PROPORTIONAL} or kinds == {LEAST_TAX}:
-        return kinds.pop() if kinds else PROPORTIONAL
-    if LEAST_TAX in kinds:
+    """The number of a schedule's order of selling; a new order is added to `orders`."""
+    numbers = np.where(column >= 0, decision.score_of_set[np.maximum(column, 0)], PROPORTIONAL)
+    distinct = set(numbers[column >= 0].tolist())
+    if distinct <= {PROPORTIONAL} or distinct == {LEAST_TAX}:
+        return distinct.pop() if distinct else PROPORTIONAL
+    if LEAST_TAX in distinct:
         raise ParameterError("`source` must be least-tax in every fold of one account or in none; fix or narrow it")
-    key = (wanted.tobytes(),)
+    key = (numbers.tobytes(),)
     if key not in scores:
-        # No score at all on a session: cash is raised in proportion.
-        rows = np.full((len(column), names), -np.inf)
-        for kind in kinds - {PROPORTIONAL}:
-            rows[wanted == kind] = found.scores[kind][wanted == kind]
+        # Without a score on a session, cash is raised in proportion.
+        rows = np.full((len(column), symbols), -np.inf)
+        for number in distinct - {PROPORTIONAL}:
+            rows[numbers == number] = decision.scores[number][numbers == number]
         scores[key] = len(orders)
         orders.append(rows)
     return scores[key]

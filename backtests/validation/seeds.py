@@ -1,56 +1,79 @@
-"""The same walk-forward with other seeds of the tuning: how much of its outcome is the luck of the search."""
+"""The same walk-forward with other seeds: how much of its result is luck."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from undertow.backtests.engines import run_tasks
+from undertow.backtests.checks import check_search
+from undertow.backtests.engines import Engine, run_tasks
+from undertow.backtests.runs.backtest import session_rows
+from undertow.backtests.validation.plan import Robustness, WalkPlan, plan_walk, resolve_plan, walk_engine
 from undertow.backtests.validation.result import WalkForwardResult
-from undertow.backtests.validation.storage import refuse_held
-from undertow.backtests.validation.walk_forward import fold_engine, walk_forward
-from undertow.market.checks import is_whole
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.backtests.validation.storage import refuse_shared_file
+from undertow.backtests.validation.walk import walk_folds
+from undertow.market import Market, ParameterError, is_whole
+from undertow.strategies import Strategy
 
-FIGURES = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover", "average_exposure")
+_METRICS = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover", "average_exposure")
 
 
 class SeedTask(NamedTuple):
-    """What the walks of all seeds have in common."""
+    """The part of a seed's walk that all seeds share, shipped to the workers once."""
 
-    strategy: type[Strategy]
+    plan: WalkPlan
     market: Market
-    words: Mapping[str, Any]
 
 
 def walk_seeds(
-    strategy: type[Strategy],
-    market: Market,
-    seeds: Sequence[int],
-    *,
-    jobs: int | None = 1,
-    backend: str = "loky",
-    address: str | None = None,
-    **words: Any,
+    strategy: type[Strategy], market: Market, seeds: Sequence[int], *, engine: Engine | None = None, **settings: Any
 ) -> pd.DataFrame:
-    """One row a seed: the mean objective of the folds in training and the figures of the joined run out of sample.
+    """One row per seed: mean objective in training, and metrics of the joined run.
 
-    `words` are the other arguments of `walk_forward`. Whole walks are the tasks here, one worker each. The median over
-    seeds says more of a rule than the best of them. Raises what `walk_forward` raises, and `ParameterError` where
-    `seeds` are none or repeat, or where there is a `seed` beside them.
+    Whole walks are the tasks, one worker each. The median over seeds says more about a rule than the best seed.
+
+    Args:
+        strategy: class of the strategy.
+        market: the market.
+        seeds: seeds of the tuning, different whole numbers, 0 or more.
+        engine: engine that runs the walks; None for one worker in this process.
+        settings: other arguments of `walk_forward`; `backend`, `jobs` and `address` replace fields of `engine`.
+
+    Raises what `walk_forward` raises, and `ParameterError` on no seeds, on equal ones, and on `seed`, `seeds` or
+    `paths` beside them.
     """
-    given = list(seeds)
-    if not given or not all(is_whole(each, 0) for each in given) or len(set(given)) < len(given):
-        raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {given}")
-    engine = fold_engine(jobs, backend, address)
-    refuse_held(words.get("storage"), engine)
-    if "seed" in words:
-        raise ParameterError(f"`seed` is each of `seeds` in turn, leave it out; got {words['seed']!r}")
-    return pd.DataFrame(run_tasks(_walked, SeedTask(strategy, market, words), [int(each) for each in given], **engine))
+    numbers = list(seeds)
+    if not numbers or not all(is_whole(seed, 0) for seed in numbers) or len(set(numbers)) < len(numbers):
+        raise ParameterError(f"`seeds` must be one or more different whole numbers, 0 or more, got {numbers}")
+    check_search(strategy, market, settings.get("universe", "growth"))
+    names = {field.name for field in fields(Engine)}
+    workers = walk_engine(engine, {name: value for name, value in settings.items() if name in names})
+    walk_settings = {name: value for name, value in settings.items() if name not in names}
+    search = settings.get("search")
+    refuse_shared_file(settings.get("storage", getattr(search, "storage", None)), workers)
+    if "seed" in settings:
+        raise ParameterError(f"`seed` cannot be used with `seeds`, leave it out; got {settings['seed']!r}")
+    plan = plan_walk(strategy, seed=numbers[0], **walk_settings)
+    if plan.robustness != Robustness():
+        raise ParameterError("`robustness` and `paths` belong to `walk_forward`; leave them out beside `seeds`")
+    sessions = market.sessions[session_rows(market, plan.start, plan.end)]
+    return seed_table(resolve_plan(plan, market, sessions), market, numbers, workers)
+
+
+def seed_table(plan: WalkPlan, market: Market, seeds: Sequence[int], engine: Engine) -> pd.DataFrame:
+    """One row per seed, as of `walk_seeds`.
+
+    Args:
+        plan: the plan, resolved on the market; its seed is replaced.
+        market: the market.
+        seeds: seeds of the tuning.
+        engine: engine that runs the walks, one worker each.
+    """
+    task = SeedTask(replace(plan, engine=Engine()), market)
+    return pd.DataFrame(run_tasks(_walk_seed, task, [int(seed) for seed in seeds], engine=engine))
 
 
 def seed_row(result: WalkForwardResult) -> dict[str, float]:
@@ -61,12 +84,12 @@ def seed_row(result: WalkForwardResult) -> dict[str, float]:
         "in_objective": float(result.table["in_objective"].mean()),
         "folds": len(result.folds),
         "folds_acting": result.acting,
-        **({} if result.gate is None else {"folds_proven": result.passed}),
-        **{name: metrics[name] for name in FIGURES},
+        **({} if result.gate is None else {"folds_passed": result.passed}),
+        **{name: metrics[name] for name in _METRICS},
         "sharpe_over_buy_and_hold": metrics["annual_sharpe"] - hold["annual_sharpe"],
         "sharpe_over_vol_target": metrics["annual_sharpe"] - result.vol_target.metrics["annual_sharpe"],
     }
 
 
-def _walked(shared: SeedTask, seed: int) -> dict[str, float]:
-    return seed_row(walk_forward(shared.strategy, shared.market, seed=seed, **shared.words))
+def _walk_seed(task: SeedTask, seed: int) -> dict[str, float]:
+    return seed_row(walk_folds(replace(task.plan, seed=seed), task.market))

@@ -1,75 +1,80 @@
-"""What tunes the folds of a walk-forward: the search of `optimize`, a design alone, or whatever takes their seat."""
+"""The settings that all folds of a walk-forward share, and the tuners of a fold."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from undertow.backtests.checks import check_trials
-from undertow.backtests.costs import Costs
-from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
-from undertow.backtests.tuning.evaluate import baseline_metrics, evaluated
-from undertow.backtests.tuning.optimize import MAX_FAILED, Tuning, optimize
+from undertow.backtests.account import Account
+from undertow.backtests.objectives import Constraint, Objective, read_objectives
+from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.settings import MAX_FAILED, Search
 from undertow.backtests.tuning.space import space_left
-from undertow.market.calendar import Fill
-from undertow.market.checks import check_positive, check_share
-from undertow.market.errors import ParameterError
-from undertow.market.market import Market
-from undertow.strategies.strategy import Strategy
+from undertow.backtests.validation.events import SHOCKS, shock_events
+from undertow.backtests.validation.splits import WalkForward
+from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+from undertow.backtests.validation.storage import StudyLocation
+from undertow.market import Market, ParameterError
+from undertow.strategies import Strategy
 
-# The choice of `source` that needs one account's lots.
+_Split = TypeVar("_Split", WalkForward, CombinatorialPurgedKFold)
+
+# Trials a fold where a search does not set them.
+FOLD_TRIALS = 200
+# The choice of `source` that needs the lots of one account.
 LEAST_TAX_FIRST = "least-tax"
-
-
-class StudyPlace(Protocol):
-    """Where each fold of a walk keeps its study."""
-
-    def of(self, seed: int, start: pd.Timestamp, end: pd.Timestamp) -> dict[str, Any]:
-        """The arguments `storage` and `study` of `optimize` for the fold that is trained on `start` to `end`."""
-        ...
 
 
 @dataclass(frozen=True)
 class WalkSettings:
-    """What every fold of a walk-forward has in common: the account, what is aimed at, and what may be tuned.
+    """Settings that all folds of a walk-forward share.
 
-    `unsearched` are the choices that a strategy's own space has and the walk leaves out, as "parameter=choice". `kept`
-    is where the folds keep their studies; above the share `max_failed` of failed trials a fold's search ends the walk.
+    Args:
+        universe: name of the universe, or a screen.
+        account: settings of the account.
+        objective: objective of the tuning.
+        constraints: bounds on metrics that a choice must keep.
+        trials: parameter sets tried a fold.
+        max_failed: share of failed trials, decimal, above which the search of a fold ends the walk.
+        fixed: values by parameter that are not searched.
+        space: ranges by parameter that are searched; empty where nothing is tuned.
+        unsearched: choices of the strategy's own space that the walk leaves out, as "parameter=choice".
+        studies: storage of the folds' studies, None for memory.
     """
 
     universe: str = "growth"
-    fill: Fill = "open"
-    costs: Costs = field(default_factory=Costs)
-    weighting: str = "equal"
-    rebalance: str = "monthly"
-    capital: float = 1_000_000.0
+    account: Account = field(default_factory=Account)
     objective: Objective = field(default_factory=lambda: read_objectives("sharpe")[0])
     constraints: tuple[Constraint, ...] = ()
-    trials: int = 200
+    trials: int = FOLD_TRIALS
+    max_failed: float = MAX_FAILED
     fixed: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
-    kept: StudyPlace | None = None
-    max_failed: float = MAX_FAILED
+    studies: StudyLocation | None = None
 
-    @property
-    def account(self) -> dict[str, Any]:
-        """The settings that `backtest` and `sweep` share."""
-        names = ("universe", "fill", "costs", "weighting", "rebalance", "capital")
-        return {name: getattr(self, name) for name in names}
+    def keywords(self) -> dict[str, Any]:
+        """The universe and the account as keywords of `backtest` and `sweep`."""
+        return {"universe": self.universe, **self.account.keywords()}
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
-    """What tuning a fold came to: the best parameters, their metrics in the training span, and one row a trial.
+class TunedFold:
+    """The result of tuning a fold.
 
-    `objective` is the value of what was aimed at; `feasible` says whether the choice kept every constraint, False for
-    the nearest miss where no trial did.
+    Args:
+        parameters: the chosen parameters, all of the strategy's.
+        metrics: their metrics in the training sessions.
+        trials: one row a trial, with a column for each tuned parameter.
+        objective: their value of the objective.
+        feasible: whether they keep every constraint; False for the nearest miss where no trial does.
     """
 
     parameters: dict[str, Any]
@@ -80,168 +85,226 @@ class Tuned:
 
 
 class Tuner(Protocol):
-    """Whatever finds parameters from the sessions `start` to `end` of a market, both included, and no later one."""
+    """A function that chooses parameters from the training sessions of a fold."""
 
     def __call__(
         self,
-        kind: type[Strategy],
+        strategy: type[Strategy],
         market: Market,
         start: pd.Timestamp,
         end: pd.Timestamp,
         seed: int,
         settings: WalkSettings,
-    ) -> Tuned:
-        """The best parameters of `kind` by `settings.objective`; equal arguments give equal answers."""
+    ) -> TunedFold:
+        """Choose the best parameters of `strategy` by `settings.objective`.
+
+        Called once a fold, by position, with the first and last training session; it may use no session after `end`.
+        Equal arguments give equal results.
+        """
         ...
 
 
 def search_tuner(
-    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
-) -> Tuned:
-    """`optimize` on the training sessions alone: the defaults, a Sobol design, then TPE.
+    strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
+) -> TunedFold:
+    """`optimize` on the training sessions: the defaults, a Sobol design, then TPE.
 
-    With nothing to tune it is one trial. Raises what `optimize` raises.
+    Args:
+        strategy: class of the strategy.
+        market: the market.
+        start: first training session.
+        end: last training session.
+        seed: seed of the search.
+        settings: settings of the walk; with an empty space there is one trial.
+
+    Raises what `optimize` raises.
     """
-    return _tuned(kind, market, start, end, seed, settings, None)
+    return _tune(strategy, market, start, end, seed, settings, sobol=None)
 
 
 def design_tuner(
-    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
-) -> Tuned:
-    """One sweep on the training sessions: the defaults and a scrambled Sobol design (Owen 1998), nothing adaptive."""
-    return _tuned(kind, market, start, end, seed, settings, settings.trials)
+    strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
+) -> TunedFold:
+    """One sweep on the training sessions: the defaults and a Sobol design.
+
+    The design is scrambled (Owen 1998); nothing is adaptive.
+
+    Args:
+        strategy: class of the strategy.
+        market: the market.
+        start: first training session.
+        end: last training session.
+        seed: seed of the design.
+        settings: settings of the walk; with an empty space there is one trial.
+    """
+    return _tune(strategy, market, start, end, seed, settings, sobol=settings.trials)
 
 
 TUNERS: dict[str, Tuner] = {"search": search_tuner, "design": design_tuner}
 
 
-def _tuned(
-    kind: type[Strategy],
+def _tune(
+    strategy: type[Strategy],
     market: Market,
     start: pd.Timestamp,
     end: pd.Timestamp,
     seed: int,
     settings: WalkSettings,
+    *,
     sobol: int | None,
-) -> Tuned:
+) -> TunedFold:
     if not settings.space:
-        return _single(kind, market, start, end, settings)
-    usual = kind.create(settings.fixed).parameters
-    found = optimize(
-        kind,
-        market,
+        return _evaluate_fixed(strategy, market, start, end, settings)
+    defaults = strategy.create(settings.fixed).parameters
+    search = Search(
         objective=settings.objective,
         constraints=settings.constraints,
         trials=settings.trials,
+        max_failed=settings.max_failed,
+        fixed={**settings.fixed, **{name: defaults[name] for name in defaults if name not in settings.space}},
+        narrowed=settings.space,
+        **({} if settings.studies is None else settings.studies.study_of(seed, start, end)),
+    )
+    tuning = optimize(
+        strategy,
+        market,
         seed=seed,
-        jobs=os.cpu_count() or 1,
+        search=search,
+        universe=settings.universe,
         start=start,
         end=end,
-        fixed={**settings.fixed, **{name: usual[name] for name in usual if name not in settings.space}},
-        narrowed=settings.space,
+        account=settings.account,
         sobol=sobol,
-        max_failed=settings.max_failed,
-        **({} if settings.kept is None else settings.kept.of(seed, start, end)),
-        **settings.account,
+        jobs=os.cpu_count() or 1,
     )
-    reached = float(found.best[f"objective {settings.objective.name}"])
-    return Tuned(found.best_parameters, _metrics(found), found.trials, reached, found.feasible)
+    value = float(tuning.best[f"objective {settings.objective.name}"])
+    return TunedFold(tuning.best_parameters, _best_metrics(tuning), tuning.trials, value, tuning.feasible)
 
 
-def _metrics(found: Tuning) -> dict[str, float]:
-    best = found.best
-    return {name: float(best[name]) for name in found.baselines["buy-and-hold"] if name in best}
+def _best_metrics(tuning: Tuning) -> dict[str, float]:
+    best = tuning.best
+    return {name: float(best[name]) for name in tuning.baselines["buy-and-hold"] if name in best}
 
 
-def _single(
-    kind: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, settings: WalkSettings
-) -> Tuned:
-    """The one set that is left where nothing is tuned."""
-    span = {**settings.account, "start": start, "end": end}
-    whole = kind.create(settings.fixed).parameters
-    baselines = baseline_metrics(market, [settings.objective], span)
-    made = evaluated(
-        kind, market, {}, span, [settings.objective], settings.constraints, baselines, os.cpu_count() or 1, [whole]
+def _evaluate_fixed(
+    strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, settings: WalkSettings
+) -> TunedFold:
+    """The single parameter set of a walk in which nothing is tuned."""
+    span = {**settings.keywords(), "start": start, "end": end}
+    parameters = strategy.create(settings.fixed).parameters
+    evaluate = Evaluator(
+        strategy,
+        market,
+        span,
+        objectives=[settings.objective],
+        constraints=settings.constraints,
+        baselines=baseline_metrics(market, [settings.objective], span),
+        fixed={},
+        jobs=os.cpu_count() or 1,
     )
-    outcome = made[0]
-    if outcome.values is None:
+    result = evaluate([parameters])[0]
+    if result.values is None:
         raise ParameterError(
-            f"`{kind.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {outcome.error}"
+            f"`{strategy.name()}` cannot be judged from {start:%Y-%m-%d} to {end:%Y-%m-%d}: {result.error}"
         )
-    metrics = {name: float(value) for name, value in outcome.metrics.items()}
-    kept = all(missed <= 0 for missed in outcome.violations.values())
-    trials = pd.DataFrame([{"feasible": kept, **whole, **metrics}])
-    return Tuned(whole, metrics, trials, float(outcome.values[0]), kept)
+    metrics = {name: float(value) for name, value in result.metrics.items()}
+    feasible = all(missed <= 0 for missed in result.violations.values())
+    trials = pd.DataFrame([{"feasible": feasible, **parameters, **metrics}])
+    return TunedFold(parameters, metrics, trials, float(result.values[0]), feasible)
 
 
-def checked_settings(
-    strategy: type[Strategy],
-    fixed: Mapping[str, Any] | None = None,
-    narrowed: Mapping[str, Any] | None = None,
-    objective: str | Objective | Callable[[Metrics], float] = "sharpe",
-    constraints: str | Constraint | Sequence[str | Constraint] | None = None,
-    trials: int = 200,
-    *,
-    max_failed: float = MAX_FAILED,
-    universe: str = "growth",
-    fill: Fill = "open",
-    costs: Costs | None = None,
-    weighting: str = "equal",
-    rebalance: str = "monthly",
-    capital: float = 1_000_000.0,
+def make_walk_settings(
+    strategy: type[Strategy], search: Search, account: Account, *, universe: str = "growth"
 ) -> WalkSettings:
-    """The settings of a walk-forward; raises `ParameterError` on an objective, a count or a parameter outside its rule.
+    """The settings of a walk-forward from a search and an account.
 
-    Selling what is taxed least needs one account's lots from beginning to end, so that a tuned `source` has it only
-    where it is narrowed to that alone; `unsearched` says that it was left out.
+    The sale of the lots that are taxed least needs one account's lots from the first session to the last, so a tuned
+    `source` has that choice only where it is narrowed to it alone; `unsearched` lists it where it was left out.
+
+    Args:
+        strategy: class of the strategy.
+        search: settings of the tuning, with one objective.
+        account: settings of the account.
+        universe: name of the universe, or a screen.
+
+    Raises `ParameterError` on several objectives, on a parameter outside its range, and on parameters of the whole
+    account that the folds would choose separately.
     """
-    aims = read_objectives(objective)
-    if len(aims) != 1:
-        names = ", ".join(each.name for each in aims)
+    if len(search.objectives) != 1:
+        names = ", ".join(objective.name for objective in search.objectives)
         raise ParameterError(
             f"`objective` must be one objective, got {names}: each fold trades the one set that is best; for a front"
             " of several use `optimize`"
         )
-    check_trials(trials)
-    check_share("max_failed", max_failed)
-    check_positive("capital", capital)
-    space = space_left(strategy, fixed, narrowed)
-    asked = narrowed or {}
-    free = {name: (_narrowed if name in asked else _joinable)(name, each) for name, each in space.free.items()}
-    bounds = read_constraints(constraints)
-    own = costs or Costs()
-    _refuse_whole_account(strategy, free)
-    out = tuple(f"{name}={LEAST_TAX_FIRST}" for name, each in space.free.items() if each != free[name])
-    account = universe, fill, own, weighting, rebalance, float(capital)
-    return WalkSettings(*account, aims[0], bounds, int(trials), space.fixed, free, out, max_failed=max_failed)
+    space = space_left(strategy, search.fixed, search.narrowed)
+    narrowed = search.narrowed or {}
+    free = {
+        name: _check_narrowed(name, values) if name in narrowed else _without_least_tax(values)
+        for name, values in space.free.items()
+    }
+    _refuse_path_dependent(strategy, free)
+    return WalkSettings(
+        universe=universe,
+        account=account,
+        objective=search.objectives[0],
+        constraints=search.bounds,
+        trials=search.trials_or(FOLD_TRIALS),
+        max_failed=search.max_failed,
+        fixed=space.fixed,
+        space=free,
+        unsearched=tuple(f"{name}={LEAST_TAX_FIRST}" for name, values in space.free.items() if values != free[name]),
+    )
 
 
-def _refuse_whole_account(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:
+def _refuse_path_dependent(strategy: type[Strategy], free: Mapping[str, BaseDistribution]) -> None:
     tuned = [f"`{name}`" for name in strategy.path_dependent if name in free and not free[name].single()]
     if tuned:
         raise ParameterError(
-            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but each fold would choose its own:"
-            " fix them, and tune the rest"
+            f"`{strategy.name()}` has {' and '.join(tuned)} for a whole account, but the folds would choose them"
+            " separately: fix them, and tune the rest"
         )
 
 
-def _narrowed(name: str, each: BaseDistribution) -> BaseDistribution:
-    """A distribution that was asked for; raises `ParameterError` where folds of one account may differ in it."""
-    if _has_least_tax(each) and not each.single():
+def _check_narrowed(name: str, values: BaseDistribution) -> BaseDistribution:
+    """A narrowed range; raises `ParameterError` where folds may not differ in it."""
+    if _has_least_tax(values) and not values.single():
         raise ParameterError(
-            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but each fold would choose"
-            f" its own: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
+            f"`{name}` must be {LEAST_TAX_FIRST} in every fold of one account or in none, but the folds would choose"
+            f" separately: narrow it to {LEAST_TAX_FIRST} alone, or to the others"
         )
-    return each
+    return values
 
 
-def _has_least_tax(each: BaseDistribution) -> bool:
-    return isinstance(each, CategoricalDistribution) and LEAST_TAX_FIRST in each.choices
+def _has_least_tax(values: BaseDistribution) -> bool:
+    return isinstance(values, CategoricalDistribution) and LEAST_TAX_FIRST in values.choices
 
 
-def _joinable(_: str, each: BaseDistribution) -> BaseDistribution:
-    """A distribution without the choice that folds of one account may not differ in."""
-    if not _has_least_tax(each):
-        return each
-    assert isinstance(each, CategoricalDistribution)
-    return CategoricalDistribution([choice for choice in each.choices if choice != LEAST_TAX_FIRST])
+def _without_least_tax(values: BaseDistribution) -> BaseDistribution:
+    """A range without the choice in which folds of one account may not differ."""
+    if not _has_least_tax(values):
+        return values
+    assert isinstance(values, CategoricalDistribution)
+    return CategoricalDistribution([choice for choice in values.choices if choice != LEAST_TAX_FIRST])
+
+
+def resolve_events(
+    split: _Split, strategy: type[Strategy], market: Market, sessions: pd.DatetimeIndex, settings: WalkSettings
+) -> _Split:
+    """A split with its events as `Events`, "shocks" replaced.
+
+    They become the shocks of the strategy at its defaults and fixed parameters.
+
+    Args:
+        split: the split.
+        strategy: class of the strategy.
+        market: the market.
+        sessions: sessions to split.
+        settings: settings of the walk.
+
+    Raises `ParameterError` where the strategy names no shock in the sessions.
+    """
+    if not isinstance(split.events, str) or split.events != SHOCKS:
+        return split
+    rule = strategy.create(settings.fixed)
+    events = shock_events(rule, market, sessions, universe=settings.universe, fill=settings.account.fill)
+    return replace(split, events=events)

@@ -1,7 +1,7 @@
-"""Walk-forward splits: what is trained on and what is tested, in sessions, with a gap between the two.
+"""Walk-forward splits: sessions to train on and to test on, with a gap between.
 
-The convention is scikit-learn's: `split(X)` yields row numbers (train, test), `get_n_splits(X)` says how many.
-What is split has rows or a length; with `events` given by date it is the sessions, or a table indexed by them.
+The convention is scikit-learn's: `split(X)` yields row numbers (train, test), `get_n_splits(X)` counts the folds.
+`X` has rows or a length; with `events` by date it is the sessions, or a table indexed by them.
 """
 
 from __future__ import annotations
@@ -16,27 +16,31 @@ import numpy as np
 from undertow.backtests.validation.events import (
     Events,
     check_events,
+    drop_cut_events,
     event_spans,
     free_border,
     row_count,
-    trimmed,
 )
-from undertow.market.checks import check_whole
-from undertow.market.clock import BoolArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.market import BoolArray, IntArray, ParameterError, check_whole
 
-S = TypeVar("S")
+_Split = TypeVar("_Split")
 
 # A training span of one session has no standard deviation.
-FEWEST_TRAINED = 2
+MIN_TRAINED = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One split: rows trained on and rows tested (ascending), and what the rules took out of training, in sessions.
+    """One fold: rows trained on, rows tested, and sessions taken out of training.
 
-    `purged` overlaps the holding horizon of the test, `embargoed` is the further gap, `dropped` belonged to an event
-    that a border of the training span cut, `moved` is how far the first test border went back to keep an event whole.
+    Args:
+        number: the fold's number, from 1.
+        train: rows trained on, ascending.
+        test: rows tested, ascending.
+        purged: sessions taken out because a position entered there may still be held in the test.
+        embargoed: sessions of the further gap between training and test.
+        dropped: sessions of events that a border of the training span cut.
+        moved: sessions by which the first test border moved back to keep an event whole.
     """
 
     number: int
@@ -49,41 +53,53 @@ class Fold:
 
 
 class Splitter(ABC):
-    """What every split can do; supply one verb, `folds`."""
+    """A split in scikit-learn's convention; a subclass supplies `folds`."""
 
     @abstractmethod
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds of the sessions `sessions`, in order; raises `ParameterError` where they are too few."""
+        """The folds of `sessions`; raises `ParameterError` where they are too few."""
 
     def split(self, X: Any, y: object = None, groups: object = None) -> Iterator[tuple[IntArray, IntArray]]:  # noqa: N803 - their name
-        """Rows (train, test) of each fold, as scikit-learn has it; `y` and `groups` are not looked at."""
+        """Rows (train, test) of every fold, as scikit-learn yields them.
+
+        `y` and `groups` are ignored.
+        """
         return ((fold.train, fold.test) for fold in self.folds(X))
 
     def get_n_splits(self, X: Any = None, y: object = None, groups: object = None) -> int:  # noqa: N803 - their name
-        """How many folds the sessions `sessions` give."""
+        """The number of folds of the sessions `X`; `y` and `groups` are ignored."""
         if X is None:
-            raise ParameterError("`X` is needed: how many folds there are depends on the number of sessions")
+            raise ParameterError("`X` is needed: the number of folds depends on the number of sessions")
         return len(self.folds(X))
 
 
-def checked_split(given: object, kind: type[S]) -> S:
-    """The split that was given, or that of `kind` at its defaults; raises `ParameterError` where it is another kind."""
-    if given is None:
-        return kind()
-    if not isinstance(given, kind):
-        raise ParameterError(f"`split` must be a {kind.__name__}, got {given!r}")
-    return given
+def make_split(split: object, splitter: type[_Split]) -> _Split:
+    """`split`, or a `splitter` at its defaults for None.
+
+    Raises `ParameterError` where it is not a `splitter`.
+    """
+    if split is None:
+        return splitter()
+    if not isinstance(split, splitter):
+        raise ParameterError(f"`split` must be a {splitter.__name__}, got {split!r}")
+    return split
 
 
 @dataclass(frozen=True)
 class WalkForward(Splitter):
-    """Train on the sessions before, test on the ones that follow, move on; lengths in sessions.
+    """Train on the sessions before a test, test, move on; lengths in sessions.
 
-    The training window is the `train` sessions that end `embargo` sessions before the test; its last `purge` sessions
-    are taken out, since a position entered there may still be held in the test. `anchored` lets every window begin at
-    the first session. Tests are `test` sessions long and begin `step` apart (default: `test`, so that each session is
-    tested once); the last one is shorter where the sessions run out. `events` are kept whole: a border inside one moves
-    back to its first session, and a training window that cuts one gives up its part of it.
+    The last test is shorter where the sessions end. A border inside an event moves back to the event's first session,
+    and a training window that cuts an event gives up its part of it.
+
+    Args:
+        train: sessions of the training window, which ends `embargo` sessions before the test.
+        test: sessions of a test.
+        step: sessions from one test to the next; None for `test`, so that every session is tested once.
+        anchored: whether every training window begins at the first session.
+        purge: last sessions of the window that are taken out, as a position entered there may be held in the test.
+        embargo: sessions between the training window and the test.
+        events: events to keep whole; "shocks" for those of the strategy that is walked.
     """
 
     train: int = 504
@@ -92,19 +108,19 @@ class WalkForward(Splitter):
     anchored: bool = False
     purge: int = 5
     embargo: int = 0
-    events: Events | None = None
+    events: Events | str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("train", FEWEST_TRAINED), ("test", 1), ("purge", 0), ("embargo", 0)):
-            check_sessions(name, getattr(self, name), least)
+        for name, lowest in (("train", MIN_TRAINED), ("test", 1), ("purge", 0), ("embargo", 0)):
+            check_sessions(name, getattr(self, name), lowest)
         check_sessions("step", self.stride, 1)
         check_events(self.events)
         if not isinstance(self.anchored, bool | np.bool_):
             raise ParameterError(f"`anchored` must be True or False, got {self.anchored!r}")
-        if self.train - self.purge < FEWEST_TRAINED:
+        if self.train - self.purge < MIN_TRAINED:
             raise ParameterError(
-                f"`purge` must leave {FEWEST_TRAINED} sessions or more of `train` {self.train}, got {self.purge};"
-                f" use {self.train - FEWEST_TRAINED} or less, or a longer `train`"
+                f"`purge` must leave {MIN_TRAINED} sessions or more of `train` {self.train}, got {self.purge};"
+                f" use {self.train - MIN_TRAINED} or less, or a longer `train`"
             )
 
     @property
@@ -123,7 +139,7 @@ class WalkForward(Splitter):
         )
 
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds in order of time; raises `ParameterError` where the sessions do not reach for one."""
+        """The folds in order of time; raises `ParameterError` on too few sessions."""
         count = row_count(sessions)
         first = self.train + self.embargo
         if count <= first:
@@ -136,22 +152,22 @@ class WalkForward(Splitter):
 
     def _fold(self, number: int, begin: int, count: int, spans: IntArray) -> Fold:
         end = min(begin + self.test, count)
-        # The last border is the end of the sessions: nothing lies behind it that could be cut.
+        # The last border is the end of the sessions: no event behind it could be cut.
         stop = free_border(end, spans) if end < count else end
         border = free_border(begin, spans)
-        if border >= stop or border - self.embargo - self.purge < FEWEST_TRAINED:
+        if border >= stop or border - self.embargo - self.purge < MIN_TRAINED:
             raise ParameterError(
                 f"fold {number} is left empty when `events` are kept whole: an event of {_longest(spans)} sessions"
                 f" covers its {'test' if border >= stop else 'training window'}; lengthen `test` and `train`"
             )
         last = border - self.embargo
         start = 0 if self.anchored else max(last - self.train, 0)
-        rows = trimmed(np.arange(start, last - self.purge), spans)
-        if len(rows) < FEWEST_TRAINED:
+        rows = drop_cut_events(np.arange(start, last - self.purge), spans)
+        if len(rows) < MIN_TRAINED:
             raise ParameterError(
                 f"fold {number} has {len(rows)} sessions to train on once `events` are kept whole; lengthen `train`"
             )
-        # A border that went back leaves less to train on: what was never there was not dropped.
+        # A border that moved back shortens the window: sessions that were never in it were not dropped.
         dropped = last - start - self.purge - len(rows)
         return Fold(number, rows, np.arange(border, stop), self.purge, self.embargo, dropped, begin - border)
 
@@ -160,12 +176,15 @@ def _longest(spans: IntArray) -> int:
     return int((spans[:, 1] - spans[:, 0]).max(initial=0))
 
 
-def check_sessions(name: str, value: object, least: int) -> None:
-    """Raise `ParameterError` unless `value` is a whole number of sessions, `least` or more."""
-    check_whole(name, value, least, "a whole number of sessions")
+def check_sessions(name: str, value: object, lowest: int) -> None:
+    """Raise `ParameterError` unless `value` is `lowest` sessions or more."""
+    check_whole(name, value, lowest, "a whole number of sessions")
 
 
-def runs_of(mask: BoolArray) -> IntArray:
-    """The stretches (K, 2) in which a mask (T,) holds: first row and the row after the last."""
+def stretches(mask: BoolArray) -> IntArray:
+    """The stretches (K, 2) of rows in which a mask (T,) is true.
+
+    First row and the row after the last.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return edges.reshape(-1, 2).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Combinatorial purged cross-validation: every choice of test groups, and the paths that the tests make together."""
+"""Combinatorial purged splits: every choice of test groups, and their paths."""
 
 from __future__ import annotations
 
@@ -12,34 +12,37 @@ import numpy as np
 from undertow.backtests.validation.events import (
     Events,
     check_events,
+    drop_cut_events,
     event_spans,
     free_border,
     row_count,
-    trimmed,
 )
-from undertow.backtests.validation.splits import FEWEST_TRAINED, Fold, Splitter, check_sessions, runs_of
-from undertow.market.checks import check_whole, is_whole
-from undertow.market.clock import BoolArray, IntArray
-from undertow.market.errors import ParameterError
+from undertow.backtests.validation.splits import MIN_TRAINED, Fold, Splitter, check_sessions, stretches
+from undertow.market import BoolArray, IntArray, ParameterError, check_whole, is_whole
 
-MOST_FOLDS = 10_000
+MAX_FOLDS = 10_000
 
 
 @dataclass(frozen=True)
 class CombinatorialPurgedKFold(Splitter):
-    """Each choice of `n_test_groups` out of `n_groups` contiguous groups is tested once, the rest is trained on.
+    """Every choice of test groups out of contiguous groups, each tested once.
 
-    Around every tested stretch `purge` sessions on both sides are taken out of training, since positions may be held
-    across the border, and `embargo` further sessions after it. `events` are kept whole as in `WalkForward`. There are
-    C(n, k) folds, which together make C(n, k) k / n paths that test every session once. Source: Lopez de Prado (2018),
-    chapters 7 and 12.
+    A fold trains on the groups that it does not test. There are C(n, k) folds, whose tests form C(n, k) k / n paths
+    that test every session once. Source: Lopez de Prado (2018), chapters 7 and 12.
+
+    Args:
+        n_groups: groups of sessions, 2 or more.
+        n_test_groups: groups that a fold tests, 1 to `n_groups` - 1.
+        purge: sessions on both sides of a tested stretch that are taken out, as positions may be held across a border.
+        embargo: further sessions after a tested stretch that are taken out.
+        events: events to keep whole, as in `WalkForward`.
     """
 
     n_groups: int = 6
     n_test_groups: int = 2
     purge: int = 5
     embargo: int = 5
-    events: Events | None = None
+    events: Events | str | None = None
 
     def __post_init__(self) -> None:
         check_sessions("purge", self.purge, 0)
@@ -51,10 +54,10 @@ class CombinatorialPurgedKFold(Splitter):
                 f"`n_test_groups` must be from 1 to {self.n_groups - 1}, one less than `n_groups`,"
                 f" got {self.n_test_groups!r}"
             )
-        # As many folds as groups at the least: the number of choices is not worked out where that is too many.
-        if self.n_groups > MOST_FOLDS or comb(self.n_groups, self.n_test_groups) > MOST_FOLDS:
+        # There are at least as many folds as groups: too many groups need no count of the choices.
+        if self.n_groups > MAX_FOLDS or comb(self.n_groups, self.n_test_groups) > MAX_FOLDS:
             raise ParameterError(
-                f"{self.n_test_groups} of {self.n_groups} groups tested are more than {MOST_FOLDS:,} folds; use fewer"
+                f"{self.n_test_groups} of {self.n_groups} groups tested are more than {MAX_FOLDS:,} folds; use fewer"
                 " `n_groups`, or fewer or more `n_test_groups`"
             )
 
@@ -73,24 +76,24 @@ class CombinatorialPurgedKFold(Splitter):
 
     @property
     def n_paths(self) -> int:
-        """How many paths the folds make: C(n, k) k / n."""
+        """The number of paths that the folds form: C(n, k) k / n."""
         return comb(self.n_groups, self.n_test_groups) * self.n_test_groups // self.n_groups
 
     def get_n_splits(self, X: Any = None, y: object = None, groups: object = None) -> int:  # noqa: N803 - their name
-        """How many folds: C(n, k), whatever the sessions."""
+        """The number of folds, C(n, k); the sessions do not change it."""
         return comb(self.n_groups, self.n_test_groups)
 
     def paths(self) -> IntArray:
-        """Which fold, numbered from 0, tests each group on each path: (paths, groups)."""
+        """The number of the fold, from 0, that tests a group on a path: (paths, groups)."""
         testing = [[n for n, chosen in enumerate(self.choices) if group in chosen] for group in range(self.n_groups)]
         return np.array(testing, dtype=np.int64).T
 
     def groups(self, sessions: Any) -> IntArray:
-        """The first row of each group and the end of the sessions (n_groups + 1,), moved off events."""
+        """First row of every group and the end (n_groups + 1,), moved off events."""
         count = row_count(sessions)
         spans = event_spans(self.events, sessions)
         even = [count * n // self.n_groups for n in range(1, self.n_groups)]
-        borders = np.array([0, *(free_border(each, spans) for each in even), count], dtype=np.int64)
+        borders = np.array([0, *(free_border(border, spans) for border in even), count], dtype=np.int64)
         if (np.diff(borders) < 1).any():
             raise ParameterError(
                 f"a group is left empty: {count} sessions in {self.n_groups} groups; use fewer `n_groups`, or more"
@@ -99,7 +102,10 @@ class CombinatorialPurgedKFold(Splitter):
         return borders
 
     def folds(self, sessions: Any) -> list[Fold]:
-        """The folds in the order of `choices`; raises `ParameterError` where one has too little to train on."""
+        """The folds in the order of `choices`.
+
+        Raises `ParameterError` where a fold has too few sessions to train on.
+        """
         borders = self.groups(sessions)
         spans = event_spans(self.events, sessions)
         moved = [row_count(sessions) * n // self.n_groups - int(border) for n, border in enumerate(borders)]
@@ -111,26 +117,26 @@ class CombinatorialPurgedKFold(Splitter):
             tested[borders[group] : borders[group + 1]] = True
         purged = _around(tested, self.purge, self.purge) & ~tested
         embargoed = _around(tested, 0, self.purge + self.embargo) & ~tested & ~purged
-        left = np.flatnonzero(~(tested | purged | embargoed))
-        rows = trimmed(left, spans)
-        if len(rows) < FEWEST_TRAINED:
+        remaining = np.flatnonzero(~(tested | purged | embargoed))
+        rows = drop_cut_events(remaining, spans)
+        if len(rows) < MIN_TRAINED:
             raise ParameterError(
                 f"fold {number} has {len(rows)} sessions left to train on after `purge` {self.purge} and `embargo`"
-                f" {self.embargo}, it needs {FEWEST_TRAINED}: use fewer groups, a shorter gap or more sessions"
+                f" {self.embargo}, it needs {MIN_TRAINED}: use fewer groups, a shorter gap or more sessions"
             )
         return Fold(
             number,
             rows,
             np.flatnonzero(tested),
-            int(purged.sum()),
-            int(embargoed.sum()),
-            len(left) - len(rows),
-            moved[chosen[0]],
+            purged=int(purged.sum()),
+            embargoed=int(embargoed.sum()),
+            dropped=len(remaining) - len(rows),
+            moved=moved[chosen[0]],
         )
 
 
 def _around(tested: BoolArray, before: int, after: int) -> BoolArray:
     wide = tested.copy()
-    for begin, end in runs_of(tested):
+    for begin, end in stretches(tested):
         wide[max(begin - before, 0) : end + after] = True
     return wide

@@ -8,17 +8,15 @@ import numpy as np
 from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market.clock import FloatArray
-from undertow.signals import Drop, Parameter, Spec, indicator
-from undertow.signals.base.bounds import AT_LEAST_0
-from undertow.signals.decisions.table import DecisionTable
-from undertow.strategies import Decision, Strategy
-from undertow.strategies.strategy import Sets
+from undertow.market import FloatArray
+from undertow.signals import Bounds, Drop, Parameter, Spec, indicator
+from undertow.signals.decisions import DecisionTable
+from undertow.strategies import Decision, Sets, Strategy, banded_nb
 
 
 @njit(cache=True)
 def volume_surge_nb(volume: FloatArray, window: int) -> FloatArray:
-    """Volume over its mean in the last `window` rows (T, N); NaN unless the whole window is there."""
+    """Volume over its mean in the last `window` rows (T, N); NaN unless the window is complete."""
     rows, columns = volume.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
@@ -42,7 +40,7 @@ VolumeSurge = indicator(
         units="ratio: 1 is the mean of the window",
         lookback=lambda window: (window,),
         scale_free=("volume",),
-        bounds={"ratio": AT_LEAST_0},
+        bounds={"ratio": Bounds(0.0)},
         source="our own definition",
     )
 )
@@ -67,14 +65,7 @@ class VolumeCaution(Strategy):
         """Exposure from BTC's volume and its last day."""
         surge = table.signal(VolumeSurge, {"window": sets["window"]}, lag=sets["lag"], how="max")
         day = table.signal(Drop, {"horizon": 24}, lag=sets["lag"])
-        cautious = (surge >= sets["surge"]) & (day < 0)
-        stale = np.isnan(surge) | np.isnan(day)
-        return Decision.proportional(_held(np.where(cautious, 1.0 - sets["cash"], 1.0), stale), stale)
-
-
-def _held(wanted: FloatArray, stale: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> FloatArray:
-    exposure, level = np.ones(wanted.shape), np.ones(wanted.shape[1])
-    for row in range(len(wanted)):
-        level = np.where(stale[row], level, wanted[row])
-        exposure[row] = level
-    return exposure
+        exposure = np.where((surge >= sets["surge"]) & (day < 0), 1.0 - sets["cash"], 1.0)
+        unknown = np.isnan(surge) | np.isnan(day)
+        no_band = np.zeros(len(sets["lag"]))
+        return Decision.proportional(*banded_nb(np.where(unknown, np.nan, exposure), no_band))

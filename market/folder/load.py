@@ -1,4 +1,7 @@
-"""Load a market folder (format 1): read, check, stamp every row with the instant at which it was known."""
+"""Load a market folder (format 1): read, check, stamp.
+
+Every row is stamped with the instant at which it was known.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ from undertow.market.folder.tables import (
     check_bars,
     check_increasing,
     check_values,
-    dates,
-    numbers,
+    date_column,
+    number_column,
     read_table,
-    symbols_of,
-    utc_times,
+    symbol_column,
+    time_column,
 )
 from undertow.market.market import Market, sort_feeds
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 from undertow.market.universe import Universe
 
 _COLUMNS = {
@@ -33,10 +36,10 @@ _COLUMNS = {
     "open_interest": ("open_interest_usd",),
     "funding": ("funding_rate",),
 }
-# How a vendor writes a day: 2020-01-31, 31.01.2020, 1/31/2020, 20200131.
+# Dates as vendors write them: 2020-01-31, 31.01.2020, 1/31/2020, 20200131.
 _DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|(?:19|20)\d{6}(?:\.0)?$"
-# A price stamped twice is a contradiction even when both rows agree. Counters come from vendors' polling, which writes
-# the same row again after a retry: identical repeats of those are dropped and counted.
+# Two prices with one stamp are a contradiction even when they agree. Counters come from vendors' polling, which repeats
+# a row after a retry: identical repeats of counters are dropped and counted.
 _POLLED = ("liquidations", "open_interest", "funding")
 
 
@@ -49,16 +52,16 @@ def load_market(folder: str | Path) -> Market:
     """
     manifest = read_manifest(Path(folder))
     try:
-        return _loaded(folder, manifest)
+        return _load(folder, manifest)
     except DataError as error:
-        # Inside, files are known by their place in the folder; whoever reads the message may have several.
+        # Messages from inside name files relative to the folder; a reader may have several folders.
         files = {"market.toml", *(entry.path for entry in manifest.feeds)}
         if str(error).partition(":")[0] in files:
             raise DataError(f"{str(folder).rstrip('/')}/{error}") from None
         raise
 
 
-def _loaded(folder: str | Path, manifest: Manifest) -> Market:
+def _load(folder: str | Path, manifest: Manifest) -> Market:
     root = Path(folder)
     prices = _load_prices(root, manifest)
     universes = {}
@@ -70,9 +73,9 @@ def _loaded(folder: str | Path, manifest: Manifest) -> Market:
             feeds.append(_load_feed(root, entry, prices.calendar))
     for role, symbol in (("benchmark", manifest.benchmark), ("cash", manifest.cash)):
         if symbol is not None and not _has_prices(prices, symbol):
-            near = did_you_mean(symbol, set(prices.symbols) - {symbol})
+            suggestion = did_you_mean(symbol, set(prices.symbols) - {symbol})
             raise DataError(
-                f"market.toml: `{role}` {symbol!r} has no prices{near}; name a symbol that has, or leave it out"
+                f"market.toml: `{role}` {symbol!r} has no prices{suggestion}; name a symbol that has, or leave it out"
             )
     return Market(
         name=manifest.name,
@@ -92,9 +95,9 @@ def _has_prices(prices: Prices, symbol: str) -> bool:
 def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
     required = ("time", *_COLUMNS.get(entry.kind, ()))
     table = read_table(root, entry.path, required)
-    times = dates(table, "time", entry.path) if entry.kind == "macro" else utc_times(table, entry.path)
+    times = date_column(table, "time", entry.path) if entry.kind == "macro" else time_column(table, entry.path)
     names = _COLUMNS.get(entry.kind) or tuple(str(column) for column in table.columns if column != "time")
-    columns = {name: numbers(table, name, entry.path) for name in names}
+    columns = {name: number_column(table, name, entry.path) for name in names}
     regimes, regime_names = _regimes(table)
     repeated = np.zeros(len(times), dtype=np.bool_)
     if entry.kind in _POLLED:
@@ -148,7 +151,7 @@ def _regimes(table: pd.DataFrame) -> tuple[IntArray, tuple[str, ...]]:
     if "venue_regime" not in table.columns:
         return np.zeros(len(table), dtype=np.int64), ("",)
     names = table["venue_regime"].fillna("").astype(str).to_numpy(dtype=object)
-    # A regime that comes back after another is a new one: no window may reach across what lies between.
+    # A regime that comes back after another is a new one: no window may reach across the other.
     starts = np.concatenate(([True], names[1:] != names[:-1]))
     numbers_of_rows = (np.cumsum(starts) - 1).astype(np.int64)
     return numbers_of_rows, tuple(str(name) for name in names[starts])
@@ -163,28 +166,28 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
             check_values(values < 0, problem, values, entry.path, times)
     if entry.interval.minutes:
         offset = (times - times[0]) % entry.interval.timedelta
-        bad = np.flatnonzero(offset != np.timedelta64(0, "ns"))
-        if len(bad):
-            stamp = np.datetime_as_string(times[int(bad[0])], unit="s")
+        rows = np.flatnonzero(offset != np.timedelta64(0, "ns"))
+        if len(rows):
+            stamp = np.datetime_as_string(times[int(rows[0])], unit="s")
             raise DataError(
                 f"{entry.path}: `time` {stamp} is not a whole number of intervals ({entry.interval}) after the first;"
-                " mend `interval` in market.toml or the stamp"
+                " fix `interval` in market.toml or the stamp"
             )
         if entry.kind == "bars":
             _check_spacing(entry, np.diff(times))
     if not columns:
-        raise DataError(f"{entry.path}: has no series beside `time`; write one column a series")
+        raise DataError(f"{entry.path}: has no column beside `time`; write one column a series")
     if all(np.isnan(values).all() for values in columns.values()):
         raise DataError(f"{entry.path}: every value is blank; remove its [[feed]] from market.toml")
 
 
 def _check_spacing(entry: FeedEntry, gaps: npt.NDArray[np.timedelta64]) -> None:
-    """Daily bars that are taken for hourly ones would be known 23 hours too early."""
+    # Daily bars that are read as hourly ones would be known 23 hours too early.
     if len(gaps) and gaps.min() > entry.interval.timedelta:
         raise DataError(
             f"{entry.path}: no two rows are less than {gaps.min() / HOUR:g} hours apart, but `interval` is"
-            f" {entry.interval}, as it is where market.toml says nothing: each would be known too early; write what a"
-            " row stands for"
+            f" {entry.interval}, the default unless market.toml sets it: every row would be known too early; write the"
+            " interval of a row"
         )
 
 
@@ -201,48 +204,54 @@ def _check_cover(feed: Feed, calendar: Calendar) -> None:
 def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
     table = read_table(root, entry.path, ("symbol",))
     for column in table.columns.difference(["start", "end"]):
-        # Passed over, `End` would leave every name in for ever.
-        if (meant := next((name for name in ("start", "end") if column.lower().startswith(name)), None)) is not None:
-            raise DataError(f"{entry.path}: unknown column `{column}`, did you mean `{meant}`?")
+        # If `End` were ignored, every name would stay a member for ever.
+        suggestion = next((name for name in ("start", "end") if column.lower().startswith(name)), None)
+        if suggestion is not None:
+            raise DataError(f"{entry.path}: unknown column `{column}`, did you mean `{suggestion}`?")
         if column != "symbol" and _looks_like_dates(table[column]):
             raise DataError(
                 f"{entry.path}: `{column}` holds dates, but the first and last day of a membership are `start` and"
                 " `end`; rename the column or remove it"
             )
-    blank = pd.Series(pd.NaT, table.index)
     spans = pd.DataFrame(
         {
-            "symbol": symbols_of(table, entry.path),
-            "start": dates(table, "start", entry.path, blank_ok=True) if "start" in table.columns else blank,
-            "end": dates(table, "end", entry.path, blank_ok=True) if "end" in table.columns else blank,
+            "symbol": symbol_column(table, entry.path),
+            "start": _membership_dates(table, "start", entry.path),
+            "end": _membership_dates(table, "end", entry.path),
         }
     )
-    backwards = np.flatnonzero(spans["end"] < spans["start"])
-    if len(backwards):
-        row = int(backwards[0])
-        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`; mend the row")
+    reversed_rows = np.flatnonzero(spans["end"] < spans["start"])
+    if len(reversed_rows):
+        row = int(reversed_rows[0])
+        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`; fix the row")
     universe = Universe(entry.name, spans)
     if not any(symbol in prices for symbol in universe.symbols):
-        some = ", ".join(universe.symbols[:5])
+        examples = ", ".join(universe.symbols[:5])
         raise DataError(
-            f"{entry.path}: not one of its {len(universe.symbols)} symbols has prices ({some}, ...);"
+            f"{entry.path}: not one of its {len(universe.symbols)} symbols has prices ({examples}, ...);"
             " write them as the prices do, or remove its [[feed]] from market.toml"
         )
     return universe
 
 
+def _membership_dates(table: pd.DataFrame, column: str, path: str) -> InstantArray:
+    if column not in table.columns:
+        return np.full(len(table), np.datetime64("NaT"), dtype="datetime64[ns]")
+    return date_column(table, column, path, open_ended=True)
+
+
 def _looks_like_dates(column: pd.Series) -> bool:
-    given = column.dropna().astype(str).str.strip()
-    given = given[given != ""]
-    return bool(len(given)) and bool(given.str.match(_DATE).all())
+    texts = column.dropna().astype(str).str.strip()
+    texts = texts[texts != ""]
+    return bool(len(texts)) and bool(texts.str.match(_DATE).all())
 
 
 def _load_prices(root: Path, manifest: Manifest) -> Prices:
     path = next(feed.path for feed in manifest.feeds if feed.kind == "prices")
-    table = read_table(root, path, ("session", "symbol", *FIELDS))
-    stamps = dates(table, "session", path)
-    names = symbols_of(table, path)
-    values = {name: numbers(table, name, path) for name in FIELDS}
+    table = read_table(root, path, ("session", "symbol", *PRICE_FIELDS))
+    stamps = date_column(table, "session", path)
+    names = symbol_column(table, path)
+    values = {name: number_column(table, name, path) for name in PRICE_FIELDS}
     check_bars(values, path, stamps, names)
     if np.isnan(values["close"]).all():
         raise DataError(f"{path}: every `close` is blank; supply the prices")
@@ -252,7 +261,7 @@ def _load_prices(root: Path, manifest: Manifest) -> Prices:
     _check_panel_order(session_codes, symbol_codes.astype(np.int64), stamps, names, path)
     cells = session_codes * len(symbols) + symbol_codes
     fields = {}
-    for name in FIELDS:
+    for name in PRICE_FIELDS:
         panel = np.full(len(calendar.sessions) * len(symbols), np.nan)
         panel[cells] = values[name]
         fields[name] = panel.reshape(len(calendar.sessions), len(symbols))
@@ -274,7 +283,7 @@ def _session_codes(stamps: InstantArray, names: pd.Series, calendar: Calendar, p
         row = int(np.flatnonzero(~known)[0])
         raise DataError(
             f"{path}: row {row + 1} ({names.iloc[row]}): {stamps[row].astype('datetime64[D]')} is not a session of the"
-            f" calendar {calendar.name}; remove the row or mend `calendar` in market.toml"
+            f" calendar {calendar.name}; remove the row or fix `calendar` in market.toml"
         )
     return codes.astype(np.int64)
 
@@ -284,11 +293,13 @@ def _check_panel_order(
 ) -> None:
     # A stable sort by symbol keeps the file's order within each name, where sessions must increase.
     order = np.argsort(symbols, kind="stable")
-    same = symbols[order][1:] == symbols[order][:-1]
+    same_symbol = symbols[order][1:] == symbols[order][:-1]
     step = np.diff(sessions[order])
-    bad = np.flatnonzero(same & (step <= 0))
+    bad = np.flatnonzero(same_symbol & (step <= 0))
     if not len(bad):
         return
     row = int(order[bad[0] + 1])
-    how = "is there twice; remove the duplicate" if step[bad[0]] == 0 else "comes after a later session; sort the file"
-    raise DataError(f"{path}: row {row + 1}: {names.iloc[row]} on {stamps[row].astype('datetime64[D]')} {how}")
+    problem = (
+        "appears twice; remove the duplicate" if step[bad[0]] == 0 else "comes after a later session; sort the file"
+    )
+    raise DataError(f"{path}: row {row + 1}: {names.iloc[row]} on {stamps[row].astype('datetime64[D]')} {problem}")

@@ -13,7 +13,7 @@ from undertow.market.errors import DataError, did_you_mean
 FORMAT = 1
 _TOP = {"format": int, "name": str, "calendar": str, "benchmark": str, "cash": str, "feed": list}
 _FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance")
-# What each kind of feed needs beside its path, and the interval and delay it has where the file does not say.
+# The keys that each kind of feed needs beside its path, and its default interval and delay.
 _KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "bars": (("asset",), "1h", "0min"),
     "liquidations": (("asset",), "1d", "0min"),
@@ -40,7 +40,7 @@ class FeedEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole of market.toml."""
+    """The contents of market.toml."""
 
     name: str
     calendar: str
@@ -50,7 +50,10 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check market.toml; raises `DataError` naming the file, the key and the nearest known one."""
+    """Read and check market.toml.
+
+    Raises `DataError` with the file, the key and the nearest known one.
+    """
     file = folder / "market.toml"
     if not folder.is_dir():
         raise DataError(f"market folder {str(folder)!r} does not exist or is not a folder")
@@ -65,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
     prices = [feed for feed in feeds if feed.kind == "prices"]
     if len(prices) != 1:
         raise DataError(f"{file}: exactly one [[feed]] of kind 'prices' is needed, found {len(prices)}")
-    _check_twins(file, feeds)
+    _check_duplicates(file, feeds)
     return Manifest(
         name=raw.get("name", folder.name),
         calendar=raw.get("calendar", "XNYS"),
@@ -121,7 +124,7 @@ def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
 
 
 def _check_spans(where: str, entry: FeedEntry) -> None:
-    # Without a length, a bar would count as known at its start.
+    # Without a length a bar would be known at its start.
     if entry.kind in ("bars", "liquidations") and not (entry.interval.minutes or entry.interval.sessions):
         raise DataError(f"{where}: `interval` of {entry.kind} must be longer than 0, such as 1h or 1d")
     if entry.tolerance is not None and not entry.tolerance.minutes:
@@ -130,13 +133,13 @@ def _check_spans(where: str, entry: FeedEntry) -> None:
         )
 
 
-def _check_twins(file: Path, feeds: tuple[FeedEntry, ...]) -> None:
-    seen: dict[tuple[str, ...], str] = {}
+def _check_duplicates(file: Path, feeds: tuple[FeedEntry, ...]) -> None:
+    paths: dict[tuple[str, ...], str] = {}
     for feed in feeds:
-        what = (feed.kind, feed.asset or feed.name, str(feed.interval))
-        if feed.kind != "macro" and what in seen:
+        identity = (feed.kind, feed.asset or feed.name, str(feed.interval))
+        if feed.kind != "macro" and identity in paths:
             raise DataError(
-                f"{file}: {seen[what]} and {feed.path} are both {' '.join(part for part in what if part)};"
+                f"{file}: {paths[identity]} and {feed.path} are both {' '.join(part for part in identity if part)};"
                 " remove one or join the files"
             )
-        seen[what] = feed.path
+        paths[identity] = feed.path

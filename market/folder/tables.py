@@ -1,4 +1,4 @@
-"""Files of a market folder as tables with checked columns: the first half of validation."""
+"""Files of a market folder as tables with checked columns."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from undertow.market.errors import DataError, did_you_mean
 
 _UNREADABLE = (ValueError, OSError, EOFError, zlib.error)
 _BLANKS = ["", ".", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None"]
-# An index that somebody wrote out without a name; nobody means it as a series.
+# An index that was written without a name: it is never a series.
 _NAMELESS = r"Unnamed: \d+$|__index_level_\d+__$"
-# Years outside these are slips or a vendor's "for ever"; 9999 would not fit into nanoseconds.
+# Years outside these are typos or a vendor's "for ever"; 9999 would not fit into nanoseconds.
 _YEARS = (1900, 2200)
 
 
 def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame:
-    """Read a parquet or CSV (.csv, .csv.gz) file and check that it has the required columns and at least one row."""
+    """Read a parquet or CSV (.csv, .csv.gz) file.
+
+    Raises `DataError` unless it has the required columns and at least one row.
+    """
     file = folder / path
     if not file.is_file():
-        raise DataError(f"{path}: not found; mend its `path` in market.toml or remove the [[feed]]")
+        raise DataError(f"{path}: not found; fix its `path` in market.toml or remove the [[feed]]")
     if not path.lower().endswith((".parquet", ".csv", ".csv.gz")):
         raise DataError(f"{path}: must be a .parquet, .csv or .csv.gz file; convert it")
     try:
         table = _read_parquet(file) if path.lower().endswith(".parquet") else _read_csv(file)
     except pd.errors.ParserWarning:
-        raise DataError(f"{path}: rows have more values than the header has names; mend the commas") from None
+        raise DataError(f"{path}: rows have more values than the header has names; fix the commas") from None
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read: {_first_line(error)}; supply the file again") from None
     table = table.loc[:, ~table.columns.str.match(_NAMELESS)]
@@ -42,7 +45,7 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
             raise DataError(f"{path}: column `{column}` is missing{_hint(column, list(table.columns))}")
     if table.columns.has_duplicates:
         column = table.columns[table.columns.duplicated()][0]
-        raise DataError(f"{path}: column `{column}` is there twice; remove one")
+        raise DataError(f"{path}: column `{column}` appears twice; remove one")
     if table.empty:
         raise DataError(f"{path}: has no rows; remove its [[feed]] from market.toml or supply the file")
     return table
@@ -57,7 +60,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 def _read_csv(file: Path) -> pd.DataFrame:
     compression: Literal["gzip"] | None = "gzip" if file.suffix.lower() == ".gz" else None
     header = pd.read_csv(file, nrows=0, skipinitialspace=True, index_col=False, compression=compression).columns
-    # NA and TRUE are tickers and 0700 is not 700: a symbol is text, blank only where nothing is written.
+    # NA and TRUE are tickers and 0700 is not 700: a symbol is text, and blank only where it is empty.
     blanks = {column: [""] if column == "symbol" else _BLANKS for column in header}
     with warnings.catch_warnings():
         # Rows with more values than the header would be cut or, worse, shifted by one column.
@@ -77,17 +80,17 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".;")
 
 
-def _hint(column: str, found: list[str]) -> str:
-    if len(found) == 1 and ";" in found[0]:
+def _hint(column: str, columns: list[str]) -> str:
+    if len(columns) == 1 and ";" in columns[0]:
         return "; the file is separated by semicolons, write it with commas"
-    lower = {name.lower().strip(): name for name in found}
-    near = did_you_mean(column, lower)
+    lower = {name.lower().strip(): name for name in columns}
+    suggestion = did_you_mean(column, lower)
     for name, original in lower.items():
-        near = near.replace(f"`{name}`", f"`{original}`")
-    return f"{near}; found: {', '.join(found)}; names must be as in the format, in lower case"
+        suggestion = suggestion.replace(f"`{name}`", f"`{original}`")
+    return f"{suggestion}; found: {', '.join(columns)}; names must be as in the format, in lower case"
 
 
-def symbols_of(table: pd.DataFrame, path: str) -> pd.Series:
+def symbol_column(table: pd.DataFrame, path: str) -> pd.Series:
     """The `symbol` column as text (rows,); raises `DataError` on a blank."""
     series = table["symbol"]
     blank = series.isna() | (series == "")
@@ -98,8 +101,11 @@ def symbols_of(table: pd.DataFrame, path: str) -> pd.Series:
     return series if pd.api.types.is_string_dtype(series) else series.astype(str)
 
 
-def numbers(table: pd.DataFrame, column: str, path: str) -> FloatArray:
-    """A column as float64 (rows,), blanks as NaN; raises `DataError` where it is not numeric or not finite."""
+def number_column(table: pd.DataFrame, column: str, path: str) -> FloatArray:
+    """A column as float64 (rows,), blanks as NaN.
+
+    Raises `DataError` where it is not numeric or not finite.
+    """
     series = table[column]
     if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
         raise DataError(f"{path}: row 1: `{column}` must be a number, got {series.iloc[0]}")
@@ -116,8 +122,11 @@ def numbers(table: pd.DataFrame, column: str, path: str) -> FloatArray:
     return values
 
 
-def utc_times(table: pd.DataFrame, path: str) -> InstantArray:
-    """The `time` column as UTC instants (rows,); raises `DataError` on naive, non-UTC or unreadable stamps."""
+def time_column(table: pd.DataFrame, path: str) -> InstantArray:
+    """The `time` column as UTC instants (rows,).
+
+    Raises `DataError` on naive, non-UTC or unreadable stamps.
+    """
     example = "2024-08-05T06:00:00Z"
     series = _parsed(table["time"], path, f"a UTC stamp such as {example}")
     _check_stamps(series, path)
@@ -128,13 +137,22 @@ def utc_times(table: pd.DataFrame, path: str) -> InstantArray:
     return np.asarray(series.dt.tz_localize(None), dtype="datetime64[ns]")
 
 
-def dates(table: pd.DataFrame, column: str, path: str, *, blank_ok: bool = False) -> InstantArray:
-    """A column of dates (rows,) as datetime64[ns] at midnight; raises `DataError` on a stamp with a time of day."""
+def date_column(table: pd.DataFrame, column: str, path: str, *, open_ended: bool = False) -> InstantArray:
+    """A column of dates as datetime64[ns] at midnight (rows,).
+
+    Args:
+        table: the table.
+        column: name of the column.
+        path: the file, for the message.
+        open_ended: whether a blank is allowed; it becomes NaT.
+
+    Raises `DataError` on a stamp with a time of day.
+    """
     series = table[column]
-    if blank_ok and series.isna().all():
+    if open_ended and series.isna().all():
         return np.full(len(series), np.datetime64("NaT"), dtype="datetime64[ns]")
     parsed = _parsed(series, path, "a date such as 2024-08-05")
-    _check_stamps(parsed, path, blank_ok=blank_ok)
+    _check_stamps(parsed, path, open_ended=open_ended)
     if parsed.dt.tz is not None:
         parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
     values = np.asarray(parsed, dtype="datetime64[ns]")
@@ -167,23 +185,27 @@ def _unreadable(series: pd.Series, rule: str) -> str:
     return f"row {int(bad[0]) + 1}: `{series.name}` must be {rule}, got {series.iloc[int(bad[0])]!r}"
 
 
-def _check_stamps(series: pd.Series, path: str, *, blank_ok: bool = False) -> None:
+def _check_stamps(series: pd.Series, path: str, *, open_ended: bool = False) -> None:
     blank = series.isna()
-    if blank.any() and not blank_ok:
+    if blank.any() and not open_ended:
         raise DataError(f"{path}: row {int(np.flatnonzero(blank)[0]) + 1}: `{series.name}` is blank")
     far = np.flatnonzero(~blank & ~series.dt.year.between(*_YEARS))
     if len(far):
         row = int(far[0])
         raise DataError(
             f"{path}: row {row + 1}: `{series.name}` {series.iloc[row]} is not between {_YEARS[0]} and {_YEARS[1]};"
-            " mend it, or leave it blank where it is open-ended"
+            " fix it, or leave it blank where it is open-ended"
         )
 
 
 def check_increasing(times: InstantArray, path: str, column: str = "time", rows: IntArray | None = None) -> None:
-    """Raise `DataError` where stamps are unsorted or repeated, naming the first such row.
+    """Raise `DataError` where stamps are unsorted or repeated, with the first row.
 
-    `rows` are the positions in the file, where some of its rows were dropped.
+    Args:
+        times: the stamps (H,).
+        path: the file, for the message.
+        column: name of the column, for the message.
+        rows: positions of the stamps in the file (H,), where rows of it were dropped.
     """
     step = np.diff(times)
     bad = np.flatnonzero(step <= np.timedelta64(0, "ns"))
@@ -191,16 +213,22 @@ def check_increasing(times: InstantArray, path: str, column: str = "time", rows:
         at = int(bad[0]) + 1
         row = at if rows is None else int(rows[at])
         repeated = step[at - 1] == np.timedelta64(0, "ns")
-        how = "is there twice; remove the duplicate" if repeated else "is earlier than the row before; sort the file"
+        how = "appears twice; remove the duplicate" if repeated else "is earlier than the row before; sort the file"
         raise DataError(f"{path}: row {row + 1}: `{column}` {times[at].astype('datetime64[s]')} {how}")
 
 
 def check_values(
     bad: BoolArray, problem: str, values: FloatArray, path: str, stamps: InstantArray, names: pd.Series | None = None
 ) -> None:
-    """Raise `DataError` on the first of the `bad` rows, naming its stamp and, given `names`, its symbol.
+    """Raise `DataError` on the first of the `bad` rows.
 
-    `problem` is the message's end, with `{}` where the row's value goes.
+    Args:
+        bad: which rows are wrong (H,).
+        problem: end of the message, with `{}` for the row's value.
+        values: the values (H,).
+        path: the file, for the message.
+        stamps: stamps of the rows (H,), for the message.
+        names: symbols of the rows (H,), for the message of prices.
     """
     rows = np.flatnonzero(bad)
     if len(rows):
@@ -213,11 +241,20 @@ def check_values(
 def check_bars(
     columns: Mapping[str, FloatArray], path: str, stamps: InstantArray, names: pd.Series | None = None
 ) -> None:
-    """Raise `DataError` where a price is not positive, a volume is negative, or the high is below the low."""
+    """Raise `DataError` on impossible bars.
+
+    Where a price is not positive, a volume is negative, or the high is below the low.
+
+    Args:
+        columns: open, high, low, close and volume (H,).
+        path: the file, for the message.
+        stamps: stamps of the rows (H,), for the message.
+        names: symbols of the rows (H,), for the message of prices.
+    """
     for column in ("open", "high", "low", "close"):
         problem = f"`{column}` must be positive, got {{}}; leave it blank where there is no price"
         check_values(columns[column] <= 0, problem, columns[column], path, stamps, names)
     upside_down = columns["high"] < columns["low"]
-    check_values(upside_down, "`high` {} is below `low`; mend the row", columns["high"], path, stamps, names)
-    problem = "`volume` must not be negative, got {}; mend the row or leave it blank"
+    check_values(upside_down, "`high` {} is below `low`; fix the row", columns["high"], path, stamps, names)
+    problem = "`volume` must not be negative, got {}; fix the row or leave it blank"
     check_values(columns["volume"] < 0, problem, columns["volume"], path, stamps, names)

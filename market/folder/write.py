@@ -1,4 +1,7 @@
-"""Write a market as a folder of format 1 that `load_market` reads back to the last bit."""
+"""Write a market as a folder of format 1.
+
+`load_market` reads it back to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,24 @@ from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
 from undertow.market.folder.manifest import FORMAT
 from undertow.market.market import Market
-from undertow.market.prices import FIELDS, Prices
+from undertow.market.prices import PRICE_FIELDS, Prices
 
 _PRICES = "equities/prices.parquet"
 
 
 def write_market(market: Market, folder: str | Path) -> Path:
-    """Write `market` to `folder` and return it; `load_market` on it gives a market of equal fingerprint.
+    """Write `market` to `folder` and return the folder.
 
-    All or nothing: the files are written beside the folder and moved into place at the end. Numbers are kept as
-    float64, missing prices as missing rows. What a simulated market knows about itself (`truth`) is not written.
+    `load_market` on it gives a market of equal fingerprint. All or nothing: the files are written beside the folder and
+    moved at the end. Numbers are stored as float64, missing prices as missing rows. What a simulated market knows about
+    itself (`truth`) is not written.
 
     Raises `ParameterError` where `folder` is a file or holds anything already.
 
     >>> from undertow.market import load_market, simulate_market
     >>> market = simulate_market(years=1, names=5)
-    >>> with tempfile.TemporaryDirectory() as there:
-    ...     load_market(write_market(market, Path(there) / "simulated")).fingerprint == market.fingerprint
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     load_market(write_market(market, Path(parent) / "simulated")).fingerprint == market.fingerprint
     True
     """
     target = Path(folder)
@@ -49,21 +53,21 @@ def _check_free(target: Path) -> None:
     if target.is_dir() and not any(target.iterdir()):
         return
     if target.exists() or target.is_symlink():
-        what = "holds files already" if target.is_dir() else "is not a folder"
-        raise ParameterError(f"`folder` must be new or an empty folder; {str(target)!r} {what}: name another")
+        problem = "holds files already" if target.is_dir() else "is not a folder"
+        raise ParameterError(f"`folder` must be new or an empty folder; {str(target)!r} {problem}: name another")
 
 
 def _write(market: Market, root: Path) -> None:
     entries = []
-    taken: set[str] = set()
+    used_paths: set[str] = set()
     for feed in market.feeds:
-        path = _feed_path(feed, taken)
+        path = _feed_path(feed, used_paths)
         _save(_feed_table(feed), root / path)
         entries.append(_feed_entry(feed, path))
     _save(_price_table(market.prices), root / _PRICES)
     entries.append({"path": _PRICES, "kind": "prices", "interval": "1 session", "delay": "0min"})
     for name, universe in market.universes.items():
-        path = _free_path(f"universes/{_plain(name)}", ".csv", taken)
+        path = _free_path(f"universes/{_plain(name)}", ".csv", used_paths)
         _save(universe.spans[["symbol", "start", "end"]], root / path)
         entries.append({"path": path, "kind": "universe", "name": name})
     (root / "market.toml").write_text(_manifest(market, entries), encoding="utf-8")
@@ -87,11 +91,11 @@ def _feed_table(feed: Feed) -> pd.DataFrame:
 
 
 def _price_table(prices: Prices) -> pd.DataFrame:
-    panels = {name: getattr(prices, name) for name in FIELDS}
-    there = np.logical_or.reduce([np.isfinite(panel) for panel in panels.values()])
+    panels = {name: getattr(prices, name) for name in PRICE_FIELDS}
+    written = np.logical_or.reduce([np.isfinite(panel) for panel in panels.values()])
     # The first and the last session are written for every name, so that the panel keeps its span and its names.
-    there[[0, -1]] = True
-    rows, columns = np.nonzero(there)
+    written[[0, -1]] = True
+    rows, columns = np.nonzero(written)
     return pd.DataFrame(
         {
             "session": prices.sessions[rows],
@@ -105,19 +109,18 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w-]+", "_", name)
 
 
-def _feed_path(feed: Feed, taken: set[str]) -> str:
+def _feed_path(feed: Feed, used_paths: set[str]) -> str:
     stem = "_".join(part for part in (_plain(feed.asset), str(feed.interval).replace(" ", "")) if part)
-    return _free_path(f"{feed.kind}/{stem}", ".parquet", taken)
+    return _free_path(f"{feed.kind}/{stem}", ".parquet", used_paths)
 
 
-def _free_path(stem: str, suffix: str, taken: set[str]) -> str:
-    # Where two macro feeds share an interval they are read back in the order of their paths: keep the order they are
-    # in.
+def _free_path(stem: str, suffix: str, used_paths: set[str]) -> str:
+    # Macro feeds of one interval are read back in the order of their paths, which must be their order here.
     path, number = f"{stem}{suffix}", 1
-    while path.lower() in taken:
+    while path.lower() in used_paths:
         number += 1
         path = f"{stem}_{number:03d}{suffix}"
-    taken.add(path.lower())
+    used_paths.add(path.lower())
     return path
 
 
@@ -138,7 +141,7 @@ def _manifest(market: Market, entries: list[dict[str, str]]) -> str:
 
 
 def _lines(table: dict[str, str], head: list[str]) -> str:
-    # A JSON string is a TOML string once everything outside ASCII is left as it is.
+    # A JSON string that does not escape what is outside ASCII is a TOML string.
     return (
         "\n".join([*head, *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())]) + "\n"
     )

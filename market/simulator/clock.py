@@ -1,4 +1,7 @@
-"""The clocks of a simulated market: crypto hours, the two segments of a session, and one random stream a purpose."""
+"""The clocks of a simulated market, and its random streams.
+
+Crypto hours, the two segments of a session, and one random stream a purpose.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,35 @@ from undertow.market.calendar import Calendar, load_calendar
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray
 
 CALENDAR = "XNYS"
-HOURS_A_YEAR = 8766.0
-SESSIONS_A_YEAR = 252.0
-# The position book fills up before anybody looks, then crypto runs ahead of equities so that signals can warm up.
+HOURS_A_CALENDAR_YEAR = 8766.0  # 365.25 days
+# The position book fills up during the burn-in; then crypto runs ahead of equities so that signals can warm up.
 BURN_IN = 30 * 24
 WARM_UP = 90 * 24
 _FIRST_NIGHT = np.timedelta64(1050, "m")
 
-# A stream keeps its place in this list for ever: its place is what it is spawned from.
-_STREAMS = ("episodes", "factor", "btc", "mood", "bars", "feeds", "eth", "names", "returns", "ranges", "halts", "macro")
+# The position of a stream in this list is what it is spawned from, and must never change.
+_STREAMS = (
+    "episodes",
+    "factor",
+    "btc",
+    "appetite",
+    "bars",
+    "feeds",
+    "eth",
+    "names",
+    "returns",
+    "ranges",
+    "halts",
+    "macro",
+)
 
 
 @dataclass(frozen=True)
 class SimulationClock:
-    """Crypto hours (H,) by their start, burn-in included, and the exchange sessions (S,) they run beside.
+    """Crypto hours (H,) by their start, and the exchange sessions (S,) beside them.
 
-    A session has two segments, (S, 2): the night from the last close to its open, the day from its open to its close.
+    The hours include the burn-in. A session has two segments, (S, 2): the night from the last close to its open, the
+    day from its open to its close.
     """
 
     hours: InstantArray
@@ -45,21 +61,27 @@ class SimulationClock:
         return np.stack((self.calendar.opens, self.calendar.closes), axis=1)
 
     def hour_rows(self, times: InstantArray) -> IntArray:
-        """The hour in which each instant lies, cut to the hours there are."""
+        """The hour of each instant, within the hours of the clock."""
         rows: IntArray = ((times - self.hours[0]) // HOUR).astype(np.int64)
         return np.minimum(np.maximum(rows, 0), len(self.hours) - 1)
 
-    def over_hours(self, segments: FloatArray) -> FloatArray:
-        """Log-returns of segments (S, 2) spread evenly over the hours of each (H,), zero outside every session."""
+    def spread_over_hours(self, segments: FloatArray) -> FloatArray:
+        """Log-returns of segments (S, 2) spread evenly over their hours (H,).
+
+        Zero outside every session.
+        """
         row = np.searchsorted(self.segment_ends.ravel(), self.hours, side="right")
         row[self.hours < self.segment_starts[0, 0]] = segments.size
-        hours_in = np.bincount(row, minlength=segments.size + 1)[: segments.size]
-        rates = np.append(segments.ravel() / np.maximum(hours_in, 1), 0.0)
+        segment_hours = np.bincount(row, minlength=segments.size + 1)[: segments.size]
+        rates = np.append(segments.ravel() / np.maximum(segment_hours, 1), 0.0)
         return np.asarray(rates[np.minimum(row, segments.size)], dtype=np.float64)
 
 
 def make_clock(start: pd.Timestamp, years: float) -> SimulationClock:
-    """The clock of `years` of sessions from `start`; crypto hours begin earlier by the burn-in and the warm-up."""
+    """The clock of `years` of sessions from `start`.
+
+    Crypto hours begin earlier by the burn-in and the warm-up.
+    """
     end = start + pd.Timedelta(days=round(years * 365.25) - 1)
     calendar = load_calendar(CALENDAR, start, end)
     first = np.datetime64(calendar.sessions[0], "ns") - (BURN_IN + WARM_UP) * HOUR
@@ -67,17 +89,23 @@ def make_clock(start: pd.Timestamp, years: float) -> SimulationClock:
     return SimulationClock(np.arange(first, last, HOUR), calendar)
 
 
-def streams(seed: int) -> dict[str, np.random.Generator]:
-    """One independent random stream a purpose, so that a change in one part leaves every other part's numbers alone."""
+def random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """One independent random stream a purpose.
+
+    So that a change in one part does not change the numbers of another.
+    """
     children = np.random.SeedSequence(seed).spawn(len(_STREAMS))
     return {name: np.random.default_rng(child) for name, child in zip(_STREAMS, children, strict=True)}
 
 
-def slow(rng: np.random.Generator, shape: tuple[int, ...], half_life: float) -> FloatArray:
-    """A stationary autoregression of unit variance along the first axis; `half_life` in rows."""
+def autoregression(rng: np.random.Generator, shape: tuple[int, ...], half_life: float) -> FloatArray:
+    """A stationary autoregression of unit variance along the first axis.
+
+    `half_life` in rows.
+    """
     from scipy.signal import lfilter
 
-    keep = 0.5 ** (1.0 / half_life)
+    persistence = 0.5 ** (1.0 / half_life)
     shocks = rng.standard_normal(shape)
-    shocks[1:] *= np.sqrt(1.0 - keep**2)
-    return np.asarray(lfilter([1.0], [1.0, -keep], shocks, axis=0), dtype=np.float64)
+    shocks[1:] *= np.sqrt(1.0 - persistence**2)
+    return np.asarray(lfilter([1.0], [1.0, -persistence], shocks, axis=0), dtype=np.float64)

@@ -1,4 +1,7 @@
-"""Episodes that have nothing to do with forced crypto selling: they are there in every world, whatever the effect."""
+"""Episodes without forced crypto selling.
+
+They occur in every simulated market, whatever the effect.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +13,41 @@ import pandas as pd
 from undertow.market.clock import HOUR, FloatArray, IntArray
 from undertow.market.simulator.clock import SimulationClock
 
-Range = tuple[float, float]
+UniformRange = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of episode: how often a year, over how many sessions, and the total log-returns it adds."""
+class EpisodeKind:
+    """A kind of episode.
+
+    Mean number a year, length in sessions, and the total log-returns that it adds.
+    """
 
     name: str
-    a_year: float
+    yearly_count: float
     sessions: tuple[int, int]
-    equity: Range
-    btc: Range = (0.0, 0.0)
-    btc_delay_hours: Range = (0.0, 0.0)  # counted from the episode's last close, or from its first open where negative
+    equity: UniformRange
+    btc: UniformRange = (0.0, 0.0)
+    btc_delay_hours: UniformRange = (0.0, 0.0)  # after the last close; before the first open where negative
     btc_hours: tuple[int, int] = (1, 1)
 
 
-KINDS = (
-    # A macro scare: stocks fall on their own.
-    Kind("macro fall", 1.8, (1, 4), (-0.065, -0.025)),
+EPISODE_KINDS = (
+    # A macro scare: stocks fall alone.
+    EpisodeKind("macro fall", 1.8, (1, 4), (-0.065, -0.025)),
     # Stocks fall first, crypto follows within a day and a half: cause and effect the other way round.
-    Kind("stocks first", 1.2, (1, 2), (-0.045, -0.02), (-0.12, -0.05), (4.0, 30.0), (6, 24)),
-    # Crypto falls on news of its own while stocks rally.
-    Kind("divergence", 1.2, (2, 4), (0.015, 0.04), (-0.14, -0.07), (-12.0, -1.0), (12, 48)),
+    EpisodeKind("stocks first", 1.2, (1, 2), (-0.045, -0.02), (-0.12, -0.05), (4.0, 30.0), (6, 24)),
+    # Crypto falls on crypto news while stocks rally.
+    EpisodeKind("divergence", 1.2, (2, 4), (0.015, 0.04), (-0.14, -0.07), (-12.0, -1.0), (12, 48)),
 )
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """What was drawn: `table` (one row each), and what it adds to equity segments (S, 2) and BTC hours (H,) in logs."""
+    """The episodes drawn.
+
+    `table` has one row each; `equity` (S, 2) and `btc` (H,) are the log moves that they add.
+    """
 
     table: pd.DataFrame
     equity: FloatArray
@@ -46,20 +55,23 @@ class Episodes:
 
 
 def draw_episodes(clock: SimulationClock, rng: np.random.Generator, years: float) -> Episodes:
-    """Draw the episodes of a world: a Poisson number of each kind, at uniform sessions, at least one of each kind."""
+    """Draw the episodes of a market, at uniform sessions.
+
+    A Poisson number of each kind, at least one.
+    """
     equity = np.zeros((len(clock.calendar.sessions), 2))
     btc = np.zeros(len(clock.hours))
     rows = []
-    for kind in KINDS:
-        count = max(1, int(rng.poisson(kind.a_year * years)))
+    for kind in EPISODE_KINDS:
+        count = max(1, int(rng.poisson(kind.yearly_count * years)))
         for first in np.sort(rng.integers(0, len(equity) - kind.sessions[1], count)):
-            rows.append(_place(kind, int(first), clock, rng, equity, btc))
+            rows.append(_add_episode(kind, int(first), clock, rng, equity, btc))
     table = pd.DataFrame(rows, columns=["kind", "start", "end", "equity_return", "btc_return"])
     return Episodes(table.sort_values("start", kind="stable", ignore_index=True), equity, btc)
 
 
-def _place(
-    kind: Kind, first: int, clock: SimulationClock, rng: np.random.Generator, equity: FloatArray, btc: FloatArray
+def _add_episode(
+    kind: EpisodeKind, first: int, clock: SimulationClock, rng: np.random.Generator, equity: FloatArray, btc: FloatArray
 ) -> tuple[str, pd.Timestamp, pd.Timestamp, float, float]:
     length = int(rng.integers(kind.sessions[0], kind.sessions[1] + 1))
     last = first + length - 1
@@ -71,7 +83,7 @@ def _place(
     return kind.name, pd.Timestamp(ends[0], tz="UTC"), pd.Timestamp(ends[1], tz="UTC"), *moves
 
 
-def _btc_hours(kind: Kind, first: int, last: int, clock: SimulationClock, rng: np.random.Generator) -> IntArray:
+def _btc_hours(kind: EpisodeKind, first: int, last: int, clock: SimulationClock, rng: np.random.Generator) -> IntArray:
     delay = rng.uniform(*kind.btc_delay_hours)
     origin = clock.calendar.opens[first] if delay < 0 else clock.calendar.closes[last]
     begin = clock.hour_rows(np.array([origin + int(delay * 60) * (HOUR // 60)]))[0]

@@ -1,36 +1,49 @@
-"""Simulated macro series: rates and the dollar on their own, fear and credit spreads after the index."""
+"""Simulated macro series.
+
+Rates and the dollar on their own, fear and credit spreads after the index.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from undertow.market.calendar import load_calendar
-from undertow.market.clock import FloatArray, Span
+from undertow.market.clock import SESSIONS_A_YEAR, FloatArray, Span
 from undertow.market.feeds import Feed, known_instants
-from undertow.market.simulator.clock import SESSIONS_A_YEAR, SimulationClock, slow
+from undertow.market.simulator.clock import SimulationClock, autoregression
 
 
 def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]:
-    """DTB3, DGS10 and DFII10 (S,), percent a year: a slow short rate, a term premium and an expected inflation."""
-    short = np.maximum(2.0 + 1.2 * slow(rng, (sessions,), 300.0), 0.05)
-    ten = short + 0.9 + 0.5 * slow(rng, (sessions,), 120.0)
-    return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * slow(rng, (sessions,), 90.0)}
+    """DTB3, DGS10 and DFII10 (S,), percent a year.
+
+    A slow short rate, a term premium and an expected inflation.
+    """
+    short = np.maximum(2.0 + 1.2 * autoregression(rng, (sessions,), 300.0), 0.05)
+    ten = short + 0.9 + 0.5 * autoregression(rng, (sessions,), 120.0)
+    return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * autoregression(rng, (sessions,), 90.0)}
 
 
 def macro_feed(
     clock: SimulationClock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator
 ) -> Feed:
-    """The macro feed: rates, VIXCLS and BAMLH0A0HYM2 from the index's log-returns (S,), and the dollar DTWEXBGS."""
+    """The macro feed: rates, VIXCLS and BAMLH0A0HYM2, and the dollar DTWEXBGS.
+
+    Args:
+        clock: hours and sessions.
+        rates: rates (S,) by name, percent a year.
+        index_moves: log-returns of the index (S,).
+        rng: random stream.
+    """
     from scipy.signal import lfilter
 
     sessions = len(index_moves)
     start = 0.18**2 / SESSIONS_A_YEAR
     recent = np.asarray(lfilter([0.06], [1.0, -0.94], index_moves**2, zi=[0.94 * start])[0], dtype=np.float64)
-    fear = 100.0 * np.sqrt(SESSIONS_A_YEAR * recent) * np.exp(0.08 * slow(rng, (sessions,), 8.0)) + 1.5
+    fear = 100.0 * np.sqrt(SESSIONS_A_YEAR * recent) * np.exp(0.08 * autoregression(rng, (sessions,), 8.0)) + 1.5
     # The VIX jumps on the day of a fall, before a trailing average can.
     vix = np.maximum(fear - 120.0 * np.minimum(index_moves + 0.005, 0.0), 9.0)
     slow_fear = lfilter([0.05], [1.0, -0.95], vix, zi=[0.95 * vix[0]])[0]
-    spread = np.maximum(1.2 + 0.14 * slow_fear + 0.35 * slow(rng, (sessions,), 60.0), 2.0)
+    spread = np.maximum(1.2 + 0.14 * slow_fear + 0.35 * autoregression(rng, (sessions,), 60.0), 2.0)
     dollar = 110.0 * np.exp(np.cumsum(0.0028 * rng.standard_normal(sessions) - 0.08 * index_moves))
     trend = np.linspace(0.0, np.log(dollar[-1] / dollar[0]), sessions)
     columns = {**rates, "VIXCLS": vix, "BAMLH0A0HYM2": spread, "DTWEXBGS": dollar * np.exp(-trend)}

@@ -1,4 +1,4 @@
-"""Forced equity selling: which cascades cause it, when it lands on the exchange, and how it fades."""
+"""Forced equity selling after cascades: its size, its arrival, its reversal."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ import pandas as pd
 
 from undertow.market.clock import HOUR, FloatArray, InstantArray, IntArray
 from undertow.market.simulator.clock import SimulationClock
-from undertow.market.simulator.crypto import USUAL_LONGS_USD, Crypto
+from undertow.market.simulator.crypto import TYPICAL_LONGS_USD, Crypto
 
 LAG_SD_HOURS = 8.0
-# Orders that arrive while the exchange is closed: this part meets the opening print, the rest is worked over the day.
+# Of orders that arrive while the exchange is closed, this part is in the opening print, the rest over the day.
 AT_THE_OPEN = 0.5
 
-# A cascade: this share of the usual long book closed by force within this many hours.
+# A cascade: this share of the typical long book closed by force within this many hours.
 _CASCADE_SHARE, _CASCADE_HOURS = 0.22, 12
-_TAIL_HOURS, _QUIET_HOURS = 24, 96  # its size is counted this much longer; nothing within the quiet is a new one
-# The basket's fall: the least, what each further share of the book adds, the most.
-_LEAST, _SLOPE, _MOST = 0.02, 0.06, 0.075
+_TAIL_HOURS, _SPACING_HOURS = 24, 96  # its size is counted this much longer; the least time between two cascades
+# The basket's fall: the smallest, the addition for each further share of the book, the largest.
+_SMALLEST, _SLOPE, _LARGEST = 0.02, 0.06, 0.075
 # Bargain hunters buy back this part of the fall, with this mean delay in sessions.
 _REVERSED, _REVERSAL_SESSIONS = 0.75, 7.0
 
 
 @dataclass(frozen=True)
 class Pressure:
-    """Forced log-returns of the basket by segment (S, 2): the selling, and the reversal that follows."""
+    """Forced log-returns of the basket by segment (S, 2).
+
+    The selling, and the reversal that follows.
+    """
 
     selling: FloatArray
     reversal: FloatArray
@@ -38,9 +41,10 @@ class Pressure:
 
 
 def find_cascades(crypto: Crypto, first: np.datetime64) -> pd.DataFrame:
-    """The cascades from instant `first` on: time (UTC, end of the worst hour), liquidated_usd, btc_return, share.
+    """The cascades from instant `first` on, one row each.
 
-    `share` is in usual long books; `btc_return` is the simple return of BTC over the 24 hours up to `time`.
+    time (UTC, end of the worst hour), liquidated_usd, btc_return (simple, over the 24 hours up to `time`) and share (in
+    typical long books).
     """
     closed = crypto.book.long_closed
     total = np.concatenate(([0.0], np.cumsum(closed)))
@@ -53,7 +57,7 @@ def find_cascades(crypto: Crypto, first: np.datetime64) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "time": pd.DatetimeIndex(crypto.hours[worst] + HOUR, tz="UTC"),
-            "liquidated_usd": share * USUAL_LONGS_USD,
+            "liquidated_usd": share * TYPICAL_LONGS_USD,
             "btc_return": crypto.btc[worst] / crypto.btc[worst - 24] - 1.0,
             "share": share,
         }
@@ -61,25 +65,35 @@ def find_cascades(crypto: Crypto, first: np.datetime64) -> pd.DataFrame:
 
 
 def _spaced(alarms: IntArray) -> IntArray:
-    chosen = [-_QUIET_HOURS]
+    chosen = [-_SPACING_HOURS]
     for row in alarms:
-        if row - chosen[-1] >= _QUIET_HOURS:
+        if row - chosen[-1] >= _SPACING_HOURS:
             chosen.append(int(row))
     return np.array(chosen[1:], dtype=np.int64)
 
 
 def basket_impact(share: FloatArray) -> FloatArray:
-    """Log-return of the basket that a cascade of this size causes at effect 1, before anything is bought back."""
-    return -np.minimum(_LEAST + _SLOPE * (share - _CASCADE_SHARE), _MOST)
+    """Log-return of the basket that a cascade causes at effect 1.
+
+    `share` (K,) is the size of the cascade in typical long books; the reversal is not included.
+    """
+    return -np.minimum(_SMALLEST + _SLOPE * (share - _CASCADE_SHARE), _LARGEST)
 
 
 def land_selling(
     times: InstantArray, impact: FloatArray, clock: SimulationClock, lag_hours: float, at_the_open: float = AT_THE_OPEN
 ) -> Pressure:
-    """Distribute the impact (K,) of cascades at `times` (K,) over segments (S, 2).
+    """Distribute the impact of cascades over segments (S, 2).
 
-    Orders arrive with a normal lag of mean `lag_hours` and standard deviation `LAG_SD_HOURS`, cut off below zero; those
-    that arrive at night or at the weekend wait for the next open: the share `at_the_open` of them is in its print.
+    Orders arrive with a normal lag of standard deviation `LAG_SD_HOURS`, cut off below zero; those that arrive at night
+    or at the weekend wait for the next open.
+
+    Args:
+        times: instants of the cascades (K,), UTC.
+        impact: their impact on the basket (K,), log-return.
+        clock: hours and sessions.
+        lag_hours: mean lag, hours.
+        at_the_open: share of the waiting orders that is in the opening print.
     """
     edges = np.append(clock.segment_starts.ravel(), clock.segment_ends[-1, 1])
     arrived = np.zeros(len(edges))
@@ -101,8 +115,8 @@ def _arrived_by(hours: FloatArray, lag_hours: float) -> FloatArray:
 def _buy_back(selling: FloatArray) -> FloatArray:
     from scipy.signal import lfilter
 
-    keep = 1.0 - 1.0 / _REVERSAL_SESSIONS
-    outstanding = np.asarray(lfilter([1.0], [1.0, -keep], selling), dtype=np.float64)
+    persistence = 1.0 - 1.0 / _REVERSAL_SESSIONS
+    outstanding = np.asarray(lfilter([1.0], [1.0, -persistence], selling), dtype=np.float64)
     bought = np.zeros((len(selling), 2))
-    bought[1:, :] = -_REVERSED * (1.0 - keep) * outstanding[:-1, None] * np.array([0.3, 0.7])
+    bought[1:, :] = -_REVERSED * (1.0 - persistence) * outstanding[:-1, None] * np.array([0.3, 0.7])
     return bought

@@ -1,4 +1,7 @@
-"""The simulator: a seeded market with a known effect of forced crypto selling on growth stocks, or with none."""
+"""The simulator: a seeded market with a known effect, or with none.
+
+The effect is that of forced crypto selling on growth stocks.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pandas as pd
 from undertow.market.clock import BoolArray, instants
 from undertow.market.errors import ParameterError
 from undertow.market.market import Market, sort_feeds
-from undertow.market.simulator.clock import make_clock, streams
+from undertow.market.simulator.clock import make_clock, random_streams
 from undertow.market.simulator.crypto import crypto_feeds, simulate_crypto
 from undertow.market.simulator.episodes import draw_episodes
 from undertow.market.simulator.equities import (
@@ -45,22 +48,27 @@ def simulate_market(
     names: int = 40,
     start: str = "2018-01-02",
 ) -> Market:
-    """Simulate a market in which BTC cascades cause equity selling `lag_hours` later, or, with `effect=0`, do not.
+    """Simulate a market in which BTC cascades cause equity selling, or do not.
 
     BTC has stochastic volatility, jumps and a leveraged long book that is force-closed when the price falls through its
     liquidation prices. Each cascade sells growth stocks with a normal lag (mean `lag_hours`, standard deviation 8
     hours, cut off below zero) on the 24/7 clock; orders that arrive while the exchange is closed wait for the open: the
     share `at_the_open` of them is in the opening print, which a rule that sells at that open does not escape, and the
     rest is worked over the day. Last quarter's winners and high betas fall most, and three quarters of the fall are
-    bought back over the following sessions. Macro falls, falls in which stocks lead, and divergences are there in every
-    world.
+    bought back over the following sessions. Macro falls, falls in which stocks lead, and divergences occur with any
+    effect. Crypto begins 90 days before `start`.
 
-    `years` in (0.5, 30]; `effect` in [0, 20], where 1 takes the basket down 2-7.5 % a cascade and 0 is the null world;
-    `lag_hours` in [0, 240]; `at_the_open` in [0, 1]; `names` in [5, 500] growth stocks. Crypto begins 90 days before
-    `start`.
-
-    Timing: every feed carries `known_at` like a loaded folder's. Worlds that differ only in `effect`, `lag_hours` or
+    Timing: every feed carries `known_at` like a loaded folder's. Markets that differ only in `effect`, `lag_hours` or
     `at_the_open` have equal crypto feeds, names and halts; equal arguments give an equal fingerprint in every process.
+
+    Args:
+        seed: seed of every random stream, 0 or more.
+        years: years of sessions, in (0.5, 30].
+        effect: in [0, 20]; 1 takes the basket down 2-7.5 % a cascade, 0 is no effect.
+        lag_hours: mean lag of the selling, in [0, 240] hours.
+        at_the_open: share of waiting orders that is in the opening print, in [0, 1].
+        names: number of growth stocks, in [5, 500].
+        start: date of the first session.
 
     Raises `ParameterError`, naming the parameter, its rule and the value.
 
@@ -68,8 +76,8 @@ def simulate_market(
     >>> market.name, market.truth.lag_hours, sorted(market.universes)
     ('simulated-seed7', 36.0, ['defensive', 'growth'])
     """
-    first = _checked(seed, years, effect, lag_hours, at_the_open, names, start)
-    rng, clock = streams(seed), make_clock(first, years)
+    first = _check_arguments(seed, years, effect, lag_hours, at_the_open, names, start)
+    rng, clock = random_streams(seed), make_clock(first, years)
     sessions = len(clock.calendar.sessions)
     episodes = draw_episodes(clock, rng["episodes"], years)
     factor = draw_factor(rng["factor"], sessions)
@@ -109,11 +117,11 @@ def simulate_market(
 
 
 def _name(seed: int, effect: float, lag_hours: float, at_the_open: float) -> str:
-    """The market's name, with what is not usual in it."""
-    unusual = [f"effect{effect:g}"] if effect != EFFECT else []
-    unusual += [f"lag{lag_hours:g}h"] if lag_hours != LAG_HOURS else []
-    unusual += [f"open{at_the_open:g}"] if at_the_open != AT_THE_OPEN else []
-    return "-".join([f"simulated-seed{seed}", *unusual])
+    """The market's name, with every setting that is not the default."""
+    suffixes = [f"effect{effect:g}"] if effect != EFFECT else []
+    suffixes += [f"lag{lag_hours:g}h"] if lag_hours != LAG_HOURS else []
+    suffixes += [f"open{at_the_open:g}"] if at_the_open != AT_THE_OPEN else []
+    return "-".join([f"simulated-seed{seed}", *suffixes])
 
 
 def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
@@ -121,18 +129,18 @@ def _universes(names: Names, sessions: pd.DatetimeIndex) -> dict[str, Universe]:
     ends = pd.Series(sessions[names.last]).where(names.last < len(sessions) - 1)
     spans = pd.DataFrame({"symbol": names.symbols, "start": starts, "end": ends})
     growth: BoolArray = np.arange(len(spans)) < names.growth
-    parts = {"growth": spans[growth], "defensive": spans[~growth]}
-    return {name: Universe(name, part.reset_index(drop=True)) for name, part in parts.items()}
+    groups = {"growth": spans[growth], "defensive": spans[~growth]}
+    return {name: Universe(name, group.reset_index(drop=True)) for name, group in groups.items()}
 
 
-def _checked(
+def _check_arguments(
     seed: int, years: float, effect: float, lag_hours: float, at_the_open: float, names: int, start: str
 ) -> pd.Timestamp:
     rules = (
         ("seed", seed, _whole(seed, 0, np.inf), "a whole number, 0 or more"),
         ("years", years, _within(years, 0.5, 30) and years > 0.5, "in (0.5, 30] years"),
         # Above this a name can lose all its value in one cascade, and a price must be positive.
-        ("effect", effect, _within(effect, 0, 20), "in [0, 20]; 1 is the usual size, 0 the null world"),
+        ("effect", effect, _within(effect, 0, 20), "in [0, 20]; 1 is the default size, 0 is no effect"),
         ("lag_hours", lag_hours, _within(lag_hours, 0, 240), "in [0, 240] hours"),
         ("at_the_open", at_the_open, _within(at_the_open, 0, 1), "a share in [0, 1]"),
         ("names", names, _whole(names, 5, 500), "a whole number in [5, 500] stocks"),

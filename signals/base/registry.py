@@ -1,4 +1,7 @@
-"""Signals and strategies by name: our own come in by the entry points that everybody else uses."""
+"""Signals, strategies and pages by name.
+
+From the entry points of this package and of plug-ins alike.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from undertow.market.errors import ParameterError, UnknownNameError
+from undertow.market import ParameterError, UnknownNameError
 
 SIGNALS = "undertow.signals"
 STRATEGIES = "undertow.strategies"
@@ -18,12 +21,12 @@ _KIND = {SIGNALS: "signal", STRATEGIES: "strategy", PAGES: "page"}
 
 @cache
 def registered(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, sorted; nothing is imported yet."""
+    """The entry points of a group by name, sorted; none is imported yet."""
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
 def load(group: str, name: str) -> Any:
-    """The object registered under `name`, or the one that a `module:Class` string points at.
+    """The object registered under `name`, or named by a `module:Class` string.
 
     Raises `UnknownNameError` with the nearest name, `ParameterError` where a `module:Class` cannot be imported.
     """
@@ -45,7 +48,7 @@ def _loaded(group: str, name: str) -> Any:
     except Exception as error:
         kind = _KIND.get(group, "entry point")
         raise ParameterError(
-            f"{kind} `{name}` cannot be loaded from {point.value}: {type(error).__name__}: {error}; mend or remove the"
+            f"{kind} `{name}` cannot be loaded from {point.value}: {type(error).__name__}: {error}; fix or remove the"
             " package that registers it"
         ) from error
 
@@ -55,12 +58,15 @@ def _load_path(path: str) -> Any:
 
 
 def load_path(path: str, problem: str) -> Any:
-    """What `module:name` names; raises `ParameterError` with the problem and why, whatever the module raises."""
+    """The object that `module:name` names.
+
+    Raises `ParameterError` with `problem` and the cause, whatever the module raises.
+    """
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ParameterError(f"{problem}: {error}") from None
     except (Exception, SystemExit) as error:
-        # The module is the user's own, and so is what goes wrong in it; a script may end where it is imported.
+        # A user's module may raise anything, and a script may exit when it is imported.
         raise ParameterError(f"{problem}: {type(error).__name__} in `{module}`: {error}") from error

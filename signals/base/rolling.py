@@ -1,7 +1,7 @@
-"""Rolling statistics in compiled code: each walks (T, N) once, column by column, and looks only backwards.
+"""Rolling statistics in compiled code, column by column over (T, N).
 
 Windows count rows and include the current one. A statistic is NaN until its window is full, where the current value is
-NaN, and where less than half of the window is there; missing values inside the window are left out.
+NaN, and where more than half of the window is missing; missing values inside the window are left out.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 
 
 @njit(cache=True)
 def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
-    """Trailing maximum (T, N) by a monotonic queue, O(T) whatever the window; NaN values are passed over."""
+    """Trailing maximum (T, N); NaN values are skipped.
+
+    By a monotonic queue, O(T) whatever the window.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     queue = np.empty(rows, dtype=np.int64)
@@ -36,7 +39,10 @@ def rolling_max_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
-    """Rows since the lowest value of the trailing window (T, N); 0 at the low, ties the latest."""
+    """Rows since the lowest value of the trailing window (T, N).
+
+    0 at the low; of equal lows the latest counts.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     queue = np.empty(rows, dtype=np.int64)
@@ -58,7 +64,10 @@ def rows_since_low_nb(values: FloatArray, window: int) -> FloatArray:
 
 @njit(cache=True)
 def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """Trailing sum (T, N) within a regime; missing rows count as the mean of those that are there."""
+    """Trailing sum (T, N) within a regime.
+
+    Missing rows count as the mean of the rest.
+    """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
@@ -71,22 +80,22 @@ def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> Fl
             if row - start + 1 < window or np.isnan(values[row, column]):
                 continue
             total = 0.0
-            there = 0
+            count = 0
             for back in range(row - window + 1, row + 1):
                 if not np.isnan(values[back, column]):
                     total += values[back, column]
-                    there += 1
-            if 2 * there >= window:
-                out[row, column] = total if there == window else total / there * window
+                    count += 1
+            if 2 * count >= window:
+                out[row, column] = total if count == window else total / count * window
     return out
 
 
 @njit(cache=True)
 def _insert(ordered: FloatArray, count: int, value: float) -> None:
-    place = np.searchsorted(ordered[:count], value)
-    for position in range(count, place, -1):
+    target = np.searchsorted(ordered[:count], value)
+    for position in range(count, target, -1):
         ordered[position] = ordered[position - 1]
-    ordered[place] = value
+    ordered[target] = value
 
 
 @njit(cache=True)
@@ -103,31 +112,34 @@ def _median(ordered: FloatArray, count: int) -> float:
 
 @njit(cache=True)
 def _replace(ordered: FloatArray, count: int, old: float, new: float) -> None:
-    """Take `old` out and put `new` in, moving only what lies between them."""
-    place = int(np.searchsorted(ordered[:count], old))
-    goal = int(np.searchsorted(ordered[:count], new))
-    # The moves have no comparison in them, so that they compile to a move of memory.
+    """Replace `old` with `new`, moving only the values between them."""
+    source = int(np.searchsorted(ordered[:count], old))
+    target = int(np.searchsorted(ordered[:count], new))
+    # Loops without a comparison compile to a move of memory.
     if new > old:
-        for position in range(place, goal - 1):
+        for position in range(source, target - 1):
             ordered[position] = ordered[position + 1]
-        ordered[goal - 1] = new
+        ordered[target - 1] = new
     else:
-        for position in range(place, goal, -1):
+        for position in range(source, target, -1):
             ordered[position] = ordered[position - 1]
-        ordered[goal] = new
+        ordered[target] = new
 
 
 @njit(cache=True)
 def _nth_distance(ordered: FloatArray, count: int, centre: float, nth: int) -> float:
-    """The nth smallest distance to `centre`, counted from 0: distances below and above it are each sorted already."""
+    """The nth smallest distance to `centre`, counted from 0.
+
+    By bisection: the distances below and above the centre are each sorted already.
+    """
     above = int(np.searchsorted(ordered[:count], centre))
     low, high = max(0, nth + 1 - (count - above)), min(nth + 1, above)
     while low < high:
-        taken = (low + high) // 2
-        if centre - ordered[above - 1 - taken] < ordered[above + nth - taken] - centre:
-            low = taken + 1
+        middle = (low + high) // 2
+        if centre - ordered[above - 1 - middle] < ordered[above + nth - middle] - centre:
+            low = middle + 1
         else:
-            high = taken
+            high = middle
     below = float(centre - ordered[above - low]) if low > 0 else 0.0
     over = float(ordered[above + nth - low] - centre) if nth >= low else 0.0
     return max(below, over)
@@ -142,11 +154,10 @@ def _median_distance(ordered: FloatArray, count: int, centre: float) -> float:
 
 @njit(cache=True)
 def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Robust z-score and percentile rank (T, N) of the current value in its trailing window.
+    """Robust z-score and percentile rank (T, N) in the trailing window.
 
     The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the
-    mean rank of ties over the count, in (0, 1]. The window is kept sorted, so a row costs O(window) moves and no
-    sorting.
+    mean rank of ties over the count, in (0, 1]. The window stays sorted, so a row costs O(window) moves and no sort.
     """
     rows, columns = values.shape
     z = np.full((rows, columns), np.nan)

@@ -1,4 +1,4 @@
-"""What a signal is: a pure, causal array function, and the vectorbt indicator that wraps it."""
+"""The definition of a signal, and the vectorbt indicator that wraps it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ Range = IntDistribution | FloatDistribution
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a signal: default, search range, and unit ("rows" and "hours a year" become those of a feed)."""
+    """One parameter of a signal.
+
+    Args:
+        default: its value where none is set.
+        range: the values that a search may try.
+        unit: its unit; "rows" and "hours a year" become rows of a feed.
+    """
 
     default: float
     range: Range
@@ -36,23 +42,33 @@ class Parameter:
 class Spec:
     """The definition of a signal.
 
-    `clock` says where it is computed: "feed" on the regular grid of the feed that supplies its first input (the other
-    inputs enter by what was known of them), its windows in rows of that feed; "session" on the sessions of the
-    exchange, each input by what was known at the close, its windows in sessions.
+    A spec pickles as a reference: the module of its `lookback` or `kernel`, and its name there.
 
-    `kernel` takes the inputs, each (T, N) float64, then the parameters, and returns one (T, N) array for each of
-    `outputs`. It is causal: row t depends on rows up to t. A statistic across names has the same value in each
-    column. `inputs` maps each argument to the feed kind and column that supplies it; the column "regime" is the
-    venue-regime number. `lookback` gives, from the parameters, how many rows each output needs for its first value.
-    `defaults` are inputs that may be left out, with their neutral value. `scale_free` names inputs that may be
-    multiplied by any positive number without changing the first output. `across_names` says that it is a statistic
-    across the columns, equal in each of them, instead of one that looks at each column by itself. `in_rows` names
-    outputs that count rows of the feed, which the decision table turns into hours. `alone` maps an output to a kernel
-    that takes what `kernel` takes and gives that output sooner, bit for bit the same. `bounds` maps an output to the
-    range of its values, whatever the parameters within their ranges; one that is left out has none, and a rule accepts
-    any level for it. `decimal` names outputs that are shares or returns, which pages show in percent.
-
-    A spec pickles as the place where it is written: the module of its `lookback` or `kernel`, and its name there.
+    Args:
+        name: name in kebab-case, as it is registered.
+        summary: one sentence that ends with a full stop.
+        kernel: function of the inputs, each (T, N) float64, then the parameters, that returns one (T, N) array for each
+            of `outputs`. It is causal: row t depends on rows up to t.
+        inputs: for each argument, the feed kind and column that supply it; the column "regime" is the venue-regime
+            number.
+        parameters: parameters by name, in the kernel's order.
+        outputs: names of the outputs.
+        units: units of the outputs.
+        lookback: function of the parameters that gives, for each output, how many rows its first value needs.
+        source: publication of the definition, or "our own definition".
+        defaults: inputs that may be left out, with their neutral value.
+        clock: "feed": on the regular grid of the feed that supplies the first input (other inputs enter by what was
+            known of them), windows in rows of that feed; "session": on the exchange's sessions, each input by what was
+            known at the close, windows in sessions.
+        scale_free: inputs that may be multiplied by any positive number without changing the first output.
+        across_names: whether it is a statistic across the columns, equal in each of them, instead of one of each column
+            by itself.
+        in_rows: outputs that count rows of the feed, which the decision table turns into hours.
+        output_kernels: for an output, a kernel with the arguments of `kernel` that computes it alone and faster, bit
+            for bit the same.
+        bounds: for an output, the range of its values, whatever the parameters within their ranges; without one a rule
+            accepts any level.
+        decimal: outputs that are shares or returns, which pages show in percent.
     """
 
     name: str
@@ -69,14 +85,14 @@ class Spec:
     scale_free: tuple[str, ...] = ()
     across_names: bool = False
     in_rows: tuple[str, ...] = ()
-    alone: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    output_kernels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
     decimal: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
         for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):
-            if any(found is self for found in _written_in(module)):
-                return restored, (module, self.name)
+            if any(spec is self for spec in _module_specs(module)):
+                return restore_spec, (module, self.name)
         raise pickle.PicklingError(f"`{self.name}` pickles by its module, where it must be a module-level indicator")
 
     def bounds_of(self, output: str) -> Bounds:
@@ -89,34 +105,33 @@ class Spec:
         return result if isinstance(result, tuple) else (result,)
 
     def compute_one(self, output: str, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        """One output, by a kernel of its own where there is one."""
-        if output in self.alone:
-            return self.alone[output](*self._arguments(inputs, parameters))
+        """One output, by its own kernel where it has one."""
+        if output in self.output_kernels:
+            return self.output_kernels[output](*self._arguments(inputs, parameters))
         return self.compute(inputs, parameters)[self.outputs.index(output)]
 
     def _arguments(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[Any]:
         return [*(inputs[name] for name in self.inputs), *(parameters[name] for name in self.parameters)]
 
 
-def restored(module: str, name: str) -> Spec:
-    """The spec `name` that is written in `module`: what a pickled spec becomes, in any process."""
+def restore_spec(module: str, name: str) -> Spec:
+    """The spec `name` that is written in `module`: what a pickled spec becomes."""
     importlib.import_module(module)
-    for spec in _written_in(module):
+    for spec in _module_specs(module):
         if spec.name == name:
             return spec
     raise pickle.UnpicklingError(f"`{module}` has no signal `{name}`")
 
 
-def _written_in(module: str) -> list[Spec]:
-    names = vars(sys.modules[module]) if module in sys.modules else {}
-    found = [getattr(value, "spec", value) for value in names.values()]
-    return [each for each in found if isinstance(each, Spec)]
+def _module_specs(module: str) -> list[Spec]:
+    values = vars(sys.modules[module]).values() if module in sys.modules else ()
+    return [spec for spec in (getattr(value, "spec", value) for value in values) if isinstance(spec, Spec)]
 
 
-class Lazy(type):
-    """A class that becomes a vectorbt indicator when anything but its `spec` is asked of it.
+class LazyIndicator(type):
+    """A class that becomes a vectorbt indicator on first use.
 
-    vectorbt takes two seconds to import, and most commands run no indicator.
+    Its `spec` can be read before. vectorbt takes two seconds to import, and most commands run no indicator.
     """
 
     def __getattr__(cls, name: str) -> Any:
@@ -124,9 +139,9 @@ class Lazy(type):
             raise AttributeError(name)
         return getattr(cls._built(), name)
 
-    def __call__(cls, *words: Any, **named: Any) -> Any:
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """An instance of the vectorbt class."""
-        return cls._built()(*words, **named)
+        return cls._built()(*args, **kwargs)
 
     def __instancecheck__(cls, other: Any) -> bool:
         return isinstance(other, cls._built())
@@ -136,35 +151,35 @@ class Lazy(type):
 
     def _built(cls) -> Any:
         if "built" not in cls.__dict__:
-            built = _wrapped(cls.spec, cls.__name__)
+            built = _wrap_indicator(cls.spec, cls.__name__)
             type.__setattr__(cls, "built", built)
             home = sys.modules.get(cls.__module__)
-            # What has run pickles by the name of its class.
+            # Instances pickle by the name of their class.
             if getattr(home, cls.__name__, None) is cls:
                 setattr(home, cls.__name__, built)
         return cls.__dict__["built"]
 
 
 def indicator(spec: Spec) -> Any:
-    """Wrap a `Spec` as a vectorbt indicator class, with the definition at its `spec` attribute.
+    """Wrap a `Spec` as a vectorbt indicator class, with the spec as an attribute.
 
-    The class runs as any vectorbt indicator does: `run(close, window=[24, 72], param_product=True)`, parameter levels
-    in the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
+    The class runs like any vectorbt indicator: `run(close, window=[24, 72], param_product=True)`, parameter levels in
+    the columns, `..._below(x)`, `..._crossed_below(x)`, `plot(column=...)`. Windows count rows of the input.
     """
     name = "".join(part.capitalize() for part in spec.name.split("-"))
-    return Lazy(name, (), {"spec": spec, "__doc__": _told(spec), "__module__": spec.kernel.__module__})
+    return LazyIndicator(name, (), {"spec": spec, "__doc__": _docstring(spec), "__module__": spec.kernel.__module__})
 
 
-def _told(spec: Spec) -> str:
+def _docstring(spec: Spec) -> str:
     return f"{spec.summary}\n\nUnits: {spec.units}. Source: {spec.source}"
 
 
-def _wrapped(spec: Spec, name: str) -> Any:
+def _wrap_indicator(spec: Spec, name: str) -> Any:
     import vectorbt as vbt
 
     factory = vbt.IndicatorFactory(
         class_name=name,
-        class_docstring=_told(spec),
+        class_docstring=_docstring(spec),
         module_name=spec.kernel.__module__,
         short_name=spec.name.replace("-", "_"),
         input_names=list(spec.inputs),
@@ -172,31 +187,33 @@ def _wrapped(spec: Spec, name: str) -> Any:
         output_names=list(spec.outputs),
     )
     defaults = {name: parameter.default for name, parameter in spec.parameters.items()}
-    wrapped = factory.from_apply_func(_contiguous(spec.kernel), **defaults, **spec.defaults)
-    wrapped.spec = spec
-    wrapped.plot = plot
-    return wrapped
+    built = factory.from_apply_func(_contiguous(spec.kernel), **defaults, **spec.defaults)
+    built.spec = spec
+    built.plot = plot_indicator
+    return built
 
 
 def _contiguous(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    # vectorbt hands over arrays in any layout, and a compiled kernel is compiled once more for each.
+    # vectorbt passes arrays in any layout, and a compiled kernel is compiled once more for each layout.
     @wraps(kernel)
-    def applied(*arguments: Any) -> Any:
-        return kernel(*(np.ascontiguousarray(part) if isinstance(part, np.ndarray) else part for part in arguments))
+    def applied(*args: Any) -> Any:
+        return kernel(*(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value for value in args))
 
     return applied
 
 
-def plot(self: Any, column: Any = None, **layout: Any) -> Any:
-    """Draw one column of an indicator that has run: its first input above, each output below, as a plotly figure.
+def plot_indicator(self: Any, column: Any = None, **layout: Any) -> Any:
+    """Plot one column of an indicator that has run, as a plotly figure.
 
-    `column` may be left out where there is only one; `layout` is passed on to the figure, as vectorbt's own plots do.
+    The first input above, each output below. `column` may be left out where there is only one; `layout` goes to the
+    figure, as in vectorbt's own plots.
     """
     import vectorbt as vbt
 
-    one = self.select_one(column=column)
-    shown = [self.input_names[0], *self.output_names]
-    figure = vbt.make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.04, subplot_titles=shown)
-    for row, name in enumerate(shown, start=1):
-        getattr(one, name).rename(name).vbt.plot(add_trace_kwargs={"row": row, "col": 1}, fig=figure)
-    return figure.update_layout(height=220 * len(shown), showlegend=False, **layout)
+    indicator_column = self.select_one(column=column)
+    names = [self.input_names[0], *self.output_names]
+    figure = vbt.make_subplots(rows=len(names), cols=1, shared_xaxes=True, vertical_spacing=0.04, subplot_titles=names)
+    for row, name in enumerate(names, start=1):
+        series = getattr(indicator_column, name).rename(name)
+        series.vbt.plot(add_trace_kwargs={"row": row, "col": 1}, fig=figure)
+    return figure.update_layout(height=220 * len(names), showlegend=False, **layout)

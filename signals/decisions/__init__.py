@@ -1,1 +1,62 @@
-"""decisions"""
+"""What was known at each decision: the decision table and universe screens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.signals.decisions.inputs import feed_inputs, session_inputs
+    from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
+    from undertow.signals.decisions.requests import signal_spec
+    from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
+    from undertow.signals.decisions.sizes import UniverseSizes, universe_sizes
+    from undertow.signals.decisions.table import DecisionTable, feed_parameters, shared_table
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "inputs": (
+                "feed_inputs",
+                "session_inputs",
+            ),
+            "panel": (
+                "ALIVE_SESSIONS",
+                "SessionPanel",
+            ),
+            "requests": ("signal_spec",),
+            "screen": (
+                "Screen",
+                "check_universe",
+                "is_screen",
+                "liquidity",
+            ),
+            "sizes": (
+                "UniverseSizes",
+                "universe_sizes",
+            ),
+            "table": (
+                "DecisionTable",
+                "feed_parameters",
+                "shared_table",
+            ),
+        },
+    )
+
+__all__ = [
+    "ALIVE_SESSIONS",
+    "DecisionTable",
+    "Screen",
+    "SessionPanel",
+    "UniverseSizes",
+    "check_universe",
+    "feed_inputs",
+    "feed_parameters",
+    "is_screen",
+    "liquidity",
+    "session_inputs",
+    "shared_table",
+    "signal_spec",
+    "universe_sizes",
+]

@@ -1,4 +1,4 @@
-"""Undertow: when Bitcoin is being force-sold, should growth-stock holders raise cash?
+"""Undertow: should growth-stock holders raise cash when Bitcoin is force-sold?
 
 A strategy-framework plug-in for vectorbt. Names are loaded on first use, so that `import undertow` costs nothing::
 
@@ -10,21 +10,23 @@ A strategy-framework plug-in for vectorbt. Names are loaded on first use, so tha
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
-    from undertow.backtests import Costs, Run, backtest, load_run
-    from undertow.backtests.ledger.ledger import Ledger
-    from undertow.backtests.sweeps.design import design, grid
-    from undertow.backtests.sweeps.sweep import sweep
-    from undertow.backtests.tuning.optimize import Tuning, optimize
-    from undertow.backtests.validation.cpcv import cpcv
-    from undertow.backtests.validation.seeds import walk_seeds
-    from undertow.backtests.validation.splits import WalkForward
-    from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-    from undertow.backtests.validation.walk_forward import walk_forward
+    from undertow.backtests import Account, Costs, Engine, Ledger, Run, backtest, load_run
+    from undertow.backtests.sweeps import Sweep, design, grid, sweep
+    from undertow.backtests.tuning import Search, Tuning, optimize
+    from undertow.backtests.validation import (
+        CombinatorialPurgedKFold,
+        WalkForward,
+        WalkForwardResult,
+        cpcv,
+        walk_forward,
+        walk_seeds,
+    )
     from undertow.evidence import SPATest, alarm, confidence_set, difference, timing
     from undertow.market import (
         BookkeepingError,
@@ -37,63 +39,112 @@ if TYPE_CHECKING:
         simulate_market,
         write_market,
     )
-    from undertow.strategies import Strategy
-    from undertow.tearsheets import write_comparison, write_tearsheet
-
-_FLOORS = ("market", "signals", "strategies", "backtests", "evidence", "tearsheets")
-_HOME = {
-    "BookkeepingError": "market",
-    "CombinatorialPurgedKFold": "backtests.validation.splits_cpcv",
-    "Costs": "backtests",
-    "DataError": "market",
-    "Ledger": "backtests.ledger.ledger",
-    "Market": "market",
-    "ParameterError": "market",
-    "Run": "backtests",
-    "Strategy": "strategies",
-    "SPATest": "evidence",
-    "Tuning": "backtests.tuning.optimize",
-    "UndertowError": "market",
-    "UnknownNameError": "market",
-    "WalkForward": "backtests.validation.splits",
-    "alarm": "evidence",
-    "backtest": "backtests",
-    "confidence_set": "evidence",
-    "cpcv": "backtests.validation.cpcv",
-    "design": "backtests.sweeps.design",
-    "difference": "evidence",
-    "grid": "backtests.sweeps.design",
-    "load_market": "market",
-    "load_run": "backtests",
-    "optimize": "backtests.tuning.optimize",
-    "simulate_market": "market",
-    "sweep": "backtests.sweeps.sweep",
-    "timing": "evidence",
-    "walk_forward": "backtests.validation.walk_forward",
-    "walk_seeds": "backtests.validation.seeds",
-    "write_comparison": "tearsheets",
-    "write_market": "market",
-    "write_tearsheet": "tearsheets",
-}
+    from undertow.signals.decisions import DecisionTable
+    from undertow.strategies import Decision, Sets, Strategy
+    from undertow.strategies.rules import load_rule
+    from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "backtests": (
+                "Account",
+                "Costs",
+                "Engine",
+                "Ledger",
+                "Run",
+                "backtest",
+                "load_run",
+            ),
+            "backtests.sweeps": (
+                "Sweep",
+                "design",
+                "grid",
+                "sweep",
+            ),
+            "backtests.tuning": (
+                "Search",
+                "Tuning",
+                "optimize",
+            ),
+            "backtests.validation": (
+                "CombinatorialPurgedKFold",
+                "WalkForward",
+                "WalkForwardResult",
+                "cpcv",
+                "walk_forward",
+                "walk_seeds",
+            ),
+            "evidence": (
+                "SPATest",
+                "alarm",
+                "confidence_set",
+                "difference",
+                "timing",
+            ),
+            "market": (
+                "BookkeepingError",
+                "DataError",
+                "Market",
+                "ParameterError",
+                "UndertowError",
+                "UnknownNameError",
+                "load_market",
+                "simulate_market",
+                "write_market",
+            ),
+            "signals.decisions": ("DecisionTable",),
+            "strategies": (
+                "Decision",
+                "Sets",
+                "Strategy",
+            ),
+            "strategies.rules": ("load_rule",),
+            "tearsheets": (
+                "Comparison",
+                "compare",
+                "write_comparison",
+                "write_tearsheet",
+            ),
+        },
+        packages=(
+            "backtests",
+            "evidence",
+            "market",
+            "signals",
+            "strategies",
+            "tearsheets",
+        ),
+    )
 
 __all__ = [
+    "Account",
     "BookkeepingError",
     "CombinatorialPurgedKFold",
+    "Comparison",
     "Costs",
     "DataError",
+    "Decision",
+    "DecisionTable",
+    "Engine",
     "Ledger",
     "Market",
     "ParameterError",
     "Run",
     "SPATest",
+    "Search",
+    "Sets",
     "Strategy",
+    "Sweep",
     "Tuning",
     "UndertowError",
     "UnknownNameError",
     "WalkForward",
+    "WalkForwardResult",
     "alarm",
     "backtest",
     "backtests",
+    "compare",
     "confidence_set",
     "cpcv",
     "design",
@@ -101,6 +152,7 @@ __all__ = [
     "evidence",
     "grid",
     "load_market",
+    "load_rule",
     "load_run",
     "market",
     "optimize",
@@ -116,15 +168,3 @@ __all__ = [
     "write_market",
     "write_tearsheet",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _FLOORS:
-        return importlib.import_module(f"undertow.{name}")
-    if name in _HOME:
-        return getattr(importlib.import_module(f"undertow.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'undertow' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

@@ -1,4 +1,7 @@
-"""What would have changed the answer of a rule: every candidate is put through the rule's own tier machine."""
+"""The nearest change of a rule's inputs after which it would decide otherwise.
+
+Every candidate is replayed through the rule's tier machine.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,25 @@ from itertools import combinations
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 from undertow.strategies.reasons.formatting import format_value
 from undertow.strategies.reasons.reasons import Reasons, known_score
 from undertow.strategies.rules.parts import ALARM, WATCH, Condition
 from undertow.strategies.rules.tier_machine import CLEARED, HELD, OVERSTAYED, RESTARTED, WRONG
 
-# The most drivers that a counterfactual changes.
+# Counterfactuals change at most this many drivers.
 MOST_CHANGED = 3
 
 
 @dataclass(frozen=True)
 class Change:
-    """A driver's number, the severity that it might have had, and the value at which it would have had it.
+    """Another severity of one driver.
 
-    `calmer` says on which side of `edge` the value would have to lie.
+    Args:
+        driver: index of the driver
+        to: the severity
+        edge: the value at the border of that severity
+        calmer: whether the value would have to lie on the calm side of `edge`
     """
 
     driver: int
@@ -31,124 +38,126 @@ class Change:
     calmer: bool
 
 
-def counterfactual(why: Reasons, row: int) -> str:
-    """The nearest change after which the rule would not have decided for a row what it did; empty for none.
+def counterfactual(reasons: Reasons, row: int) -> str:
+    """The nearest change after which the rule would have decided otherwise for a row.
 
-    Where a tier is entered or held: of as few drivers as possible, the nearest in their own usual deviations, so that
-    the rule would have stopped at a lower tier. Where one is entered again: so that it would merely have been kept.
-    Where one is left: one driver more alarming, the all-clear off, or the limit that was reached. Calm that was calm
-    before has none.
+    Where a tier was entered or held: a change of as few drivers as possible, the nearest in standard deviations, after
+    which the rule would have held a lower tier. Where a tier was entered again: after which it would only have been
+    held. Where a tier was left: one driver more alarming, the all-clear off, or the limit that was reached. Empty where
+    there is none, and for calm after calm.
     """
-    event, tier = int(why.event[row]), int(why.tier[row])
+    event, tier = int(reasons.event[row]), int(reasons.tier[row])
     if event in (CLEARED, OVERSTAYED, WRONG):
-        return _kept(why, row)
-    if tier == 0 or np.isnan(why.score[row]):
+        return _after_exit(reasons, row)
+    if tier == 0 or np.isnan(reasons.score[row]):
         return ""
-    name = why.rule.ladder[tier].name
+    name = reasons.rule.ladder[tier].name
 
-    def milder(outcome: tuple[int, int]) -> bool:
+    def is_milder(replayed: tuple[int, int]) -> bool:
         if event == RESTARTED:
-            return outcome[0] <= tier and outcome[1] != RESTARTED
-        return outcome[0] < tier
+            return replayed[0] <= tier and replayed[1] != RESTARTED
+        return replayed[0] < tier
 
-    options = [change for driver in range(len(why.names)) for change in _milder(why, row, driver)]
+    options = [change for driver in range(len(reasons.names)) for change in milder_changes(reasons, row, driver)]
     lead = f"{name} not entered again" if event == RESTARTED else f"not {name}"
-    for count in range(1, min(MOST_CHANGED, len({each.driver for each in options})) + 1):
-        found = _nearest(why, row, _of_different_drivers(options, count), milder)
-        if found:
-            return f"{lead}, had {_words(why, row, found)}"
-    # A tier that is merely held is not left by its drivers alone; what it waits for is said elsewhere.
+    for count in range(1, min(MOST_CHANGED, len({change.driver for change in options})) + 1):
+        nearest = _nearest(reasons, row, _of_different_drivers(options, count), is_milder)
+        if nearest:
+            return f"{lead}, had {_phrase(reasons, row, nearest)}"
+    # A tier that is only held is not left by its drivers alone: `exit_conditions` has what it waits for.
     return (
         "" if event == HELD or not options else f"no change of {MOST_CHANGED} drivers or fewer would have held it back"
     )
 
 
-def worse(why: Reasons, row: int, most: int = 4) -> tuple[str, ...]:
-    """Which single changes would take the rule to a higher tier than it has: nearest first, at most `most`."""
-    have, found = int(why.tier[row]), []
-    for driver in range(len(why.names)):
-        for change in _harsher(why, row, driver):
-            goal = why.outcome(row, _score(why, row, [change]))[0]
-            if goal > have:
-                side = _side(why, change)
-                edge = format_value(why.rule.drivers[driver], change.edge)
-                words = f"{why.rule.ladder[goal].name}, were {why.names[driver]} {side} {edge}"
-                found.append((_distance(why, row, [change]), words))
+def escalations(reasons: Reasons, row: int, limit: int = 4) -> tuple[str, ...]:
+    """The single changes that would lead to a higher tier, nearest first."""
+    tier, phrases = int(reasons.tier[row]), []
+    for driver in range(len(reasons.names)):
+        for change in harsher_changes(reasons, row, driver):
+            goal = reasons.replay(row, _score(reasons, row, [change]))[0]
+            if goal > tier:
+                side = _side(reasons, change)
+                edge = format_value(reasons.rule.drivers[driver], change.edge)
+                phrase = f"{reasons.rule.ladder[goal].name}, were {reasons.names[driver]} {side} {edge}"
+                phrases.append((_distance(reasons, row, [change]), phrase))
                 break
-    return tuple(words for _, words in sorted(found, key=lambda each: each[0])[:most])
+    return tuple(phrase for _, phrase in sorted(phrases, key=lambda pair: pair[0])[:limit])
 
 
-def _kept(why: Reasons, row: int) -> str:
-    """What would have kept the tier that was left."""
-    before, event, score = int(why.states.tier[row]), int(why.event[row]), float(why.score[row])
-    lead = f"still {why.rule.ladder[before].name}"
+def _after_exit(reasons: Reasons, row: int) -> str:
+    """The change after which the tier that was left would have been held."""
+    before, event, score = int(reasons.states.tier[row]), int(reasons.event[row]), float(reasons.score[row])
+    lead = f"still {reasons.rule.ladder[before].name}"
 
-    def stays(outcome: tuple[int, int]) -> bool:
-        return outcome[0] >= before
+    def stays(replayed: tuple[int, int]) -> bool:
+        return replayed[0] >= before
 
-    if event == WRONG and stays(why.outcome(row, score, machine=why.machine.without(wrong=np.inf))):
-        rise = why.states.level[row] / why.states.raised_at[row] - 1.0
-        return f"{lead}, had stocks risen less than {why.rule.reentry.wrong:.2%} (they rose {rise:.2%})"
-    if event == OVERSTAYED and stays(why.outcome(row, score, machine=why.machine.without(max_stay=np.inf))):
-        held = why.states.hours[row] - why.states.stayed_since[row]
+    if event == WRONG and stays(reasons.replay(row, score, machine=reasons.machine.without(wrong=np.inf))):
+        rise = reasons.states.level[row] / reasons.states.raised_at[row] - 1.0
+        return f"{lead}, had stocks risen less than {reasons.rule.reentry.wrong:.2%} (they rose {rise:.2%})"
+    if event == OVERSTAYED and stays(reasons.replay(row, score, machine=reasons.machine.without(max_stay=np.inf))):
+        held = reasons.states.hours[row] - reasons.states.stayed_since[row]
         return f"{lead}, were its longest stay more than {held:g} hours"
-    options = [change for driver in range(len(why.names)) for change in _harsher(why, row, driver)]
-    found = [
-        (_distance(why, row, each), _words(why, row, each))
-        for each in _passing(why, row, ([o] for o in options), stays)
+    options = [[change] for driver in range(len(reasons.names)) for change in harsher_changes(reasons, row, driver)]
+    phrases = [
+        (_distance(reasons, row, changes), _phrase(reasons, row, changes))
+        for changes in _passing(reasons, row, options, stays)
     ]
-    if event == CLEARED and stays(why.outcome(row, score, clear=0.0)):
-        found += _uncleared(why, row)
-    return f"{lead}, had {min(found)[1]}" if found else ""
+    if event == CLEARED and stays(reasons.replay(row, score, clear=0.0)):
+        phrases += _uncleared(reasons, row)
+    return f"{lead}, had {min(phrases)[1]}" if phrases else ""
 
 
-def _uncleared(why: Reasons, row: int) -> list[tuple[float, str]]:
-    """Each condition of the return that would have had to be off, with its distance."""
-    found = []
-    for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
-        seen = why.back[: row + 1, place]
-        if np.isfinite(seen[-1]):
+def _uncleared(reasons: Reasons, row: int) -> list[tuple[float, str]]:
+    """The conditions of the return that would have to be off, with their distances."""
+    phrases = []
+    for column, (name, condition) in enumerate(zip(reasons.back_names, reasons.rule.reentry.when, strict=True)):
+        values = reasons.back[: row + 1, column]
+        if np.isfinite(values[-1]):
             edge = condition.level if condition.leave is None else condition.leave
-            side = _word(condition.side < 0, reached=False)
-            was = format_value(condition, float(seen[-1]))
-            words = f"{name} been {side} {format_value(condition, edge)} (it was {was})"
-            found.append((abs(seen[-1] - edge) / _usual(seen), words))
-    return found
+            side = _side_of_level(condition.side < 0, reached=False)
+            value = format_value(condition, float(values[-1]))
+            phrase = f"{name} been {side} {format_value(condition, edge)} (it was {value})"
+            phrases.append((abs(values[-1] - edge) / _deviation(values), phrase))
+    return phrases
 
 
-def _milder(why: Reasons, row: int, driver: int) -> tuple[Change, ...]:
-    """How a driver might have spoken less for acting: a condition at ease or on watch, a gate on."""
-    severity, condition = float(why.severity[row, driver]), why.rule.drivers[driver]
-    if driver >= len(why.rule.trigger.when):
+def milder_changes(reasons: Reasons, row: int, driver: int) -> tuple[Change, ...]:
+    """Changes that lower the score: a condition off or on watch, a gate on."""
+    severity, condition = float(reasons.severity[row, driver]), reasons.rule.drivers[driver]
+    if driver >= len(reasons.rule.trigger.when):
         return () if severity == ALARM or np.isnan(severity) else (Change(driver, ALARM, condition.level, False),)
     if not severity > 0:
         return ()
-    ends = condition.level if severity == ALARM else _watch(condition)
-    if severity == ALARM and _held(why, row, driver) and condition.leave is not None:
-        ends = condition.leave
-    eased = Change(driver, 0.0, _calmer(condition, ends, _watch(condition)), True)
-    if severity == ALARM and condition.watch is not None and _calmer(condition, ends, condition.watch) != ends:
-        return (Change(driver, WATCH, ends, True), eased)
-    return (eased,)
+    edge = condition.level if severity == ALARM else _watch(condition)
+    if severity == ALARM and _was_on(reasons, row, driver) and condition.leave is not None:
+        edge = condition.leave
+    off = Change(driver, 0.0, _calmer(condition, edge, _watch(condition)), True)
+    if severity == ALARM and condition.watch is not None and _calmer(condition, edge, condition.watch) != edge:
+        return (Change(driver, WATCH, edge, True), off)
+    return (off,)
 
 
-def _harsher(why: Reasons, row: int, driver: int) -> tuple[Change, ...]:
-    """How a driver might have spoken more for acting: a condition on watch or alarming, a gate off."""
-    severity, condition = float(why.severity[row, driver]), why.rule.drivers[driver]
-    if driver >= len(why.rule.trigger.when):
+def harsher_changes(reasons: Reasons, row: int, driver: int) -> tuple[Change, ...]:
+    """Changes that raise the score: a condition on or on watch, a gate off."""
+    severity, condition = float(reasons.severity[row, driver]), reasons.rule.drivers[driver]
+    if driver >= len(reasons.rule.trigger.when):
         if severity != ALARM:
             return ()
-        ends = condition.leave if _held(why, row, driver) and condition.leave is not None else condition.level
-        return (Change(driver, 0.0, ends, True),)
+        edge = condition.level
+        if _was_on(reasons, row, driver) and condition.leave is not None:
+            edge = condition.leave
+        return (Change(driver, 0.0, edge, True),)
     if severity == ALARM:
         return ()
     watch = () if condition.watch is None or severity > 0 else (Change(driver, WATCH, condition.watch, False),)
     return (*watch, Change(driver, ALARM, condition.level, False))
 
 
-def _held(why: Reasons, row: int, driver: int) -> bool:
-    """Whether the alarm was on before the row: it then goes off at `leave` alone."""
-    before = why.severity[:row, driver]
+def _was_on(reasons: Reasons, row: int, driver: int) -> bool:
+    """Whether the alarm was on before the row: it then goes off only at `leave`."""
+    before = reasons.severity[:row, driver]
     known = before[np.isfinite(before)]
     return bool(len(known) and known[-1] == ALARM)
 
@@ -157,62 +166,63 @@ def _watch(condition: Condition) -> float:
     return condition.level if condition.watch is None else condition.watch
 
 
-def _calmer(condition: Condition, one: float, other: float) -> float:
-    return min(one, other) if condition.side > 0 else max(one, other)
+def _calmer(condition: Condition, first: float, second: float) -> float:
+    return min(first, second) if condition.side > 0 else max(first, second)
 
 
 def _of_different_drivers(options: Sequence[Change], count: int) -> Iterable[Sequence[Change]]:
-    return (each for each in combinations(options, count) if len({change.driver for change in each}) == count)
+    return (changes for changes in combinations(options, count) if len({c.driver for c in changes}) == count)
 
 
 def _passing(
-    why: Reasons, row: int, sets: Iterable[Sequence[Change]], good: Callable[[tuple[int, int]], bool]
+    reasons: Reasons, row: int, options: Iterable[Sequence[Change]], accepts: Callable[[tuple[int, int]], bool]
 ) -> list[Sequence[Change]]:
-    return [each for each in sets if good(why.outcome(row, _score(why, row, each)))]
+    return [changes for changes in options if accepts(reasons.replay(row, _score(reasons, row, changes)))]
 
 
 def _nearest(
-    why: Reasons, row: int, sets: Iterable[Sequence[Change]], good: Callable[[tuple[int, int]], bool]
+    reasons: Reasons, row: int, options: Iterable[Sequence[Change]], accepts: Callable[[tuple[int, int]], bool]
 ) -> Sequence[Change]:
-    found = _passing(why, row, sets, good)
-    return min(found, key=lambda each: _distance(why, row, each)) if found else ()
+    passing = _passing(reasons, row, options, accepts)
+    return min(passing, key=lambda changes: _distance(reasons, row, changes)) if passing else ()
 
 
-def _score(why: Reasons, row: int, changes: Sequence[Change]) -> float:
-    severity = why.severity[row].copy()
+def _score(reasons: Reasons, row: int, changes: Sequence[Change]) -> float:
+    severity = reasons.severity[row].copy()
     for change in changes:
         severity[change.driver] = change.to
-    return known_score(why.rule, severity)
+    return known_score(reasons.rule, severity)
 
 
-def _distance(why: Reasons, row: int, changes: Sequence[Change]) -> float:
-    """How far the values are from what they would have to be, in usual deviations of what was seen so far."""
-    values = why.values[: row + 1]
-    steps = (abs(values[-1, each.driver] - each.edge) / _usual(values[:, each.driver]) for each in changes)
-    # Nobody knows how far an unknown value is from anything.
+def _distance(reasons: Reasons, row: int, changes: Sequence[Change]) -> float:
+    """The distance of the values from the edges, in standard deviations up to the row."""
+    values = reasons.values[: row + 1]
+    steps = (abs(values[-1, c.driver] - c.edge) / _deviation(values[:, c.driver]) for c in changes)
+    # An unknown value has no distance and comes last.
     return float(np.nan_to_num(sum(steps), nan=np.inf))
 
 
-def _usual(seen: FloatArray) -> float:
-    known = seen[np.isfinite(seen)]
-    spread = float(np.std(known)) if len(known) > 1 else 0.0
-    return spread or 1.0
+def _deviation(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    deviation = float(np.std(known)) if len(known) > 1 else 0.0
+    return deviation or 1.0
 
 
-def _words(why: Reasons, row: int, changes: Sequence[Change]) -> str:
-    return " and ".join(_word_of(why, row, each) for each in changes)
+def _phrase(reasons: Reasons, row: int, changes: Sequence[Change]) -> str:
+    return " and ".join(_phrase_of(reasons, row, change) for change in changes)
 
 
-def _word_of(why: Reasons, row: int, change: Change) -> str:
-    driver, value = why.rule.drivers[change.driver], float(why.values[row, change.driver])
-    lead = f"{why.names[change.driver]} been {_side(why, change)} {format_value(driver, change.edge)}"
+def _phrase_of(reasons: Reasons, row: int, change: Change) -> str:
+    driver, value = reasons.rule.drivers[change.driver], float(reasons.values[row, change.driver])
+    lead = f"{reasons.names[change.driver]} been {_side(reasons, change)} {format_value(driver, change.edge)}"
     return f"{lead} (it was {format_value(driver, value)})"
 
 
-def _side(why: Reasons, change: Change) -> str:
-    return _word((why.rule.drivers[change.driver].side > 0) != change.calmer, reached=not change.calmer)
+def _side(reasons: Reasons, change: Change) -> str:
+    upwards = (reasons.rule.drivers[change.driver].side > 0) != change.calmer
+    return _side_of_level(upwards, reached=not change.calmer)
 
 
-def _word(upwards: bool, *, reached: bool) -> str:
-    """On which side of a level a value would have had to be: an alarm goes on at its level, and off beyond it."""
+def _side_of_level(upwards: bool, *, reached: bool) -> str:
+    """A side of a level in words; an alarm goes on at its level, and off beyond it."""
     return ("at or " if reached else "") + ("above" if upwards else "below")

@@ -1,46 +1,45 @@
-"""What a tier that is held waits for before stocks come back."""
+"""What has to happen before a tier is left and stocks come back."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from undertow.strategies.reasons.formatting import apart, format_value
+from undertow.strategies.reasons.formatting import format_distinct, format_value
 from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.rules.tier_state import Observation, TierState
+from undertow.strategies.rules.tier_state import Observation
 
 
-def exit_conditions(why: Reasons, row: int) -> tuple[str, ...]:
-    """What has to happen after the decision of a row until the tier is left, one line each; empty where it is calm.
+def exit_conditions(reasons: Reasons, row: int) -> tuple[str, ...]:
+    """What has to happen until the tier held after a row is left, one line each.
 
-    Hours are those of the 24/7 clock from this decision on. Where the rule is calm but cools down, that is said.
+    Hours are those of the 24/7 clock from the decision on. Empty in calm, except for a cool-down.
     """
-    states, tier = why.states, why.rule.ladder[int(why.tier[row])]
-    seen = Observation(float(why.score[row]), float(why.clear[row]), float(states.hours[row]), float(states.level[row]))
-    after, _ = why.machine.step(states.memory(row), seen)
+    states, tier, reentry = reasons.states, reasons.rule.ladder[int(reasons.tier[row])], reasons.rule.reentry
+    score, hours, basket = float(reasons.score[row]), float(states.hours[row]), float(states.level[row])
+    after, _ = reasons.machine.step(states.before(row), Observation(score, float(reasons.clear[row]), hours, basket))
     if after.tier == 0:
-        return _cooling(why, after, seen)
-    held = seen.hours - after.stayed_since
-    found = []
+        return _cool_down(reentry.cool_down - (hours - after.calm_since))
+    held = hours - after.stayed_since
+    lines = []
     if tier.min_stay > held:
-        found.append(f"not before {tier.min_stay - held:.0f} hours are over (shortest stay)")
+        lines.append(f"not before {tier.min_stay - held:.0f} hours are over (shortest stay)")
     if tier.leave is not None:
-        met = ", met" if seen.score < tier.leave else ""
-        found.append(f"score below {tier.leave:.4g} (now {apart(seen.score, tier.leave)}{met})")
-    for place, (name, condition) in enumerate(zip(why.back_names, why.rule.reentry.when, strict=True)):
-        side, value = "at or above" if condition.side > 0 else "at or below", float(why.back[row, place])
+        met = ", met" if score < tier.leave else ""
+        lines.append(f"score below {tier.leave:.4g} (now {format_distinct(score, tier.leave)}{met})")
+    for column, (name, condition) in enumerate(zip(reasons.back_names, reentry.when, strict=True)):
+        side, value = "at or above" if condition.side > 0 else "at or below", float(reasons.back[row, column])
         met = ", met" if condition.side * value >= condition.side * condition.level else ""
         level = format_value(condition, condition.level)
-        found.append(f"{name} {side} {level} (now {format_value(condition, value, condition.level)}{met})")
-    if not found:
-        found.append("the next decision: nothing else holds it")
+        lines.append(f"{name} {side} {level} (now {format_value(condition, value, condition.level)}{met})")
+    if not lines:
+        lines.append("the next decision: nothing else holds it")
     if tier.max_stay is not None:
-        found.append(f"in {max(0.0, tier.max_stay - held):.0f} hours at the latest (longest stay)")
-    if why.rule.reentry.wrong is not None:
-        rise = seen.level / after.raised_at - 1.0
-        found.append(f"or once stocks have risen {why.rule.reentry.wrong:.2%} (so far {rise:+.2%})")
-    return tuple(found)
+        lines.append(f"in {max(0.0, tier.max_stay - held):.0f} hours at the latest (longest stay)")
+    if reentry.wrong is not None:
+        lines.append(f"or once stocks have risen {reentry.wrong:.2%} (so far {basket / after.raised_at - 1.0:+.2%})")
+    return tuple(lines)
 
 
-def _cooling(why: Reasons, after: TierState, seen: Observation) -> tuple[str, ...]:
-    left = why.rule.reentry.cool_down - (seen.hours - after.calm_since)
-    return (f"no tier is entered for {left:.0f} hours (cool-down)",) if np.isfinite(left) and left > 0.0 else ()
+def _cool_down(remaining: float) -> tuple[str, ...]:
+    over = not np.isfinite(remaining) or remaining <= 0.0
+    return () if over else (f"no tier is entered for {remaining:.0f} hours (cool-down)",)

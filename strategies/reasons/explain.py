@@ -7,21 +7,32 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from undertow.market.errors import DataError
+from undertow.market import DataError
 from undertow.strategies.reasons.counterfactual import counterfactual
-from undertow.strategies.reasons.formatting import apart
+from undertow.strategies.reasons.formatting import format_distinct
 from undertow.strategies.reasons.reasons import Reasons
 from undertow.strategies.rules.tier_machine import CLEARED, EVENTS, HELD
+
+_VETO_COLUMNS = ["session", "last", "sessions", "tier", "ungated_tier", "score", "ungated", "gates"]
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """Why the tier of one session is what it is.
 
-    `contributions` add up to `score` less `baseline` (the score were every driver at ease), exactly, by driver: they
-    are Shapley values over the drivers (Shapley 1953), and 0 where the score is unknown. `counterfactual` is the
-    nearest change after which the rule would have decided otherwise; empty where the tier is that of the session
-    before.
+    Args:
+        session: the session
+        tier: name of its tier
+        before: name of the tier of the session before
+        event: the event on which the tier changed; empty without one
+        score: the score after the gates, NaN where unknown
+        baseline: the score with every driver off
+        contributions: by driver, Shapley values (Shapley 1953), exactly adding up to `score` less `baseline`; 0 where
+            the score is unknown
+        values: the value of each driver
+        label: the kind of shock; empty in calm
+        vetoed: whether gates kept the score from a higher tier
+        counterfactual: the nearest change after which the rule would have decided otherwise; empty without an event
     """
 
     session: pd.Timestamp
@@ -37,121 +48,127 @@ class Explanation:
     counterfactual: str
 
     def sentence(self) -> str:
-        """One line for a person."""
+        """One line for a report."""
         if np.isnan(self.score) and not self.event:
             return f"{self.session.date()}: {self.tier}; the score is unknown, so the last state is held"
         if np.isnan(self.score):
             return f"{self.session.date()}: {self.before} to {self.tier} ({self.event}); the score is unknown"
-        most = sorted(self.contributions.items(), key=lambda item: -abs(item[1]))[:3]
-        parts = ", ".join(f"{value:+.2f} from {name}" for name, value in most if abs(value) > 1e-12) or "nothing alarms"
+        largest = sorted(self.contributions.items(), key=lambda item: -abs(item[1]))[:3]
+        parts = [f"{value:+.2f} from {name}" for name, value in largest if abs(value) > 1e-12] or ["nothing alarms"]
         moved = f"{self.before} to {self.tier}" if self.before != self.tier else self.tier
-        why = f" ({self.event})" if self.event else ""
+        event = f" ({self.event})" if self.event else ""
         veto = "; a gate held it back" if self.vetoed else ""
-        return f"{self.session.date()}: {moved}{why}, score {self.score:.2f}: {parts}{veto}"
+        return f"{self.session.date()}: {moved}{event}, score {self.score:.2f}: {', '.join(parts)}{veto}"
 
 
-def explain(why: Reasons, session: str | pd.Timestamp) -> Explanation:
-    """Why the tier of `session` is what it is; raises `DataError` on what is no session of the run."""
-    span = f"{why.sessions[0].date()} to {why.sessions[-1].date()}"
+def explain(reasons: Reasons, session: str | pd.Timestamp) -> Explanation:
+    """Why the tier of `session` is what it is.
+
+    Raises `DataError` on a day that is not a session of the run.
+    """
+    span = f"{reasons.sessions[0].date()} to {reasons.sessions[-1].date()}"
     try:
         day = pd.Timestamp(session)
     except (ValueError, TypeError):
-        raise DataError(f"`session` must be a date such as {why.sessions[0].date()}, got {session!r}") from None
-    if day not in why.sessions:
+        raise DataError(f"`session` must be a date such as {reasons.sessions[0].date()}, got {session!r}") from None
+    if day not in reasons.sessions:
         raise DataError(f"{session} is not a session of this run; it has the sessions from {span}")
-    return explain_row(why, int(why.sessions.searchsorted(day)))
+    return explain_row(reasons, int(reasons.sessions.searchsorted(day)))
 
 
-def explain_row(why: Reasons, row: int) -> Explanation:
+def explain_row(reasons: Reasons, row: int) -> Explanation:
     """Why the tier of the row is what it is."""
-    ladder = [tier.name for tier in why.rule.ladder]
-    added = why.contributions(row)
-    score = float(why.score[row])
+    ladder = [tier.name for tier in reasons.rule.ladder]
+    added = reasons.contributions(row)
+    score = float(reasons.score[row])
     return Explanation(
-        session=why.sessions[row],
-        tier=ladder[why.tier[row]],
-        before=ladder[int(why.states.tier[row])],
-        event=_event(why, row),
+        session=reasons.sessions[row],
+        tier=ladder[reasons.tier[row]],
+        before=ladder[int(reasons.states.tier[row])],
+        event=_event(reasons, row),
         score=score,
         baseline=0.0,
-        contributions=dict(zip(why.names, added.tolist(), strict=True)),
-        values=dict(zip(why.names, why.values[row].tolist(), strict=True)),
-        label=why.label(row, added),
-        vetoed=why.wanted(score) < why.wanted(float(why.ungated[row])),
-        counterfactual="" if why.event[row] == HELD else counterfactual(why, row),
+        contributions=dict(zip(reasons.names, added.tolist(), strict=True)),
+        values=dict(zip(reasons.names, reasons.values[row].tolist(), strict=True)),
+        label=reasons.label(row, added),
+        vetoed=reasons.reached(score) < reasons.reached(float(reasons.ungated[row])),
+        counterfactual="" if reasons.event[row] == HELD else counterfactual(reasons, row),
     )
 
 
-def _event(why: Reasons, row: int) -> str:
-    """Why the tier changed; a rule that waits for no all-clear has none to name."""
-    event, left = int(why.event[row]), why.rule.ladder[int(why.states.tier[row])]
-    if event != CLEARED or why.rule.reentry.when:
+def _event(reasons: Reasons, row: int) -> str:
+    """The event of a row; a rule without an all-clear has other names for it."""
+    event, before = int(reasons.event[row]), reasons.rule.ladder[int(reasons.states.tier[row])]
+    if event != CLEARED or reasons.rule.reentry.when:
         return EVENTS[event]
-    return "shortest stay over" if left.leave is None else "score below its level to leave"
+    return "shortest stay over" if before.leave is None else "score below its level to leave"
 
 
-def changes(why: Reasons) -> pd.DataFrame:
-    """Every change of tier, one row each; the columns after `counterfactual` are contributions: they sum to `score`."""
+def changes(reasons: Reasons) -> pd.DataFrame:
+    """Every change of tier, one row each.
+
+    The columns after `counterfactual` are the contributions, which sum to `score`.
+    """
     rows = [
         {
-            "session": each.session,
-            "before": each.before,
-            "tier": each.tier,
-            "event": each.event,
-            "score": each.score,
-            "label": each.label,
-            "vetoed": each.vetoed,
-            "counterfactual": each.counterfactual,
-            **each.contributions,
+            "session": explanation.session,
+            "before": explanation.before,
+            "tier": explanation.tier,
+            "event": explanation.event,
+            "score": explanation.score,
+            "label": explanation.label,
+            "vetoed": explanation.vetoed,
+            "counterfactual": explanation.counterfactual,
+            **explanation.contributions,
         }
-        for each in (explain_row(why, row) for row in why.changes())
+        for explanation in (explain_row(reasons, row) for row in reasons.changes())
     ]
     return pd.DataFrame(rows)
 
 
-def remark(why: Reasons) -> str:
-    """A sentence on a trigger that was off, or on, at every session of a run; empty where it was neither."""
-    ladder, known = why.rule.ladder, np.isfinite(why.score)
+def remark(reasons: Reasons) -> str:
+    """A sentence on a trigger that never changed in a run; empty where it did."""
+    ladder, known = reasons.rule.ladder, np.isfinite(reasons.score)
     if len(ladder) == 1:
         return ""
-    lead = "the rule never acted: " if not why.tier.any() else ""
+    lead = "the rule never acted: " if not reasons.tier.any() else ""
     if not known.any():
         return f"{lead}its score was unknown on every one of {len(known)} sessions"
-    score, free, needed = why.score[known], why.ungated[known], ladder[1].at
+    score, free, needed = reasons.score[known], reasons.ungated[known], ladder[1].at
     sessions = f"every one of {len(known)} sessions" + ("" if known.all() else f" ({known.sum()} with a known score)")
     if free.max() < needed:
-        highest = apart(float(free.max()), needed, digits=3)
+        highest = format_distinct(float(free.max()), needed, digits=3)
         return f"{lead}its trigger was off on {sessions}; highest score {highest}, needed {needed:g}"
     if score.max() < needed:
         count = int((free >= needed).sum())
         return f"{lead}its gates held it back on every session on which its trigger was on, {count} in all"
     if score.min() >= needed:
-        lowest = apart(float(score.min()), needed, digits=3)
+        lowest = format_distinct(float(score.min()), needed, digits=3)
         return f"the rule's trigger was on at {sessions}; lowest score {lowest}, needed {needed:g}"
     return ""
 
 
-def vetoes(why: Reasons) -> pd.DataFrame:
-    """Every stretch of sessions on which gates kept the score from a higher tier, one row each.
+def vetoes(reasons: Reasons) -> pd.DataFrame:
+    """Every span of sessions on which gates kept the score from a higher tier.
 
-    `session` and `last` are its first and last session, `sessions` how many, `tier` what was held on the first, `asked`
-    the tier whose level the score before the gates reached there, `score` and `ungated` the score after and before
-    them, and `gates` those that were on.
+    One row each: `session` and `last` are its first and last session, `sessions` their number. At the first session
+    `tier` is the tier held, `ungated_tier` the tier whose level the score before the gates reached, `score` and
+    `ungated` the score after and before the gates, and `gates` those that were on.
     """
-    held = why.vetoed()
-    first = np.flatnonzero(held & ~np.concatenate(([False], held[:-1])))
-    last = np.flatnonzero(held & ~np.concatenate((held[1:], [False])))
+    vetoed = reasons.vetoed()
+    first = np.flatnonzero(vetoed & ~np.concatenate(([False], vetoed[:-1])))
+    last = np.flatnonzero(vetoed & ~np.concatenate((vetoed[1:], [False])))
     rows = [
         {
-            "session": why.sessions[start],
-            "last": why.sessions[end],
+            "session": reasons.sessions[start],
+            "last": reasons.sessions[end],
             "sessions": int(end - start + 1),
-            "tier": why.rule.ladder[why.tier[start]].name,
-            "asked": why.rule.ladder[why.wanted(float(why.ungated[start]))].name,
-            "score": float(why.score[start]),
-            "ungated": float(why.ungated[start]),
-            "gates": ", ".join(why.gates_on(start)),
+            "tier": reasons.rule.ladder[reasons.tier[start]].name,
+            "ungated_tier": reasons.rule.ladder[reasons.reached(float(reasons.ungated[start]))].name,
+            "score": float(reasons.score[start]),
+            "ungated": float(reasons.ungated[start]),
+            "gates": ", ".join(reasons.gates_on(start)),
         }
         for start, end in zip(first.tolist(), last.tolist(), strict=True)
     ]
-    return pd.DataFrame(rows, columns=["session", "last", "sessions", "tier", "asked", "score", "ungated", "gates"])
+    return pd.DataFrame(rows, columns=_VETO_COLUMNS)

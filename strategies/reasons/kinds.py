@@ -1,4 +1,4 @@
-"""The kind of shock that a condition speaks of."""
+"""The kind of shock that a condition detects."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from undertow.strategies.rules.parts import Condition
 
 CASCADE = "liquidation cascade"
-# What speaks of liquidations without a feed of them.
-STAND_IN = f"{CASCADE} (stand-in)"
+# A cascade that the proxy from bars detects, without a liquidation feed.
+PROXY_CASCADE = f"{CASCADE} (fallback)"
 OTHER = "other"
 _FALL = "fall of {asset}"
-# Kinds on Bitcoin's side: they add up to one shock, which bears the name of the largest.
+# Kinds on Bitcoin's side: their contributions add up to one shock, named after the largest.
 _BITCOIN = {
     CASCADE: ("liquidation-spike", "cascade"),
-    STAND_IN: ("liquidation-proxy",),
+    PROXY_CASCADE: ("liquidation-proxy",),
     _FALL: ("drawdown", "drop", "drawdown-speed", "support-breach"),
     "weekend gap": ("weekend-gap",),
     "volume spike": ("volume-spike",),
@@ -41,35 +41,39 @@ _OTHERS = {
         "regime",
     ),
 }
-# How things stand, which names a shock only where nothing has happened beside it.
+# States, not events: they name a shock only where no event contributed.
 _STATES = ("stabilisation", "correlation with BTC")
 KIND_OF = {signal: kind for kinds in (_BITCOIN, _OTHERS) for kind, signals in kinds.items() for signal in signals}
 _ROUNDING = 12
 
 
 def label_of(condition: Condition, *, fallback: bool = False) -> str:
-    """The condition's own label, or the kind of its signal; `fallback` says that its stand-in was read."""
+    """The label of a condition, else the kind of its signal.
+
+    `fallback`: whether the condition's fallback was read.
+    """
     if condition.label:
         return condition.label
     kind = KIND_OF.get(condition.signal, OTHER)
-    return STAND_IN if fallback and kind == CASCADE else kind.format(asset=condition.asset)
+    return PROXY_CASCADE if fallback and kind == CASCADE else kind.format(asset=condition.asset)
 
 
 def largest(parts: Sequence[tuple[Condition, str, float]]) -> str:
-    """The label of the shock that added most, of conditions with their labels and parts; empty where nothing did.
+    """The label of the shock with the largest contribution, or an empty text.
 
-    What is on Bitcoin's side is one shock, named by the largest of its kinds; of equal ones by the liquidations, and by
-    the correlation with Bitcoin only where it is alone.
+    `parts` are conditions with their labels and contributions. Everything on Bitcoin's side is one shock, named after
+    the largest of its kinds; of equal kinds after the liquidations, and after the correlation with Bitcoin only where
+    that is alone.
     """
     shocks: dict[str, dict[str, float]] = {}
     for condition, label, part in parts:
         bitcoin = not condition.label and KIND_OF.get(condition.signal) in _BITCOIN
         kinds = shocks.setdefault("" if bitcoin else label, {})
         kinds[label] = kinds.get(label, 0.0) + part
-    kinds = max(shocks.values(), key=lambda each: sum(each.values()))
+    kinds = max(shocks.values(), key=lambda shock: sum(shock.values()))
     if not sum(kinds.values()) > 0:
         return ""
     # Equal parts differ by the rounding of their sums.
     parts_of = {label: round(part, _ROUNDING) for label, part in kinds.items()}
     happened = {label: part for label, part in parts_of.items() if part > 0 and label not in _STATES}
-    return max(happened or parts_of, key=lambda label: (parts_of[label], label in (CASCADE, STAND_IN)))
+    return max(happened or parts_of, key=lambda label: (parts_of[label], label in (CASCADE, PROXY_CASCADE)))

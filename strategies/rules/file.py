@@ -1,4 +1,4 @@
-"""Rules as files: parts put together in TOML or JSON, or a named strategy with its parameters."""
+"""Rules as files: parts in TOML or JSON, or a named strategy with its parameters."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from undertow.market.errors import DataError, ParameterError, UndertowError, did_you_mean
-from undertow.market.market import Market
-from undertow.signals.base.registry import STRATEGIES, load
-from undertow.signals.decisions.screen import Screen, check_universe, is_screen
+from undertow.market import DataError, Market, ParameterError, UndertowError, did_you_mean
+from undertow.signals.base import STRATEGIES, load
+from undertow.signals.decisions import Screen, check_universe, is_screen
 from undertow.strategies.rules.rule import Rule
-from undertow.strategies.rules.settings import DAYS, day_of, read_settings
+from undertow.strategies.rules.settings import DATES, backtest_settings, iso_date
 from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 
@@ -28,97 +27,104 @@ _NAMED = ("strategy", "parameters", "backtest")
 
 @dataclass(frozen=True)
 class RuleFile:
-    """What a rule file says: the strategy, and settings of the backtest by name; errors call it `where`."""
+    """The content of a rule file.
+
+    Args:
+        strategy: the strategy
+        settings: settings of the backtest by name
+        source: the file, or preset, as errors name it
+    """
 
     strategy: Strategy
     settings: Mapping[str, str | float] = field(default_factory=dict)
-    where: str = ""
+    source: str = ""
 
-    def with_settings(self, given: Mapping[str, str | float | None]) -> dict[str, Any]:
-        """The settings of the backtest: what is given (not None) before what the file says.
+    def with_settings(self, overrides: Mapping[str, str | float | None]) -> dict[str, Any]:
+        """The settings of the backtest, with `overrides` that are not None.
 
-        Those of `COSTS` are arguments of `undertow.Costs`, the others of `undertow.backtest`. Raises `ParameterError`
-        where a day is none, where the stretch would end before it starts, or where a screen cannot be read.
+        Those in `COSTS` are arguments of `undertow.Costs`, the others of `undertow.backtest`. Raises `ParameterError`
+        where a date cannot be read, where the end is before the start, or where a screen cannot be read.
         """
-        found: dict[str, Any] = {**self.settings, **{name: value for name, value in given.items() if value is not None}}
-        for name in DAYS:
-            if name in found:
-                found[name] = self._day(name, found[name])
-        if {*DAYS} <= {*found} and found["start"] > found["end"]:
-            words = " and ".join(f"{found[name]}{self._said(name, given)}" for name in DAYS)
-            raise ParameterError(f"`start` must not be after `end`, got {words}")
-        if is_screen(found.get("universe", "")):
-            found["universe"] = str(Screen.parse(found["universe"]))
-        return found
+        changed = {name: value for name, value in overrides.items() if value is not None}
+        settings: dict[str, Any] = {**self.settings, **changed}
+        for name in DATES:
+            if name in settings:
+                settings[name] = self._date(name, settings[name])
+        if {*DATES} <= {*settings} and settings["start"] > settings["end"]:
+            dates = " and ".join(f"{settings[name]}{'' if name in changed else self._key(name)}" for name in DATES)
+            raise ParameterError(f"`start` must not be after `end`, got {dates}")
+        if is_screen(settings.get("universe", "")):
+            settings["universe"] = str(Screen.parse(settings["universe"]))
+        return settings
 
     def check(self, market: Market, settings: Mapping[str, Any]) -> None:
-        """Raise an error with file and key where the file names what `market` does not have; `settings` are in force.
+        """Raise an error with file and key where the file names what `market` lacks.
 
-        Looks at the universe, unless another is in force, and at the basket and the symbol of a hedge.
+        Checks the universe, unless the `settings` of the backtest have another, the basket, and the symbol of a hedge.
         """
         universe = self.settings.get("universe")
         if universe is not None and universe == settings.get("universe"):
-            check_universe(market, str(universe), f"{self.where}: backtest.universe")
+            check_universe(market, str(universe), f"{self.source}: backtest.universe")
         if isinstance(self.strategy, RuleStrategy):
             self.strategy.check_market(market)
 
-    def _day(self, name: str, value: object) -> str:
-        day = day_of(value)
-        if day is None:
+    def _date(self, name: str, value: object) -> str:
+        text = iso_date(value)
+        if text is None:
             raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}")
-        return day
+        return text
 
-    def _said(self, name: str, given: Mapping[str, str | float | None]) -> str:
-        return "" if given.get(name) is not None else f" ({self.where}: backtest.{name})"
+    def _key(self, name: str) -> str:
+        return f" ({self.source}: backtest.{name})"
 
 
 def read_rule(path: str | Path) -> RuleFile:
-    """The rule of a .toml or .json file, or of the preset of that name.
+    """The rule of a .toml or .json file, or of a preset by name.
 
-    A file either puts parts together (`[trigger]`, `[[tiers]]`, … as in `Rule`) or names a `strategy` and its
-    `[parameters]`; `[backtest]` may hold universe, fill, weighting, rebalance, start, end, borrow_bps, tax_rate and
+    A file has either the parts of a `Rule` (`[trigger]`, `[[tiers]]`, …) or the name of a `strategy` and its
+    `[parameters]`; `[backtest]` may have universe, fill, weighting, rebalance, start, end, borrow_bps, tax_rate and
     lots. Raises `DataError` with file, key and what is allowed.
     """
     if str(path) in presets():
-        text, where = _preset_text(str(path)), f"preset {path}"
-        return _rule_of(_toml(text, where), where, str(path))
+        text, source = _preset_text(str(path)), f"preset {path}"
+        return _rule_file(_toml(text, source), source, str(path))
     file = Path(path)
     if not file.is_file():
-        # Only a bare word can be meant as a preset.
-        near = "" if file.suffix or len(file.parts) > 1 else did_you_mean(str(path), presets())
-        raise DataError(f"{path}: no such rule file or preset{near}; presets: {', '.join(presets())}")
+        # Only a bare name can be a mistyped preset.
+        suggestion = "" if file.suffix or len(file.parts) > 1 else did_you_mean(str(path), presets())
+        raise DataError(f"{path}: no such rule file or preset{suggestion}; presets: {', '.join(presets())}")
     text = _text(file)
-    given = _json(text, str(path)) if file.suffix == ".json" else _toml(text, str(path))
-    return _rule_of(given, str(path), str(path))
+    table = _json(text, str(path)) if file.suffix == ".json" else _toml(text, str(path))
+    return _rule_file(table, str(path), str(path))
 
 
 def presets() -> tuple[str, ...]:
     """The names of the presets, one for each named strategy."""
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _folder().iterdir() if each.name.endswith(".toml")))
+    return tuple(sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml")))
 
 
-def text_of(name: str) -> str:
+def rule_text(name: str) -> str:
     """The text of a preset, or of a rule file."""
     return _preset_text(name) if name in presets() else Path(name).read_text(encoding="utf-8")
 
 
 def as_toml(rule: Rule, backtest: Mapping[str, float | str] | None = None) -> str:
-    """A rule as a file that `read_rule` reads back, with what is left at its default left out.
+    """A rule as a TOML file that `read_rule` reads back, without default values.
 
-    `backtest` is what its `[backtest]` says. Numbers are written as they read: -0.1 for -0.09999999999999999.
+    `backtest` is its `[backtest]` table. Numbers are shortened: -0.1 for -0.09999999999999999.
     """
-    plain = rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
-    # Scores meet the levels of tiers exactly, so that a rounding there would change decisions.
-    found = {name: value if name == "tiers" else _as_read(value) for name, value in plain.items()}
-    return tomli_w.dumps({**found, **({"backtest": dict(backtest)} if backtest else {})})
+    values = rule.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
+    # Scores meet the levels of tiers exactly: rounding those would change decisions.
+    table = {name: value if name == "tiers" else _shortened(value) for name, value in values.items()}
+    return tomli_w.dumps({**table, **({"backtest": dict(backtest)} if backtest else {})})
 
 
-def _as_read(value: Any) -> Any:
-    """The same with every number rounded to 12 digits, where that is shorter and within 1e-12."""
+def _shortened(value: Any) -> Any:
+    """The value with numbers rounded to 12 digits where that is shorter."""
     if isinstance(value, dict):
-        return {name: _as_read(each) for name, each in value.items()}
+        return {name: _shortened(element) for name, element in value.items()}
     if isinstance(value, list):
-        return [_as_read(each) for each in value]
+        return [_shortened(element) for element in value]
     if not isinstance(value, float):
         return value
     rounded = float(f"{value:.12g}")
@@ -143,82 +149,98 @@ def _preset_text(name: str) -> str:
     return str(_folder().joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _toml(text: str, where: str) -> dict[str, Any]:
+def _toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{where}: not TOML: {error}") from None
+        raise DataError(f"{source}: not TOML: {error}") from None
 
 
-def _json(text: str, where: str) -> dict[str, Any]:
+def _json(text: str, source: str) -> dict[str, Any]:
     try:
-        given = json.loads(text)
+        table = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where}: not JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise DataError(f"{where}: must hold one object with the keys of a rule")
-    return given
+        raise DataError(f"{source}: not JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise DataError(f"{source}: must hold one object with the keys of a rule")
+    return table
 
 
-def _rule_of(given: dict[str, Any], where: str, origin: str) -> RuleFile:
-    settings = read_settings(given.pop("backtest", {}), where)
-    strategy = _named(given, where) if "strategy" in given else _free(given, where)
-    strategy.came_from(origin)
-    return RuleFile(strategy, settings, where)
+def _rule_file(table: dict[str, Any], source: str, origin: str) -> RuleFile:
+    settings = backtest_settings(table.pop("backtest", {}), source)
+    strategy = _named(table, source) if "strategy" in table else _user_defined(table, source)
+    strategy.set_origin(origin)
+    return RuleFile(strategy, settings, source)
 
 
-def _named(given: dict[str, Any], where: str) -> Strategy:
-    for key in given:
+def _named(table: dict[str, Any], source: str) -> Strategy:
+    for key in table:
         if key not in _NAMED:
-            near = did_you_mean(key, _NAMED)
-            raise DataError(f"{where}: {key}: unknown key{near}; beside `strategy` allowed: parameters, backtest")
+            suggestion = did_you_mean(key, _NAMED)
+            raise DataError(
+                f"{source}: {key}: unknown key{suggestion}; beside `strategy` allowed: parameters, backtest"
+            )
     try:
-        kind = load(STRATEGIES, str(given["strategy"]))
+        strategy_class = load(STRATEGIES, str(table["strategy"]))
     except UndertowError as error:
-        raise DataError(f"{where}: strategy: {error}") from None
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
-        raise DataError(f"{where}: strategy: `{given['strategy']}` is not a strategy")
-    parameters = given.get("parameters", {})
-    _check_numbers(kind, parameters, where)
+        raise DataError(f"{source}: strategy: {error}") from None
+    if not (isinstance(strategy_class, type) and issubclass(strategy_class, Strategy)) or isabstract(strategy_class):
+        raise DataError(f"{source}: strategy: `{table['strategy']}` is not a strategy")
+    parameters = table.get("parameters", {})
+    _check_numbers(strategy_class, parameters, source)
     try:
-        return kind.create(parameters)
+        return strategy_class.create(parameters)
     except ParameterError as error:
-        raise DataError(f"{where}: parameters: {error}") from None
+        raise DataError(f"{source}: parameters: {error}") from None
 
 
-def _check_numbers(kind: type[Strategy], parameters: Any, where: str) -> None:
-    """Raise `DataError` where a truth value or text stands for a number, which the command line alone may write so."""
+def _check_numbers(strategy_class: type[Strategy], parameters: Any, source: str) -> None:
+    """Raise `DataError` where a truth value or text stands for a number.
+
+    Only the command line may write numbers as text.
+    """
     if not isinstance(parameters, dict):
-        raise DataError(f"{where}: parameters: must be a table, got {parameters!r}")
+        raise DataError(f"{source}: parameters: must be a table, got {parameters!r}")
+    fields = strategy_class.model_fields
     for name, value in parameters.items():
-        wanted = kind.model_fields[name].annotation if name in kind.model_fields else None
-        if wanted in (int, float) and isinstance(value, bool | str):
-            raise DataError(f"{where}: parameters.{name}: must be a number, got {value!r}")
+        if name in fields and fields[name].annotation in (int, float) and isinstance(value, bool | str):
+            raise DataError(f"{source}: parameters.{name}: must be a number, got {value!r}")
 
 
-def _free(given: dict[str, Any], where: str) -> Strategy:
+def _user_defined(table: dict[str, Any], source: str) -> Strategy:
     try:
-        return FreeRule(given=Rule.model_validate(given))
+        return FreeRule(definition=Rule.model_validate(table))
     except ValidationError as error:
-        raise DataError(f"{where}: {_first_message(error)}") from None
+        raise DataError(f"{source}: {_first_message(error)}") from None
 
 
 def _first_message(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ""
+    key = ""
     for part in first["loc"]:
-        place += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        key += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if key else str(part)
     if first["type"] == "missing":
-        return f"{place}: this key is missing"
+        return f"{key}: this key is missing"
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
     else:
         message = f"{first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
-    return f"{place}: {message}" if place else message
+    return f"{key}: {message}" if key else message
 
 
 def parts_of(strategy: Strategy) -> Rule:
-    """The rule that a strategy is made of; raises `ParameterError` where it is not made of parts."""
+    """The rule of a rule-based strategy; raises `ParameterError` for any other."""
     if isinstance(strategy, RuleStrategy):
         return strategy.rule()
-    raise ParameterError(f"`{strategy.name()}` is not put together from parts")
+    raise ParameterError(f"`{strategy.name()}` is not rule-based: it has no parts")
+
+
+def load_rule(path: str | Path) -> Strategy:
+    """The strategy of a rule file or preset, without its `[backtest]` settings.
+
+    `read_rule` returns the settings too. Raises `DataError` with file, key and the values allowed.
+
+    >>> load_rule("swing").name()
+    'swing'
+    """
+    return read_rule(path).strategy

@@ -1,19 +1,24 @@
-"""Whether a level says anything: levels that no value reaches, and levels that every value passes, are refused."""
+"""Checks of levels: a level must separate some values of a signal from others."""
 
 from __future__ import annotations
 
-from undertow.signals.base.bounds import CORRELATION, RANK, Bounds
-from undertow.signals.base.spec import Spec
+from undertow.market import in_decimals, percent_hint
+from undertow.signals.base import CORRELATION, RANK, Bounds, Spec
 
 
 def check_level(key: str, level: float, side: float, spec: Spec, output: str, *, open_ended: bool) -> None:
-    """Raise `ValueError` unless some values of an output can be at or beyond `level`, and others not.
+    """Raise `ValueError` unless only some values of an output reach `level`.
 
-    `side` is 1 for above and -1 for below. `open_ended` lets the very end of the range pass, which every value reaches:
-    a wait of 0 hours is none.
+    Args:
+        key: the key of the level, for the error
+        level: the level
+        side: 1 for above, -1 for below
+        spec: the signal
+        output: the output that is read; the first where empty
+        open_ended: whether the end of the range is allowed, which every value reaches: such as a wait of 0 hours
     """
     bounds = spec.bounds_of(output)
-    # Searches make rules by the thousand, and nearly every level is well inside.
+    # The fast path: searches make thousands of rules, and nearly every level is well inside.
     if bounds.low < level < bounds.high:
         return
     if bounds.none_reaches(level, side):
@@ -23,31 +28,20 @@ def check_level(key: str, level: float, side: float, spec: Spec, output: str, *,
     else:
         return
     name = output or spec.outputs[0]
-    what = f"`{spec.name}`" if len(spec.outputs) == 1 else f"`{spec.name}` {name}"
+    subject = f"`{spec.name}`" if len(spec.outputs) == 1 else f"`{spec.name}` {name}"
     raise ValueError(
-        f"`{key}` must be a level that only some values of {what} reach, which lie in {bounds} (units: {spec.units});"
-        f" got {level:g}: {problem}{_meant(level, side, bounds, name in spec.decimal)}"
+        f"`{key}` must be a level that only some values of {subject} reach, which lie in {bounds} (units:"
+        f" {spec.units}); got {level:g}: {problem}{_suggestion(level, side, bounds, name in spec.decimal)}"
     )
 
 
-def _meant(level: float, side: float, bounds: Bounds, decimal: bool) -> str:
-    """What to do: the decimal that was meant, if it is one, else the nearest end of the range."""
+def _suggestion(level: float, side: float, bounds: Bounds, decimal: bool) -> str:
+    """The decimal that was probably meant, else the nearest end of the range."""
     if decimal or bounds in (RANK, CORRELATION):
         for sign in (1.0, -1.0):
-            near = sign * in_decimals(level)
-            if abs(near) < 1.0 and not bounds.none_reaches(near, side) and not bounds.all_reach(near, side):
-                return percent_hint(level, near)
+            meant = sign * in_decimals(level)
+            if abs(meant) < 1.0 and not bounds.none_reaches(meant, side) and not bounds.all_reach(meant, side):
+                return percent_hint(level, meant)
     if level >= bounds.high:
         return f"; use {'at most' if side > 0 else 'less than'} {bounds.high:g}"
     return f"; use {'at least' if side < 0 and not bounds.open_low else 'more than'} {bounds.low:g}"
-
-
-def in_decimals(value: float) -> float:
-    """A number that stands for percent as a decimal, 15 as 0.15; one below 2 as it is, which may be a decimal."""
-    return value / 100.0 if abs(value) >= 2.0 else value
-
-
-def percent_hint(value: float, meant: float) -> str:
-    """What a number beyond its range was meant to be: a fall written as a rise, percent written as decimals."""
-    lead = "; a fall is negative:" if value > 0.0 > meant else ";"
-    return f"{lead} {100.0 * abs(meant):g}% is {meant:g}"

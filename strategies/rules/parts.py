@@ -1,4 +1,4 @@
-"""The parts that a rule is put together from: small frozen records, each usable with any other."""
+"""The parts of a rule: small frozen records that combine freely."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from undertow.market.errors import UndertowError, did_you_mean
-from undertow.market.prices import FIELDS
-from undertow.signals.base.registry import SIGNALS, load
-from undertow.signals.base.spec import Spec
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.market import PRICE_FIELDS, UndertowError, did_you_mean
+from undertow.signals.base import SIGNALS, Spec, load
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.rules.levels import check_level
 
 
@@ -22,7 +20,7 @@ def _not_text(value: Any) -> Any:
     return value
 
 
-# Strict, so that neither a truth value nor text passes for a number; whole numbers pass for floats.
+# Strict: neither a truth value nor text passes for a number; whole numbers pass for floats.
 Number = Annotated[float, Field(strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True, allow_inf_nan=False)]
 Hours = Annotated[float, Field(ge=0.0, le=8760.0, strict=True, allow_inf_nan=False)]
@@ -32,14 +30,14 @@ Combine = Literal["any", "all", "score"]
 Seen = Literal["worst", "last"]
 
 WATCH, ALARM = 0.5, 1.0
-# Windows beyond this, in hours or sessions, are slips of the pen: more than eleven years of hours.
+# Longer windows, in hours or sessions, are typos: more than eleven years of hours.
 LONGEST_WINDOW = 100_000
 _ROUNDING = 1e-9
 
 
 @cache
-def _keys(kind: type[BaseModel]) -> frozenset[str]:
-    return frozenset(kind.model_fields)
+def _keys(part_class: type[BaseModel]) -> frozenset[str]:
+    return frozenset(part_class.model_fields)
 
 
 class Part(BaseModel):
@@ -49,31 +47,39 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, given: Any) -> Any:
-        if isinstance(given, dict) and not given.keys() <= _keys(cls):
-            key = next(key for key in given if key not in cls.model_fields)
-            near = did_you_mean(str(key), cls.model_fields)
-            raise ValueError(f"unknown key `{key}`{near}; allowed: {', '.join(cls.model_fields)}")
-        return given
+    def _known_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.keys() <= _keys(cls):
+            key = next(key for key in values if key not in cls.model_fields)
+            suggestion = did_you_mean(str(key), cls.model_fields)
+            raise ValueError(f"unknown key `{key}`{suggestion}; allowed: {', '.join(cls.model_fields)}")
+        return values
 
 
 class Condition(Part):
     """A signal against its levels: ok, watch or alarm, with hysteresis.
 
-    The alarm goes on where the value is at or `above` (at or `below`) its level, and off again only where the value is
-    on the calm side of `leave`; `watch` is a milder level. Of a signal with several outputs `output` names the one that
-    is read, the first where it is left out. `parameters` are those of the signal, windows of feed signals in hours.
-    `seen` is "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
-    recovered is seen) or "last". `lag` is in hours, that of the rule's timing where it is left out. `fallback` names a
-    signal with the same output, parameters and clock that is read where the first has no value. `weight` counts where a
-    trigger scores; `label` is the kind of shock it speaks of.
+    A level must be one that some values of the signal reach and others do not, by the signal's bounds. NaN: a condition
+    whose signal is NaN is unknown; an alarm that was on stays on.
 
-    A level must be one that some values of the signal reach and others do not, as far as the signal's bounds tell.
-
-    NaN: a condition whose signal is NaN is unknown, and keeps its hysteresis.
+    Args:
+        signal: name of a signal
+        output: the output that is read; the signal's first where empty
+        parameters: parameters of the signal by name, windows of feed signals in hours
+        asset: the crypto asset whose feeds the signal reads
+        above: alarm at or above this level; give `above` or `below`
+        below: alarm at or below this level
+        watch: a milder level
+        leave: level on the calm side of which an alarm goes off; the alarm's level where None
+        seen: "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
+            recovered is seen) or "last"; None: "worst" for feed signals
+        lag: hours; that of the rule's timing where None
+        fallback: a signal with the same output, parameters and clock, read where the first has no value
+        weight: weight of the condition in a trigger with combine "score"
+        title: name of the condition on pages
+        label: kind of shock; that of the signal where empty
     """
 
-    # Whether a level may be the very end of the range, which every value reaches.
+    # Whether a level may be the end of the range, which every value reaches.
     _open_ended: ClassVar[bool] = False
 
     signal: str
@@ -94,8 +100,8 @@ class Condition(Part):
     @property
     def spec(self) -> Spec:
         """The definition of the signal."""
-        found = load(SIGNALS, self.signal)
-        return getattr(found, "spec", found)  # type: ignore[no-any-return]
+        signal = load(SIGNALS, self.signal)
+        return getattr(signal, "spec", signal)  # type: ignore[no-any-return]
 
     @property
     def level(self) -> float:
@@ -109,7 +115,7 @@ class Condition(Part):
 
     @property
     def how(self) -> Literal["last", "min", "max"]:
-        """How `align` reads the signal: signals of the sessions clock have one value a session, so their last."""
+        """How `align` reads the signal; signals with one value a session by their last."""
         seen = self.seen or ("worst" if self.spec.clock == "feed" else "last")
         if seen == "last":
             return "last"
@@ -117,14 +123,14 @@ class Condition(Part):
 
     @property
     def name(self) -> str:
-        """What pages call it: the title, or the signal with the output that it reads, where it has several."""
+        """The title, or else the signal, with its output where it has several."""
         if self.title:
             return self.title
         outputs = self.spec.outputs
         return f"{self.signal} {self.output or outputs[0]}" if len(outputs) > 1 or self.output else self.signal
 
     def model_post_init(self, _: Any) -> None:
-        """Check what the parts say together: once, when it is made, not again for each rule that it is put into."""
+        """Check the fields together, once: not again for each rule that has the part."""
         self._check_levels()
         self._check_signal()
 
@@ -134,8 +140,8 @@ class Condition(Part):
         level, side = self.level, self.side
         for key, value in (("watch", self.watch), ("leave", self.leave)):
             if value is not None and (value - level) * side > 0:
-                word = "at most" if side > 0 else "at least"
-                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {word} {level:g}; got {value:g}")
+                bound = "at most" if side > 0 else "at least"
+                raise ValueError(f"`{key}` must lie on the calm side of the alarm, {bound} {level:g}; got {value:g}")
         for value in (level, self.watch, self.leave):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"a level must be a finite number, got {value}")
@@ -152,11 +158,15 @@ class Condition(Part):
 
 
 class Trigger(Part):
-    """Conditions and how they add up to a score in [0, 1].
+    """Conditions and how they combine to a score in [0, 1].
 
-    "any": the most alarming condition (1 alarm, 0.5 watch, 0 ok); "all": the least alarming; "score": the mean weighted
-    by `weight`. Unknown conditions leave "any" and "all" unknown unless the others settle it, and drop out of "score"
-    as long as conditions with a share `known` of the weight are known.
+    Args:
+        when: the conditions
+        combine: "any": the most alarming condition (1 alarm, 0.5 watch, 0 ok); "all": the least alarming; "score": the
+            mean weighted by `weight`
+        known: share of the weight that must be known for a "score"
+
+    Unknown conditions leave "any" and "all" unknown unless the known ones settle the score, and drop out of "score".
     """
 
     when: Annotated[tuple[Condition, ...], Field(min_length=1)]
@@ -165,10 +175,10 @@ class Trigger(Part):
 
 
 class Gate(Condition):
-    """A condition that scales the score while it is on: 0 is a veto, which is counted and recorded.
+    """A condition that scales the score by `scale` while it is on; 0 is a veto.
 
-    Read at the decision itself, by its last value, unless `lag` and `seen` say otherwise. Where it is unknown the score
-    is left as it is.
+    Read at the decision itself, by its last value, unless `lag` and `seen` are set. Where it is unknown the score is
+    not scaled. Sessions on which gates kept the score from a tier are counted and recorded.
     """
 
     seen: Seen | None = "last"
@@ -177,9 +187,10 @@ class Gate(Condition):
 
 
 class AllClear(Condition):
-    """A condition for the return: read at the decision itself, by its last value, unless it says otherwise.
+    """A condition for the return, read at the decision itself by its last value.
 
-    Its level may be one that every value reaches, at the very end of the range: no new low for 0 hours waits for none.
+    `lag` and `seen` change that. Its level may be the end of the range, which every value reaches: no new low for 0
+    hours is always true.
     """
 
     _open_ended: ClassVar[bool] = True
@@ -189,13 +200,21 @@ class AllClear(Condition):
 
 
 class Tier(Part):
-    """A state of the rule: entered where the score is at or above `at`, with what is held in it.
+    """A state of the rule, entered where the score is at or above `at`.
 
-    `cash` is the share of capital taken out of stocks, `hedge` the share of capital sold short, at most what is left in
-    stocks. After `min_stay` hours the tier is left once the score is below `leave`, at most `at` (left out: whatever
-    the score), and the all-clear is on, and after `max_stay` hours at the latest, for the next one down. `to` names the
-    tiers that may follow; left out: any. A hedge is put on and taken off at once. The tier with `at` 0 is calm: it has
-    no stay and no `leave`.
+    After `min_stay` hours a tier is left once the score is below `leave` and the all-clear is on, and after `max_stay`
+    hours at the latest, for the next one down. A hedge is put on and taken off at once. The tier with `at` 0 is calm:
+    it has no stay and no `leave`.
+
+    Args:
+        name: lower-case name
+        at: score at which the tier is entered
+        leave: score below which it may be left, at most `at`; None: any score
+        cash: share of capital taken out of stocks
+        hedge: share of capital sold short, at most what stays in stocks
+        min_stay: shortest stay, hours
+        max_stay: longest stay, hours; None: no limit
+        to: names of the tiers that may follow; None: any
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -208,7 +227,7 @@ class Tier(Part):
     to: tuple[str, ...] | None = None
 
     def model_post_init(self, _: Any) -> None:
-        """Check that calm is calm, and that the numbers do not contradict each other."""
+        """Check that the calm tier has no stay, and that no numbers contradict."""
         if self.at == 0.0 and (self.leave is not None or self.min_stay > 0.0 or self.max_stay is not None):
             raise ValueError(
                 f"tier `{self.name}`: `at` 0 is calm, which has no `leave`, `min_stay` or `max_stay`; give `at`, the"
@@ -233,10 +252,13 @@ class Tier(Part):
 
 
 class Timing(Part):
-    """When a trigger is acted on: `lag` hours on the 24/7 clock after it was known, over `sessions` sessions.
+    """When a trigger is acted on, and how fast the cash is raised.
 
-    All the cash is raised by the last decision before `deadline` hours have passed since the tier was entered, at once
-    where fewer sessions than asked for are left until then.
+    Args:
+        lag: hours on the 24/7 clock from when the trigger was known to the decision
+        sessions: number of sessions over which the cash is raised
+        deadline: hours since the tier was entered by which all the cash is raised, at once where fewer than `sessions`
+            remain; None: no limit
     """
 
     lag: Hours = 24.0
@@ -245,10 +267,12 @@ class Timing(Part):
 
 
 class Destination(Part):
-    """Where raised cash goes: `share` of it into the equally weighted universe `basket`, the rest into cash.
+    """Where raised cash goes: a share of it into a basket, the remainder stays cash.
 
-    `basket` may be a screen. `hedge_symbol` is what a tier's `hedge` sells short: the market's benchmark where it is
-    left out.
+    Args:
+        basket: an equally weighted universe, or screen; empty: none
+        share: share of the raised cash that goes into the basket
+        hedge_symbol: what a tier's `hedge` sells short; the market's benchmark where empty
     """
 
     basket: str = ""
@@ -256,19 +280,24 @@ class Destination(Part):
     hedge_symbol: str = ""
 
     def model_post_init(self, _: Any) -> None:
-        """Check that a share has a basket to go into, and that a screen can be read."""
+        """Check that a share has a basket, and that a screen can be read."""
         if not self.basket and self.share != 1.0:
-            raise ValueError(f"`share` goes with `basket`, a universe to put it into; got {self.share:g} without one")
+            raise ValueError(
+                f"`share` can only be used with `basket`, the universe it goes into; got {self.share:g} without one"
+            )
         if is_screen(self.basket):
             Screen.parse(self.basket)
 
 
 class Reentry(Part):
-    """How the money comes back: once every condition of `when` is on (the all-clear), in `steps` steps a session each.
+    """How the money comes back.
 
-    `wrong` is the stop on being wrong: all comes back where stocks have risen that much, decimal, since a tier was last
-    entered from below or started again, whatever `to` says. After a return to calm no tier is entered for `cool_down`
-    hours.
+    Args:
+        when: the all-clear: conditions that must all be on for a tier to be left
+        steps: number of equal steps, one a session, in which the money comes back
+        wrong: the stop on being wrong: decimal rise of stocks since a tier was last entered from below or started
+            again, after which everything comes back, whatever `to` allows; None: no stop
+        cool_down: hours after a return to calm in which no tier is entered
     """
 
     when: tuple[AllClear, ...] = ()
@@ -277,14 +306,14 @@ class Reentry(Part):
     cool_down: Hours = 0.0
 
     def model_post_init(self, _: Any) -> None:
-        """Check that the stop can be met."""
+        """Check that the stop is a decimal."""
         if self.wrong is not None and self.wrong > 1.0:
             raise ValueError(f"`wrong` must be a decimal rise in (0, 1], got {self.wrong:g}; 4 % is 0.04")
 
 
 @lru_cache(maxsize=4096)
 def _check_names(signal: str, fallback: str, output: str, parameters: tuple[str, ...]) -> None:
-    """Raise `ValueError` on a name that is not there; what was found right is not looked up again."""
+    """Raise `ValueError` on an unknown name; names that passed are not checked again."""
     spec = _checked_spec("signal", signal, output, parameters)
     if not fallback:
         return
@@ -298,34 +327,38 @@ def _check_names(signal: str, fallback: str, output: str, parameters: tuple[str,
 
 def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...]) -> Spec:
     try:
-        found = load(SIGNALS, name)
+        signal = load(SIGNALS, name)
     except UndertowError as error:
         raise ValueError(f"`{key}`: {error}") from None
-    spec = getattr(found, "spec", found)
+    spec = getattr(signal, "spec", signal)
     if not isinstance(spec, Spec):
         raise ValueError(f"`{key}`: `{name}` is not a signal")
-    if spec.clock == "session" and not spec.across_names and any(("prices", x) in spec.inputs.values() for x in FIELDS):
+    if (
+        spec.clock == "session"
+        and not spec.across_names
+        and any(("prices", x) in spec.inputs.values() for x in PRICE_FIELDS)
+    ):
         raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
     if output and output not in spec.outputs:
-        near = did_you_mean(output, spec.outputs)
-        raise ValueError(f"`output`: `{name}` has no output `{output}`{near}; allowed: {_list(spec.outputs)}")
+        suggestion = did_you_mean(output, spec.outputs)
+        raise ValueError(f"`output`: `{name}` has no output `{output}`{suggestion}; allowed: {_list(spec.outputs)}")
     for parameter in parameters:
         if parameter not in spec.parameters:
-            near, allowed = did_you_mean(parameter, spec.parameters), _list(spec.parameters)
-            raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{near}; allowed: {allowed}")
+            suggestion, allowed = did_you_mean(parameter, spec.parameters), _list(spec.parameters)
+            raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{suggestion}; allowed: {allowed}")
     return spec
 
 
 def _check_value(signal: str, spec: Spec, name: str, value: float) -> None:
     parameter = spec.parameters[name]
     if parameter.unit == "rows":
-        rule, holds = f"hours in (0, {LONGEST_WINDOW}]", 0 < value <= LONGEST_WINDOW
+        rule, valid = f"hours in (0, {LONGEST_WINDOW}]", 0 < value <= LONGEST_WINDOW
     elif parameter.whole:
         rule = f"a whole number of {parameter.unit} in [1, {LONGEST_WINDOW}]"
-        holds = 1 <= value <= LONGEST_WINDOW and value == int(value)
+        valid = 1 <= value <= LONGEST_WINDOW and value == int(value)
     else:
-        rule, holds = "a finite number", math.isfinite(value)
-    if not holds:
+        rule, valid = "a finite number", math.isfinite(value)
+    if not valid:
         raise ValueError(f"`parameters`: `{name}` of `{signal}` must be {rule}, got {value:g}")
 
 

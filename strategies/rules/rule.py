@@ -1,4 +1,4 @@
-"""A rule: parts put together."""
+"""A rule: its parts as one record."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from undertow.market.errors import did_you_mean
+from undertow.market import did_you_mean
 from undertow.strategies.rules.parts import Condition, Destination, Gate, Part, Reentry, Tier, Timing, Trigger
 from undertow.strategies.rules.sources import SOURCES
 
 CALM = Tier(name="calm")
-# Exact contributions are worked out over every subset of the drivers.
+# Exact contributions are computed over every subset of the drivers.
 MOST_DRIVERS = 16
 
 
 class Rule(Part):
-    """Everything that a rule says; see `undertow.strategies.rules.parts` for what each part means.
+    """A complete rule; each part is documented at its class.
 
-    `tiers` are sorted by `at`, lowest first; a calm tier (nothing sold) is put before them unless the first one has
-    `at` 0. `source` is the order in which names are sold. Timing and NaN are those of `Strategy`.
+    Timing and NaN are those of `Strategy`.
+
+    Args:
+        name: lower-case name, which results use
+        summary: one line for readers
+        trigger: the conditions and how they combine to a score
+        gates: conditions that scale the score, such as vetoes
+        tiers: sorted by `at`, lowest first; a calm tier (nothing sold) is added unless the first one has `at` 0
+        timing: lag, and number of sessions over which cash is raised
+        source: the order in which names are sold, one of `SOURCES`
+        destination: where raised cash goes
+        reentry: when and how the money comes back
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "rule"
@@ -34,16 +44,16 @@ class Rule(Part):
 
     @property
     def ladder(self) -> tuple[Tier, ...]:
-        """The tiers with calm as the first."""
+        """The tiers, calm first."""
         return self.tiers if self.tiers[0].at == 0.0 else (CALM, *self.tiers)
 
     def lag_of(self, condition: Condition) -> float:
-        """How many hours after it was known a condition of the trigger is acted on."""
+        """Hours from when a condition of the trigger was known to the decision."""
         return self.timing.lag if condition.lag is None else condition.lag
 
     @property
     def drivers(self) -> tuple[Condition, ...]:
-        """What the score is made from: the conditions of the trigger, then the gates."""
+        """The inputs of the score: the conditions of the trigger, then the gates."""
         return (*self.trigger.when, *self.gates)
 
     @model_validator(mode="after")
@@ -54,26 +64,28 @@ class Rule(Part):
         names = [tier.name for tier in self.ladder]
         if len(set(names)) < len(names):
             raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
-        for place, tier in enumerate(self.ladder):
-            _check_ways(tier, names, place)
+        for number, tier in enumerate(self.ladder):
+            _check_transitions(tier, names, number)
         symbol = self.destination.hedge_symbol
         if symbol and not any(tier.hedge > 0.0 for tier in self.ladder):
-            raise ValueError(f"`destination.hedge_symbol` {symbol!r} goes with a tier that has a `hedge`; none has")
+            raise ValueError(
+                f"`destination.hedge_symbol` {symbol!r} can only be used with a tier that has a `hedge`; no tier has"
+            )
         if self.source not in SOURCES:
-            near = did_you_mean(self.source, SOURCES)
-            raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{near}")
+            suggestion = did_you_mean(self.source, SOURCES)
+            raise ValueError(f"`source` must be one of {', '.join(SOURCES)}; got {self.source!r}{suggestion}")
         if len(self.drivers) > MOST_DRIVERS:
             raise ValueError(f"a rule has at most {MOST_DRIVERS} conditions and gates, got {len(self.drivers)}")
         return self
 
 
-def _check_ways(tier: Tier, names: list[str], place: int) -> None:
+def _check_transitions(tier: Tier, names: list[str], number: int) -> None:
     if tier.to is None:
         return
     for name in tier.to:
         if name not in names:
-            near = did_you_mean(name, names)
-            raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{near}; allowed: {', '.join(names)}")
-    if place > 0 and not set(tier.to) & set(names[:place]):
-        below = ", ".join(names[:place])
+            suggestion = did_you_mean(name, names)
+            raise ValueError(f"tier `{tier.name}`: `to` names `{name}`{suggestion}; allowed: {', '.join(names)}")
+    if number > 0 and not set(tier.to) & set(names[:number]):
+        below = ", ".join(names[:number])
         raise ValueError(f"tier `{tier.name}`: `to` must name a tier below it, or it is never left; below: {below}")

@@ -1,4 +1,4 @@
-"""What a rule file says about the backtest: its `[backtest]` table, checked as it is read."""
+"""The `[backtest]` table of a rule file, checked as it is read."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from undertow.market.calendar import FILLS
-from undertow.market.checks import is_number
-from undertow.market.errors import DataError, ParameterError, did_you_mean
-from undertow.signals.decisions.screen import Screen, is_screen
+from undertow.market import FILLS, DataError, ParameterError, did_you_mean, is_number
+from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.weights import REBALANCES, WEIGHTINGS
 
 # Lots and rates are equal to those of backtests/costs.py, a floor above; a test compares them.
-LOTS = ("hifo", "fifo")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "fill": FILLS,
     "weighting": WEIGHTINGS,
     "rebalance": REBALANCES,
-    "lots": LOTS,
+    "lots": ("hifo", "fifo"),
 }
-DAYS = ("start", "end")
+DATES = ("start", "end")
 RATES: Mapping[str, tuple[float, str]] = {
     "borrow_bps": (10_000.0, "basis points a year; 50 bps a year is 0.5 %"),
     "tax_rate": (1.0, "as a decimal; 20 % is 0.2"),
 }
-# What a file may say about the backtest; the rest is given where it is run.
-SETTINGS = ("universe", "fill", "weighting", "rebalance", *DAYS, *RATES, "lots")
+# The keys of the table; every other setting comes from the command line or from Python.
+SETTINGS = ("universe", "fill", "weighting", "rebalance", *DATES, *RATES, "lots")
 COSTS = (*RATES, "lots")
 
 
-def read_settings(given: Any, where: str) -> dict[str, str | float]:
-    """The settings of a `[backtest]` table; raises `DataError` with file, key and what is allowed."""
-    if not isinstance(given, dict):
-        raise DataError(f"{where}: backtest: must be a table, got {given!r}")
-    found = {key: _setting(key, value, f"{where}: backtest.{key}") for key, value in given.items()}
-    if {*DAYS} <= {*found} and str(found["start"]) > str(found["end"]):
+def backtest_settings(table: Any, source: str) -> dict[str, str | float]:
+    """The settings of a `[backtest]` table; errors name the file as `source`.
+
+    Raises `DataError` with file, key and what is allowed.
+    """
+    if not isinstance(table, dict):
+        raise DataError(f"{source}: backtest: must be a table, got {table!r}")
+    settings = {key: _setting(key, value, f"{source}: backtest.{key}") for key, value in table.items()}
+    if {*DATES} <= {*settings} and str(settings["start"]) > str(settings["end"]):
         raise DataError(
-            f"{where}: backtest.start: must not be after backtest.end, got {found['start']} and {found['end']}"
+            f"{source}: backtest.start: must not be after backtest.end, got {settings['start']} and {settings['end']}"
         )
-    return found
+    return settings
 
 
-def day_of(value: Any) -> str | None:
-    """A day as YYYY-MM-DD, from a date or from text that says one so; None where it is neither."""
+def iso_date(value: Any) -> str | None:
+    """YYYY-MM-DD from a date, or from text in that form; else None."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
     try:
@@ -52,45 +52,45 @@ def day_of(value: Any) -> str | None:
         return None
 
 
-def _setting(key: str, value: Any, place: str) -> str | float:
+def _setting(key: str, value: Any, location: str) -> str | float:
     if key == "universe":
-        return _universe(value, place)
+        return _universe(value, location)
     if key in CHOICES:
-        return _one_of(value, place, CHOICES[key])
+        return _one_of(value, location, CHOICES[key])
     if key in RATES:
-        return _rate(value, place, *RATES[key])
-    if key not in DAYS:
-        raise DataError(f"{place}: unknown key{did_you_mean(key, SETTINGS)}; allowed: {', '.join(SETTINGS)}")
-    day = day_of(value)
-    if day is None:
-        raise DataError(f"{place}: must be a date such as 2018-01-02, got {value!r}")
-    return day
+        return _rate(value, location, *RATES[key])
+    if key not in DATES:
+        raise DataError(f"{location}: unknown key{did_you_mean(key, SETTINGS)}; allowed: {', '.join(SETTINGS)}")
+    date_text = iso_date(value)
+    if date_text is None:
+        raise DataError(f"{location}: must be a date such as 2018-01-02, got {value!r}")
+    return date_text
 
 
-def _universe(value: Any, place: str) -> str:
+def _universe(value: Any, location: str) -> str:
     try:
         if isinstance(value, dict):
             return str(Screen.of(value))
-        name = _text(value, place).strip()
+        name = _text(value, location).strip()
         return str(Screen.parse(name)) if is_screen(name) else name
     except ParameterError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{location}: {error}") from None
 
 
-def _text(value: Any, place: str) -> str:
+def _text(value: Any, location: str) -> str:
     if not isinstance(value, str):
-        raise DataError(f"{place}: must be text, got {value!r}; write it in quotes")
+        raise DataError(f"{location}: must be text, got {value!r}; write it in quotes")
     return value
 
 
-def _one_of(value: Any, place: str, choices: tuple[str, ...]) -> str:
-    if _text(value, place) not in choices:
-        near = did_you_mean(value, choices)
-        raise DataError(f"{place}: must be one of {', '.join(choices)}; got {value!r}{near}")
+def _one_of(value: Any, location: str, choices: tuple[str, ...]) -> str:
+    if _text(value, location) not in choices:
+        suggestion = did_you_mean(value, choices)
+        raise DataError(f"{location}: must be one of {', '.join(choices)}; got {value!r}{suggestion}")
     return str(value)
 
 
-def _rate(value: Any, place: str, high: float, unit: str) -> float:
+def _rate(value: Any, location: str, high: float, unit: str) -> float:
     if not is_number(value) or not 0.0 <= value <= high:
-        raise DataError(f"{place}: must be a number in [0, {high:g}] {unit}; got {value!r}")
+        raise DataError(f"{location}: must be a number in [0, {high:g}] {unit}; got {value!r}")
     return float(value)

@@ -1,4 +1,4 @@
-"""A rule: parts put together. Any combination is a strategy; so is every named strategy that builds one."""
+"""Rule-based strategies: user-defined rules, and the base of the named ones."""
 
 from __future__ import annotations
 
@@ -10,25 +10,18 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from undertow.market.clock import BoolArray, InstantArray
-from undertow.market.errors import UnknownNameError
-from undertow.market.market import Market
-from undertow.signals.decisions.screen import check_universe
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import BoolArray, InstantArray, Market, UnknownNameError
+from undertow.signals.decisions import DecisionTable, check_universe
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules import evaluate
-from undertow.strategies.rules.parts import (
-    ALARM,
-    WATCH,
-    Condition,
-)
+from undertow.strategies.rules.parts import ALARM, WATCH, Condition
 from undertow.strategies.rules.rule import Rule
-from undertow.strategies.rules.severity import going_on_nb
+from undertow.strategies.rules.severity import alarms_nb
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
 
 class RuleStrategy(Strategy):
-    """A strategy whose parameters make a rule: supply `rule` and nothing else."""
+    """A strategy whose parameters make a rule: supply `rule`."""
 
     @abstractmethod
     def rule(self) -> Rule:
@@ -37,70 +30,73 @@ class RuleStrategy(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """The decision of the rules of every set."""
-        return evaluate.decide(table, cls.rules_of(sets))
+        return evaluate.decide_rules(table, cls.rules_of(sets))
 
     @classmethod
     def rules_of(cls, sets: Sets) -> list[Rule]:
         """The rule of every set."""
         if not sets:
             return [cls().rule()]
-        # What comes here was validated when the sets were made.
+        # Not validated again: the sets were when they were made.
         rows = zip(*(values.tolist() for values in sets.values()), strict=True)
-        with _without_collections():
+        with _without_garbage_collection():
             return [cls.model_construct(**dict(zip(sets, row, strict=True))).rule() for row in rows]
 
     def check_market(self, market: Market) -> None:
-        """Raise an error with file and key where the rule names a universe or a symbol that `market` does not have."""
-        into = self.rule().destination
-        if into.basket:
-            check_universe(market, into.basket, self._place("basket", into.basket))
-        if into.hedge_symbol and into.hedge_symbol not in market.prices:
-            place = self._place("hedge_symbol", into.hedge_symbol)
-            raise UnknownNameError("symbol", into.hedge_symbol, market.prices.symbols, place)
+        """Raise an error where the rule names a universe or symbol not in `market`.
 
-    def _place(self, field: str, value: str) -> str:
-        """The file, or else the rule, and the key that names a destination: a named strategy has its own for it."""
-        own = [f"parameters.{name}" for name, given in self.parameters.items() if given == value]
-        return f"{self.origin or self.label}: {own[0] if own else f'destination.{field}'}"
+        The error names the file and the key.
+        """
+        destination = self.rule().destination
+        if destination.basket:
+            check_universe(market, destination.basket, self._key("basket", destination.basket))
+        symbol = destination.hedge_symbol
+        if symbol and symbol not in market.prices:
+            raise UnknownNameError("symbol", symbol, market.prices.symbols, self._key("hedge_symbol", symbol))
+
+    def _key(self, field: str, destination: str) -> str:
+        """The file, or else the rule, and the key of a destination in it, for errors."""
+        keys = [f"parameters.{name}" for name, value in self.parameters.items() if value == destination]
+        return f"{self.origin or self.label}: {keys[0] if keys else f'destination.{field}'}"
 
     def shocks(self, table: DecisionTable) -> InstantArray:
-        """When the trigger became known in each decision's window, NaT where nothing of it is new.
+        """When the trigger became known in each decision's window (T,), NaT if not anew.
 
-        A condition counts where its alarm goes on, not where it lasts: one that has been on for months is no shock. The
-        time is that of the first such condition, for "all" of the last, once all are on. A condition counts from its
-        `watch` level on where that alone can enter a tier, else from its alarm.
+        A condition counts where its alarm goes on, not where it lasts: an alarm that has been on for months is no
+        shock. The time is that of the first such condition, for "all" of the last, once all are on. A condition counts
+        from its `watch` level on where that alone can enter a tier, else from its alarm.
         """
         rule = self.rule()
         mild = bool(rule.trigger.combine != "score" and rule.ladder[1:] and rule.ladder[1].at <= WATCH)
-        found = [_alarms(table, each, rule.lag_of(each), mild) for each in rule.trigger.when]
-        every = rule.trigger.combine == "all"
-        together = np.fmax if every else np.fmin
-        shocks = np.asarray(together.reduce([each for each, _ in found]), dtype="datetime64[ns]")
-        if every:
-            shocks[~np.logical_and.reduce([on for _, on in found])] = np.datetime64("NaT")
+        alarms = [_alarms(table, condition, rule.lag_of(condition), mild) for condition in rule.trigger.when]
+        needs_all = rule.trigger.combine == "all"
+        joined = np.fmax if needs_all else np.fmin
+        shocks = np.asarray(joined.reduce([times for times, _ in alarms]), dtype="datetime64[ns]")
+        if needs_all:
+            shocks[~np.logical_and.reduce([on for _, on in alarms])] = np.datetime64("NaT")
         return shocks
 
 
 class FreeRule(RuleStrategy):
-    """A rule of one's own as a strategy: `FreeRule(given=rule)`, or `undertow backtest --rule FILE`."""
+    """A user-defined rule as a strategy: `FreeRule(definition=rule)`."""
 
-    summary: ClassVar[str] = "A rule of one's own, from parts or from a file"
+    summary: ClassVar[str] = "A user-defined rule, from parts or from a file"
 
-    given: Annotated[Rule, Constant()]
+    definition: Annotated[Rule, Constant()]
 
     def rule(self) -> Rule:
-        """The rule that was given."""
-        return self.given
+        """The definition."""
+        return self.definition
 
     @property
     def label(self) -> str:
-        """The rule's own name."""
-        return self.given.name
+        """The rule's name."""
+        return self.definition.name
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
-    # Thousands of small records that all stay set the garbage collector off again and again: more than half the time.
+def _without_garbage_collection() -> Iterator[None]:
+    # Making thousands of small records triggers collections that free nothing and take more than half of the time.
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -111,11 +107,11 @@ def _without_collections() -> Iterator[None]:
 
 
 def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) -> tuple[InstantArray, BoolArray]:
-    """When an alarm that goes on at a decision became known (T,), NaT where none does, and whether it is on (T,)."""
-    level, least = condition.level, ALARM
+    """When an alarm that begins at a decision became known (T,), and whether it is on."""
+    level, threshold = condition.level, ALARM
     if mild and condition.watch is not None:
-        level, least = condition.watch, WATCH
-    seen = evaluate.read(table, [condition], np.array([lag]))
+        level, threshold = condition.watch, WATCH
+    reading = evaluate.read_condition(table, [condition], np.array([lag]))
 
     def first(signal: Any) -> InstantArray:
         return table.first_breach(
@@ -129,7 +125,7 @@ def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) 
 
     shocks = first(condition.spec)
     if condition.fallback:
-        other = first(condition.model_copy(update={"signal": condition.fallback}).spec)
-        shocks = np.where(seen.fallback[:, 0], other, shocks)
-    on, begins = going_on_nb(seen.severity[:, 0], least)
+        fallback = first(condition.model_copy(update={"signal": condition.fallback}).spec)
+        shocks = np.where(reading.fallback[:, 0], fallback, shocks)
+    on, begins = alarms_nb(reading.severity[:, 0], threshold)
     return np.where(begins, shocks, np.datetime64("NaT")), on

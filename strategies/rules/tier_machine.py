@@ -1,4 +1,4 @@
-"""The tier machine: from scores to tiers, exposure and hedge, for many parameter sets at once.
+"""The tier machine: from scores to tiers, exposure and hedge, for many sets.
 
 Two implementations, compiled and plain, which tests hold equal.
 """
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from undertow.market.clock import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 
 Int8Array = npt.NDArray[np.int8]
 
-# Why a tier changed on a session.
+# The events on which a tier changes.
 HELD, ENTERED, RESTARTED, CLEARED, OVERSTAYED, WRONG = 0, 1, 2, 3, 4, 5
 EVENTS = ("", "entered", "entered again", "all clear", "longest stay over", "stocks rose without us")
 
@@ -23,10 +23,21 @@ _NEAR = 1e-9
 
 
 class Ladder(NamedTuple):
-    """The tiers of P sets, calm first: levels (K, P), transitions (K, K), and how to go up and down (P,).
+    """The K tiers of P sets, calm first, as arrays; infinity for no limit.
 
-    `at` and `leave` are scores, `cash` and `hedge` shares of capital, `min_stay`, `max_stay`, `deadline` and
-    `cool_down` hours, `sessions` and `steps` numbers of sessions, `wrong` a decimal rise; infinity for no limit.
+    Args:
+        at: (K, P) scores at which tiers are entered
+        leave: (K, P) scores below which tiers may be left
+        cash: (K, P) shares of capital out of stocks
+        hedge: (K, P) shares of capital sold short
+        min_stay: (K, P) shortest stays, hours
+        max_stay: (K, P) longest stays, hours
+        allowed: (K, K) whether a tier (row) may be followed by another (column)
+        sessions: (P,) number of sessions over which cash is raised
+        deadline: (P,) hours since a tier was entered by which all its cash is raised
+        steps: (P,) number of sessions over which the money comes back
+        wrong: (P,) decimal rise of the basket after which everything comes back
+        cool_down: (P,) hours after a return to calm in which no tier is entered
     """
 
     at: FloatArray
@@ -44,7 +55,7 @@ class Ladder(NamedTuple):
 
 
 class TierPath(NamedTuple):
-    """What the machine makes of scores, each (T, P): tier number, why it changed, exposure, hedge, stale."""
+    """The result of the machine, each (T, P); `event` is an index into `EVENTS`."""
 
     tier: Int8Array
     event: Int8Array
@@ -54,18 +65,18 @@ class TierPath(NamedTuple):
 
 
 @njit(cache=True)
-def _up_nb(tier: int, wanted: int, armed: BoolArray, allowed: BoolArray) -> int:
-    """The highest tier above `tier` that may be entered, or the tier itself where it starts again; -1 for none."""
-    for goal in range(wanted, tier, -1):
+def _up_nb(tier: int, reached: int, armed: BoolArray, allowed: BoolArray) -> int:
+    """The highest tier above `tier` to enter, `tier` where it starts again, else -1."""
+    for goal in range(reached, tier, -1):
         if armed[goal] and allowed[tier, goal]:
             return goal
-    return tier if 0 < tier <= wanted and armed[tier] else -1
+    return tier if 0 < tier <= reached and armed[tier] else -1
 
 
 @njit(cache=True)
-def _asked_for_nb(tier: int, wanted: int, allowed: BoolArray) -> int:
-    """The lowest tier from `wanted` up, below `tier`, that may follow; the tier itself where none may."""
-    for goal in range(min(wanted, tier - 1), tier):
+def _down_nb(tier: int, reached: int, allowed: BoolArray) -> int:
+    """The lowest allowed tier from `reached` up to below `tier`, else `tier`."""
+    for goal in range(min(reached, tier - 1), tier):
         if allowed[tier, goal]:
             return goal
     return tier
@@ -73,7 +84,7 @@ def _asked_for_nb(tier: int, wanted: int, allowed: BoolArray) -> int:
 
 @njit(cache=True)
 def _next_down_nb(tier: int, allowed: BoolArray) -> int:
-    """The highest tier below `tier` that may follow; the tier itself where none may."""
+    """The highest allowed tier below `tier`, else `tier`."""
     for goal in range(tier - 1, -1, -1):
         if allowed[tier, goal]:
             return goal
@@ -81,29 +92,29 @@ def _next_down_nb(tier: int, allowed: BoolArray) -> int:
 
 
 @njit(cache=True)
-def _wanted_nb(seen: float, at: FloatArray, which: int, armed: BoolArray) -> int:
-    """The highest tier whose level the score reaches; tiers that it does not reach are armed again."""
-    wanted = 0
+def _reached_nb(score: float, at: FloatArray, column: int, armed: BoolArray) -> int:
+    """The highest tier whose level the score reaches; arms tiers it does not reach."""
+    reached = 0
     for tier in range(1, len(at)):
-        if seen >= at[tier, which]:
-            wanted = tier
+        if score >= at[tier, column]:
+            reached = tier
         else:
             armed[tier] = True
-    return wanted
+    return reached
 
 
 @njit(cache=True)
-def _left_nb(
-    tier: int, wanted: int, is_wrong: bool, over: bool, ready: bool, clear: float, allowed: BoolArray
+def _exit_nb(
+    tier: int, reached: int, is_wrong: bool, over: bool, ready: bool, clear: float, allowed: BoolArray
 ) -> tuple[int, int]:
-    """Why a tier is left, and for which one; nothing and the tier itself where it is kept."""
+    """The event on which a tier is left, and the next tier; else HELD and `tier`."""
     event, goal = HELD, tier
     if is_wrong:
         event, goal = WRONG, 0
     elif over:
         event, goal = OVERSTAYED, _next_down_nb(tier, allowed)
     elif ready and clear > 0:
-        event, goal = CLEARED, _asked_for_nb(tier, wanted, allowed)
+        event, goal = CLEARED, _down_nb(tier, reached, allowed)
     return (event, goal) if goal != tier else (HELD, tier)
 
 
@@ -111,7 +122,7 @@ def _left_nb(
 def _level_nb(
     level: float, start: float, target: float, sessions: int, steps: int, at_once: bool, known: bool
 ) -> float:
-    """The exposure after one more step towards the target."""
+    """The exposure after one step towards the target."""
     if target < level:
         lower = level - (start - target) / sessions
         return target if at_once or lower < target + _NEAR else lower
@@ -122,7 +133,7 @@ def _level_nb(
 
 
 @njit(cache=True, parallel=True)
-def tiers_nb(
+def _tiers_nb(
     score: FloatArray,
     clear: FloatArray,
     hours: FloatArray,
@@ -141,120 +152,135 @@ def tiers_nb(
     wrong: FloatArray,
     cool_down: FloatArray,
 ) -> tuple[Int8Array, Int8Array, FloatArray, FloatArray, BoolArray]:
-    """Walk the tiers of P sets over T decisions.
-
-    `score` (T, P) in [0, 1] and `clear` (T, P), 1 or 0, may be NaN; `hours` (T,) is the 24/7 clock at each decision,
-    `next_hours` (T,) at the one after, `index` (T,) the level of the basket known at it. The rest as in `Ladder`.
-
-    A tier is entered where the score is at or above its level, if it is armed, allowed from here and the cool-down
-    since the last return to calm is over; it is armed again once the score was below its level. Meeting the level of
-    the present tier afresh starts the clock of the stay again. A tier is left, after its shortest stay, when the score
-    is below `leave` and the all-clear is on, for the lowest allowed tier that the score asks for; after its longest
-    stay, for the next allowed one down; and where the basket has risen `wrong` since a tier was last entered from
-    below or started again, for calm. Cash is raised in `sessions` equal steps, at once where the next decision would
-    be past the deadline, and comes back in `steps` equal steps; a hedge is put on and taken off at once.
-
-    NaN: where the score is unknown the tier and its hedge are held and nothing comes back, but a raise that has begun
-    goes on, and the longest stay and the rise of the basket, which need no score, end a tier as ever; what comes back
-    because of them goes on coming back. Where the all-clear is unknown and waited for, the tier is held. Such a
-    session is stale, unless the tier changes or the exposure moves on it as was decided before.
-    """
+    """Walk the tiers of P sets over T decisions; see `walk_tiers`."""
     rows, sets = score.shape
     tier_of, event_of = np.zeros((rows, sets), dtype=np.int8), np.zeros((rows, sets), dtype=np.int8)
     exposure, hedged = np.empty((rows, sets)), np.empty((rows, sets))
     stale = np.zeros((rows, sets), dtype=np.bool_)
-    for which in prange(sets):
+    for column in prange(sets):
         tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
-        level = start = 1.0 - cash[0, which]
+        level = start = 1.0 - cash[0, column]
         armed = np.ones(len(at), dtype=np.bool_)
         comes_back = False
         for row in range(rows):
-            seen, now = score[row, which], hours[row]
-            known = not np.isnan(seen)
-            event, goal, waits, wanted, up = HELD, tier, False, -1, -1
+            value, now = score[row, column], hours[row]
+            known = not np.isnan(value)
+            event, goal, waits, reached, up = HELD, tier, False, -1, -1
             if known:
-                wanted = _wanted_nb(seen, at, which, armed)
-                up = _up_nb(tier, wanted, armed, allowed) if now - calm_since >= cool_down[which] else -1
+                reached = _reached_nb(value, at, column, armed)
+                up = _up_nb(tier, reached, armed, allowed) if now - calm_since >= cool_down[column] else -1
             if up >= 0:
                 event, goal = (ENTERED if up > tier else RESTARTED), up
                 raised_at = index[row]
             elif tier > 0:
                 held = now - stayed_since
-                is_wrong = index[row] / raised_at - 1.0 >= wrong[which]
-                over = held >= max_stay[tier, which]
-                ready = known and held >= min_stay[tier, which] and seen < leave[tier, which]
-                event, goal = _left_nb(tier, wanted, is_wrong, over, ready, clear[row, which], allowed)
-                waits = ready and not is_wrong and not over and np.isnan(clear[row, which])
+                is_wrong = index[row] / raised_at - 1.0 >= wrong[column]
+                over = held >= max_stay[tier, column]
+                ready = known and held >= min_stay[tier, column] and value < leave[tier, column]
+                event, goal = _exit_nb(tier, reached, is_wrong, over, ready, clear[row, column], allowed)
+                waits = ready and not is_wrong and not over and np.isnan(clear[row, column])
             if event != HELD:
-                # What the score reaches already is not met afresh on the next session; an unknown one reaches nothing.
-                armed[: min(goal, wanted) + 1] = False
+                # Levels that the score reaches already are not met afresh; an unknown score reaches none.
+                armed[: min(goal, reached) + 1] = False
                 stayed_since = now
                 comes_back = event in (OVERSTAYED, WRONG)
             if goal != tier:
                 calm_since = now if goal == 0 else calm_since
                 tier, moved_at, start = goal, now, level
-            late = next_hours[row] - moved_at > deadline[which]
-            before, target = level, 1.0 - cash[tier, which]
-            level = _level_nb(level, start, target, sessions[which], steps[which], late, known or comes_back)
-            stale[row, which] = (waits or not known) and event == HELD and level == before
-            tier_of[row, which], event_of[row, which] = tier, event
-            exposure[row, which], hedged[row, which] = level, hedge[tier, which]
+            late = next_hours[row] - moved_at > deadline[column]
+            before, target = level, 1.0 - cash[tier, column]
+            level = _level_nb(level, start, target, sessions[column], steps[column], late, known or comes_back)
+            stale[row, column] = (waits or not known) and event == HELD and level == before
+            tier_of[row, column], event_of[row, column] = tier, event
+            exposure[row, column], hedged[row, column] = level, hedge[tier, column]
     return tier_of, event_of, exposure, hedged, stale
 
 
 def walk_tiers(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
 ) -> TierPath:
-    """The compiled machine over a ladder; see `tiers_nb`."""
+    """Walk the tiers of P sets over T decisions.
+
+    A tier is entered where the score is at or above its level, if it is armed, allowed to follow the current tier, and
+    the cool-down since the last return to calm is over; it is armed again once the score was below its level. Meeting
+    the level of the current tier afresh restarts the clock of its stay. A tier is left, after its shortest stay, when
+    the score is below `leave` and the all-clear is on, for the lowest allowed tier at or above the one that the score
+    reaches; after its longest stay, for the next allowed one down; and where the basket has risen `wrong` since a tier
+    was last entered from below or started again, for calm. Cash is raised in `sessions` equal steps, at once where the
+    next decision would be past the deadline, and comes back in `steps` equal steps; a hedge is put on and taken off at
+    once.
+
+    NaN: where the score is unknown, the tier and its hedge are held and nothing comes back, but a raise that has begun
+    continues, and the longest stay and the rise of the basket, which need no score, still end a tier; money that comes
+    back because of them continues to come back. Where the all-clear is unknown and waited for, the tier is held. Such a
+    session is stale, unless the tier changes or the exposure moves on it as decided before.
+
+    Args:
+        score: (T, P) in [0, 1], or NaN
+        clear: (T, P) all-clear, 1 or 0, or NaN
+        hours: (T,) the 24/7 clock at each decision
+        next_hours: (T,) the clock at the next decision
+        index: (T,) level of the basket known at each decision
+        ladder: the tiers of P sets
+    """
     # One memory layout, so that the machine is compiled once.
-    given: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
-    return TierPath(*tiers_nb(*given))
+    arrays: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
+    return TierPath(*_tiers_nb(*arrays))
 
 
 def walk_tiers_np(
     score: FloatArray, clear: FloatArray, hours: FloatArray, next_hours: FloatArray, index: FloatArray, ladder: Ladder
 ) -> TierPath:
-    """The same as `walk_tiers`, written across the sets with plain numpy: the reference that tests compare with."""
+    """The same as `walk_tiers` with plain numpy: the reference of the tests.
+
+    Args:
+        score: (T, P) in [0, 1], or NaN
+        clear: (T, P) all-clear, 1 or 0, or NaN
+        hours: (T,) the 24/7 clock at each decision
+        next_hours: (T,) the clock at the next decision
+        index: (T,) level of the basket known at each decision
+        ladder: the tiers of P sets
+    """
     sets, numbers = score.shape[1], np.arange(len(ladder.at))[:, None]
-    every = np.arange(sets)
+    columns = np.arange(sets)
     tier, stayed_since, moved_at = np.zeros(sets, dtype=np.int64), np.zeros(sets), np.zeros(sets)
     calm_since, raised_at = np.full(sets, -np.inf), np.full(sets, np.nan)
     level = 1.0 - ladder.cash[0]
     start, armed = level.copy(), np.ones((len(ladder.at), sets), dtype=np.bool_)
     comes_back = np.zeros(sets, dtype=np.bool_)
-    found: list[tuple[np.ndarray, ...]] = []
-    for row, seen in enumerate(score):
-        now, known = hours[row], ~np.isnan(seen)
-        reached = known & (seen >= ladder.at) & (numbers > 0)
-        armed |= known & ~reached
-        wanted = np.where(known, np.where(reached, numbers, 0).max(axis=0), -1)
+    decisions: list[tuple[np.ndarray, ...]] = []
+    for row, value in enumerate(score):
+        now, known = hours[row], ~np.isnan(value)
+        meets = known & (value >= ladder.at) & (numbers > 0)
+        armed |= known & ~meets
+        reached = np.where(known, np.where(meets, numbers, 0).max(axis=0), -1)
         may_follow = ladder.allowed[tier].T
         # Up.
-        higher = (numbers > tier) & (numbers <= wanted) & armed & may_follow
-        again = ~higher.any(axis=0) & (tier > 0) & (wanted >= tier) & armed[tier, every]
-        up = known & (higher.any(axis=0) | again) & (now - calm_since >= ladder.cool_down)
-        goal = np.where(up & ~again, np.where(higher, numbers, 0).max(axis=0), tier)
-        event = np.where(up, np.where(again, RESTARTED, ENTERED), HELD)
+        higher = (numbers > tier) & (numbers <= reached) & armed & may_follow
+        restarts = ~higher.any(axis=0) & (tier > 0) & (reached >= tier) & armed[tier, columns]
+        up = known & (higher.any(axis=0) | restarts) & (now - calm_since >= ladder.cool_down)
+        goal = np.where(up & ~restarts, np.where(higher, numbers, 0).max(axis=0), tier)
+        event = np.where(up, np.where(restarts, RESTARTED, ENTERED), HELD)
         raised_at = np.where(up, index[row], raised_at)
         # Down.
         inside = ~up & (tier > 0)
         held = now - stayed_since
         is_wrong = inside & (index[row] / raised_at - 1.0 >= ladder.wrong)
-        over = inside & ~is_wrong & (held >= ladder.max_stay[tier, every])
-        stayed = held >= ladder.min_stay[tier, every]
-        ready = inside & known & ~is_wrong & ~over & stayed & (seen < ladder.leave[tier, every])
+        over = inside & ~is_wrong & (held >= ladder.max_stay[tier, columns])
+        stayed = held >= ladder.min_stay[tier, columns]
+        ready = inside & known & ~is_wrong & ~over & stayed & (value < ladder.leave[tier, columns])
         waits = ready & np.isnan(clear[row])
         lower = (numbers < tier) & may_follow
-        asked_for = np.where(lower & (numbers >= np.minimum(wanted, tier - 1)), numbers, tier).min(axis=0)
+        down = np.where(lower & (numbers >= np.minimum(reached, tier - 1)), numbers, tier).min(axis=0)
         next_down = np.where(lower, numbers, -1).max(axis=0)
         below = np.select(
             [is_wrong, over & (next_down >= 0), ready & (clear[row] > 0)],
-            [np.zeros_like(tier), next_down, asked_for],
+            [np.zeros_like(tier), next_down, down],
             goal,
         )
         event = np.where(inside & (below < tier), np.select([is_wrong, over], [WRONG, OVERSTAYED], CLEARED), event)
         goal = np.where(inside, below, goal)
-        armed &= ~((event != HELD) & (numbers <= np.minimum(goal, wanted)))
+        armed &= ~((event != HELD) & (numbers <= np.minimum(goal, reached)))
         stayed_since = np.where(event != HELD, now, stayed_since)
         comes_back = np.where(event != HELD, (event == OVERSTAYED) | (event == WRONG), comes_back)
         changed = goal != tier
@@ -262,7 +288,7 @@ def walk_tiers_np(
         moved_at, start = np.where(changed, now, moved_at), np.where(changed, level, start)
         tier = goal
         # Exposure.
-        before, target = level, 1.0 - ladder.cash[tier, every]
+        before, target = level, 1.0 - ladder.cash[tier, columns]
         raised = level - (start - target) / ladder.sessions
         at_once = (raised < target + _NEAR) | (next_hours[row] - moved_at > ladder.deadline)
         returned = level + (target - start) / ladder.steps
@@ -272,6 +298,6 @@ def walk_tiers_np(
             level,
         )
         stale = (waits | ~known) & (event == HELD) & (level == before)
-        found.append((tier, event, level, ladder.hedge[tier, every], stale))
-    tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*found, strict=True))
+        decisions.append((tier, event, level, ladder.hedge[tier, columns], stale))
+    tiers, events, exposure, hedge, stale_rows = (np.stack(part) for part in zip(*decisions, strict=True))
     return TierPath(tiers.astype(np.int8), events.astype(np.int8), exposure, hedge, stale_rows)

@@ -1,1 +1,49 @@
-"""checklist"""
+"""The page and the texts of today's checklist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.tearsheets.checklist.page import (
+        check_value,
+        current_value,
+        data_age,
+        execution_text,
+        headline,
+        levels_text,
+        order_lines,
+        similar_states_sentence,
+        write_today,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "page": (
+                "check_value",
+                "current_value",
+                "data_age",
+                "execution_text",
+                "headline",
+                "levels_text",
+                "order_lines",
+                "similar_states_sentence",
+                "write_today",
+            ),
+        },
+    )
+
+__all__ = [
+    "check_value",
+    "current_value",
+    "data_age",
+    "execution_text",
+    "headline",
+    "levels_text",
+    "order_lines",
+    "similar_states_sentence",
+    "write_today",
+]

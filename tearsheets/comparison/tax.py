@@ -1,32 +1,39 @@
-"""The tax of several runs and of their buy-and-hold, on the sessions that are compared."""
+"""The tax of several runs and of their buy-and-hold on the sessions compared."""
 
 from __future__ import annotations
 
-from undertow.backtests.runs.tax import rate_text
-from undertow.tearsheets.comparison.table import Comparison, Line
-from undertow.tearsheets.html.markup import Html, note, section, table, unbroken
+from undertow.backtests.runs import rate_text
+from undertow.tearsheets.comparison.columns import ComparisonColumn
+from undertow.tearsheets.comparison.table import Comparison
+from undertow.tearsheets.html.markup import Html, note, nowrap_numbers, section, table
 from undertow.tearsheets.html.text import BLANK, count
 
-FIGURES = ("gains", "losses", "tax")
+TAX_FIGURES = ("gains", "losses", "tax")
 
 
-def tax_part(found: Comparison) -> Html:
-    """One row a run and buy-and-hold: gains and losses realised on the sessions compared, and the tax on them."""
-    rows = [_row(each) for each in (*found.lines, *found.baselines) if each.taxable]
-    head = ["", "Realised gains, USD", "Realised losses, USD", "Tax, USD", "At", "Lots"]
-    blank = any(each.taxable and each.tax is None for each in found.baselines)
-    why = f" {BLANK} stands where a buy-and-hold is known on more sessions than these alone." if blank else ""
+def tax_comparison_section(comparison: Comparison) -> Html:
+    """Realised gains, losses and tax, one row for each run and basket."""
+    rows = [_row(column) for column in (*comparison.columns, *comparison.baselines) if column.taxable]
+    head = ["", "Realised gains, USD", "Realised losses, USD", "Tax, USD", "Rate", "Lots"]
+    has_unknown = any(column.taxable and column.tax is None for column in comparison.baselines)
+    reason = f" {BLANK} marks a buy-and-hold whose sales are not known for these sessions alone." if has_unknown else ""
     return section(
         "Tax",
         table(head, rows, kind="numbers"),
         note(
-            "On what was realised on the sessions compared, also of lots bought before them. It is stated, never taken"
-            f" from an account: no figure above is after tax, and gains still held are not taxed.{why}"
+            "Gains and losses realised on the sessions compared, including those of lots bought earlier. The tax is"
+            " reported only, never deducted: no figure above is after tax, and unrealised gains are not"
+            f" taxed.{reason}"
         ),
     )
 
 
-def _row(each: Line) -> list[object]:
-    if each.tax is None:
-        return [unbroken(each.label), *[BLANK] * 5]
-    return [unbroken(each.label), *(count(each.tax[name]) for name in FIGURES), rate_text(each.tax), each.tax["lots"]]
+def _row(column: ComparisonColumn) -> list[object]:
+    if column.tax is None:
+        return [nowrap_numbers(column.label), *[BLANK] * 5]
+    return [
+        nowrap_numbers(column.label),
+        *(count(column.tax[name]) for name in TAX_FIGURES),
+        rate_text(column.tax),
+        column.tax["lots"],
+    ]

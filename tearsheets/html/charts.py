@@ -1,4 +1,4 @@
-"""Interactive charts as plain plotly figures: data and layout, values as 32-bit arrays."""
+"""Interactive charts as plotly data and layout, with values as 32-bit arrays."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import FloatArray
+from undertow.market import FloatArray
 from undertow.tearsheets.html.markup import Html, tag
-from undertow.tearsheets.html.palette import GRID, INK, QUIET, log_ticks, span, tick_text
+from undertow.tearsheets.html.palette import GRID, INK, MUTED, log_ticks, tick_text, value_range
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-GAP = 0.075
+PANEL_GAP = 0.075
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its place in the page, its legend and a text for those who cannot see it."""
+    """A chart: its element in the page, its legend and a text for screen readers.
+
+    Args:
+        id: the name of its element, unique in a page
+        data: plotly traces; a trace without `x` is drawn over the sessions of the page
+        layout: the plotly layout
+        legend: name, colour and line style of each entry
+        alt: the text for screen readers
+        size: CSS classes that set its height
+    """
 
     id: str
     data: list[dict[str, Any]]
@@ -30,66 +39,90 @@ class Chart:
     alt: str
     size: str = "tall"
 
-    def place(self) -> Html:
-        """The legend and the empty box that the page's script draws into."""
-        keys = (tag("li", _key(ink, dash), name) for name, ink, dash in self.legend)
+    def element(self) -> Html:
+        """The legend and the empty box that the script of the page draws into."""
+        keys = (tag("li", _legend_key(ink, dash), name) for name, ink, dash in self.legend)
         box = tag("div", id=self.id, kind=f"chart {self.size}", role="img", aria_label=self.alt)
         return tag("figure", tag("ul", *keys, kind="legend"), box)
 
-    def drawn(self) -> dict[str, Any]:
-        """What the page's script needs."""
+    def as_dict(self) -> dict[str, Any]:
+        """The input of the script that draws the page."""
         return {"id": self.id, "data": self.data, "layout": self.layout}
 
 
-_MARKS = {"mark": "\N{BLACK DOWN-POINTING TRIANGLE}", "ring": "\N{WHITE CIRCLE}"}
+_SYMBOLS = {"mark": "\N{BLACK DOWN-POINTING TRIANGLE}", "ring": "\N{WHITE CIRCLE}"}
 
 
-def _key(ink: str, dash: str) -> Html:
-    if dash in _MARKS:
-        return tag("span", _MARKS[dash], kind="mark", style=f"color:{ink}", aria_hidden="true")
+def _legend_key(ink: str, dash: str) -> Html:
+    if dash in _SYMBOLS:
+        return tag("span", _SYMBOLS[dash], kind="mark", style=f"color:{ink}", aria_hidden="true")
     return tag("span", kind="key", style=f"border-top:3px {dash} {ink}")
 
 
-def packed(values: FloatArray) -> dict[str, str]:
-    """Values (T,) as plotly reads them: little-endian 32-bit floats in base 64, about seven digits."""
+def encode_values(values: FloatArray) -> dict[str, str]:
+    """Values (T,) as plotly reads them: 32-bit floats in base 64, about 7 digits."""
     return {"dtype": "f4", "bdata": base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode("ascii")}
 
 
-def dates(index: pd.DatetimeIndex) -> list[str]:
-    """Sessions as text."""
-    return [str(each) for each in index.to_numpy().astype("datetime64[D]")]
+def iso_dates(index: pd.DatetimeIndex) -> list[str]:
+    """Sessions as `2024-08-05`."""
+    return [str(session) for session in index.to_numpy().astype("datetime64[D]")]
 
 
-def line(name: str, values: FloatArray, colour: str, panel: int, form: str, **line_style: Any) -> dict[str, Any]:
-    """A line over the page's sessions in panel 1, 2, …; `form` is the number's format in the hover box."""
+def line_trace(name: str, values: FloatArray, colour: str, panel: int, form: str, **line_style: Any) -> dict[str, Any]:
+    """A line over the sessions of the page.
+
+    Args:
+        name: its name in the hover box
+        values: one value a session (T,)
+        colour: a CSS colour
+        panel: the number of its panel, from 1
+        form: the format of a value in the hover box
+        line_style: further settings of the plotly line
+    """
     return {
         "type": "scatter",
         "mode": "lines",
-        # plotly reads a little HTML in names: what comes from outside is escaped for it too.
+        # plotly interprets some HTML in names, so that they are escaped here too.
         "name": html.escape(name),
-        "y": packed(values),
+        "y": encode_values(values),
         "yaxis": f"y{panel}" if panel > 1 else "y",
         "line": {"color": colour, "width": 1.6, **line_style},
         "hovertemplate": f"%{{y:{form}}}",
     }
 
 
-def steps(name: str, values: FloatArray, colour: str, panel: int, **line_style: Any) -> dict[str, Any]:
-    """A share (0-1) that holds from one session to the next."""
-    return line(name, values, colour, panel, ".0%", **{"shape": "hv", "width": 1.2, **line_style})
+def step_trace(name: str, values: FloatArray, colour: str, panel: int, **line_style: Any) -> dict[str, Any]:
+    """A share (0-1) that holds from one session to the next, drawn in steps.
+
+    Args:
+        name: its name in the hover box
+        values: one share a session (T,)
+        colour: a CSS colour
+        panel: the number of its panel, from 1
+        line_style: further settings of the plotly line
+    """
+    return line_trace(name, values, colour, panel, ".0%", **{"shape": "hv", "width": 1.2, **line_style})
 
 
-def stacked(
+def panel_layout(
     days: tuple[pd.Timestamp, pd.Timestamp],
     headings: Sequence[str],
     heights: Sequence[float],
     axes: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The layout of panels one below the other that share the days from the first to the last."""
-    bottoms, tops = _domains(heights)
+    """The layout of panels one below the other on one time axis.
+
+    Args:
+        days: the first and the last day of the axis
+        headings: the heading of each panel, from the top
+        heights: the height of each panel, in any unit
+        axes: the settings of each panel's vertical axis
+    """
+    bottoms, tops = _panel_domains(heights)
     last = f"y{len(axes)}" if len(axes) > 1 else "y"
     layout: dict[str, Any] = {
-        "font": {"family": FONT, "size": 12, "color": QUIET},
+        "font": {"family": FONT, "size": 12, "color": MUTED},
         "margin": {"l": 46, "r": 10, "t": 24, "b": 26},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -98,7 +131,7 @@ def stacked(
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": GRID, "font": {"family": FONT, "size": 12, "color": INK}},
         "xaxis": {
             "type": "date",
-            "range": dates(pd.DatetimeIndex(days)),
+            "range": iso_dates(pd.DatetimeIndex(days)),
             "anchor": last,
             "showgrid": False,
             "linecolor": GRID,
@@ -121,13 +154,13 @@ def stacked(
 
 def log_axis(*curves: FloatArray) -> dict[str, Any]:
     """A logarithmic axis with round ticks around several curves."""
-    low, high = span(*curves)
+    low, high = value_range(*curves)
     ticks = log_ticks(low, high)
     return {
         "type": "log",
         "range": [round(float(np.log10(low)), 6), round(float(np.log10(high)), 6)],
         "tickvals": ticks,
-        "ticktext": [tick_text(each) for each in ticks],
+        "ticktext": [tick_text(tick) for tick in ticks],
     }
 
 
@@ -136,10 +169,10 @@ def share_axis(**extra: Any) -> dict[str, Any]:
     return {"tickformat": ".0%", "nticks": 5, **extra}
 
 
-def _domains(heights: Sequence[float]) -> tuple[list[float], list[float]]:
-    room = 1.0 - GAP * (len(heights) - 1)
-    parts = np.asarray(heights) / np.sum(heights) * room
-    tops = 1.0 - np.concatenate(([0.0], np.cumsum(parts + GAP)[:-1]))
+def _panel_domains(heights: Sequence[float]) -> tuple[list[float], list[float]]:
+    available = 1.0 - PANEL_GAP * (len(heights) - 1)
+    parts = np.asarray(heights) / np.sum(heights) * available
+    tops = 1.0 - np.concatenate(([0.0], np.cumsum(parts + PANEL_GAP)[:-1]))
     return [round(float(x), 4) for x in np.maximum(tops - parts, 0.0)], [round(float(x), 4) for x in tops]
 
 

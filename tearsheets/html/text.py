@@ -1,11 +1,10 @@
-"""Numbers, dates and names as text, the same in every table."""
+"""Numbers, dates and names as text, in one format on every page."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,24 +13,24 @@ MINUS = "\N{MINUS SIGN}"
 BLANK = "\N{EN DASH}"
 
 
-def percent(value: float, places: int = 1) -> str:
-    """A change in percent, with its sign; a dash where there is no number."""
-    return _number(value, f"+,.{places}%")
+def percent(value: float, decimals: int = 1) -> str:
+    """A change in percent with its sign; a dash where it is not finite."""
+    return _number(value, f"+,.{decimals}%")
 
 
-def share(value: float, places: int = 1) -> str:
-    """A part of a whole in percent, without a plus."""
-    return _number(value, f",.{places}%")
+def share(value: float, decimals: int = 1) -> str:
+    """A share in percent, without a plus sign."""
+    return _number(value, f",.{decimals}%")
 
 
-def plain(value: float, places: int = 2) -> str:
-    """A ratio, hours or money: thousands separated, without a plus."""
-    return _number(value, f",.{places}f")
+def plain(value: float, decimals: int = 2) -> str:
+    """A ratio, hours or money: thousands separated, without a plus sign."""
+    return _number(value, f",.{decimals}f")
 
 
-def signed(value: float, places: int = 2) -> str:
+def signed(value: float, decimals: int = 2) -> str:
     """A difference of ratios, with its sign."""
-    return _number(value, f"+,.{places}f")
+    return _number(value, f"+,.{decimals}f")
 
 
 def count(value: float) -> str:
@@ -40,45 +39,45 @@ def count(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """A multiple of the capital."""
+    """A multiple of the capital: `1.25×`."""
     text = plain(value)
     return text if text == BLANK else f"{text}×"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """`1 session`, `2 sessions`."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+def quantity(number: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 session`, `2 sessions`."""
+    return f"{count(number)} {singular if number == 1 else plural or singular + 's'}"
 
 
 def day(moment: Any) -> str:
-    """A date; a dash where there is none."""
+    """A date as `2024-08-05`; a dash where it is missing."""
     return BLANK if pd.isna(moment) else f"{moment:%Y-%m-%d}"
 
 
 def minute(moment: Any) -> str:
-    """A date and a time of day; a dash where there is none."""
+    """A date and a time of day; a dash where it is missing."""
     return BLANK if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def title(name: str) -> str:
-    """`liquidity-drain` as `Liquidity drain`; buy-and-hold is one word."""
+    """`liquidity-drain` as `Liquidity drain`; `buy-and-hold` keeps its dashes."""
     spaced = name if name == "buy-and-hold" else re.sub(r"[-_](?=\w)", " ", name)
     return spaced[:1].upper() + spaced[1:]
 
 
 def typeset(sentence: str) -> str:
-    """A sentence with real minus signs."""
+    """Replace the hyphens before numbers by minus signs."""
     return re.sub(r"(?<![\w-])-(?=[\d.])", MINUS, sentence)
 
 
-def listed(items: Sequence[str], most: int) -> str:
-    """The first few items and how many more there are."""
-    rest = len(items) - most
-    return ", ".join(items[:most]) + (f" + {rest} more" if rest > 0 else "")
+def shortlist(items: Sequence[str], limit: int) -> str:
+    """The first `limit` items and the number of further ones."""
+    remaining = len(items) - limit
+    return ", ".join(items[:limit]) + (f" + {remaining} more" if remaining > 0 else "")
 
 
 def value_text(value: Any, digits: int = 10) -> str:
-    """A parameter or a setting as it would be typed, with a real minus sign."""
+    """A parameter or a setting as it is typed, with a minus sign."""
     if value is None:
         return BLANK
     if isinstance(value, float):
@@ -90,39 +89,11 @@ def _number(value: float, form: str) -> str:
     if not math.isfinite(value):
         return BLANK
     text = f"{value:{form}}"
-    # Nothing but zeros has no sign: -0.0% would hint at a loss that rounds away.
+    # -0.0% would hint at a loss that rounds to zero.
     if not re.search(r"[1-9]", text):
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
 
 
-# What a strategy of ours calls the level at which it acts, the first that it has.
+# Parameters that set the level at which a named strategy acts; the first that a strategy has is its threshold.
 THRESHOLDS = ("threshold", "drawdown", "reduce_at", "spike", "target", "first")
-
-
-@dataclass(frozen=True)
-class MetricFormat:
-    """One figure of the headline and comparison tables."""
-
-    key: str
-    words: str
-    short: str
-    text: Callable[[float], str]
-
-
-METRICS = (
-    MetricFormat("total_return", "Total return", "Total return", percent),
-    MetricFormat("cagr", "CAGR", "CAGR", percent),
-    MetricFormat("annual_volatility", "Volatility, annual", "Volatility, annual", share),
-    MetricFormat("annual_sharpe", "Sharpe, annual (rate of 0)", "Sharpe, annual", plain),
-    MetricFormat("annual_sharpe_over_cash", "Sharpe over cash, annual", "Sharpe over cash", plain),
-    MetricFormat("annual_sortino", "Sortino, annual", "Sortino, annual", plain),
-    MetricFormat("max_drawdown", "Max drawdown", "Max draw\N{SOFT HYPHEN}down", percent),
-    MetricFormat("ulcer_index", "Ulcer index", "Ulcer index", lambda value: share(value, 1)),
-    MetricFormat("calmar", "Calmar", "Calmar", plain),
-    MetricFormat("cvar_95", "CVaR 95, a session", "CVaR 95, a session", lambda value: percent(value, 2)),
-    MetricFormat("annual_turnover", "Turnover a year, × capital", "Turn\N{SOFT HYPHEN}over a year", times),
-    MetricFormat("average_exposure", "Average exposure", "Average expo\N{SOFT HYPHEN}sure", share),
-    MetricFormat("costs_paid", "Costs paid, USD", "Costs paid, USD", count),
-    MetricFormat("episodes", "De-risk episodes", "Epi\N{SOFT HYPHEN}sodes", count),
-)

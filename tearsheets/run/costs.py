@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.backtests.runs.run import Run
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
 from undertow.tearsheets.html.palette import sessions_of
@@ -10,18 +10,18 @@ from undertow.tearsheets.html.text import count, share, times
 
 
 def cost_section(run: Run, chart: Chart) -> Html:
-    """A table by year beside a picture by month."""
+    """Turnover and costs: a table by year beside a chart by month."""
     series = run.series[["turnover", "costs", "value"]]
     years = series.groupby(sessions_of(run).year).agg({"turnover": "sum", "costs": "sum", "value": "mean"})
     rows = [_row(year, *figures) for year, figures in zip(years.index, years.to_numpy(), strict=True)]
     foot = _row("All", series["turnover"].sum(), series["costs"].sum(), series["value"].mean())
-    head = ["Year", "Turnover", "Costs, USD", "Of the value"]
+    head = ["Year", "Turnover", "Costs, USD", "Share of value"]
     return section(
         "Turnover and costs",
-        tag("div", table(head, rows, kind="costs numbers", foot=foot), chart.place(), kind="beside"),
+        tag("div", table(head, rows, kind="costs numbers", foot=foot), chart.element(), kind="beside"),
         note(
-            "Turnover is one-way, in multiples of the capital of the moment. Costs are fees and slippage together; the"
-            " last column sets them against the average value of the year, or of all sessions."
+            "Turnover is one-way, in multiples of the account value at the time. Costs are fees plus slippage; the last"
+            " column divides them by the average account value of the year, or of all sessions."
         ),
     )
 

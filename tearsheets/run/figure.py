@@ -1,4 +1,4 @@
-"""The main figure as a PNG: equity, drawdown, BTC with the shocks, target exposure."""
+"""The main figure as a PNG: equity, drawdown, BTC with shocks, target exposure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from undertow.backtests.metrics import drawdowns
-from undertow.backtests.runs.run import Run
-from undertow.market.clock import FloatArray
-from undertow.market.errors import ParameterError
-from undertow.tearsheets.html.markup import write_whole
+from undertow.backtests import drawdowns
+from undertow.backtests.runs import Run
+from undertow.market import FloatArray, ParameterError
+from undertow.tearsheets.html.markup import write_atomic
 from undertow.tearsheets.html.palette import (
     BTC,
     EXPOSURE,
     GRID,
     INK,
-    QUIET,
+    MUTED,
     SHOCK,
-    curve,
+    date_range,
+    growth_curve,
     has_btc,
     log_ticks,
-    reach,
     shock_marks,
-    span,
     tick_text,
+    value_range,
 )
-from undertow.tearsheets.html.text import counted, title
+from undertow.tearsheets.html.text import quantity, title
 from undertow.tearsheets.run.charts import equity_lines
 
 _INCHES, _DPI = (14.0, 10.0), 100
@@ -43,17 +42,18 @@ def write_figure(run: Run, path: str | Path) -> Path:
     """Write the run's main figure as a PNG of 1400 by 1000 pixels.
 
     Four panels share the sessions: growth of 1 (logarithmic) of run, buy-and-hold and benchmark; their drawdowns; BTC
-    (logarithmic) with the shocks; target exposure. Without BTC its panel is left out. Equal runs give equal bytes; the
-    file appears whole or not at all. Returns the path.
+    (logarithmic) with the shocks; target exposure. A run without BTC has no panel of it. Equal runs give equal bytes;
+    the file is written completely or not at all. Returns the path. Raises `ParameterError` where `path` does not end
+    in .png.
     """
     if Path(path).suffix != ".png" or Path(path).is_dir():
         raise ParameterError(f"`path` must be a file that ends in .png, got {str(path)!r}")
-    # The default style, whatever the caller's settings: equal runs must give equal bytes.
+    # The default style whatever the caller's settings, because equal runs must give equal bytes.
     with matplotlib.style.context("default"):
         figure = _draw(run)
-        written = io.BytesIO()
-        figure.savefig(written, format="png", dpi=_DPI, metadata={"Software": None})
-    return write_whole(path, written.getvalue())
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": None})
+    return write_atomic(path, content.getvalue())
 
 
 def _draw(run: Run) -> Figure:
@@ -82,26 +82,26 @@ def _draw(run: Run) -> Figure:
         _btc(panels[2], run)
     _exposure(panels[-1], run)
     for panel in panels:
-        _quiet(panel)
+        _style_axes(panel)
     _days(panels[-1], run)
     return figure
 
 
 def _title(figure: Figure, run: Run) -> None:
     recipe = run.recipe
-    about = [f"Universe {recipe.universe}", f"{recipe.start} to {recipe.end}", counted(recipe.sessions, "session")]
+    about = [f"Universe {recipe.universe}", f"{recipe.start} to {recipe.end}", quantity(recipe.sessions, "session")]
     about.append(f"market {recipe.market}")
-    # Names come from outside: a dollar sign in one must not start a formula.
+    # A dollar sign in a name must not start a formula.
     figure.text(0.055, 0.958, title(run.name), fontsize=19, weight="bold", color=INK, parse_math=False)
-    figure.text(0.055, 0.932, ", ".join(about), fontsize=11, color=QUIET, parse_math=False)
+    figure.text(0.055, 0.932, ", ".join(about), fontsize=11, color=MUTED, parse_math=False)
 
 
 def _growth(growth: Axes, falls: Axes, run: Run) -> None:
     lines = equity_lines(run)
     for name, returns, colour in reversed(lines):
-        growth.plot(run.series.index, curve(returns), color=colour, linewidth=1.3, label=name)
+        growth.plot(run.series.index, growth_curve(returns), color=colour, linewidth=1.3, label=name)
         falls.plot(run.series.index, drawdowns(returns), color=colour, linewidth=1.0)
-    _log(growth, *(curve(returns) for _, returns, _ in lines))
+    _log(growth, *(growth_curve(returns) for _, returns, _ in lines))
     falls.set_ylim(top=0.0)
     falls.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     falls.yaxis.set_major_locator(MaxNLocator(4))
@@ -138,7 +138,7 @@ def _btc(panel: Axes, run: Run) -> None:
     _log(panel, price)
     _heading(
         panel,
-        f"BTC, USD, logarithmic, with {counted(len(shocks), 'shock')}" if len(shocks) else "BTC, USD, logarithmic",
+        f"BTC, USD, logarithmic, with {quantity(len(shocks), 'shock')}" if len(shocks) else "BTC, USD, logarithmic",
     )
 
 
@@ -153,7 +153,7 @@ def _exposure(panel: Axes, run: Run) -> None:
 
 
 def _log(panel: Axes, *curves: FloatArray) -> None:
-    low, high = span(*curves)
+    low, high = value_range(*curves)
     panel.set_yscale("log")
     panel.set_ylim(low, high)
     panel.yaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
@@ -165,10 +165,10 @@ def _heading(panel: Axes, text: str) -> None:
     panel.set_title(text, loc="left", fontsize=11, color=INK, pad=5)
 
 
-def _quiet(panel: Axes) -> None:
+def _style_axes(panel: Axes) -> None:
     panel.grid(axis="y", color=GRID, linewidth=0.8)
     panel.set_axisbelow(True)
-    panel.tick_params(colors=QUIET, labelsize=10, length=0)
+    panel.tick_params(colors=MUTED, labelsize=10, length=0)
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.spines["bottom"].set_color(GRID)
 
@@ -177,6 +177,6 @@ def _days(panel: Axes, run: Run) -> None:
     locator = AutoDateLocator(minticks=4, maxticks=12)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
     panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    first, last = reach(run)
+    first, last = date_range(run)
     panel.set_xlim(first, last)  # type: ignore[arg-type]
     panel.tick_params(axis="x", pad=6)

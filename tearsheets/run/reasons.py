@@ -1,111 +1,118 @@
-"""Where the difference came from, how the rule does as an alarm, and why its tiers changed."""
+"""Attribution of the difference, the rule as an alarm, and changes of its tier."""
 
 from __future__ import annotations
 
-from undertow.backtests.runs.run import Run
-from undertow.evidence.alarm import AlarmScore, alarm
-from undertow.strategies.reasons.explain import Explanation, explain_row
+from undertow.backtests.runs import Run
+from undertow.evidence import AlarmScore, alarm
+from undertow.strategies.reasons import Explanation, explain_row
 from undertow.tearsheets.html.markup import Html, facts, join, note, section, table, tag
-from undertow.tearsheets.html.text import BLANK, count, counted, day, percent, plain, share, signed, title, typeset
+from undertow.tearsheets.html.text import BLANK, count, day, percent, plain, quantity, share, signed, title, typeset
+from undertow.tearsheets.run.episodes import LONG_TABLE
 
 _PARTS = {
-    "timing": "Timing: out of stocks when the rule was",
-    "re_entry_delay": "Coming back in steps instead of at once",
-    "selection": "Selection: the order of selling, and stops",
-    "destination": "Destination: the basket and the hedge instead of cash",
-    "cash_yield": "What cash earned",
-    "costs": "Fees and slippage beyond buy-and-hold's",
+    "timing": "Absence: out of stocks",
+    "re_entry_delay": "Re-entry: in steps instead of at once",
+    "selection": "Selection: order of sales, and stops",
+    "destination": "Destination: basket and hedge instead of cash",
+    "cash_yield": "Cash yield",
+    "costs": "Costs: fees and slippage above those of buy-and-hold",
 }
 
 
 def attribution_section(run: Run) -> Html:
-    """The difference of final values in parts that sum exactly; nothing for a run that was saved without them."""
+    """The difference of final values in parts; empty for a run saved without them."""
     if run.attribution_parts is None:
         return join([])
-    found, capital = run.attribution(), run.recipe.capital
-    rows = [(words, count(found.parts[name]), _tone(found.parts[name] / capital)) for name, words in _PARTS.items()]
-    foot = ("Run less buy-and-hold", count(found.run - found.hold), percent((found.run - found.hold) / capital))
+    attribution, capital = run.attribution(), run.recipe.capital
+    parts, gap = attribution.parts, attribution.run - attribution.hold
+    rows = [(label, count(parts[name]), _gain_cell(parts[name] / capital)) for name, label in _PARTS.items()]
     return section(
-        "Where the difference came from",
-        table(("Part", "USD", "Of the capital"), rows, kind="numbers", foot=foot),
-        note(
-            f"Final values: buy-and-hold {count(found.hold)}, run {count(found.run)} USD. Each part is what changes"
-            " when it is added to those above it; the sum is exact, and in another order the parts would have other"
-            " sizes."
+        "Attribution of the difference",
+        table(
+            ("Part", "USD", "Share of capital"),
+            rows,
+            kind="numbers",
+            foot=("Run less buy-and-hold", count(gap), percent(gap / capital)),
         ),
-        *_paid(run),
+        note(
+            f"Final values: buy-and-hold {count(attribution.hold)} USD, run {count(attribution.run)} USD. Each part is"
+            " the change in final value when it is added to the parts above it. The parts sum exactly to the"
+            " difference; in another order they would have other sizes."
+        ),
+        *_cost_note(run),
     )
 
 
-def _paid(run: Run) -> list[Html]:
-    """Why fees and slippage weigh more here than what was paid; nothing for a run that paid none."""
+def _cost_note(run: Run) -> list[Html]:
+    """Why costs weigh more than the amount paid; empty for a run without costs."""
     paid = float(run.series["costs"].sum())
     if paid <= 0.0:
         return []
     return [
         note(
-            f"The run paid {count(paid)} USD of fees and slippage. In final value, as above, they weigh more where"
-            " prices rise: with what was paid goes the growth until the end that it would have had."
+            f"The run paid {count(paid)} USD of fees and slippage. In final value, as in the table, they weigh more"
+            " when prices rise, because the amount paid also loses its growth until the end."
         )
     ]
 
 
-def _tone(value: float) -> Html:
+def _gain_cell(value: float) -> Html:
     return tag("td", percent(value), kind="num gain" if value > 0 else "num loss" if value < 0 else "num")
 
 
 def alarm_section(run: Run) -> Html:
-    """The rule as an alarm for falls of the basket, against alarms at random."""
-    # A run of an earlier version was saved without the basket's value at the fill.
+    """The rule as an alarm for falls of the basket, compared with alarms at random."""
+    # Runs saved by an earlier version lack the value of the basket at the fill.
     if not len(run.episodes) or "hold_before" not in run.series:
         return join([])
-    found = alarm(run)
-    lead = BLANK if not found.seen else counted(round(found.lead), "session")
+    score = alarm(run)
+    lead = BLANK if not score.seen else quantity(round(score.lead), "session")
     pairs = [
-        ("Right", f"{count(found.right)} of {count(found.alarms)} ({share(found.precision, 0)})"),
-        ("At random", share(found.base_rate, 0)),
-        ("Falls met", f"{count(found.seen)} of {count(found.falls)}"),
-        ("Lead to the low, median", lead),
-        ("Cost of wrong alarms", percent(found.false_cost)),
-        ("Rebound missed, mean", percent(found.missed_rebound, 2)),
+        ("Correct alarms", f"{count(score.right)} of {count(score.alarms)} ({share(score.precision, 0)})"),
+        ("Correct at random", share(score.base_rate, 0)),
+        ("Falls detected", f"{count(score.seen)} of {count(score.falls)}"),
+        ("Lead before the low, median", lead),
+        ("Cost of false alarms", percent(score.false_cost)),
+        ("Rebound missed, mean", percent(score.missed_rebound, 2)),
     ]
     return section(
-        "As an alarm",
-        tag("p", typeset(found.sentence())),
+        "The rule as an alarm",
+        tag("p", typeset(score.sentence())),
         facts(pairs, kind="facts totals"),
-        _transitions(found),
+        _transitions(score),
         note(
-            f"A fall is {share(found.fall, 0)} or more from a high of the basket. Met: the rule acted before half of it"
-            " was over. The cost sums run less basket over the alarms that no fall followed."
+            f"A fall is a loss of {share(score.fall, 0)} or more from a high of the basket. It is detected if the rule"
+            " acted before half of the fall was over. The cost of false alarms is the sum of run less basket over the"
+            " alarms that no fall followed."
         ),
     )
 
 
-def _transitions(found: AlarmScore) -> Html:
-    names = [str(name) for name in found.transitions.index]
+def _transitions(score: AlarmScore) -> Html:
+    names = [str(name) for name in score.transitions.index]
     rows = [
-        (title(name), share(float(found.time_in_tier[name])), *(count(float(each)) for each in row))
-        for name, row in zip(names, found.transitions.to_numpy(), strict=True)
+        (title(name), share(float(score.time_in_tier[name])), *(count(float(number)) for number in row))
+        for name, row in zip(names, score.transitions.to_numpy(), strict=True)
     ]
-    return table(("Tier", "Sessions", *(f"then {name}" for name in names)), rows, kind="numbers")
+    return table(("Tier", "Sessions", *(f"Next: {name}" for name in names)), rows, kind="numbers")
 
 
 def reasons_section(run: Run) -> Html:
-    """Every change of tier with what drove it; nothing for a strategy that is not put together from parts."""
+    """Every change of tier with its drivers; empty unless the run is rule-based."""
     if run.reasons is None:
         return join([])
-    found = [explain_row(run.reasons, row) for row in run.reasons.changes()]
-    remarks = [note(typeset(f"{each[:1].upper()}{each[1:]}.")) for each in run.notes]
-    if not found:
-        return section("Why the tier changed", tag("p", "It never did."), *remarks)
+    explanations = [explain_row(run.reasons, row) for row in run.reasons.changes()]
+    remarks = [note(typeset(f"{remark[:1].upper()}{remark[1:]}.")) for remark in run.notes]
+    if not explanations:
+        return section("Why the tier changed", tag("p", "The tier never changed."), *remarks)
     score = tag("th", "Score", scope="col", kind="num")
-    head = ("Session", "Tier", "Why", score, "Shock", "Largest parts of the score", "What would have changed it")
-    whole = table(head, [_row(each) for each in found], kind="episodes")
+    head = ("Session", "Tier", "Event", score, "Shock", "Largest contributions", "What would have changed it")
+    element = table(head, [_row(explanation) for explanation in explanations], kind="episodes")
     return section(
         "Why the tier changed",
         *remarks,
-        note("Parts of the score are Shapley values over the drivers; those of a session sum to its score."),
-        tag("div", whole, kind="tallbox") if len(found) > 15 else whole,
+        note("Contributions are Shapley values of the drivers; those of one session sum to its score."),
+        tag("div", element, kind="tallbox") if len(explanations) > LONG_TABLE else element,
         *_vetoes(run),
     )
 
@@ -115,7 +122,7 @@ def _vetoes(run: Run) -> list[Html]:
         [
             tag("td", day(row["session"]), kind="when"),
             count(row["sessions"]),
-            f"{row['asked']} asked for, {row['tier']} held",
+            f"{row['ungated_tier']} requested, {row['tier']} held",
             tag("td", f"{plain(row['ungated'])} to {plain(row['score'])}", kind="num"),
             row["gates"],
         ]
@@ -124,21 +131,26 @@ def _vetoes(run: Run) -> list[Html]:
     if not rows:
         return []
     score = tag("th", "Score", scope="col", kind="num")
-    whole = table(("From", "Sessions", "Tier", score, "Gates"), rows, kind="episodes")
-    return [tag("h3", "Held back by a gate"), tag("div", whole, kind="tallbox") if len(rows) > 15 else whole]
-
-
-def _row(each: Explanation) -> list[object]:
-    most = sorted(each.contributions.items(), key=lambda item: -abs(item[1]))[:3]
-    parts = ", ".join(f"{signed(value)} from {name}" for name, value in most if abs(value) > 1e-12)
-    veto = " (a gate held it back)" if each.vetoed else ""
-    moved = each.tier if each.tier == each.before else f"{each.before} to {each.tier}"
+    element = table(("From", "Sessions", "Tier", score, "Gates"), rows, kind="episodes")
     return [
-        tag("td", day(each.session), kind="when"),
-        moved,
-        each.event + veto,
-        tag("td", plain(each.score), kind="num"),
-        each.label or BLANK,
+        tag("h3", "Held back by a gate"),
+        tag("div", element, kind="tallbox") if len(rows) > LONG_TABLE else element,
+    ]
+
+
+def _row(explanation: Explanation) -> list[object]:
+    largest = sorted(explanation.contributions.items(), key=lambda item: -abs(item[1]))[:3]
+    parts = ", ".join(f"{signed(value)} from {name}" for name, value in largest if abs(value) > 1e-12)
+    veto = " (a gate held it back)" if explanation.vetoed else ""
+    change = (
+        explanation.tier if explanation.tier == explanation.before else f"{explanation.before} to {explanation.tier}"
+    )
+    return [
+        tag("td", day(explanation.session), kind="when"),
+        change,
+        explanation.event + veto,
+        tag("td", plain(explanation.score), kind="num"),
+        explanation.label or BLANK,
         parts or BLANK,
-        typeset(each.counterfactual) or BLANK,
+        typeset(explanation.counterfactual) or BLANK,
     ]

@@ -1,4 +1,4 @@
-"""The numbers behind a signal's picture: each series with the instants at which its values were known."""
+"""The series of a signal page, with the instants at which values became known."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray, InstantArray, align
-from undertow.market.errors import DataError, ParameterError, UnknownNameError, did_you_mean
-from undertow.market.feeds import Feed
-from undertow.signals.base.spec import Parameter, Spec
-from undertow.signals.decisions.table import DecisionTable
+from undertow.market import (
+    DataError,
+    Feed,
+    FloatArray,
+    InstantArray,
+    ParameterError,
+    UnknownNameError,
+    align,
+    did_you_mean,
+)
+from undertow.signals.base import Parameter, Spec
+from undertow.signals.decisions import DecisionTable
 
-# Of many names, these quantiles are drawn; the middle one is the line.
+# For a signal with a value for each name, these quantiles are drawn: a band around the median.
 QUANTILES = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A series as it came in: `at` (H,) when each value was known, `lines` (H, 1), or (H, 3) for many names."""
+    """A series by the time at which its values became known.
+
+    `at` (H,) are the instants; `lines` (H, 1) the values, or (H, 3) quantiles of a signal with a value for each name.
+    """
 
     name: str
     at: InstantArray
@@ -29,32 +39,35 @@ class Track:
 
     def between(self, first: np.datetime64, last: np.datetime64) -> Track:
         """The part known from `first` to `last`, both included."""
-        kept = (self.at >= first) & (self.at <= last)
-        return Track(self.name, self.at[kept], self.lines[kept])
+        rows = (self.at >= first) & (self.at <= last)
+        return Track(self.name, self.at[rows], self.lines[rows])
 
 
-def chosen_parameters(spec: Spec, given: Mapping[str, Any]) -> dict[str, float]:
-    """The defaults with what is given, text included; raises `ParameterError` with range or nearest name."""
-    for name in given:
+def parameter_values(spec: Spec, values: Mapping[str, Any]) -> dict[str, float]:
+    """The parameters of a signal: the defaults, updated by `values` (numbers or text).
+
+    Raises `ParameterError` with the range or the nearest name.
+    """
+    for name in values:
         if name not in spec.parameters:
             known = ", ".join(spec.parameters) or "none"
-            near = did_you_mean(name, spec.parameters)
-            raise ParameterError(f"`{spec.name}` has no parameter `{name}`{near}; it has: {known}")
+            suggestion = did_you_mean(name, spec.parameters)
+            raise ParameterError(f"`{spec.name}` has no parameter `{name}`{suggestion}; it has: {known}")
     return {
-        name: _number(name, given[name], each, unit_of(spec, each)) if name in given else each.default
-        for name, each in spec.parameters.items()
+        name: _number(name, values[name], parameter, unit_of(spec, parameter)) if name in values else parameter.default
+        for name, parameter in spec.parameters.items()
     }
 
 
 def unit_of(spec: Spec, parameter: Parameter) -> str:
-    """The unit in which a parameter is given: hours where the table makes rows of them."""
+    """The unit of a parameter: hours for a window of rows on the feed clock."""
     return "hours" if parameter.unit == "rows" and spec.clock == "feed" else parameter.unit
 
 
 def _number(name: str, value: Any, parameter: Parameter, unit: str) -> float:
     low, high = parameter.range.low, parameter.range.high
-    kind = "a whole number" if parameter.whole else "a number"
-    problem = ParameterError(f"`{name}` must be {kind} in [{low:g}, {high:g}] ({unit}), got {value}")
+    noun = "a whole number" if parameter.whole else "a number"
+    problem = ParameterError(f"`{name}` must be {noun} in [{low:g}, {high:g}] ({unit}), got {value}")
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -64,8 +77,8 @@ def _number(name: str, value: Any, parameter: Parameter, unit: str) -> float:
     return number
 
 
-def chosen_outputs(spec: Spec, output: str) -> tuple[str, ...]:
-    """All outputs, or the one asked for."""
+def select_outputs(spec: Spec, output: str) -> tuple[str, ...]:
+    """The requested output, or all where it is empty."""
     if output and output not in spec.outputs:
         raise UnknownNameError(f"output of {spec.name}", output, spec.outputs)
     return (output,) if output else spec.outputs
@@ -74,9 +87,16 @@ def chosen_outputs(spec: Spec, output: str) -> tuple[str, ...]:
 def signal_tracks(
     spec: Spec, table: DecisionTable, parameters: Mapping[str, float], outputs: Sequence[str], asset: str
 ) -> dict[str, list[Track]]:
-    """For each output its tracks: one for each feed, finest first, or one by session.
+    """The tracks of each output: one for each feed, finest first, or one by session.
 
-    Raises `DataError` where the market lacks the feed that the signal is computed on.
+    Raises `DataError` where the market lacks the feed that the signal needs.
+
+    Args:
+        spec: the signal
+        table: the decision table of the market
+        parameters: its parameters, windows of feed signals in hours
+        outputs: the outputs to compute
+        asset: the symbol of the feeds
     """
     if spec.clock == "session":
         values = dict(zip(spec.outputs, table.sessions(spec, parameters, asset), strict=True))
@@ -84,20 +104,19 @@ def signal_tracks(
         return {name: [Track("", closes, _across(spec, table, values[name]))] for name in outputs}
     feeds = table.feeds(spec, asset)
     if not feeds:
-        have = ", ".join(sorted({each.label for each in table.market.feeds})) or "none"
-        raise DataError(
-            f"`{spec.name}` cannot be drawn: market {table.market.name!r} has {table.absent[spec.name]}; it has: {have}"
-        )
-    found: dict[str, list[Track]] = {name: [] for name in outputs}
+        labels = ", ".join(sorted({feed.label for feed in table.market.feeds})) or "none"
+        absent = table.absent[spec.name]
+        raise DataError(f"`{spec.name}` cannot be drawn: market {table.market.name!r} has {absent}; it has: {labels}")
+    tracks: dict[str, list[Track]] = {name: [] for name in outputs}
     for feed in feeds:
         series = dict(zip(spec.outputs, table.series(spec, feed, parameters), strict=True))
         for name in outputs:
-            found[name].append(Track(feed.label, grid_known_at(feed), series[name][:, None]))
-    return found
+            tracks[name].append(Track(feed.label, grid_known_at(feed), series[name][:, None]))
+    return tracks
 
 
 def asset_track(table: DecisionTable, asset: str, by_session: bool) -> Track | None:
-    """The asset's closes on their own clock or by session; None where the market has no bars of it."""
+    """The closes of an asset by bar or by session; None without bars."""
     bars = table.market.feeds_of("bars", asset)
     if not bars:
         return None
@@ -109,7 +128,7 @@ def asset_track(table: DecisionTable, asset: str, by_session: bool) -> Track | N
 
 
 def basket_track(table: DecisionTable, rows: slice) -> Track:
-    """Growth of 1 of the universe's equally weighted basket over the sessions in `rows`, before costs."""
+    """Growth of 1 of the equally weighted basket over some sessions, before costs."""
     returns = np.nan_to_num(table.basket_returns[rows])
     returns[0] = 0.0
     growth = np.cumprod(1.0 + returns, dtype=np.float64)
@@ -117,12 +136,15 @@ def basket_track(table: DecisionTable, rows: slice) -> Track:
 
 
 def grid_known_at(feed: Feed) -> InstantArray:
-    """When each interval of the feed's regular grid (G,) was known, or would have been where it is missing."""
+    """The instants (G,) at which the intervals of a feed's grid became known.
+
+    A missing interval has the instant at which it would have become known.
+    """
     if not feed.is_regular or not len(feed):
         return feed.known_at
     steps = np.arange(int(feed.grid_rows[-1]) + 1)
-    found: InstantArray = feed.known_at[0] + steps * feed.interval.timedelta
-    return found
+    known_at: InstantArray = feed.known_at[0] + steps * feed.interval.timedelta
+    return known_at
 
 
 def _across(spec: Spec, table: DecisionTable, values: FloatArray) -> FloatArray:
@@ -130,7 +152,7 @@ def _across(spec: Spec, table: DecisionTable, values: FloatArray) -> FloatArray:
         return values[:, :1]
     held = np.where(table.member, values, np.nan) if values.shape == table.member.shape else values
     out = np.full((len(held), len(QUANTILES)), np.nan)
-    there = np.isfinite(held).any(axis=1)
-    if there.any():
-        out[there] = np.nanquantile(held[there], QUANTILES, axis=1).T
+    known = np.isfinite(held).any(axis=1)
+    if known.any():
+        out[known] = np.nanquantile(held[known], QUANTILES, axis=1).T
     return out

@@ -1,1 +1,36 @@
-"""study"""
+"""The page of a search for parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undertow.market import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.tearsheets.study.charts import importances, map_chart, map_names
+    from undertow.tearsheets.study.page import expected_best, luck_sentence, write_study_page
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "charts": (
+                "importances",
+                "map_chart",
+                "map_names",
+            ),
+            "page": (
+                "expected_best",
+                "luck_sentence",
+                "write_study_page",
+            ),
+        },
+    )
+
+__all__ = [
+    "expected_best",
+    "importances",
+    "luck_sentence",
+    "map_chart",
+    "map_names",
+    "write_study_page",
+]

@@ -1,4 +1,4 @@
-"""The pictures of a study: Optuna's own figures in the house's dress, and a map of lag against threshold."""
+"""The charts of a study: Optuna's figures, and a map of lag against threshold."""
 
 from __future__ import annotations
 
@@ -18,48 +18,47 @@ from optuna.distributions import CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial
 
-from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.optimize import Tuning
-from undertow.backtests.tuning.study import finished_by_position
+from undertow.backtests import MAXIMIZE
+from undertow.backtests.tuning import Tuning, finished_by_position
 from undertow.tearsheets.html.charts import FONT, Chart
-from undertow.tearsheets.html.palette import GRID, INK, MANY, QUIET, RUN
+from undertow.tearsheets.html.palette import GRID, INK, MUTED, RUN, SERIES_COLOURS
 from undertow.tearsheets.html.text import THRESHOLDS
 
-CELLS = 10
+MAP_CELLS = 10
 SLICES_A_ROW = 4
-_FRONT = (("misses a constraint", "#dfe3e8"), ("beaten by another", "#a9b1b9"), ("on the front", RUN))
+_FRONT = (("misses a constraint", "#dfe3e8"), ("dominated", "#a9b1b9"), ("on the front", RUN))
 _BLUES = [[0.0, "#d3e4f5"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
 
 
 @lru_cache(maxsize=1)
-def asked_for(tuning: Tuning) -> optuna.Study:
-    """A study of the trials that were asked for, in their order.
+def requested_trials(tuning: Tuning) -> optuna.Study:
+    """A study of the requested trials only, in their order.
 
-    What is kept may hold more: those of a longer search before, or of other workers since.
+    The storage may hold more: trials of an earlier, longer search or of other workers.
     """
     study = optuna.create_study(directions=tuning.study.directions)
-    wanted = range(len(tuning.trials))
-    study.add_trials(trial for place, trial in finished_by_position(tuning.study).items() if place in wanted)
+    requested = range(len(tuning.trials))
+    study.add_trials(trial for position, trial in finished_by_position(tuning.study).items() if position in requested)
     return study
 
 
 def importances(tuning: Tuning) -> dict[str, float]:
-    """The share of the objective's spread over the range searched that each parameter explains by itself.
+    """The share of the objective's spread that each parameter explains by itself.
 
-    Of several objectives that of the first. Empty where there are too few trials to say. Source: fANOVA, Hutter, Hoos
-    and Leyton-Brown (2014), by Optuna. A measure of how the best trials are spread would call a choice unimportant on
-    which the search had settled early.
+    The spread is that over the range searched, of the first objective; empty where there are too few trials. Source:
+    fANOVA, Hutter, Hoos and Leyton-Brown (2014), by Optuna. A measure based on the best trials alone would rate a
+    parameter as unimportant if the search fixed it early.
     """
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     if len(complete) < 10 or complete[f"objective {tuning.names[0]}"].nunique() < 2:
         return {}
     with _silent():
-        return _evaluator().evaluate(asked_for(tuning), target=_first if len(tuning.names) > 1 else None)
+        return _evaluator().evaluate(requested_trials(tuning), target=_first if len(tuning.names) > 1 else None)
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Optuna without its words on parameters that have one value or on which values count as good."""
+    """Silence Optuna's warnings on parameters with a single value."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -71,7 +70,7 @@ def _silent() -> Iterator[None]:
 
 
 def _evaluator() -> FanovaImportanceEvaluator:
-    # Deeper trees change no rank and take a minute for two thousand trials.
+    # Deeper trees do not change the ranking and take a minute for two thousand trials.
     return FanovaImportanceEvaluator(n_trees=64, max_depth=8, seed=0)
 
 
@@ -80,29 +79,29 @@ def _first(trial: FrozenTrial) -> float:
 
 
 def history_chart(tuning: Tuning) -> Chart:
-    """The objective by trial and the best so far; of several objectives the first."""
-    return _drawn(
+    """The first objective by trial, and the best so far."""
+    return _chart(
         "history", "Objective by trial and the best so far", visualization.plot_optimization_history, tuning, "small"
     )
 
 
 def importance_chart(tuning: Tuning) -> Chart:
-    """How much each parameter matters."""
-    given: dict[str, Any] = {"target": _first} if len(tuning.names) > 1 else {}
+    """The importance of each parameter."""
+    kwargs: dict[str, Any] = {"target": _first} if len(tuning.names) > 1 else {}
     with _silent():
         figure = visualization.plot_param_importances(
-            asked_for(tuning), evaluator=_evaluator(), target_name=tuning.names[0], **given
+            requested_trials(tuning), evaluator=_evaluator(), target_name=tuning.names[0], **kwargs
         )
-    chart = _dressed("importances", "Importance of each parameter", figure, "short")
+    chart = _styled_chart("importances", "Importance of each parameter", figure, "short")
     chart.layout["yaxis"] = {**chart.layout.get("yaxis", {}), "dtick": 1}
     return chart
 
 
 def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
-    """The objective over each parameter by itself, a few a row."""
-    rows = [list(names[place : place + SLICES_A_ROW]) for place in range(0, len(names), SLICES_A_ROW)]
+    """The objective over each parameter, several in a row."""
+    rows = [list(names[start : start + SLICES_A_ROW]) for start in range(0, len(names), SLICES_A_ROW)]
     return [
-        _drawn(
+        _chart(
             f"slice{number}",
             f"Objective over {', '.join(row)}",
             visualization.plot_slice,
@@ -117,7 +116,7 @@ def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
 def contour_chart(tuning: Tuning, names: Sequence[str]) -> Chart:
     """The objective over pairs of parameters, interpolated between trials."""
     text = f"Objective over pairs of {', '.join(names)}"
-    chart = _drawn("contours", text, visualization.plot_contour, tuning, "taller panels", params=list(names))
+    chart = _chart("contours", text, visualization.plot_contour, tuning, "taller panels", params=list(names))
     for trace in chart.data:
         if trace["type"] == "contour":
             trace |= {"colorscale": _BLUES, "reversescale": tuning.objectives[0].direction != MAXIMIZE}
@@ -125,20 +124,20 @@ def contour_chart(tuning: Tuning, names: Sequence[str]) -> Chart:
 
 
 def front_chart(tuning: Tuning) -> Chart:
-    """The trials and those of them that no other beats, in the first two or three objectives."""
+    """All trials in the first two or three objectives, with the front marked."""
     names = list(tuning.names[:3])
 
-    def shown(trial: FrozenTrial) -> Sequence[float]:
+    def values(trial: FrozenTrial) -> Sequence[float]:
         return list(trial.values[: len(names)])
 
     with _silent():
         figure = visualization.plot_pareto_front(
-            asked_for(tuning), targets=shown if len(tuning.names) > 3 else None, target_names=names
+            requested_trials(tuning), targets=values if len(tuning.names) > 3 else None, target_names=names
         )
-    chart = _dressed("front", f"Trials by {' and '.join(names)}", figure, "taller")
+    chart = _styled_chart("front", f"Trials by {' and '.join(names)}", figure, "taller")
     for axis in chart.layout.get("scene", {}).values():
         axis |= {"gridcolor": GRID, "backgroundcolor": "rgba(0,0,0,0)"}
-    # Optuna colours by trial number; here it is the front that has to stand out.
+    # Optuna colours by trial number; here the front must stand out.
     for trace, (text, colour) in zip(chart.data, _FRONT[-len(chart.data) :], strict=True):
         trace |= {"name": text, "showlegend": True, "marker": {"color": colour, "size": 5}}
     chart.layout["margin"]["r"] = 16
@@ -146,8 +145,12 @@ def front_chart(tuning: Tuning) -> Chart:
 
 
 def map_names(tuning: Tuning, ranked: Sequence[str]) -> tuple[str, str] | None:
-    """The lag and the level at which the strategy acts, where both are searched, else what matters most."""
-    free = [name for name, each in tuning.space.free.items() if not isinstance(each, CategoricalDistribution)]
+    """The parameters of the map: lag and threshold, else the most important."""
+    free = [
+        name
+        for name, distribution in tuning.space.free.items()
+        if not isinstance(distribution, CategoricalDistribution)
+    ]
     ordered = [name for name in ranked if name in free] + [name for name in free if name not in ranked]
     across = "lag" if "lag" in free else next(iter(ordered), None)
     up = next((name for name in (*THRESHOLDS, *ordered) if name in free and name != across), None)
@@ -155,20 +158,27 @@ def map_names(tuning: Tuning, ranked: Sequence[str]) -> tuple[str, str] | None:
 
 
 def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
-    """The median objective of the trials in each cell of two parameters; empty cells have no trial."""
+    """The median objective of the trials in each cell of two parameters.
+
+    Args:
+        tuning: the search
+        across: the parameter of the columns
+        up: the parameter of the rows
+    """
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     value = complete[f"objective {tuning.names[0]}"]
-    columns, left = _cells(complete[across], tuning, across)
-    rows, below = _cells(complete[up], tuning, up)
-    median, count = np.full((len(below), len(left)), np.nan), np.zeros((len(below), len(left)), dtype=np.int64)
+    columns, column_labels = _cells(complete[across], tuning, across)
+    rows, row_labels = _cells(complete[up], tuning, up)
+    shape = len(row_labels), len(column_labels)
+    median, count = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
     for row, column in sorted(set(zip(rows, columns, strict=True))):
         inside = value[(rows == row) & (columns == column)]
         median[row, column], count[row, column] = inside.median(), len(inside)
     heat = {
         "type": "heatmap",
-        "x": left,
-        "y": below,
-        "z": [[None if np.isnan(each) else round(float(each), 6) for each in row] for row in median],
+        "x": column_labels,
+        "y": row_labels,
+        "z": [[None if np.isnan(cell) else round(float(cell), 6) for cell in row] for row in median],
         "customdata": count.tolist(),
         "colorscale": _BLUES,
         "reversescale": tuning.objectives[0].direction != MAXIMIZE,
@@ -177,8 +187,8 @@ def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
         "xgap": 1,
         "ygap": 1,
     }
-    words = f"Median {tuning.names[0]} by {across} and {up}"
-    chart = Chart("map", [heat], _layout({}), (), words, size="tall panels")
+    alt = f"Median {tuning.names[0]} by {across} and {up}"
+    chart = Chart("map", [heat], _layout({}), (), alt, size="tall panels")
     for axis, name in (("xaxis", across), ("yaxis", up)):
         chart.layout[axis] = {"title": {"text": name}, "type": "category", "showgrid": False, "automargin": True}
     chart.layout["margin"] |= {"l": 110, "b": 60}
@@ -186,34 +196,34 @@ def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
 
 
 def _cells(values: pd.Series, tuning: Tuning, name: str) -> tuple[pd.Series, list[str]]:
-    """The cell of each trial and the cells' names, equal in width over what the search allowed."""
+    """The cell of each trial, equal in width over the range searched, and labels."""
     distribution: Any = tuning.space.free[name]
     low, high = float(distribution.low), float(distribution.high)
-    edges = np.geomspace(low, high, CELLS + 1) if distribution.log else np.linspace(low, high, CELLS + 1)
-    inside = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), "right") - 1, 0, CELLS - 1)
+    edges = np.geomspace(low, high, MAP_CELLS + 1) if distribution.log else np.linspace(low, high, MAP_CELLS + 1)
+    inside = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), "right") - 1, 0, MAP_CELLS - 1)
     names = [f"{first:.3g} to {last:.3g}" for first, last in pairwise(edges)]
     return pd.Series(inside, index=values.index), names
 
 
-def _drawn(name: str, text: str, draw: Callable[..., Any], tuning: Tuning, size: str, **given: Any) -> Chart:
-    several = {"target": _first} if len(tuning.names) > 1 else {}
+def _chart(name: str, text: str, draw: Callable[..., Any], tuning: Tuning, size: str, **kwargs: Any) -> Chart:
+    target = {"target": _first} if len(tuning.names) > 1 else {}
     with _silent():
-        figure = draw(asked_for(tuning), target_name=tuning.names[0], **several, **given)
-    return _dressed(name, text, figure, size)
+        figure = draw(requested_trials(tuning), target_name=tuning.names[0], **target, **kwargs)
+    return _styled_chart(name, text, figure, size)
 
 
-def _dressed(name: str, text: str, figure: Any, size: str) -> Chart:
-    """Optuna's figure without its title and template, in the house's type and colours."""
-    drawn = json.loads(figure.to_json())
-    layout = _layout(drawn["layout"])
-    for place, trace in enumerate(drawn["data"]):
-        _dress(trace, MANY[place % len(MANY)])
+def _styled_chart(name: str, text: str, figure: Any, size: str) -> Chart:
+    """Optuna's figure in the fonts and colours of the pages, without its title."""
+    content = json.loads(figure.to_json())
+    layout = _layout(content["layout"])
+    for number, trace in enumerate(content["data"]):
+        _style_trace(trace, SERIES_COLOURS[number % len(SERIES_COLOURS)])
         if "colorbar" in (trace.get("marker") or {}):
             layout["margin"]["r"] = 70
-    return Chart(name, drawn["data"], layout, (), text, size=size)
+    return Chart(name, content["data"], layout, (), text, size=size)
 
 
-def _dress(trace: dict[str, Any], colour: str) -> None:
+def _style_trace(trace: dict[str, Any], colour: str) -> None:
     marker = trace.get("marker")
     if trace["type"] == "bar":
         trace["marker"] = {"color": RUN}
@@ -226,14 +236,14 @@ def _dress(trace: dict[str, Any], colour: str) -> None:
         marker["colorbar"] |= {"thickness": 10, "outlinewidth": 0, "x": 1.0, "xpad": 12}
 
 
-def _layout(given: dict[str, Any]) -> dict[str, Any]:
-    layout = {key: value for key, value in given.items() if key not in ("template", "title", "width", "height")}
+def _layout(settings: dict[str, Any]) -> dict[str, Any]:
+    layout = {key: value for key, value in settings.items() if key not in ("template", "title", "width", "height")}
     for key, value in layout.items():
         if key.startswith(("xaxis", "yaxis")):
             value |= {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "automargin": True}
     return {
         **layout,
-        "font": {"family": FONT, "size": 12, "color": QUIET},
+        "font": {"family": FONT, "size": 12, "color": MUTED},
         "margin": {"l": 60, "r": 16, "t": 14, "b": 46},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

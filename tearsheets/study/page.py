@@ -1,4 +1,4 @@
-"""A study as one HTML page: what the search found, what matters, and how much of it may be luck."""
+"""A study as one HTML page: best trials, important parameters, the part of chance."""
 
 from __future__ import annotations
 
@@ -10,26 +10,22 @@ from typing import Any
 
 import pandas as pd
 from optuna.distributions import CategoricalDistribution
-from plotly.offline import get_plotlyjs
 
-from undertow.backtests.objectives import MAXIMIZE
-from undertow.backtests.tuning.optimize import Tuning
-from undertow.market.errors import ParameterError
+from undertow.backtests import HEADLINE_METRICS, MAXIMIZE
+from undertow.backtests.tuning import Tuning
 from undertow.tearsheets.html.charts import Chart
 from undertow.tearsheets.html.markup import (
     Html,
     facts,
-    fill,
     join,
     note,
-    resource,
-    script_json,
     section,
     table,
     tag,
-    write_whole,
+    write_atomic,
 )
-from undertow.tearsheets.html.text import BLANK, METRICS, count, counted, listed, share, title, typeset, value_text
+from undertow.tearsheets.html.page import assemble, check_html_path
+from undertow.tearsheets.html.text import BLANK, count, quantity, share, shortlist, title, typeset, value_text
 from undertow.tearsheets.study.charts import (
     contour_chart,
     front_chart,
@@ -41,38 +37,31 @@ from undertow.tearsheets.study.charts import (
     slice_charts,
 )
 
-SHOWN, SLICED, CROSSED = 12, 8, 3
+# The most rows of the table, parameters with a slice, and parameters crossed in contours.
+_ROWS, _SLICES, _CONTOURS = 12, 8, 3
 _EULER = 0.5772156649015329
 
 
 def write_study_page(tuning: Tuning, path: str | Path) -> Path:
-    """Write a search as one self-contained HTML page and return the path.
+    """Write a search as one self-contained HTML page and return its path.
 
-    It holds the objective's history, the importance of each parameter, a map of lag against threshold, slices and
-    contours (Optuna's figures), the front of several objectives, the best trials beside the defaults and buy-and-hold,
-    how many trials were ever made on the market, and what luck alone would be expected to find. Equal searches give
-    equal bytes. Raises `ParameterError` where `path` is no .html file.
+    The page holds the history of the objective, the importance of each parameter, a map of lag against threshold,
+    slices and contours (Optuna's figures), the front of several objectives, the best trials beside the defaults and
+    buy-and-hold, the number of trials ever made on the market, and the best result expected by chance. Equal searches
+    give equal bytes. Raises `ParameterError` where `path` does not end in .html.
     """
-    if Path(path).suffix != ".html" or Path(path).is_dir():
-        raise ParameterError(f"`out` must be a file that ends in .html, got {str(path)!r}")
+    check_html_path(path, "out")
     charts: list[Chart] = []
-    body = join([_title(tuning), _verdict(tuning), *_pictures(tuning, charts), _best(tuning), _search(tuning)])
-    page = fill(
-        "page.html",
-        title=f"{title(tuning.strategy.name())}, study | Undertow",
-        style=Html(resource("page.css")),
-        body=body,
-        plotly=Html(get_plotlyjs()),
-        charts=script_json({"sessions": [], "charts": [chart.drawn() for chart in charts]}),
-        scripts=Html(resource("scripts.html")),
-    )
-    return write_whole(path, page.encode("utf-8"))
+    body = join([_title(tuning), _verdict(tuning), *_chart_sections(tuning, charts), _best(tuning), _search(tuning)])
+    page = assemble(f"{title(tuning.strategy.name())}, study", body, [chart.as_dict() for chart in charts])
+    return write_atomic(path, page.encode("utf-8"))
 
 
 def expected_best(values: pd.Series, trials: int) -> float:
-    """How far above the mean the best of `trials` independent draws with the spread of `values` is expected to lie.
+    """The expected distance above the mean of the best of `trials` independent draws.
 
-    In the units of `values`; NaN below two trials. Source: Bailey and López de Prado (2014), equation 1.
+    The draws have the spread of `values`, and the result their unit; NaN below two trials. Source: Bailey and López de
+    Prado (2014), equation 1.
     """
     if trials < 2 or len(values) < 2:
         return math.nan
@@ -82,19 +71,19 @@ def expected_best(values: pd.Series, trials: int) -> float:
 
 
 def _title(tuning: Tuning) -> Html:
-    said = tuning.identity
+    identity = tuning.identity
     about = [
-        f"Universe {said['universe']}",
-        f"{said['start']} to {said['end']}",
+        f"Universe {identity['universe']}",
+        f"{identity['start']} to {identity['end']}",
         f"market {tuning.market.name}",
         f"study {tuning.study.study_name}",
-        counted(len(tuning.trials), "trial"),
+        quantity(len(tuning.trials), "trial"),
     ]
     return tag(
         "header",
         tag("p", "Undertow study", kind="eyebrow"),
         tag("h1", title(tuning.strategy.name())),
-        tag("p", *(tag("span", each) for each in about), kind="about"),
+        tag("p", *(tag("span", item) for item in about), kind="about"),
     )
 
 
@@ -105,20 +94,21 @@ def _verdict(tuning: Tuning) -> Html:
 def _lead(tuning: Tuning) -> str:
     best, name = tuning.best, tuning.names[0]
     if not tuning.feasible:
-        missed = [f"{each.name} by {best[f'missed {each.name}']:.3g}" for each in tuning.constraints]
-        return f"No trial keeps to the constraints. The nearest, trial {best['trial']}, misses {listed(missed, 4)}."
+        misses = [f"{constraint.name} by {best[f'missed {constraint.name}']:.3g}" for constraint in tuning.constraints]
+        nearest = f"The nearest, trial {best['trial']}, misses {shortlist(misses, 4)}."
+        return f"No trial satisfies the constraints. {nearest}"
     first = tuning.trials.iloc[0]
-    beside = ""
+    references = ""
     if _is_default(tuning, first):
-        misses = "" if first["feasible"] else ", which miss a constraint"
-        beside = f"; {first[f'objective {name}']:.3g} at the defaults{misses}"
-    hold = tuning.objectives[0]
-    if not hold.baseline:
-        value = hold.value(tuning.baselines["buy-and-hold"], tuning.baselines) if _is_named(name) else math.nan
-        beside += f"; {value:.3g} for buy-and-hold" if math.isfinite(value) else ""
-    found = f"Trial {best['trial']} has the best {name}: {best[f'objective {name}']:.3g}{beside}."
-    many = f" {counted(len(tuning.front), 'trial')} on the front of {len(tuning.names)} objectives."
-    return typeset(found + (many if len(tuning.names) > 1 else ""))
+        miss = "" if first["feasible"] else ", which miss a constraint"
+        references = f"; {first[f'objective {name}']:.3g} at the defaults{miss}"
+    objective = tuning.objectives[0]
+    if not objective.baseline:
+        value = objective.value(tuning.baselines["buy-and-hold"], tuning.baselines) if _is_named(name) else math.nan
+        references += f"; {value:.3g} for buy-and-hold" if math.isfinite(value) else ""
+    lead = f"Trial {best['trial']} has the best {name}: {best[f'objective {name}']:.3g}{references}."
+    front = f" {quantity(len(tuning.front), 'trial')} on the front of {len(tuning.names)} objectives."
+    return typeset(lead + (front if len(tuning.names) > 1 else ""))
 
 
 def _is_named(name: str) -> bool:
@@ -126,14 +116,14 @@ def _is_named(name: str) -> bool:
 
 
 def _is_default(tuning: Tuning, row: pd.Series) -> bool:
-    usual = tuning.strategy.create(tuning.space.fixed).parameters
-    return all(row[name] == usual[name] for name in tuning.space.free)
+    defaults = tuning.strategy.create(tuning.space.fixed).parameters
+    return all(row[name] == defaults[name] for name in tuning.space.free)
 
 
 def _cautions(tuning: Tuning) -> list[str]:
     parts = [
-        "These figures are in-sample: the parameters were chosen with the sessions that they are shown on. The best of"
-        " many trials looks good even where no setting has any merit, the more so the more are tried."
+        "These figures are in-sample: the parameters were chosen on the same sessions. The best of many trials looks"
+        " good even if no setting has merit, and the more so the more trials there are."
     ]
     luck = luck_sentence(tuning)
     parts += [luck] if luck else []
@@ -143,70 +133,72 @@ def _cautions(tuning: Tuning) -> list[str]:
 
 
 def luck_sentence(tuning: Tuning) -> str:
-    """What the best of as many draws of luck would be expected to reach; empty where there are too few to say.
+    """The result expected of the best of as many random draws; empty for few trials.
 
-    Like is compared with like: where the best keeps to the constraints, only trials that do are counted and spread, and
-    a trial that failed drew nothing.
+    Where the best trial satisfies the constraints, only trials that do are counted and give the spread. A trial that
+    failed is not a draw.
     """
     name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
     complete = tuning.trials[tuning.trials["state"] == "complete"]
-    kept = complete[complete["feasible"]] if tuning.feasible else complete
-    missing, failed, standing = len(complete) - len(kept), len(tuning.trials) - len(complete), tuning.trial_count
-    ever = standing.ever + standing.elsewhere if standing else len(tuning.trials)
-    drawn = ever - missing - failed
-    values = kept[f"objective {name}"]
-    luck = expected_best(values, drawn)
+    feasible = complete[complete["feasible"]] if tuning.feasible else complete
+    infeasible, failed, ledger = len(complete) - len(feasible), len(tuning.trials) - len(complete), tuning.trial_count
+    ever = ledger.total + ledger.other_data if ledger else len(tuning.trials)
+    draws = ever - infeasible - failed
+    values = feasible[f"objective {name}"]
+    luck = expected_best(values, draws)
     if not (math.isfinite(luck) and luck > 0):
         return ""
-    way, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
-    these = f"the {count(len(kept))} trials that keep to the constraints" if missing else "these trials"
-    left_out = f" Left out for a constraint: {counted(missing, 'trial')} of this search." if missing else ""
-    left_out += f" Left out because they failed: {counted(failed, 'trial')} of this search." if failed else ""
+    side, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
+    sample = f"the {count(len(feasible))} trials that satisfy the constraints" if infeasible else "these trials"
+    omissions = f" Left out for a constraint: {quantity(infeasible, 'trial')} of this search." if infeasible else ""
+    omissions += f" Left out because they failed: {quantity(failed, 'trial')} of this search." if failed else ""
     return typeset(
-        f"Were the settings nothing but draws of luck with the spread of {these}, the best of"
-        f" {count(drawn)} independent ones would be expected {luck:.3g} {way} their mean of"
-        f" {values.mean():.3g}, at {reach:.3g} (Bailey and López de Prado 2014).{left_out} Trials of one search"
-        " resemble one another, so there are fewer independent ones than trials; what is left must be shown on sessions"
-        " the search never saw."
+        f"If the settings were random draws with the spread of {sample}, the best of {count(draws)} independent ones"
+        f" would be expected {luck:.3g} {side} their mean of {values.mean():.3g}, at {reach:.3g} (Bailey and López de"
+        f" Prado 2014).{omissions} Trials of one search resemble each other, so fewer of them are independent; any"
+        " advantage beyond this must be confirmed on sessions that the search did not use."
     )
 
 
-def _pictures(tuning: Tuning, charts: list[Chart]) -> list[Html]:
+def _chart_sections(tuning: Tuning, charts: list[Chart]) -> list[Html]:
+    """The sections with charts, which are added to `charts`."""
     weights = importances(tuning)
     ranked = list(weights) or list(tuning.space.free)
     names = map_names(tuning, ranked)
 
-    def placed(heading: str, drawn: list[Chart], *notes: str) -> Html:
-        charts.extend(drawn)
-        return section(heading, *(chart.place() for chart in drawn), *map(note, notes))
+    def chart_section(heading: str, members: list[Chart], *notes: str) -> Html:
+        charts.extend(members)
+        return section(heading, *(chart.element() for chart in members), *map(note, notes))
 
     first = tuning.names[0]
     parts = []
     if len(tuning.names) > 1:
-        parts.append(placed("Front", [front_chart(tuning)], f"The pictures below are of the first objective, {first}."))
-    parts.append(placed("History", [history_chart(tuning)], _failed(tuning)))
+        parts.append(
+            chart_section("Front", [front_chart(tuning)], f"The charts below show the first objective, {first}.")
+        )
+    parts.append(chart_section("History", [history_chart(tuning)], _failed(tuning)))
     if weights:
         parts.append(
-            placed(
-                "What matters",
+            chart_section(
+                "Parameter importance",
                 [importance_chart(tuning)],
-                "fANOVA (Hutter, Hoos and Leyton-Brown 2014): each by itself, the parameters explain"
-                f" {share(sum(weights.values()), 0)} of the objective's spread over the whole range searched, and the"
-                " bars are their parts of that; the rest is how they act together. Much of the spread lies between bad"
-                " sets and worse ones: a small part does not say that any value will do for the best.",
+                "fANOVA (Hutter, Hoos and Leyton-Brown 2014): taken one at a time, the parameters explain"
+                f" {share(sum(weights.values()), 0)} of the objective's spread over the range searched; the bars show"
+                " the share of each, and the remainder is due to their interaction. Much of the spread lies between bad"
+                " and worse sets, so a parameter with a small share may still matter for the best sets.",
             )
         )
     if names is not None:
-        words = (
-            f"Median {first} of the trials in each cell. A rule worth trusting has a plateau, not a single dark cell."
+        text = f"Median {first} of the trials in each cell. A robust rule has a plateau, not a single dark cell."
+        parts.append(
+            chart_section(f"{title(names[0])} and {names[1].replace('_', ' ')}", [map_chart(tuning, *names)], text)
         )
-        parts.append(placed(f"{title(names[0])} and {names[1].replace('_', ' ')}", [map_chart(tuning, *names)], words))
-    sliced = [name for name in ranked[:SLICED] if name in tuning.space.free]
-    parts.append(placed("One parameter at a time", slice_charts(tuning, sliced), "Darker trials came later."))
-    crossed = [name for name in ranked if not isinstance(tuning.space.free[name], CategoricalDistribution)][:CROSSED]
+    sliced = [name for name in ranked[:_SLICES] if name in tuning.space.free]
+    parts.append(chart_section("One parameter at a time", slice_charts(tuning, sliced), "Darker trials came later."))
+    crossed = [name for name in ranked if not isinstance(tuning.space.free[name], CategoricalDistribution)][:_CONTOURS]
     if len(crossed) > 1 and weights:
-        words = "Interpolated between the trials, so that a corner without trials says nothing."
-        parts.append(placed("Pairs of parameters", [contour_chart(tuning, crossed)], words))
+        text = "Values are interpolated between trials; areas without trials carry no information."
+        parts.append(chart_section("Pairs of parameters", [contour_chart(tuning, crossed)], text))
     return parts
 
 
@@ -216,25 +208,27 @@ def _failed(tuning: Tuning) -> str:
     if not len(failed):
         return f"No trial failed.{grey}"
     errors = failed["error"].value_counts()
-    worst = listed([f"{error} ({count(number)})" for error, number in errors.items()], 3)
-    return f"{counted(len(failed), 'trial')} failed and {'is' if len(failed) == 1 else 'are'} not drawn: {worst}.{grey}"
+    worst = shortlist([f"{error} ({count(number)})" for error, number in errors.items()], 3)
+    return (
+        f"{quantity(len(failed), 'trial')} failed and {'is' if len(failed) == 1 else 'are'} not drawn: {worst}.{grey}"
+    )
 
 
 def _best(tuning: Tuning) -> Html:
-    shown = tuning.front.head(SHOWN) if len(tuning.names) > 1 else _ranked(tuning)
-    named = [(f"Trial {row['trial']}, {row['design']}", row) for _, row in shown.iterrows()]
+    rows = tuning.front.head(_ROWS) if len(tuning.names) > 1 else _ranked(tuning)
+    labelled = [(f"Trial {row['trial']}, {row['design']}", row) for _, row in rows.iterrows()]
     first = tuning.trials.iloc[0]
     if _is_default(tuning, first):
-        named.append((f"Defaults{'' if first['feasible'] else ', which miss a constraint'}", first))
+        labelled.append((f"Defaults{'' if first['feasible'] else ', which miss a constraint'}", first))
     heading = "On the front" if len(tuning.names) > 1 else "Best trials"
-    rest = len(tuning.front) - len(shown) if len(tuning.names) > 1 else 0
-    more = f" {counted(rest, 'more trial')} on the front, in trials.csv." if rest > 0 else ""
+    hidden = len(tuning.front) - len(rows) if len(tuning.names) > 1 else 0
+    remark = f" {quantity(hidden, 'more trial')} on the front, in trials.csv." if hidden > 0 else ""
     return section(
         heading,
-        _figures(tuning, named),
-        note(f"All in-sample.{more}"),
-        tag("h3", "Their parameters"),
-        _parameters(tuning, named),
+        _figures(tuning, labelled),
+        note(f"All figures are in-sample.{remark}"),
+        tag("h3", "Parameters of these trials"),
+        _parameters(tuning, labelled),
         *_lag(tuning),
     )
 
@@ -242,38 +236,38 @@ def _best(tuning: Tuning) -> Html:
 def _lag(tuning: Tuning) -> list[Html]:
     if tuning.lag_hours is None:
         return []
-    asked = " A parameter `lag` is how old a shock must be at a decision; decisions come once a session."
-    said = f"Trial {tuning.best['trial']}. {tuning.lag_hours.sentence()}"
-    return [note(typeset(said + (asked if "lag" in tuning.best_parameters else "")))]
+    explanation = " The parameter `lag` is the minimum age of a shock at a decision; decisions are made once a session."
+    sentence = f"Trial {tuning.best['trial']}. {tuning.lag_hours.sentence()}"
+    return [note(typeset(sentence + (explanation if "lag" in tuning.best_parameters else "")))]
 
 
-def _figures(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
-    metrics = [each for each in METRICS if each.key in tuning.trials.columns]
+def _figures(tuning: Tuning, labelled: Sequence[tuple[str, pd.Series]]) -> Html:
+    metrics = [metric for metric in HEADLINE_METRICS if metric.key in tuning.trials.columns]
     rows: list[list[object]] = [
         [
             name,
-            *(typeset(f"{row[f'objective {each}']:.4g}") for each in tuning.names),
-            *(each.text(float(row[each.key])) for each in metrics),
+            *(typeset(f"{row[f'objective {objective}']:.4g}") for objective in tuning.names),
+            *(metric.text(float(row[metric.key])) for metric in metrics),
         ]
-        for name, row in named
+        for name, row in labelled
     ]
-    for name, found in tuning.baselines.items():
-        figures = [each.text(float(found[each.key])) for each in metrics]
+    for name, values in tuning.baselines.items():
+        figures = [metric.text(float(values[metric.key])) for metric in metrics]
         rows.append([title(name), *[BLANK] * len(tuning.names), *figures])
-    head = ["", *(f"Objective {each}" for each in tuning.names), *(each.short for each in metrics)]
+    head = ["", *(f"Objective {label}" for label in tuning.names), *(metric.short for metric in metrics)]
     return table(head, rows, kind="comparison numbers")
 
 
-def _parameters(tuning: Tuning, named: Sequence[tuple[str, pd.Series]]) -> Html:
+def _parameters(tuning: Tuning, labelled: Sequence[tuple[str, pd.Series]]) -> Html:
     names = list(tuning.space.free)
-    rows = [[name, *(_parameter(row[each]) for each in names)] for name, row in named]
-    return table(["", *(each.replace("_", " ") for each in names)], rows, kind="comparison numbers")
+    rows = [[name, *(_parameter(row[parameter]) for parameter in names)] for name, row in labelled]
+    return table(["", *(parameter.replace("_", " ") for parameter in names)], rows, kind="comparison numbers")
 
 
 def _ranked(tuning: Tuning) -> pd.DataFrame:
-    kept = tuning.trials[tuning.trials["feasible"]] if tuning.feasible else tuning.front
+    trials = tuning.trials[tuning.trials["feasible"]] if tuning.feasible else tuning.front
     maximized = tuning.objectives[0].direction == MAXIMIZE
-    return kept.sort_values(f"objective {tuning.names[0]}", ascending=not maximized, kind="stable").head(SHOWN)
+    return trials.sort_values(f"objective {tuning.names[0]}", ascending=not maximized, kind="stable").head(_ROWS)
 
 
 def _parameter(value: Any) -> str:
@@ -281,22 +275,22 @@ def _parameter(value: Any) -> str:
 
 
 def _search(tuning: Tuning) -> Html:
-    said, designs = tuning.identity, tuning.trials["design"].value_counts(sort=False)
+    identity, designs = tuning.identity, tuning.trials["design"].value_counts(sort=False)
     pairs = [
-        ("Objective", ", ".join(f"{each.name} ({each.direction})" for each in tuning.objectives)),
-        ("Constraints", ", ".join(each.name for each in tuning.constraints) or "none"),
+        ("Objective", ", ".join(f"{objective.name} ({objective.direction})" for objective in tuning.objectives)),
+        ("Constraints", ", ".join(constraint.name for constraint in tuning.constraints) or "none"),
         ("Trials", ", ".join(f"{name} {number}" for name, number in designs.items())),
-        ("Seed", said["seed"]),
-        ("Batch", said["batch"]),
-        ("Costs", _costs(said["costs"])),
-        ("Weights", f"{said['weighting']}, rebalanced {said['rebalance']}"),
-        ("Filled at", f"the {said['fill']}"),
-        ("Market", said["market"]),
+        ("Seed", identity["seed"]),
+        ("Batch", identity["batch"]),
+        ("Costs", _costs(identity["costs"])),
+        ("Weights", f"{identity['weighting']}, rebalanced {identity['rebalance']}"),
+        ("Fill price", identity["fill"]),
+        ("Market", identity["market"]),
         ("Fixed", ", ".join(f"{name} {value_text(value)}" for name, value in tuning.space.fixed.items()) or "nothing"),
     ]
-    rows = [[name, _range(each)] for name, each in tuning.space.free.items()]
-    again = [] if tuning.command is None else [facts([("Command", tag("code", tuning.command))], kind="facts wide")]
-    return section("Search", facts(pairs), note("Searched:"), table(["Parameter", "Range"], rows), *again)
+    rows = [[name, _range(distribution)] for name, distribution in tuning.space.free.items()]
+    command = [] if tuning.command is None else [facts([("Command", tag("code", tuning.command))], kind="facts wide")]
+    return section("Search", facts(pairs), tag("h3", "Ranges searched"), table(["Parameter", "Range"], rows), *command)
 
 
 def _costs(costs: Mapping[str, Any]) -> str:
@@ -308,5 +302,5 @@ def _range(distribution: Any) -> str:
     choices = getattr(distribution, "choices", None)
     if choices is not None:
         return ", ".join(map(str, choices))
-    even = ", evenly in the logarithm" if distribution.log else ""
-    return typeset(f"{distribution.low:g} to {distribution.high:g}{even}")
+    scale = ", on a log scale" if distribution.log else ""
+    return typeset(f"{distribution.low:g} to {distribution.high:g}{scale}")

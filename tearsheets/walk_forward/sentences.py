@@ -1,80 +1,81 @@
-"""What a walk-forward says of itself in sentences, for its page and for the terminal."""
+"""The results of a walk-forward in sentences, for its page and for the terminal."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.validation.cpcv import CpcvResult
-from undertow.backtests.validation.result import ACT, HOLD, WalkForwardResult
+from undertow.backtests.validation import ACT, HOLD, CpcvResult, WalkForwardResult
+from undertow.market import FloatArray
 from undertow.tearsheets.html.palette import BASELINE
-from undertow.tearsheets.html.text import count, counted, share, typeset
-from undertow.tearsheets.run.headline import compared, sharpe_sentence, too_short
+from undertow.tearsheets.html.text import MINUS, count, quantity, share, typeset
+from undertow.tearsheets.run.headline import difference_or_none, no_interval_sentence, sharpe_sentence, timing_sentences
 
-RIVAL = "vol-target"
-# Baselines by name, and as names of columns.
-RIVALS = (("buy-and-hold", "buy_and_hold"), ("vol-target", "vol_target"))
-# Simulated for splits from 4:2 to 10:3 and up to 200 sets: the 10th and 90th percentile over samples of luck.
-LUCK_BELOW = "four times in five the share is 20% to 80%"
+VOL_TARGET = "vol-target"
+# Baselines by name, and as parts of column names.
+BASELINE_COLUMNS = (("buy-and-hold", "buy_and_hold"), ("vol-target", "vol_target"))
+# Simulated for splits from 4:2 to 10:3 and up to 200 sets: the 10th and 90th percentile over random samples.
+LUCK_RANGE = "the share is 20% to 80% in four cases out of five"
 
 
 def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
-    """Baseline, sentence with the interval, and tone ("better", "worse" or none) of the stitched run."""
-    own = result.run.returns.to_numpy(dtype=np.float64)
-    rivals = {BASELINE: result.run.series["hold_return"], RIVAL: result.vol_target.returns}
-    found = []
-    for name, returns in rivals.items():
-        base = returns.to_numpy(dtype=np.float64)
-        apart = None if np.array_equal(own, base) else compared(own, base)
-        if apart is None:
-            gap = float(np.prod(1.0 + own) - np.prod(1.0 + base))
-            same = np.array_equal(own, base)
-            text = f"The returns are those of {name}: there is nothing to judge." if same else too_short(len(own), gap)
-            found.append((name, text, ""))
-            continue
-        part = apart.annual_return
-        tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
-        found.append((name, f"{typeset(apart.sentence(name))} {sharpe_sentence(apart)}", tone))
-    return found
+    """Baseline, sentence with the interval, and tone ("better", "worse" or "")."""
+    returns = result.run.returns.to_numpy(dtype=np.float64)
+    baselines = {BASELINE: result.run.series["hold_return"], VOL_TARGET: result.vol_target.returns}
+    return [(name, *_verdict(returns, base.to_numpy(dtype=np.float64), name)) for name, base in baselines.items()]
+
+
+def _verdict(returns: FloatArray, base: FloatArray, name: str) -> tuple[str, str]:
+    if np.array_equal(returns, base):
+        return f"The returns equal those of {name}, so nothing can be compared.", ""
+    gap = difference_or_none(returns, base)
+    if gap is None:
+        return no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + base))), ""
+    part = gap.annual_return
+    tone = "" if not part.excludes_zero else "better" if part.estimate > 0 else "worse"
+    return f"{typeset(gap.sentence(name))} {sharpe_sentence(gap)}", tone
 
 
 def gate_sentence(result: WalkForwardResult) -> str:
-    """How many folds passed the gate, what the others did, and what the account had made that does the other."""
-    number = counted(len(result.folds), "fold")
-    told = f"In {result.passed} of {number} what was tried beat holding in training by more than luck ({result.gate})"
+    """The folds that passed the gate, and the gain of the alternative account."""
+    number = quantity(len(result.folds), "fold")
+    sentence = (
+        f"In {result.passed} of {number} the trials beat holding in training by more than chance explains"
+        f" ({result.gate})"
+    )
     if result.on_fail == HOLD:
         held = len(result.folds) - result.acting
-        told += f"; {counted(held, 'fold')} held the basket." if held else "; all acted."
+        sentence += f"; {quantity(held, 'fold')} held the basket." if held else "; all folds acted."
     else:
-        told += "; every fold acted all the same."
-    return f"{told} {_otherwise(result)}"
+        sentence += "; every fold acted anyway."
+    return f"{sentence} {_alternative_sentence(result)}"
 
 
-def _otherwise(result: WalkForwardResult) -> str:
-    """What the account made that treats the on_fail folds the other way."""
+def _alternative_sentence(result: WalkForwardResult) -> str:
+    """The gain of the account that does the opposite in folds that do not pass."""
     other = result.alternative
     if other is None or result.passed == len(result.folds):
-        return "An account that acts on gate alone is this very one."
+        return "An account that acts only in folds that passed is the same account."
     if result.on_fail == ACT and not result.passed:
-        return "An account that acts on gate alone would have held the basket throughout: what it gains is nothing."
-    own, hold = (other.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
-    subject = "Had every fold acted" if result.on_fail == HOLD else "Had those alone acted"
-    found = compared(own, hold)
-    if found is None:
-        return f"{subject}: {too_short(len(own), float(np.prod(1.0 + own) - np.prod(1.0 + hold)))}"
-    return typeset(found.annual_return.sentence(f"{subject}, against {BASELINE}", found.kind))
+        return "An account that acts only in folds that passed would have held the basket throughout: no difference."
+    returns, hold = (other.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
+    subject = "If every fold had acted" if result.on_fail == HOLD else "If only folds that passed had acted"
+    gap = difference_or_none(returns, hold)
+    if gap is None:
+        return f"{subject}: {no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + hold)))}"
+    return typeset(gap.annual_return.sentence(f"{subject}, against {BASELINE}", gap.kind))
 
 
 def missed_sentence(result: WalkForwardResult) -> str:
-    """In how many folds no trial kept every constraint, and what they did."""
-    traded = any(each.acts for each in result.folds if not each.feasible)
-    done = "the nearest miss was traded" if traded else "they held the basket"
-    return f"In {result.missed} of {counted(len(result.folds), 'fold')} no trial kept every constraint; {done}."
+    """The folds in which no trial satisfied every constraint, and their action."""
+    traded = any(fold.acts for fold in result.folds if not fold.feasible)
+    action = "the nearest miss was traded" if traded else "they held the basket"
+    return f"In {result.missed} of {quantity(len(result.folds), 'fold')} no trial satisfied every constraint; {action}."
 
 
 def unreached_sentence(result: WalkForwardResult) -> str:
-    """In the test of how many folds the objective has no value, and why."""
-    first, number = result.unreached[0], counted(len(result.folds), "fold")
+    """The folds whose test has no value of the objective, with the first reason."""
+    first, number = result.unreached[0], quantity(len(result.folds), "fold")
     return (
         f"In the test of {len(result.unreached)} of {number} the objective has no value; fold {first.fold.number}:"
         f" {first.unreached}."
@@ -82,36 +83,53 @@ def unreached_sentence(result: WalkForwardResult) -> str:
 
 
 def unsearched_sentence(result: WalkForwardResult) -> str:
-    """What a search of the whole span may choose and the folds of one account may not."""
+    """The choices left out because they need one account from start to end."""
     return (
-        f"Not searched: {', '.join(result.settings.unsearched)}, which needs the lots of one account from start to end;"
-        " narrow it to that alone to walk with it."
+        f"Not searched: {', '.join(result.settings.unsearched)}, which needs the tax lots of one account from start to"
+        " end; to use it, narrow the parameter to that value alone."
     )
 
 
 def seeds_sentence(seeds: pd.DataFrame) -> str:
-    """What the rows of `walk_seeds` say in one sentence."""
+    """The rows of `walk_seeds` in one sentence."""
     sharpe = seeds["annual_sharpe"]
-    above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in RIVALS}
-    told = " and ".join(f"above {name} with {count}" for name, count in above.items())
-    passed = (
-        f" Of their {int(seeds['folds'].sum())} folds {int(seeds['folds_proven'].sum())} found more than luck in"
-        " training."
-        if "folds_proven" in seeds
+    above = {name: int((seeds[f"sharpe_over_{key}"] > 0).sum()) for name, key in BASELINE_COLUMNS}
+    comparison = " and ".join(f"above {name} with {number}" for name, number in above.items())
+    gate = (
+        f" Of their {int(seeds['folds'].sum())} folds, {int(seeds['folds_passed'].sum())} passed the gate in training."
+        if "folds_passed" in seeds
         else ""
     )
     return (
-        f"With {len(seeds)} seeds of the tuning the annual Sharpe ratio out of sample is {sharpe.min():.2f} to"
-        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {told} of them.{passed}"
+        f"With {len(seeds)} tuning seeds the annual Sharpe ratio out of sample is {sharpe.min():.2f} to"
+        f" {sharpe.max():.2f}, median {sharpe.median():.2f}; {comparison} of them.{gate}"
     )
 
 
 def paths_sentence(paths: CpcvResult) -> str:
-    """How far the paths of a combinatorial cross-validation lie apart, and how many choices were below the median."""
+    """The spread of the combinatorial paths, and the choices below the median."""
     sharpe = paths.summary()["annual_sharpe"]
     return (
         f"{count(len(paths.sharpes))} combinatorial paths: annual Sharpe {sharpe['lowest']:.2f} to"
-        f" {sharpe['highest']:.2f}, median {sharpe['median']:.2f}; they share most of their sessions, so that this is"
-        f" no interval. {share(paths.below_median, 0)} of choices lie below the median outside; where all is luck half"
-        f" of them do on average, and {LUCK_BELOW}."
+        f" {sharpe['highest']:.2f}, median {sharpe['median']:.2f}; they share most of their sessions, so this is not a"
+        f" confidence interval. {share(paths.below_median, 0)} of choices lie below the median in the test; by chance"
+        f" half of them do on average, and {LUCK_RANGE}."
     )
+
+
+def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
+    """Sentences about a walk-forward as (topic, plain text), in page order.
+
+    See `WalkForwardResult`."""
+    run, settings = result.run, result.settings
+    sentences = [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
+    sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
+    sentences += [("timing", text) for text in timing_sentences(run)]
+    sentences += [] if result.gate is None else [("gate", gate_sentence(result))]
+    sentences += [("unsearched", unsearched_sentence(result))] if settings.unsearched else []
+    sentences += [("infeasible", missed_sentence(result))] if result.missed else []
+    sentences += [("unreached", unreached_sentence(result))] if result.unreached else []
+    sentences += [] if result.seeds is None else [("seeds", seeds_sentence(result.seeds))]
+    sentences += [] if result.paths is None else [("paths", paths_sentence(result.paths))]
+    sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("In training it took"))]
+    return [(topic, text.replace(MINUS, "-")) for topic, text in sentences]

@@ -36,17 +36,17 @@ def market() -> Market:
 @pytest.mark.parametrize("name", BAD)
 def test_arguments_of_another_kind_are_named_everywhere(market: Market, name: str) -> None:
     value, message = BAD[name]
-    words: dict[str, Any] = {"market": market, name: value}
-    world = words.pop("market")
+    arguments: dict[str, Any] = {"market": market, name: value}
+    world = arguments.pop("market")
     with pytest.raises(ParameterError, match=message):
-        backtest(DrawdownDeRisk(), world, **words)
+        backtest(DrawdownDeRisk(), world, **arguments)
     for search in (walk_forward, cpcv):
         with pytest.raises(ParameterError, match=message):
-            search(DrawdownDeRisk, world, **words)
+            search(DrawdownDeRisk, world, **arguments)
     with pytest.raises(ParameterError, match=message):
-        sweep(DrawdownDeRisk, world, ONE, **words)
+        sweep(DrawdownDeRisk, world, ONE, **arguments)
     with pytest.raises(ParameterError, match=message):
-        optimize(DrawdownDeRisk, world, trials=2, seed=1, **words)
+        optimize(DrawdownDeRisk, world, trials=2, seed=1, **arguments)
 
 
 def test_a_class_is_no_strategy_and_a_strategy_no_class(market: Market) -> None:
@@ -57,7 +57,7 @@ def test_a_class_is_no_strategy_and_a_strategy_no_class(market: Market) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         {"max_failed": "x"},
         {"lease": None},
@@ -69,27 +69,27 @@ def test_a_class_is_no_strategy_and_a_strategy_no_class(market: Market) -> None:
     ],
     ids=repr,
 )
-def test_searches_name_what_they_cannot_use(market: Market, words: dict[str, Any]) -> None:
-    (name,) = words
+def test_searches_name_what_they_cannot_use(market: Market, arguments: dict[str, Any]) -> None:
+    (name,) = arguments
     with pytest.raises(ParameterError, match=f"`{name}` must be "):
-        optimize(DrawdownDeRisk, market, trials=2, seed=1, **words)
+        optimize(DrawdownDeRisk, market, trials=2, seed=1, **arguments)
 
 
 def test_what_a_proof_needs_is_asked_for_before_work(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     split = WalkForward(train=60, test=60)
     with pytest.raises(ParameterError, match="`gate` needs 60 sessions of training or more, fold 1 has 55"):
         walk_forward(DrawdownDeRisk, market, split=split, gate=SPATest())
 
 
-@pytest.mark.parametrize("words", [{"level": "x"}, {"resamples": 150.5}, {"seed": -1}, {"seed": "a"}], ids=repr)
-def test_a_proof_with_arguments_of_another_kind_is_none(words: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match=f"`{next(iter(words))}` must "):
-        SPATest(**words)
+@pytest.mark.parametrize("arguments", [{"alpha": "x"}, {"resamples": 150.5}, {"seed": -1}, {"seed": "a"}], ids=repr)
+def test_a_proof_with_arguments_of_another_kind_is_none(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=f"`{next(iter(arguments))}` must "):
+        SPATest(**arguments)
 
 
 def test_costs_instants_and_sessions_of_another_kind(market: Market) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from undertow.backtests.identity import digest, is_own
-from undertow.backtests.ledger.entries import enter_run
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.entries import enter_run
 from undertow.backtests.tuning.optimize import optimize
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, Strategy
@@ -53,9 +53,9 @@ PLAIN: dict[str, Any] = {"slope": 0.5, "depth": "share", "default": 0.5}
 
 def written(**changes: Any) -> type[Strategy]:
     """The class as a user's module would hold it after an edit."""
-    found: dict[str, Any] = {"__name__": "mine"}
-    exec(compile(MINE.format(**{**PLAIN, **changes}), "mine.py", "exec", dont_inherit=True), found)
-    kind: type[Strategy] = found["Mine"]
+    namespace: dict[str, Any] = {"__name__": "mine"}
+    exec(compile(MINE.format(**{**PLAIN, **changes}), "mine.py", "exec", dont_inherit=True), namespace)
+    kind: type[Strategy] = namespace["Mine"]
     return kind
 
 
@@ -67,7 +67,7 @@ def market() -> Market:
 def test_every_edit_changes_the_digest_and_nothing_else_does() -> None:
     assert digest(written()) == digest(written())
     edited = [written(slope=0.6), written(depth="share + 0.1"), written(default=0.4), written()]
-    assert len({digest(each) for each in edited}) == 4
+    assert len({digest(version) for version in edited}) == 4
     assert is_own(written())
     assert not is_own(LiquidityDrain)
     assert not is_own(Path)
@@ -93,11 +93,11 @@ class Mine:
 
 
 def test_a_signal_of_ones_own_is_told_by_its_specification_run_or_not() -> None:
-    def made(**words: str) -> dict[str, Any]:
-        found: dict[str, Any] = {"__name__": "fallen"}
-        text = SIGNAL.format(**{"formula": "close / 2.0", "unrelated": "", **words})
-        exec(compile(text, "fallen.py", "exec", dont_inherit=True), found)
-        return found
+    def made(**names: str) -> dict[str, Any]:
+        namespace: dict[str, Any] = {"__name__": "fallen"}
+        text = SIGNAL.format(**{"formula": "close / 2.0", "unrelated": "", **names})
+        exec(compile(text, "fallen.py", "exec", dont_inherit=True), namespace)
+        return namespace
 
     one = made()
     before = digest(one["Mine"])
@@ -127,7 +127,7 @@ class Held:
 
 
 def test_what_an_object_holds_and_does_is_told() -> None:
-    assert len({digest(each) for each in (Held(len, 1.0), Held(len, -5.0), Held(max, 1.0))}) == 3
+    assert len({digest(record) for record in (Held(len, 1.0), Held(len, -5.0), Held(max, 1.0))}) == 3
     assert digest(Held(len, 1.0).score) != digest(Held(len, 2.0).score)
     assert digest(vars(Held)["thrice"]) != digest(vars(Held)["nine_times"])
     frozen = [
@@ -138,21 +138,24 @@ def test_what_an_object_holds_and_does_is_told() -> None:
 
 
 def functions(text: str, **known: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"__name__": "mine", **known}
-    exec(compile(text, "mine.py", "exec", dont_inherit=True), found)
-    return found
+    namespace: dict[str, Any] = {"__name__": "mine", **known}
+    exec(compile(text, "mine.py", "exec", dont_inherit=True), namespace)
+    return namespace
 
 
 def test_what_is_no_global_is_not_taken_for_one_and_what_the_code_writes_is_no_code() -> None:
     text = "def f(x):\n    return x.start\n"
     assert digest(functions(text, start="2020")["f"]) == digest(functions(text, start="2021")["f"])
     text = "CALLS = 0\ndef f(x):\n    global CALLS\n    CALLS += 1\n    return x\n"
-    found = functions(text)
-    before = digest(found["f"])
-    found["f"](1)
-    assert digest(found["f"]) == before
-    told, untold = 'def f(x):\n    "What it does."\n    return x\n', 'def f(x):\n    "Another word."\n    return x\n'
-    assert digest(functions(told)["f"]) == digest(functions(untold)["f"])
+    by_name = functions(text)
+    before = digest(by_name["f"])
+    by_name["f"](1)
+    assert digest(by_name["f"]) == before
+    documented, rewritten = (
+        'def f(x):\n    "What it does."\n    return x\n',
+        'def f(x):\n    "Another word."\n    return x\n',
+    )
+    assert digest(functions(documented)["f"]) == digest(functions(rewritten)["f"])
 
 
 def test_functions_of_another_module_are_followed() -> None:
@@ -162,8 +165,8 @@ def test_functions_of_another_module_are_followed() -> None:
         return module
 
     text = "def f(x):\n    return helpers.rule(x)\n"
-    one, same, other = (functions(text, helpers=helper(formula))["f"] for formula in ("x", "x", "-x"))
-    assert digest(one) == digest(same) != digest(other)
+    first, equal, other = (functions(text, helpers=helper(formula))["f"] for formula in ("x", "x", "-x"))
+    assert digest(first) == digest(equal) != digest(other)
 
 
 def test_many_functions_that_call_each_other_take_no_time() -> None:
@@ -224,11 +227,11 @@ def test_an_edited_strategy_counts_anew(market: Market, tmp_path: Path) -> None:
 def test_a_study_does_not_go_on_with_edited_code_or_other_versions(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words: dict[str, Any] = {"storage": f"journal:{tmp_path / 's.log'}", "sobol": 2, "batch": 2, "seed": 1}
-    assert len(optimize(written(), market, trials=2, **words).trials) == 2
-    assert len(optimize(written(), market, trials=4, **words).trials) == 4
+    settings: dict[str, Any] = {"storage": f"journal:{tmp_path / 's.log'}", "sobol": 2, "batch": 2, "seed": 1}
+    assert len(optimize(written(), market, trials=2, **settings).trials) == 2
+    assert len(optimize(written(), market, trials=4, **settings).trials) == 4
     with pytest.raises(ParameterError, match="holds trials of this strategy before its code was changed"):
-        optimize(written(slope=0.6), market, trials=4, **words)
+        optimize(written(slope=0.6), market, trials=4, **settings)
     monkeypatch.setattr("undertow.backtests.tuning.study.version", lambda name: "9.9")
     with pytest.raises(ParameterError, match=r"was made with undertow .*, this is 9\.9"):
-        optimize(written(), market, trials=4, **words)
+        optimize(written(), market, trials=4, **settings)

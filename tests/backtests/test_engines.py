@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undertow.backtests.engines import run_tasks
+from undertow.backtests.engines import Engine, run_tasks
 from undertow.backtests.sweeps.memory import bytes_of
+from undertow.backtests.sweeps.result import Sweep
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk
@@ -30,7 +31,7 @@ def simulated() -> Market:
 
 
 @cache
-def expected() -> tuple[pd.DataFrame, np.ndarray]:  # type: ignore[type-arg]
+def expected() -> Sweep:
     return sweep(DrawdownDeRisk, simulated(), PARAMETERS, returns=True)
 
 
@@ -40,11 +41,11 @@ def shifted(shared: int, task: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("backend", ["serial", "threading", "loky"])
 def test_results_come_in_the_order_of_the_tasks(backend: str) -> None:
-    assert run_tasks(shifted, 100, range(9), backend=backend, jobs=2) == [(n, 100 + n) for n in range(9)]
+    assert run_tasks(shifted, 100, range(9), engine=Engine(backend=backend, jobs=2)) == [(n, 100 + n) for n in range(9)]
 
 
 def tens(shared: int) -> list[tuple[int, int]]:
-    return run_tasks(shifted, shared, range(3), backend="loky", jobs=2)
+    return run_tasks(shifted, shared, range(3), engine=Engine(backend="loky", jobs=2))
 
 
 @pytest.mark.filterwarnings("ignore:Loky-backed parallel loops cannot be nested below threads")
@@ -59,8 +60,8 @@ def test_threads_of_one_worker_have_different_tasks(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("undertow.backtests.engines._unpacked", Slow())
     # Below threads loky has no processes: everything is unpacked in this one.
     with joblib.parallel_config(backend="threading", n_jobs=4):
-        found = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
-    assert found == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
+        results = joblib.Parallel()(joblib.delayed(tens)(shared) for shared in range(0, 80, 10))
+    assert results == [[(n, shared + n) for n in range(3)] for shared in range(0, 80, 10)]
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -69,7 +70,7 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
     package = {"dask": "distributed", "ray": "ray"}.get(backend, "joblib")
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: pip install 'undertow[{backend}]'")
-    table, returns = sweep(
+    swept = sweep(
         DrawdownDeRisk,
         simulated(),
         PARAMETERS,
@@ -77,15 +78,15 @@ def test_a_sweep_is_the_same_to_the_byte_on_every_engine(backend: str) -> None:
         backend=backend,
         jobs=2,
     )
-    pd.testing.assert_frame_equal(table, expected()[0], check_exact=True)
-    assert returns.tobytes() == expected()[1].tobytes()
+    pd.testing.assert_frame_equal(swept.table, expected().table, check_exact=True)
+    assert swept.returns.tobytes() == expected().returns.tobytes()
 
 
 def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     script = tmp_path / "script.py"
     script.write_text(
-        "from undertow.backtests.engines import run_tasks\nrun_tasks(pow, 2, [3], backend='dask', jobs=1)\n"
+        "from undertow.backtests.engines import Engine, run_tasks\nrun_tasks(pow, 2, [3], engine=Engine('dask', 1))\n"
     )
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 1
@@ -96,18 +97,18 @@ def test_a_script_that_dask_imports_again_is_told_what_it_lacks(tmp_path: Path) 
 
 def test_bad_arguments_are_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParameterError, match=r"`backend` must be one of serial, .*did you mean `dask`"):
-        run_tasks(shifted, 1, [1], backend="dusk")
+        run_tasks(shifted, 1, [1], engine=Engine(backend="dusk"))
     with pytest.raises(ParameterError, match="`jobs` must be 1 or more workers, got 0"):
-        run_tasks(shifted, 1, [1], jobs=0)
+        run_tasks(shifted, 1, [1], engine=Engine(jobs=0))
     with pytest.raises(ParameterError, match="`address` is that of a cluster"):
-        run_tasks(shifted, 1, [1], backend="loky", address="tcp://localhost:1")
+        run_tasks(shifted, 1, [1], engine=Engine(backend="loky", address="tcp://localhost:1"))
     for backend, address in (("dask", "foo"), ("dask", "127.0.0.1"), ("ray", "foo:bar"), ("dask", "")):
         with pytest.raises(ParameterError, match=f"`address` must be that of a cluster, such as .*; got '{address}'"):
-            run_tasks(shifted, 1, [1], backend=backend, address=address)
+            run_tasks(shifted, 1, [1], engine=Engine(backend=backend, address=address))
     for backend, package in (("dask", "distributed"), ("ray", "ray")):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ParameterError, match=rf"pip install 'undertow\[{backend}\]'"):
-            run_tasks(shifted, 1, [1], backend=backend)
+            run_tasks(shifted, 1, [1], engine=Engine(backend=backend))
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
@@ -118,10 +119,10 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(backend: str) -> None:
     with socket.socket() as held:
         # Bound, but nobody listens.
         held.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{held.getsockname()[1]}"
-        for address in [f"tcp://{place}"] if backend == "dask" else [place, f"ray://{place}"]:
+        endpoint = f"127.0.0.1:{held.getsockname()[1]}"
+        for address in [f"tcp://{endpoint}"] if backend == "dask" else [endpoint, f"ray://{endpoint}"]:
             with pytest.raises(ParameterError, match=f"`address` '{address}': no (Dask|Ray) .* answers there"):
-                run_tasks(shifted, 1, [1], backend=backend, address=address)
+                run_tasks(shifted, 1, [1], engine=Engine(backend=backend, address=address))
 
 
 def test_memory_is_a_number_or_a_text() -> None:
@@ -135,6 +136,6 @@ def test_memory_is_a_number_or_a_text() -> None:
 
 def test_little_memory_makes_small_chunks_and_changes_nothing() -> None:
     many = pd.DataFrame({"lag": np.arange(40), "threshold": -0.1})
-    whole = sweep(DrawdownDeRisk, simulated(), many)
-    small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB")
-    pd.testing.assert_frame_equal(whole, small, check_exact=True)
+    table = sweep(DrawdownDeRisk, simulated(), many).table
+    small = sweep(DrawdownDeRisk, simulated(), many, memory_bytes="3MB").table
+    pd.testing.assert_frame_equal(table, small, check_exact=True)

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
-from undertow.backtests import metrics
+from undertow.backtests import backtest, metrics
 from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
+from undertow.backtests.sweeps.chunk import FIGURES, LESS_IS_BETTER
 from undertow.evidence import difference
-from undertow.market import ParameterError
+from undertow.market import ParameterError, simulate_market
+from undertow.strategies import BuyAndHold, LiquidityDrain
 from undertow.tearsheets.run.headline import sharpe_sentence
 
 RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
@@ -58,22 +60,22 @@ def test_sharpe_over_cash_takes_off_what_cash_earned() -> None:
 
 
 def test_difference_of_equal_series_is_nothing() -> None:
-    found = difference(RETURNS, RETURNS)
-    assert (found.annual_return.low, found.annual_return.estimate, found.annual_return.high) == (0, 0, 0)
-    assert not found.annual_return.excludes_zero
+    result = difference(RETURNS, RETURNS)
+    assert (result.annual_return.low, result.annual_return.estimate, result.annual_return.high) == (0, 0, 0)
+    assert not result.annual_return.excludes_zero
 
 
 def test_difference_finds_a_real_one_and_is_deterministic() -> None:
     better = RETURNS + np.random.default_rng(1).normal(0.0005, 0.001, 1000)
-    found = difference(better, RETURNS, seed=3)
-    assert found == difference(better, RETURNS, seed=3)
-    assert found != difference(better, RETURNS, seed=4)
-    assert found.annual_return.excludes_zero
-    apart = (np.log1p(better) - np.log1p(RETURNS)).mean() * 252
-    assert found.annual_return.estimate == pytest.approx(apart)
+    result = difference(better, RETURNS, seed=3)
+    assert result == difference(better, RETURNS, seed=3)
+    assert result != difference(better, RETURNS, seed=4)
+    assert result.annual_return.excludes_zero
+    growth = (np.log1p(better) - np.log1p(RETURNS)).mean() * 252
+    assert result.annual_return.estimate == pytest.approx(growth)
     # Independent differences: the interval is close to the normal one.
     spread = 1.96 * (np.log1p(better) - np.log1p(RETURNS)).std() * math.sqrt(252 / 1000 * 252)
-    assert found.annual_return.high - apart == pytest.approx(spread, rel=0.15)
+    assert result.annual_return.high - growth == pytest.approx(spread, rel=0.15)
 
 
 def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
@@ -81,13 +83,13 @@ def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
     inside = 0
     for seed in range(60):
         base = rng.normal(0, 0.01, 250)
-        found = difference(base + rng.normal(0, 0.003, 250), base, seed=seed, resamples=300)
-        inside += not found.annual_return.excludes_zero
+        result = difference(base + rng.normal(0, 0.003, 250), base, seed=seed, resamples=300)
+        inside += not result.annual_return.excludes_zero
     assert 52 <= inside <= 60
 
 
 def test_difference_refuses_what_it_cannot_tell() -> None:
-    with pytest.raises(ParameterError, match="must share them"):
+    with pytest.raises(ParameterError, match="both need the same sessions"):
         difference(RETURNS, RETURNS[1:])
     with pytest.raises(ParameterError, match="needs 60 sessions or more, got 10"):
         difference(RETURNS[:10], RETURNS[:10])
@@ -97,15 +99,15 @@ def test_rounding_is_no_spread() -> None:
     # An account in cash alone: its returns are those of cash but for the last digit.
     cash = 1e-4 * (1.0 + 0.3 * np.sin(np.arange(500)))
     values = 12_345.678 * np.cumprod(1.0 + cash)
-    own = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
-    assert 0.0 < np.std(own - cash) < 1e-15
-    assert math.isnan(metrics.annual_sharpe(own, cash))
+    returns = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
+    assert 0.0 < np.std(returns - cash) < 1e-15
+    assert math.isnan(metrics.annual_sharpe(returns, cash))
     assert math.isnan(metrics_many_nb(values[None], 12_345.678, cash)[0, METRIC_NAMES.index("annual_sharpe_over_cash")])
-    assert metrics.annual_sharpe(own) > 1.0
+    assert metrics.annual_sharpe(returns) > 1.0
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("settings", "message"),
     [
         ({"resamples": 0}, "`resamples` must be a whole number, 1 or more, got 0"),
         ({"resamples": 10.5}, "`resamples` must be a whole number, 1 or more, got 10.5"),
@@ -117,9 +119,9 @@ def test_rounding_is_no_spread() -> None:
         ({"returns": RETURNS[None]}, r"`returns` has the shape \(1, 1000\), `baseline` 1000 sessions"),
     ],
 )
-def test_difference_names_what_it_refuses(words: dict[str, Any], message: str) -> None:
+def test_difference_names_what_it_refuses(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        difference(**{"returns": RETURNS, "baseline": RETURNS, **words})
+        difference(**{"returns": RETURNS, "baseline": RETURNS, **settings})
 
 
 def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
@@ -133,16 +135,51 @@ def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
     assert flat.without_sharpe == 1000
     assert np.isnan([flat.annual_sharpe.low, flat.annual_sharpe.high]).all()
     assert np.isfinite([flat.annual_return.low, flat.annual_return.high]).all()
-    assert "1,000 resamples in which nothing varies have no Sharpe ratio" in sharpe_sentence(flat)
+    assert "1,000 resamples with constant returns have no Sharpe ratio" in sharpe_sentence(flat)
 
 
 def test_series_of_other_sessions_are_not_paired_by_position() -> None:
     days = pd.bdate_range("2020-01-01", periods=100)
-    own = pd.Series(np.linspace(-0.01, 0.02, 100), days)
+    series = pd.Series(np.linspace(-0.01, 0.02, 100), days)
     base = pd.Series(np.linspace(0.01, -0.01, 100), days)
-    assert difference(own, base) == difference(own.to_numpy(), base.to_numpy())
+    assert difference(series, base) == difference(series.to_numpy(), base.to_numpy())
     for other in (base[::-1], base.set_axis(days + pd.Timedelta(days=1)), base.tz_localize("UTC")):
         with pytest.raises(ParameterError, match="are of different sessions: row 1 is 2020-01-01"):
-            difference(own, other)
+            difference(series, other)
     with pytest.raises(ParameterError, match="`returns` must be session returns, an array or a Series"):
         difference("returns", base)
+
+
+def test_one_catalogue_lists_every_figure_of_a_set_in_its_order() -> None:
+    keys = [metric.key for metric in metrics.METRICS]
+    assert (
+        keys[: len(METRIC_NAMES)] == list(METRIC_NAMES) == list(metrics.return_metrics(RETURNS, np.zeros(len(RETURNS))))
+    )
+    assert keys == list(FIGURES)
+    assert {metric.key for metric in metrics.METRICS if metric.direction == "minimize"} == LESS_IS_BETTER
+    run = backtest(BuyAndHold(), simulate_market(seed=3, years=1, names=5))
+    assert list(run.metrics) == [metric.key for metric in metrics.METRICS[: -len(metrics.COUNT_METRICS)]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("cagr", -0.1234, "\N{MINUS SIGN}12.3%"),
+        ("cagr", -0.0001, "0.0%"),
+        ("cvar_95", -0.0123, "\N{MINUS SIGN}1.23%"),
+        ("annual_volatility", 0.2, "20.0%"),
+        ("annual_turnover", 4.5, "4.50×"),
+        ("costs_paid", 12345.6, "12,346"),
+        ("calmar", math.nan, "\N{EN DASH}"),
+    ],
+)
+def test_a_value_has_the_same_text_everywhere(key: str, value: float, text: str) -> None:
+    (metric,) = (metric for metric in metrics.METRICS if metric.key == key)
+    assert metric.text(value) == text
+
+
+def test_a_metric_is_between_its_bounds() -> None:
+    run = backtest(LiquidityDrain(), simulate_market(seed=3, years=1, names=5))
+    for metric in metrics.METRICS:
+        low, high = metric.bounds
+        assert low <= run.metrics.get(metric.key, low) <= high

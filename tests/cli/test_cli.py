@@ -8,16 +8,23 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import asdict, fields
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 import undertow as ut
 from support.commands import Call
 from undertow import cli
-from undertow.backtests.folders import plain
+from undertow.backtests import costs
+from undertow.backtests.account import Account
+from undertow.backtests.folders import json_ready
 from undertow.cli import options
+from undertow.cli.option_groups import AccountOptions
+from undertow.market.calendar import FILLS
+from undertow.strategies import weights
 
 KEYS = {
     "strategy",
@@ -86,8 +93,8 @@ def test_json_has_the_numbers_of_the_python_api(call: Call, market: Path) -> Non
     )
     found = json.loads(said.out)
     # What was tried before is counted by the command line alone.
-    assert set(found.pop("ledger")) == {"before", "own", "ever", "between", "elsewhere"}
-    assert {**found, "ledger": None} == json.loads(json.dumps(plain(run.summary())))
+    assert set(found.pop("ledger")) == {"before", "own", "total", "interleaved", "other_data"}
+    assert {**found, "ledger": None} == json.loads(json.dumps(json_ready(run.summary())))
 
 
 def test_the_command_in_a_saved_run_makes_it_again(call: Call, market: Path, here: Path) -> None:
@@ -105,7 +112,7 @@ def test_a_saved_run_and_its_table(call: Call, market: Path, here: Path) -> None
     said = call("backtest", "--strategy", "buy-and-hold", "--market", market, "--out", "runs/hold")
     assert said.code == 0
     assert said.err == ""
-    assert "max drawdown" in said.out
+    assert "Max drawdown" in said.out
     assert said.out.rstrip().endswith("tearsheet: runs/hold/tearsheet.html")
     assert (here / "runs" / "hold" / "tearsheet.html").is_file()
     assert ut.load_run(here / "runs" / "hold").name == "buy-and-hold"
@@ -126,7 +133,7 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     for words, name in ((("--out", "runs/buy-and-hold/tearsheet.html"), "runs/buy-and-hold/tearsheet.html"), ((), "")):
         refused = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", *words)
         assert (refused.code, refused.out) == (2, "")
-        assert f"`out` '{name or 'results/compare.html'}' is a file that is no comparison of Undertow" in refused.err
+        assert f"`html` '{name or 'results/compare.html'}' is a file that is not a comparison page" in refused.err
     assert (here / "results" / "compare.html").read_text(encoding="utf-8") == "years of work"
     (here / "results" / "compare.html").unlink()
     one = call("compare", "runs/buy-and-hold")
@@ -137,6 +144,33 @@ def test_compare(call: Call, market: Path, here: Path) -> None:
     assert "runs/nothing: no run.json" in missing.err
     wrong = call("compare", "runs/buy-and-hold", "runs/drawdown-de-risk", "--out", "page.pdf")
     assert "`out` must be a file that ends in .html, got 'page.pdf'" in wrong.err
+
+
+def test_old_options_are_still_accepted(call: Call, market: Path, here: Path) -> None:
+    for strategy in ("buy-and-hold", "drawdown-de-risk"):
+        call("backtest", "--strategy", strategy, "--market", market, "--out", strategy)
+    assert call("compare", "buy-and-hold", "drawdown-de-risk", "--html", "new.html").code == 0
+    assert call("compare", "buy-and-hold", "drawdown-de-risk", "--out", "old.html").code == 0
+    assert (here / "new.html").read_bytes() == (here / "old.html").read_bytes()
+    said = call("compare", "buy-and-hold", "drawdown-de-risk", "--html", "new.html", "--out", "old.html")
+    assert (said.code, said.out) == (2, "")
+    assert "`--html` and `--out` name the same file; leave out `--out`" in said.err
+    words = ("backtest", "--strategy", "liquidity-drain", "--market", market, "--json")
+    assert call(*words, "--fix", "lag=12").out == call(*words, "--set", "lag=12").out
+
+
+def test_a_backtest_writes_its_page_alone(call: Call, market: Path, here: Path) -> None:
+    said = call("backtest", "--strategy", "buy-and-hold", "--market", market, "--html", "hold.html")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.rstrip().endswith("tearsheet: hold.html")
+    assert [path.name for path in here.iterdir()] == ["hold.html"]
+
+
+def test_a_signal_page_needs_its_option(call: Call) -> None:
+    for command in (("plot", "--signal", "drawdown"), ("events",)):
+        said = call("signals", *command)
+        assert (said.code, said.out) == (2, "")
+        assert "`--html` is missing; name the page to write, such as --html page.html" in said.err
 
 
 def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
@@ -153,12 +187,12 @@ def test_lists_as_json_are_one_object_each(call: Call, market: Path) -> None:
     for option, value in (("--market", market), ("--universe", "growth")):
         said = call("list", "strategies", option, value)
         assert (said.code, said.out) == (2, "")
-        assert f"`{option}` goes with `list universes`" in said.err
+        assert f"`{option}` can only be used with `list universes`" in said.err
 
 
 def test_a_baseline_that_is_run_shows_its_own_figures(call: Call, market: Path, here: Path) -> None:
     said = call("backtest", "--strategy", "buy-and-hold", "--market", market).out
-    (costs,) = (line for line in said.splitlines() if "costs paid" in line)
+    (costs,) = (line for line in said.splitlines() if "Costs paid" in line)
     assert costs.split("\N{BOX DRAWINGS LIGHT VERTICAL}")[2].strip() != "-"
 
 
@@ -237,13 +271,16 @@ def test_a_strategy_from_the_current_folder(
         assert f"`{name}` is not a strategy" in said.err
 
 
-def test_choices_are_those_of_the_floor_that_checks_them_again() -> None:
-    from undertow.backtests import costs
-    from undertow.strategies import weights
-
-    assert options.WEIGHTINGS == weights.WEIGHTINGS
-    assert options.REBALANCES == weights.REBALANCES
-    assert options.LOTS == costs.LOTS
+def test_shown_defaults_and_choices_are_those_of_the_account() -> None:
+    defaults = {**asdict(ut.Costs()), **Account().keywords(), "universe": options.UNIVERSE}
+    choices = {"lots": costs.LOTS, "weighting": weights.WEIGHTINGS, "rebalance": weights.REBALANCES, "fill": FILLS}
+    assert signature(ut.backtest).parameters["universe"].default == options.UNIVERSE
+    hints = get_type_hints(AccountOptions, include_extras=True)
+    for field in fields(AccountOptions):
+        (option,) = hints[field.name].__metadata__
+        if field.name not in ("start", "end"):
+            assert option.show_default == str(defaults[field.name])
+        assert all(choice in option.help for choice in choices.get(field.name, ()))
 
 
 def test_help_without_a_command(call: Call) -> None:
@@ -288,17 +325,17 @@ EARLY = {
         (*HOLD, "--rebalance", "yearly"),
         "`rebalance` must be one of daily, weekly, monthly, quarterly, nev",
     ),
-    "fill": ((*HOLD, "--fill", "opn"), "`fill` must be one of open, close; got 'opn', did you mean `open`?"),
+    "fill": ((*HOLD, "--fill", "opn"), "`fill` must be open or close; got 'opn', did you mean `open`?"),
     "listing": (
         ("list", "stratgies"),
-        "`what` must be one of strategies, signals, universes, trials; got 'stratgies', did you",
+        "`listing` must be one of strategies, signals, universes, trials; got 'stratgies', did you",
     ),
     "backwards": ((*HOLD, "--start", "2020-02-01", "--end", "2020-01-01"), "`start` must not be after `end`"),
     "no date": ((*HOLD, "--start", "yesterday"), "`start` must be a date such as 2018-01-02, got 'yesterday'"),
     "no such day": ((*HOLD, "--end", "2020-02-30"), "`end` must be a date such as 2018-01-02, got '2020-02-30'"),
-    "no capital": ((*HOLD, "--capital", "0"), "`capital` must be positive, in USD, got 0.0"),
-    "nan capital": ((*HOLD, "--capital", "nan"), "`capital` must be positive, in USD, got nan"),
-    "endless capital": ((*HOLD, "--capital", "inf"), "`capital` must be positive, in USD, got inf"),
+    "no capital": ((*HOLD, "--capital", "0"), "`capital` must be positive, a finite number, got 0.0"),
+    "nan capital": ((*HOLD, "--capital", "nan"), "`capital` must be positive, a finite number, got nan"),
+    "endless capital": ((*HOLD, "--capital", "inf"), "`capital` must be positive, a finite number, got inf"),
     "capital in words": ((*HOLD, "--capital", "lots"), "Invalid value for '--capital'"),
     "negative fee": ((*HOLD, "--fee-bps", "-1"), "`fee_bps` must be in [0, 1000] basis points, got -1.0"),
     "nan fee": ((*HOLD, "--fee-bps", "nan"), "`fee_bps` must be in [0, 1000] basis points, got nan"),
@@ -309,7 +346,9 @@ EARLY = {
 
 
 def test_every_refusal(call: Call, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.backtest.resolve_market", lambda folder, seed: pytest.fail("the market was loaded first")
+    )
     for name, (words, message) in EARLY.items():
         said = call(*words, *(() if words[0] != "backtest" else ("--out", "out")))
         assert said.code == 2, name
@@ -341,7 +380,9 @@ def test_what_only_the_market_can_refuse(
 def test_an_out_that_cannot_be_used_is_refused_before_the_work(
     call: Call, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "resolve_market", lambda folder, seed: pytest.fail("the market was loaded first"))
+    monkeypatch.setattr(
+        "undertow.cli.backtest.resolve_market", lambda folder, seed: pytest.fail("the market was loaded first")
+    )
     (here / "file").write_text("text", encoding="utf-8")
     (here / "thesis").mkdir()
     (here / "thesis" / "chapter.txt").write_text("years of work", encoding="utf-8")
@@ -410,7 +451,7 @@ def test_a_defect_of_ours_shows_its_traceback(
     def broken(**words: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("undertow.cli.console.show_signals", broken)
+    monkeypatch.setattr("undertow.cli.listings.show_signals", broken)
     monkeypatch.setattr("sys.argv", ["undertow", "list", "signals"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
@@ -498,7 +539,7 @@ def test_an_interruption_within_compiled_code_is_one(call: Call, monkeypatch: py
         except KeyboardInterrupt as error:
             raise SystemError("returned a result with an exception set") from error
 
-    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr("undertow.cli.app.app", interrupted)
     said = call("list", "strategies")
     assert (said.code, said.err) == (130, "interrupted\n")
 
@@ -524,8 +565,8 @@ def test_a_search_says_what_the_market_does_not_have(call: Call, tmp_path: Path,
     ("words", "option"),
     [
         (("market", "simulate", "--out", "{}"), "out"),
-        (("signals", "plot", "--signal", "drawdown", "--out", "{}.html"), "out"),
-        (("signals", "events", "--out", "{}.html"), "out"),
+        (("signals", "plot", "--signal", "drawdown", "--html", "{}.html"), "html"),
+        (("signals", "events", "--html", "{}.html"), "html"),
         (("today", "--html", "{}.html"), "html"),
         (("sweep", "--strategy", "liquidity-drain", "--grid", "lag=0,24", "--html", "{}.html"), "html"),
         (("optimize", "--strategy", "liquidity-drain", "--trials", "2", "--html", "{}.html"), "html"),

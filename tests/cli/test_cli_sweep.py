@@ -8,6 +8,7 @@ import re
 import shlex
 from functools import cache
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -15,16 +16,19 @@ import pytest
 
 from undertow.backtests.engines import BACKENDS
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.sweeps import result
 from undertow.backtests.sweeps.chunk import LESS_IS_BETTER
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.cli import resolve
 from undertow.cli import sweep as cli_sweep
-from undertow.cli.app import _run
+from undertow.cli.app import run_command
+from undertow.cli.option_groups import EngineOptions
 from undertow.evidence import confidence_set
 from undertow.market import Market, ParameterError, simulate_market, write_market
 from undertow.strategies import BuyAndHold, DrawdownDeRisk
-from undertow.tearsheets.sweep.heatmap import binned, heat_map, write_sweep
+from undertow.tearsheets.sweep.bins import assign_bins
+from undertow.tearsheets.sweep.heatmap import heat_map, write_sweep
 
 
 @cache
@@ -45,7 +49,7 @@ GRID = ["--grid", "lag=0:96:48", "--grid", "threshold=-0.3,-0.1", "--fix", "cash
 
 
 def run(*words: str) -> int:
-    return _run(["sweep", "--strategy", "drawdown-de-risk", *words])
+    return run_command(["sweep", "--strategy", "drawdown-de-risk", *words])
 
 
 def test_sets_that_cannot_be_told_from_the_best_are_named(
@@ -55,18 +59,18 @@ def test_sets_that_cannot_be_told_from_the_best_are_named(
     assert run(*GRID, "--html", str(page), "--json") == 0
     told = json.loads(capsys.readouterr().out)["confidence_set"]
     sets = grid({"lag": [0, 48, 96], "threshold": [-0.3, -0.1]}).assign(cash=1.0)
-    _, returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True)
-    _, hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True)
+    returns = sweep(DrawdownDeRisk, simulated(), sets, returns=True).returns
+    hold = sweep(BuyAndHold, simulated(), pd.DataFrame(index=range(1)), returns=True).returns
     found = confidence_set(np.vstack([returns, hold]))
     assert told["sets"] == len(told["parameters"]) == found.included[:-1].sum()
     assert told["buy_and_hold"] == found.included[-1]
     assert told["parameters"] == sets[["lag", "threshold"]][found.included[:-1]].to_dict("records")
-    assert "of 6 sets cannot be told from the best (model confidence set, 90%)" in told["sentence"]
+    assert "of 6 sets cannot be distinguished from the best (model confidence set, 90%)" in told["sentence"]
     assert told["sentence"] in page.read_text(encoding="utf-8")
     assert run(*GRID) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
     # More sets than are compared, and fewer sessions than it takes.
-    monkeypatch.setattr(cli_sweep, "MOST_COMPARED", 5)
+    monkeypatch.setattr(result, "MOST_COMPARED", 5)
     assert run(*GRID, "--json") == 0
     assert json.loads(capsys.readouterr().out)["confidence_set"] is None
 
@@ -92,7 +96,7 @@ def test_sets_are_sorted_by_any_objective(by: str, tmp_path: Path, capsys: pytes
 
 def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "sets.csv", tmp_path / "sets.html"
-    assert run(*GRID, "--out", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
+    assert run(*GRID, "--csv", str(out), "--html", str(page), "--json", "--top", "2", "--by", "max_drawdown") == 0
     printed = json.loads(capsys.readouterr().out)
     table = pd.read_csv(out)
     assert table["lag"].tolist() == [0, 0, 48, 48, 96, 96]
@@ -102,7 +106,7 @@ def test_a_grid_is_tried_in_order_written_and_sorted(tmp_path: Path, capsys: pyt
     assert [each["max_drawdown"] for each in printed["best"]] == pytest.approx(
         table["max_drawdown"].nlargest(2).tolist()
     )
-    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]])
+    expected = sweep(DrawdownDeRisk, simulated(), table[["lag", "threshold", "cash"]]).table
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
     hold = backtest(BuyAndHold(), simulated())
     assert printed["baselines"]["buy-and-hold"]["max_drawdown"] == pytest.approx(hold.metrics["max_drawdown"])
@@ -130,11 +134,11 @@ def test_designs_fill_the_space_and_parquet_holds_them(tmp_path: Path, capsys: p
 
 
 def test_the_best_is_first_where_less_is_better(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0}))
+    table = sweep(DrawdownDeRisk, simulated(), pd.DataFrame({"lag": [0, 48, 96], "threshold": -0.1, "cash": 1.0})).table
     table["deferred_fills"] = [3, 1, 2]
     for by in ("ulcer_index", "deferred_fills"):
         page = write_sweep(table, tmp_path / "sets.html", value=by, parameters=["lag"]).read_text(encoding="utf-8")
-        places = page.split("First 3 sets by")[1]
+        places = page.split("Top 3 sets by")[1]
         order = [places.index(f"<td>{lag}</td>") for lag in table.sort_values(by)["lag"]]
         assert order == sorted(order)
     assert run(*GRID, "--json", "--by", "ulcer_index") == 0
@@ -167,19 +171,21 @@ def test_figures_where_less_is_better() -> None:
         (["--grid", "lag=9:1:1"], "`--grid lag` must be low:high:step with step above 0, got '9:1:1'"),
         (["--grid", "lag=1,1"], "`--grid` gives `lag` the same value twice"),
         (["--grid", "lag"], "`--grid` must be parameter=low:high:step or parameter=a,b,c"),
-        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--fix`"),
+        (["--grid", "lag=0", "--fix", "lag=1"], "`lag` is in `--grid` and in `--set`"),
         (["--grid", "cash=0.05:1:0.000001", "--grid", "lag=0:96:1"], "use larger steps or `--sobol`"),
         (["--random", "5", "--sobol", "5"], "give one of `--grid`, `--random` or `--sobol`"),
         ([], "give one of `--grid`, `--random` or `--sobol`"),
         (["--random", "0"], "`random` must be 1 to"),
         (["--random", "5", "--fix", "cash=2"], "`cash` must be in [0.05, 1.0], got 2"),
         (["--random", "5", "--by", "annual_sharp"], "did you mean `annual_sharpe`?"),
-        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` goes with `--random` and `--sobol`"),
+        (["--grid", "lag=0,1", "--narrow", "lag=0:9"], "`--narrow` can only be used with `--random` and `--sobol`"),
         (["--sobol", "5", "--narrow", "lag=0:900"], "`lag` must be narrowed to low <= high within [0, 96]"),
         (["--random", "5", "--memory", "much"], "`memory` must be a positive number of bytes or a text"),
         (["--random", "5", "--backend", "dusk"], "did you mean `dask`?"),
         (["--random", "5", "--jobs", "0", "--backend", "loky"], "`jobs` must be 1 or more workers"),
-        (["--random", "5", "--out", "sets.xlsx"], "must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "sets.xlsx"], "`csv` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--out", "sets.xlsx"], "`out` must be a file that ends in .csv or .parquet"),
+        (["--random", "5", "--csv", "a.csv", "--out", "b.csv"], "`--csv` and `--out` name the same file"),
         (["--random", "5", "--html", "sets.txt"], "must be a file that ends in .html"),
         (["--random", "5", "--top", "0"], "`top` must be 1 or more sets"),
     ],
@@ -195,7 +201,8 @@ def test_mistakes_are_told_before_any_work(
 
 
 def test_backends_of_the_command_line_are_those_of_the_engines() -> None:
-    assert cli_sweep.BACKENDS == BACKENDS
+    (option,) = get_type_hints(EngineOptions, include_extras=True)["backend"].__metadata__
+    assert all(backend in option.help for backend in BACKENDS)
 
 
 def frame() -> pd.DataFrame:
@@ -207,7 +214,7 @@ def frame() -> pd.DataFrame:
 def test_a_cell_is_the_median_of_its_sets() -> None:
     sets = frame()
     figure = heat_map(sets, "lag", "cash", "annual_sharpe")
-    cells, names = binned(sets["cash"])
+    cells, names = assign_bins(sets["cash"])
     trace = figure.data[0]
     assert tuple(trace.x) == ("0", "24", "48")
     assert tuple(trace.y) == tuple(names)
@@ -271,7 +278,7 @@ def test_what_differs_from_buy_and_hold_by_rounding_alone_neither_beats_it_nor_h
     sets = grid_of([[hold, *near], [hold, *near[::-1]]]).assign(max_drawdown=lambda table: table["annual_sharpe"])
     words = {"value": "max_drawdown", "baselines": {"buy-and-hold": {"max_drawdown": hold}}}
     page = html.unescape(write_sweep(sets, tmp_path / "s.html", **words).read_text())
-    assert "None of 6 cells beat buy-and-hold's" in page
+    assert "None of 6 cells are better than buy-and-hold" in page
     for given in (hold, None):
         trace = heat_map(sets, "lag", "threshold", "max_drawdown", hold=given).data[0]
         assert {colour for _, colour in trace.colorscale} == {"#f7f7f5"}
@@ -285,12 +292,12 @@ def test_the_page_says_what_beats_buy_and_hold(tmp_path: Path) -> None:
     def page(value: str) -> str:
         return html.unescape(write_sweep(sets, tmp_path / "s.html", value=value, baselines=baselines).read_text())
 
-    assert "blue beats buy-and-hold: it is above its 1.00; orange is below" in page("annual_sharpe")
-    assert "2 of 4 cells beat buy-and-hold's 1.00, by 0.4 at the most." in page("annual_sharpe")
-    assert "it is below its 100.0%; orange is above" in page("ulcer_index")
-    assert "1 of 4 cells beats buy-and-hold's 100.0%, by 10.00 percentage points at the most." in page("ulcer_index")
+    assert "Blue is better than buy-and-hold (above 1.00), orange is worse (below it)" in page("annual_sharpe")
+    assert "2 of 4 cells are better than buy-and-hold (1.00), by up to 0.4." in page("annual_sharpe")
+    assert "(below 100.0%), orange is worse (above it)" in page("ulcer_index")
+    assert "1 of 4 cells is better than buy-and-hold (100.0%), by up to 10.00 percentage points." in page("ulcer_index")
     # What buy-and-hold turns over is no mark to beat.
-    assert "blue is above the median set" in page("annual_turnover")
+    assert "Blue is above the median set" in page("annual_turnover")
 
 
 def test_a_page_stands_for_one_parameter_and_for_none(tmp_path: Path) -> None:
@@ -313,13 +320,13 @@ def test_one_parameter_is_a_line_beside_the_baselines(tmp_path: Path) -> None:
 
 
 def test_a_bin_is_named_by_the_values_that_it_holds() -> None:
-    cells, names = binned(pd.Series(range(0, 200, 4)))
+    cells, names = assign_bins(pd.Series(range(0, 200, 4)))
     held = pd.Series(range(0, 200, 4)).groupby(cells).agg(["min", "max"])
     assert names == [f"{low} to {high}" for low, high in held.itertuples(index=False)]
-    assert len(binned(pd.Series(range(0, 97, 4)))[1]) == 25
+    assert len(assign_bins(pd.Series(range(0, 97, 4)))[1]) == 25
     # Where many sets share one value a bin may be left empty: it is none, and no other is shifted.
     shared = pd.Series([*range(97), *[24] * 89])
-    cells, names = binned(shared)
+    cells, names = assign_bins(shared)
     assert set(cells) == set(range(len(names)))
     for cell, name in enumerate(names):
         assert name == f"{shared[cells == cell].min()} to {shared[cells == cell].max()}"
@@ -346,7 +353,7 @@ def test_the_page_says_how_it_is_made_again(
     assert command is not None
     assert "cash 1.0" in page
     assert "fee 2.5 bps" in page
-    assert _run([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
+    assert run_command([*shlex.split(command[1])[1:], "--html", str(pages[1])]) == 0
     assert pages[1].read_bytes() == pages[0].read_bytes()
     capsys.readouterr()
 

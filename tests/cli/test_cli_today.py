@@ -12,7 +12,7 @@ import pytest
 import undertow as ut
 from support.commands import Call
 from support.paths import PROJECT
-from undertow.strategies.reasons.formatting import apart, figure
+from undertow.strategies.reasons.formatting import format_distinct, format_number
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_any_rule_of_parts_can_be_asked(call: Call, market: Path, tmp_path: Path
     ("words", "message"),
     [
         (("--asof", "2019-02-05"), "`asof` must be an instant with a zone such as 2024-08-04T15:00Z"),
-        (("--strategy", "vol-target"), "`vol-target` is not put together from parts"),
+        (("--strategy", "vol-target"), "`vol-target` is not rule-based"),
         (("--strategy", "risk-tier"), "did you mean `risk-tiers`?"),
         (("--rule", "x.toml", "--strategy", "swing"), "give either --strategy"),
         (("--html", "page.txt"), "`html` must be a file that ends in .html"),
@@ -103,21 +103,21 @@ def test_a_rule_file_backtests_from_the_command_line(call: Call, market: Path, t
 def test_a_rule_and_parameters_do_not_mix(call: Call) -> None:
     code, _, err = call("backtest", "--rule", "swing", "--set", "lag=3")
     assert code == 2
-    assert "`--set` goes with --strategy" in err
+    assert "`--set` can only be used with --strategy" in err
     code, _, err = call("backtest")
     assert code == 2
     assert "give either --strategy" in err
 
 
 def test_a_value_beside_its_level_is_never_shown_as_the_level() -> None:
-    assert apart(0.49996, 0.5, digits=3) == "0.49996"
-    assert apart(0.5, 0.5, digits=3) == "0.5"
-    assert apart(0.123456, 0.5, digits=3) == "0.123"
-    assert apart(-0.0800001, -0.08, -0.05) == "-0.0800001"
-    assert figure(-0.124321, -0.15, decimal=True, digits=3) == "-12.4%"
-    assert figure(-0.1500001, -0.15, decimal=True, digits=3) == "-15.00001%"
-    assert figure(0.07, decimal=True) == "7%"
-    assert figure(0.98, decimal=False) == "0.98"
+    assert format_distinct(0.49996, 0.5, digits=3) == "0.49996"
+    assert format_distinct(0.5, 0.5, digits=3) == "0.5"
+    assert format_distinct(0.123456, 0.5, digits=3) == "0.123"
+    assert format_distinct(-0.0800001, -0.08, -0.05) == "-0.0800001"
+    assert format_number(-0.124321, -0.15, decimal=True, digits=3) == "-12.4%"
+    assert format_number(-0.1500001, -0.15, decimal=True, digits=3) == "-15.00001%"
+    assert format_number(0.07, decimal=True) == "7%"
+    assert format_number(0.98, decimal=False) == "0.98"
 
 
 def test_shares_and_returns_are_told_in_percent_and_ranks_are_not(call: Call, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_shares_and_returns_are_told_in_percent_and_ranks_are_not(call: Call, tm
 
 
 def test_the_lags_of_a_rule_are_those_of_its_checks(call: Call) -> None:
-    assert "execution: 0 to 24 hours after a shock was known, by its check, at once" in call("today")[1]
-    assert "execution: 24 hours after a shock was known, at once" in call("today", "--strategy", "liquidity-drain")[1]
+    assert "execution: 0 to 24 hours after a shock became known, depending on the check, at" in call("today")[1]
+    assert "execution: 24 hours after a shock became known, at" in call("today", "--strategy", "liquidity-drain")[1]
 
 
 def test_a_rule_file_may_name_a_signal_of_the_current_folder(

@@ -13,7 +13,7 @@ import pytest
 
 from undertow.backtests import load_run
 from undertow.backtests.ledger.ledger import Ledger
-from undertow.cli.app import _run
+from undertow.cli.app import run_command
 from undertow.market import simulate_market, write_market
 
 
@@ -37,7 +37,7 @@ def test_the_folder_holds_the_best_run_and_the_study(
 ) -> None:
     out, kept = tmp_path / "out", f"journal:{tmp_path / 'study.log'}"
     given = words(folder, "--storage", kept, "--narrow", "window=10:63", "--fix", "band=0.05", "--out", str(out))
-    assert _run([*given, "--constraint", "annual_turnover<=20", "--objective", "calmar"]) == 0
+    assert run_command([*given, "--constraint", "annual_turnover<=20", "--objective", "calmar"]) == 0
     said = capsys.readouterr().out
     assert "This is trial 1 to 10 on this data, of 10 ever made." in said
     assert "calmar: " in said
@@ -53,7 +53,7 @@ def test_the_folder_holds_the_best_run_and_the_study(
     assert "Undertow study" in (out / "study.html").read_text(encoding="utf-8")
     # The same again makes no new trial and replaces the folder with the same bytes.
     before = {each.name: each.read_bytes() for each in out.iterdir() if each.suffix in (".json", ".csv", ".html")}
-    assert _run([*given, "--constraint", "annual_turnover<=20", "--objective", "calmar", "--jobs", "1"]) == 0
+    assert run_command([*given, "--constraint", "annual_turnover<=20", "--objective", "calmar", "--jobs", "1"]) == 0
     assert all((out / name).read_bytes() == content for name, content in before.items())
     market = run.recipe.market_fingerprint
     assert Ledger().trials_so_far(market) == 10
@@ -61,10 +61,12 @@ def test_the_folder_holds_the_best_run_and_the_study(
 
 def test_json_alone_on_standard_output(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "study.html"
-    assert _run(words(folder, "--objective", "cagr", "--objective", "turnover", "--json", "--html", str(page))) == 0
+    assert (
+        run_command(words(folder, "--objective", "cagr", "--objective", "turnover", "--json", "--html", str(page))) == 0
+    )
     said = json.loads(capsys.readouterr().out)
     assert set(said["objectives"]) == {"cagr", "turnover"}
-    assert said["ledger"] == {"before": 0, "own": 10, "ever": 10, "between": 0, "elsewhere": 0}
+    assert said["ledger"] == {"before": 0, "own": 10, "total": 10, "interleaved": 0, "other_data": 0}
     assert page.is_file()
 
 
@@ -73,7 +75,7 @@ def test_json_alone_on_standard_output(folder: Path, tmp_path: Path, capsys: pyt
     [
         (["--objective", "sharp"], "unknown objective `sharp`, did you mean `sharpe`"),
         (["--fix", "target=7"], "`target` must be in [0.05, 0.6], got 7"),
-        (["--fix", "band"], "`--fix` must be parameter=value, got 'band'"),
+        (["--fix", "band"], "`--set` must be parameter=value, got 'band'"),
         (["--narrow", "window=1:900"], "`window` must be narrowed to low <= high within [5, 126], got 1 to 900"),
         (["--narrow", "window=a:b"], "`--narrow window` must be low:high in numbers, got 'a:b'"),
         (["--narrow", "windw=5:9"], "no parameter `windw` to narrow, did you mean `window`"),
@@ -91,7 +93,7 @@ def test_what_cannot_be_done_ends_with_two_and_leaves_nothing(
     folder: Path, tmp_path: Path, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert _run(words(folder, "--out", str(out), *more)) == 2
+    assert run_command(words(folder, "--out", str(out), *more)) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
     assert not (tmp_path / "ledger").exists()
@@ -101,9 +103,9 @@ def test_a_study_of_another_search_ends_with_two(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = f"sqlite:///{tmp_path / 'study.db'}"
-    assert _run(words(folder, "--storage", kept, "--trials", "2")) == 0
-    assert _run(words(folder, "--storage", kept, "--trials", "2", "--seed", "8")) == 2
-    assert "study `vol-target` is of another seed: 7, asked for 8" in capsys.readouterr().err
+    assert run_command(words(folder, "--storage", kept, "--trials", "2")) == 0
+    assert run_command(words(folder, "--storage", kept, "--trials", "2", "--seed", "8")) == 2
+    assert "study `vol-target` is of another seed: 7, requested 8" in capsys.readouterr().err
 
 
 def test_an_objective_of_ones_own_in_the_current_folder(

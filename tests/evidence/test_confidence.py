@@ -85,8 +85,8 @@ def test_the_sentence_says_which_values_are_left() -> None:
     table = pd.DataFrame({"lag": [0, 24, 48, 48], "cash": 0.5, "source": ["beta", "winners", "beta", "winners"]})
     found = confidence_set(returns)
     assert found.sentence(table, ["lag", "source"], "buy-and-hold") == (
-        "By growth 2 of 4 sets cannot be told from the best (model confidence set, 90%): lag 0 to 24; any source tried."
-        " Buy-and-hold is not among them."
+        "By growth 2 of 4 sets cannot be distinguished from the best (model confidence set, 90%): lag 0 to 24;"
+        " any source tried. Buy-and-hold is not among them."
     )
     alone = confidence_set(rules(3, [0.0, -0.004, -0.004, -0.004]))
     assert alone.sentence(table, ["lag", "source"]).endswith(": lag 0; source beta.")
@@ -115,7 +115,7 @@ def test_a_value_that_can_be_told_from_the_best_is_in_no_range(left: list[int], 
     [
         (np.zeros(100), {}, "`returns` must be rules by sessions"),
         (np.zeros((2, 59)), {}, "60 sessions or more"),
-        (np.full((2, 80), np.nan), {}, "no rule has known returns"),
+        (np.full((2, 80), np.nan), {}, "every rule has missing returns, or lost"),
         (np.zeros((2, 80)), {"level": 90}, "`level` must be in"),
         (np.zeros((2, 80)), {"resamples": 5}, "`resamples` must be a whole number, 100 or more"),
         (np.zeros((2, 80)), {"seed": -1}, "`seed` must be a whole number, 0 or more"),

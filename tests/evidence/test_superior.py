@@ -137,7 +137,7 @@ def test_refusals_and_names() -> None:
     for words in ({"alpha": 0.0}, {"alpha": 1.0}, {"alpha": float("nan")}, {"resamples": 10}):
         with pytest.raises(ParameterError, match=next(iter(words))):
             SPATest(**words)  # type: ignore[arg-type]
-    with pytest.raises(ParameterError, match="share them"):
+    with pytest.raises(ParameterError, match="both need the same sessions"):
         SPATest()(returns[:, 1:], hold)
     with pytest.raises(ParameterError, match="60 sessions"):
         SPATest()(returns[:, :59], hold[:59])

@@ -15,7 +15,7 @@ from optuna.distributions import FloatDistribution
 import undertow as ut
 from support.commands import Call
 from undertow.evidence import timing
-from undertow.evidence.timing import _rule_costs
+from undertow.evidence.timing import rule_costs
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import Decision, Strategy
@@ -53,9 +53,9 @@ def test_it_is_what_a_slower_derivation_gives(market: Market) -> None:
     years = len(mix) / 252
     expected = (np.sum(own) - mix.sum()) / years
     assert found.share == pytest.approx(in_stocks, rel=1e-12)
-    assert found.apart.annual_return.estimate == pytest.approx(expected, rel=1e-9)
+    assert found.difference.annual_return.estimate == pytest.approx(expected, rel=1e-9)
     # What the orders of the rule cost is not held against its timing.
-    assert found.apart.annual_return.estimate > run.returns.sum() / years - mix.sum() / years
+    assert found.difference.annual_return.estimate > run.returns.sum() / years - mix.sum() / years
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
@@ -63,7 +63,7 @@ def test_a_part_that_never_changes_has_none(market: Market, part: float) -> None
     run = ut.backtest(Constant(part=part), market, rebalance="daily", costs=ut.Costs(fee_bps=0, slippage_bps=0))
     found = timing(run)
     assert found.share == pytest.approx(part, abs=0.01)
-    assert abs(found.apart.annual_return.estimate) < 0.001
+    assert abs(found.difference.annual_return.estimate) < 0.001
 
 
 def test_away_at_random_costs_are_no_bad_timing() -> None:
@@ -73,7 +73,7 @@ def test_away_at_random_costs_are_no_bad_timing() -> None:
         rule = ut.strategies.RandomTiming(seed=seed)
         run = ut.backtest(rule, market, costs=ut.Costs(fee_bps=50, slippage_bps=50))
         told.append(
-            (timing(run).apart.annual_return.estimate, run.metrics["cagr"] - run.baselines["buy-and-hold"]["cagr"])
+            (timing(run).difference.annual_return.estimate, run.metrics["cagr"] - run.baselines["buy-and-hold"]["cagr"])
         )
     alone, apart = (np.array(each) for each in zip(*told, strict=True))
     error = alone.std(ddof=1) / np.sqrt(len(alone))
@@ -93,7 +93,7 @@ def test_being_away_at_random_is_worth_nothing_however_wild_the_stocks_are(marke
         series = hold.series.assign(cash_share=np.where(there, 0.0, 1.0), hold_return=own)
         series["return"] = np.where(there, own, series["cash_return"])
         series["value"] = (1.0 + series["return"]).cumprod() * hold.recipe.capital
-        told.append(timing(replace(hold, series=series), resamples=1).apart.annual_return.estimate)
+        told.append(timing(replace(hold, series=series), resamples=1).difference.annual_return.estimate)
         held = there.mean()
         mix = held * own + (1.0 - held) * series["cash_return"]
         logs.append((np.log1p(series["return"]) - np.log1p(mix)).mean() * 252)
@@ -118,12 +118,12 @@ def test_costs_of_orders_that_had_to_wait_are_those_of_whoever_sent_them(market:
         waited = orders.loc[orders["reason"] == "deferred", "costs"].sum()
         given = orders.loc[orders["reason"].isin(["de-risk", "re-entry"]), "costs"].sum()
         assert waited > 0.0
-        assert _rule_costs(run).sum() == pytest.approx(given + waited if mine else given, rel=0.02 if mine else 0.05)
+        assert rule_costs(run).sum() == pytest.approx(given + waited if mine else given, rel=0.02 if mine else 0.05)
 
 
 def test_what_a_right_and_a_wrong_moment_are_worth(market: Market) -> None:
     hold = ut.backtest(ut.strategies.BuyAndHold(), market)
-    assert timing(hold).apart.annual_return.estimate == pytest.approx(0.0, abs=1e-3)
+    assert timing(hold).difference.annual_return.estimate == pytest.approx(0.0, abs=1e-3)
     # A run that is away on the worst sessions, and one that is there on those alone.
     own = hold.series["return"]
     worst = own < own.quantile(0.1)
@@ -131,7 +131,7 @@ def test_what_a_right_and_a_wrong_moment_are_worth(market: Market) -> None:
         series = hold.series.assign(cash_share=np.where(there, 0.0, 1.0))
         series["return"] = np.where(there, own, series["cash_return"])
         series["value"] = (1.0 + series["return"]).cumprod() * hold.recipe.capital
-        part = timing(replace(hold, series=series)).apart.annual_return
+        part = timing(replace(hold, series=series)).difference.annual_return
         assert part.excludes_zero
         assert np.sign(part.estimate) == sign
 

@@ -5,8 +5,10 @@ Nothing here may use a fixture of conftest.py or a file of the project: neither 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -41,6 +43,16 @@ def test_undertow_is_where_it_should_be() -> None:
     assert not [name for name in sys.modules if name.startswith("__editable__")]
 
 
+def test_every_module_imports() -> None:
+    # The face of the command line runs where it is imported as a program.
+    modules = [
+        module.name for module in pkgutil.walk_packages(ut.__path__, "undertow.") if "__main__" not in module.name
+    ]
+    assert len(modules) > 250
+    for name in modules:
+        importlib.import_module(name)
+
+
 def test_run_keeps_its_books(run: ut.Run) -> None:
     assert run.recipe.sessions == len(run.series)
     assert run.portfolio.value().iloc[-1] == pytest.approx(run.series["value"].iloc[-1], rel=1e-9)
@@ -50,7 +62,7 @@ def test_save_and_load(run: ut.Run, tmp_path: Path) -> None:
     folder = run.save(tmp_path / "run")
     assert {file.name for file in folder.iterdir()} == {
         *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
-        *("tax.json", "bridge.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
+        *("tax.json", "attribution.json", "rule.json", "reasons.parquet", "tearsheet.html", "figure.png"),
     }
     loaded = ut.load_run(folder)
     assert loaded.recipe == run.recipe

@@ -15,9 +15,14 @@ import pytest
 
 from support.paths import PROJECT
 
-PACKAGES: dict[str, str] = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
-    "setuptools"
-]["package-dir"]
+TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+
+
+def folder_of(package: str) -> Path:
+    """Where a package's sources lie: a floor is at the top, and what is in it below."""
+    parts = package.split(".")
+    mapped = TABLE["package-dir"].get(".".join(parts[:2]))
+    return PROJECT / mapped / Path(*parts[2:]) if mapped else PROJECT / "src" / Path(*parts)
 
 
 def run(*words: str | Path, cwd: Path, **environment: str) -> str:
@@ -44,9 +49,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = root / "project"
     copy.mkdir()
     skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("src", *(folder for folder in PACKAGES.values() if "/" not in folder)):
+    for name in ("src", *(folder for folder in TABLE["package-dir"].values() if "/" not in folder)):
         shutil.copytree(PROJECT / name, copy / name, symlinks=True, ignore=skipped)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, copy / name)
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", root / "dist", copy, cwd=root)
     (built,) = (root / "dist").glob("*.whl")
@@ -66,17 +71,18 @@ def test_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
         f"{package.replace('.', '/')}/{file.name}"
-        for package, folder in PACKAGES.items()
-        for file in (PROJECT / folder).iterdir()
+        for package in TABLE["packages"]
+        for file in folder_of(package).iterdir()
         if file.is_file() and file.suffix != ".pyc"
     }
     assert names == expected
-    assert {"undertow/py.typed", "undertow/tearsheets/page.css", "undertow/tearsheets/page.html"} <= names
+    pages = {f"undertow/tearsheets/html/{name}" for name in ("page.css", "page.html")}
+    assert {"undertow/py.typed", "undertow/backtests/validation/walk_forward.py", *pages} <= names
 
 
 def test_smoke_subset_against_the_wheel(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
-    shutil.copy(PROJECT / "tests" / "test_smoke.py", tmp_path / "tests")
+    shutil.copy(PROJECT / "tests" / "house" / "test_smoke.py", tmp_path / "tests")
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     # Without `site` no .pth file is read, so an editable install has no say.
     path = os.pathsep.join((str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")))

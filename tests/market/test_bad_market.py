@@ -108,7 +108,7 @@ MANIFEST = [
 
 
 TABLES = [
-    bad("missing file", lambda f: (f.path / BTC).unlink(), BTC, "not found", "mend its `path`"),
+    bad("missing file", lambda f: (f.path / BTC).unlink(), BTC, "not found", "fix its `path`"),
     bad("a folder for a file", swap(TOML, BTC, "crypto"), "crypto", "not found"),
     bad(
         "wrong kind of file",
@@ -167,7 +167,7 @@ TABLES = [
 
 TIMES = [
     bad("unsorted", exchange_rows(BTC, 7), BTC, "row 8", "2024-11-15T06:00", "sort the file"),
-    bad("duplicate bars", lambda f: f.repeat_row(BTC, 7), BTC, "row 8", "is there twice; remove the duplicate"),
+    bad("duplicate bars", lambda f: f.repeat_row(BTC, 7), BTC, "row 8", "appears twice; remove the duplicate"),
     bad(
         "conflicting repeat",
         cell(LIQUIDATIONS, 8, "time", "2024-11-21T00:00:00Z"),
@@ -247,7 +247,7 @@ TIMES = [
         "macro without series",
         lambda f: f.write(MACRO, [line.split(",")[0] for line in f.lines(MACRO)]),
         MACRO,
-        "no series",
+        "no column beside `time`; write one column a series",
     ),
 ]
 
@@ -293,7 +293,7 @@ PANEL = [
         PRICES,
         "row 1 (AAA): 2024-11-23",
     ),
-    bad("twice", lambda f: f.repeat_row(PRICES, 8), PRICES, "row 9: BBB on 2024-11-20 is there twice"),
+    bad("twice", lambda f: f.repeat_row(PRICES, 8), PRICES, "row 9: BBB on 2024-11-20 appears twice"),
     bad(
         "unsorted sessions",
         lambda f: (cell(PRICES, 8, "session", "2024-11-21")(f), cell(PRICES, 11, "session", "2024-11-20")(f)),

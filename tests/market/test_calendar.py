@@ -128,9 +128,9 @@ def test_a_span_within_one_that_was_built_is_the_same_calendar(monkeypatch: pyte
     spans = [("2020-02-01", "2020-04-30"), ("2019-06-03", "2020-03-13"), ("2019-06-03", "2020-12-31")]
     spans.append(("2020-03-07", "2020-03-07"))
     first = [load_calendar("XNYS", *map(pd.Timestamp, span)) for span in spans]
-    assert [(f"{each.first:%Y-%m-%d}", f"{each.last:%Y-%m-%d}") for each in built._built["XNYS"]] == [spans[2]]
-    for span, found in zip(spans, first, strict=True):
+    assert [(f"{stored.first:%Y-%m-%d}", f"{stored.last:%Y-%m-%d}") for stored in built._built["XNYS"]] == [spans[2]]
+    for span, built_calendar in zip(spans, first, strict=True):
         monkeypatch.setattr(built, "_built", {})
         alone = load_calendar("XNYS", *map(pd.Timestamp, span))
         for part in ("sessions", "opens", "closes"):
-            np.testing.assert_array_equal(getattr(found, part), getattr(alone, part))
+            np.testing.assert_array_equal(getattr(built_calendar, part), getattr(alone, part))

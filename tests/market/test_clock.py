@@ -126,8 +126,8 @@ def slow_align(known, values, decisions, lag, tolerance, how):
         elif how == "last" or not fresh:
             out.append(values[seen[-1]])
         else:
-            there = [values[row] for row in fresh if not math.isnan(values[row])]
-            out.append((min if how == "min" else max)(there) if there else NAN)
+            finite = [values[row] for row in fresh if not math.isnan(values[row])]
+            out.append((min if how == "min" else max)(finite) if finite else NAN)
     return out
 
 
@@ -144,18 +144,18 @@ def test_a_slower_derivation_gives_the_same(case):
 @given(alignments())
 def test_prefix_invariance(case):
     known, values, decisions, lag, tolerance, how = case
-    whole = fast_align(*case)
+    full = fast_align(*case)
     for row, decision in enumerate(decisions):
         n = sum(hour <= decision - lag for hour in known)
         part = fast_align(known[:n], values[:n], decisions, lag, tolerance, how)
-        np.testing.assert_array_equal(part[: row + 1], whole[: row + 1])
+        np.testing.assert_array_equal(part[: row + 1], full[: row + 1])
 
 
 @given(alignments())
 def test_columns_are_aligned_each_by_itself(case):
     known, values, decisions, lag, tolerance, how = case
-    both = fast_align(known, np.column_stack([values, np.negative(values)]), decisions, lag, tolerance, how)
-    np.testing.assert_array_equal(both[:, 0], fast_align(*case))
+    stacked = fast_align(known, np.column_stack([values, np.negative(values)]), decisions, lag, tolerance, how)
+    np.testing.assert_array_equal(stacked[:, 0], fast_align(*case))
 
 
 def test_window_ends_counts_rows():

@@ -9,7 +9,7 @@ import pytest
 
 from undertow.market import Feed, ParameterError, simulate_market
 from undertow.market.clock import Span
-from undertow.market.coarser import coarser
+from undertow.market.coarser import coarsen
 from undertow.market.market import sort_feeds
 from undertow.signals import Drawdown, RealizedVolatility
 from undertow.signals.decisions.table import DecisionTable
@@ -26,7 +26,7 @@ def hourly(hours: np.ndarray = HOURS) -> Feed:
 
 
 def test_four_hour_bars_by_hand() -> None:
-    bars = coarser(hourly(), 4)
+    bars = coarsen(hourly(), 4)
     assert [str(time)[11:13] for time in bars.times] == ["00", "04"]  # the bar of 08:00 has not closed
     assert bars["open"].tolist() == [10, 14]
     assert bars["high"].tolist() == [18, 22]
@@ -37,7 +37,7 @@ def test_four_hour_bars_by_hand() -> None:
 
 
 def test_a_bar_of_which_less_than_half_is_there_is_left_out() -> None:
-    bars = coarser(hourly(np.array([0, 1, 2, 3, 7, 8, 9, 10, 11])), 4)
+    bars = coarsen(hourly(np.array([0, 1, 2, 3, 7, 8, 9, 10, 11])), 4)
     assert [str(time)[11:13] for time in bars.times] == ["00", "08"]
 
 
@@ -46,7 +46,7 @@ def test_hours_that_are_not_whole_are_exact(hours: float, rows: int) -> None:
     times = np.datetime64("2024-01-01", "ns") + np.arange(36) * np.timedelta64(10, "m")
     value = np.arange(36.0)
     fine = Feed("bars", "BTC", "x", Span(10.0), Span(), times, times, {"volume": value}, np.zeros(36, np.int64))
-    bars = coarser(fine, hours)
+    bars = coarsen(fine, hours)
     assert bars.times.tolist() == times[::rows].tolist()
     assert (bars.known_at - bars.times == np.timedelta64(round(hours * 60), "m")).all()
     assert bars["volume"].tolist() == value.reshape(-1, rows).sum(axis=1).tolist()
@@ -54,16 +54,16 @@ def test_hours_that_are_not_whole_are_exact(hours: float, rows: int) -> None:
 
 @pytest.mark.parametrize("end", range(1, 11))
 def test_closed_bars_do_not_change_when_more_hours_arrive(end: int) -> None:
-    part, whole = coarser(hourly(HOURS[:end]), 4), coarser(hourly(), 4)
+    part, full = coarsen(hourly(HOURS[:end]), 4), coarsen(hourly(), 4)
     assert len(part) == end // 4
     for name in part.columns:
-        np.testing.assert_array_equal(part[name], whole[name][: len(part)])
+        np.testing.assert_array_equal(part[name], full[name][: len(part)])
 
 
 def test_hours_that_do_not_fit_are_refused() -> None:
     for hours in (5, 0.5, 48):
         with pytest.raises(ParameterError, match="`interval_hours` must divide 24"):
-            coarser(hourly(), hours)
+            coarsen(hourly(), hours)
 
 
 def test_a_signal_on_daily_bars_sees_only_closed_days(tiny_market: object) -> None:
@@ -78,18 +78,18 @@ def test_coarse_bars_are_not_taken_for_a_feed_that_is_as_coarse() -> None:
     market = simulate_market(seed=7, years=1.5, names=5)
     bars = market.bars("BTC")
     cut = bars.times[len(bars) // 2].astype("datetime64[D]").astype("datetime64[ns]")
-    days = coarser(bars, 24)
+    days = coarsen(bars, 24)
     daily, hourly = days.keep(days.times < cut), bars.keep(bars.times >= cut)
-    others = [feed for feed in market.feeds if (feed.kind, feed.asset) != ("bars", "BTC")]
+    other_feeds = [feed for feed in market.feeds if (feed.kind, feed.asset) != ("bars", "BTC")]
 
     def drawdown(*feeds: Feed) -> np.ndarray:
-        table = DecisionTable(replace(market, feeds=sort_feeds([*others, *feeds])), "growth")
+        table = DecisionTable(replace(market, feeds=sort_feeds([*other_feeds, *feeds])), "growth")
         return table.signal(Drawdown, {"window": 480}, interval_hours=24)[:, 0]
 
     early = DecisionTable(market, "growth").decisions.at < cut
-    alone, both = drawdown(daily), drawdown(daily, hourly)
-    assert np.isfinite(both[~early]).any()
-    np.testing.assert_array_equal(both[early], alone[early])
+    alone, combined = drawdown(daily), drawdown(daily, hourly)
+    assert np.isfinite(combined[~early]).any()
+    np.testing.assert_array_equal(combined[early], alone[early])
 
 
 def test_a_year_has_as_many_rows_as_the_feed_has() -> None:
@@ -101,6 +101,6 @@ def test_a_year_has_as_many_rows_as_the_feed_has() -> None:
     assert known.sum() > 100
     # The same thirty days: what is left is that of jumps within a day, and of bars by the clock.
     assert np.median(daily[known] / hourly[known]) == pytest.approx(1.0, abs=0.2)
-    bars = coarser(table.market.bars("BTC"), 24)
+    bars = coarsen(table.market.bars("BTC"), 24)
     by_hand = np.std(np.diff(np.log(bars["close"]))[-30:], ddof=1) * np.sqrt(365)
     assert table.series(RealizedVolatility, bars, {"window": 720})[0][-1] == pytest.approx(by_hand, rel=1e-9)

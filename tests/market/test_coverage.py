@@ -11,13 +11,13 @@ from rich.console import Console
 
 from support.tiny import BTC, GROWTH, LIQUIDATIONS, PRICES, Folder
 from undertow.market import Market
-from undertow.market.coverage import RegimeCoverage, coverage
-from undertow.market.coverage_tables import render
+from undertow.market.coverage import RegimeCoverage, market_coverage
+from undertow.market.coverage_tables import render_coverage
 
 
 def printed(market: Market) -> str:
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(render(coverage(market)))
+    console.print(render_coverage(market_coverage(market)))
     return console.export_text()
 
 
@@ -27,7 +27,7 @@ def cut(folder: Folder, file: str, *parts: str) -> None:
 
 
 def test_a_whole_market(tiny_market: Market):
-    report = coverage(tiny_market)
+    report = market_coverage(tiny_market)
     assert (report.name, report.calendar, report.benchmark, report.cash) == ("tiny", "XNYS", "AAA", None)
     assert (report.first_session, report.last_session, report.sessions) == ("2024-11-18", "2024-12-04", 12)
     assert report.fingerprint == tiny_market.fingerprint
@@ -43,7 +43,7 @@ def test_a_feed(tiny: Folder):
     cut(tiny, BTC, "2024-11-16T04:")
     cut(tiny, BTC, "2024-11-19T07:")
     tiny.set_cell(BTC, 1, "volume", "")
-    bars = coverage(tiny.load()).feeds[0]
+    bars = market_coverage(tiny.load()).feeds[0]
     assert (bars.first, bars.last, bars.rows) == ("2024-11-15T00:00", "2024-12-04T23:00", 477)
     assert (bars.missing_intervals, bars.longest_gap_hours, bars.blanks) == (3, 2.0, 1)
     # The last session closes at 21:00 UTC, when the bar of 20:00 has just become known.
@@ -52,7 +52,7 @@ def test_a_feed(tiny: Folder):
 
 def test_a_feed_that_ended_is_stale(tiny: Folder):
     cut(tiny, LIQUIDATIONS, "2024-12-")
-    liquidations = coverage(tiny.load()).feeds[1]
+    liquidations = market_coverage(tiny.load()).feeds[1]
     # 30 November is known on 1 December at 00:10; the last session closes on the 4th at 21:00.
     assert liquidations.age_hours == pytest.approx(3 * 24 + 21 - 1 / 6, abs=0.01)
     assert liquidations.stale
@@ -63,7 +63,7 @@ def test_regimes_and_repeats(tiny: Folder):
     for row in range(6, 21):
         tiny.set_cell(LIQUIDATIONS, row, "venue_regime", "two")
     tiny.repeat_row(LIQUIDATIONS, 3)
-    liquidations = coverage(tiny.load()).feeds[1]
+    liquidations = market_coverage(tiny.load()).feeds[1]
     assert liquidations.repeated_rows == 1
     assert liquidations.regimes == (
         RegimeCoverage("one", "2024-11-15", "2024-11-19", 5),
@@ -76,7 +76,7 @@ def test_a_universe(tiny: Folder):
     tiny.set_cell(PRICES, 1, "open", "")  # AAA, a member from the start
     tiny.set_cell(PRICES, 2, "open", "")  # BBB, a member from 20 November only
     cut(tiny, PRICES, "12-04,AAA")
-    growth = coverage(tiny.load()).universes[0]
+    growth = market_coverage(tiny.load()).universes[0]
     assert (growth.symbols, growth.priced, growth.without_prices) == (4, 3, ("ZZZ",))
     # AAA and CCC, with BBB from the third session; CCC leaves after 2 December, AAA's last row is missing.
     assert (growth.alive_at_start, growth.alive_at_end) == (2, 1)
@@ -93,7 +93,7 @@ def test_prices(tiny: Folder):
     tiny.set_cell(PRICES, 2, "open", "99")
     row = next(n for n, line in enumerate(tiny.lines(PRICES)) if "12-02,CCC" in line)
     tiny.set_cell(PRICES, row, "close", "300")
-    prices = coverage(tiny.load()).prices
+    prices = market_coverage(tiny.load()).prices
     assert prices.rows == 36 - 6
     assert (prices.listed_late, prices.ended_early) == (("CCC",), ("BBB",))
     assert (prices.gap_cells, prices.gap_names) == (4, ("AAA", "BBB", "CCC"))
@@ -111,7 +111,7 @@ def test_close_only_and_never_closed(tiny: Folder):
             tiny.set_cell(PRICES, row, column, "")
     for row in range(3, 37, 3):
         tiny.set_cell(PRICES, row, "close", "")
-    prices = coverage(tiny.load()).prices
+    prices = market_coverage(tiny.load()).prices
     assert (prices.close_only, prices.without_close) == (("BBB",), ("CCC",))
     assert (prices.missing_opens, prices.gap_cells) == (12, 0)
     assert prices.listed_late == ()
@@ -120,8 +120,8 @@ def test_close_only_and_never_closed(tiny: Folder):
 def test_it_is_plain_data_and_prints(tiny: Folder):
     tiny.replace("market.toml", '"tiny"', '"tiny [bold]"')
     market = tiny.load()
-    again = json.loads(json.dumps(coverage(market).as_dict(), allow_nan=False))
-    assert again["feeds"][1]["regimes"][0]["name"] == "one"
+    restored = json.loads(json.dumps(market_coverage(market).as_dict(), allow_nan=False))
+    assert restored["feeds"][1]["regimes"][0]["name"] == "one"
     text = printed(market)
     for part in ("tiny [bold]", market.fingerprint, "outside [low, high]", "liquidations BTC", "growth", "2024-12-04"):
         assert part in text
@@ -137,7 +137,7 @@ def test_a_market_without_feeds_or_universes_prints(tiny: Folder):
 
 def test_real_data(real_market: Market):
     started = time.perf_counter()
-    report = coverage(real_market)
+    report = market_coverage(real_market)
     assert time.perf_counter() - started < 1.0
     growth = next(universe for universe in report.universes if universe.name == "growth")
     assert (growth.symbols, growth.without_prices) == (149, ("WOLF",))
@@ -147,9 +147,9 @@ def test_real_data(real_market: Market):
 
 
 def test_ticks_of_bars_that_cannot_be(tiny: Folder):
-    assert [(feed.outside_range, feed.extreme_count) for feed in coverage(tiny.load()).feeds] == [(0, 0)] * 3
+    assert [(feed.outside_range, feed.extreme_count) for feed in market_coverage(tiny.load()).feeds] == [(0, 0)] * 3
     tiny.set_cell(BTC, 5, "close", "1")
-    bars = coverage(tiny.load()).feeds[0]
+    bars = market_coverage(tiny.load()).feeds[0]
     assert (bars.outside_range, bars.extreme_count) == (1, 2)
     # The way back is the larger one.
     assert [stamp for stamp, _ in bars.extreme_moves] == ["2024-11-15T05:00", "2024-11-15T04:00"]

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from support.feeds import macro_feed
 from undertow.market import Market, load_market
 
-FINGERPRINT = "0c5c576e137709ca36f98a65425521f6"
+FINGERPRINT = "bacf8e3b604ae1e8e935bb97e9596d1c"
 
 
 def session_return(market: Market, symbol: str, session: str) -> float:
@@ -37,9 +38,17 @@ def test_session_returns(real_market: Market, symbol: str, session: str, percent
 
 def test_vix_at_its_record_close(real_market: Market):
     assert real_market.macro("VIXCLS").loc["2020-03-16"] == 82.69
-    macro = real_market.feed("macro")
-    row = int(np.searchsorted(macro.times, np.datetime64("2020-03-16")))
-    assert macro.known_at[row] == np.datetime64("2020-03-17T20:00")
+
+
+@pytest.mark.parametrize(
+    ("series", "known"),
+    [("VIXCLS", "2020-03-16T20:15"), ("DGS10", "2020-03-17T20:00"), ("DTWEXBGS", "2020-03-23T20:00")],
+)
+def test_macro_series_are_known_when_they_are_published(real_market: Market, series: str, known: str):
+    # The index 15 minutes after its close, yields a session later, the dollar index five.
+    feed = macro_feed(real_market, series)
+    row = int(np.searchsorted(feed.times, np.datetime64("2020-03-16")))
+    assert feed.known_at[row] == np.datetime64(known)
 
 
 def test_venue_regimes_of_daily_liquidations(real_market: Market):

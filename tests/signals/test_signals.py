@@ -80,17 +80,19 @@ def test_liquidation_spike_as_pandas_and_statsmodels_have_it() -> None:
 
 def test_liquidation_windows_restart_at_a_regime_border() -> None:
     regime = series([0] * 100 + [1] * 200)
-    whole = LiquidationSpike.run(COUNTS, NAN, NAN, regime.to_numpy(), horizon=3, window=40)
+    full = LiquidationSpike.run(COUNTS, NAN, NAN, regime.to_numpy(), horizon=3, window=40)
     after = LiquidationSpike.run(COUNTS[100:], horizon=3, window=40)
-    assert_allclose(whole.rank[100:], after.rank)
-    assert np.isnan(whole.rank[100:141]).all()
+    assert_allclose(full.rank[100:], after.rank)
+    assert np.isnan(full.rank[100:141]).all()
 
 
 @given(factor=st.floats(1e-3, 1e4), border=st.integers(60, 240))
 def test_rescaling_a_venue_regime_changes_no_spike(factor: float, border: int) -> None:
     regime = np.where(np.arange(300) < border, 0.0, 1.0)
     scaled = COUNTS.where(regime == 0, COUNTS * factor)
-    plain, rescaled = (LiquidationSpike.run(each, each, NAN, regime, horizon=1, window=30) for each in (COUNTS, scaled))
+    plain, rescaled = (
+        LiquidationSpike.run(counts, counts, NAN, regime, horizon=1, window=30) for counts in (COUNTS, scaled)
+    )
     assert_allclose(plain.rank, rescaled.rank)
     assert_allclose(plain.z, rescaled.z, rtol=1e-6)
     assert_allclose(plain.long_share, rescaled.long_share)
@@ -102,8 +104,8 @@ def test_rescaling_one_real_regime_by_6_3_changes_no_spike_rank(real_market: Mar
     columns = {name: np.where(feed.regimes == 1, values * 6.3, values) for name, values in feed.columns.items()}
     scaled = replace(feed, columns=columns)
     ranks = [
-        LiquidationSpike.run(each.long_usd, each.short_usd, NAN, each.regime, horizon=1, window=90).rank
-        for each in (feed, scaled)
+        LiquidationSpike.run(counts.long_usd, counts.short_usd, NAN, counts.regime, horizon=1, window=90).rank
+        for counts in (feed, scaled)
     ]
     assert ranks[0].notna().sum() > 1500
     assert_allclose(*ranks)
@@ -120,8 +122,8 @@ def test_proxy_goes_with_the_real_feed(real_market: Market) -> None:
     btc, daily = real_market.bars("BTC"), real_market.feeds_of("liquidations", "BTC")[1]
     proxy = LiquidationProxy.run(btc.close, btc.volume).rank.resample("1D").last()
     real = LiquidationSpike.run(daily.long_usd, NAN, NAN, daily.regime, horizon=1, window=90).rank
-    both = pd.concat([proxy, real], axis=1, keys=["proxy", "real"]).dropna()
-    assert both.corr("spearman").iloc[0, 1] > 0.75
+    pairs = pd.concat([proxy, real], axis=1, keys=["proxy", "real"]).dropna()
+    assert pairs.corr("spearman").iloc[0, 1] > 0.75
 
 
 def test_beta_by_hand_and_as_least_squares_has_it() -> None:
@@ -162,7 +164,7 @@ def test_table_sees_a_weekend_crash_that_has_recovered() -> None:
     times = pd.DatetimeIndex(bars.times)
     crash = (times >= "2018-06-09 12:00") & (times < "2018-06-09 18:00")
     crashed = replace(bars, columns={**bars.columns, "close": np.where(crash, bars["close"] / 2, bars["close"])})
-    market = replace(market, feeds=tuple(crashed if each is bars else each for each in market.feeds))
+    market = replace(market, feeds=tuple(crashed if counts is bars else counts for counts in market.feeds))
     table = DecisionTable(market, "growth")
     worst, last = (table.signal(Drawdown, {"window": 72}, lag=24, how=how)[:, 0] for how in ("min", "last"))
     monday = market.sessions.get_loc("2018-06-11")
@@ -175,10 +177,10 @@ def test_table_sees_a_weekend_crash_that_has_recovered() -> None:
 
 def test_table_computes_each_distinct_parameter_once() -> None:
     table = DecisionTable(simulate_market(seed=1, years=1, names=5), "growth")
-    found = table.signal(Drawdown, {"window": np.array([24, 48, 24, 24])}, lag=np.array([0, 0, 0, 24]))
-    assert found.shape == (len(table), 4)
-    assert len(table._found) == 3
-    np.testing.assert_array_equal(found[:, 0], found[:, 2])
+    values = table.signal(Drawdown, {"window": np.array([24, 48, 24, 24])}, lag=np.array([0, 0, 0, 24]))
+    assert values.shape == (len(table), 4)
+    assert len(table._aligned) == 3
+    np.testing.assert_array_equal(values[:, 0], values[:, 2])
 
 
 def test_two_signals_of_one_name_are_two_signals() -> None:
@@ -187,8 +189,8 @@ def test_two_signals_of_one_name_are_two_signals() -> None:
 
     def constant(value: float) -> float:
         # Made anew and dropped on each call: another object may lie at the same address later.
-        own = replace(spec, kernel=lambda price, window: price * 0.0 + value)
-        return float(table.signal(own, {"window": 24})[-1, 0])
+        changed_spec = replace(spec, kernel=lambda price, window: price * 0.0 + value)
+        return float(table.signal(changed_spec, {"window": 24})[-1, 0])
 
     assert [constant(value) for value in range(20)] == list(range(20))
 

@@ -60,8 +60,8 @@ def table(real_market: Market) -> DecisionTable:
     return DecisionTable(real_market, "growth")
 
 
-def on(table: DecisionTable, signal: Any, output: str, day: str, **words: Any) -> float:
-    return float(table.signal(signal, {}, output=output, **words)[table.market.sessions.get_loc(day), 0])
+def on(table: DecisionTable, signal: Any, output: str, day: str, **options: Any) -> float:
+    return float(table.signal(signal, {}, output=output, **options)[table.market.sessions.get_loc(day), 0])
 
 
 # ---------------------------------------------------------------- price and volume
@@ -133,7 +133,7 @@ def test_altcoin_contagion_as_scipy_and_statsmodels_have_it(horizon: int) -> Non
 
 def test_the_fall_itself_is_not_in_the_beta_it_is_measured_with() -> None:
     crash = ALT.where(ALT.index < HOURS[-24], ALT * 0.5)
-    plain, crashed = (AltcoinContagion.run(CLOSE, each, horizon=24, window=100) for each in (ALT, crash))
+    plain, crashed = (AltcoinContagion.run(CLOSE, alt, horizon=24, window=100) for alt in (ALT, crash))
     assert_array_equal(plain.beta, crashed.beta)
     assert_allclose(crashed.residual.iloc[-1] - plain.residual.iloc[-1], np.log(0.5))
 
@@ -148,9 +148,9 @@ def test_weekend_gap_by_hand() -> None:
     assert_allclose(ran.weekend, [NAN, NAN, 0, 0, 120 / 99 - 1, 0])
     assert_allclose(ran.hours_closed, [NAN, NAN, 0, 1, 2, 0])
     # Once the exchange has opened again, the closure is over.
-    again = WeekendGap.run(close, since, series([1, 2, 3, 4, 0.5, 2]), closed=0.5)
-    assert_allclose(again.weekend, [NAN, NAN, 0, 95 / 99 - 1, 0, 0])
-    assert_allclose(again.gap, ran.gap)
+    shorter = WeekendGap.run(close, since, series([1, 2, 3, 4, 0.5, 2]), closed=0.5)
+    assert_allclose(shorter.weekend, [NAN, NAN, 0, 95 / 99 - 1, 0, 0])
+    assert_allclose(shorter.gap, ran.gap)
     # A close between two rows: what was known at it is the row before.
     assert_allclose(WeekendGap.run(close, [21.5, 22.5, 23.5, 0.5, 1.5, 2.5]).gap[3:], close[3:] / 99 - 1)
 
@@ -160,11 +160,11 @@ def test_weekend_gap_over_an_outage_starts_from_what_was_known_at_the_close(tiny
     # Friday's close is at 21:00 UTC; an outage of more than a day runs from 18:00 over it.
     away = (bars.times >= np.datetime64("2024-11-22T18")) & (bars.times < np.datetime64("2024-11-23T20"))
     for feed, stamp in ((bars, "2024-11-22T20"), (bars.keep(~away), "2024-11-22T17")):
-        market = replace(tiny_market, feeds=tuple(feed if each is bars else each for each in tiny_market.feeds))
+        market = replace(tiny_market, feeds=tuple(feed if other is bars else other for other in tiny_market.feeds))
         table = DecisionTable(market, "growth")
         monday = market.sessions.get_loc("2024-11-25")
         gap, hours = (table.signal(WeekendGap, {}, output=name)[monday, 0] for name in ("gap", "hours_closed"))
-        start, now = (feed["close"][feed.times == np.datetime64(each)][0] for each in (stamp, "2024-11-25T13"))
+        start, now = (feed["close"][feed.times == np.datetime64(time)][0] for time in (stamp, "2024-11-25T13"))
         assert_allclose(gap, now / start - 1)
         assert hours == 65
 
@@ -182,7 +182,7 @@ def test_weekend_gap_follows_the_calendar(
     table: DecisionTable, session: str, friday: str, monday: str, hours: int
 ) -> None:
     bars = table.market.bars("BTC")
-    start, now = (bars["close"][bars.times == np.datetime64(each)][0] for each in (friday, monday))
+    start, now = (bars["close"][bars.times == np.datetime64(time)][0] for time in (friday, monday))
     assert on(table, WeekendGap, "hours_closed", session) == hours
     assert_allclose(on(table, WeekendGap, "weekend", session), now / start - 1)
     # On the session after, nothing is left of it, whatever Bitcoin did while stocks traded.
@@ -241,12 +241,12 @@ def test_open_interest_divergence_by_hand() -> None:
 def test_rescaling_a_venue_regime_changes_no_signal(factor: float, border: int) -> None:
     regime = np.where(np.arange(400) < border, 0.0, 1.0)
     held, longs = HELD.where(regime == 0, HELD * factor), LONGS.where(regime == 0, LONGS * factor)
-    words = {"window": 30, "horizon": 2, "pause": 3, "memory": 12}
+    kwargs = {"window": 30, "horizon": 2, "pause": 3, "memory": 12}
     pairs = [
-        (OpenInterestChange.run(each, regime, horizon=3, window=30) for each in (HELD, held)),
-        (OpenInterestDivergence.run(each, CLOSE, regime, horizon=3) for each in (HELD, held)),
+        (OpenInterestChange.run(held_usd, regime, horizon=3, window=30) for held_usd in (HELD, held)),
+        (OpenInterestDivergence.run(held_usd, CLOSE, regime, horizon=3) for held_usd in (HELD, held)),
         (
-            Cascade.run(one, CLOSE, regime, two, regime, spike=0.9, **words)
+            Cascade.run(one, CLOSE, regime, two, regime, spike=0.9, **kwargs)
             for one, two in ((LONGS, HELD), (longs, held))
         ),
     ]
@@ -301,9 +301,9 @@ def test_cascade_measures_the_reset_from_the_high_before_it_on_the_same_venues()
 
 
 def test_stabilisation_by_hand() -> None:
-    words = {"window": 4, "calm": 2, "short": 2, "reset": 0.1}
+    kwargs = {"window": 4, "calm": 2, "short": 2, "reset": 0.1}
     close, rate, held = series([100, 50, 60, 80]), series([4, 3, 2, 1]), series([100, 100, 100, 85])
-    ran = Stabilisation.run(close, rate, held, reclaim=0.7, **words)
+    ran = Stabilisation.run(close, rate, held, reclaim=0.7, **kwargs)
     last = {name: float(getattr(ran, name).iloc[-1]) for name in ran.output_names}
     assert last == pytest.approx(
         {
@@ -317,8 +317,8 @@ def test_stabilisation_by_hand() -> None:
         },
         nan_ok=True,
     )
-    assert Stabilisation.run(close, reclaim=0.5, **words).score.iloc[-1] == 1
-    assert Stabilisation.run(close, reclaim=0.7, **words).score.iloc[-1] == 0.5
+    assert Stabilisation.run(close, reclaim=0.5, **kwargs).score.iloc[-1] == 1
+    assert Stabilisation.run(close, reclaim=0.7, **kwargs).score.iloc[-1] == 0.5
 
 
 def test_stabilisation_as_pandas_has_it() -> None:
@@ -355,7 +355,7 @@ INPUTS = {
 
 
 def every_output(signal: Any, first: pd.Series) -> pd.DataFrame:
-    small = {name: 20 for name, each in signal.spec.parameters.items() if each.whole}
+    small = {name: 20 for name, parameter in signal.spec.parameters.items() if parameter.whole}
     ran = signal.run(first, *INPUTS[signal][1:], **small)
     return pd.concat([getattr(ran, name) for name in ran.output_names], axis=1)
 
@@ -363,13 +363,13 @@ def every_output(signal: Any, first: pd.Series) -> pd.DataFrame:
 @pytest.mark.parametrize("signal", INPUTS)
 def test_a_missing_current_value_gives_no_value_and_breaks_nothing_after(signal: Any) -> None:
     holed = every_output(signal, INPUTS[signal][0].where(HOURS[300] != HOURS))
-    whole = every_output(signal, INPUTS[signal][0])
+    full = every_output(signal, INPUTS[signal][0])
     assert holed.iloc[300].isna().all()
-    later = whole.iloc[345:].notna().all()
+    later = full.iloc[345:].notna().all()
     assert holed.iloc[345:].notna().all()[later].all()
 
 
-@pytest.mark.parametrize("signal", [each for each in INPUTS if each is not WeekendGap])
+@pytest.mark.parametrize("signal", [signal for signal in INPUTS if signal is not WeekendGap])
 def test_a_window_less_than_half_there_gives_no_value(signal: Any) -> None:
     sparse = every_output(signal, INPUTS[signal][0].where(np.arange(400) % 3 == 0))
     assert sparse.isna().all(axis=None)
@@ -414,22 +414,22 @@ def test_nothing_at_a_decision_depends_on_what_came_later(table: DecisionTable, 
     for day in ("2022-06-17", "2024-08-05"):
         before = DecisionTable(table.market.until(day), "growth")
         for output in signal.spec.outputs:
-            whole = table.signal(signal, {}, output=output)[: len(before)]
-            assert_array_equal(before.signal(signal, {}, output=output), whole)
+            full = table.signal(signal, {}, output=output)[: len(before)]
+            assert_array_equal(before.signal(signal, {}, output=output), full)
 
 
 def test_proxy_calibration_on_the_real_feed(real_market: Market) -> None:
-    found = calibrate_proxy(real_market)
-    assert (found.feed, found.rows) == ("liquidations BTC 1d", 1636)
-    assert 0.8 < found.rank_correlation < 0.9
+    calibration = calibrate_proxy(real_market)
+    assert (calibration.feed, calibration.rows) == ("liquidations BTC 1d", 1636)
+    assert 0.8 < calibration.rank_correlation < 0.9
     btc, daily = real_market.bars("BTC"), real_market.feeds_of("liquidations", "BTC")[1]
     proxy = LiquidationProxy.run(btc.close, btc.volume).rank.resample("1D").last()
     real = LiquidationSpike.run(daily.long_usd, NAN, NAN, daily.regime, horizon=1, window=90).rank
-    both = pd.concat([proxy, real], axis=1, keys=["proxy", "real"]).dropna()
-    assert_allclose(found.rank_correlation, both.corr("spearman").iloc[0, 1], atol=0.005)
-    assert_allclose(found.hit_rate, (both["real"] >= 0.95).mean(), atol=0.002)
-    assert_allclose((both["proxy"] >= found.proxy_threshold).mean(), found.hit_rate, atol=0.005)
-    assert 0.5 < found.shared_hits < 1
+    pairs = pd.concat([proxy, real], axis=1, keys=["proxy", "real"]).dropna()
+    assert_allclose(calibration.rank_correlation, pairs.corr("spearman").iloc[0, 1], atol=0.005)
+    assert_allclose(calibration.hit_rate, (pairs["real"] >= 0.95).mean(), atol=0.002)
+    assert_allclose((pairs["proxy"] >= calibration.proxy_threshold).mean(), calibration.hit_rate, atol=0.005)
+    assert 0.5 < calibration.shared_hits < 1
 
 
 def test_proxy_calibration_refuses_what_it_cannot_do(tiny_market: Market) -> None:

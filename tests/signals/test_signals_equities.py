@@ -102,8 +102,8 @@ def test_new_lows_by_hand() -> None:
 
 def test_new_lows_as_ta_has_the_donchian_channel() -> None:
     channels = {name: DonchianChannel(PANEL[name], PANEL[name], PANEL[name], window=40) for name in PANEL}
-    lows = pd.DataFrame({name: each.donchian_channel_lband() for name, each in channels.items()})
-    highs = pd.DataFrame({name: each.donchian_channel_hband() for name, each in channels.items()})
+    lows = pd.DataFrame({name: channel.donchian_channel_lband() for name, channel in channels.items()})
+    highs = pd.DataFrame({name: channel.donchian_channel_hband() for name, channel in channels.items()})
     ran = NewLows.run(PANEL, MEMBER, window=40)
     assert_allclose(column(ran.lows)[39:], (lows == PANEL).mean(axis=1)[39:])
     assert_allclose(column(ran.highs)[39:], (highs == PANEL).mean(axis=1)[39:])
@@ -113,11 +113,11 @@ def test_new_lows_as_ta_has_the_donchian_channel() -> None:
 @given(order=st.permutations(range(12)), factor=st.floats(1e-3, 1e3))
 def test_order_and_price_level_of_names_change_nothing(order: list[int], factor: float) -> None:
     other = PANEL[order] * np.where(np.arange(12) % 2, factor, 1.0)
-    for signal, words in ((Breadth, {"window": 20}), (NewLows, {"window": 40})):
+    for signal, kwargs in ((Breadth, {"window": 20}), (NewLows, {"window": 40})):
         for name in signal.spec.outputs:
-            plain, changed = (getattr(signal.run(each, MEMBER, **words), name) for each in (PANEL, other))
+            plain, changed = (getattr(signal.run(panel, MEMBER, **kwargs), name) for panel in (PANEL, other))
             assert_allclose(column(plain), column(changed), atol=1e-12)
-    plain, changed = (LeadershipBreak.run(each, MEMBER, ONE, formation=40).leaders for each in (PANEL, other))
+    plain, changed = (LeadershipBreak.run(panel, MEMBER, ONE, formation=40).leaders for panel in (PANEL, other))
     assert_allclose(column(plain), column(changed), atol=1e-12)
 
 
@@ -146,32 +146,32 @@ LEADERS = panel([100, 200, 180], [100, 150, 120], [100, 100, 130], [100, 90, 99]
 
 def test_leadership_break_by_hand() -> None:
     index = series([100, 101, 100.5])
-    words = {"formation": 1, "horizon": 1, "hold": 0.02}
-    ran = LeadershipBreak.run(LEADERS, ones(LEADERS), index, quantile=0.5, fall=0.15, **words)
+    kwargs = {"formation": 1, "horizon": 1, "hold": 0.02}
+    ran = LeadershipBreak.run(LEADERS, ones(LEADERS), index, quantile=0.5, fall=0.15, **kwargs)
     assert_allclose(column(ran.broken), [NAN, NAN, 1])
     assert_allclose(column(ran.leaders), [NAN, NAN, -0.15])
     assert_allclose(column(ran.index_return), [NAN, 0.01, 100.5 / 101 - 1])
-    one = LeadershipBreak.run(LEADERS, ones(LEADERS), index, quantile=0.05, fall=0.15, **words)
+    one = LeadershipBreak.run(LEADERS, ones(LEADERS), index, quantile=0.05, fall=0.15, **kwargs)
     assert (one.leaders.iloc[-1, 0], one.broken.iloc[-1, 0]) == (pytest.approx(-0.10), 0)
-    fallen = LeadershipBreak.run(LEADERS, ones(LEADERS), series([100, 100, 98]), quantile=0.5, fall=0.15, **words)
+    fallen = LeadershipBreak.run(LEADERS, ones(LEADERS), series([100, 100, 98]), quantile=0.5, fall=0.15, **kwargs)
     assert column(fallen.broken).iloc[-1] == 0
 
 
 def test_leaders_are_the_members_of_then_and_a_lost_one_is_left_out() -> None:
     member, index = ones(LEADERS), series([100, 100, 100])
-    words = {"formation": 1, "horizon": 1, "quantile": 0.5, "fall": 0.05}
+    kwargs = {"formation": 1, "horizon": 1, "quantile": 0.5, "fall": 0.05}
     member.iloc[2, 0] = 0.0  # left the universe after it was chosen
-    assert column(LeadershipBreak.run(LEADERS, member, index, **words).leaders).iloc[-1] == pytest.approx(-0.15)
+    assert column(LeadershipBreak.run(LEADERS, member, index, **kwargs).leaders).iloc[-1] == pytest.approx(-0.15)
     member.iloc[1, 0] = 0.0  # was never chosen: of three, two lead
-    assert column(LeadershipBreak.run(LEADERS, member, index, **words).leaders).iloc[-1] == pytest.approx(0.05)
+    assert column(LeadershipBreak.run(LEADERS, member, index, **kwargs).leaders).iloc[-1] == pytest.approx(0.05)
     lost = LEADERS.copy()
     lost.iloc[2, 1] = NAN
-    assert column(LeadershipBreak.run(lost, ones(LEADERS), index, **words).leaders).iloc[-1] == pytest.approx(-0.10)
+    assert column(LeadershipBreak.run(lost, ones(LEADERS), index, **kwargs).leaders).iloc[-1] == pytest.approx(-0.10)
     lost.iloc[2, 0] = NAN
-    assert column(LeadershipBreak.run(lost, ones(LEADERS), index, **words).leaders).isna().all()
+    assert column(LeadershipBreak.run(lost, ones(LEADERS), index, **kwargs).leaders).isna().all()
     unknown = LEADERS.copy()
     unknown.iloc[0, :3] = NAN
-    assert column(LeadershipBreak.run(unknown, ones(LEADERS), index, **words).leaders).isna().all()
+    assert column(LeadershipBreak.run(unknown, ones(LEADERS), index, **kwargs).leaders).isna().all()
 
 
 def test_leaders_as_pandas_has_them() -> None:
@@ -267,7 +267,10 @@ DOWN = [9, 8, 8, 7]
     ],
 )
 def test_scenario_by_hand(nominal: Any, real: Any, dollar: Any, spread: Any, vix: Any, expected: float) -> None:
-    inputs = [series(UP), *(each if each is NAN else series(each) for each in (nominal, real, dollar, spread, vix))]
+    inputs = [
+        series(UP),
+        *(macro if macro is NAN else series(macro) for macro in (nominal, real, dollar, spread, vix)),
+    ]
     ran = Scenario.run(*inputs, horizon=1, window=2, peak=2, ease=0.3, move=0.5)
     assert_array_equal(ran.scenario.iloc[-1], expected)
     assert ran.scenario[:2].isna().all()

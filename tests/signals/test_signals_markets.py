@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from support.feeds import macro_feed
 from undertow.market import Market
 from undertow.signals import (
     AbsorptionRatio,
@@ -101,9 +102,9 @@ def test_forced_exposure_by_hand() -> None:
 
 def test_forced_exposure_as_pandas_ewm_has_it() -> None:
     squares = np.log(ONE).diff() ** 2
-    whole = np.sqrt(squares.ewm(alpha=0.06).mean().iloc[-1] * 252)
+    expected_volatility = np.sqrt(squares.ewm(alpha=0.06).mean().iloc[-1] * 252)
     ran = ForcedExposure.run(ONE, window=399, decay=0.94, target=0.05, cap=9.0)
-    assert_allclose(ran.exposure.iloc[-1], 0.05 / whole, rtol=1e-9)
+    assert_allclose(ran.exposure.iloc[-1], 0.05 / expected_volatility, rtol=1e-9)
 
 
 # ---------------------------------------------------------------- correlation
@@ -174,8 +175,8 @@ def test_only_members_with_each_return_of_the_window_count() -> None:
     holed.iloc[370, 3] = NAN
     member = MEMBER.copy()
     member.iloc[-1, 5] = 0.0
-    kept = [name for name in PANEL if name not in (3, 5)]
-    expected = pairwise(PANEL.pct_change()[kept][-50:])
+    names_left = [name for name in PANEL if name not in (3, 5)]
+    expected = pairwise(PANEL.pct_change()[names_left][-50:])
     ran = AveragePairwiseCorrelation.run(holed, member, window=50).correlation
     assert_allclose(ran.iloc[-1], expected, rtol=1e-9)
     alone = MEMBER * (np.arange(12) == 2)
@@ -197,10 +198,10 @@ def test_the_price_level_of_a_name_changes_no_correlation_and_no_absorption(fact
     part = PANEL[-120:]
     plain, scaled = (
         (
-            AveragePairwiseCorrelation.run(each, MEMBER[-120:], window=40).correlation,
-            AbsorptionRatio.run(each, MEMBER[-120:], window=40, long=70).ratio,
+            AveragePairwiseCorrelation.run(panel, MEMBER[-120:], window=40).correlation,
+            AbsorptionRatio.run(panel, MEMBER[-120:], window=40, long=70).ratio,
         )
-        for each in (part, part * factors)
+        for panel in (part, part * factors)
     )
     for one, other in zip(plain, scaled, strict=True):
         assert_allclose(one, other, rtol=1e-8)
@@ -214,8 +215,8 @@ def test_absorption_ratio_by_hand() -> None:
     alike = from_returns([0.01, -0.01, 0.02, -0.02], [0.02, -0.02, 0.04, -0.04])
     assert_allclose(AbsorptionRatio.run(alike, alike * 0 + 1, window=4).ratio.iloc[-1], 1)
     # With two names and a window of two there is one direction; with these weights 1/3, 2/3 nothing else can be.
-    both = from_returns([0.01, 0.03], [0.02, -0.01])
-    assert_allclose(AbsorptionRatio.run(both, both * 0 + 1, window=2).ratio.iloc[-1], 1)
+    closes = from_returns([0.01, 0.03], [0.02, -0.01])
+    assert_allclose(AbsorptionRatio.run(closes, closes * 0 + 1, window=2).ratio.iloc[-1], 1)
 
 
 def absorbed_by_numpy(returns: pd.DataFrame, fraction: float) -> float:
@@ -311,14 +312,14 @@ def test_macro_series_have_no_holes_on_mondays_and_holidays(table: DecisionTable
     vix = at_close(table, Vix, "level")
     assert vix.notna().all()
     assert vix["2020-03-16"] == 57.83  # Friday's
-    assert vix["2020-03-17"] == 82.69  # Monday's, known a session later
+    assert vix["2020-03-17"] == 82.69  # Monday's, known after its close
     nominal = at_close(table, RatesShock, "nominal", horizon=1)
     assert nominal.isna().sum() == 1
     assert nominal["2023-10-10"] == 0  # the bond market was closed on the day before, the exchange was not
 
 
 def test_blank_macro_rows_are_known_by_their_last_value_and_no_longer_than_the_tolerance(table: DecisionTable) -> None:
-    feed = table.market.feeds_of("macro")[0]
+    feed = macro_feed(table.market, "VIXCLS")
     vix = pd.Series(feed["VIXCLS"], feed.known_at).dropna()
     vix = vix[~vix.index.duplicated(keep="last")]
     expected = vix.reindex(table.market.calendar.closes, method="ffill", tolerance=pd.Timedelta(feed.tolerance))

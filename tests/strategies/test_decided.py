@@ -51,17 +51,20 @@ BAD = {
         r"`exposure` must have the shape \(\d+, \d\), sessions",
     ),
     "sets": (lambda it: replace(it, stale=it.stale[:, :0]), r"`stale` must have the shape \(\d+, \d\), sessions"),
-    "flat": (lambda it: replace(it, hedge=it.exposure[:, 0]), r"`hedge` must have the shape .* got \(\d+,\); mend"),
-    "marks": (lambda it: replace(it, flags={"odd": it.stale[:9]}), r"`marks\['odd'\]` must have the shape"),
+    "flat": (lambda it: replace(it, hedge=it.exposure[:, 0]), r"`hedge` must have the shape .* got \(\d+,\); fix"),
+    "flags": (lambda it: replace(it, flags={"odd": it.stale[:9]}), r"`flags\['odd'\]` must have the shape"),
     "names": (
         lambda it: replace(it, scores=(it.exposure,)),
         r"`scores\[0\]` must have the shape .*names of the",
     ),
-    "place": (lambda it: replace(it, score_of_set=it.score_of_set + 1), "`score_of_set` must hold places in `scores`"),
+    "place": (
+        lambda it: replace(it, score_of_set=it.score_of_set + 1),
+        "`score_of_set` must hold indices into `scores`",
+    ),
     "resting": (lambda it: replace(it, resting=np.ones(9)), "`resting` must have the shape"),
     "number": (lambda it: 3, "`decide` of `told` must return a `Decision`, got int"),
-    "error": (boom, r"`decide` of `told` failed: RuntimeError: boom \(test_decided\.py:\d+\); mend the strategy"),
-    "exit": (leave, r"`decide` of `told` failed: SystemExit: 0 \(test_decided\.py:\d+\); mend the strategy"),
+    "error": (boom, r"`decide` of `told` failed: RuntimeError: boom \(test_decided\.py:\d+\); fix the strategy"),
+    "exit": (leave, r"`decide` of `told` failed: SystemExit: 0 \(test_decided\.py:\d+\); fix the strategy"),
 }
 
 
@@ -106,7 +109,7 @@ def lost(_: DecisionTable) -> Any:
 @pytest.mark.parametrize(
     ("shocks", "message"),
     [
-        (lost, r"`shocks` of `shocked` failed: KeyError: 'no such feed' \(test_decided\.py:\d+\); mend the strategy"),
+        (lost, r"`shocks` of `shocked` failed: KeyError: 'no such feed' \(test_decided\.py:\d+\); fix the strategy"),
         (lambda table: table.decisions.at[:9], r"`shocks` of `shocked` must be instants .* got datetime64.* \(9,\)"),
         (lambda table: table.decisions.at[:, None], r"got datetime64\[ns\] of the shape \(\d+, 1\)"),
         (lambda table: np.full(len(table), np.nan), "got float64 of the shape"),

@@ -22,20 +22,20 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Costs, Recipe, Run, backtest, load_run
-from undertow.backtests.ledger.ledger import TrialCount
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.metrics import return_metrics
-from undertow.backtests.runs.episodes import COLUMNS
+from undertow.backtests.runs.episodes import EPISODE_COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
-from undertow.tearsheets import comparison_table, write_comparison, write_figure, write_tearsheet
-from undertow.tearsheets.comparison.table import side_by_side
-from undertow.tearsheets.html.markup import unbroken
+from undertow.tearsheets import compare, comparison_table, write_comparison, write_figure, write_tearsheet
+from undertow.tearsheets.html.markup import nowrap_numbers
 from undertow.tearsheets.html.palette import log_ticks, shock_marks
-from undertow.tearsheets.html.text import MINUS, listed, percent, plain, title, typeset
+from undertow.tearsheets.html.text import MINUS, percent, plain, shortlist, title, typeset
 from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
-from undertow.tearsheets.run.handled import handled_section, parameters
-from undertow.tearsheets.run.headline import CHOSEN, verdict
+from undertow.tearsheets.run.data_notes import data_section
+from undertow.tearsheets.run.headline import SELECTION_NOTE, verdict
 from undertow.tearsheets.run.reasons import attribution_section
+from undertow.tearsheets.run.recipe import recipe_parameters
 
 NASTY = "<script>alert('x')</script>"
 
@@ -109,12 +109,12 @@ def make_run(
     weights = pd.DataFrame({"AAA": exposure, "cash": 1.0 - exposure}, index=index)
     orders = pd.DataFrame({"session": index[:1], "symbol": "AAA", "side": "buy", "shares": 100.0, "price": 1e4})
     orders = orders.assign(value=1e6, costs=0.0, reason="rebalance")
-    found = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(COLUMNS))
+    table = pd.DataFrame([_episode(index, begin, rng) for begin in begins], columns=list(EPISODE_COLUMNS))
     for column in ("shock", "decision"):
-        found[column] = pd.to_datetime(found[column], utc=True).astype("datetime64[ns, UTC]")
+        table[column] = pd.to_datetime(table[column], utc=True).astype("datetime64[ns, UTC]")
     for column in ("session", "re_entry", "end"):
-        found[column] = pd.to_datetime(found[column]).astype("datetime64[ns]")
-    return Run(recipe, pd.DataFrame(series, index=index), weights, orders, found, counts)
+        table[column] = pd.to_datetime(table[column]).astype("datetime64[ns]")
+    return Run(recipe, pd.DataFrame(series, index=index), weights, orders, table, counts)
 
 
 def _episode(index: pd.DatetimeIndex, begin: int, rng: np.random.Generator) -> tuple[object, ...]:
@@ -136,15 +136,15 @@ def test_a_rule_from_a_file_is_told_key_by_key_and_what_it_lacked_is_counted() -
         ),
         tiers=(Tier(name="cash", at=1.0, cash=0.4),),
     )
-    run = changed(make_run(), parameters=FreeRule(given=rule).parameters)
-    told = parameters(run.recipe)
-    assert told["trigger.when[0].signal"] == "liquidation-spike"
-    assert told["trigger.when[1].below"] == "\N{MINUS SIGN}0.1"
-    assert told["tiers[0].cash"] == "0.4"
-    assert not any(text in ("", "None", "{}", "[]") for text in told.values())
+    run = changed(make_run(), parameters=FreeRule(definition=rule).parameters)
+    parameters = recipe_parameters(run.recipe)
+    assert parameters["trigger.when[0].signal"] == "liquidation-spike"
+    assert parameters["trigger.when[1].below"] == "\N{MINUS SIGN}0.1"
+    assert parameters["tiers[0].cash"] == "0.4"
+    assert not any(text in ("", "None", "{}", "[]") for text in parameters.values())
     # Which of its outputs a signal is read by is said, also where the rule does not.
     assert rule.trigger.when[0].name == "liquidation-spike z"
-    assert "On 17 of" in str(handled_section(run))
+    assert "On 17 of" in str(data_section(run))
 
 
 def changed(run: Run, **recipe: Any) -> Run:
@@ -174,9 +174,9 @@ def page(run: Run, tmp_path: Path) -> str:
 
 def row_of(page: str, heading: str) -> list[str]:
     """The cells of the first table row under a heading."""
-    found = re.search(rf'<tr><th scope="row">{re.escape(heading)}</th>(.*?)</tr>', page)
-    assert found is not None, heading
-    return [html.unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", found[1])]
+    match = re.search(rf'<tr><th scope="row">{re.escape(heading)}</th>(.*?)</tr>', page)
+    assert match is not None, heading
+    return [html.unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", match[1])]
 
 
 class TestWords:
@@ -203,7 +203,7 @@ class TestWords:
         assert typeset("from -2.5% in buy-and-hold, [-1, +2], 2020-01-02") == (
             f"from {MINUS}2.5% in buy-and-hold, [{MINUS}1, +2], 2020-01-02"
         )
-        assert listed(["a", "b", "c"], 2) == "a, b + 1 more"
+        assert shortlist(["a", "b", "c"], 2) == "a, b + 1 more"
 
     @pytest.mark.parametrize(
         ("low", "high"), [(0.9, 6.4), (0.98, 1.02), (0.907, 1.26), (3000.0, 110_000.0), (1e-3, 1e6)]
@@ -219,9 +219,11 @@ class TestTearsheet:
     def test_headline_shows_the_metrics(self, run: Run, page: str) -> None:
         hold, benchmark = run.baselines["buy-and-hold"], run.baselines["QQQ"]
         every = (run.metrics, hold, benchmark)
-        assert row_of(page, "CAGR") == [f"{each['cagr']:+.1%}".replace("-", MINUS) for each in every]
-        assert row_of(page, "Max drawdown") == [f"{each['max_drawdown']:.1%}".replace("-", MINUS) for each in every]
-        assert row_of(page, "Calmar") == [f"{each['calmar']:.2f}".replace("-", MINUS) for each in every]
+        assert row_of(page, "CAGR") == [f"{metrics['cagr']:+.1%}".replace("-", MINUS) for metrics in every]
+        assert row_of(page, "Max drawdown") == [
+            f"{metrics['max_drawdown']:.1%}".replace("-", MINUS) for metrics in every
+        ]
+        assert row_of(page, "Calmar") == [f"{metrics['calmar']:.2f}".replace("-", MINUS) for metrics in every]
         assert row_of(page, "Costs paid, USD") == [f"{run.metrics['costs_paid']:,.0f}", "–", "–"]
         assert row_of(page, "De-risk episodes")[0] == "3"
 
@@ -235,7 +237,7 @@ class TestTearsheet:
         year, hold = (float(np.prod(1 + run.series[name]["2020"]) - 1) for name in ("return", "hold_return"))
         cells = row_of(page, "2020")
         assert cells[0] == percent(float(np.prod(1 + january) - 1)).removesuffix("%")
-        assert cells[12:] == [percent(each).removesuffix("%") for each in (year, hold, year - hold)]
+        assert cells[12:] == [percent(value).removesuffix("%") for value in (year, hold, year - hold)]
 
     def test_episodes_and_their_totals(self, run: Run, page: str) -> None:
         worth = run.episodes["return_avoided"]
@@ -247,9 +249,9 @@ class TestTearsheet:
 
     def test_many_episodes_come_most_consequential_first(self, tmp_path: Path) -> None:
         many = make_run(episodes=20)
-        shown = body_of(write_tearsheet(many, tmp_path / "sheet.html"))
+        content = body_of(write_tearsheet(many, tmp_path / "sheet.html"))
         order = many.episodes["return_avoided"].abs().sort_values(ascending=False).index
-        table = shown[shown.index('class="episodes') :]
+        table = content[content.index('class="episodes') :]
         first = re.findall(r"<tbody><tr>.*?</tr>", table)[0]
         assert percent(many.episodes["return_avoided"][order[0]], 2) in first
         # Episodes with heading, the alarm's two tiers with heading, costs with heading and total, tax with heading.
@@ -262,8 +264,8 @@ class TestTearsheet:
         assert row_of(table, "All")[1] == f"{costs.sum():,.0f}"
 
     def test_what_was_handled_and_the_recipe(self, page: str) -> None:
-        assert "2 orders found no price on their session" in page
-        assert "1 position in names whose prices had ended" in page
+        assert "2 orders had no price on their session" in page
+        assert "1 position was closed at the last close, because prices had ended" in page
         assert "On 3 of 400 sessions (1%) a signal had no value" in page
         assert "The feed bars BTC 1h supplied a signal on 400 of 400 sessions (100%)." in page
         assert "5 symbols; 1 of them has no prices" in page
@@ -289,13 +291,13 @@ class TestTearsheet:
             episodes=run.episodes.assign(sold=f'{NASTY}, "><img src=x onerror=y>'),
             counts={**run.counts, "signal_sources": {NASTY: 3}},
         )
-        for shown in (
+        for content in (
             body_of(write_tearsheet(hostile, tmp_path / "sheet.html")),
             body_of(write_comparison([hostile, hostile], tmp_path / "compare.html", labels=[NASTY, "</script>"])),
         ):
-            assert "<script>alert" not in shown
-            assert "<img" not in shown
-            assert shown.count("</script>") == 3
+            assert "<script>alert" not in content
+            assert "<img" not in content
+            assert content.count("</script>") == 3
         write_figure(changed(run, strategy="$x_{", market="$y^{", benchmark="$z"), tmp_path / "figure.png")
 
     def test_baseline_and_idle_rules_say_so(self, run: Run, tmp_path: Path) -> None:
@@ -309,29 +311,29 @@ class TestTearsheet:
 
     def test_a_choice_from_many_says_in_its_verdict_that_it_is_in_sample(self, run: Run) -> None:
         tuned = replace(run, trial_count=TrialCount(29, 120, 149))
-        said = str(verdict(tuned))
-        assert "chosen as the best of 120 trials on these very sessions" in said
-        assert "its interval is too narrow and the middle of it too high" in said
-        assert "`undertow walk-forward`" in said
-        assert CHOSEN not in said
+        text = str(verdict(tuned))
+        assert "chosen as the best of 120 trials on these same sessions" in text
+        assert "the interval is too narrow and its centre is too high" in text
+        assert "`undertow walk-forward`" in text
+        assert SELECTION_NOTE not in text
         assert "best of 120 trials" in str(
             verdict(replace(make_run(sessions=20, episodes=1), trial_count=tuned.trial_count))
         )
         for other in (run, replace(run, trial_count=TrialCount(29, 1, 30)), changed(tuned, strategy="x-walk-forward")):
             assert "In-sample" not in str(verdict(other))
-            assert CHOSEN in str(verdict(other))
+            assert SELECTION_NOTE in str(verdict(other))
 
     def test_the_bridge_says_why_costs_weigh_more_than_what_was_paid(self) -> None:
         market = simulate_market(seed=7, years=2, names=8)
-        found = backtest(LiquidityDrain(), market)
+        costly = backtest(LiquidityDrain(), market)
         free = backtest(LiquidityDrain(), market, costs=Costs(0.0, 0.0))
-        paid, series = found.metrics["costs_paid"], found.series
+        paid, series = costly.metrics["costs_paid"], costly.series
         # What was paid, less buy-and-hold's, with the growth of the account after it: about what the bridge says.
         grown = float((series["costs"] * series["value"].iloc[-1] / series["value"]).sum())
         held = backtest(BuyAndHold(), market).series
         grown -= float((held["costs"] * held["value"].iloc[-1] / held["value"]).sum())
-        assert found.bridge().costs == pytest.approx(-grown, rel=0.1)
-        assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(attribution_section(found))
+        assert costly.attribution().costs == pytest.approx(-grown, rel=0.1)
+        assert f"The run paid {paid:,.0f} USD of fees and slippage." in str(attribution_section(costly))
         assert "The run paid" not in str(attribution_section(free))
 
     def test_runs_without_btc_benchmark_or_parameters(self, run: Run, tmp_path: Path) -> None:
@@ -340,10 +342,10 @@ class TestTearsheet:
         bare = replace(
             bare, episodes=run.episodes.assign(shock=pd.Series(pd.NaT, run.episodes.index, "datetime64[ns, UTC]"))
         )
-        shown = body_of(write_tearsheet(bare, tmp_path / "sheet.html"))
-        assert "The run knew no price of BTC" in shown
-        assert "Raised cash earns nothing" in shown
-        assert "NaN" not in shown
+        content = body_of(write_tearsheet(bare, tmp_path / "sheet.html"))
+        assert "The run has no BTC price" in content
+        assert "Raised cash earns nothing" in content
+        assert "NaN" not in content
         assert write_figure(bare, tmp_path / "figure.png").stat().st_size > 20_000
 
     def test_short_runs_and_total_loss_have_no_interval(self, run: Run, tmp_path: Path) -> None:
@@ -352,7 +354,7 @@ class TestTearsheet:
         returns = run.returns.copy()
         returns.iloc[-1] = -1.0
         lost = with_columns(run, **{"return": returns})
-        assert "a total loss leaves no interval" in body_of(write_tearsheet(lost, tmp_path / "lost.html"))
+        assert "a total loss allows no interval" in body_of(write_tearsheet(lost, tmp_path / "lost.html"))
         write_figure(lost, tmp_path / "lost.png")
 
     def test_charts_are_valid_plotly(self, run: Run) -> None:
@@ -372,7 +374,7 @@ class TestFiles:
         target = tmp_path / "new" / "sheet.html"
         assert write_tearsheet(run, str(target)) == target
         write_tearsheet(run, target)
-        assert [each.name for each in target.parent.iterdir()] == ["sheet.html"]
+        assert [file.name for file in target.parent.iterdir()] == ["sheet.html"]
 
     def test_a_failed_write_leaves_nothing(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "sheet.html").mkdir()
@@ -381,7 +383,7 @@ class TestFiles:
         for write, name in ((write_tearsheet, "sheet.txt"), (write_figure, "figure.html")):
             with pytest.raises(ParameterError, match="`path` must be a file that ends in"):
                 write(run, tmp_path / name)
-        assert [each.name for each in tmp_path.iterdir()] == ["sheet.html"]
+        assert [file.name for file in tmp_path.iterdir()] == ["sheet.html"]
 
     def test_figure_is_a_png_of_its_size(self, run: Run, tmp_path: Path) -> None:
         content = write_figure(run, tmp_path / "figure.png").read_bytes()
@@ -402,7 +404,7 @@ class TestFiles:
         write_comparison([run, load_run(tmp_path / "run")], tmp_path / "c1.html")
         pairs = (("run/tearsheet.html", "b.html"), ("run/figure.png", "b.png"), ("c1.html", "c2.html"))
         for one, two in pairs:
-            first, second = (hashlib.sha256((tmp_path / each).read_bytes()).hexdigest() for each in (one, two))
+            first, second = (hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in (one, two))
             assert first == second, one
 
 
@@ -410,9 +412,9 @@ class TestFiles:
 def test_a_simulated_market_has_pages(tmp_path: Path) -> None:
     market = simulate_market(seed=3, years=1.5, names=8)
     runs = [backtest(rule, market) for rule in (LiquidityDrain(), BuyAndHold())]
-    shown = body_of(runs[0].tearsheet(tmp_path / "sheet.html"))
-    assert "Liquidity drain" in shown
-    assert row_of(shown, "CAGR")[0] == percent(runs[0].metrics["cagr"])
+    content = body_of(runs[0].tearsheet(tmp_path / "sheet.html"))
+    assert "Liquidity drain" in content
+    assert row_of(content, "CAGR")[0] == percent(runs[0].metrics["cagr"])
     assert runs[0].figure(tmp_path / "figure.png").exists()
     write_comparison(runs, tmp_path / "compare.html")
 
@@ -423,7 +425,7 @@ class TestComparison:
         # The late run begins with the first common session: all rows start at the close of it.
         common = long.series.index.intersection(late.series.index)[1:]
         table = comparison_table([long, late], ["long", "late"])
-        held = [f"buy-and-hold (bought {each.recipe.start})" for each in (long, late)]
+        held = [f"buy-and-hold (bought {member.recipe.start})" for member in (long, late)]
         assert list(table.columns) == ["long", "late", *held, "QQQ"]
         for label, run in (("long", long), ("late", late)):
             part = run.series.loc[common]
@@ -435,21 +437,44 @@ class TestComparison:
             hold = run.series.loc[common, "hold_return"].to_numpy()
             assert table[name]["cagr"] == pytest.approx(return_metrics(hold, np.zeros(len(common)))["cagr"])
         assert np.isnan(table["QQQ"]["annual_turnover"])
-        shown = body_of(write_comparison([long, late], tmp_path / "compare.html", labels=["long", "late"]))
-        left = [len(each.series) - len(common) - 1 for each in (long, late)]
-        assert f"long {left[0]} of 400 sessions; late {left[1]} of 300 sessions" in shown
-        assert f"{len(common)} common sessions" in shown
-        assert f"every row starts at the close of {late.recipe.start}" in shown
-        assert row_of(shown, "late")[1] == percent(table["late"]["cagr"])
-        assert "against long:" in shown
+        content = body_of(write_comparison([long, late], tmp_path / "compare.html", labels=["long", "late"]))
+        omitted = [len(member.series) - len(common) - 1 for member in (long, late)]
+        assert f"long {omitted[0]} of 400 sessions; late {omitted[1]} of 300 sessions" in content
+        assert f"{len(common)} common sessions" in content
+        assert f"every row starts at the close of {late.recipe.start}" in content
+        assert row_of(content, "late")[1] == percent(table["late"]["cagr"])
+        assert "against long:" in content
+
+    def test_a_comparison_is_a_record_with_its_table_page_and_card(self, run: Run, tmp_path: Path) -> None:
+        other = make_run(seed=2)
+        comparison = compare(run, other, labels=["a", NASTY])
+        assert comparison.runs == (run, other)
+        pd.testing.assert_frame_equal(comparison.table, comparison_table([run, other], ["a", NASTY]))
+        first, last = (f"{session:%Y-%m-%d}" for session in (comparison.sessions[0], comparison.sessions[-1]))
+        assert repr(comparison) == f"<Comparison of a, {NASTY}: 400 common sessions, {first} to {last}>"
+        card = comparison._repr_html_()
+        assert "<script>alert" not in card
+        assert percent(comparison.table["a"]["cagr"]) in card
+        assert len(card) < 3_000
+        page = comparison.page(tmp_path / "page.html")
+        second = write_comparison([run, other], tmp_path / "same.html", labels=["a", NASTY])
+        assert page.read_bytes() == second.read_bytes()
+        with pytest.raises(ParameterError, match=r"must be a file that ends in \.html"):
+            comparison.page(tmp_path / "page.txt")
+
+    def test_runs_may_come_as_a_sequence_or_one_by_one(self, run: Run) -> None:
+        other = make_run(seed=2)
+        tables = [compare(*runs).table for runs in ((run, other), ([run, other],), ([run], other))]
+        for table in tables[1:]:
+            pd.testing.assert_frame_equal(table, tables[0])
 
     def test_a_rule_that_did_nothing_has_the_return_of_its_buy_and_hold(self) -> None:
         market = simulate_market(seed=3, years=1.5, names=8)
         idle = changed(backtest(BuyAndHold(), market, start="2018-06-05"), strategy="idle")
-        whole = backtest(LiquidityDrain(), market)
-        table = comparison_table([whole, idle], ["whole", "idle"])
-        own = table["buy-and-hold (bought 2018-06-05)"]
-        assert table["idle"]["total_return"] == pytest.approx(own["total_return"], abs=1e-12)
+        full = backtest(LiquidityDrain(), market)
+        table = comparison_table([full, idle], ["whole", "idle"])
+        hold = table["buy-and-hold (bought 2018-06-05)"]
+        assert table["idle"]["total_return"] == pytest.approx(hold["total_return"], abs=1e-12)
         # The other run's basket starts at the same close, and differs by its weights alone.
         other = table["buy-and-hold (bought 2018-01-02)"]
         assert table["idle"]["total_return"] == pytest.approx(other["total_return"], abs=0.003)
@@ -462,52 +487,52 @@ class TestComparison:
         levels = {"drawdown": -0.1540947281, "spike": 3.00000004}
         other = changed(run, parameters={**run.recipe.parameters, **levels})
         one = changed(run, parameters={**run.recipe.parameters, "spike": 3.00000003})
-        shown = body_of(write_comparison([one, other], tmp_path / "compare.html"))
-        assert f'<td class="number">{MINUS}0.154095</td>' in shown
-        assert row_of(shown, "spike") == ["3.00000003", "3.00000004"]
+        content = body_of(write_comparison([one, other], tmp_path / "compare.html"))
+        assert f'<td class="number">{MINUS}0.154095</td>' in content
+        assert row_of(content, "spike") == ["3.00000003", "3.00000004"]
 
     def test_tax_is_of_the_sessions_compared(self, tmp_path: Path) -> None:
         market = simulate_market(seed=3, years=1.5, names=8)
         runs = [backtest(LiquidityDrain(), market, end=end) for end in ("2019-03-01", "2018-12-03")]
-        lines = side_by_side(runs)
+        lines = compare(runs)
         sales = runs[0].realised
         gains = sales["gain"][sales["session"] <= "2018-12-03"].clip(lower=0.0).sum()
-        assert lines.lines[0].tax is not None
-        assert lines.lines[0].tax["gains"] == pytest.approx(gains)
-        assert lines.lines[1].tax == runs[1].tax
+        assert lines.columns[0].tax is not None
+        assert lines.columns[0].tax["gains"] == pytest.approx(gains)
+        assert lines.columns[1].tax == runs[1].tax
         assert lines.baselines[0].tax is None
-        assert side_by_side([runs[1], runs[1]]).baselines[0].tax == runs[1].hold_tax
-        shown = body_of(write_comparison([runs[1], runs[1]], tmp_path / "compare.html"))
-        assert "Tax, USD" in shown
-        assert "no figure above is after tax" in shown
+        assert compare([runs[1], runs[1]]).baselines[0].tax == runs[1].hold_tax
+        content = body_of(write_comparison([runs[1], runs[1]], tmp_path / "compare.html"))
+        assert "Tax, USD" in content
+        assert "no figure above is after tax" in content
 
     def test_what_was_chosen_from_many_says_where(self, run: Run, tmp_path: Path) -> None:
         folds = {"split": "rolling", "fold 1, 2018-01-02 to 2018-03-01": "lag=3", "fold 2, 2018-03-02 on": "lag=9"}
         walk = changed(run, strategy="liquidity-drain-walk-forward", parameters=folds)
         tuned = replace(run, trial_count=TrialCount(10, 200, 210))
         page = write_comparison([run, tuned, walk], tmp_path / "c.html", labels=["one", "tuned", "walk"])
-        shown = page.read_text(encoding="utf-8").partition("<script>")[0]
-        assert "tuned is in-sample: it was chosen from 200 trials on these sessions." in shown
-        assert "walk is out of sample: each fold was chosen on sessions before its own." in shown
-        assert "2, each with its own parameters" in shown
-        assert "fold 1" not in shown
-        assert "one is" not in shown
+        content = page.read_text(encoding="utf-8").partition("<script>")[0]
+        assert "tuned is in-sample: it was chosen from 200 trials on these sessions." in content
+        assert "walk is out of sample: each fold was chosen on earlier sessions." in content
+        assert "2, each with its own parameters" in content
+        assert "fold 1" not in content
+        assert "one is" not in content
 
     def test_what_differs_is_a_table_and_what_is_equal_a_line(self, run: Run, tmp_path: Path) -> None:
         other = changed(make_run(seed=3), parameters={**run.recipe.parameters, "lag": 48}, fill="close")
-        shown = body_of(write_comparison([run, other], tmp_path / "compare.html"))
-        assert row_of(shown, "lag") == ["24", "48"]
-        assert row_of(shown, "Fill at the") == ["open", "close"]
-        assert '<th scope="row">source</th>' not in shown
-        assert re.search(r"Equal in all\. .*source: winners; .*Universe: growth", shown)
-        assert "buy-and-hold (open)" in shown
-        assert "buy-and-hold (close)" in shown
-        assert "http:" not in shown
-        assert "https:" not in shown
+        content = body_of(write_comparison([run, other], tmp_path / "compare.html"))
+        assert row_of(content, "lag") == ["24", "48"]
+        assert row_of(content, "Fill price") == ["open", "close"]
+        assert '<th scope="row">source</th>' not in content
+        assert re.search(r"Equal in all runs\. .*source: winners; .*Universe: growth", content)
+        assert "buy-and-hold (open)" in content
+        assert "buy-and-hold (close)" in content
+        assert "http:" not in content
+        assert "https:" not in content
 
     def test_sessions_missing_between_are_compounded(self, run: Run) -> None:
         gappy = replace(run, series=run.series.drop(run.series.index[[50, 51, 90]]))
-        lines = side_by_side([run, gappy], None).lines
+        lines = compare([run, gappy]).columns
         assert len(lines[0].returns) == 397
         assert np.prod(1 + lines[0].returns) == pytest.approx(np.prod(1 + run.returns))
         assert lines[0].figures["costs_paid"] == pytest.approx(run.metrics["costs_paid"])
@@ -520,18 +545,18 @@ class TestComparison:
         assert list(named.columns) == ["buy-and-hold", "QQQ", "buy-and-hold (2)", "QQQ (2)"]
 
     def test_equal_and_short_runs_are_not_judged(self, run: Run, tmp_path: Path) -> None:
-        shown = body_of(write_comparison([run, run], tmp_path / "same.html"))
-        assert "there is no difference to judge" in shown
+        content = body_of(write_comparison([run, run], tmp_path / "same.html"))
+        assert "there is no difference to test" in content
         short = make_run(seed=4, sessions=30, episodes=1)
-        assert "no interval can be given" in body_of(write_comparison([run, short], tmp_path / "short.html"))
+        assert "these sessions allow no interval" in body_of(write_comparison([run, short], tmp_path / "short.html"))
 
     def test_many_runs_fit(self, tmp_path: Path) -> None:
         many = [make_run(seed=n, sessions=80, episodes=1) for n in range(18)]
-        shown = body_of(write_comparison(many, tmp_path / "many.html"))
-        assert "liquidity-drain (18)" in shown
+        content = body_of(write_comparison(many, tmp_path / "many.html"))
+        assert "liquidity-drain (18)" in content
 
     @pytest.mark.parametrize(
-        ("runs", "labels", "words"),
+        ("runs", "labels", "message"),
         [
             ([make_run()], None, "`runs` must be two or more, got 1"),
             ([], None, "got 0"),
@@ -540,16 +565,16 @@ class TestComparison:
         ],
     )
     def test_errors_name_what_is_wrong(
-        self, runs: list[Run], labels: list[str] | None, words: str, tmp_path: Path
+        self, runs: list[Run], labels: list[str] | None, message: str, tmp_path: Path
     ) -> None:
-        with pytest.raises(ParameterError, match=re.escape(words)):
+        with pytest.raises(ParameterError, match=re.escape(message)):
             write_comparison(runs, tmp_path / "compare.html", labels=labels)
         assert not (tmp_path / "compare.html").exists()
 
 
 def test_a_date_is_not_broken_and_text_stays_escaped() -> None:
-    assert unbroken("<b> (bought 2018-01-02)") == '&lt;b&gt; (bought <span class="number">2018-01-02</span>)'
-    assert unbroken("Bob's 5") == "Bob&#x27;s 5"
+    assert nowrap_numbers("<b> (bought 2018-01-02)") == '&lt;b&gt; (bought <span class="number">2018-01-02</span>)'
+    assert nowrap_numbers("Bob's 5") == "Bob&#x27;s 5"
 
 
 PROBE = """<script>window.addEventListener("load", function () { setTimeout(function () {
@@ -595,9 +620,9 @@ def test_browser_draws_the_page_within_a_narrow_window(run: Run, kind: str, tmp_
         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}",
         "--virtual-time-budget=3000", "--window-size=500,900", "--dump-dom", probed.as_uri(),
     ]  # fmt: skip
-    shown = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    title_found = re.search(r"<title>(\{.*?\})</title>", shown)
-    assert title_found is not None, shown[:500]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    title_found = re.search(r"<title>(\{.*?\})</title>", output)
+    assert title_found is not None, output[:500]
     seen = json.loads(html.unescape(title_found[1]))
     assert seen["page"] <= seen["window"]
     assert seen["small"] == 0

@@ -59,7 +59,7 @@ class TestRegisteredStrategies(StrategyContract):
         assert load(STRATEGIES, strategy.name()) is strategy
 
     def test_prefix_invariance_on_real_data(self, strategy: type[Strategy], real_growth: Market) -> None:
-        testing_strategies.check_prefix_invariance(strategy, real_growth, sessions=REAL_SESSIONS)
+        testing_strategies.check_no_look_ahead(strategy, real_growth, sessions=REAL_SESSIONS)
 
 
 def test_base_weights_do_not_look_ahead_on_real_data(real_market: Market) -> None:
@@ -70,7 +70,7 @@ def test_base_weights_do_not_look_ahead_on_real_data(real_market: Market) -> Non
 def test_without_feeds_it_stays_invested_and_counts_every_session(name: str) -> None:
     strategy = load(STRATEGIES, name)
     bare = replace(testing_strategies.simulated(), feeds=())
-    _, decision = testing_strategies.decided(strategy, bare, [strategy()])
+    _, decision = testing_strategies.checked_decision(strategy, bare, [strategy()])
     np.testing.assert_array_equal(decision.exposure, 1.0)
     assert decision.hedge is None or not decision.hedge.any()
     assert decision.stale.all()
@@ -79,6 +79,6 @@ def test_without_feeds_it_stays_invested_and_counts_every_session(name: str) -> 
 def test_a_reserve_stays_a_reserve_without_feeds() -> None:
     strategy = load(STRATEGIES, "dip-buyer")
     bare = replace(testing_strategies.simulated(), feeds=())
-    _, decision = testing_strategies.decided(strategy, bare, [strategy()])
+    _, decision = testing_strategies.checked_decision(strategy, bare, [strategy()])
     np.testing.assert_array_equal(decision.exposure, 0.8)
     assert decision.stale.all()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -146,15 +147,23 @@ def test_an_honest_signal_passes(check: Callable[[Any], None]) -> None:
             bad(bounds={"value": Bounds(0.0, 150.0)}),
             r"`my-signal`\.value at row \d+ is \d+\.\d+, outside its bounds \[0, 150\]",
         ),
-        (ts.check_definition, bad(bounds={"vale": SHARE}), "`bounds` names something that is no output"),
-        (ts.check_definition, bad(decimal=("vale",)), "`decimal` names something that is no output"),
+        (ts.check_definition, bad(bounds={"vale": SHARE}), "`bounds` names something that is not an output"),
+        (ts.check_definition, bad(decimal=("vale",)), "`decimal` names something that is not an output"),
         (ts.check_definition, bad(bounds={"value": Bounds(1.0, 1.0)}), "`bounds` must have `low` below `high`"),
         (ts.check_columns, bad(kernel=demeaned), r"depends on the other columns; .* declares `across_names=True`"),
-        (ts.check_alone, bad(alone={"value": demeaned}), r"`my-signal`\.value at row \d+ is not the same by itself"),
-        (ts.check_alone, bad(alone={"vale": demeaned}), "`alone` names `vale`, which is no output: value"),
+        (
+            ts.check_alone,
+            bad(output_kernels={"value": demeaned}),
+            r"`my-signal`\.value at row \d+ is not the same by itself",
+        ),
+        (
+            ts.check_alone,
+            bad(output_kernels={"vale": demeaned}),
+            "`output_kernels` names `vale`, which is not an output: value",
+        ),
         (ts.check_columns, bad(across_names=True), "differs from column 0, but it declares `across_names`"),
         (ts.check_definition, bad(source=""), "`my-signal`: it must name its `source`"),
-        (ts.check_definition, bad(units=" "), "`my-signal`: it must say its `units`"),
+        (ts.check_definition, bad(units=" "), "`my-signal`: it must state its `units`"),
         (ts.check_definition, bad(summary="A mean"), "summary must be a sentence that ends with a full stop"),
         (ts.check_definition, bad(name="mySignal"), "its name must be kebab-case"),
         (
@@ -162,11 +171,11 @@ def test_an_honest_signal_passes(check: Callable[[Any], None]) -> None:
             bad(parameters={"window": Parameter(1, IntDistribution(2, 100))}),
             "the default of `window`, 1, is outside its range, 2 to 100",
         ),
-        (ts.check_definition, bad(scale_free=("klose",)), "`scale_free` names something that is no input"),
+        (ts.check_definition, bad(scale_free=("klose",)), "`scale_free` names something that is not an input"),
         (ts.check_plain, bad(kernel=overflows), r"`my-signal`\.value at row 0 is .* compiled and .* as plain Python"),
         (ts.check_pickle, bad(), "`my-signal` does not pickle: "),
         (ts.check_vectorbt, GOOD, "`my-signal` has no `run`: register what `indicator"),
-        (ts.check_definition, mean, "is no signal: it has no `spec`"),
+        (ts.check_definition, mean, "is not a signal: it has no `spec`"),
     ],
 )
 def test_a_bad_signal_is_refused_by_name(check: Callable[[Any], None], signal: Any, message: str) -> None:
@@ -332,8 +341,8 @@ def on_simulated(check: Callable[..., None]) -> Callable[[Any], None]:
 
 
 STRATEGY_CHECKS = [
-    tp.check_definition,
-    on_simulated(tp.check_prefix_invariance),
+    tp.check_strategy_definition,
+    on_simulated(tp.check_no_look_ahead),
     on_simulated(tp.check_sets),
     on_simulated(tp.check_missing_feeds),
     tp.check_record,
@@ -349,7 +358,7 @@ def test_an_honest_strategy_passes(check: Callable[[Any], None]) -> None:
     ("check", "strategy", "message"),
     [
         (
-            on_simulated(tp.check_prefix_invariance),
+            on_simulated(tp.check_no_look_ahead),
             Peeking,
             r"`peeking`: exposure on 20\d\d-.* changed .*: it looks ahead",
         ),
@@ -359,14 +368,14 @@ def test_an_honest_strategy_passes(check: Callable[[Any], None]) -> None:
         (on_simulated(tp.check_sets), Stopless, r"`stopless`: stop must be in \(0, 1\), got"),
         (on_simulated(tp.check_sets), Unsorted, "`unsorted`: score_of_set names an order that `scores` lacks"),
         (
-            on_simulated(tp.check_prefix_invariance),
+            on_simulated(tp.check_no_look_ahead),
             Foresighted,
             r"`foresighted`: hedge on 20\d\d-.* changed .*: it looks ahead",
         ),
         (
-            on_simulated(tp.check_prefix_invariance),
+            on_simulated(tp.check_no_look_ahead),
             Whispering,
-            r"`whispering`: mark tomorrow on 20\d\d-.* changed .*: it looks ahead",
+            r"`whispering`: flag tomorrow on 20\d\d-.* changed .*: it looks ahead",
         ),
         (on_simulated(tp.check_sets), Mixed, r"`mixed`: exposure on .* is not the same when .* alone and together"),
         (
@@ -385,7 +394,7 @@ def test_an_honest_strategy_passes(check: Callable[[Any], None]) -> None:
             r"`transposed`: exposure has the shape .* expected \(sessions, sets\)",
         ),
         (tp.check_record, Loose, r"`loose` accepts threshold=0\.95, which is outside its range"),
-        (tp.check_definition, Wordless, "`wordless` has no docstring of its own"),
+        (tp.check_strategy_definition, Wordless, "`wordless` has no docstring"),
     ],
 )
 def test_a_bad_strategy_is_refused_by_name(check: Callable[[Any], None], strategy: Any, message: str) -> None:
@@ -413,14 +422,14 @@ def test_pytest_is_needed_by_the_suite_alone_and_nothing_needs_the_suite() -> No
     home = Path(undertow.__file__).parent
     needing, using = set(), set()
     # The floors are links in a checkout and folders in a wheel.
-    for file in (*home.glob("*.py"), *home.glob("*/*.py")):
-        text = file.read_text(encoding="utf-8")
-        needing |= {file.name} if re.search(r"^\s*(import|from) pytest\b", text, re.MULTILINE) else set()
-        using |= (
-            {file.name} if re.search(r"^(import|from) undertow(\.| import )testing\b", text, re.MULTILINE) else set()
-        )
-    assert needing == {"testing.py"}
-    assert not using
+    for file in (Path(name) for name in glob(f"{home}/**/*.py", recursive=True)):
+        text, name = file.read_text(encoding="utf-8"), file.relative_to(home).as_posix()
+        if re.search(r"^\s*(import|from) pytest\b", text, re.MULTILINE):
+            needing.add(name)
+        if re.search(r"^\s*(import|from) undertow(\.| import )testing\b", text, re.MULTILINE):
+            using.add(name)
+    assert needing == {"testing/contracts.py"}
+    assert {name for name in using if not name.startswith("testing/")} == set()
 
 
 def test_a_pickled_definition_opens_in_another_process() -> None:

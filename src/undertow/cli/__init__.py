@@ -1,5 +1,14 @@
-"""The command line."""
+"""The command line: one file a command, put together in `app`."""
 
-from undertow.cli.app import app, main
+from __future__ import annotations
 
-__all__ = ["app", "main"]
+from typing import TYPE_CHECKING
+
+from undertow.market.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from undertow.cli.app import main
+else:
+    __getattr__, __dir__ = lazy_names(__name__, {"app": ("main",)})
+
+__all__ = ["main"]

@@ -1,19 +1,30 @@
-"""The demo: the flagship against its baselines on a simulated market, where the truth is known."""
+"""`undertow demo`: the flagship strategy on a simulated market."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from undertow.cli.console import busy, show_metrics
+from undertow.cli.options import SeedOption, YearsOption
+from undertow.cli.progress import busy
 
 
-def run_demo(*, seed: int, years: float, out: Path) -> None:
-    """Simulate a market, run every strategy with its defaults, save the runs below `out`, print the table and where."""
+def demo_command(
+    seed: SeedOption = 7,
+    years: YearsOption = 6.0,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Write the runs and the comparison into this folder.")
+    ] = Path("results/demo"),
+) -> None:
+    """Run the flagship against its baselines on a simulated market.
+
+    The truth of that market is known.
+    """
     with busy("starting"):
-        from undertow.backtests import backtest
-        from undertow.backtests.folders import check_replaceable
+        from undertow.backtests import backtest, check_replaceable
+        from undertow.cli.console import show_metrics
         from undertow.evidence import difference
         from undertow.market import simulate_market
         from undertow.strategies import BuyAndHold, DrawdownDeRisk, LiquidityDrain, VolTarget
@@ -32,9 +43,10 @@ def run_demo(*, seed: int, years: float, out: Path) -> None:
     with busy("comparing"):
         write_comparison(runs, out / "compare.html")
     flagship = runs[0]
-    show_metrics(f"{market.name}, {flagship.recipe.start} to {flagship.recipe.end}", {r.name: r.metrics for r in runs})
-    apart = difference(flagship.returns.to_numpy(), flagship.series["hold_return"].to_numpy())
-    typer.echo(apart.sentence("buy-and-hold"))
+    title = f"{market.name}, {flagship.recipe.start} to {flagship.recipe.end}"
+    show_metrics(title, {run.name: run.metrics for run in runs})
+    excess = difference(flagship.returns.to_numpy(), flagship.series["hold_return"].to_numpy())
+    typer.echo(excess.sentence("buy-and-hold"))
     truth = market.truth
     if truth is not None:
         typer.echo(

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from undertow.cli.options import JsonOption, SeedOption
-from undertow.cli.resolve import busy
+from undertow.cli.options import JsonOption, SeedOption, YearsOption
+from undertow.cli.output import print_json
+from undertow.cli.progress import busy
 
 market_app = typer.Typer(help="Check or make a market folder.")
 
 
-@market_app.command()
-def check(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
-    """Check a market folder and print what it covers; exit code 2 where it cannot be used."""
+@market_app.command("check")
+def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
+    """Check a market folder and print what it covers; exit code 2 on an error."""
     with busy("reading the market"):
-        from undertow.market import load_market
-        from undertow.market.coverage import coverage
-        from undertow.market.coverage_tables import render
+        from undertow.market import load_market, market_coverage, render_coverage
 
-        report = coverage(load_market(folder))
+        report = market_coverage(load_market(folder))
     if as_json:
-        print(json.dumps(report.as_dict(), indent=2, allow_nan=False))
+        print_json(report.as_dict())
         return
     from undertow.cli.console import show
 
-    show(render(report))
+    show(render_coverage(report))
 
 
-@market_app.command()
-def simulate(
-    out: Annotated[Path, typer.Option(help="New folder for the market.")],
+@market_app.command("simulate")
+def simulate_command(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder for the market.")],
     seed: SeedOption = 7,
-    years: Annotated[float, typer.Option(help="Years to simulate.")] = 6.0,
-    effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null world.")] = 1.0,
+    years: YearsOption = 6.0,
+    effect: Annotated[float, typer.Option(help="Strength of the forced equity selling; 0 is the null market.")] = 1.0,
     lag_hours: Annotated[float, typer.Option(help="Mean hours from a cascade to the equity selling.")] = 36.0,
     at_the_open: Annotated[
         float, typer.Option(help="Share of the orders that wait for the open which is in the opening print.")
@@ -44,10 +42,10 @@ def simulate(
 ) -> None:
     """Write a simulated market, whose truth is known, as a market folder."""
     with busy("simulating"):
-        from undertow.backtests.folders import check_writable
+        from undertow.backtests import check_writable
         from undertow.market import simulate_market, write_market
 
         check_writable(out)
         market = simulate_market(seed=seed, years=years, effect=effect, lag_hours=lag_hours, at_the_open=at_the_open)
-        written = write_market(market, out)
-    typer.echo(f"market: {written}")
+        folder = write_market(market, out)
+    typer.echo(f"market: {folder}")

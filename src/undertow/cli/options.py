@@ -1,133 +1,126 @@
-"""Options that commands share, and the checks that need no market: a typing error is told at once."""
+"""Options that commands share, and their checks that need no market."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-FILLS = ("open", "close")
-# Equal to those of strategies/weights.py, which is too slow to import for `--help`; a test compares them.
-WEIGHTINGS = ("equal", "inverse-volatility")
-REBALANCES = ("daily", "weekly", "monthly", "quarterly", "never")
-LOTS = ("hifo", "fifo")
-LISTINGS = ("strategies", "signals", "universes", "trials")
+# Universe where neither the command line nor a rule file names one; a test compares it with that of `backtest`.
+UNIVERSE = "growth"
+# Earlier names of options, still accepted.
+OLD_NAMES = {"fix": "set", "proof": "gate"}
 
-MarketOption = Annotated[
-    Path | None, typer.Option("--market", help="Market folder. Without it: the built-in simulated market.")
-]
-StrategyOption = Annotated[
-    str, typer.Option("--strategy", help="Name (see `undertow list strategies`) or module:Class.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated market.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+_STRATEGY = typer.Option("--strategy", help="Name (see `undertow list strategies`) or module:Class.")
 
 
 def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
-    """A check that a value is one of `choices`, or not given; raises `ParameterError` with the nearest."""
+    """Make a check, raising `ParameterError`, that a value is a choice or None."""
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in choices:
-            from undertow.market.errors import ParameterError, did_you_mean
+            from undertow.market import ParameterError, did_you_mean
 
-            near = did_you_mean(value, choices)
-            raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{near}")
+            suggestion = did_you_mean(value, choices)
+            raise ParameterError(f"`{name}` must be one of {', '.join(choices)}; got {value!r}{suggestion}")
         return value
 
     return check
 
 
 def calendar_day(name: str) -> Callable[[str | None], str | None]:
-    """A check that a value is a date; gives it back as YYYY-MM-DD, raises `ParameterError` where it is none."""
+    """Make a check, raising `ParameterError`, that a value is a date or None."""
 
     def check(value: str | None) -> str | None:
         try:
             return None if value is None else date.fromisoformat(value).isoformat()
         except ValueError:
-            from undertow.market.errors import ParameterError
+            from undertow.market import ParameterError
 
             raise ParameterError(f"`{name}` must be a date such as 2018-01-02, got {value!r}") from None
 
     return check
 
 
-def positive_money(value: float) -> float:
-    """`value` where it is a positive amount; raises `ParameterError` where not."""
-    if not (math.isfinite(value) and value > 0):
-        from undertow.market.errors import ParameterError
+def file_ending(name: str, *suffixes: str) -> Callable[[Path | None], Path | None]:
+    """Make a check, raising `ParameterError`, of the suffix of a file."""
 
-        raise ParameterError(f"`capital` must be positive, in USD, got {value}")
-    return value
+    def check(path: Path | None) -> Path | None:
+        if path is not None and (path.suffix not in suffixes or path.is_dir()):
+            from undertow.market import ParameterError
+
+            raise ParameterError(f"`{name}` must be a file that ends in {' or '.join(suffixes)}, got {str(path)!r}")
+        return path
+
+    return check
 
 
-# The account of a run, the same for every command that tries strategies.
-UniverseOption = Annotated[str, typer.Option("--universe", help="Universe of the market, or a screen.")]
+_HTML, _TABLES = (".html",), (".csv", ".parquet")
+
+MarketOption = Annotated[
+    Path | None, typer.Option("--market", help="Market folder. Without it: the built-in simulated market.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated market and of every random draw.")]
+YearsOption = Annotated[float, typer.Option("--years", help="Years to simulate.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+StrategyOption = Annotated[str, _STRATEGY]
+OptionalStrategyOption = Annotated[str | None, _STRATEGY]
+RuleOption = Annotated[
+    str | None, typer.Option("--rule", help="Rule file (.toml, .json) or preset, instead of --strategy.")
+]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")]
+
+UniverseOption = Annotated[
+    str | None, typer.Option("--universe", help="Universe of the market, or a screen.", show_default=UNIVERSE)
+]
 StartOption = Annotated[
     str | None, typer.Option("--start", help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
 ]
 EndOption = Annotated[str | None, typer.Option("--end", help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))]
 FillOption = Annotated[
-    str,
-    typer.Option("--fill", help="Decide and fill before the open or the close.", callback=one_of("fill", FILLS)),
+    str | None, typer.Option("--fill", help="Decide and fill before the open or the close.", show_default="open")
 ]
-FeeOption = Annotated[float, typer.Option("--fee-bps", help="Fee, basis points of an order's value.")]
-SlippageOption = Annotated[float, typer.Option("--slippage-bps", help="Slippage, basis points of the price.")]
-HaircutOption = Annotated[
-    float, typer.Option("--haircut-bps", help="Taken off the last close of a name that ended, basis points.")
-]
-BorrowOption = Annotated[
-    float, typer.Option("--borrow-bps", help="Cost of borrowing what is sold short, basis points a year.")
-]
-TaxOption = Annotated[float, typer.Option("--tax-rate", help="Tax on realised gains, decimal; stated, never deducted.")]
-LotsOption = Annotated[
-    str, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", callback=one_of("lots", LOTS))
-]
-WeightingOption = Annotated[
-    str,
-    typer.Option("--weighting", help="equal or inverse-volatility.", callback=one_of("weighting", WEIGHTINGS)),
-]
-RebalanceOption = Annotated[
-    str,
-    typer.Option(
-        "--rebalance",
-        help="daily, weekly, monthly, quarterly or never.",
-        callback=one_of("rebalance", REBALANCES),
-    ),
-]
-CapitalOption = Annotated[float, typer.Option("--capital", help="Starting capital, USD.", callback=positive_money)]
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="Folder of the trial ledger.", show_default="results/ledger")
 ]
 
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write the results into this folder.")]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write the page, .html.", callback=file_ending("html", *_HTML)),
+]
+CsvOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv", metavar="FILE", help="Write the table, .csv or .parquet.", callback=file_ending("csv", *_TABLES)
+    ),
+]
+# `--out` once named the page of `compare` and `signals`, and the table of `sweep`.
+OldHtmlOption = Annotated[Path | None, typer.Option("--out", hidden=True, callback=file_ending("out", *_HTML))]
+OldCsvOption = Annotated[Path | None, typer.Option("--out", hidden=True, callback=file_ending("out", *_TABLES))]
 
-def ordered_days(start: str | None, end: str | None) -> None:
-    """Raise `ParameterError` where the first session is after the last."""
-    if start is not None and end is not None and start > end:
-        from undertow.market.errors import ParameterError
 
-        raise ParameterError(f"`start` must not be after `end`, got {start} and {end}")
+def one_file(option: str, path: Path | None, out: Path | None) -> Path | None:
+    """The file of an option, or of `--out`, its earlier name.
+
+    Raises `ParameterError` where both are stated.
+    """
+    if path is not None and out is not None:
+        from undertow.market import ParameterError
+
+        raise ParameterError(f"`--{option}` and `--out` name the same file; leave out `--out`")
+    return out if path is None else path
 
 
-def account_of(
-    universe: str,
-    fill: str,
-    costs: tuple[float, float, float, float, float, str],
-    weighting: str,
-    rebalance: str,
-    capital: float,
-) -> dict[str, Any]:
-    """The settings of an account as `backtest` takes them; `costs` in the order of `Costs`."""
-    from undertow.backtests import Costs
+def required_page(html: Path | None, out: Path | None) -> Path:
+    """The page to write; raises `ParameterError` where none is stated."""
+    page = one_file("html", html, out)
+    if page is None:
+        from undertow.market import ParameterError
 
-    return {
-        "universe": universe,
-        "fill": fill,
-        "costs": Costs(*costs),
-        "weighting": weighting,
-        "rebalance": rebalance,
-        "capital": capital,
-    }
+        raise ParameterError("`--html` is missing; name the page to write, such as --html page.html")
+    return page

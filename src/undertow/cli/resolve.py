@@ -1,17 +1,26 @@
-"""What commands share: a market, a strategy or a signal from what was typed. Heavy modules are imported inside."""
+"""Objects from options: a market, a strategy, a signal, an account, a search.
+
+Heavy modules are imported inside the functions.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undertow.market import Market
+    from undertow.backtests import Account
+    from undertow.backtests.tuning import Search
+    from undertow.cli.option_groups import RuleOptions, SearchOptions, SpaceOptions
+    from undertow.market import Fill, Market
     from undertow.strategies import Strategy
-    from undertow.strategies.rules.file import RuleFile
+    from undertow.strategies.rules import RuleFile
+
+_SPAN = ("universe", "start", "end")
 
 
 def resolve_market(folder: Path | None, seed: int) -> Market:
@@ -21,113 +30,191 @@ def resolve_market(folder: Path | None, seed: int) -> Market:
     return simulate_market(seed=seed) if folder is None else load_market(folder)
 
 
-def resolve_kind(name: str) -> type[Strategy]:
-    """A strategy's class by its registered name or module:Class; raises `ParameterError` where it is none."""
+def resolve_strategy_class(name: str) -> type[Strategy]:
+    """The strategy class of a registered name or module:Class.
+
+    Raises `ParameterError` where it is not a strategy.
+    """
     from inspect import isabstract
 
-    from undertow.market.errors import ParameterError
-    from undertow.signals.base.registry import STRATEGIES
+    from undertow.market import ParameterError
+    from undertow.signals.base import STRATEGIES
     from undertow.strategies import Strategy
 
-    kind = _plug_in(STRATEGIES, name)
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)) or isabstract(kind):
+    strategy_class = _plug_in(STRATEGIES, name)
+    is_strategy = isinstance(strategy_class, type) and issubclass(strategy_class, Strategy)
+    if not is_strategy or isabstract(strategy_class):
         raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
-    return kind
+    resolved: type[Strategy] = strategy_class
+    return resolved
 
 
-def warn_of_absent(kind: type[Strategy], market: Market, account: Mapping[str, Any], fixed: Mapping[str, str]) -> None:
-    """Say on standard error which signals of a strategy the market has no data for, before a search among equals."""
-    from undertow.backtests.tuning.missing_feeds import missing_feeds
-    from undertow.market.errors import UndertowError
-
-    try:
-        absent = missing_feeds(kind, market, account["universe"], account["fill"], fixed)
-    except UndertowError:
-        # The search itself says what is wrong, or counts it as a failed trial.
-        return
-    for signal, why in absent.items():
-        print(f"no value: {signal}, {why}", file=sys.stderr)
+def resolve_strategy(name: str, settings: Sequence[str]) -> Strategy:
+    """The strategy of a name with parameters as typed; `ParameterError` on a bad one."""
+    parameters = read_assignments(settings)
+    return resolve_strategy_class(name).create(parameters)
 
 
-def resolve_strategy(name: str, settings: list[str]) -> Strategy:
-    """A strategy by name with its parameters as typed; raises `ParameterError` on a bad one."""
-    given = read_settings(settings)
-    return resolve_kind(name).create(given)
+def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
+    """The rule of `--strategy` with `--set`, or of `--rule`, or the `default`.
 
+    Raises `ParameterError` where both are, or neither and there is no default.
+    """
+    from undertow.market import ParameterError
+    from undertow.strategies.rules import RuleFile, read_rule
 
-def resolve_rule(strategy: str | None, rule: str | None, settings: list[str]) -> RuleFile:
-    """What `--strategy` with `--set`, or `--rule`, named; raises `ParameterError` unless it is one of the two."""
-    from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import RuleFile, read_rule
-
-    if (strategy is None) == (rule is None):
+    strategy, settings = options.strategy, options.set_ or []
+    if strategy is None and options.rule is None:
+        strategy = default
+    if (strategy is None) == (options.rule is None):
         raise ParameterError("give either --strategy (see `undertow list strategies`) or --rule (a file or a preset)")
-    if rule is None:
+    if options.rule is None:
         return RuleFile(resolve_strategy(str(strategy), settings))
     if settings:
-        raise ParameterError("`--set` goes with --strategy; the parameters of a rule are in its file")
-    # A rule may name a signal of one's own as module:attribute.
-    look_here()
-    return read_rule(rule)
+        raise ParameterError("`--set` can only be used with --strategy; the parameters of a rule are in its file")
+    # A rule may name a user-defined signal as module:attribute.
+    import_from_here()
+    return read_rule(options.rule)
 
 
 def resolve_signal(name: str) -> Any:
-    """A signal by its registered name or module:attribute; raises `ParameterError` where it is none."""
-    from undertow.market.errors import ParameterError
-    from undertow.signals.base.registry import SIGNALS
-    from undertow.signals.base.spec import Spec
+    """The signal of a registered name or module:attribute.
 
-    found = _plug_in(SIGNALS, name)
-    if not isinstance(getattr(found, "spec", found), Spec):
+    Raises `ParameterError` where it is not a signal.
+    """
+    from undertow.market import ParameterError
+    from undertow.signals.base import SIGNALS, Spec
+
+    signal = _plug_in(SIGNALS, name)
+    if not isinstance(getattr(signal, "spec", signal), Spec):
         raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
-    return found
+    return signal
 
 
-def _plug_in(group: str, name: str) -> Any:
-    from undertow.signals.base.registry import load
+def resolve_account(settings: Mapping[str, Any]) -> Account:
+    """The account of settings by option; raises `ParameterError` on a bad value."""
+    from undertow.backtests import Account, Costs
 
-    if ":" in name:
-        look_here()
-    return load(group, name)
+    return Account(costs=Costs(**_of_record(Costs, settings)), **_of_record(Account, settings))
 
 
-def look_here() -> None:
-    """Let imports find what lies in the current folder: `python -m` looks there, a console script does not."""
+def resolve_span(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Universe, first and last session of `settings`, as far as they are stated."""
+    return {name: settings[name] for name in _SPAN if name in settings}
+
+
+def resolve_search(
+    space: SpaceOptions, search: SearchOptions, *, trials: int, storage: str | None, study: str | None
+) -> Search:
+    """The search that the options describe; raises `ParameterError` on a bad value.
+
+    Args:
+        space: fixed and narrowed parameters.
+        search: objectives, constraints and the share of failed trials.
+        trials: number of trials.
+        storage: where the study is stored; None for memory.
+        study: name of the study; None for the strategy's.
+    """
+    from undertow.backtests.tuning import Search
+
+    # An objective may be a user-defined module:function.
+    import_from_here()
+    return Search(
+        objective=search.objective or "sharpe",
+        constraints=search.constraint,
+        trials=trials,
+        max_failed=search.max_failed,
+        fixed=read_assignments(space.set_),
+        narrowed=read_ranges(space.narrow),
+        storage=storage,
+        study=study,
+    )
+
+
+def warn_of_missing_feeds(
+    strategy: type[Strategy], market: Market, universe: str, fill: Fill, fixed: Mapping[str, Any]
+) -> None:
+    """Print on standard error which signals of a strategy the market has no data for."""
+    from undertow.backtests.tuning import missing_feeds
+    from undertow.market import UndertowError
+
+    try:
+        missing = missing_feeds(strategy, market, universe, fill, fixed)
+    except UndertowError:
+        # The search itself reports what is wrong, or counts it as a failed trial.
+        return
+    for signal, reason in missing.items():
+        print(f"no value: {signal}, {reason}", file=sys.stderr)
+
+
+def import_from_here() -> None:
+    """Let imports find modules of the current folder.
+
+    `python -m` looks there, a console script does not.
+    """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
 
 
-def read_settings(settings: list[str], option: str = "--set") -> dict[str, str]:
-    """What `--set parameter=value` gave, by parameter; raises `ParameterError` on a bad or repeated one."""
-    from undertow.market.errors import ParameterError
+def read_assignments(settings: Sequence[str] | None, option: str = "--set") -> dict[str, str]:
+    """The values of `--set parameter=value` by parameter.
 
-    given = {}
-    for setting in settings:
+    Raises `ParameterError` on a bad or repeated one.
+    """
+    from undertow.market import ParameterError
+
+    values: dict[str, str] = {}
+    for setting in settings or ():
         parameter, equals, value = setting.partition("=")
         if not equals or not parameter.strip():
             raise ParameterError(f"`{option}` must be parameter=value, got {setting!r}")
-        if parameter.strip() in given:
+        if parameter.strip() in values:
             raise ParameterError(f"`{option}` gives `{parameter.strip()}` twice")
-        given[parameter.strip()] = value.strip()
-    return given
+        values[parameter.strip()] = value.strip()
+    return values
 
 
-def busy(what: str) -> Any:
-    """A line on standard error, on a terminal, while something takes its time."""
-    from undertow.cli.console import busy
+def read_ranges(settings: Sequence[str] | None) -> dict[str, Any]:
+    """The ranges of `--narrow`: (low, high) where there is a colon, else choices."""
+    from undertow.market import ParameterError
 
-    return busy(what)
-
-
-def read_ranges(settings: list[str]) -> dict[str, Any]:
-    """What `--narrow` gave: (low, high) where there is a colon, else choices; raises `ParameterError` on a bad one."""
-    from undertow.market.errors import ParameterError
-
-    found: dict[str, Any] = {}
-    for name, text in read_settings(settings, "--narrow").items():
+    ranges: dict[str, Any] = {}
+    for name, text in read_assignments(settings, "--narrow").items():
         low, colon, high = text.partition(":")
         try:
-            found[name] = (float(low), float(high)) if colon else [each.strip() for each in text.split(",")]
+            ranges[name] = (float(low), float(high)) if colon else [choice.strip() for choice in text.split(",")]
         except ValueError:
             raise ParameterError(f"`--narrow {name}` must be low:high in numbers, got {text!r}") from None
-    return found
+    return ranges
+
+
+def check_targets(
+    *, out: Path | None = None, result: str = "", html: Path | None = None, csv: Path | None = None
+) -> None:
+    """Raise `ParameterError` where a folder or file cannot be written.
+
+    Args:
+        out: folder of `--out`.
+        result: file that only results of this command have, "" for a backtest; see `folders.check_replaceable`.
+        html: file of `--html`.
+        csv: file of `--csv`.
+    """
+    from undertow.backtests import check_replaceable, check_writable
+
+    if out is not None:
+        check_replaceable(out, result)
+    for option, path in (("html", html), ("csv", csv)):
+        if path is not None:
+            check_writable(path, option)
+
+
+def _of_record(record: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: settings[field.name] for field in fields(record) if field.name in settings}
+
+
+def _plug_in(group: str, name: str) -> Any:
+    from undertow.signals.base import load
+
+    if ":" in name:
+        import_from_here()
+    return load(group, name)

@@ -7,20 +7,33 @@ from typing import Annotated
 
 import typer
 
+from undertow.cli.options import file_ending
 
-def rule(
+
+def rule_command(
     name: Annotated[str, typer.Argument(help="Preset or rule file.")],
-    parts: Annotated[bool, typer.Option("--parts", help="The parts it is made of, not its parameters.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write it into this file instead, .toml.")] = None,
+    parts: Annotated[bool, typer.Option("--parts", help="The parts that it is made of, not its parameters.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write it into this new file instead, .toml.",
+            callback=file_ending("out", ".toml"),
+        ),
+    ] = None,
 ) -> None:
-    """Print a rule as a file that --rule takes: a preset, or the parts that a strategy is put together from."""
-    from undertow.market.errors import ParameterError
-    from undertow.strategies.rules.file import as_toml, parts_of, read_rule, text_of
+    """Print a rule as a file that --rule accepts.
 
-    if out is not None and (out.suffix != ".toml" or out.exists()):
-        raise ParameterError(f"`out` must be a new file that ends in .toml, got {str(out)!r}")
-    found = read_rule(name)
-    text = as_toml(parts_of(found.strategy), found.settings) if parts else text_of(name)
+    A preset or file as it is, or the parts of a rule-based strategy.
+    """
+    from undertow.market import ParameterError
+    from undertow.strategies.rules import as_toml, parts_of, read_rule, rule_text
+
+    if out is not None and out.exists():
+        raise ParameterError(f"`out` must be a new file; {str(out)!r} exists")
+    rule_file = read_rule(name)
+    text = as_toml(parts_of(rule_file.strategy), rule_file.settings) if parts else rule_text(name)
     if out is None:
         typer.echo(text, nl=False)
         return

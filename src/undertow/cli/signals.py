@@ -2,56 +2,72 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from undertow.cli.options import MarketOption, SeedOption, calendar_day
-from undertow.cli.resolve import busy, read_settings, resolve_market, resolve_signal
+from undertow.cli.options import (
+    UNIVERSE,
+    EndOption,
+    HtmlOption,
+    MarketOption,
+    OldHtmlOption,
+    SeedOption,
+    SetOption,
+    StartOption,
+    UniverseOption,
+    calendar_day,
+    required_page,
+)
+from undertow.cli.progress import busy
+from undertow.cli.resolve import check_targets, read_assignments, resolve_market, resolve_signal
 
 signals_app = typer.Typer(help="Look at a signal.")
 
 
-@signals_app.command()
-def plot(
+@signals_app.command("plot")
+def plot_command(
     signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`) or module:Class.")],
-    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
+    html: HtmlOption = None,
+    out: OldHtmlOption = None,
     market: MarketOption = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; repeat for several.")] = None,
+    set_: SetOption = None,
     output: Annotated[str, typer.Option(help="One output only; without it: all of them.")] = "",
     asset: Annotated[str, typer.Option(help="The asset whose feeds the signal reads.")] = "BTC",
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
-    start: Annotated[
-        str | None, typer.Option(help="First session, YYYY-MM-DD.", callback=calendar_day("start"))
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.", callback=calendar_day("end"))] = None,
+    universe: UniverseOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     seed: SeedOption = 7,
 ) -> None:
-    """Draw a signal over the asset and the universe's basket as one HTML page."""
-    from undertow.market.errors import ParameterError
-
-    if out.suffix != ".html" or out.is_dir():
-        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
-    given = read_settings(set_ or [])
+    """Draw a signal over the asset and the universe's basket as a page, --html FILE."""
+    page = required_page(html, out)
+    parameters = read_assignments(set_)
     with busy("starting"):
-        from undertow.backtests.folders import check_writable
-        from undertow.tearsheets.signals.page import write_signal_page
+        from undertow.tearsheets import write_signal_page
 
-        check_writable(out)
-        found = resolve_signal(signal)
+        check_targets(html=page)
+        indicator = resolve_signal(signal)
     with busy("loading the market"):
-        world = resolve_market(market, seed)
+        data = resolve_market(market, seed)
     with busy("drawing"):
         write_signal_page(
-            found, world, out, parameters=given, universe=universe, output=output, asset=asset, start=start, end=end
+            indicator,
+            data,
+            page,
+            parameters=parameters,
+            universe=universe or UNIVERSE,
+            output=output,
+            asset=asset,
+            start=start,
+            end=end,
         )
-    typer.echo(f"signal: {out}")
+    typer.echo(f"signal: {page}")
 
 
-@signals_app.command()
-def events(
-    out: Annotated[Path, typer.Option(help="The page to write, .html.")],
+@signals_app.command("events")
+def events_command(
+    html: HtmlOption = None,
+    out: OldHtmlOption = None,
     market: MarketOption = None,
     day: Annotated[
         list[str] | None,
@@ -60,22 +76,21 @@ def events(
             " of a simulated market its largest cascades."
         ),
     ] = None,
-    universe: Annotated[str, typer.Option(help="Universe of the market.")] = "growth",
+    universe: UniverseOption = None,
     seed: SeedOption = 7,
 ) -> None:
-    """What every signal said at the decisions from two sessions before a day to three after."""
-    from undertow.market.errors import ParameterError
+    """Show every signal around a day on one page, --html FILE.
 
-    if out.suffix != ".html" or out.is_dir():
-        raise ParameterError(f"`out` must be a file that ends in .html, got {str(out)!r}")
-    days = [found for each in day or [] if (found := calendar_day("day")(each)) is not None]
+    At the decisions from two sessions before the day to three after.
+    """
+    page = required_page(html, out)
+    days = [checked for text in day or [] if (checked := calendar_day("day")(text)) is not None]
     with busy("starting"):
-        from undertow.backtests.folders import check_writable
-        from undertow.tearsheets.events.page import write_event_page
+        from undertow.tearsheets import write_event_page
 
-        check_writable(out)
+        check_targets(html=page)
     with busy("loading the market"):
-        world = resolve_market(market, seed)
+        data = resolve_market(market, seed)
     with busy("reading every signal"):
-        write_event_page(world, universe, out, days)
-    typer.echo(f"events: {out}")
+        write_event_page(data, universe or UNIVERSE, page, days)
+    typer.echo(f"events: {page}")

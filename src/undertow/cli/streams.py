@@ -1,4 +1,4 @@
-"""Standard streams that take whatever is told: closed ones, and ones of another encoding than UTF-8."""
+"""Standard streams that accept any text, whatever their encoding, or closed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import io
 import sys
 
-# Signs of ours that a stream of another encoding than UTF-8 may not know.
+# Signs in the package's texts that a stream of another encoding than UTF-8 may not have.
 _PLAIN = {
     "\N{MINUS SIGN}": "-",
     "\N{EN DASH}": "-",
@@ -19,12 +19,12 @@ _PLAIN = {
     "\N{BULLET}": "*",
     "\N{NO-BREAK SPACE}": " ",
 }
-# What Python does by itself, on the two streams and in a locale without signs.
+# Python's own error handlers, on the two streams and in a locale without signs.
 _DEFAULTS = ("strict", "backslashreplace", "surrogateescape")
 
 
-def _plainly(error: UnicodeError) -> tuple[bytes, int]:
-    """What a stream that cannot write a sign writes instead: a minus must stay one, and nothing is lost."""
+def _replace_signs(error: UnicodeError) -> tuple[bytes, int]:
+    """Bytes for signs that a stream cannot write: a minus stays one, nothing is lost."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return b"".join(map(_plain_sign, error.object[error.start : error.end])), error.end
@@ -33,17 +33,17 @@ def _plainly(error: UnicodeError) -> tuple[bytes, int]:
 def _plain_sign(sign: str) -> bytes:
     # A byte of a file's name that was no text goes out as it came in.
     if "\udc80" <= sign <= "\udcff":
-        return bytes([ord(sign) - 0xDC00])
+        return sign.encode("utf-8", "surrogateescape")
     return _PLAIN.get(sign, "").encode("ascii") or sign.encode("ascii", "backslashreplace")
 
 
 def open_streams() -> None:
-    """Standard streams that are closed swallow what they are told; signs that they cannot write become others."""
-    codecs.register_error("undertow.plain", _plainly)
+    """Let closed streams swallow their text, and replace signs they cannot write."""
+    codecs.register_error("undertow.plain", _replace_signs)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, io.StringIO())
-        # Another way with such signs was chosen by somebody.
+        # A handler that the user has chosen stays.
         elif isinstance(stream, io.TextIOWrapper) and stream.errors in _DEFAULTS:
             stream.reconfigure(errors="undertow.plain")

@@ -1,303 +1,215 @@
-"""`undertow walk-forward`: tune on what came before, test on what came after."""
+"""`undertow walk-forward`: tune on earlier sessions, test on later ones."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from undertow.cli.option_groups import AccountOptions, EngineOptions, SearchOptions, SpaceOptions
 from undertow.cli.options import (
-    BorrowOption,
-    CapitalOption,
-    EndOption,
-    FeeOption,
-    FillOption,
-    HaircutOption,
+    HtmlOption,
     JsonOption,
     LedgerOption,
-    LotsOption,
     MarketOption,
-    RebalanceOption,
-    SlippageOption,
-    StartOption,
+    OutOption,
+    SeedOption,
     StrategyOption,
-    TaxOption,
-    UniverseOption,
-    WeightingOption,
-    account_of,
-    one_of,
-    ordered_days,
 )
+from undertow.cli.output import print_json
+from undertow.cli.progress import busy
 from undertow.cli.resolve import (
-    busy,
-    look_here,
-    read_ranges,
-    read_settings,
-    resolve_kind,
+    check_targets,
+    resolve_account,
     resolve_market,
-    warn_of_absent,
+    resolve_search,
+    resolve_span,
+    resolve_strategy_class,
+    warn_of_missing_feeds,
 )
-from undertow.cli.walk_forward_output import save, show
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from rich.table import Table
 
-    from undertow.backtests.runs.run import Run
-    from undertow.backtests.validation.result import WalkForwardResult
-    from undertow.backtests.validation.splits import WalkForward
-    from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
+    from undertow.backtests.validation import CombinatorialPurgedKFold, WalkForward, WalkForwardResult
     from undertow.evidence import SPATest
-    from undertow.market import Market
-    from undertow.strategies import Strategy
 
 
-# Equal to those of backtests/engines.py and walk_tuner.py, too slow to import for `--help`; a test compares them.
-BACKENDS = ("loky", "threading", "dask", "ray")
-TUNERS = ("search", "design")
-MOST_SEEDS = 1000
+@dataclass(frozen=True)
+class SplitOptions:
+    """The folds: where training ends and a test begins."""
 
+    panel: ClassVar[str] = "Folds"
 
-def walk_forward(
-    strategy: StrategyOption,
-    market: MarketOption = None,
-    fix: Annotated[
-        list[str] | None, typer.Option("--fix", "--set", help="parameter=value, not tuned; repeat for several.")
-    ] = None,
-    narrow: Annotated[
-        list[str] | None, typer.Option(help="parameter=low:high, or parameter=choice,choice; repeat for several.")
-    ] = None,
-    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504,
-    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126,
-    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False,
-    purge: Annotated[int, typer.Option(help="Last sessions of training that are taken out.")] = 5,
+    train: Annotated[int, typer.Option(help="Sessions before a test that it is tuned on.")] = 504
+    test: Annotated[int, typer.Option(help="Sessions of a test; the next fold begins after them.")] = 126
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every training window begins at the first.")] = False
+    purge: Annotated[int, typer.Option(help="Last sessions of training that are removed.")] = 5
     embargo: Annotated[
         int | None,
         typer.Option(
             help="Further sessions between training and test: none without it, and 5 after a test of --cpcv, which is"
-            " trained on what follows too.",
+            " trained on later sessions too.",
             show_default=False,
         ),
-    ] = None,
-    events: Annotated[bool, typer.Option("--events", help="Keep shock events whole: borders move.")] = False,
+    ] = None
+    events: Annotated[bool, typer.Option("--events", help="Keep shock events in one piece: borders move.")] = False
     cpcv: Annotated[
         str | None, typer.Option("--cpcv", metavar="N:K", help="Also N groups, K of them tested, in every combination.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="sharpe (default), calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}"
-        ),
-    ] = None,
-    constraint: Annotated[
-        list[str] | None, typer.Option(help="metric<=number or metric>=number, such as annual_turnover<=6.")
-    ] = None,
-    trials: Annotated[int, typer.Option(help="Parameter sets tried a fold.")] = 200,
-    max_failed: Annotated[float, typer.Option(help="Share of a fold's trials that fail which ends the walk.")] = 0.5,
+    ] = None
+
+    def folds(self) -> WalkForward:
+        """The split of the walk-forward."""
+        from undertow.backtests.validation import WalkForward
+
+        walk = WalkForward(train=self.train, test=self.test, anchored=self.anchored, purge=self.purge)
+        return replace(walk, embargo=self.embargo or 0, events="shocks" if self.events else None)
+
+    def paths(self) -> CombinatorialPurgedKFold | None:
+        """The split of `--cpcv`; None without it."""
+        from undertow.backtests.validation import CombinatorialPurgedKFold
+        from undertow.market import ParameterError
+
+        if self.cpcv is None:
+            return None
+        groups, _, tested = self.cpcv.partition(":")
+        if not (groups.isdecimal() and tested.isdecimal()):
+            raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {self.cpcv!r}")
+        if int(groups) < 2 or not 0 < int(tested) < int(groups):
+            raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {self.cpcv!r}")
+        paths = CombinatorialPurgedKFold(int(groups), int(tested), purge=self.purge)
+        paths = replace(paths, events="shocks" if self.events else None)
+        return paths if self.embargo is None else replace(paths, embargo=self.embargo)
+
+
+def walk_forward_command(
+    *,
+    strategy: StrategyOption,
+    market: MarketOption = None,
+    trials: Annotated[int, typer.Option(help="Parameter sets tried in a fold.")] = 200,
     tuner: Annotated[
-        str,
-        typer.Option(
-            help="search: as `undertow optimize`; design: its Sobol design alone.", callback=one_of("tuner", TUNERS)
-        ),
+        str, typer.Option(help="search: as `undertow optimize`; design: its Sobol design alone.")
     ] = "search",
     gate: Annotated[
         float | None,
         typer.Option(
-            "--gate",
-            "--proof",
             help="A fold acts only where the SPA test of its trials gives this p or less; else it holds. Without it"
-            " every fold acts, and beside it is told what those alone would have made that pass 0.10.",
+            " every fold acts, and the result of the folds that pass 0.10 is reported beside it.",
         ),
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(help="journal:FOLDER or a database address, a study a fold: a walk that was killed goes on."),
+        typer.Option(help="journal:FOLDER or a database address, a study for each fold: a killed walk continues."),
     ] = None,
     study: Annotated[str | None, typer.Option(help="How the studies' names begin; without it the strategy's.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the tuning, and of the simulated market.")] = 7,
-    seeds: Annotated[int, typer.Option(help="Walk with so many seeds, this and the next; the first in full.")] = 1,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Workers that tune folds: one, or all of the cluster at --address; results are equal."),
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="loky (processes), threading, dask or ray.", callback=one_of("backend", BACKENDS))
-    ] = "loky",
-    address: Annotated[str | None, typer.Option(help="A running Dask or Ray cluster.")] = None,
-    universe: UniverseOption = "growth",
-    start: StartOption = None,
-    end: EndOption = None,
-    fill: FillOption = "open",
-    fee_bps: FeeOption = 5.0,
-    slippage_bps: SlippageOption = 5.0,
-    haircut_bps: HaircutOption = 0.0,
-    borrow_bps: BorrowOption = 50.0,
-    tax_rate: TaxOption = 0.20,
-    lots: LotsOption = "hifo",
-    weighting: WeightingOption = "equal",
-    rebalance: RebalanceOption = "monthly",
-    capital: CapitalOption = 1_000_000.0,
+    seed: SeedOption = 7,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, this and the next; the first in full.")] = 1,
+    split: SplitOptions,
+    space: SpaceOptions,
+    search: SearchOptions,
+    engine: EngineOptions,
+    account: AccountOptions,
     ledger: LedgerOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Save folds, trials, the run and its pages into this folder.")
-    ] = None,
+    out: OutOption = None,
+    html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tune fold by fold, join what was chosen into one out-of-sample run, and say whether it can be told from luck."""
-    from undertow.market.errors import ParameterError
+    """Tune fold by fold, and run the choices on the sessions that follow.
 
-    ordered_days(start, end)
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise ParameterError(f"`seeds` must be 1 to {MOST_SEEDS} seeds, got {seeds}")
-    if cpcv is not None and (constraint or gate is not None):
-        bound = "--constraint" if constraint else "--gate"
-        raise ParameterError(f"`{bound}` binds the walk-forward alone; leave out `--cpcv`")
-    fixed, narrowed = read_settings(fix or [], "--fix"), read_ranges(narrow or [])
+    The choices of all folds make one out-of-sample run, which is compared with the baselines.
+    """
+    _check_options(split.cpcv, bool(search.constraint), gate)
     with busy("starting"):
-        from undertow.backtests.folders import check_replaceable
-        from undertow.backtests.ledger.ledger import Ledger
-        from undertow.backtests.runs.backtest import session_rows
-        from undertow.backtests.validation.cpcv import check_aim
-        from undertow.backtests.validation.gate import refuse_path_dependent
-        from undertow.backtests.validation.result import ACT, HOLD
-        from undertow.backtests.validation.seeds import walk_seeds
-        from undertow.backtests.validation.settings import checked_settings
-        from undertow.backtests.validation.splits import WalkForward
-        from undertow.backtests.validation.storage import locate_studies
-        from undertow.backtests.validation.walk_forward import fold_engine
-        from undertow.backtests.validation.walk_forward import walk_forward as walk
-        from undertow.evidence.spa import SPATest
+        from undertow.backtests import Ledger
+        from undertow.backtests.validation import plan_walk, run_walk
 
-        if out is not None:
-            check_replaceable(out, "walk.json")
-        kind = resolve_kind(strategy)
-        look_here()
-        split = WalkForward(train=train, test=test, anchored=anchored, purge=purge, embargo=embargo or 0)
-        groups = _groups(cpcv, purge, embargo)
-        account = account_of(
-            universe,
-            fill,
-            (fee_bps, slippage_bps, haircut_bps, borrow_bps, tax_rate, lots),
-            weighting,
-            rebalance,
-            capital,
+        check_targets(out=out, result="walk.json", html=html)
+        strategy_class = resolve_strategy_class(strategy)
+        plan = plan_walk(
+            strategy_class,
+            **resolve_span(account.settings()),
+            split=split.folds(),
+            search=resolve_search(space, search, trials=trials, storage=storage, study=study),
+            seed=seed,
+            account=resolve_account(account.settings()),
+            tuner=tuner,
+            gate=_gate(gate),
+            on_fail="act" if gate is None else "hold",
+            ledger=Ledger(ledger),
+            seeds=seeds,
+            paths=split.paths(),
+            **engine.settings(),
         )
-        tuning: dict[str, Any] = {
-            "objective": objective or "sharpe",
-            "trials": trials,
-            "fixed": fixed,
-            "narrowed": narrowed,
-        }
-        settings = checked_settings(kind, constraints=constraint, max_failed=max_failed, **tuning, **account)
-        if gate is not None and not 0.0 < gate < 1.0:
-            raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
-        asked = None if gate is None else SPATest(alpha=gate)
-        if asked is not None:
-            refuse_path_dependent(kind)
-        if groups is not None:
-            check_aim(settings.objective)
-        engine: dict[str, Any] = {"jobs": _workers(jobs, address), "backend": backend, "address": address}
-        folds_engine = fold_engine(**engine)
-        locate_studies(storage, study, kind.name(), tuner, folds_engine)
     with busy("loading the market"):
-        world = resolve_market(market, seed)
-        warn_of_absent(kind, world, account, fixed)
-    words: dict[str, Any] = {**account, **tuning, "start": start, "end": end, "seed": seed, "ledger": Ledger(ledger)}
-    if events:
-        split, groups = _with_events(kind, fixed, world, split, groups, words)
-    days = world.sessions[session_rows(world, start, end)]
-    if groups is not None:
-        groups.folds(days)
-    choice: dict[str, Any] = {"constraints": constraint, "tuner": tuner, "storage": storage, "study": study}
-    choice |= {"gate": asked or _usual_proof(kind, split, days), "on_fail": ACT if asked is None else HOLD}
-    choice |= {"max_failed": max_failed}
+        data = resolve_market(market, seed)
+        settings = plan.settings
+        warn_of_missing_feeds(strategy_class, data, settings.universe, settings.account.fill, settings.fixed)
     with busy("walking forward"):
-        result = walk(kind, world, split=split, **choice, **engine, **words)
-    others = None
-    if seeds > 1:
-        with busy(f"walking forward with {seeds - 1} more seeds"):
-            rest = {**words, **choice, "split": split}
-            del rest["seed"]
-            others = _seeds(result, walk_seeds(kind, world, range(seed + 1, seed + seeds), **engine, **rest))
-    paths = None
-    if groups is not None:
-        from undertow.backtests.validation.cpcv import cpcv as combine
+        result = run_walk(plan, data)
+    with busy("writing the pages"):
+        if out is not None:
+            result.save(out)
+        if html is not None:
+            result.page(html)
+    if as_json:
+        print_json(result.summary())
+        return
+    _show(result)
+    for path in (html, None if out is None else out / "walk.html"):
+        if path is not None:
+            typer.echo(f"walk-forward: {path}")
 
-        with busy("walking every combination"):
-            paths = combine(kind, world, split=groups, **words)
-    # Other seeds and combinations were counted since.
-    result = replace(
-        result,
-        run=_commanded(result.run, seeds, cpcv, embargo),
-        trial_count=words["ledger"].later(result.trial_count, world.fingerprint),
+
+def _check_options(cpcv: str | None, constrained: bool, gate: float | None) -> None:
+    from undertow.market import ParameterError
+
+    if cpcv is not None and (constrained or gate is not None):
+        option = "--constraint" if constrained else "--gate"
+        raise ParameterError(f"`{option}` binds the walk-forward alone; leave out `--cpcv`")
+    if gate is not None and not 0.0 < gate < 1.0:
+        raise ParameterError(f"`--gate` must lie between 0 and 1, such as 0.10; got {gate:g}")
+
+
+def _gate(alpha: float | None) -> SPATest | str:
+    from undertow.evidence import SPATest
+
+    return "auto" if alpha is None else SPATest(alpha=alpha)
+
+
+def _show(result: WalkForwardResult) -> None:
+    """The metrics beside the baselines, a line a fold, the sentences of the result."""
+    from undertow.cli.console import show, show_metrics
+
+    run = result.run
+    show_metrics(
+        f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}",
+        {"walked forward": run.metrics, **run.baselines, "vol-target": result.vol_target.metrics},
     )
-    if out is not None:
-        with busy("writing the pages"):
-            save(result, paths, others, out)
-    show(result, paths, others, out, as_json)
+    show(_fold_table(result))
+    for _, sentence in result.sentences():
+        typer.echo(sentence)
 
 
-def _usual_proof(kind: type[Strategy], split: WalkForward, sessions: pd.DatetimeIndex) -> SPATest | None:
-    """The gate that is told beside a walk that acts in every fold; None where there is nothing to tell."""
-    from undertow.evidence.spa import SPATest
+def _fold_table(result: WalkForwardResult) -> Table:
+    from rich.table import Table
 
-    usual = SPATest()
-    enough = all(len(fold.train) >= usual.fewest for fold in split.folds(sessions))
-    return usual if enough and not kind.path_dependent else None
-
-
-def _commanded(run: Run, seeds: int, cpcv: str | None, embargo: int | None) -> Run:
-    """A walk's run whose command makes the other seeds and the combinations as well."""
-    if run.recipe.command is None:
-        return run
-    more = [*(["--seeds", str(seeds)] if seeds > 1 else []), *([] if cpcv is None else ["--cpcv", cpcv])]
-    # A walk has none where nobody says so, combinations have.
-    more += ["--embargo", "0"] if cpcv is not None and embargo == 0 else []
-    return replace(run, recipe=replace(run.recipe, command=" ".join([run.recipe.command, *more])))
-
-
-def _workers(jobs: int | None, address: str | None) -> int | None:
-    """One where nobody says otherwise; on a running cluster all that it has."""
-    return 1 if jobs is None and address is None else jobs
-
-
-def _groups(text: str | None, purge: int, embargo: int | None) -> CombinatorialPurgedKFold | None:
-    from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-    from undertow.market.errors import ParameterError
-
-    if text is None:
-        return None
-    first, _, second = text.partition(":")
-    if not (first.isdecimal() and second.isdecimal()):
-        raise ParameterError(f"`--cpcv` must be groups:tested such as 6:2, got {text!r}")
-    if int(first) < 2 or not 0 < int(second) < int(first):
-        raise ParameterError(f"`--cpcv` must be two groups or more, of which fewer are tested, got {text!r}")
-    usual = CombinatorialPurgedKFold(int(first), int(second), purge=purge)
-    return usual if embargo is None else replace(usual, embargo=embargo)
-
-
-def _with_events(
-    kind: type[Strategy],
-    fixed: dict[str, str],
-    world: Market,
-    split: WalkForward,
-    groups: CombinatorialPurgedKFold | None,
-    words: dict[str, Any],
-) -> tuple[WalkForward, CombinatorialPurgedKFold | None]:
-    """The splits with the shock events of the strategy at its defaults and what is fixed."""
-    from undertow.backtests.runs.backtest import session_rows
-    from undertow.backtests.validation.shocks import shock_events
-
-    sessions = world.sessions[session_rows(world, words["start"], words["end"])]
-    found = shock_events(kind.create(fixed), world, sessions, universe=words["universe"], fill=words["fill"])
-    return replace(split, events=found), None if groups is None else replace(groups, events=found)
-
-
-def _seeds(result: WalkForwardResult, others: pd.DataFrame) -> pd.DataFrame:
-    """The rows of all seeds, the one in full first."""
-    import pandas as pd
-
-    from undertow.backtests.validation.seeds import seed_row
-
-    return pd.concat([pd.DataFrame([seed_row(result)]), others], ignore_index=True)
+    objective = result.settings.objective.name
+    table = Table(title="folds", title_justify="left")
+    gated = [] if result.gate is None else ["p", "passed"]
+    headings = ["fold", "trained on", "tested on", f"{objective}: in", *gated, "out"]
+    for heading in (*headings, "excess over buy-and-hold", "excess over vol-target"):
+        table.add_column(heading, justify="left" if heading.endswith("on") else "right")
+    for fold in result.folds:
+        tested = fold.out_of_sample
+        table.add_row(
+            str(fold.fold.number),
+            f"{fold.train[0]:%Y-%m-%d} to {fold.train[1]:%Y-%m-%d}",
+            f"{fold.test[0]:%Y-%m-%d} to {fold.test[1]:%Y-%m-%d}",
+            f"{fold.in_sample['objective']:.2f}",
+            *([f"{fold.p:.2f}", "yes" if fold.passed else "no"] if gated else []),
+            f"{tested['objective']:.2f}",
+            f"{tested['excess_over_buy_and_hold']:+.1%}",
+            f"{tested['excess_over_vol_target']:+.1%}",
+        )
+    return table

@@ -1,4 +1,4 @@
-"""Contract suites for plug-ins: subclass one class, supply one fixture, inherit every check.
+"""Contract suites for plug-ins: subclass, supply one fixture, inherit the checks.
 
     from undertow.testing import SignalContract, StrategyContract
 
@@ -12,165 +12,23 @@
         def strategy(self):
             return MyStrategy
 
-The same suites hold every signal and strategy of Undertow. A failure names what is broken in plain words. This module
-needs pytest, and nothing else in the package imports it; the checks themselves are functions without pytest in
+The same suites hold every signal and strategy of Undertow. A failure names what is broken. The classes need pytest,
+which nothing else in the package imports; the checks themselves are functions without pytest in
 `undertow.testing.signals` and `undertow.testing.strategies`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pytest
+from undertow.market.lazy import lazy_names
 
-from undertow.market import Market
-from undertow.market.calendar import Fill
-from undertow.strategies import Strategy
-from undertow.testing import signals as testing_signals
-from undertow.testing import strategies as testing_strategies
-from undertow.testing.inputs import Sampler, sample_inputs, small
+if TYPE_CHECKING:
+    from undertow.testing.contracts import SignalContract, StrategyContract
+    from undertow.testing.inputs import sample_inputs
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__, {"contracts": ("SignalContract", "StrategyContract"), "inputs": ("sample_inputs",)}
+    )
 
 __all__ = ["SignalContract", "StrategyContract", "sample_inputs"]
-
-
-class _Contract:
-    # The suites are no tests: only what an author makes of them is collected, whatever python_classes says.
-    __test__ = False
-
-    def __init_subclass__(cls, **words: Any) -> None:
-        super().__init_subclass__(**words)
-        if "__test__" not in vars(cls):
-            cls.__test__ = True
-
-
-class SignalContract(_Contract):
-    """What every signal keeps: causal, honest about its warm-up and its definition, at home in vectorbt.
-
-    Supply `signal`. `parameters` and `sampler` may be overridden: parameters whose windows fit into 700 rows, and a
-    function of (rows, columns, seed) that gives each input by name as an array (rows, columns).
-    """
-
-    __test__ = False
-
-    @pytest.fixture
-    def signal(self) -> Any:
-        """The indicator class to check."""
-        raise NotImplementedError(f"{type(self).__name__} must override the fixture `signal`")
-
-    @pytest.fixture
-    def parameters(self, signal: Any) -> dict[str, Any]:
-        """The parameters to check with."""
-        return small(testing_signals.spec_of(signal))
-
-    @pytest.fixture
-    def sampler(self) -> Sampler:
-        """Where the inputs come from."""
-        return sample_inputs
-
-    def test_definition(self, signal: Any) -> None:
-        """Name, summary, units, source, ranges and look-backs are there."""
-        testing_signals.check_definition(signal)
-
-    def test_prefix_invariance(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """It does not look ahead."""
-        testing_signals.check_prefix_invariance(signal, parameters, sampler)
-
-    def test_warm_up(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Its first value comes exactly when the look-back is full."""
-        testing_signals.check_warm_up(signal, parameters, sampler)
-
-    def test_missing_values(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Missing values never become infinite, and inputs are left alone."""
-        testing_signals.check_missing_values(signal, parameters, sampler)
-
-    def test_bounds(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Its outputs stay within the bounds that it declares."""
-        testing_signals.check_bounds(signal, parameters, sampler)
-
-    def test_scale(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """What is declared scale-free is."""
-        testing_signals.check_scale(signal, parameters, sampler)
-
-    def test_columns(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Columns do not disturb each other."""
-        testing_signals.check_columns(signal, parameters, sampler)
-
-    def test_parameters(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Parameter values do not disturb each other."""
-        testing_signals.check_parameters(signal, parameters, sampler)
-
-    def test_alone(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """An output by itself is the same."""
-        testing_signals.check_alone(signal, parameters, sampler)
-
-    def test_vectorbt(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """It is a vectorbt indicator."""
-        testing_signals.check_vectorbt(signal, parameters, sampler)
-
-    def test_plain(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
-        """Compiled and plain Python agree."""
-        testing_signals.check_plain(signal, parameters, sampler)
-
-    def test_pickle(self, signal: Any) -> None:
-        """Its definition pickles."""
-        testing_signals.check_pickle(signal)
-
-
-class StrategyContract(_Contract):
-    """What every strategy keeps: causal, a share of capital, honest about stale sessions, a frozen record.
-
-    Supply `strategy`, the class. `market` and `universe` may be overridden: the market is checked in addition to the
-    simulated one, whose universe is "growth".
-    """
-
-    __test__ = False
-
-    @pytest.fixture
-    def strategy(self) -> type[Strategy]:
-        """The class to check."""
-        raise NotImplementedError(f"{type(self).__name__} must override the fixture `strategy`")
-
-    @pytest.fixture
-    def market(self) -> Market:
-        """A market of the author's."""
-        return testing_strategies.simulated()
-
-    @pytest.fixture
-    def universe(self) -> str:
-        """The universe of `market`."""
-        return "growth"
-
-    @pytest.fixture
-    def worlds(self, market: Market, universe: str) -> list[tuple[Market, str]]:
-        """The simulated market and the author's, each with its universe."""
-        own = testing_strategies.simulated()
-        return [(own, "growth")] + ([(market, universe)] if market is not own else [])
-
-    def test_definition(self, strategy: type[Strategy]) -> None:
-        """Docstring, summary, search ranges and defaults are there."""
-        testing_strategies.check_definition(strategy)
-
-    @pytest.mark.parametrize("fill", ["open", "close"])
-    def test_prefix_invariance(self, strategy: type[Strategy], worlds: list[tuple[Market, str]], fill: Fill) -> None:
-        """It does not look ahead, filled at the open or at the close."""
-        for market, universe in worlds:
-            testing_strategies.check_prefix_invariance(strategy, market, fill, universe)
-
-    def test_base_weights(self, worlds: list[tuple[Market, str]]) -> None:
-        """The base weights under it do not look ahead either."""
-        for market, universe in worlds:
-            testing_strategies.check_base_weights(market, universe)
-
-    def test_sets(self, strategy: type[Strategy], worlds: list[tuple[Market, str]]) -> None:
-        """Parameter sets do not disturb each other; exposure is a share of capital."""
-        for market, universe in worlds:
-            testing_strategies.check_sets(strategy, market, universe)
-
-    def test_missing_feeds(self, strategy: type[Strategy], worlds: list[tuple[Market, str]]) -> None:
-        """Where feeds are missing it holds, and says so."""
-        for market, universe in worlds:
-            testing_strategies.check_missing_feeds(strategy, market, universe)
-
-    def test_record(self, strategy: type[Strategy]) -> None:
-        """Frozen, pickles, refuses what is out of range."""
-        testing_strategies.check_record(strategy)

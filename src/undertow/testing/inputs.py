@@ -1,4 +1,4 @@
-"""What the contract suite feeds to signals: one invented number series for each input that a market can supply."""
+"""Inputs of the contract suite: an invented series for every input of a market."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.market.clock import FloatArray
-from undertow.signals.base.spec import Spec
+from undertow.market import FloatArray
+from undertow.signals.base import Spec
 
 ROWS = 700
 SEED = 5
@@ -22,7 +22,7 @@ Sampler = Callable[[int, int, int], Inputs]
 
 @cache
 def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Inputs:
-    """Every input that our own signals take, by name, each (rows, columns) without a gap; two venue regimes."""
+    """Inputs of the registered signals, (rows, columns), no gaps, two venue regimes."""
     rng = np.random.default_rng(seed)
     shape = (rows, columns)
     close = _walk(rng, shape, 0.02)
@@ -56,69 +56,77 @@ def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Input
 
 
 def inputs_of(spec: Spec, sampler: Sampler, rows: int = ROWS, columns: int = 0, seed: int = SEED) -> Inputs:
-    """The inputs of one signal: by the input's own name, else by the market column that supplies it.
+    """The inputs of one signal, by the name of the input or its market column.
 
-    Two columns by default, six for a statistic across them. A macro series or anything else that has no sample
-    becomes a positive series that returns to its mean.
+    A macro series, or any input without a sample, becomes a positive series that returns to its mean.
+
+    Args:
+        spec: definition of the signal.
+        sampler: function of (rows, columns, seed) that returns arrays (rows, columns) by name.
+        rows: number of rows.
+        columns: number of columns; 0 for two, or six for a statistic across names.
+        seed: seed of the sample.
     """
     columns = columns or (6 if spec.across_names else 2)
-    known = sampler(rows, columns, seed)
-    found = {}
+    sample = sampler(rows, columns, seed)
+    inputs = {}
     for name, (_, column) in spec.inputs.items():
-        # An input under its own name gets a series of its own: two prices must not be the same one.
-        own = seed + zlib.crc32(name.encode())
-        values = known.get(name)
+        # An input that is not in the sample gets a seed by its name: two prices must not be the same series.
+        input_seed = seed + zlib.crc32(name.encode())
+        values = sample.get(name)
         if values is None:
-            values = sampler(rows, columns, seed if column in FACTS else own).get(column)
+            values = sampler(rows, columns, seed if column in FACTS else input_seed).get(column)
         if values is None:
-            values = _level(np.random.default_rng(own), (rows, columns))
-        found[name] = np.array(values, dtype=np.float64)
-    return found
+            values = _level(np.random.default_rng(input_seed), (rows, columns))
+        inputs[name] = np.array(values, dtype=np.float64)
+    return inputs
 
 
 def one_regime(spec: Spec, inputs: Inputs) -> Inputs:
-    """The inputs with a single venue regime, so that a window is only interrupted by what the signal does itself."""
+    """The inputs with one venue regime: only the signal itself interrupts a window."""
     regimes = [name for name, (_, column) in spec.inputs.items() if column == "regime"]
     return {name: np.zeros_like(values) if name in regimes else values for name, values in inputs.items()}
 
 
-def wild(spec: Spec, inputs: Inputs) -> Inputs:
-    """The inputs with every number times a random one, from a hundredth to a hundred, and a tenth of them missing."""
+def jumping_inputs(spec: Spec, inputs: Inputs) -> Inputs:
+    """The inputs times random factors, 0.01 to 100, a tenth of the values missing."""
     rng = np.random.default_rng(SEED)
-    found = {}
+    jumping = {}
     for name, values in inputs.items():
-        shaken = values * np.exp(rng.normal(0.0, 2.0, values.shape))
-        holed = np.where(rng.random(values.shape) < 0.1, np.nan, shaken)
-        found[name] = values if spec.inputs[name][1] in FACTS else holed
-    return found
+        scaled = values * np.exp(rng.normal(0.0, 2.0, values.shape))
+        with_gaps = np.where(rng.random(values.shape) < 0.1, np.nan, scaled)
+        jumping[name] = values if spec.inputs[name][1] in FACTS else with_gaps
+    return jumping
 
 
-def small(spec: Spec) -> dict[str, Any]:
-    """Parameters near the defaults whose windows fit into the suite's rows several times.
+def short_parameters(spec: Spec) -> dict[str, Any]:
+    """Parameters close to the defaults, windows short against the suite's rows.
 
     Whole numbers above 40 become 40, 45, … in the order of their defaults, so that a short window stays shorter than
     a long one; anything else keeps its default.
     """
-    long = sorted({each.default for each in spec.parameters.values() if each.whole and each.default > 40})
+    long = sorted(
+        {parameter.default for parameter in spec.parameters.values() if parameter.whole and parameter.default > 40}
+    )
     return {
-        name: int(40 + 5 * long.index(each.default) if each.default in long else each.default)
-        if each.whole
-        else each.default
-        for name, each in spec.parameters.items()
+        name: int(40 + 5 * long.index(parameter.default) if parameter.default in long else parameter.default)
+        if parameter.whole
+        else parameter.default
+        for name, parameter in spec.parameters.items()
     }
 
 
-def others(spec: Spec, given: dict[str, Any]) -> dict[str, Any]:
-    """For each parameter another value than the one given, within its range where the given one is."""
-    found = {}
-    for name, value in given.items():
-        each = spec.parameters[name]
-        if each.whole:
-            found[name] = value + max(1, value // 4) if value < each.range.high else value - 1
+def changed_parameters(spec: Spec, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Another value for every parameter, within its range where the value itself is."""
+    changed = {}
+    for name, value in parameters.items():
+        parameter = spec.parameters[name]
+        if parameter.whole:
+            changed[name] = value + max(1, value // 4) if value < parameter.range.high else value - 1
         else:
-            end = each.range.high if value < each.range.high else each.range.low
-            found[name] = value + 0.1 * (end - value)
-    return found
+            end = parameter.range.high if value < parameter.range.high else parameter.range.low
+            changed[name] = value + 0.1 * (end - value)
+    return changed
 
 
 def _walk(rng: np.random.Generator, shape: tuple[int, int], deviation: float) -> FloatArray:

@@ -1,7 +1,6 @@
-"""Kernels without the compiler: one more process, in which numba compiles nothing, runs them as plain Python.
+"""Kernels run as plain Python, in another process where numba compiles nothing.
 
-Switching the compiler off is the only way to have a whole kernel plain: `kernel.py_func` would still call compiled
-helpers.
+Only without the compiler does all of a kernel run as plain Python: `kernel.py_func` would still call compiled helpers.
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from undertow.signals.base.spec import Spec
+from undertow.signals.base import Spec
 
 _SERVE = "import sys; from undertow.testing.plain import serve; serve(sys.argv[1:])"
 
 
-def plain(spec: Spec, arguments: list[Any]) -> tuple[Any, ...]:
-    """What the kernel of `spec` returns as plain Python, for its inputs and then its parameters.
+def run_plain(spec: Spec, arguments: list[Any]) -> tuple[Any, ...]:
+    """The outputs of a kernel run as plain Python, without the compiler.
 
-    A kernel that cannot be imported by name, inside a function for example, runs here as its `py_func`. Raises
-    `AssertionError` with what the kernel raised.
+    `arguments` are its inputs and then its parameters. A kernel that cannot be imported by name, inside a function for
+    example, runs here as its `py_func`. Raises `AssertionError` with the error that the kernel raised.
     """
     kernel = spec.kernel
     home, name = getattr(kernel, "__module__", ""), getattr(kernel, "__qualname__", "")
     if getattr(sys.modules.get(home), name, None) is not kernel or home == "__main__":
-        found = getattr(kernel, "py_func", kernel)(*arguments)
+        outputs = getattr(kernel, "py_func", kernel)(*arguments)
     else:
-        found = _ask(home, name, arguments)
-    return found if isinstance(found, tuple) else (found,)
+        outputs = _request(home, name, arguments)
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
-def _ask(home: str, name: str, arguments: list[Any]) -> Any:
+def _request(home: str, name: str, arguments: list[Any]) -> Any:
     process = _process()
     pickle.dump((home, name, arguments), process.stdin)
     process.stdin.flush()
@@ -55,18 +54,18 @@ def _process() -> Any:
         stdout=subprocess.PIPE,
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
     )
-    atexit.register(_end, process)
+    atexit.register(_close, process)
     return process
 
 
-def _end(process: Any) -> None:
+def _close(process: Any) -> None:
     process.stdin.close()
     process.wait()
     process.stdout.close()
 
 
 def serve(path: list[str]) -> None:
-    """Answer requests on standard input until it ends: what `plain` talks to."""
+    """Answer the requests of `run_plain` on standard input until it ends."""
     sys.path[:] = path
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     requests = sys.stdin.buffer

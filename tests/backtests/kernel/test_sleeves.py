@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.backtests import Costs, backtest
+from undertow.backtests import Account, Costs, backtest
 from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves
@@ -19,11 +19,11 @@ from undertow.backtests.runs.backtest import make_plan, session_rows
 from undertow.backtests.runs.tax import by_year, realised, tax_summary
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
-from undertow.market.settlement import settles
+from undertow.market.settlement import settlement_sessions
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies import BuyAndHold, Condition, FreeRule, Rule, Strategy, Tier, Trigger
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL, Decision
-from undertow.strategies.rules.sources import winners
+from undertow.strategies.rules.sources import winners_order
 from undertow.strategies.strategy import Sets
 
 SETTINGS = {"weighting": "inverse-volatility", "costs": Costs(7, 3, 100, 80, 0.25, "fifo"), "start": "2018-06-01"}
@@ -49,7 +49,7 @@ class Everything(Strategy):
             exposure,
             np.zeros(exposure.shape, np.bool_),
             score,
-            (winners(table),),
+            (winners_order(table),),
             rotation=(1.0 - exposure) * sets["share"],
             basket="defensive",
             hedge=np.where(phase == 2, sets["short"], 0.0),
@@ -106,7 +106,7 @@ def test_real_names_with_the_defensive_basket_and_a_hedge_in_qqq(real_market: Ma
     run = backtest(Everything(), real_market, **settings)
     np.testing.assert_allclose(run.portfolio.value(), run.series["value"], rtol=1e-9)
     assert {"XLV", "GLD", "QQQ (short)"} <= set(run.orders["symbol"])
-    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings)
+    table = sweep(Everything, real_market, pd.DataFrame({"period": [20]}), **settings).table
     for metric, value in run.metrics.items():
         np.testing.assert_allclose(table[metric][0], value, rtol=1e-9, atol=1e-12, err_msg=metric)
 
@@ -124,7 +124,7 @@ def test_a_sweep_row_equals_a_backtest(fill: str) -> None:
             "source": ["proportional", "winners", "tax"] * 2,
         }
     )
-    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS)
+    table = sweep(Everything, simulated(), parameters, fill=fill, **SETTINGS).table
     for number, row in enumerate(parameters.to_dict(orient="records")):
         run = backtest(Everything.create(row), simulated(), fill=fill, **SETTINGS)
         for metric, value in run.metrics.items():
@@ -156,7 +156,7 @@ def test_the_kernels_lots_and_those_of_the_orders_agree(lots: str) -> None:
     run = backtest(Everything(), market, costs=costs)
     table = DecisionTable(market, "growth")
     rows = session_rows(market, None, None)
-    plan, decision = make_plan(table, [Everything()], rows, "equal", "monthly")
+    plan, decision = make_plan(table, [Everything()], rows, Account())
     grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     path = walk_plan(grid, plan, 0, costs, 1e6)
     sales = run.realised[run.realised["symbol"].isin(table.symbols)]
@@ -222,11 +222,11 @@ def test_settlement_on_the_exchanges_calendar() -> None:
         "2024-07-03": "2024-07-05",
         "2025-06-30": "2025-07-01",
     }
-    settled = settles(pd.DatetimeIndex(list(known)), "XNYS")
+    settled = settlement_sessions(pd.DatetimeIndex(list(known)), "XNYS")
     assert [str(day.date()) for day in settled] == list(known.values())
-    assert settles(settled, "NASDAQ").equals(settles(settled, "XNYS"))
+    assert settlement_sessions(settled, "NASDAQ").equals(settlement_sessions(settled, "XNYS"))
     # Other exchanges have cycles of their own.
-    assert settles(settled, "XLON").isna().all()
+    assert settlement_sessions(settled, "XLON").isna().all()
 
 
 def test_orders_settle_and_the_cash_statement_adds_up() -> None:
@@ -249,7 +249,7 @@ def test_orders_settle_and_the_cash_statement_adds_up() -> None:
             assert units * until["price"].iloc[-1] == pytest.approx(after, abs=1e-9 * 1e6)
     assert steps["step"].tolist()[0] == "cash before"
     with pytest.raises(
-        ParameterError, match=r"`session` 2018-06-02 has no orders; the nearest session that has is 2018-06-0"
+        ParameterError, match=r"`session` 2018-06-02 has no orders; the nearest session with orders is 2018-06-0"
     ):
         run.cash_statement("2018-06-02")
 
@@ -267,7 +267,7 @@ def test_what_cannot_be_held_is_named() -> None:
         backtest(HedgeAlone(), replace(simulated(), benchmark=None))
     table = DecisionTable(simulated(), "growth")
     rows = session_rows(simulated(), None, None)
-    plan, _ = make_plan(table, [HedgeAlone()], rows, "equal", "monthly")
+    plan, _ = make_plan(table, [HedgeAlone()], rows, Account())
     with pytest.raises(ParameterError, match=r"nothing for the plan's hedge; pass it through `add_sleeves`"):
         walk_plan(read_price_grid(table, rows, 0.0), plan, 0, Costs(), 1e6)
     with pytest.raises(ParameterError, match=r"`tax_rate` must be in \[0, 1\] as a decimal, got 20"):
@@ -289,11 +289,14 @@ def test_an_account_that_comes_to_nothing_is_refused_and_has_no_figures() -> Non
     with pytest.raises(
         DataError, match=r"the account is worth -[\d,]+ USD on 20\d\d-\d\d-\d\d: the short position costs"
     ):
-        backtest(FreeRule(given=short), market, rebalance="never")
+        backtest(FreeRule(definition=short), market, rebalance="never")
     mild = short.model_copy(update={"tiers": (Tier(name="short", at=1.0, hedge=0.01, min_stay=8000),)})
-    table, returns = sweep(FreeRule, market, pd.DataFrame({"given": [short, mild]}), rebalance="never", returns=True)
-    assert table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [True, False]
-    assert np.isnan(returns).all(axis=1).tolist() == [True, False]
+    swept = sweep(FreeRule, market, pd.DataFrame({"definition": [short, mild]}), rebalance="never", returns=True)
+    assert swept.table[["total_return", "annual_sharpe", "annual_turnover"]].isna().all(axis=1).tolist() == [
+        True,
+        False,
+    ]
+    assert np.isnan(swept.returns).all(axis=1).tolist() == [True, False]
 
 
 def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
@@ -337,7 +340,7 @@ def test_an_action_on_stocks_does_not_lose_the_waiting_order_of_a_sleeve(hedged:
     late = run.orders[run.orders["session"] == run.series.index[111]]
     assert set(late["reason"]) >= {"de-risk", "hedge" if hedged else "rotation"}
     table = pd.DataFrame({"hedged": [hedged]})
-    swept = sweep(TwoSteps, gap, table, rebalance="never")
+    swept = sweep(TwoSteps, gap, table, rebalance="never").table
     assert swept["total_return"].iloc[0] == pytest.approx(run.metrics["total_return"], abs=1e-9)
 
 

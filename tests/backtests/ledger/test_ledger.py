@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -15,13 +16,15 @@ import pandas as pd
 import pytest
 from optuna.distributions import IntDistribution
 
+from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
-from undertow.backtests.ledger.entries import enter_run, enter_sweep
-from undertow.backtests.ledger.ledger import Ledger, SearchKey, TrialCount
+from undertow.backtests.ledger.ledger import Ledger, SearchKey
+from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.backtest import backtest
+from undertow.backtests.runs.entries import enter_run, enter_sweep
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, ParameterError, simulate_market, write_market
 from undertow.strategies import DrawdownDeRisk, LiquidityDrain, VolTarget
 
@@ -62,60 +65,60 @@ def test_standing(tmp_path: Path) -> None:
     ledger.record(SEARCH, "sobol", range(100))
     ledger.record(replace(SEARCH, key="later"), "backtest", [0])
     ledger.record(SEARCH, "tpe", range(100, 400))
-    found = ledger.trial_count(SEARCH)
-    assert (found.before, found.own, found.ever) == (2000, 400, 2401)
-    assert found.sentence() == (
-        "This is trial 2,001 to 2,401 on this data (1 between them are of others), of 2,401 ever made."
+    count = ledger.trial_count(SEARCH)
+    assert (count.before, count.own, count.total) == (2000, 400, 2401)
+    assert count.sentence() == (
+        "This is trial 2,001 to 2,401 on this data (1 between them are of other searches), of 2,401 ever made."
     )
     ledger.record(replace(SEARCH, key="last"), "tpe", range(5))
-    assert ledger.trial_count(SEARCH) == replace(found, ever=2406)
+    assert ledger.trial_count(SEARCH) == replace(count, total=2406)
 
 
 def test_the_searches_of_a_market_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, market = Ledger(tmp_path), simulate_market(seed=3)
-    own = replace(SEARCH, market=market.fingerprint)
-    ledger.record(own, "sobol", range(100))
-    ledger.record(replace(own, key="other", strategy="vol-target"), "grid", range(7))
-    ledger.record(own, "tpe", range(100, 160))
+    search = replace(SEARCH, market=market.fingerprint)
+    ledger.record(search, "sobol", range(100))
+    ledger.record(replace(search, key="other", strategy="vol-target"), "grid", range(7))
+    ledger.record(search, "tpe", range(100, 160))
     first, second = ledger.searches(market.fingerprint)
-    assert (first["trials"], first["designs"], first["strategy"]) == (160, {"sobol": 100, "tpe": 60}, own.strategy)
+    assert (first["trials"], first["designs"], first["strategy"]) == (160, {"sobol": 100, "tpe": 60}, search.strategy)
     assert (second["trials"], second["key"]) == (7, "other")
-    words = ["list", "trials", "--seed", "3", "--ledger", str(tmp_path)]
-    assert _run([*words, "--json"]) == 0
+    argv = ["list", "trials", "--seed", "3", "--ledger", str(tmp_path)]
+    assert _run([*argv, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "market": market.fingerprint,
         "searches": json.loads(json.dumps([first, second])),
-        "elsewhere": 0,
+        "other_data": 0,
     }
-    assert _run(words) == 0
+    assert _run(argv) == 0
     assert "trials on this data: 167, searches: 2" in capsys.readouterr().out
-    assert _run([*words[:-1], str(tmp_path / "none")]) == 0
+    assert _run([*argv[:-1], str(tmp_path / "none")]) == 0
     assert "no trial on this data" in capsys.readouterr().out
     assert _run(["list", "signals", "--ledger", "x"]) == 2
-    assert "`--ledger` goes with `list trials`" in capsys.readouterr().err
+    assert "`--ledger` can only be used with `list trials`" in capsys.readouterr().err
 
 
-def test_trials_while_the_market_had_other_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trials_while_the_market_had_other_data_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, folder = Ledger(tmp_path / "ledger"), tmp_path / "grown"
-    words = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
-    search = ["optimize", "--strategy", "vol-target", *words, "--trials"]
-    told = []
+    argv = ["--market", str(folder), "--ledger", str(ledger.folder), "--json"]
+    search = ["optimize", "--strategy", "vol-target", *argv, "--trials"]
+    counts = []
     for years in (1, 1.1):
         shutil.rmtree(folder, ignore_errors=True)
         write_market(replace(simulate_market(seed=3, years=years, names=5), name="grown"), folder)
         assert _run([*search, "5"]) == 0
-        told.append(json.loads(capsys.readouterr().out)["ledger"])
-    usual = {"before": 0, "own": 5, "ever": 5, "between": 0, "elsewhere": 0}
-    assert told == [usual, {**usual, "elsewhere": 5}]
-    assert TrialCount(**told[1]).sentence() == (
+        counts.append(json.loads(capsys.readouterr().out)["ledger"])
+    first = {"before": 0, "own": 5, "total": 5, "interleaved": 0, "other_data": 0}
+    assert counts == [first, {**first, "other_data": 5}]
+    assert TrialCount(**counts[1]).sentence() == (
         "This is trial 1 to 5 on this data, of 5 ever made; 5 more while this market had other data."
     )
     # Another market's trials are none of this one's.
-    assert ledger.trial_count(replace(SEARCH, name="another")).elsewhere == 0
-    assert _run(["list", "trials", *words]) == 0
+    assert ledger.trial_count(replace(SEARCH, name="another")).other_data == 0
+    assert _run(["list", "trials", *argv]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert (len(listed["searches"]), listed["elsewhere"]) == (1, 5)
-    assert _run(["list", "trials", *words[:-1]]) == 0
+    assert (len(listed["searches"]), listed["other_data"]) == (1, 5)
+    assert _run(["list", "trials", *argv[:-1]]) == 0
     assert "while this market had other data, such as fewer sessions, 5 trials were made" in capsys.readouterr().out
     # A line of the other data that says nothing is noticed before any work, as one of this data is.
     damaged = next(path for path in ledger.folder.glob("*.jsonl") if path.stem != listed["market"])
@@ -136,9 +139,9 @@ def test_a_half_written_line_is_left_behind(tmp_path: Path) -> None:
     assert len(ledger.path(MARKET).read_bytes().splitlines()) == 2
 
 
-def changed(**words: Any) -> str:
+def changed(**fields: Any) -> str:
     """A whole entry with some of its words changed, without those that are None."""
-    entry = {**asdict(SEARCH), "when": "x", "design": "tpe", "trials": 2, "spans": [[0, 1]], **words}
+    entry = {**asdict(SEARCH), "when": "x", "design": "tpe", "trials": 2, "spans": [[0, 1]], **fields}
     return json.dumps({name: value for name, value in entry.items() if value is not None})
 
 
@@ -178,7 +181,7 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
         lambda: ledger.trials_so_far(MARKET),
         lambda: ledger.check(MARKET),
     ):
-        with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; mend that line"):
+        with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; fix that line"):
             work()
 
 
@@ -199,12 +202,14 @@ def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:
 def test_a_sweep_notices_a_ledger_that_cannot_be_written_before_it_tries_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.sweeps.sweep.sweep", lambda *_, **__: pytest.fail("work began first"))
+    # The package's function of this name hides the module.
+    module = importlib.import_module("undertow.backtests.sweeps.sweep")
+    monkeypatch.setattr(module, "walk_sets", lambda *_, **__: pytest.fail("work began first"))
     (tmp_path / "file").write_text("")
-    words = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
-    assert _run([*words, "--ledger", str(tmp_path / "file")]) == 2
+    argv = ["sweep", "--strategy", "vol-target", "--sobol", "2", "--out", str(tmp_path / "sets.csv")]
+    assert _run([*argv, "--ledger", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,12 +268,12 @@ def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pyt
 
 def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> None:
     market = simulate_market(seed=7, years=1, names=5)
-    given = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
-    first = optimize(VolTarget, market, trials=7, **given)  # type: ignore[arg-type]
-    again = optimize(VolTarget, market, trials=9, **given)  # type: ignore[arg-type]
-    other = optimize(VolTarget, market, trials=5, **{**given, "seed": 8})  # type: ignore[arg-type]
-    found = [each.trial_count for each in (first, again, other)]
-    assert [(each.before, each.own, each.ever) for each in found if each] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
+    settings = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
+    first = optimize(VolTarget, market, trials=7, **settings)  # type: ignore[arg-type]
+    longer = optimize(VolTarget, market, trials=9, **settings)  # type: ignore[arg-type]
+    other = optimize(VolTarget, market, trials=5, **{**settings, "seed": 8})  # type: ignore[arg-type]
+    counts = [count.trial_count for count in (first, longer, other)]
+    assert [(count.before, count.own, count.total) for count in counts if count] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
     assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
     assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
@@ -283,9 +288,8 @@ class Needed(DrawdownDeRisk):
 
 def test_a_sweep_of_a_strategy_with_a_parameter_without_a_default_is_counted(tmp_path: Path) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"far": [3, 5]})
-    account = {"universe": "growth", "fill": "open", "costs": Costs()}
-    found = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", start=None, end=None, account=account)
-    assert (found.own, found.ever) == (2, 2)
+    count = enter_sweep(Ledger(tmp_path), Needed, market, sets, "grid", window=(None, None), account=Account())
+    assert (count.own, count.total) == (2, 2)
 
 
 def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
@@ -293,25 +297,25 @@ def test_a_sweep_in_python_is_counted_as_the_one_from_the_command_line(
 ) -> None:
     market, sets = simulate_market(seed=3, years=1, names=5), pd.DataFrame({"lag": [0, 24, 48]})
     fees = Costs(fee_bps=7.0)
-    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path)
+    counted = sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01", ledger=tmp_path).table
     pd.testing.assert_frame_equal(
-        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01"), check_exact=True
+        counted, sweep(LiquidityDrain, market, sets, costs=fees, start="2018-06-01").table, check_exact=True
     )
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 3
     folder = tmp_path / "market"
     write_market(market, folder)
-    words = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
-    assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *words.split()]) == 0
+    argv = "--strategy liquidity-drain --grid lag=48,24,0 --fee-bps 7 --start 2018-06-01 --json"
+    assert _run(["sweep", "--market", str(folder), "--ledger", str(tmp_path), *argv.split()]) == 0
     standing = json.loads(capsys.readouterr().out)["ledger"]
-    assert (standing["before"], standing["own"], standing["ever"]) == (0, 3, 3)
+    assert (standing["before"], standing["own"], standing["total"]) == (0, 3, 3)
 
 
 def test_a_number_is_one_however_it_is_typed(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
-    for given in ({"lag": [0, 24]}, {"lag": ["0", "24"]}, {"lag": [0, 24], "cash": "0.5"}):
-        for words in ({}, {"capital": 1_000_000, "costs": Costs(fee_bps=5, tax_rate=np.float32(0.2))}):
-            fees = {"costs": Costs(tax_rate=float(np.float32(0.2))), **words}
-            sweep(LiquidityDrain, market, pd.DataFrame(given), ledger=ledger, **fees)  # type: ignore[call-overload]
+    for columns in ({"lag": [0, 24]}, {"lag": ["0", "24"]}, {"lag": [0, 24], "cash": "0.5"}):
+        for settings in ({}, {"capital": 1_000_000, "costs": Costs(fee_bps=5, tax_rate=np.float32(0.2))}):
+            fees = {"costs": Costs(tax_rate=float(np.float32(0.2))), **settings}
+            sweep(LiquidityDrain, market, pd.DataFrame(columns), ledger=ledger, **fees)  # type: ignore[call-overload]
     assert ledger.trials_so_far(market.fingerprint) == 2
 
 
@@ -326,12 +330,11 @@ def test_a_ledger_that_is_no_folder_is_refused_before_a_sweep_works(tmp_path: Pa
 
 def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_path: Path) -> None:
     market, ledger = simulate_market(seed=3, years=1, names=5), Ledger(tmp_path)
-    account = {"universe": "growth", "fill": "open", "costs": Costs()}
     sets = pd.DataFrame({"lag": [0, 24, 48], "source": ["beta", "winners", "beta"]})
 
-    def enter(given: pd.DataFrame, **words: Any) -> TrialCount:
-        settings = {"start": None, "end": None, "account": account, **words}
-        return enter_sweep(ledger, LiquidityDrain, market, given, "grid", **settings)
+    def enter(table: pd.DataFrame, **changes: Any) -> TrialCount:
+        settings = {"window": (None, None), "account": Account(), **changes}
+        return enter_sweep(ledger, LiquidityDrain, market, table, "grid", **settings)
 
     first = enter(sets)
     assert (first.before, first.own) == (0, 3)
@@ -340,16 +343,16 @@ def test_sweeps_and_backtests_are_counted_once_however_often_they_are_made(tmp_p
     assert enter(sets.iloc[::-1]) == enter(sets.assign(cash=0.5)) == first
     assert enter(sets.assign(lag=sets["lag"].astype(float))) == first
     assert enter(sets.assign(lag=sets["lag"].astype(object))) == first
-    one, two = (f"growth{rest}" for rest in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
-    screened = [enter(sets, account={**account, "universe": each}) for each in (one, two)]
+    one, two = (f"growth{screen}" for screen in (" | top 3 by beta | monthly", "|top 3 by beta|monthly"))
+    screened = [enter(sets, universe=universe) for universe in (one, two)]
     assert screened[0] == screened[1]
     assert (screened[0].before, screened[0].own) == (3, 3)
     other = enter(sets.assign(lag=[0, 24, 49]))
     assert (other.before, other.own) == (6, 3)
-    fees = enter(sets, account={**account, "costs": Costs(fee_bps=6.0)})
+    fees = enter(sets, account=Account(costs=Costs(fee_bps=6.0)))
     assert (fees.before, fees.own) == (9, 3)
     run = backtest(DrawdownDeRisk(), market)
     assert enter_run(ledger, run, DrawdownDeRisk) == enter_run(ledger, run, DrawdownDeRisk) == TrialCount(12, 1, 13)
     assert TrialCount(12, 1, 13).sentence() == "This is trial 13 on this data, of 13 ever made."
     assert enter_run(ledger, backtest(DrawdownDeRisk(lag=3), market), DrawdownDeRisk) == TrialCount(13, 1, 14)
-    assert [each["design"] for each in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2
+    assert [universe["design"] for universe in ledger.lines(market.fingerprint)] == ["grid"] * 4 + ["backtest"] * 2

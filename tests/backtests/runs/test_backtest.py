@@ -178,8 +178,8 @@ def test_whether_a_name_will_trade_again_is_not_known_where_a_run_begins(simulat
 
 def test_a_window_is_never_shortened_without_a_word(simulated: Market) -> None:
     first, last = simulated.sessions[0], simulated.sessions[-1]
-    whole = session_rows(simulated, None, None)
-    assert session_rows(simulated, first - pd.Timedelta(days=1), last) == whole  # a holiday before the first session
+    all_rows = session_rows(simulated, None, None)
+    assert session_rows(simulated, first - pd.Timedelta(days=1), last) == all_rows  # a holiday before the first session
     with pytest.raises(ParameterError, match=r"`start` 2010-01-04 is before the first session"):
         session_rows(simulated, "2010-01-04", None)
     with pytest.raises(ParameterError, match=r"`end` 2050-01-04 is after the last session"):
@@ -225,11 +225,11 @@ class Elsewhere(BuyAndHold):
 
 def test_the_command_names_what_the_command_line_can_find(tmp_path: Path) -> None:
     market = load_market(write_market(simulate_market(seed=3, years=1, names=5), tmp_path / "market"))
-    registered, own = (backtest(rule, market).recipe.command for rule in (BuyAndHold(), Elsewhere()))
+    registered, unregistered = (backtest(rule, market).recipe.command for rule in (BuyAndHold(), Elsewhere()))
     assert registered is not None
-    assert own is not None
+    assert unregistered is not None
     assert "--strategy buy-and-hold " in registered
-    assert f"--strategy {__name__}:Elsewhere " in own
+    assert f"--strategy {__name__}:Elsewhere " in unregistered
 
 
 def test_sessions_without_members_or_prices_are_counted(tmp_path: Path) -> None:
@@ -254,9 +254,9 @@ def test_sessions_without_members_or_prices_are_counted(tmp_path: Path) -> None:
 def test_a_run_pickles_and_says_what_it_is() -> None:
     run = backtest(LiquidityDrain(), simulate_market(seed=4, years=1, names=5))
     run.portfolio.stats()
-    again = pickle.loads(pickle.dumps(run))
-    assert again.metrics == run.metrics
-    assert again.portfolio.total_return() == run.portfolio.total_return()
+    unpickled = pickle.loads(pickle.dumps(run))
+    assert unpickled.metrics == run.metrics
+    assert unpickled.portfolio.total_return() == run.portfolio.total_return()
     assert repr(run) == f"<Run 'liquidity-drain' on 'growth': {len(run.series)} sessions, 2018-01-02 to 2018-12-31>"
 
 
@@ -265,12 +265,12 @@ def test_vectorbts_benchmark_is_buy_and_hold() -> None:
     held = run.baselines["buy-and-hold"]["total_return"]
     assert run.portfolio.stats()["Benchmark Return [%]"] == pytest.approx(100 * held, rel=1e-9)
     np.testing.assert_allclose(run.portfolio.benchmark_returns(), run.series["hold_return"], atol=1e-12)
-    told = run.portfolio.stats()["Benchmark Return [%]"]
-    for again in (run.portfolio.copy(), type(run.portfolio).loads(run.portfolio.dumps())):
-        assert again.stats()["Benchmark Return [%]"] == told
+    stated = run.portfolio.stats()["Benchmark Return [%]"]
+    for copy in (run.portfolio.copy(), type(run.portfolio).loads(run.portfolio.dumps())):
+        assert copy.stats()["Benchmark Return [%]"] == stated
 
 
-@pytest.mark.parametrize("given", ["03/04/2019", "2019", "2019-03"])
-def test_a_day_is_written_in_one_way(given: str) -> None:
+@pytest.mark.parametrize("text", ["03/04/2019", "2019", "2019-03"])
+def test_a_day_is_written_in_one_way(text: str) -> None:
     with pytest.raises(ParameterError, match="`start` must be a date such as 2018-01-02"):
-        backtest(BuyAndHold(), simulate_market(seed=4, years=1, names=5), start=given)
+        backtest(BuyAndHold(), simulate_market(seed=4, years=1, names=5), start=text)

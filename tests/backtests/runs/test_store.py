@@ -78,10 +78,10 @@ def strict_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-@pytest.mark.parametrize("which", ["run", "passive"])
+@pytest.mark.parametrize("fixture", ["run", "passive"])
 @pytest.mark.usefixtures("pages")
-def test_round_trip(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    run: ut.Run = request.getfixturevalue(which)
+def test_round_trip(fixture: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    run: ut.Run = request.getfixturevalue(fixture)
     assert run.save(tmp_path / "run") == tmp_path / "run"
     loaded = ut.load_run(tmp_path / "run")
     assert loaded.recipe == run.recipe
@@ -111,11 +111,11 @@ def test_a_folder_holds_what_the_words_say(run: ut.Run, tmp_path: Path) -> None:
 
 def test_equal_runs_give_equal_bytes_in_every_process(run: ut.Run, tmp_path: Path) -> None:
     first = prints(run.save(tmp_path / "first"))
-    again = prints(run.save(tmp_path / "again"))
+    second = prints(run.save(tmp_path / "again"))
     script = f"{RECIPE}; run.save({str(tmp_path / 'elsewhere')!r})"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=300, capture_output=True)
     assert set(first) == FILES
-    assert first == again
+    assert first == second
     assert first == prints(tmp_path / "elsewhere")
 
 
@@ -209,7 +209,7 @@ class TestAllOrNothing:
 
 class TestRefused:
     @pytest.fixture
-    def place(self, tmp_path: Path) -> Path:
+    def folder(self, tmp_path: Path) -> Path:
         (tmp_path / "thesis").mkdir()
         (tmp_path / "thesis" / "chapter.txt").write_text("years of work", encoding="utf-8")
         (tmp_path / "file").write_text("text", encoding="utf-8")
@@ -223,11 +223,11 @@ class TestRefused:
             ("file/below/run", "lies below .*file', which is a file"),
         ],
     )
-    def test_what_is_not_a_run_is_never_touched(self, run: ut.Run, place: Path, target: str, message: str) -> None:
-        before = prints(place)
+    def test_what_is_not_a_run_is_never_touched(self, run: ut.Run, folder: Path, target: str, message: str) -> None:
+        before = prints(folder)
         with pytest.raises(ut.ParameterError, match=message):
-            run.save(place / target)
-        assert prints(place) == before
+            run.save(folder / target)
+        assert prints(folder) == before
 
     def test_no_permission(self, run: ut.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         # Asked of the system and not tried, because tests may run as a user who may write anywhere.
@@ -253,12 +253,14 @@ class TestRefused:
     ) -> None:
         folder = run.save(tmp_path / "run")
         (folder / file).write_text("{}")
-        with pytest.raises(ut.ParameterError, match=f"holds {what}, which this is not; name another folder"):
+        with pytest.raises(
+            ut.ParameterError, match=f"holds {what}, which a backtest does not replace; name another folder"
+        ):
             run.save(folder)
         store.check_replaceable(folder, file)
         (folder / file).unlink()
         store.check_replaceable(folder)
-        with pytest.raises(ut.ParameterError, match="holds a backtest, which this is not"):
+        with pytest.raises(ut.ParameterError, match=f"holds a backtest, which {what} does not replace"):
             store.check_replaceable(folder, file)
 
 
@@ -305,7 +307,7 @@ class TestLoading:
 def test_files_that_do_not_belong_together_are_no_run(tmp_path: Path) -> None:
     run = ut.backtest(ut.strategies.LiquidityDrain(), ut.simulate_market(seed=4, years=1, names=5))
     for name, spoil, message in (
-        ("returns", lambda table: table.iloc[:100], "returns.parquet has 100 sessions, run.json says"),
+        ("returns", lambda table: table.iloc[:100], "returns.parquet has 100 sessions, run.json has"),
         ("returns", lambda table: table.drop(columns="return"), "returns.parquet has no `return`"),
         ("weights", lambda table: table.iloc[1:], "weights.parquet and returns.parquet have different sessions"),
     ):

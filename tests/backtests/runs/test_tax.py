@@ -13,7 +13,7 @@ from undertow.backtests import Costs
 from undertow.backtests.runs.tax import rate_text, tax_sentence
 from undertow.cli.console import show_run
 from undertow.strategies import BuyAndHold, LiquidityDrain
-from undertow.tearsheets.html.markup import safe
+from undertow.tearsheets.html.markup import escape
 from undertow.tearsheets.html.text import count
 from undertow.tearsheets.run.tax import tax_section
 
@@ -47,34 +47,34 @@ def test_a_saved_run_gives_its_tax_back(run: ut.Run, tmp_path: Path) -> None:
     (folder / "tax.json").unlink()
     older = ut.load_run(folder)
     assert (older.tax, older.hold_tax) == (run.tax, None)
-    assert "what buy-and-hold owes was not kept" in older.tax_sentence()
+    assert "the tax of buy-and-hold was not saved" in older.tax_sentence()
 
 
 def test_the_sentence_says_what_it_means_in_usd() -> None:
-    own = {"rate": 0.2, "lots": "hifo", "tax": 845_613.0}
-    said = tax_sentence(own, {**own, "tax": 456_091.0}, -1_088_344.0)
-    assert "At 20% on realised gains" in said
-    assert "owes 845,613 USD, 389,522 USD more than buy-and-hold, which owes 456,091." in said
-    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with the tax" in said
-    less = tax_sentence(own, {**own, "tax": 900_000.0}, 10_000.0)
+    tax = {"rate": 0.2, "lots": "hifo", "tax": 845_613.0}
+    text = tax_sentence(tax, {**tax, "tax": 456_091.0}, -1_088_344.0)
+    assert "At 20% on realised gains" in text
+    assert "owes 845,613 USD, 389,522 USD more than buy-and-hold, which owes 456,091." in text
+    assert "1,088,344 USD below buy-and-hold before tax and 1,477,866 USD below it with each tax" in text
+    less = tax_sentence(tax, {**tax, "tax": 900_000.0}, 10_000.0)
     assert "54,387 USD less than" in less
     assert "10,000 USD above buy-and-hold before tax and 64,387 USD above it" in less
-    assert "as buy-and-hold does" in tax_sentence(own, own, 0.0)
+    assert "as buy-and-hold does" in tax_sentence(tax, tax, 0.0)
     assert rate_text({"rate": 0.26375}) == "26.38%"
 
 
 def test_the_tearsheet_and_the_terminal_state_it(run: ut.Run, capsys: pytest.CaptureFixture[str]) -> None:
     page = str(tax_section(run))
     assert run.hold_tax is not None
-    assert str(safe(run.tax_sentence())) in page.replace("\N{MINUS SIGN}", "-")
+    assert str(escape(run.tax_sentence())) in page.replace("\N{MINUS SIGN}", "-")
     for figures in (run.tax, run.hold_tax):
         assert all(count(figures[name]) in page for name in ("gains", "losses", "tax"))
     assert "Tax at 25%, USD" in page
     show_run(run)
-    shown = capsys.readouterr().out
-    assert f"{run.tax['tax']:,.0f}" in shown.partition("tax on them, USD")[2].splitlines()[0]
-    assert f"{run.hold_tax['tax']:,.0f}" in shown.partition("tax on them, USD")[2].splitlines()[0]
-    assert "never taken from the account" in " ".join(shown.split())
+    printed = capsys.readouterr().out
+    assert f"{run.tax['tax']:,.0f}" in printed.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert f"{run.hold_tax['tax']:,.0f}" in printed.partition("Tax on realised gains, USD")[2].splitlines()[0]
+    assert "never deducted" in " ".join(printed.split())
 
 
 def test_a_run_without_the_tax_of_buy_and_hold_states_its_own(run: ut.Run) -> None:

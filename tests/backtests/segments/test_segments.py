@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.records import PathPlan, SetPlans, default_options, make_rates
@@ -165,11 +166,10 @@ def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool)
 @pytest.mark.parametrize("weighting", ["equal", "inverse-volatility"])
 @pytest.mark.parametrize("universe", ["growth", "sp500"])
 def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe: str, weighting: str) -> None:
-    setting = SweepTask(
-        DrawdownDeRisk, real_market, universe, None, None, "open", Costs(5, 5, 100), weighting, "monthly", CAPITAL
-    )
-    stage, rng = setting.stage, np.random.default_rng(4)
-    rows, names = stage.tape.fill.shape
+    account = Account(costs=Costs(5, 5, 100), weighting=weighting, capital=CAPITAL)
+    task = SweepTask(DrawdownDeRisk, real_market, universe, None, None, account)
+    prepared, rng = task.prepared, np.random.default_rng(4)
+    rows, names = prepared.grid.fill.shape
     levels = np.ones((rows, 8))
     for path in range(2, 8):
         for at in rng.integers(0, rows, 5 * path):
@@ -177,6 +177,8 @@ def test_segments_equal_the_kernel_on_real_prices(real_market: Market, universe:
     levels[:, 1] = 0.6
     scored_by = np.array([-1, -1, -1, -1, 0, 0, -1, 0])
     decision = Decision(levels, np.zeros(levels.shape, np.bool_), scored_by, (rng.random((rows, names)),))
-    plan = Plan(decision, stage.base, stage.rebalanced)
-    walks = (walk_sets(stage.tape, plan, setting.costs, CAPITAL, keep=True) for walk_sets in (by_segments, by_kernel))
+    plan = Plan(decision, prepared.base, prepared.rebalanced)
+    walks = (
+        walk_sets(prepared.grid, plan, account.costs, CAPITAL, keep=True) for walk_sets in (by_segments, by_kernel)
+    )
     agree(*walks)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from undertow.backtests.sweeps.design import design, grid, place, random_sets
+from undertow.backtests.sweeps.design import design, grid, random_sets, values_at
 from undertow.market import ParameterError
 
 SPACE: dict[str, BaseDistribution] = {
@@ -25,35 +25,35 @@ SPACE: dict[str, BaseDistribution] = {
 @pytest.mark.parametrize("make", [design, random_sets])
 @given(count=st.integers(1, 300), seed=st.integers(0, 99))
 def test_every_set_lies_in_the_space_and_a_seed_decides_it(make: object, count: int, seed: int) -> None:
-    found = make(SPACE, count, seed=seed)  # type: ignore[operator]
-    assert list(found.columns) == list(SPACE)
-    assert len(found) == count
+    sets = make(SPACE, count, seed=seed)  # type: ignore[operator]
+    assert list(sets.columns) == list(SPACE)
+    assert len(sets) == count
     for name, distribution in SPACE.items():
-        assert all(distribution._contains(distribution.to_internal_repr(each)) for each in found[name])
-    pd.testing.assert_frame_equal(found, make(SPACE, count, seed=seed))  # type: ignore[operator]
+        assert all(distribution._contains(distribution.to_internal_repr(value)) for value in sets[name])
+    pd.testing.assert_frame_equal(sets, make(SPACE, count, seed=seed))  # type: ignore[operator]
 
 
 def test_a_sobol_design_fills_every_parameter_evenly() -> None:
-    found = design(SPACE, 256, seed=3)
-    assert found["source"].value_counts().to_dict() == dict.fromkeys(("one", "two", "three", "four"), 64)
+    sets = design(SPACE, 256, seed=3)
+    assert sets["source"].value_counts().to_dict() == dict.fromkeys(("one", "two", "three", "four"), 64)
     # Each of 16 equal parts of a range holds 256 / 16 points, in the logarithm where the range is logarithmic.
-    even = (found["threshold"] + 0.4) / 0.35
-    logarithmic = np.log(found["cost"] / 0.1) / np.log(100.0)
+    even = (sets["threshold"] + 0.4) / 0.35
+    logarithmic = np.log(sets["cost"] / 0.1) / np.log(100.0)
     for part in (even, logarithmic):
         assert set(np.bincount((part * 16).astype(int))) == {16}
 
 
 def test_the_ends_of_a_range_are_reached() -> None:
     points = np.array([0.0, 0.5, np.nextafter(1.0, 0.0)])
-    assert list(place(IntDistribution(0, 96, step=12), points)) == [0, 48, 96]
-    assert list(place(IntDistribution(1, 100, log=True), points)) == [1, 7, 100]
-    assert list(place(FloatDistribution(0.0, 1.0, step=0.25), points)) == [0.0, 0.5, 1.0]
-    assert list(place(CategoricalDistribution(("a", None)), points)) == ["a", None, None]
+    assert list(values_at(IntDistribution(0, 96, step=12), points)) == [0, 48, 96]
+    assert list(values_at(IntDistribution(1, 100, log=True), points)) == [1, 7, 100]
+    assert list(values_at(FloatDistribution(0.0, 1.0, step=0.25), points)) == [0.0, 0.5, 1.0]
+    assert list(values_at(CategoricalDistribution(("a", None)), points)) == ["a", None, None]
 
 
 def test_a_grid_is_every_combination_in_order() -> None:
-    found = grid({"lag": [0, 24], "source": ["beta", "winners"]})
-    assert found.to_dict("list") == {"lag": [0, 0, 24, 24], "source": ["beta", "winners"] * 2}
+    sets = grid({"lag": [0, 24], "source": ["beta", "winners"]})
+    assert sets.to_dict("list") == {"lag": [0, 0, 24, 24], "source": ["beta", "winners"] * 2}
 
 
 def test_nothing_to_vary_and_no_sets_are_refused() -> None:

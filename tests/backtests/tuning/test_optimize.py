@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,19 +29,20 @@ from optuna.trial import FrozenTrial
 
 from undertow.backtests import Costs, backtest
 from undertow.backtests.objectives import Direction, read_constraints
+from undertow.backtests.sweeps.argv import narrowed_argv
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
-from undertow.backtests.tuning.command import is_typed
-from undertow.backtests.tuning.optimize import Tuning, optimize
+from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
+from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.search import TuningError
 from undertow.backtests.tuning.space import space_left
-from undertow.backtests.tuning.storage import quiet_optuna
-from undertow.backtests.tuning.study import Outcome, finished_trial, refuse_other
+from undertow.backtests.tuning.storage import silence_optuna
+from undertow.backtests.tuning.study import TrialResult, finished_trial, refuse_other
 from undertow.backtests.validation.settings import WalkSettings, search_tuner
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import (
     DataError,
     Market,
@@ -102,36 +104,36 @@ def test_the_seed_changes_the_trials(market: Market, short: Tuning) -> None:
 
 
 def test_two_hundred_and_two_hundred_are_four_hundred(market: Market, tmp_path: Path) -> None:
-    kept = f"journal:{tmp_path / 'study.log'}"
-    given: dict[str, Any] = {"seed": 3, "fixed": {"window": 168, "recovered": 0.5}}
-    half = optimize(DrawdownDeRisk, market, trials=200, storage=kept, **given)
-    whole = optimize(DrawdownDeRisk, market, trials=400, storage=kept, **given)
-    at_once = optimize(DrawdownDeRisk, market, trials=400, **given)
+    store = f"journal:{tmp_path / 'study.log'}"
+    settings: dict[str, Any] = {"seed": 3, "fixed": {"window": 168, "recovered": 0.5}}
+    half = optimize(DrawdownDeRisk, market, trials=200, storage=store, **settings)
+    continued = optimize(DrawdownDeRisk, market, trials=400, storage=store, **settings)
+    at_once = optimize(DrawdownDeRisk, market, trials=400, **settings)
     assert len(half.trials) == 200
-    assert text(whole) == text(at_once)
-    assert text(whole).startswith(text(half).rstrip("\n"))
+    assert text(continued) == text(at_once)
+    assert text(continued).startswith(text(half).rstrip("\n"))
 
 
 @pytest.mark.parametrize("objective", ["sharpe", ["cagr", "drawdown", "turnover"]])
 def test_every_cut_is_continued_to_the_same_trials_in_sqlite(
     market: Market, tmp_path: Path, objective: str | list[str]
 ) -> None:
-    given = {**SHORT, "objective": objective, "constraints": ["episodes>=3", "annual_turnover<=8"]}
-    at_once = text(optimize(DrawdownDeRisk, market, **given))
-    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    settings = {**SHORT, "objective": objective, "constraints": ["episodes>=3", "annual_turnover<=8"]}
+    at_once = text(optimize(DrawdownDeRisk, market, **settings))
+    store = f"sqlite:///{tmp_path / 'study.db'}"
     for trials in (1, 10, 11, 17, 24):
-        cut = optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": trials})
+        cut = optimize(DrawdownDeRisk, market, storage=store, **{**settings, "trials": trials})
     assert text(cut) == at_once
-    # Asked for fewer, a study that has more shows those asked for.
-    assert len(optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 5}).trials) == 5
+    # Of fewer trials, a study that has more shows the first ones.
+    assert len(optimize(DrawdownDeRisk, market, storage=store, **{**settings, "trials": 5}).trials) == 5
 
 
 @pytest.mark.parametrize("stop", [18, 42])
 def test_a_front_that_was_stopped_goes_on_to_the_same_trials(market: Market, tmp_path: Path, stop: int) -> None:
-    kept = f"journal:{tmp_path / 'study.log'}"
-    given = {**FRONT, "constraints": "annual_turnover<=5"}
-    optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": stop})
-    assert text(optimize(DrawdownDeRisk, market, storage=kept, **given)) == text(front(market))
+    store = f"journal:{tmp_path / 'study.log'}"
+    settings = {**FRONT, "constraints": "annual_turnover<=5"}
+    optimize(DrawdownDeRisk, market, storage=store, **{**settings, "trials": stop})
+    assert text(optimize(DrawdownDeRisk, market, storage=store, **settings)) == text(front(market))
 
 
 @cache
@@ -143,17 +145,17 @@ def test_a_front_of_many_generations_is_taken_up_again() -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
     schedule = BatchSchedule(2, 2)
     ways: list[Direction] = ["maximize", "maximize"]
-    made: dict[int, FrozenTrial] = {}
+    trials: dict[int, FrozenTrial] = {}
 
     def proposer() -> Proposer:
         return Proposer(space, ways, [], 2, schedule, 1)
 
-    for place in range(1300):
-        x = (place * 0.618) % 1
-        outcome = Outcome({}, (x, 1 - x))
-        made[place] = finished_trial(place, 0, "nsga2", {"x": x}, space, outcome, {GENERATION: place // 2})
-    with quiet_optuna():
-        assert len(proposer().propose(650, 2, made)) == 2
+    for position in range(1300):
+        x = (position * 0.618) % 1
+        outcome = TrialResult({}, (x, 1 - x))
+        trials[position] = finished_trial(position, 0, "nsga2", {"x": x}, space, outcome, {GENERATION: position // 2})
+    with silence_optuna():
+        assert len(proposer().propose(650, 2, trials)) == 2
 
 
 KILLED = """
@@ -189,11 +191,11 @@ def test_a_search_killed_in_the_middle_of_a_write_goes_on_to_the_same_trials(
     assert done.returncode == -signal.SIGKILL
     assert not path.read_bytes().endswith(b"\n")
     assert os.path.lexists(f"{path}.lock")
-    whole = optimize(DrawdownDeRisk, market, storage=f"journal:{path}", ledger=ledger, **SHORT)
-    assert text(whole) == text(short)
-    assert whole.trial_count is not None
-    assert (whole.trial_count.before, whole.trial_count.own, whole.trial_count.ever) == (0, 24, 24)
-    with quiet_optuna():
+    resumed = optimize(DrawdownDeRisk, market, storage=f"journal:{path}", ledger=ledger, **SHORT)
+    assert text(resumed) == text(short)
+    assert resumed.trial_count is not None
+    assert (resumed.trial_count.before, resumed.trial_count.own, resumed.trial_count.total) == (0, 24, 24)
+    with silence_optuna():
         study = optuna.load_study(study_name="drawdown-de-risk", storage=JournalStorage(JournalFileBackend(str(path))))
     assert [trial.number for trial in study.trials] == [trial.user_attrs["position"] for trial in study.trials]
 
@@ -202,19 +204,19 @@ def test_the_study_is_a_plain_optuna_study_that_says_what_it_searched(short: Tun
     study = short.study
     assert isinstance(study, optuna.Study)
     assert study.metric_names == ["sharpe"]
-    said = study.user_attrs["undertow"]
-    assert said["market"] == market.fingerprint
-    assert (said["universe"], said["seed"], said["objective"]) == ("growth", 7, ["sharpe"])
-    assert said["costs"] == asdict(Costs())
-    assert set(said["versions"]) >= {"undertow", "optuna"}
+    identity = study.user_attrs["undertow"]
+    assert identity["market"] == market.fingerprint
+    assert (identity["universe"], identity["seed"], identity["objective"]) == ("growth", 7, ["sharpe"])
+    assert identity["costs"] == asdict(Costs())
+    assert set(identity["versions"]) >= {"undertow", "optuna"}
     assert study.best_trial.distributions == DrawdownDeRisk.search_space()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"objective": "sortino"}, r"is of another objective: \[\"sharpe\"\], asked for \[\"sortino\"\]"),
-        ({"seed": 8}, "is of another seed: 7, asked for 8"),
+        ({"objective": "sortino"}, r"is of another objective: \[\"sharpe\"\], requested \[\"sortino\"\]"),
+        ({"seed": 8}, "is of another seed: 7, requested 8"),
         ({"end": "2019-06-28"}, "is of another end"),
         ({"costs": Costs(1, 1)}, "is of another costs"),
         ({"narrowed": {"lag": (12, 48)}}, 'is of another space: `lag` {"name": "IntDistribution"'),
@@ -229,25 +231,25 @@ def test_a_study_of_another_search_is_refused_by_name(
 
 
 def test_what_is_not_there_is_another_thing_than_none() -> None:
-    kept = {"versions": {name: version(name) for name in ("undertow", "optuna")}, "space": {"fixed": {}}}
-    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for null"):
-        refuse_other("s", kept, {"space": {"fixed": {"which": None}}})
+    stored = {"versions": {name: version(name) for name in ("undertow", "optuna")}, "space": {"fixed": {}}}
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, requested null"):
+        refuse_other("s", stored, {"space": {"fixed": {"which": None}}})
     # A choice may be called so.
-    with pytest.raises(ParameterError, match="is of another space: `which` nothing, asked for nothing"):
-        refuse_other("s", kept, {"space": {"fixed": {"which": "nothing"}}})
+    with pytest.raises(ParameterError, match="is of another space: `which` nothing, requested nothing"):
+        refuse_other("s", stored, {"space": {"fixed": {"which": "nothing"}}})
 
 
 def test_a_study_of_another_market_or_strategy_is_refused(market: Market, short: Tuning) -> None:
-    kept = short.study._storage
+    store = short.study._storage
     other = simulate_market(seed=8, years=1, names=5)
     with pytest.raises(ParameterError, match="study `drawdown-de-risk` is of another market"):
-        optimize(DrawdownDeRisk, other, storage=kept, **SHORT)
+        optimize(DrawdownDeRisk, other, storage=store, **SHORT)
     with pytest.raises(ParameterError, match="is of another strategy"):
-        optimize(VolTarget, market, storage=kept, study="drawdown-de-risk", **SHORT)
-    with quiet_optuna():
-        optuna.create_study(storage=kept, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
+        optimize(VolTarget, market, storage=store, study="drawdown-de-risk", **SHORT)
+    with silence_optuna():
+        optuna.create_study(storage=store, study_name="theirs").add_trial(optuna.create_trial(value=1.0))
     with pytest.raises(ParameterError, match="study `theirs` has trials that are not Undertow's"):
-        optimize(DrawdownDeRisk, market, storage=kept, study="theirs", **SHORT)
+        optimize(DrawdownDeRisk, market, storage=store, study="theirs", **SHORT)
 
 
 def refused(metrics: Mapping[str, Any]) -> float:
@@ -255,7 +257,7 @@ def refused(metrics: Mapping[str, Any]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("settings", "error", "message"),
     [
         (
             {"storage": "postgresql://nobody@127.0.0.1:1/none"},
@@ -267,12 +269,12 @@ def refused(metrics: Mapping[str, Any]) -> float:
         (
             {"storage": "foo://somewhere/x"},
             ParameterError,
-            "`storage` foo:// is no database that SQLAlchemy knows; such",
+            "`storage` foo:// is not a database that SQLAlchemy knows; such",
         ),
         ({"storage": "postgres://a@b/x"}, ParameterError, "SQLAlchemy knows, did you mean `postgresql`"),
-        ({"storage": "sqlite:////nowhere/at/all/x.db"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": "sqlite:////nowhere/at/all/x.db"}, ParameterError, "must be a file in an existing folder"),
         ({"storage": "study.db"}, ParameterError, "`storage` must be journal:FILE or a database address"),
-        ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": "journal:/nowhere/at/all/x.log"}, ParameterError, "must be a file in an existing folder"),
         ({"universe": "grwth"}, KeyError, "unknown universe `grwth`, did you mean `growth`"),
         ({"weighting": "equl"}, ParameterError, "weighting"),
         ({"trials": 0}, ParameterError, "`trials` must be a whole number, 1 or more, got 0"),
@@ -291,30 +293,32 @@ def refused(metrics: Mapping[str, Any]) -> float:
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_trial(
-    market: Market, given: dict[str, Any], error: type[Exception], message: str
+    market: Market, settings: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        optimize(DrawdownDeRisk, market, objective=refused, **{**SHORT, **given})
+        optimize(DrawdownDeRisk, market, objective=refused, **{**SHORT, **settings})
 
 
 @pytest.mark.parametrize("storage", ["journal:{}/study.log", "sqlite:///{}/study.db"])
 def test_a_storage_that_will_not_do_is_refused_before_the_baselines(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str
 ) -> None:
-    kept = storage.format(tmp_path)
+    store = storage.format(tmp_path)
     few = {**SHORT, "trials": 4}
-    optimize(DrawdownDeRisk, market, storage=kept, **few)
+    optimize(DrawdownDeRisk, market, storage=store, **few)
     monkeypatch.setattr(
-        "undertow.backtests.tuning.optimize.baseline_metrics", lambda *_: pytest.fail("work began first")
+        import_module("undertow.backtests.tuning.optimize"),
+        "baseline_metrics",
+        lambda *_: pytest.fail("work began first"),
     )
-    for given, error, message in (
-        ({"storage": kept, "seed": 8}, ParameterError, "is of another seed: 7, asked for 8"),
+    for settings, error, message in (
+        ({"storage": store, "seed": 8}, ParameterError, "is of another seed: 7, requested 8"),
         ({"storage": "postgresql://nobody@127.0.0.1:1/none"}, DataError, "cannot be used"),
         ({"storage": "foo"}, ParameterError, "`storage` must be journal"),
-        ({"storage": f"journal:{tmp_path}/absent/x.log"}, ParameterError, "must be a file in a folder that is there"),
+        ({"storage": f"journal:{tmp_path}/absent/x.log"}, ParameterError, "must be a file in an existing folder"),
     ):
         with pytest.raises(error, match=message):
-            optimize(DrawdownDeRisk, market, **{**few, **given})
+            optimize(DrawdownDeRisk, market, **{**few, **settings})
 
 
 def test_the_command_refuses_a_storage_before_it_loads_a_market(
@@ -337,13 +341,13 @@ def test_a_file_that_is_no_journal_or_in_use_is_refused(market: Market, tmp_path
     with pytest.raises(DataError, match="is not an Optuna journal"):
         optimize(DrawdownDeRisk, market, storage=f"journal:{other}", **SHORT)
     assert other.read_text() == "not a journal\nat all"
-    for kept in (f"journal:{tmp_path / 'study.log'}", f"sqlite:///{tmp_path / 'study.db'}"):
+    for store in (f"journal:{tmp_path / 'study.log'}", f"sqlite:///{tmp_path / 'study.db'}"):
 
-        def again(count: int, kept: str = kept) -> None:
+        def search_again(count: int, store: str = store) -> None:
             with pytest.raises(ParameterError, match="in use by another process"):
-                optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
+                optimize(DrawdownDeRisk, market, storage=store, **SHORT)
 
-        optimize(DrawdownDeRisk, market, storage=kept, progress=again, **{**SHORT, "trials": 3})
+        optimize(DrawdownDeRisk, market, storage=store, progress=search_again, **{**SHORT, "trials": 3})
 
 
 def choosy(metrics: Mapping[str, Any]) -> float:
@@ -355,11 +359,11 @@ def choosy(metrics: Mapping[str, Any]) -> float:
 def test_a_failed_trial_is_kept_with_its_error_and_ends_nothing(market: Market) -> None:
     tuning = optimize(DrawdownDeRisk, market, objective=choosy, max_failed=0.95, **SHORT)
     failed = tuning.trials[tuning.trials["state"] == "fail"]
-    own = tuning.trials["average_exposure"] < 0.9
-    assert own.any()
-    assert (failed["error"][own] == "ValueError: too little in stocks").all()
-    assert (failed["error"][~own] == "`test_optimize:choosy` is nan, not a number").all()
-    assert len(failed) == (own | (tuning.trials["episodes"] > 15)).sum() < 24
+    rejected = tuning.trials["average_exposure"] < 0.9
+    assert rejected.any()
+    assert (failed["error"][rejected] == "ValueError: too little in stocks").all()
+    assert (failed["error"][~rejected] == "`test_optimize:choosy` is nan, not a number").all()
+    assert len(failed) == (rejected | (tuning.trials["episodes"] > 15)).sum() < 24
     assert tuning.best["state"] == "complete"
     states = [trial.state.name for trial in tuning.study.trials]
     assert states.count("FAIL") == len(failed)
@@ -370,17 +374,17 @@ def greedy(metrics: dict[str, Any]) -> float:
 
 
 def test_an_objective_that_changes_its_row_changes_nothing_else(market: Market) -> None:
-    words = {**SHORT, "trials": 3, "sobol": 2, "constraints": "cagr>=-1"}
-    tuning = optimize(DrawdownDeRisk, market, objective=[greedy, "cagr"], **words)
+    settings = {**SHORT, "trials": 3, "sobol": 2, "constraints": "cagr>=-1"}
+    tuning = optimize(DrawdownDeRisk, market, objective=[greedy, "cagr"], **settings)
     assert (tuning.trials["state"] == "complete").all()
     assert tuning.trials[f"objective {__name__}:greedy"].tolist() == tuning.trials["cagr"].tolist()
 
 
 def test_a_path_is_a_journal(market: Market, tmp_path: Path) -> None:
-    words = {**SHORT, "trials": 3, "sobol": 2}
-    first = optimize(DrawdownDeRisk, market, storage=tmp_path / "study.log", **words)
-    again = optimize(DrawdownDeRisk, market, storage=f"journal:{tmp_path / 'study.log'}", **words)
-    pd.testing.assert_frame_equal(first.trials, again.trials, check_exact=True)
+    settings = {**SHORT, "trials": 3, "sobol": 2}
+    first = optimize(DrawdownDeRisk, market, storage=tmp_path / "study.log", **settings)
+    continued = optimize(DrawdownDeRisk, market, storage=f"journal:{tmp_path / 'study.log'}", **settings)
+    pd.testing.assert_frame_equal(first.trials, continued.trials, check_exact=True)
 
 
 def test_too_many_failures_end_the_search_and_say_why(market: Market) -> None:
@@ -402,13 +406,13 @@ def not_the_default(metrics: Mapping[str, Any]) -> float:
 
 
 def test_a_batch_that_was_cut_short_after_a_failure_is_finished(market: Market, tmp_path: Path) -> None:
-    given = {**SHORT, "objective": not_the_default}
-    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    settings = {**SHORT, "objective": not_the_default}
+    store = f"sqlite:///{tmp_path / 'study.db'}"
     with pytest.raises(TuningError, match="1 of 1 trials failed"):
-        optimize(DrawdownDeRisk, market, storage=kept, **{**given, "trials": 1})
-    whole = optimize(DrawdownDeRisk, market, storage=kept, **given)
-    assert text(whole) == text(optimize(DrawdownDeRisk, market, **given))
-    assert whole.trials["state"][0] == "fail"
+        optimize(DrawdownDeRisk, market, storage=store, **{**settings, "trials": 1})
+    continued = optimize(DrawdownDeRisk, market, storage=store, **settings)
+    assert text(continued) == text(optimize(DrawdownDeRisk, market, **settings))
+    assert continued.trials["state"][0] == "fail"
 
 
 class Screened(VolTarget):
@@ -420,7 +424,7 @@ class Screened(VolTarget):
 def test_choices_that_cannot_be_typed_have_no_command(market: Market, tmp_path: Path) -> None:
     for choices, typed in ((["a, b", "c", "d:e"], True), (["a, b", "c"], False), (["d:e"], False), (["c"], True)):
         space = space_left(Screened, {}, {"where": choices}).free
-        assert is_typed(Screened, space, {}) == typed
+        assert (narrowed_argv(Screened, space) is not None) == typed
 
 
 class Patient(VolTarget):
@@ -430,11 +434,11 @@ class Patient(VolTarget):
 
 
 def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None:
-    found = optimize(Patient, market, storage=tmp_path / "study.log", **SHORT)
-    assert {None, 24, 48} == set(found.trials["hold"])
-    assert found.best_strategy.parameters["hold"] == found.best["hold"]
-    assert text(found) == text(optimize(Patient, market, **SHORT))
-    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]}))
+    tuning = optimize(Patient, market, storage=tmp_path / "study.log", **SHORT)
+    assert {None, 24, 48} == set(tuning.trials["hold"])
+    assert tuning.best_strategy.parameters["hold"] == tuning.best["hold"]
+    assert text(tuning) == text(optimize(Patient, market, **SHORT))
+    sets = sweep(Patient, market, grid({"hold": [None, 24], "target": [0.1, 0.2]})).table
     assert len(sets) == 4
     page = write_sweep(sets, tmp_path / "sets.html").read_text(encoding="utf-8")
     assert '"none"' in page.partition('id="charts">')[2]
@@ -442,29 +446,29 @@ def test_none_is_a_choice_like_any_other(market: Market, tmp_path: Path) -> None
     assert Patient.create({"hold": "None"}).hold is None
     split = WalkForward(train=120, test=60)
     walk = walk_forward(Patient, market, split=split, trials=6, seed=1, fixed={"hold": "None"})
-    assert all(each.parameters["hold"] is None for each in walk.folds)
+    assert all(fold.parameters["hold"] is None for fold in walk.folds)
 
 
 def test_a_failed_trial_misses_no_constraint_and_keeps_the_columns_in_order(market: Market) -> None:
-    given = {**SHORT, "objective": not_the_default, "constraints": ["episodes>=3", "annual_turnover<=8"]}
-    columns = list(optimize(DrawdownDeRisk, market, **given).trials.columns)
-    place = columns.index("feasible")
-    assert columns[place + 1 : place + 3] == ["missed episodes>=3", "missed annual_turnover<=8"]
+    settings = {**SHORT, "objective": not_the_default, "constraints": ["episodes>=3", "annual_turnover<=8"]}
+    columns = list(optimize(DrawdownDeRisk, market, **settings).trials.columns)
+    position = columns.index("feasible")
+    assert columns[position + 1 : position + 3] == ["missed episodes>=3", "missed annual_turnover<=8"]
     assert columns[-1] == "error"
 
 
 def test_the_command_makes_the_same_trials_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = load_market(write_market(simulate_market(seed=3, years=1, names=5), tmp_path / "market"))
-    given = {**SHORT, "trials": 14, "fixed": {"recovered": 0.5}, "narrowed": {"lag": (12, 48)}}
-    given |= {"objective": ["sharpe", "drawdown"], "constraints": "annual_turnover<=8", "fill": "close"}
-    found = optimize(DrawdownDeRisk, world, costs=Costs(fee_bps=2.5), **given)
-    program, *words = shlex.split(str(found.command))
+    settings = {**SHORT, "trials": 14, "fixed": {"recovered": 0.5}, "narrowed": {"lag": (12, 48)}}
+    settings |= {"objective": ["sharpe", "drawdown"], "constraints": "annual_turnover<=8", "fill": "close"}
+    tuning = optimize(DrawdownDeRisk, world, costs=Costs(fee_bps=2.5), **settings)
+    program, *argv = shlex.split(str(tuning.command))
     assert program == "undertow"
-    assert _run([*words, "--json", "--out", str(tmp_path / "again")]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["command"] == found.command
-    assert (tmp_path / "again" / "trials.csv").read_text() == text(found)
-    assert found.command in html.unescape((tmp_path / "again" / "study.html").read_text(encoding="utf-8"))
+    assert _run([*argv, "--json", "--out", str(tmp_path / "again")]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["command"] == tuning.command
+    assert (tmp_path / "again" / "trials.csv").read_text() == text(tuning)
+    assert tuning.command in html.unescape((tmp_path / "again" / "study.html").read_text(encoding="utf-8"))
 
 
 def test_what_no_command_line_can_say_has_no_command(market: Market, tmp_path: Path) -> None:
@@ -504,10 +508,10 @@ def test_constraints_that_bind_are_taken() -> None:
 
 
 def test_a_universe_that_is_not_there_is_told_before_any_trial(market: Market, tmp_path: Path) -> None:
-    kept = tmp_path / "study.log"
+    store = tmp_path / "study.log"
     with pytest.raises(UnknownNameError, match="unknown universe `nothing`"):
-        optimize(DefensiveRotation, market, fixed={"basket": "nothing"}, storage=kept, **SHORT)
-    assert not kept.exists()
+        optimize(DefensiveRotation, market, fixed={"basket": "nothing"}, storage=store, **SHORT)
+    assert not store.exists()
 
 
 class Brittle(DrawdownDeRisk):
@@ -525,8 +529,8 @@ def test_a_set_that_cannot_be_swept_fails_alone(market: Market) -> None:
     long = tuning.trials["lag"] > 60
     assert 0 < long.sum() < 12
     assert (tuning.trials["state"] == np.where(long, "fail", "complete")).all()
-    (said,) = set(tuning.trials["error"][long])
-    assert "`decide` of `brittle` failed: RuntimeError: lag too long (test_optimize.py:" in said
+    (error,) = set(tuning.trials["error"][long])
+    assert "`decide` of `brittle` failed: RuntimeError: lag too long (test_optimize.py:" in error
 
 
 def test_constraints_are_optunas_own_and_the_best_keeps_them(market: Market) -> None:
@@ -540,7 +544,7 @@ def test_constraints_are_optunas_own_and_the_best_keeps_them(market: Market) -> 
         }
         assert trial.constraints == pytest.approx(missed)
         assert row["missed annual_turnover<=4"] == pytest.approx(max(missed["annual_turnover<=4"], 0))
-        assert row["feasible"] == all(each <= 0 for each in missed.values())
+        assert row["feasible"] == all(amount <= 0 for amount in missed.values())
     assert tuning.best["trial"] == tuning.study.best_trial.number
     assert tuning.best["annual_turnover"] <= 4
 
@@ -577,7 +581,7 @@ def test_fixed_and_narrowed_hold_for_every_trial(market: Market) -> None:
 
 def test_baselines_are_subtracted(market: Market) -> None:
     tuning = optimize(DrawdownDeRisk, market, objective="sharpe:vol-target", **{**SHORT, "trials": 3})
-    rule, target = (backtest(each, market).metrics["annual_sharpe"] for each in (DrawdownDeRisk(), VolTarget()))
+    rule, target = (backtest(strategy, market).metrics["annual_sharpe"] for strategy in (DrawdownDeRisk(), VolTarget()))
     np.testing.assert_allclose(tuning.trials["objective sharpe:vol-target"][0], rule - target, rtol=1e-9)
     assert set(tuning.baselines) == {"buy-and-hold", "vol-target"}
 
@@ -585,13 +589,13 @@ def test_baselines_are_subtracted(market: Market) -> None:
 def test_folds_of_a_walk_forward_are_tuned_by_a_search(market: Market) -> None:
     terms = WalkSettings(trials=12, fixed={"band": 0.05}, space={"target": FloatDistribution(0.1, 0.5)})
     window = pd.Timestamp("2018-03-01"), pd.Timestamp("2019-03-01")
-    found = search_tuner(VolTarget, market, *window, 7, terms)
-    assert found.parameters["band"] == 0.05
-    assert found.parameters["window"] == VolTarget().window
-    assert len(found.trials) == 12
-    run = backtest(VolTarget.create(found.parameters), market, start=window[0], end=window[1])
-    np.testing.assert_allclose(found.metrics["annual_sharpe"], run.metrics["annual_sharpe"], rtol=1e-9)
-    assert found.metrics["annual_sharpe"] == found.trials["annual_sharpe"].max()
+    tuned = search_tuner(VolTarget, market, *window, 7, terms)
+    assert tuned.parameters["band"] == 0.05
+    assert tuned.parameters["window"] == VolTarget().window
+    assert len(tuned.trials) == 12
+    run = backtest(VolTarget.create(tuned.parameters), market, start=window[0], end=window[1])
+    np.testing.assert_allclose(tuned.metrics["annual_sharpe"], run.metrics["annual_sharpe"], rtol=1e-9)
+    assert tuned.metrics["annual_sharpe"] == tuned.trials["annual_sharpe"].max()
 
 
 def test_a_strategy_without_parameters_has_nothing_to_tune(market: Market) -> None:
@@ -607,20 +611,20 @@ def test_tables_come_back_from_csv(short: Tuning) -> None:
 def test_a_journal_that_cannot_be_written_is_a_named_error(
     market: Market, short: Tuning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, kept = JournalFileBackend.append_logs, f"journal:{tmp_path / 'study.log'}"
+    append_logs, store = JournalFileBackend.append_logs, f"journal:{tmp_path / 'study.log'}"
     writes = []
 
     def full(self: JournalFileBackend, logs: list[dict[str, Any]]) -> None:
         writes.append(logs)
         if len(writes) > 15:
             raise OSError(28, "No space left on device")
-        whole(self, logs)
+        append_logs(self, logs)
 
     monkeypatch.setattr(JournalFileBackend, "append_logs", full)
     with pytest.raises(DataError, match=r"`storage` '.*study.log' cannot be written: No space left on device; every"):
-        optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
+        optimize(DrawdownDeRisk, market, storage=store, **SHORT)
     monkeypatch.undo()
-    assert text(optimize(DrawdownDeRisk, market, storage=kept, **SHORT)) == text(short)
+    assert text(optimize(DrawdownDeRisk, market, storage=store, **SHORT)) == text(short)
 
 
 def halved(metrics: Mapping[str, float]) -> float:
@@ -630,10 +634,10 @@ def halved(metrics: Mapping[str, float]) -> float:
 
 
 def test_an_error_that_no_file_takes_is_kept_in_words(market: Market, tmp_path: Path) -> None:
-    kept = f"sqlite:///{tmp_path / 'study.db'}"
+    store = f"sqlite:///{tmp_path / 'study.db'}"
     for _ in range(2):
-        found = optimize(DrawdownDeRisk, market, objective=halved, storage=kept, **{**SHORT, "max_failed": 1.0})
-    failed = found.trials[found.trials["state"] == "fail"]
+        tuning = optimize(DrawdownDeRisk, market, objective=halved, storage=store, **{**SHORT, "max_failed": 1.0})
+    failed = tuning.trials[tuning.trials["state"] == "fail"]
     assert 0 < len(failed) < 24
     assert set(failed["error"]) == {"ValueError: half of a character: \\ud800 and no more"}
-    found.trials.to_csv(tmp_path / "trials.csv")
+    tuning.trials.to_csv(tmp_path / "trials.csv")

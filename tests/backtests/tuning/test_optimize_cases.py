@@ -19,9 +19,10 @@ from undertow.backtests.identity import digest
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Objective, read_constraints, read_objectives
-from undertow.backtests.tuning.optimize import Tuning, _beaten, optimize
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning, dominated
 from undertow.backtests.tuning.search import TuningError
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
@@ -41,18 +42,18 @@ def text(tuning: Tuning) -> str:
 
 def test_a_screen_is_a_universe(market: Market) -> None:
     typed = "growth|top 3 by liquidity|quarterly|min-history 70"
-    found = optimize(VolTarget, market, universe=typed, start="2018-06-01", **SHORT)
-    assert found.identity["universe"] == "growth | top 3 by liquidity | quarterly | min-history 70"
-    assert found.backtest().metrics["annual_sharpe"] == pytest.approx(found.best["annual_sharpe"], rel=1e-9)
+    tuning = optimize(VolTarget, market, universe=typed, start="2018-06-01", **SHORT)
+    assert tuning.identity["universe"] == "growth | top 3 by liquidity | quarterly | min-history 70"
+    assert tuning.backtest().metrics["annual_sharpe"] == pytest.approx(tuning.best["annual_sharpe"], rel=1e-9)
 
 
 def test_numbers_of_numpy_are_numbers(market: Market, tmp_path: Path) -> None:
-    kept = {"storage": tmp_path / "s.log", "ledger": tmp_path}
-    first = optimize(VolTarget, market, **SHORT, costs=Costs(fee_bps=7.0), **kept)
-    given = {name: np.int64(value) for name, value in SHORT.items()}
-    again = optimize(VolTarget, market, **given, costs=Costs(fee_bps=np.int64(7)), **kept)
-    assert text(again) == text(first)
-    assert json.dumps(again.summary()["search"]) == json.dumps(first.summary()["search"])
+    files = {"storage": tmp_path / "s.log", "ledger": tmp_path}
+    first = optimize(VolTarget, market, **SHORT, costs=Costs(fee_bps=7.0), **files)
+    settings = {name: np.int64(value) for name, value in SHORT.items()}
+    continued = optimize(VolTarget, market, **settings, costs=Costs(fee_bps=np.int64(7)), **files)
+    assert text(continued) == text(first)
+    assert json.dumps(continued.summary()["search"]) == json.dumps(first.summary()["search"])
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4
 
 
@@ -67,10 +68,10 @@ def test_more_trials_than_anybody_waits_for_are_refused(market: Market) -> None:
 def test_the_front_of_many_trials_holds_whom_nobody_beats(objectives: int) -> None:
     scores = np.random.default_rng(objectives).integers(0, 6, (300, objectives)).astype(float)
     slowly = [any((other >= row).all() and (other > row).any() for other in scores) for row in scores]
-    assert _beaten(scores).tolist() == slowly
+    assert dominated(scores).tolist() == slowly
     many = np.random.default_rng(7).normal(size=(40_000, 2))
     tracemalloc.start()
-    assert 0 < (~_beaten(many)).sum() < 100
+    assert 0 < (~dominated(many)).sum() < 100
     # Every trial beside every other would be gigabytes.
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
@@ -99,15 +100,15 @@ class Weighed:
 
 @pytest.mark.parametrize("nameless", [aim(1.0), lambda row: row["cagr"], partial(twice, times=3.0), Weighed(1.0)])
 def test_a_function_without_a_name_keeps_no_study(market: Market, tmp_path: Path, nameless: Any) -> None:
-    with pytest.raises(ParameterError, match="has no name by which a study that is kept knows it again"):
+    with pytest.raises(ParameterError, match="has no name by which a stored study identifies it"):
         optimize(VolTarget, market, objective=nameless, storage=f"journal:{tmp_path / 's.log'}", **SHORT)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_named_function_and_one_that_is_given_a_name_keep_theirs(market: Market, tmp_path: Path) -> None:
     for number, named in enumerate((twice, Objective("mine", "maximize", aim(1.0)))):
-        kept = f"journal:{tmp_path / f'{number}.log'}"
-        assert text(optimize(VolTarget, market, objective=named, storage=kept, **SHORT))
+        store = f"journal:{tmp_path / f'{number}.log'}"
+        assert text(optimize(VolTarget, market, objective=named, storage=store, **SHORT))
 
 
 def test_an_objective_does_not_end_the_program(market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,19 +140,19 @@ BY_HAND = (
 
 def test_objectives_of_one_name_share_no_study(market: Market, tmp_path: Path) -> None:
     for number, first in enumerate(BY_HAND):
-        kept = tmp_path / f"{number}.log"
-        made = text(optimize(VolTarget, market, objective=first, storage=kept, ledger=tmp_path, **SHORT))
+        store = tmp_path / f"{number}.log"
+        trials = text(optimize(VolTarget, market, objective=first, storage=store, ledger=tmp_path, **SHORT))
         for other in BY_HAND:
             if other is first:
-                assert text(optimize(VolTarget, market, objective=other, storage=kept, **SHORT)) == made
+                assert text(optimize(VolTarget, market, objective=other, storage=store, **SHORT)) == trials
                 continue
             with pytest.raises(ParameterError, match=r"study `vol-target` .* objective"):
-                optimize(VolTarget, market, objective=other, storage=kept, **SHORT)
+                optimize(VolTarget, market, objective=other, storage=store, **SHORT)
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 4 * len(BY_HAND)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "why"),
+    ("wrong", "message"),
     [
         (Objective("mine", "max", twice), "`direction` of objective `mine` must be maximize or minimize, got 'max'"),  # type: ignore[arg-type]
         (
@@ -162,10 +163,10 @@ def test_objectives_of_one_name_share_no_study(market: Market, tmp_path: Path) -
         (Objective("", "maximize", twice), "`name` of an objective must be text, got ''"),
     ],
 )
-def test_an_objective_that_cannot_be_one_is_refused(market: Market, wrong: Objective, why: str) -> None:
+def test_an_objective_that_cannot_be_one_is_refused(market: Market, wrong: Objective, message: str) -> None:
     searches: tuple[Callable[..., Any], ...] = (optimize, walk_forward, cpcv)
     for search in searches:
-        with pytest.raises(ParameterError, match=why):
+        with pytest.raises(ParameterError, match=message):
             search(VolTarget, market, objective=wrong, seed=1)
 
 
@@ -173,7 +174,7 @@ def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:
     different = [aim(1.0), aim(2.0), lambda row: row["cagr"], lambda row: row["calmar"], lambda row: -row["cagr"]]
     different += [twice, partial(twice, times=3.0), partial(twice, times=4.0), Weighed(1.0), Weighed(2.0)]
     different += [lambda row: row["a"] in {"b", "c"}, lambda row, by=1: row["cagr"], lambda row, by=2: row["cagr"]]
-    assert len({digest(each) for each in different}) == len(different)
+    assert len({digest(function) for function in different}) == len(different)
     assert digest(aim(1.0)) == digest(aim(1.0))
     assert digest(Weighed(1.0)) == digest(Weighed(1.0))
 
@@ -184,16 +185,16 @@ def test_a_digest_tells_functions_apart_and_is_the_same_for_the_same() -> None:
 
 
 def test_what_the_command_line_finds_by_name() -> None:
-    found = read_objectives(["sharpe", "ulcer:vol-target", twice, aim(1.0), Weighed(1.0)])
-    assert [is_named(each) for each in found] == [True, True, True, False, False]
+    objectives = read_objectives(["sharpe", "ulcer:vol-target", twice, aim(1.0), Weighed(1.0)])
+    assert [is_named(objective) for objective in objectives] == [True, True, True, False, False]
     assert not is_named(Objective("sharpe", "maximize", aim(1.0)))
     assert not is_named(Objective("mine", "maximize", twice))
 
 
 def test_constraints_are_named_as_they_are_typed() -> None:
     typed = ["costs_paid<=12345.678", "annual_turnover<=6", "cagr>=0.1", "episodes>=1234567", "calmar>=1e-7"]
-    found = [each.name for each in read_constraints(typed)]
-    assert found == [*typed[:4], "calmar>=1e-07"]
+    names = [constraint.name for constraint in read_constraints(typed)]
+    assert names == [*typed[:4], "calmar>=1e-07"]
     assert read_constraints("costs_paid<=12345.678") != read_constraints("costs_paid<=12345.699")
 
 
@@ -206,11 +207,11 @@ def test_constraints_are_named_as_they_are_typed() -> None:
 def test_an_empty_study_of_others_must_have_our_directions(
     market: Market, tmp_path: Path, theirs: list[str], ours: Any
 ) -> None:
-    kept = f"journal:{tmp_path / 'study.log'}"
-    with quiet_optuna(), open_storage(kept) as storage:
+    address = f"journal:{tmp_path / 'study.log'}"
+    with silence_optuna(), open_storage(address) as storage:
         optuna.create_study(storage=storage, study_name="vol-target", directions=theirs)
-    with pytest.raises(ParameterError, match=f"study `vol-target` is there, empty, to {' and '.join(theirs)}, asked"):
-        optimize(VolTarget, market, objective=ours, storage=kept, **SHORT)
+    with pytest.raises(ParameterError, match=f"study `vol-target` exists, empty, to {' and '.join(theirs)}, requested"):
+        optimize(VolTarget, market, objective=ours, storage=address, **SHORT)
 
 
 def test_a_setting_that_does_not_hold_leaves_no_study(market: Market, tmp_path: Path) -> None:
@@ -221,10 +222,10 @@ def test_a_setting_that_does_not_hold_leaves_no_study(market: Market, tmp_path: 
 
 def test_a_ledger_that_cannot_be_written_leaves_no_study(market: Market, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    words = {**SHORT, "storage": f"journal:{tmp_path / 's.log'}", "ledger": tmp_path / "file"}
+    settings = {**SHORT, "storage": f"journal:{tmp_path / 's.log'}", "ledger": tmp_path / "file"}
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
-        optimize(VolTarget, market, **words)
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+        optimize(VolTarget, market, **settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 CALLS: list[int] = []
@@ -239,8 +240,8 @@ def failing_first(row: Mapping[str, Any]) -> float:
 
 def test_a_study_whose_first_trials_failed_is_not_shown_by_them_alone(market: Market, tmp_path: Path) -> None:
     CALLS.clear()
-    words = {**SHORT, "objective": failing_first, "storage": f"journal:{tmp_path / 's.log'}"}
-    assert optimize(VolTarget, market, **words).trials["state"].tolist() == ["fail", *["complete"] * 3]
+    settings = {**SHORT, "objective": failing_first, "storage": f"journal:{tmp_path / 's.log'}"}
+    assert optimize(VolTarget, market, **settings).trials["state"].tolist() == ["fail", *["complete"] * 3]
     with pytest.raises(TuningError, match="1 of 1 trials failed, every one; the last one: ValueError: not this one"):
-        optimize(VolTarget, market, **{**words, "trials": 1})
-    assert len(optimize(VolTarget, market, **{**words, "trials": 2}).trials) == 2
+        optimize(VolTarget, market, **{**settings, "trials": 1})
+    assert len(optimize(VolTarget, market, **{**settings, "trials": 2}).trials) == 2

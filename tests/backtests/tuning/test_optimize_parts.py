@@ -37,14 +37,14 @@ def test_every_named_objective_reads_its_metric(name: str) -> None:
     metric, direction = NAMED[name]
     row, hold = {metric: 3.0}, {"buy-and-hold": {metric: 1.0}}
     for typed in (name, metric):
-        (own,) = read_objectives(typed)
+        (named,) = read_objectives(typed)
         (excess,) = read_objectives(f"{typed}:buy-and-hold")
-        assert (own.name, own.direction, own.value(row, {})) == (name, direction, 3.0)
+        assert (named.name, named.direction, named.value(row, {})) == (name, direction, 3.0)
         assert (excess.name, excess.value(row, hold)) == (f"{name}:buy-and-hold", 2.0)
 
 
 def test_what_is_better_higher() -> None:
-    assert {name for name, (_, way) in NAMED.items() if way == "minimize"} == {
+    assert {name for name, (_, direction) in NAMED.items() if direction == "minimize"} == {
         "ulcer",
         "volatility",
         "turnover",
@@ -58,9 +58,9 @@ def spread(row: Any) -> float:
 
 def test_an_objective_of_ones_own() -> None:
     for typed in (spread, f"{__name__}:spread"):
-        (own,) = read_objectives(typed)
-        assert own.name == f"{__name__}:spread"
-        assert own.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2)
+        (named,) = read_objectives(typed)
+        assert named.name == f"{__name__}:spread"
+        assert named.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2)
 
 
 class Callable:
@@ -72,9 +72,9 @@ class Callable:
 
 def test_callables_without_a_name_go_by_their_type() -> None:
     for typed, name in ((partial(spread), "functools:partial"), (Callable(), f"{__name__}:Callable")):
-        (own,) = read_objectives(typed)
-        assert own.name == name
-        assert own.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2 if name[0] == "f" else 0.3)
+        (named,) = read_objectives(typed)
+        assert named.name == name
+        assert named.value({"cagr": 0.3, "annual_volatility": 0.1}, {}) == pytest.approx(0.2 if name[0] == "f" else 0.3)
 
 
 def test_a_constraint_that_cannot_be_measured_fails_its_trial() -> None:
@@ -102,14 +102,14 @@ def test_objectives_that_are_none(typed: Any, message: str) -> None:
 
 def test_constraints_measure_by_how_much_they_are_missed() -> None:
     row = {"annual_turnover": 7.5, "average_exposure": 0.75, "average_cash": 0.25, "episodes": 3}
-    found = read_constraints(["turnover <= 6", "average_cash<=0.2", "episodes>=4", "average-exposure>=0.5"])
-    assert [each.name for each in found] == [
+    constraints = read_constraints(["turnover <= 6", "average_cash<=0.2", "episodes>=4", "average-exposure>=0.5"])
+    assert [constraint.name for constraint in constraints] == [
         "annual_turnover<=6",
         "average_cash<=0.2",
         "episodes>=4",
         "average_exposure>=0.5",
     ]
-    assert [each.violation(row) for each in found] == pytest.approx([1.5, 0.05, 1, -0.25])
+    assert [constraint.violation(row) for constraint in constraints] == pytest.approx([1.5, 0.05, 1, -0.25])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_constraints_that_are_none(typed: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("constraint", "message"),
     [
         (Constraint("foo", True, 1.0), "unknown metric `foo` in constraint"),
         (Constraint("cagr", True, math.nan), "`bound` of a constraint must be a finite number, got nan"),
@@ -139,21 +139,21 @@ def test_constraints_that_are_none(typed: str, message: str) -> None:
         ([None], "`constraint` must be metric<=number or metric>=number, got None"),
     ],
 )
-def test_constraint_objects_are_checked_as_text_is(given: Any, message: str) -> None:
+def test_constraint_objects_are_checked_as_text_is(constraint: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        read_constraints(given)
+        read_constraints(constraint)
     assert read_constraints(Constraint("turnover", True, 6)) == read_constraints("turnover<=6")
     assert read_constraints(None) == ()
 
 
 def test_a_distribution_is_searched_as_it_is() -> None:
-    given = {"lag": IntDistribution(0, 96, step=24), "window": IntDistribution(48, 96)}
-    space = make_space(LiquidityDrain, {}, given)
-    assert {name: space.free[name] for name in given} == given
+    narrowed = {"lag": IntDistribution(0, 96, step=24), "window": IntDistribution(48, 96)}
+    space = make_space(LiquidityDrain, {}, narrowed)
+    assert {name: space.free[name] for name in narrowed} == narrowed
     assert set(design(space.free, 64, seed=1)["lag"]) == {0, 24, 48, 72, 96}
     # The default lies between the steps.
     off = make_space(LiquidityDrain, {}, {"lag": IntDistribution(10, 90, step=20)})
-    assert all(each["lag"] in range(10, 91, 20) for each in first_sets(LiquidityDrain, off))
+    assert all(parameters["lag"] in range(10, 91, 20) for parameters in first_sets(LiquidityDrain, off))
 
 
 class Stepped(VolTarget):
@@ -228,19 +228,19 @@ def test_spaces_that_are_none(fixed: dict[str, Any], narrowed: dict[str, Any], m
 class Quiet(VolTarget):
     """Has a corner of its own at which it acts least."""
 
-    quiet: ClassVar[Mapping[str, Any]] = {"target": 0.6}
+    least_active: ClassVar[Mapping[str, Any]] = {"target": 0.6}
     extra: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
 
 
 def test_first_sets() -> None:
-    usual = DrawdownDeRisk().parameters
-    assert first_sets(DrawdownDeRisk, make_space(DrawdownDeRisk)) == (usual, {**usual, "cash": 0.05})
+    defaults = DrawdownDeRisk().parameters
+    assert first_sets(DrawdownDeRisk, make_space(DrawdownDeRisk)) == (defaults, {**defaults, "cash": 0.05})
     quiet = first_sets(Quiet, make_space(Quiet), [{"extra": 0.25}, {}])
-    assert [each["target"] for each in quiet] == [0.2, 0.6, 0.2]
-    assert [each["extra"] for each in quiet] == [0.5, 0.5, 0.25]
+    assert [parameters["target"] for parameters in quiet] == [0.2, 0.6, 0.2]
+    assert [parameters["extra"] for parameters in quiet] == [0.5, 0.5, 0.25]
     # The default lies outside the narrowed range: only the corner is left.
     narrow = make_space(DrawdownDeRisk, {"lag": 0}, {"cash": (0.1, 0.2)})
-    assert [each["cash"] for each in first_sets(DrawdownDeRisk, narrow)] == [0.1]
+    assert [parameters["cash"] for parameters in first_sets(DrawdownDeRisk, narrow)] == [0.1]
     with pytest.raises(ParameterError, match="outside the search space"):
         first_sets(DrawdownDeRisk, narrow, [{"cash": 0.9}])
 
@@ -250,8 +250,8 @@ def test_every_strategys_quiet_corner_is_in_its_space(name: str) -> None:
     strategy = load(STRATEGIES, name)
     if strategy.search_space():
         sets = first_sets(strategy, make_space(strategy))
-        assert sets[0] == {each: strategy().parameters[each] for each in strategy.search_space()}
-        assert len(sets) == 2 or not (strategy.quiet or "cash" in strategy.search_space())
+        assert sets[0] == {key: strategy().parameters[key] for key in strategy.search_space()}
+        assert len(sets) == 2 or not (strategy.least_active or "cash" in strategy.search_space())
 
 
 def test_points_of_a_design_by_parameters() -> None:
@@ -264,9 +264,9 @@ def test_points_of_a_design_by_parameters() -> None:
 @given(st.integers(0, 70), st.integers(1, 20), st.integers(1, 200))
 def test_batches_cover_every_trial_once_and_in_order(first: int, batch: int, trials: int) -> None:
     schedule = BatchSchedule(first, batch)
-    found = [place for each in schedule.batches(trials) for place in schedule.positions(each, trials)]
-    assert found == list(range(trials))
+    positions = [position for number in schedule.batches(trials) for position in schedule.positions(number, trials)]
+    assert positions == list(range(trials))
     # A longer search has the same batches as far as it goes: only the last one of the shorter may be cut.
-    for each in schedule.batches(trials):
-        longer = schedule.positions(each, trials + 1000)
-        assert longer.start == schedule.positions(each, trials).start
+    for number in schedule.batches(trials):
+        longer = schedule.positions(number, trials + 1000)
+        assert longer.start == schedule.positions(number, trials).start

@@ -21,8 +21,9 @@ from optuna.storages import RDBStorage
 
 from undertow.backtests.tuning import search as optimize_search
 from undertow.backtests.tuning.claims import Claim, SharedClaims
-from undertow.backtests.tuning.optimize import Tuning, _claims, optimize
-from undertow.backtests.tuning.storage import open_storage, quiet_optuna
+from undertow.backtests.tuning.optimize import claims_of, optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
@@ -31,13 +32,13 @@ SETTINGS = {"seed": 7, "trials": 42, "sobol": 8, "batch": 4, "study": "shared", 
 
 def binaries() -> Path | None:
     on_path = shutil.which("initdb")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(on_path).parent if on_path else (found[-1].parent if found else None)
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return Path(on_path).parent if on_path else (programs[-1].parent if programs else None)
 
 
-def as_server(words: list[str]) -> list[str]:
+def as_server(argv: list[str]) -> list[str]:
     """PostgreSQL refuses to run as root: its own account takes over."""
-    return words if os.geteuid() else ["runuser", "-u", "postgres", "--", *words]
+    return argv if os.geteuid() else ["runuser", "-u", "postgres", "--", *argv]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def server() -> Iterator[str]:
     folder = binaries()
     if folder is None:
         pytest.skip("no PostgreSQL on this machine: install the package `postgresql`")
-    if not os.geteuid() and "postgres" not in {each.pw_name for each in pwd.getpwall()}:
+    if not os.geteuid() and "postgres" not in {user.pw_name for user in pwd.getpwall()}:
         pytest.skip("PostgreSQL does not run as root, and there is no account `postgres`")
     home = Path(tempfile.mkdtemp(prefix="undertow-postgres-"))
     if not os.geteuid():
@@ -55,8 +56,8 @@ def server() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    made = [str(folder / "initdb"), "-D", f"{home}/data", "-U", "undertow", "-A", "trust", "--no-sync"]
-    subprocess.run(as_server(made), check=True, capture_output=True, cwd="/")
+    argv = [str(folder / "initdb"), "-D", f"{home}/data", "-U", "undertow", "-A", "trust", "--no-sync"]
+    subprocess.run(as_server(argv), check=True, capture_output=True, cwd="/")
     control = [str(folder / "pg_ctl"), "-D", f"{home}/data", "-l", f"{home}/log", "-w"]
     options = f"-F -h 127.0.0.1 -p {port} -k {home}"
     # Its output must not be captured: the server would hold the pipe open.
@@ -77,17 +78,17 @@ from undertow.backtests.tuning.optimize import optimize
 from undertow.market import simulate_market
 from undertow.strategies import VolTarget
 
-whole, run = sys.argv[2] == "whole", optimize_search._run
-def slowly(*given):
-    claim = given[4]
+loop = optimize_search.SearchLoop
+whole, run = sys.argv[2] == "whole", loop._run_batch
+def slowly(self, claim, done):
     if not whole and claim.batch >= 2:
         def half(study, trials):
             study_rows.add_trials(study, trials[:2])
             os.kill(os.getpid(), signal.SIGKILL)
         optimize_search.add_trials = half
     time.sleep(0.1)
-    return run(*given)
-optimize_search._run = slowly
+    return run(self, claim, done)
+loop._run_batch = slowly
 market = simulate_market(seed=7, years=1, names=5)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -97,31 +98,31 @@ print(len(tuning.trials), flush=True)
 
 
 def worker(server: str, how: str, ledger: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", WORKER, server, how, str(ledger), repr(SETTINGS)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    argv = [sys.executable, "-c", WORKER, server, how, str(ledger), repr(SETTINGS)]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_two_workers_one_of_them_killed(server: str, tmp_path: Path) -> None:
     workers = [worker(server, how, tmp_path) for how in ("killed", "whole")]
-    for each in workers:
-        assert each.stdout is not None
-        assert each.stdout.readline() == "ready\n"
-    for each in workers:
-        assert each.stdin is not None
-        each.stdin.write("go\n")
-        each.stdin.flush()
-    said = [each.communicate(timeout=240)[0] for each in workers]
-    assert [each.returncode for each in workers] == [-signal.SIGKILL, 0]
-    assert said[1].split() == ["42"]
+    for process in workers:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in workers:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=240)[0] for process in workers]
+    assert [process.returncode for process in workers] == [-signal.SIGKILL, 0]
+    assert outputs[1].split() == ["42"]
 
     market = simulate_market(seed=7, years=1, names=5)
-    again = optimize(VolTarget, market, storage=server, ledger=tmp_path, **SETTINGS)  # type: ignore[arg-type]
-    check_whole(again)
-    assert again.trial_count is not None
-    assert again.trial_count.ever == 42
+    continued = optimize(VolTarget, market, storage=server, ledger=tmp_path, **SETTINGS)  # type: ignore[arg-type]
+    check_whole(continued)
+    assert continued.trial_count is not None
+    assert continued.trial_count.total == 42
     # One that comes later finds nothing left to do; one that is asked for more goes on.
-    more = optimize(VolTarget, market, storage=server, **{**SETTINGS, "trials": 45})  # type: ignore[arg-type]
-    assert more.trials["trial"].tolist() == list(range(45))
+    longer = optimize(VolTarget, market, storage=server, **{**SETTINGS, "trials": 45})  # type: ignore[arg-type]
+    assert longer.trials["trial"].tolist() == list(range(45))
 
 
 def check_whole(tuning: Tuning) -> None:
@@ -138,21 +139,21 @@ def check_whole(tuning: Tuning) -> None:
 def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> None:
     market = simulate_market(seed=7, years=1, names=5)
     settings = {**SETTINGS, "study": "alone", "trials": 20}
-    kept = optimize(VolTarget, market, storage=server, **settings)  # type: ignore[arg-type]
-    assert kept.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+    shared = optimize(VolTarget, market, storage=server, **settings)  # type: ignore[arg-type]
+    assert shared.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
 
 
 def test_a_batch_is_claimed_by_one_and_taken_over_without_a_sign_of_life(server: str) -> None:
-    with quiet_optuna(), open_storage(server) as kept:
-        assert isinstance(kept, RDBStorage)
-        study = optuna.create_study(storage=kept, study_name="claims")
-        slow, quick, third = (SharedClaims(study, kept, lease) for lease in (600.0, 1.0, 600.0))
+    with silence_optuna(), open_storage(server) as storage:
+        assert isinstance(storage, RDBStorage)
+        study = optuna.create_study(storage=storage, study_name="claims")
+        slow, quick, third = (SharedClaims(study, storage, lease) for lease in (600.0, 1.0, 600.0))
         assert slow.take([0, 1], ()) == Claim(0, ())
         # The design comes before everything else, and only a holder without a sign of life is replaced.
         until = time.monotonic() + 30
-        while (taken := quick.take([0, 1], ())) is None and time.monotonic() < until:
+        while (claim := quick.take([0, 1], ())) is None and time.monotonic() < until:
             assert third.take([0, 1], ()) is None
-        assert taken == Claim(0, ())
+        assert claim == Claim(0, ())
         with quick.working(0), quick.writing(0):
             pass
         assert slow.take([1, 2], (0,)) == Claim(1, (0,))
@@ -169,28 +170,28 @@ def test_of_two_workers_on_one_batch_the_quicker_writes_it(server: str, monkeypa
     slow = optimize_search.finished_trial
     overtaken = []
 
-    def overtake(*given: Any) -> Any:
+    def overtake(*arguments: Any) -> Any:
         # Just before the first trial of the second batch is written, another worker does the whole study.
-        if given[0] == 10 and not overtaken:
+        if arguments[0] == 10 and not overtaken:
             overtaken.append(True)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(optimize_search, "finished_trial", slow)
                 optimize(VolTarget, market, storage=server, **{**settings, "lease": 1.0})  # type: ignore[arg-type]
-        return slow(*given)
+        return slow(*arguments)
 
     monkeypatch.setattr(optimize_search, "finished_trial", overtake)
-    found = optimize(VolTarget, market, storage=server, **{**settings, "lease": 600.0})  # type: ignore[arg-type]
+    tuning = optimize(VolTarget, market, storage=server, **{**settings, "lease": 600.0})  # type: ignore[arg-type]
     assert overtaken
-    assert found.trials["trial"].tolist() == list(range(14))
-    assert found.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
+    assert tuning.trials["trial"].tolist() == list(range(14))
+    assert tuning.trials.to_csv() == optimize(VolTarget, market, **settings).trials.to_csv()  # type: ignore[arg-type]
 
 
 def test_a_database_is_shared_however_it_was_opened(server: str) -> None:
-    with quiet_optuna(), open_storage(server) as kept:
-        study = optuna.create_study(storage=kept, study_name="opened")
-        for each in (kept, study._storage):
-            with open_storage(each) as same:
-                assert isinstance(_claims(study, same, 60.0), SharedClaims)
+    with silence_optuna(), open_storage(server) as storage:
+        study = optuna.create_study(storage=storage, study_name="opened")
+        for opened in (storage, study._storage):
+            with open_storage(opened) as reopened:
+                assert isinstance(claims_of(study, reopened, 60.0), SharedClaims)
 
 
 def test_a_study_of_another_search_is_refused_by_every_worker(server: str) -> None:

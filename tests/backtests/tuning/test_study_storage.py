@@ -15,7 +15,7 @@ from optuna.storages import GrpcStorageProxy, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
 from undertow.backtests.tuning.optimize import optimize
-from undertow.backtests.tuning.storage import check_storage, open_storage, quiet_optuna
+from undertow.backtests.tuning.storage import check_storage, open_storage, silence_optuna
 from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, ParameterError, simulate_market
 from undertow.strategies import VolTarget
@@ -40,18 +40,18 @@ def test_a_journal_is_held_by_one_however_it_was_opened(tmp_path: Path) -> None:
             open_storage(second),
         ):
             pass
-        with open_storage(second) as kept:
-            assert kept.get_all_studies() == []
+        with open_storage(second) as storage:
+            assert storage.get_all_studies() == []
 
 
 def test_a_storage_in_memory_is_held_by_one_search() -> None:
-    kept = InMemoryStorage()
+    storage = InMemoryStorage()
     for _ in range(2):
         with (
-            open_storage(kept),
+            open_storage(storage),
             open_storage(InMemoryStorage()),
             pytest.raises(ParameterError, match="in use by another search"),
-            open_storage(kept),
+            open_storage(storage),
         ):
             pass
 
@@ -71,8 +71,8 @@ def test_a_storage_in_which_no_batch_can_be_claimed_is_refused_before_work(kind:
 def test_a_file_that_is_no_journal_is_named_and_left(tmp_path: Path, text: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(text)
-    with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as kept:
-        kept.get_all_studies()
+    with pytest.raises(DataError, match=r"notes.txt' is not an Optuna journal"), open_storage(path) as storage:
+        storage.get_all_studies()
     assert path.read_text() == text
 
 
@@ -80,13 +80,13 @@ def test_a_file_that_is_no_journal_is_named_and_left(tmp_path: Path, text: str) 
 def test_a_pipe_and_a_device_are_no_files(tmp_path: Path, address: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/null"), tmp_path):
-        with pytest.raises(ParameterError, match="`storage` must be a file in a folder that is there"):
+        with pytest.raises(ParameterError, match="`storage` must be a file in an existing folder"):
             check_storage(address.format(path))
 
 
 def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path) -> None:
     (tmp_path / "study.db-lock").mkdir()
-    with pytest.raises(ParameterError, match=r"cannot be held: .*study.db-lock': is a directory"):
+    with pytest.raises(ParameterError, match=r"cannot be locked: .*study.db-lock': is a directory"):
         optimize(VolTarget, simulate_market(seed=7, years=1, names=5), storage=f"sqlite:///{tmp_path}/study.db", seed=1)
 
 
@@ -109,22 +109,22 @@ def test_the_last_thread_to_leave_puts_everything_back() -> None:
     seen: list[bool] = []
 
     def first() -> None:
-        with quiet_optuna():
+        with silence_optuna():
             first_is_in.set()
             second_is_in.wait(10)
         first_is_out.set()
 
     def second() -> None:
         first_is_in.wait(10)
-        with quiet_optuna():
+        with silence_optuna():
             second_is_in.set()
             first_is_out.wait(10)
             seen.append(ignored() and optuna.logging.get_verbosity() == optuna.logging.WARNING)
 
-    threads = [threading.Thread(target=each) for each in (first, second)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(20)
+    threads = [threading.Thread(target=thread) for thread in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
     assert seen == [True]
     assert (optuna.logging.get_verbosity(), filters()) == (level, before)

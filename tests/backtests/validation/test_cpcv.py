@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.sweeps.design import design
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import (
     DefensiveRotation,
@@ -82,8 +83,8 @@ def test_the_words_say_the_lowest_and_the_highest_path_and_what_luck_alone_would
     own = [np.mean(each) / np.std(each, ddof=1) * np.sqrt(252) for each in found.paths.to_numpy().T]
     said = paths_sentence(found)
     assert said.startswith(f"3 combinatorial paths: annual Sharpe {min(own):.2f} to {max(own):.2f}, median")
-    assert "no interval" in said
-    assert "four times in five the share is 20% to 80%" in said
+    assert "not a confidence interval" in said
+    assert "the share is 20% to 80% in four cases out of five" in said
     assert found.summary()["annual_sharpe"]["lowest"] == pytest.approx(min(own))
 
 
@@ -93,7 +94,7 @@ def test_trials_that_do_the_same_outside_tie_although_their_accounts_round_other
     split = CombinatorialPurgedKFold(6, 2)
     found = cpcv(DrawdownDeRisk, world, split=split, trials=60, seed=7, narrowed={"threshold": (-0.4, -0.28)})
     tried = design(found.settings.space, 60, seed=7).assign(**found.settings.fixed)
-    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True)[1]
+    returns = ut.sweep(DrawdownDeRisk, world, tried, returns=True).returns
     near = 0
     for fold, row in zip(split.folds(world.sessions), found.folds.to_dict("records"), strict=True):
         # Equal where no session's return is another, whatever the accounts made before.
@@ -146,7 +147,9 @@ def never(row: Mapping[str, Any]) -> Any:
 def test_what_is_refused_before_any_work_and_not_counted(
     kind: type[Strategy], words: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        import_module("undertow.backtests.validation.cpcv"), "walk_plan", lambda *_: pytest.fail("work began first")
+    )
     with pytest.raises(ParameterError, match=message):
         cpcv(kind, market(), ledger=tmp_path / "ledger", **{"split": RULE, "trials": 4, **words})
     assert not list(tmp_path.iterdir())
@@ -161,7 +164,9 @@ def test_what_was_walked_and_could_not_be_judged_is_not_counted(tmp_path: Path) 
 def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undertow.backtests.validation.cpcv.walk", lambda *_: pytest.fail("work began first"))
+    monkeypatch.setattr(
+        import_module("undertow.backtests.validation.cpcv"), "walk_plan", lambda *_: pytest.fail("work began first")
+    )
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
         cpcv(LiquidityDrain, market(), split=RULE, ledger=tmp_path / "file", **TUNED)
@@ -190,9 +195,7 @@ def test_the_command_refuses_what_cpcv_cannot_do_before_it_walks_forward(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = ut.write_market(market(), tmp_path / "world")
-    monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("it walked first")
-    )
+    monkeypatch.setattr("undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("it walked first"))
     given = ["walk-forward", "--strategy", "liquidity-drain", "--market", str(folder), "--train", "150", *words]
     assert _run([*given, "--out", str(tmp_path / "out"), "--ledger", str(tmp_path / "ledger")]) == 2
     assert message in capsys.readouterr().err

@@ -19,13 +19,12 @@ import undertow as ut
 from undertow.backtests.costs import Costs
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.backtest import backtest
-from undertow.backtests.validation.events import Events
+from undertow.backtests.validation.events import Events, shock_events
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy
-from undertow.backtests.validation.shocks import shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence import SPATest
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.market.universe import Universe
@@ -65,7 +64,7 @@ def test_what_holds_for_a_whole_account_is_not_tuned(monkeypatch: pytest.MonkeyP
     run = backtest(StopLoss(stop=0.1, wait=10), market(), start=fixed.run.recipe.start)
     pd.testing.assert_frame_equal(fixed.run.series, run.series)
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     for words in ({}, {"fixed": {"wait": 10}}, {"narrowed": {"stop": (0.1, 0.2)}}):
         with pytest.raises(ParameterError, match=r"`stop-loss` has `stop`.* for a whole account.*fix them"):
@@ -130,7 +129,7 @@ def test_an_empty_fold_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) 
     spans = market().universes["growth"].spans
     days = market().sessions
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     for last, what in ((days[200], "fold 2 is empty: it is tested on"), (days[80], "fold 1 is empty: it is tested on")):
         early = Universe("early", spans.assign(end=last))
@@ -161,7 +160,7 @@ def test_searches_for_different_things_are_counted_apart(tmp_path: Path) -> None
     assert [each.before for each in standings if each is not None] == [2 * number for number in range(len(words))]
     again = walked(ledger=tmp_path, trials=1, **words[2]).trial_count
     assert again is not None
-    assert (again.before, again.ever) == (4, 16)
+    assert (again.before, again.total) == (4, 16)
 
 
 def test_a_walk_is_counted_once_however_its_numbers_are_typed(tmp_path: Path) -> None:
@@ -182,14 +181,14 @@ def test_a_fold_in_which_no_trial_keeps_every_constraint_says_so(tmp_path: Path)
     found = walked(constraints="annual_turnover<=0.01")
     assert found.missed == found.summary()["folds_infeasible"] == 2
     assert not found.table["feasible"].any()
-    sentence = "In 2 of 2 folds no trial kept every constraint; the nearest miss was traded."
+    sentence = "In 2 of 2 folds no trial satisfied every constraint; the nearest miss was traded."
     assert missed_sentence(found) == sentence
     assert sentence in write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8")
     kept = walked(constraints="annual_turnover<=1000")
     assert kept.missed == 0
     assert kept.table["feasible"].all()
     page = write_walk_page(kept, tmp_path / "walk.html").read_text(encoding="utf-8")
-    assert "no trial kept every constraint" not in page
+    assert "no trial satisfied every constraint" not in page
 
 
 def test_without_a_search_too() -> None:
@@ -200,7 +199,7 @@ def test_without_a_search_too() -> None:
 
 def test_what_missed_a_constraint_proves_nothing() -> None:
     found = walked(constraints="annual_turnover<=0.01", gate=SPATest(alpha=0.9))
-    assert (found.table["proof_p"] == 1.0).all()
+    assert (found.table["gate_p"] == 1.0).all()
     assert (found.missed, found.acting) == (2, 0)
     assert missed_sentence(found).endswith("; they held the basket.")
 
@@ -221,7 +220,7 @@ class Weekdays(Strategy):
 def test_a_list_that_is_fixed_is_one_value_of_every_set_of_a_proof() -> None:
     words: dict[str, Any] = {"split": SPLIT, "trials": 4, "tuner": "design", "gate": SPATest(resamples=100)}
     usual, fixed = (walk_forward(Weekdays, market(), fixed=each, **words) for each in (None, {"kept": (0, 1)}))
-    assert usual.table["proof_p"].tolist() == fixed.table["proof_p"].tolist()
+    assert usual.table["gate_p"].tolist() == fixed.table["gate_p"].tolist()
     assert [each.parameters for each in usual.folds] == [each.parameters for each in fixed.folds]
 
 
@@ -231,7 +230,7 @@ def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     words += ["--test", "100", "--trials", "4", "--tuner", "design", "--constraint", "annual_turnover<=0.01"]
     assert _run([*words, "--fix", "lag=24", "--ledger", str(tmp_path / "ledger")]) == 0
     said = capsys.readouterr().out.replace("\n", " ")
-    assert "In 2 of 2 folds no trial kept every constraint; the nearest miss was traded." in said
+    assert "In 2 of 2 folds no trial satisfied every constraint; the nearest miss was traded." in said
 
 
 # ---------------------------------------------------------------- the recipe
@@ -267,7 +266,7 @@ def test_a_ledger_that_cannot_be_written_is_noticed_before_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"the ledger .* cannot be written: .*file' is a file"):
@@ -287,7 +286,7 @@ def test_a_joined_run_counts_the_episodes_of_its_rule() -> None:
         pieces = tuple(
             ScheduledSpan(each, days[a], days[b]) for each, a, b in zip(rules, (150, 230), (229, 340), strict=True)
         )
-        joined = backtest(ScheduledStrategy(seams=Schedule(pieces)), market(), start=days[150], end=days[340])
+        joined = backtest(ScheduledStrategy(schedule=Schedule(pieces)), market(), start=days[150], end=days[340])
         parts = [backtest(each.strategy, market(), start=each.first, end=each.last) for each in pieces if each.strategy]
         begun = sum(part.metrics["episodes"] for part in parts)
         across = parts[0].episodes["end"].isna().any() and parts[1].episodes["session"].iloc[0] == days[230]

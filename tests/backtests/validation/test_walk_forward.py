@@ -19,7 +19,8 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from support.kernel import walk_compiled as walk_nb
 from support.kernel import walk_plain as walk_np
 from undertow.backtests import Run, backtest, load_run
-from undertow.backtests.folders import plain
+from undertow.backtests.account import Account
+from undertow.backtests.folders import json_ready
 from undertow.backtests.kernel.path import selling_order
 from undertow.backtests.kernel.records import default_options
 from undertow.backtests.ledger.ledger import Ledger
@@ -29,11 +30,12 @@ from undertow.backtests.sweeps.reserved import RESERVED
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.search import TuningError
+from undertow.backtests.tuning.settings import Search
 from undertow.backtests.validation.cpcv import CpcvResult, cpcv
 from undertow.backtests.validation.result import WalkForwardResult
-from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy, scheduled
+from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, ScheduledStrategy, schedule_decision
 from undertow.backtests.validation.seeds import seed_row, walk_seeds
-from undertow.backtests.validation.settings import TUNERS, Tuned, WalkSettings, checked_settings
+from undertow.backtests.validation.settings import TUNERS, TunedFold, WalkSettings, make_walk_settings
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.walk_forward import walk_forward
@@ -75,7 +77,9 @@ def combinatorial() -> CpcvResult:
 def test_each_fold_takes_the_best_of_its_training_sessions_alone() -> None:
     for each in result().folds:
         start, end = each.train
-        tried = sweep(LiquidityDrain, market(), each.trials[list(LiquidityDrain.model_fields)], start=start, end=end)
+        tried = sweep(
+            LiquidityDrain, market(), each.trials[list(LiquidityDrain.model_fields)], start=start, end=end
+        ).table
         best = tried["annual_sharpe"].idxmax()
         assert each.parameters == {name: tried[name][best] for name in LiquidityDrain.model_fields}
         assert each.in_sample["annual_sharpe"] == pytest.approx(tried["annual_sharpe"][best], rel=1e-12)
@@ -120,7 +124,7 @@ def test_one_strategy_in_every_piece_is_that_strategy() -> None:
     for rule in (LiquidityDrain(source="beta", cash=0.8), LiquidityDrain(source="proportional"), VolTarget()):
         pieces = tuple(ScheduledSpan(rule, days[a], days[b]) for a, b in ((200, 280), (281, 300), (301, 420)))
         words = {"start": days[200], "end": days[420]}
-        joined = backtest(ScheduledStrategy(seams=Schedule(pieces)), market(), **words)
+        joined = backtest(ScheduledStrategy(schedule=Schedule(pieces)), market(), **words)
         plain_run = backtest(rule, market(), **words)
         pd.testing.assert_frame_equal(joined.series, plain_run.series, check_exact=True)
         pd.testing.assert_frame_equal(joined.orders, plain_run.orders, check_exact=True)
@@ -173,7 +177,7 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
         stop=np.array([0.2, 0.2]),
         stop_wait=np.array([5, 5]),
     )
-    joined = scheduled(found, np.array([[0, 1], [1, 1], [-1, 1]]), 2)
+    joined = schedule_decision(found, np.array([[0, 1], [1, 1], [-1, 1]]), 2)
     assert joined.exposure.tolist() == [[0.1, 0.2], [0.4, 0.4], [1.0, 0.6]]
     assert joined.stale.tolist() == [[True, False], [False, False], [False, False]]
     assert joined.flags["fallback"].tolist() == [[False, True], [True, True], [False, True]]
@@ -185,13 +189,14 @@ def test_rows_of_a_stitched_decision_by_hand() -> None:
     assert joined.stop is not None
     assert joined.stop.tolist() == [0.2, 0.2]
     with pytest.raises(ParameterError, match="`stop` must be the same in every fold of one account"):
-        scheduled(
+        schedule_decision(
             Decision(found.exposure, found.stale, found.score_of_set, found.scores, stop=np.array([0.1, 0.2])),
             np.array([[0], [1], [1]]),
             2,
         )
+    taxed = Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores)
     with pytest.raises(ParameterError, match="`source` must be least-tax in every fold"):
-        scheduled(Decision(found.exposure, found.stale, np.array([-2, 0]), found.scores), np.array([[0], [1], [1]]), 2)
+        schedule_decision(taxed, np.array([[0], [1], [1]]), 2)
 
 
 def test_equal_bytes_for_any_number_of_workers(tmp_path: Any) -> None:
@@ -239,7 +244,7 @@ def test_the_table_counts_every_session() -> None:
     assert result().trials.groupby("fold").size().tolist() == [16] * 5
     grown = np.prod(1 + table["out_total_return"]) - 1
     assert grown == pytest.approx(result().run.metrics["total_return"], rel=1e-9)
-    json.dumps(plain(result().summary()), allow_nan=False)
+    json.dumps(json_ready(result().summary()), allow_nan=False)
 
 
 def test_stability_by_hand() -> None:
@@ -256,10 +261,10 @@ def test_another_tuner_can_take_the_seat() -> None:
 
     def always(
         kind: Any, world: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
-    ) -> Tuned:
+    ) -> TunedFold:
         asked.append((start, end, seed))
-        tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end)
-        return Tuned(LiquidityDrain(lag=12).parameters, tried.iloc[0, 13:].astype(float).to_dict(), tried)
+        tried = sweep(kind, world, pd.DataFrame({"lag": [12]}), start=start, end=end).table
+        return TunedFold(LiquidityDrain(lag=12).parameters, tried.iloc[0, 13:].astype(float).to_dict(), tried)
 
     found = walked(market(), tuner=always)
     assert asked == [(*each.train, 3) for each in found.folds]
@@ -303,7 +308,7 @@ def test_a_strategy_without_parameters_walks_too() -> None:
     ],
 )
 def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("walk_train.sweep", "optimize_evaluate.sweep"):
+    for name in ("validation.folds.sweep", "tuning.evaluate.sweep"):
         monkeypatch.setattr(f"undertow.backtests.{name}", lambda *_, **__: pytest.fail("work began first"))
     with pytest.raises((ParameterError, UnknownNameError), match=message):
         walked(market(), **words)
@@ -312,7 +317,7 @@ def test_what_is_refused_before_any_work(words: dict[str, Any], message: str, mo
 def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_path: Any) -> None:
     made: list[pd.Timestamp] = []
 
-    def brittle(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> Tuned:
+    def brittle(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> TunedFold:
         made.append(start)
         if len(made) == 3:
             raise TuningError("9 of 16 trials failed")
@@ -324,7 +329,7 @@ def test_a_walk_that_ends_in_a_later_fold_has_counted_the_folds_before_it(tmp_pa
 
 
 def test_a_tuner_that_makes_more_trials_than_asked_is_counted_whole(tmp_path: Path) -> None:
-    def thrice(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> Tuned:
+    def thrice(strategy: Any, world: Market, start: Any, end: Any, seed: int, settings: WalkSettings) -> TunedFold:
         return TUNERS["design"](strategy, world, start, end, seed, replace(settings, trials=3 * settings.trials))
 
     found = walked(market(), ledger=tmp_path, tuner=thrice, trials=4)
@@ -413,17 +418,20 @@ def test_constraints_bind_in_training() -> None:
 
 
 def test_what_is_taxed_least_is_only_tuned_where_it_is_asked_for() -> None:
-    assert "least-tax" not in checked_settings(LiquidityDrain).space["source"].choices  # type: ignore[attr-defined]
-    asked = checked_settings(LiquidityDrain, narrowed={"source": ["least-tax"]})
-    assert asked.space["source"] == CategoricalDistribution(["least-tax"])
+    free = make_walk_settings(LiquidityDrain, Search(), Account())
+    assert "least-tax" not in free.space["source"].choices  # type: ignore[attr-defined]
+    assert free.unsearched == ("source=least-tax",)
+    alone = make_walk_settings(LiquidityDrain, Search(narrowed={"source": ["least-tax"]}), Account())
+    assert alone.space["source"] == CategoricalDistribution(["least-tax"])
+    assert not alone.unsearched
     with pytest.raises(ParameterError, match=r"`source` must be least-tax in every .* narrow it to least-tax alone"):
-        checked_settings(LiquidityDrain, narrowed={"source": ["beta", "least-tax"]})
+        make_walk_settings(LiquidityDrain, Search(narrowed={"source": ["beta", "least-tax"]}), Account())
 
 
 def test_the_ledger_counts_every_trial_of_every_fold_once(tmp_path: Any) -> None:
     first = walked(market(), ledger=tmp_path)
     assert first.trial_count is not None
-    assert (first.trial_count.before, first.trial_count.own, first.trial_count.ever) == (0, 80, 80)
+    assert (first.trial_count.before, first.trial_count.own, first.trial_count.total) == (0, 80, 80)
     again = walked(market(), ledger=tmp_path, jobs=2, backend="threading")
     assert again.trial_count == first.trial_count
     other = walked(market(), ledger=tmp_path, seed=4)
@@ -439,12 +447,12 @@ def test_a_fold_acts_only_where_its_trials_prove_it() -> None:
     for each in free.folds:
         sets = each.trials[list(LiquidityDrain.model_fields)]
         words = {"start": each.train[0], "end": each.train[1], "returns": True}
-        tried = sweep(LiquidityDrain, market(), sets, **words)[1]
-        levels.append(SPATest()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words)[1][0]))
+        tried = sweep(LiquidityDrain, market(), sets, **words).returns
+        levels.append(SPATest()(tried, sweep(BuyAndHold, market(), pd.DataFrame(index=range(1)), **words).returns[0]))
     level = float(np.sort(levels)[0])
     found = walked(market(), gate=SPATest(alpha=level))
     np.testing.assert_allclose([each.p for each in found.folds], levels, atol=0.02)
-    assert found.table["acts"].tolist() == [each <= level for each in found.table["proof_p"]]
+    assert found.table["acts"].tolist() == [each <= level for each in found.table["gate_p"]]
     assert 0 < found.acting < len(found.folds)
     assert found.summary()["folds_acting"] == found.acting
     for each, other in zip(found.folds, free.folds, strict=True):
@@ -470,12 +478,12 @@ def test_where_nothing_is_proven_the_basket_is_held() -> None:
     days = market().sessions
     pieces = (ScheduledSpan(StopLoss(), days[200], days[280]), ScheduledSpan(None, days[281], days[420]))
     with pytest.raises(ParameterError, match="a stop is that of the whole account"):
-        backtest(ScheduledStrategy(seams=Schedule(pieces)), market())
+        backtest(ScheduledStrategy(schedule=Schedule(pieces)), market())
 
 
 def test_a_tuner_of_ones_own_must_tell_what_it_tried_for_a_proof() -> None:
-    def secretive(kind: Any, world: Market, *rest: Any) -> Tuned:
-        return Tuned(kind().parameters, {"total_return": 0.0}, pd.DataFrame({"trial": [0]}))
+    def secretive(kind: Any, world: Market, *rest: Any) -> TunedFold:
+        return TunedFold(kind().parameters, {"total_return": 0.0}, pd.DataFrame({"trial": [0]}))
 
     with pytest.raises(ParameterError, match="`gate` needs cash, lag, source for each trial"):
         walked(market(), tuner=secretive, gate=SPATest())
@@ -498,7 +506,7 @@ def test_other_seeds_are_walks_of_their_own() -> None:
     ):
         with pytest.raises(ParameterError, match=f"`seeds` must be one or more different whole numbers, .*{shown}"):
             walk_seeds(LiquidityDrain, market(), seeds, **words)
-    with pytest.raises(ParameterError, match="`seed` is each of `seeds` in turn, leave it out; got 5"):
+    with pytest.raises(ParameterError, match="`seed` cannot be used with `seeds`, leave it out; got 5"):
         walk_seeds(LiquidityDrain, market(), [3, 4], seed=5, **words)
 
 
@@ -516,7 +524,7 @@ def test_paths_are_accounts_of_what_the_folds_chose() -> None:
             ScheduledSpan(LiquidityDrain(**FIXED, **found.folds.loc[fold, list(NARROWED)]), days[a], days[b - 1])
             for fold, a, b in zip(path, borders[:-1], borders[1:], strict=True)
         )
-        run = backtest(ScheduledStrategy(seams=Schedule(pieces)), market())
+        run = backtest(ScheduledStrategy(schedule=Schedule(pieces)), market())
         np.testing.assert_allclose(found.paths.iloc[:, number], run.returns, rtol=0, atol=1e-12)
         assert found.sharpes[number] == pytest.approx(run.metrics["annual_sharpe"], rel=1e-9)
 
@@ -534,7 +542,7 @@ def test_choices_of_folds_by_a_slower_way() -> None:
         ties = sum(abs(each - outside[row["trial"]]) <= 1e-12 for each in outside)
         assert row["rank"] == pytest.approx((below + ties / 2) / 8)
     assert found.below_median == pytest.approx((found.folds["rank"] < 0.5).mean())
-    json.dumps(plain(found.summary()), allow_nan=False)
+    json.dumps(json_ready(found.summary()), allow_nan=False)
 
 
 def test_paths_choose_what_is_lowest_where_less_is_better() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.evaluate import Evaluator
+from undertow.backtests.tuning.storage import silence_optuna
 from undertow.backtests.validation.result import WalkForwardResult
 from undertow.backtests.validation.seeds import walk_seeds
-from undertow.backtests.validation.settings import Tuned
+from undertow.backtests.validation.settings import TunedFold
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence import SPATest
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import LiquidityDrain, StopLoss
@@ -96,23 +98,21 @@ def test_a_walk_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monkey
     assert sum(evaluated) == 0
     names = sorted(path.stem for path in folder.glob("*.log"))
     assert names == [f"liquidity-drain-seed3-{fold.train[0]:%Y%m%d}-{fold.train[1]:%Y%m%d}" for fold in whole.folds]
-    with quiet_optuna():
+    with silence_optuna():
         kept = JournalStorage(JournalFileBackend(str(folder / f"{names[1]}.log")))
         assert len(optuna.load_study(study_name=names[1], storage=kept).trials) == 40
     with pytest.raises(ParameterError, match=rf"study `{names[0]}` is of another objective.*another `study` name"):
         walked(storage=folder, objective="sortino")
 
 
-def count_evaluated(monkeypatch: pytest.MonkeyPatch, found: list[int]) -> None:
-    from undertow.backtests import optimize
+def count_evaluated(monkeypatch: pytest.MonkeyPatch, counts: list[int]) -> None:
+    evaluate = Evaluator.__call__
 
-    whole = optimize.evaluated
+    def counted(self: Evaluator, sets: Sequence[Mapping[str, Any]]) -> Any:
+        counts.append(len(sets))
+        return evaluate(self, sets)
 
-    def counted(*words: Any) -> Any:
-        found.append(len(words[-1]))
-        return whole(*words)
-
-    monkeypatch.setattr(optimize, "evaluated", counted)
+    monkeypatch.setattr(Evaluator, "__call__", counted)
 
 
 def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_workers_keep_a_journal_a_fold_and_more_trials_go_on_from_fewer(tmp_path
 def test_one_database_keeps_every_fold(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'walk.db'}"
     same(walked(storage=address, study="mine"), plain())
-    with quiet_optuna():
+    with silence_optuna():
         assert len(optuna.get_all_study_names(address)) == len(plain().folds)
     with pytest.raises(ParameterError, match="held by one process at a time: leave `jobs` at 1"):
         walked(storage=address, jobs=2)
@@ -132,21 +132,21 @@ def test_one_database_keeps_every_fold(tmp_path: Path) -> None:
         walk_seeds(LiquidityDrain, market(), [3, 4], jobs=2, storage=address, **{**WORDS, "seed": 3})
 
 
-def own_tuner(*_: Any) -> Tuned:
+def own_tuner(*_: Any) -> TunedFold:
     raise AssertionError("work began first")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"storage": "journal:{}/absent/studies"}, "must be a folder in one that is there"),
+        ({"storage": "journal:{}/absent/studies"}, "must be a folder in an existing one"),
         ({"storage": "journal:{}/file"}, "`storage` of a walk must be a folder, one journal a fold"),
         ({"storage": "journal:{}/studies", "study": "a/b"}, "`study` begins the names of files"),
-        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "keeps the searches of search and design; the tuner"),
+        ({"storage": "journal:{}/studies", "tuner": own_tuner}, "can only be used with the tuners search and design"),
         ({"storage": "here"}, "`storage` must be journal:"),
         ({"storage": 3}, "`storage` must be journal:"),
-        ({"study": "mine"}, "`study` names what `storage` keeps"),
-        ({"unproven": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
+        ({"study": "mine"}, "`study` can only be used with a `storage`"),
+        ({"on_fail": "hodl"}, "`on_fail` must be one of hold, act; got 'hodl', did you mean `hold`"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_before_any_work(
@@ -154,7 +154,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(
-        "undertow.backtests.validation.walk_forward.run_tasks", lambda *_, **__: pytest.fail("work began first")
+        "undertow.backtests.validation.walk.run_tasks", lambda *_, **__: pytest.fail("work began first")
     )
     given = {name: value.format(tmp_path) if isinstance(value, str) else value for name, value in words.items()}
     with pytest.raises(ParameterError, match=message):
@@ -165,7 +165,7 @@ def test_what_cannot_be_kept_is_refused_before_any_work(
 def test_the_command_keeps_and_refuses_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["walk-forward", "--strategy", "liquidity-drain", "--storage"]
     assert _run([*words, f"journal:{tmp_path / 'absent' / 'studies'}"]) == 2
-    assert "must be a folder in one that is there" in capsys.readouterr().err
+    assert "must be a folder in an existing one" in capsys.readouterr().err
     assert _run([*words, f"sqlite:///{tmp_path / 'walk.db'}", "--jobs", "2"]) == 2
     assert "held by one process at a time" in capsys.readouterr().err
     assert not os.listdir(tmp_path)
@@ -186,14 +186,16 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
         assert one.recipe == other.recipe
     same_trials = held.trials.equals(acting.trials) and held.trials.equals(plain().trials)
     assert same_trials
-    assert acting.table["proven"].tolist() == held.table["acts"].tolist()
-    assert acting.summary()["counterpart"] == held.run.metrics
+    assert acting.table["passed"].tolist() == held.table["acts"].tolist()
+    assert acting.summary()["alternative"] == held.run.metrics
     assert plain().alternative is None
-    assert plain().table["proven"].tolist() == [None, None]
-    words = f"In 1 of 2 folds what was tried beat holding in training by more than luck (SPA p <= {level:g}); "
-    assert gate_sentence(held).startswith(f"{words}1 fold held the basket. Had every fold acted, against buy-and-hold")
+    assert plain().table["passed"].tolist() == [None, None]
+    words = f"In 1 of 2 folds the trials beat holding in training by more than chance explains (SPA p <= {level:g}); "
+    otherwise = "1 fold held the basket. If every fold had acted, against buy-and-hold"
+    assert gate_sentence(held).startswith(f"{words}{otherwise}")
     told = gate_sentence(acting)
-    assert told.startswith(f"{words}every fold acted all the same. Had those alone acted, against buy-and-hold: ")
+    otherwise = "every fold acted anyway. If only folds that passed had acted, against buy-and-hold: "
+    assert told.startswith(f"{words}{otherwise}")
     page = write_walk_page(acting, tmp_path / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     assert told in page
     assert "No fold acted" not in page
@@ -202,12 +204,14 @@ def test_the_counterpart_is_the_account_that_does_the_other_thing(tmp_path: Path
 def test_where_all_or_nothing_is_proven() -> None:
     none = walked(gate=SPATest(alpha=1e-6), on_fail="act")
     assert gate_sentence(none).endswith(
-        "; every fold acted all the same. An account that acts on gate alone would have held the basket throughout:"
-        " what it gains is nothing."
+        "; every fold acted anyway. An account that acts only in folds that passed would have held the basket"
+        " throughout: no difference."
     )
     every = walked(gate=SPATest(alpha=0.999999))
     assert every.passed == 2
-    assert gate_sentence(every).endswith("; all acted. An account that acts on gate alone is this very one.")
+    assert gate_sentence(every).endswith(
+        "; all folds acted. An account that acts only in folds that passed is the same account."
+    )
 
 
 def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_one(
@@ -217,11 +221,11 @@ def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_
     words = ["walk-forward", "--train", "160", "--test", "100", "--trials", "4", "--ledger", str(tmp_path)]
     assert _run([*words, "--strategy", "liquidity-drain", "--fix", "lag=24"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "of 2 folds what was tried beat holding in training by more than luck (SPA p <= 0.1)" in said
-    assert "every fold acted all the same" in said
+    assert "of 2 folds the trials beat holding in training by more than chance explains (SPA p <= 0.1)" in said
+    assert "every fold acted anyway" in said
     for short in (["--strategy", "liquidity-drain", "--train", "50"], ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
         assert _run([*words, *short, *(["--fix", "wait=5"] if "stop-loss" in short else [])]) == 0
-        assert "more than luck (SPA" not in " ".join(capsys.readouterr().out.split())
+        assert "more than chance explains (SPA" not in " ".join(capsys.readouterr().out.split())
     assert StopLoss.path_dependent
 
 

@@ -105,8 +105,8 @@ def test_identical_repeats_are_dropped_and_counted(tiny: Folder, tiny_market: Ma
 def test_close_only_rows_late_starts_and_early_ends(tiny: Folder):
     for row in range(2, 36, 3):
         tiny.set_row(PRICES, row, ",".join([*tiny.lines(PRICES)[row].split(",")[:2], "", "", "", "55", ""]))
-    kept = [line for line in tiny.lines(PRICES) if not (",CCC," in line and ("11-18" in line or "12-04" in line))]
-    tiny.write(PRICES, kept)
+    remaining = [line for line in tiny.lines(PRICES) if not (",CCC," in line and ("11-18" in line or "12-04" in line))]
+    tiny.write(PRICES, remaining)
     prices = tiny.load().prices
     assert np.isnan(prices.open[:, 1]).all()
     assert (prices.close[:, 1] == 55).all()
@@ -218,7 +218,7 @@ def test_defaults_where_the_file_does_not_say(tiny: Folder):
 
 def test_an_error_names_the_folder_too(tiny: Folder):
     (tiny.path / PRICES).unlink()
-    with pytest.raises(DataError, match=f"^{tiny.path}/{PRICES}: not found; mend its `path` in market.toml"):
+    with pytest.raises(DataError, match=f"^{tiny.path}/{PRICES}: not found; fix its `path` in market.toml"):
         load_market(tiny.path)
 
 

@@ -56,11 +56,11 @@ def test_odd_names_and_two_macro_feeds_survive(tmp_path: Path) -> None:
     bars, macro = market().bars("BTC"), market().feed("macro")
     odd = replace(bars, asset='B/T"C', stale_after=np.timedelta64(5400, "s").astype("timedelta64[ns]"))
     alike = replace(bars, asset="B_T_C")
-    more = replace(macro, path="macro/z.parquet", columns={"OTHER": macro["DGS10"] + 1.0})
+    second_macro = replace(macro, path="macro/z.parquet", columns={"OTHER": macro["DGS10"] + 1.0})
     spans = market().universe("growth").spans
     strange = replace(
         market(),
-        feeds=sort_feeds([*market().feeds, odd, alike, more]),
+        feeds=sort_feeds([*market().feeds, odd, alike, second_macro]),
         universes={'käse "1"': Universe('käse "1"', spans)},
         benchmark=None,
     )
@@ -78,14 +78,14 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_anything_is_refused_and_left_alone(tmp_path: Path) -> None:
-    kept = tmp_path / "full" / "kept.txt"
-    kept.parent.mkdir()
-    kept.write_text("mine")
+    existing = tmp_path / "full" / "kept.txt"
+    existing.parent.mkdir()
+    existing.write_text("mine")
     with pytest.raises(ParameterError, match=r"`folder` must be new or an empty folder; .*holds files already"):
-        write_market(market(), kept.parent)
+        write_market(market(), existing.parent)
     with pytest.raises(ParameterError, match=r"is not a folder"):
-        write_market(market(), kept)
-    assert kept.read_text() == "mine"
+        write_market(market(), existing)
+    assert existing.read_text() == "mine"
 
 
 def test_a_failure_half_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ def seeds_won(effect: float) -> int:
     return won
 
 
-@pytest.mark.parametrize(("effect", "least", "most"), [(1.0, 17, 20), (0.0, 0, 14)], ids=["effect on", "null world"])
-def test_seeds_in_which_the_flagship_beats_buy_and_hold(effect: float, least: int, most: int) -> None:
-    assert least <= seeds_won(effect) <= most
+@pytest.mark.parametrize(
+    ("effect", "fewest_seeds", "most_seeds"), [(1.0, 17, 20), (0.0, 0, 14)], ids=["effect on", "no effect"]
+)
+def test_seeds_in_which_the_flagship_beats_buy_and_hold(effect: float, fewest_seeds: int, most_seeds: int) -> None:
+    assert fewest_seeds <= seeds_won(effect) <= most_seeds

@@ -1,4 +1,4 @@
-"""The simulator: the same world every time, a mechanism to check by hand, and an effect that can be switched."""
+"""The simulator: the same market every time, a mechanism to check by hand, and an effect that can be switched."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.market.clock import HOUR, instants
-from undertow.market.simulator.book import sweep, walk, walk_nb
-from undertow.market.simulator.clock import make_clock, streams
+from undertow.market.simulator.book import empty_bins_np, walk_book_nb, walk_book_np
+from undertow.market.simulator.clock import make_clock, random_streams
 from undertow.market.simulator.pressure import basket_impact, land_selling
 
 
 @lru_cache(maxsize=8)
-def world(seed: int = 7, years: float = 2, names: int = 24, **truth: float) -> Market:
+def simulated(seed: int = 7, years: float = 2, names: int = 24, **truth: float) -> Market:
     return simulate_market(seed=seed, years=years, names=names, **truth)
 
 
@@ -27,91 +27,94 @@ def growth_logs(market: Market) -> np.ndarray:
     return np.log(market.prices.close[:, columns])
 
 
-# --- the same world every time
+# --- the same market every time
 
 
 @pytest.mark.smoke
 def test_equal_arguments_give_an_equal_fingerprint() -> None:
-    again = simulate_market(seed=7, years=2, names=24)
-    assert again.fingerprint == world().fingerprint
-    assert again.fingerprint != simulate_market(seed=8, years=2, names=24).fingerprint
+    repeated = simulate_market(seed=7, years=2, names=24)
+    assert repeated.fingerprint == simulated().fingerprint
+    assert repeated.fingerprint != simulate_market(seed=8, years=2, names=24).fingerprint
 
 
-def test_another_process_simulates_the_same_world() -> None:
+def test_another_process_simulates_the_same_market() -> None:
     code = "import undertow.market as m; print(m.simulate_market(seed=7, years=2, names=24).fingerprint)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == world().fingerprint
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == simulated().fingerprint
 
 
 def test_the_effect_changes_prices_only_and_in_proportion() -> None:
-    null, one, two = (world(effect=effect) for effect in (0.0, 1.0, 2.0))
+    null, one, two = (simulated(effect=effect) for effect in (0.0, 1.0, 2.0))
     for feed, other in zip(null.feeds, two.feeds, strict=True):
         assert feed.label == other.label
         if feed.kind != "macro":
             for name in feed.columns:
                 np.testing.assert_array_equal(feed[name], other[name])
-    once, twice = (growth_logs(each) - growth_logs(null) for each in (one, two))
+    once, twice = (growth_logs(simulation) - growth_logs(null) for simulation in (one, two))
     np.testing.assert_allclose(twice, 2.0 * once, atol=1e-9)
     np.testing.assert_array_equal(np.isnan(null.prices.close), np.isnan(two.prices.close))
 
 
 def test_the_lag_moves_the_selling_and_nothing_else() -> None:
-    early, late = world(lag_hours=6.0), world(lag_hours=72.0)
+    early, late = simulated(lag_hours=6.0), simulated(lag_hours=72.0)
     np.testing.assert_array_equal(early.bars().columns["close"], late.bars().columns["close"])
     days = np.arange(len(early.sessions))
-    centre = [(days * each.truth.selling.sum(axis=1)).sum() / each.truth.selling.sum() for each in (early, late)]
+    centre = [
+        (days * simulation.truth.selling.sum(axis=1)).sum() / simulation.truth.selling.sum()
+        for simulation in (early, late)
+    ]
     assert 1.2 < centre[1] - centre[0] < 2.6  # 66 hours are 1.9 sessions of a week's 5
 
 
 def test_what_meets_the_opening_print_is_asked_for_and_moves_nothing_else() -> None:
-    worked, usual, gapped = (world(at_the_open=share) for share in (0.0, 0.5, 1.0))
+    worked, halved, gapped = (simulated(at_the_open=share) for share in (0.0, 0.5, 1.0))
     assert not worked.truth.selling[:, 0].any()  # nothing moves between a close and the next open
-    assert gapped.truth.selling[:, 0].sum() < usual.truth.selling[:, 0].sum() < 0
-    np.testing.assert_allclose(2.0 * usual.truth.selling[:, 0], gapped.truth.selling[:, 0], rtol=1e-12)
-    for other in (usual, gapped):
+    assert gapped.truth.selling[:, 0].sum() < halved.truth.selling[:, 0].sum() < 0
+    np.testing.assert_allclose(2.0 * halved.truth.selling[:, 0], gapped.truth.selling[:, 0], rtol=1e-12)
+    for other in (halved, gapped):
         np.testing.assert_allclose(other.truth.selling.sum(axis=1), worked.truth.selling.sum(axis=1), atol=1e-12)
         np.testing.assert_array_equal(other.bars().columns["close"], worked.bars().columns["close"])
-    assert (worked.name, usual.name) == ("simulated-seed7-open0", "simulated-seed7")
+    assert (worked.name, halved.name) == ("simulated-seed7-open0", "simulated-seed7")
     assert worked.truth.at_the_open == 0.0
 
 
 # --- truth
 
 
-def test_the_null_world_has_events_without_impact() -> None:
-    truth = world(effect=0.0).truth
+def test_without_the_effect_a_market_has_events_without_impact() -> None:
+    truth = simulated(effect=0.0).truth
     assert len(truth.events) > 5
     assert not truth.events["equity_impact"].any()
     assert not truth.pressure.any()
-    assert truth.events["liquidated_usd"].equals(world().truth.events["liquidated_usd"])
+    assert truth.events["liquidated_usd"].equals(simulated().truth.events["liquidated_usd"])
 
 
-def test_pressure_is_what_the_basket_loses_against_the_null_world() -> None:
-    moves = np.diff(growth_logs(world()) - growth_logs(world(effect=0.0)), axis=0)
-    whole = np.isfinite(moves).all(axis=1)
-    assert whole.sum() > 100
-    np.testing.assert_allclose(moves[whole].mean(axis=1), world().truth.pressure[1:][whole], atol=1e-12)
+def test_pressure_is_what_the_basket_loses_against_the_market_without_the_effect() -> None:
+    moves = np.diff(growth_logs(simulated()) - growth_logs(simulated(effect=0.0)), axis=0)
+    finite = np.isfinite(moves).all(axis=1)
+    assert finite.sum() > 100
+    np.testing.assert_allclose(moves[finite].mean(axis=1), simulated().truth.pressure[1:][finite], atol=1e-12)
 
 
 def test_all_the_selling_lands() -> None:
-    truth, market = world().truth, world()
+    truth, market = simulated().truth, simulated()
     done = truth.events["time"] < pd.Timestamp(market.calendar.closes[-1], tz="UTC") - pd.Timedelta(days=5)
     assert done.sum() == len(done)
     assert truth.selling.sum() == pytest.approx(truth.events["equity_impact"].sum(), rel=1e-9)
 
 
 def test_last_quarters_winners_fall_most() -> None:
-    null, one = growth_logs(world(effect=0.0)), growth_logs(world())
-    worst = int(np.argmin(world().truth.pressure[70:])) + 70
+    null, one = growth_logs(simulated(effect=0.0)), growth_logs(simulated())
+    worst = int(np.argmin(simulated().truth.pressure[70:])) + 70
     hit = np.diff(one - null, axis=0)[worst - 1]
     quarter = null[worst - 1] - null[worst - 64]
-    both = np.isfinite(hit) & np.isfinite(quarter)
-    assert np.corrcoef(hit[both], quarter[both])[0, 1] < -0.4
-    assert (hit[both] < 0).all()
+    finite = np.isfinite(hit) & np.isfinite(quarter)
+    assert np.corrcoef(hit[finite], quarter[finite])[0, 1] < -0.4
+    assert (hit[finite] < 0).all()
 
 
 def test_events_are_falls_of_bitcoin_with_liquidations() -> None:
-    market = world()
+    market = simulated()
     truth, feed = market.truth, market.liquidations()
     assert (truth.events["btc_return"] < 0).mean() > 0.95
     rows = np.searchsorted(feed.times, instants(truth.events["time"])) - 1
@@ -126,12 +129,12 @@ def test_events_are_falls_of_bitcoin_with_liquidations() -> None:
 def test_sweep_takes_every_bin_between_two_prices_on_the_ring() -> None:
     book = np.zeros(4096)
     book[[4094, 4095, 0, 1]] = [1.0, 2.0, 4.0, 8.0]
-    assert sweep(book, -0.0024, 0.001) == 6.0
+    assert empty_bins_np(book, -0.0024, 0.001) == 6.0
     assert book.sum() == 9.0
 
 
 def test_a_still_market_liquidates_nobody() -> None:
-    path = walk_nb(np.zeros(500), np.zeros(500))
+    path = walk_book_nb(np.zeros(500), np.zeros(500))
     assert not path[:4].any()
     assert path[4, -1] == pytest.approx(1.0, abs=0.1)
 
@@ -139,7 +142,7 @@ def test_a_still_market_liquidates_nobody() -> None:
 def test_a_fall_is_deepened_by_forced_selling_and_partly_returns() -> None:
     moves = np.zeros(1200)
     moves[700:706] = -0.025
-    price, forced, closed, _, longs, _ = walk_nb(moves, np.zeros(1200))
+    price, forced, closed, _, longs, _ = walk_book_nb(moves, np.zeros(1200))
     assert closed[700:712].sum() > 0.2
     assert forced[700:712].sum() < -0.02
     assert longs[712] < 0.85 * longs[699]
@@ -150,7 +153,7 @@ def test_a_fall_is_deepened_by_forced_selling_and_partly_returns() -> None:
 def test_the_compiled_book_equals_plain_python() -> None:
     rng = np.random.default_rng(3)
     moves, mood = rng.normal(-0.0005, 0.012, 900), rng.normal(0, 0.3, 900)
-    np.testing.assert_allclose(walk_nb(moves, mood), walk(moves, mood), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(walk_book_nb(moves, mood), walk_book_np(moves, mood), rtol=1e-12, atol=1e-14)
 
 
 def test_a_friday_night_cascade_waits_for_mondays_open() -> None:
@@ -172,9 +175,9 @@ def test_a_morning_cascade_lands_by_its_lag_distribution() -> None:
     row = clock.calendar.sessions.get_loc("2023-02-14")
     # Of the normal distribution (table): 0.00135 below hour 0, 0.01679 below the close at hour 7, 0.52492 below the
     # open at hour 24.5, 0.80921 below the close at hour 31.
-    whole = 1 - 0.00135
-    night, day = (0.52492 - 0.01679) / whole, (0.80921 - 0.52492) / whole
-    assert -pressure.selling[row].sum() == pytest.approx((0.01679 - 0.00135) / whole, abs=2e-5)
+    finite = 1 - 0.00135
+    night, day = (0.52492 - 0.01679) / finite, (0.80921 - 0.52492) / finite
+    assert -pressure.selling[row].sum() == pytest.approx((0.01679 - 0.00135) / finite, abs=2e-5)
     np.testing.assert_allclose(-pressure.selling[row + 1], [0.5 * night, 0.5 * night + day], atol=2e-5)
 
 
@@ -186,7 +189,7 @@ def test_basket_impact_grows_with_the_cascade_up_to_a_bound() -> None:
 
 
 def test_streams_do_not_disturb_each_other() -> None:
-    one, two = streams(5), streams(5)
+    one, two = random_streams(5), random_streams(5)
     one["btc"].random(1000)
     assert one["names"].random() == two["names"].random()
 
@@ -196,32 +199,32 @@ def test_streams_do_not_disturb_each_other() -> None:
 
 @pytest.mark.parametrize("names", [5, 24])
 def test_prices_are_possible(names: int) -> None:
-    prices = world(names=names).prices
-    there = np.isfinite(prices.close)
+    prices = simulated(names=names).prices
+    priced = np.isfinite(prices.close)
     for field in ("open", "high", "low", "close"):
         panel = getattr(prices, field)
-        np.testing.assert_array_equal(np.isfinite(panel), there)
-        assert (panel[there] > 0).all()
-        assert (panel <= prices.high)[there].all()
-        assert (panel >= prices.low)[there].all()
+        np.testing.assert_array_equal(np.isfinite(panel), priced)
+        assert (panel[priced] > 0).all()
+        assert (panel <= prices.high)[priced].all()
+        assert (panel >= prices.low)[priced].all()
     assert prices.symbols == tuple(sorted(prices.symbols))
 
 
 def test_listings_delistings_and_halts_are_there_and_universes_know_them() -> None:
-    market = world()
+    market = simulated()
     prices = market.prices
     assert (prices.first_rows > 0).sum() == 2
     assert prices.ended.sum() == 1
     growth = market.universe("growth").symbols
     members = market.universe("growth").members(market.sessions, growth)
-    there = np.isfinite(prices.close[:, prices.columns_of(growth)])
-    assert not (there & ~members).any()
-    assert 3 <= (members & ~there).sum() <= 15
+    priced = np.isfinite(prices.close[:, prices.columns_of(growth)])
+    assert not (priced & ~members).any()
+    assert 3 <= (members & ~priced).sum() <= 15
     assert not set(growth) & set(market.universe("defensive").symbols)
 
 
 def test_feeds_are_regular_and_known_after_they_happened() -> None:
-    market = world()
+    market = simulated()
     for feed in market.feeds:
         assert (np.diff(feed.times) > np.timedelta64(0)).all()
         assert (feed.known_at >= feed.times).all()
@@ -236,7 +239,7 @@ def test_feeds_are_regular_and_known_after_they_happened() -> None:
 
 
 def test_macro_series_are_plausible_and_fear_follows_falls() -> None:
-    market = world()
+    market = simulated()
     assert {"VIXCLS", "DGS10", "DFII10", "DTWEXBGS", "BAMLH0A0HYM2"} <= set(market.feed("macro").columns)
     vix = market.macro("VIXCLS").to_numpy()
     moves = np.diff(np.log(market.prices.frame()["GROW"].to_numpy()), prepend=np.nan)
@@ -245,16 +248,16 @@ def test_macro_series_are_plausible_and_fear_follows_falls() -> None:
 
 
 def test_the_throttled_venue_reports_less_of_the_same() -> None:
-    feed = world(years=4).liquidations()
+    feed = simulated(years=4).liquidations()
     assert feed.regime_names == ("full", "throttled")
     quiet = [np.median(feed["long_usd"][feed.regimes == regime]) for regime in (0, 1)]
     assert quiet[1] / quiet[0] == pytest.approx(0.3, rel=0.1)
 
 
 def test_cash_earns_the_short_rate_without_a_losing_day() -> None:
-    cash = world().prices.frame()["CASH"]
+    cash = simulated().prices.frame()["CASH"]
     assert (cash.diff().dropna() > 0).all()
-    rate = world().macro("DTB3").mean() / 100
+    rate = simulated().macro("DTB3").mean() / 100
     assert np.log(cash.iloc[-1] / cash.iloc[0]) / 2 == pytest.approx(rate, abs=0.002)
 
 
@@ -270,7 +273,7 @@ def test_stocks_fall_after_cascades_only_when_the_effect_is_on() -> None:
 
 def _falls(seed: int, effect: float) -> np.ndarray:
     """Log-return of the index from the first close at least 12 hours after each cascade to the first after 72 hours."""
-    market = world(seed, 4, effect=effect)
+    market = simulated(seed, 4, effect=effect)
     index = np.log(market.prices.frame()["GROW"].to_numpy())
     times = instants(market.truth.events["time"])
     begin = np.searchsorted(market.calendar.closes, times + 12 * HOUR)

@@ -25,10 +25,10 @@ def table() -> DecisionTable:
 @pytest.fixture
 def often_switched() -> Iterator[None]:
     """Threads take turns far more often than they would by themselves."""
-    usual = sys.getswitchinterval()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
-    sys.setswitchinterval(usual)
+    sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("often_switched")
@@ -37,13 +37,13 @@ def test_a_series_that_another_thread_lets_go_of_is_there_for_the_one_that_asked
 
     def work(number: int) -> None:
         for key in np.random.default_rng(number).integers(5, size=ROUNDS).tolist():
-            (found,) = table.kept((key,), lambda key=key: (np.array([key], dtype=np.float64),))  # type: ignore[misc]
-            assert found[0] == key
+            (values,) = table.cached((key,), lambda key=key: (np.array([key], dtype=np.float64),))  # type: ignore[misc]
+            assert values[0] == key
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(work, range(THREADS)))
     held = sum(values.nbytes for series in table._series.values() for values in series)
-    assert held == table._held <= table.series_bytes
+    assert held == table._series_size <= table.series_bytes
 
 
 class Forgetful(dict[Any, Any]):
@@ -56,6 +56,6 @@ class Forgetful(dict[Any, Any]):
 
 def test_a_sweep_that_forgets_takes_nothing_from_another(table: DecisionTable) -> None:
     windows = {"window": np.array([24.0, 48.0])}
-    wanted = table.signal(Drawdown, windows)
-    table._found = Forgetful()
-    np.testing.assert_array_equal(table.signal(Drawdown, windows), wanted)
+    expected = table.signal(Drawdown, windows)
+    table._aligned = Forgetful()
+    np.testing.assert_array_equal(table.signal(Drawdown, windows), expected)

@@ -14,7 +14,7 @@ from undertow.backtests.checklist.today import today
 from undertow.market import Market, simulate_market
 from undertow.signals.base.registry import SIGNALS, registered
 from undertow.strategies import Condition, LiquidityDrain, RiskTiers
-from undertow.strategies.reasons.kinds import CASCADE, KIND_OF, STAND_IN, label_of, largest
+from undertow.strategies.reasons.kinds import CASCADE, KIND_OF, PROXY_CASCADE, label_of, largest
 from undertow.strategies.reasons.reasons import Reasons
 
 FALL = Condition(signal="drawdown", below=-0.15)
@@ -30,8 +30,8 @@ def named(*parts: tuple[Condition, float]) -> str:
 
 def test_labels_come_from_the_signals_or_from_the_condition() -> None:
     assert label_of(SPIKE) == CASCADE == "liquidation cascade"
-    assert label_of(SPIKE, fallback=True) == STAND_IN == "liquidation cascade (stand-in)"
-    assert label_of(Condition(signal="liquidation-proxy", output="rank", above=0.9)) == STAND_IN
+    assert label_of(SPIKE, fallback=True) == PROXY_CASCADE == "liquidation cascade (fallback)"
+    assert label_of(Condition(signal="liquidation-proxy", output="rank", above=0.9)) == PROXY_CASCADE
     assert label_of(FALL) == "fall of BTC"
     assert label_of(Condition(signal="drop", below=-0.1, asset="ETH")) == "fall of ETH"
     assert label_of(GAP) == "weekend gap"
@@ -79,15 +79,15 @@ def reasons_of(run: Run) -> Reasons:
     return run.reasons
 
 
-def test_without_a_feed_of_liquidations_nothing_is_called_a_cascade_but_by_the_stand_in(blind: Run) -> None:
+def test_without_a_feed_of_liquidations_nothing_is_called_a_cascade_but_by_the_fallback(blind: Run) -> None:
     why = reasons_of(blind)
     labels = set(blind.episodes["label"])
-    assert labels <= {"fall of BTC", STAND_IN}
+    assert labels <= {"fall of BTC", PROXY_CASCADE}
     for change in blind.changes.to_dict("records"):
         row = why.sessions.get_loc(change["session"])
-        on = change["label"] == STAND_IN
+        on = change["label"] == PROXY_CASCADE
         assert not on or (why.fallback[row, 1] and change["liquidation rank"] > 0.0)
-    assert STAND_IN in labels
+    assert PROXY_CASCADE in labels
 
 
 def test_a_cascade_has_liquidations_among_what_alarms(world: Market) -> None:
@@ -110,9 +110,9 @@ def test_a_calm_day_has_no_kind_of_shock(world: Market) -> None:
     assert (found.tier, found.label) == ("calm", "")
 
 
-def test_stand_ins_are_kept_with_a_run_and_missing_from_older_ones(blind: Run, tmp_path: Path) -> None:
+def test_fallbacks_are_kept_with_a_run_and_missing_from_older_ones(blind: Run, tmp_path: Path) -> None:
     folder = blind.save(tmp_path / "run")
     assert load_run(folder).changes["label"].equals(blind.changes["label"])
     table = pd.read_parquet(folder / "reasons.parquet")
-    table[[name for name in table if not name.startswith("stand-in: ")]].to_parquet(folder / "reasons.parquet")
+    table[[name for name in table if not name.startswith("fallback: ")]].to_parquet(folder / "reasons.parquet")
     assert not reasons_of(load_run(folder)).fallback.any()

@@ -28,7 +28,7 @@ from undertow.strategies import (
     Trigger,
     WinnersFirst,
 )
-from undertow.strategies.reasons.counterfactual import Change, _milder, counterfactual, worse
+from undertow.strategies.reasons.counterfactual import Change, counterfactual, escalations, milder_changes
 from undertow.strategies.reasons.exit_conditions import exit_conditions
 from undertow.strategies.reasons.explain import explain_row
 from undertow.strategies.reasons.formatting import format_value
@@ -55,7 +55,7 @@ def made(combine: str, severity: list[float], gates: list[float], weights: list[
     score = slow_score(rule, row[0])
     one, zero = np.array([score]), np.zeros(1)
     states = States.of(Machine(ladder_of([rule])), one, one, zero, np.ones(1))
-    tier, event = Machine(ladder_of([rule])).step(states.memory(0), Observation(score, 1.0, 0.0, 1.0))
+    tier, event = Machine(ladder_of([rule])).step(states.before(0), Observation(score, 1.0, 0.0, 1.0))
     numbers = np.array([tier.tier]), np.array([event])
     values = -0.3 * np.nan_to_num(row)
     return Reasons(
@@ -100,7 +100,7 @@ def test_contributions_are_shapley_values_and_sum_to_the_score(
 
 def slow_shapley(why: Reasons) -> np.ndarray:
     """The mean of what each driver adds over every order in which they can come."""
-    have, count = why.at_hand(0), len(why.rule.drivers)
+    have, count = why.effective_severity(0), len(why.rule.drivers)
     added = np.zeros(count)
     orders = list(permutations(range(count)))
     for order in orders:
@@ -125,13 +125,16 @@ def test_the_counterfactual_is_the_nearest_change_of_as_few_drivers_as_possible(
 
 def test_what_would_be_worse_is_one_change_and_the_nearest_first() -> None:
     # From 0 to -0.1, at which it watches: the tier is at 0.5.
-    assert worse(made("any", [0.0, 0.0], []), 0) == ("cash, were c0 at or below -10%", "cash, were c1 at or below -10%")
-    assert worse(made("any", [1.0, 0.0], []), 0) == ()
-    assert worse(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 at or below -10%",)
+    assert escalations(made("any", [0.0, 0.0], []), 0) == (
+        "cash, were c0 at or below -10%",
+        "cash, were c1 at or below -10%",
+    )
+    assert escalations(made("any", [1.0, 0.0], []), 0) == ()
+    assert escalations(made("all", [1.0, 0.0], []), 0) == ("cash, were c1 at or below -10%",)
     # With one of them unknown, no other can make "all" known.
-    assert worse(made("all", [0.0, np.nan], []), 0) == ()
+    assert escalations(made("all", [0.0, np.nan], []), 0) == ()
     held = made("any", [1.0], [1.0])
-    assert worse(held, 0) == ("cash, were g0 below 20",)
+    assert escalations(held, 0) == ("cash, were g0 below 20",)
     assert counterfactual(made("any", [1.0], [0.0]), 0) == "not cash, had c0 been above -10% (it was -30%)"
 
 
@@ -156,7 +159,7 @@ def test_every_change_of_tier_is_explained(run: Run) -> None:
     assert (changes.loc[changes["tier"] == "calm", "label"] == "").all()
     assert set(changes.loc[entered, "label"]) <= {
         "liquidation cascade",
-        "liquidation cascade (stand-in)",
+        "liquidation cascade (fallback)",
         "fall of BTC",
         "weekend gap",
         "open interest shock",
@@ -189,7 +192,7 @@ def test_a_saved_run_still_knows_its_reasons(run: Run, tmp_path: Path) -> None:
 def test_without_parts_there_is_nothing_to_explain(world: Market) -> None:
     plain = backtest(BuyAndHold(), world)
     assert plain.tiers is None
-    with pytest.raises(ParameterError, match="not put together from parts"):
+    with pytest.raises(ParameterError, match="not rule-based"):
         plain.explain(world.sessions[5])
 
 
@@ -236,7 +239,7 @@ HYSTERESIS = Rule(
 )
 
 
-@pytest.mark.parametrize("rule", [RiskTiers(), WinnersFirst(lead=-1.0), FreeRule(given=HYSTERESIS)])
+@pytest.mark.parametrize("rule", [RiskTiers(), WinnersFirst(lead=-1.0), FreeRule(definition=HYSTERESIS)])
 def test_every_counterfactual_is_true(world: Market, rule: RuleStrategy) -> None:
     why = backtest(rule, world, start=str(world.sessions[40].date())).reasons
     assert why is not None
@@ -247,7 +250,7 @@ def test_every_counterfactual_is_true(world: Market, rule: RuleStrategy) -> None
         if why.tier[row] == 0 or np.isnan(why.score[row]) or why.tier[row] < why.states.tier[row]:
             continue
         said = counterfactual(why, row)
-        singles = [each for driver in range(len(why.names)) for each in _milder(why, row, driver)]
+        singles = [each for driver in range(len(why.names)) for each in milder_changes(why, row, driver)]
         # From the first session of the market on, so that the tiers before the run's first session are there too.
         after = {each: tier_after(whole, row + 40, known_score(why.rule, eased(why, row, each))) for each in singles}
         enough = [each for each, (tier, event) in after.items() if changed(why, row, tier, event)]
@@ -277,7 +280,7 @@ def changed(why: Reasons, row: int, tier: int, event: int) -> bool:
 
 
 def test_an_exit_says_what_would_have_kept_the_tier(world: Market) -> None:
-    changes = backtest(FreeRule(given=HYSTERESIS), world).changes
+    changes = backtest(FreeRule(definition=HYSTERESIS), world).changes
     left = changes[~changes["event"].isin(["entered", "entered again"])]
     said = dict(zip(left["event"], left["counterfactual"], strict=True))
     assert set(said) >= {"all clear", "longest stay over"}
@@ -288,24 +291,24 @@ def test_an_exit_says_what_would_have_kept_the_tier(world: Market) -> None:
 def test_an_alarm_that_has_just_gone_on_ends_at_its_level_and_one_that_lasts_where_it_leaves(world: Market) -> None:
     given = Condition(signal="drawdown", parameters={"window": 168}, below=-0.12, leave=-0.04)
     rule = Rule(trigger=Trigger(when=(given,)), tiers=(Tier(name="cash", at=1.0, cash=0.5),))
-    why = backtest(FreeRule(given=rule), world).reasons
+    why = backtest(FreeRule(definition=rule), world).reasons
     assert why is not None
     new = next(row for row in range(1, len(why.sessions)) if why.event[row] == 1 and why.severity[row - 1, 0] == 0)
     assert "been above -12% (" in counterfactual(why, new)
     held = next(row for row in range(new, len(why.sessions)) if why.severity[row - 1, 0] == why.severity[row, 0] == 1)
-    assert _milder(why, held, 0)[0].edge == -0.04
+    assert milder_changes(why, held, 0)[0].edge == -0.04
 
 
 def test_without_an_all_clear_none_is_named(world: Market) -> None:
     given = Condition(signal="drawdown", parameters={"window": 168}, below=-0.1)
     plain = Rule(trigger=Trigger(when=(given,)), tiers=(Tier(name="cash", at=1.0, cash=0.5, min_stay=24),))
-    events = set(backtest(FreeRule(given=plain), world).changes["event"])
+    events = set(backtest(FreeRule(definition=plain), world).changes["event"])
     assert "shortest stay over" in events
     assert "all clear" not in events
 
 
 def test_what_a_tier_waits_for(world: Market) -> None:
-    why = backtest(FreeRule(given=HYSTERESIS), world).reasons
+    why = backtest(FreeRule(definition=HYSTERESIS), world).reasons
     assert why is not None
     row = int(np.flatnonzero((why.event == 1) & (why.tier == 2))[0])
     first = exit_conditions(why, row)
@@ -333,7 +336,7 @@ def test_a_feed_that_ends_keeps_nobody_in_cash_beyond_the_longest_stay() -> None
     market = replace(market, feeds=tuple(ends if each is bars else each for each in market.feeds))
     fall = Condition(signal="drawdown", parameters={"window": 168}, below=-0.45)
     rule = Rule(trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, leave=0.5, cash=1.0, max_stay=72.0),))
-    run = backtest(FreeRule(given=rule), market)
+    run = backtest(FreeRule(definition=rule), market)
     (last,) = run.changes.tail(1).itertuples()
     assert (str(last.session.date()), last.before, last.tier) == ("2018-06-14", "cash", "calm")
     assert (last.event, last.counterfactual) == (

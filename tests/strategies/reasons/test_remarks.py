@@ -26,7 +26,7 @@ def world() -> Market:
 def ran(world: Market, below: float, gates: Sequence[Gate] = ()) -> Run:
     fall = Condition(signal="drawdown", below=below)
     rule = Rule(trigger=Trigger(when=(fall,)), gates=tuple(gates), tiers=(Tier(name="cash", at=0.5, cash=0.5),))
-    return backtest(FreeRule(given=rule), world)
+    return backtest(FreeRule(definition=rule), world)
 
 
 def why(world: Market, score: Sequence[float], ungated: Sequence[float], tier: Sequence[int]) -> Reasons:

@@ -1,4 +1,4 @@
-"""From rules to decisions: unknown conditions, gates, stand-ins, lags, and rules of every structure side by side."""
+"""From rules to decisions: unknown conditions, gates, fallbacks, lags, and rules of every structure side by side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from undertow.strategies import (
     Tier,
     Timing,
 )
-from undertow.strategies.rules.evaluate import ScoreAccumulator, decide, evaluate_rules, ladder_of, read, shape_key
+from undertow.strategies.rules.evaluate import (
+    ScoreAccumulator,
+    decide_rules,
+    evaluate_rules,
+    ladder_of,
+    read_condition,
+    shape_key,
+)
 from undertow.strategies.rules.sources import SOURCES
 
 NAN = np.nan
@@ -108,7 +115,7 @@ def test_a_sum_of_weights_meets_a_level_that_it_equals_on_paper() -> None:
 
 
 def test_the_score_is_the_worst_the_mildest_or_the_mean() -> None:
-    severities = [read(table(), [each], np.zeros(1)).severity[:, 0] for each in (FALL, FEAR)]
+    severities = [read_condition(table(), [each], np.zeros(1)).severity[:, 0] for each in (FALL, FEAR)]
     for combine, whole in (("any", np.fmax), ("all", np.fmin)):
         found = evaluate_rules(table(), [rule(FALL, FEAR, combine=combine, timing=Timing(lag=0))])
         known = ~np.isnan(found.score[:, 0])
@@ -125,7 +132,7 @@ def test_a_gate_scales_the_score_while_it_is_on_and_a_veto_is_marked(scale: floa
     gate = Gate(signal="vix", output="spike", above=0.0, scale=scale)
     found = evaluate_rules(table(), [rule(FALL, gates=(gate,))])
     plain = evaluate_rules(table(), [rule(FALL)])
-    on = read(table(), [gate], np.zeros(1)).severity[:, 0] == 1.0
+    on = read_condition(table(), [gate], np.zeros(1)).severity[:, 0] == 1.0
     assert on.any()
     assert not on.all()
     np.testing.assert_array_equal(found.ungated, plain.score)
@@ -165,11 +172,13 @@ def test_a_condition_without_a_value_makes_a_score_partial_and_any_unknown() -> 
     assert not every.flags["partial"][np.isnan(every.score)].any()
 
 
-def test_a_stand_in_is_read_where_the_first_has_no_value_and_nowhere_else() -> None:
+def test_a_fallback_is_read_where_the_first_has_no_value_and_nowhere_else() -> None:
     lag = np.zeros(1)
-    first = read(table(), [SPIKE.model_copy(update={"fallback": ""})], lag).values[:, 0]
-    other = read(table(), [SPIKE.model_copy(update={"signal": "liquidation-proxy", "fallback": ""})], lag).values[:, 0]
-    found = read(table(), [SPIKE], lag)
+    first = read_condition(table(), [SPIKE.model_copy(update={"fallback": ""})], lag).values[:, 0]
+    other = read_condition(
+        table(), [SPIKE.model_copy(update={"signal": "liquidation-proxy", "fallback": ""})], lag
+    ).values[:, 0]
+    found = read_condition(table(), [SPIKE], lag)
     np.testing.assert_array_equal(found.values[:, 0], np.where(np.isnan(first), other, first))
     np.testing.assert_array_equal(found.fallback[:, 0], np.isnan(first) & ~np.isnan(other))
     bare = replace(world(), feeds=tuple(feed for feed in world().feeds if feed.kind != "liquidations"))
@@ -196,7 +205,8 @@ def test_a_condition_may_have_a_lag_of_its_own() -> None:
 
 def test_the_worst_since_the_last_decision_counts_or_the_last() -> None:
     worst, last = (
-        read(table(), [FALL.model_copy(update={"seen": seen})], np.zeros(1)).values[:, 0] for seen in ("worst", "last")
+        read_condition(table(), [FALL.model_copy(update={"seen": seen})], np.zeros(1)).values[:, 0]
+        for seen in ("worst", "last")
     )
     assert (worst <= last).all()
     assert (worst < last).any()
@@ -204,7 +214,7 @@ def test_the_worst_since_the_last_decision_counts_or_the_last() -> None:
 
 def test_the_alarm_lasts_until_it_is_left() -> None:
     held = FALL.model_copy(update={"leave": -0.02, "watch": None})
-    found = read(table(), [held], np.zeros(1))
+    found = read_condition(table(), [held], np.zeros(1))
     on, expected = False, []
     for value in found.values[:, 0]:
         if not np.isnan(value):
@@ -225,25 +235,25 @@ def test_the_all_clear_needs_every_sign_and_is_unknown_only_where_that_matters()
 
 def test_where_the_money_goes() -> None:
     cash, basket = rule(FALL), rule(FALL, destination=Destination(basket="defensive", share=0.25))
-    found = decide(table(), [cash, basket])
+    found = decide_rules(table(), [cash, basket])
     assert found.basket == "defensive"
     assert found.rotation is not None
     assert not found.rotation[:, 0].any()
     np.testing.assert_allclose(found.rotation[:, 1], 0.25 * (1 - found.exposure[:, 1]), atol=1e-15)
-    assert decide(table(), [cash]).rotation is None
+    assert decide_rules(table(), [cash]).rotation is None
     other = rule(FALL, destination=Destination(basket="growth"))
     with pytest.raises(ParameterError, match="the sets of one call must share one `basket`, got defensive, growth"):
-        decide(table(), [basket, other])
+        decide_rules(table(), [basket, other])
 
 
 def test_a_hedge_is_there_where_a_tier_could_have_one_whether_or_not_it_did() -> None:
     never = Condition(signal="drawdown", below=-0.99)
     hedged = (Tier(name="hedge", at=1.0, hedge=0.3),)
-    assert decide(table(), [rule(never)]).hedge is None
-    quiet = decide(table(), [rule(never, tiers=hedged)])
+    assert decide_rules(table(), [rule(never)]).hedge is None
+    quiet = decide_rules(table(), [rule(never, tiers=hedged)])
     assert quiet.hedge is not None
     assert not quiet.hedge.any()
-    busy = decide(table(), [rule(FALL, tiers=hedged, destination=Destination(hedge_symbol="QQQ"))])
+    busy = decide_rules(table(), [rule(FALL, tiers=hedged, destination=Destination(hedge_symbol="QQQ"))])
     assert busy.hedge is not None
     assert set(busy.hedge[:, 0]) == {0.0, 0.3}
     assert busy.hedge_symbol == "QQQ"
@@ -310,9 +320,9 @@ def rules(draw: st.DrawFn) -> Rule:
 @settings(max_examples=20)
 @given(st.lists(rules(), min_size=2, max_size=6))
 def test_rules_of_different_structure_together_equal_one_by_one(given: list[Rule]) -> None:
-    together = decide(table(), given)
+    together = decide_rules(table(), given)
     for which, one in enumerate(given):
-        same_decision(together, which, decide(table(), [one]))
+        same_decision(together, which, decide_rules(table(), [one]))
 
 
 def same_decision(together: Decision, which: int, alone: Decision) -> None:

@@ -114,8 +114,8 @@ def test_no_wait_is_no_condition() -> None:
 def test_bounds_by_hand() -> None:
     share, rank = Bounds(0.0, 1.0), Bounds(0.0, 1.0, open_low=True)
     values = np.array([[-0.1, 0.0, 0.5, 1.0, 1.0 + 1e-12, 1.1, np.nan]])
-    assert share.left(values).tolist() == [[True, False, False, False, False, True, False]]
-    assert rank.left(values).tolist() == [[True, True, False, False, False, True, False]]
-    assert not Bounds().left(values).any()
+    assert share.outside(values).tolist() == [[True, False, False, False, False, True, False]]
+    assert rank.outside(values).tolist() == [[True, True, False, False, False, True, False]]
+    assert not Bounds().outside(values).any()
     assert [share.none_reaches(0.0, -1.0), rank.none_reaches(0.0, -1.0)] == [False, True]
     assert [share.all_reach(0.0, 1.0), share.all_reach(1.0, 1.0)] == [True, False]

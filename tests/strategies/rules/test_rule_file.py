@@ -14,7 +14,7 @@ from undertow.cli.resolve import resolve_strategy
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.signals.base.registry import STRATEGIES, load, registered
 from undertow.strategies import BuyAndHold, Gate, RiskTiers, RuleStrategy, Tier
-from undertow.strategies.rules.file import as_toml, parts_of, presets, read_rule, text_of
+from undertow.strategies.rules.file import as_toml, parts_of, presets, read_rule, rule_text
 
 EXAMPLE = PROJECT / "examples" / "rules" / "weekend-crash.toml"
 OURS = [name for name, point in registered(STRATEGIES).items() if point.value.startswith("undertow.strategies.")]
@@ -32,9 +32,9 @@ def test_every_named_strategy_has_a_preset_that_says_its_defaults(name: str) -> 
     assert type(found.strategy) is kind
     assert found.strategy.parameters == kind().parameters
     assert found.strategy.origin == name
-    assert text_of(name).startswith("# ")
+    assert rule_text(name).startswith("# ")
     # Every parameter is written down, so that the file shows what there is to change.
-    assert all(f"\n{parameter} = " in text_of(name) for parameter in kind.model_fields)
+    assert all(f"\n{parameter} = " in rule_text(name) for parameter in kind.model_fields)
 
 
 def test_there_is_no_preset_without_a_strategy() -> None:
@@ -90,7 +90,7 @@ def test_the_example_runs_and_its_run_names_the_file(world: Market) -> None:
     assert dict(found.settings) == {"universe": "growth", "rebalance": "monthly"}
     run = backtest(found.strategy, world, **found.with_settings({}))
     assert run.recipe.strategy == "weekend-crash"
-    assert run.recipe.parameters["given"]["tiers"][0]["cash"] == 0.5
+    assert run.recipe.parameters["definition"]["tiers"][0]["cash"] == 0.5
     assert run.recipe.command is None  # the simulated market lies in no folder
 
 
@@ -204,7 +204,7 @@ def test_the_command_line_gives_numbers_as_text() -> None:
 
 
 def test_what_has_no_parts_says_so() -> None:
-    with pytest.raises(ParameterError, match="`buy-and-hold` is not put together from parts"):
+    with pytest.raises(ParameterError, match="`buy-and-hold` is not rule-based: it has no parts"):
         parts_of(BuyAndHold())
     assert parts_of(RiskTiers()).name == "risk-tiers"
 

@@ -171,7 +171,11 @@ def rule_refused(**given: Any) -> str:
         (Timing, {"sessions": True}, "must be a whole number, got True"),
         (Timing, {"sessions": "2"}, "must be a whole number, got '2'"),
         (Reentry, {"wrong": 4}, "`wrong` must be a decimal rise in (0, 1], got 4; 4 % is 0.04"),
-        (Destination, {"share": 0.5}, "`share` goes with `basket`, a universe to put it into; got 0.5 without one"),
+        (
+            Destination,
+            {"share": 0.5},
+            "`share` can only be used with `basket`, the universe it goes into; got 0.5 without one",
+        ),
         (
             Destination,
             {"basket": "growth | top 4 by betta | yearly"},
@@ -206,7 +210,7 @@ def test_a_part_is_refused_in_words_that_say_what_to_do(kind: Any, given: dict[s
         ),
         (
             {"destination": Destination(hedge_symbol="QQQ")},
-            "`destination.hedge_symbol` 'QQQ' goes with a tier that has a `hedge`; none has",
+            "`destination.hedge_symbol` 'QQQ' can only be used with a tier that has a `hedge`; no tier has",
         ),
         ({"source": "winnners"}, "`source` must be one of proportional, winners, beta,"),
         ({"source": "winnners"}, "got 'winnners', did you mean `winners`?"),
@@ -288,7 +292,7 @@ def test_a_part_is_frozen_equal_by_value_and_pickles() -> None:
         found.source = "beta"
     assert pickle.loads(pickle.dumps(found)) == found
     assert Rule.model_validate(found.model_dump()) == found
-    assert FreeRule(given=found).label == "rule"
+    assert FreeRule(definition=found).label == "rule"
 
 
 def test_calm_is_put_before_the_tiers_unless_the_first_is_calm() -> None:

@@ -12,7 +12,7 @@ from undertow.backtests import backtest, costs
 from undertow.market import DataError, Market, ParameterError, UndertowError, UnknownNameError, simulate_market
 from undertow.strategies import Condition, Destination, FreeRule, HedgeOverlay, Rule, Tier, Trigger
 from undertow.strategies.rules.file import RuleFile, read_rule
-from undertow.strategies.rules.settings import LOTS, RATES
+from undertow.strategies.rules.settings import CHOICES, RATES
 
 Write = Callable[..., Path]
 
@@ -108,7 +108,7 @@ def test_costs_of_the_file_give_way_to_what_is_given(write: Write) -> None:
 
 
 def test_costs_are_bounded_as_those_of_a_backtest() -> None:
-    assert costs.LOTS == LOTS
+    assert CHOICES["lots"] == costs.LOTS
     bounds = {name: high for name, high, _, _ in costs._BOUNDS}
     assert {name: bounds[name] for name in RATES} == {name: high for name, (high, _) in RATES.items()}
 
@@ -166,7 +166,7 @@ def test_a_free_rule_is_checked_in_a_backtest_too(world: Market, tmp_path: Path)
         destination=Destination(basket="nothing"),
     )
     with pytest.raises(UnknownNameError, match=r"^own: destination\.basket: unknown universe"):
-        backtest(FreeRule(given=rule), world)
+        backtest(FreeRule(definition=rule), world)
     with pytest.raises(UnknownNameError, match=r"^hedge-overlay: parameters\.symbol: unknown symbol"):
         backtest(HedgeOverlay(symbol="nothing"), world)
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.strategies.rules.severity import going_on_nb, severity_nb, severity_np
+from undertow.strategies.rules.severity import alarms_nb, severity_nb, severity_np
 
 NAN = np.nan
 Array = npt.NDArray[np.float64]
@@ -71,6 +71,6 @@ def test_without_hysteresis_it_is_two_comparisons(given: tuple[Array, Array, Arr
 
 def test_an_alarm_goes_on_once_and_lasts_while_it_is_unknown() -> None:
     nan = np.nan
-    on, begins = going_on_nb(np.array([nan, 0.5, 1.0, nan, 1.0, 0.5, nan, 1.0, 0.0]), 1.0)
+    on, begins = alarms_nb(np.array([nan, 0.5, 1.0, nan, 1.0, 0.5, nan, 1.0, 0.0]), 1.0)
     assert on.tolist() == [False, False, True, True, True, False, False, True, False]
     assert np.flatnonzero(begins).tolist() == [2, 7]

@@ -13,11 +13,25 @@ import pytest
 from undertow.market import Market, simulate_market
 from undertow.signals.decisions.table import DecisionTable
 from undertow.strategies.plan import LEAST_TAX, PROPORTIONAL
-from undertow.strategies.rules.sources import SOURCES, beta, btc_beta, crypto, liquid, selling_orders, winners
+from undertow.strategies.rules.sources import (
+    SOURCES,
+    beta_order,
+    btc_beta_order,
+    crypto_order,
+    liquidity_order,
+    selling_orders,
+    winners_order,
+)
 
 Array = npt.NDArray[np.float64]
 QUARTER, HALF_YEAR = 63, 126
-SCORES = {"winners": winners, "beta": beta, "btc-beta": btc_beta, "crypto": crypto, "liquid": liquid}
+SCORES = {
+    "winners": winners_order,
+    "beta": beta_order,
+    "btc-beta": btc_beta_order,
+    "crypto": crypto_order,
+    "liquid": liquidity_order,
+}
 
 
 @cache
@@ -66,7 +80,9 @@ def pairs(row: int, symbol: str, other: pd.Series) -> tuple[Array, Array]:
 
 
 def test_last_quarters_winners_by_pandas() -> None:
-    np.testing.assert_allclose(winners(table()), known(closes().pct_change(QUARTER, fill_method=None)), rtol=1e-12)
+    np.testing.assert_allclose(
+        winners_order(table()), known(closes().pct_change(QUARTER, fill_method=None)), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", ["beta", "btc-beta"])
@@ -89,7 +105,7 @@ def test_betas_are_the_slopes_of_a_line_through_the_returns(name: str) -> None:
 
 
 def test_correlation_with_bitcoin_by_numpy() -> None:
-    score = crypto(table())
+    score = crypto_order(table())
     for row in (140, 205, 228, 260, 330, len(table()) - 2):
         for place, symbol in enumerate(table().symbols):
             x, y = pairs(row, symbol, btc_at_closes())
@@ -103,8 +119,8 @@ def test_money_traded_by_pandas_where_a_session_without_volume_counts_as_none() 
     volume = world().prices.frame("volume")[list(table().symbols)]
     money = (closes() * volume).fillna(0.0)
     mean = money.rolling(QUARTER, min_periods=1).sum() / QUARTER
-    np.testing.assert_allclose(liquid(table()), known(mean.where(closes().notna())), rtol=1e-9)
-    assert np.isnan(liquid(table())[151 - 1]).any()
+    np.testing.assert_allclose(liquidity_order(table()), known(mean.where(closes().notna())), rtol=1e-9)
+    assert np.isnan(liquidity_order(table())[151 - 1]).any()
 
 
 @pytest.mark.parametrize("name", list(SCORES))
@@ -123,8 +139,8 @@ def test_later_numbers_change_no_earlier_score(name: str) -> None:
 
 def test_without_bitcoin_the_orders_that_need_it_are_unknown() -> None:
     bare = DecisionTable(replace(world(), feeds=()), "growth")
-    assert np.isnan(btc_beta(bare)).all()
-    assert np.isnan(crypto(bare)).all()
+    assert np.isnan(btc_beta_order(bare)).all()
+    assert np.isnan(crypto_order(bare)).all()
 
 
 def test_each_order_is_worked_out_once_and_each_set_points_at_its_own() -> None:

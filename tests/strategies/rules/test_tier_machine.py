@@ -337,7 +337,7 @@ def test_one_decision_at_a_time_equals_the_compiled_machine(seed: int) -> None:
         np.testing.assert_array_equal(states.tier, before)
         for row in range(len(before)):
             seen = Observation(drawn.score[row, which], drawn.clear[row, which], drawn.hours[row], drawn.index[row])
-            memory, event = machine.step(states.memory(row), seen)
+            memory, event = machine.step(states.before(row), seen)
             assert (memory.tier, event) == (walked.tier[row, which], walked.event[row, which])
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.market import DataError, Market, ParameterError, UndertowError, simulate_market
 from undertow.signals import BasketVolatility, Beta, Drawdown, LiquidationSpike, Spec
 from undertow.tearsheets.signals.page import write_signal_page
-from undertow.tearsheets.signals.tracks import chosen_parameters
+from undertow.tearsheets.signals.tracks import parameter_values
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +26,13 @@ def market() -> Market:
 
 @pytest.fixture
 def drawn(market: Market, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    def draw(signal: Any, **words: Any) -> dict[str, Any]:
-        page = write_signal_page(signal, words.pop("market", market), tmp_path / "x.html", **words)
+    def draw(signal: Any, **kwargs: Any) -> dict[str, Any]:
+        page = write_signal_page(signal, kwargs.pop("market", market), tmp_path / "x.html", **kwargs)
         text = page.read_text(encoding="utf-8")
         assert 'http-equiv="Content-Security-Policy" content="default-src \'none\'' in text
-        found = re.search(r'<script type="application/json" id="charts">(.*?)</script>', text, re.DOTALL)
-        assert found is not None
-        data: dict[str, Any] = json.loads(found[1])
+        match = re.search(r'<script type="application/json" id="charts">(.*?)</script>', text, re.DOTALL)
+        assert match is not None
+        data: dict[str, Any] = json.loads(match[1])
         return data
 
     return draw
@@ -53,19 +53,19 @@ def test_a_feed_signal_is_drawn_on_its_own_clock_where_it_became_known(
     start = market.sessions[0].to_datetime64()
     expected = bars.known_at[bars.known_at >= start]
     assert data["sessions"][0] == str(expected[0].astype("datetime64[m]"))
-    kept = (bars.known_at >= start) & (bars.known_at <= market.calendar.closes[-1])
+    rows = (bars.known_at >= start) & (bars.known_at <= market.calendar.closes[-1])
     close = bars.close
-    np.testing.assert_allclose(values(price), close.to_numpy()[kept], rtol=1e-6)
-    np.testing.assert_allclose(values(fall), (close / close.rolling(72).max() - 1).to_numpy()[kept], atol=1e-6)
+    np.testing.assert_allclose(values(price), close.to_numpy()[rows], rtol=1e-6)
+    np.testing.assert_allclose(values(fall), (close / close.rolling(72).max() - 1).to_numpy()[rows], atol=1e-6)
     assert len(basket["x"]) == len(values(basket)) == len(market.sessions)
-    assert [each["yaxis"] for each in (price, fall, basket)] == ["y", "y2", "y3"]
+    assert [trace["yaxis"] for trace in (price, fall, basket)] == ["y", "y2", "y3"]
 
 
 def test_every_output_has_its_panel_and_one_can_be_chosen(drawn: Callable[..., dict[str, Any]]) -> None:
-    headings = [each["text"] for each in drawn(LiquidationSpike)["charts"][0]["layout"]["annotations"]]
+    headings = [heading["text"] for heading in drawn(LiquidationSpike)["charts"][0]["layout"]["annotations"]]
     assert headings[1:-1] == ["z", "rank", "long_share", "intensity"]
     layout = drawn(LiquidationSpike, output="rank")["charts"][0]["layout"]
-    assert [each["text"] for each in layout["annotations"]][1:-1] == ["rank"]
+    assert [heading["text"] for heading in layout["annotations"]][1:-1] == ["rank"]
     domains = [layout[axis]["domain"] for axis in ("yaxis", "yaxis2", "yaxis3")]
     assert all(low < high for low, high in domains)
     assert domains[0][0] > domains[1][1] > domains[1][0] > domains[2][1]
@@ -76,9 +76,9 @@ def test_session_signals_are_drawn_by_session_and_many_names_as_a_band(
 ) -> None:
     assert len(drawn(BasketVolatility)["sessions"]) == len(market.sessions)
     low, high, middle = drawn(Beta, parameters={"window": 60})["charts"][0]["data"][1:4]
-    there = np.isfinite(values(middle))
-    assert (values(low)[there] <= values(middle)[there]).all()
-    assert (values(middle)[there] <= values(high)[there]).all()
+    known = np.isfinite(values(middle))
+    assert (values(low)[known] <= values(middle)[known]).all()
+    assert (values(middle)[known] <= values(high)[known]).all()
 
 
 def test_a_stretch_of_sessions_can_be_chosen(drawn: Callable[..., dict[str, Any]], market: Market) -> None:
@@ -87,7 +87,7 @@ def test_a_stretch_of_sessions_can_be_chosen(drawn: Callable[..., dict[str, Any]
 
 
 def test_without_bars_the_asset_has_no_panel_and_absent_inputs_are_named(market: Market, tmp_path: Path) -> None:
-    feeds = tuple(each for each in market.feeds if each.kind == "liquidations")
+    feeds = tuple(feed for feed in market.feeds if feed.kind == "liquidations")
     bare = replace(market, feeds=feeds)
     text = write_signal_page(LiquidationSpike, bare, tmp_path / "x.html").read_text(encoding="utf-8")
     assert (
@@ -99,7 +99,7 @@ def test_without_bars_the_asset_has_no_panel_and_absent_inputs_are_named(market:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("kwargs", "message"),
     [
         ({"parameters": {"windo": 3}}, "`drawdown` has no parameter `windo`, did you mean `window`?; it has: window"),
         ({"parameters": {"window": "soon"}}, r"`window` must be a whole number in \[24, 720\] \(hours\), got soon"),
@@ -112,10 +112,10 @@ def test_without_bars_the_asset_has_no_panel_and_absent_inputs_are_named(market:
     ],
 )
 def test_what_cannot_be_drawn_is_refused(
-    words: dict[str, Any], message: str, drawn: Callable[..., dict[str, Any]]
+    kwargs: dict[str, Any], message: str, drawn: Callable[..., dict[str, Any]]
 ) -> None:
     with pytest.raises(UndertowError, match=message.replace("?", r"\?")):
-        drawn(Drawdown, **words)
+        drawn(Drawdown, **kwargs)
 
 
 def test_a_page_needs_a_name_that_ends_in_html(market: Market, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_signal_without_a_value_in_the_stretch_says_why(drawn: Callable[..., d
 
 def test_windows_are_hours_on_the_feed_clock_and_defaults_stay() -> None:
     spec: Spec = LiquidationSpike.spec
-    assert chosen_parameters(spec, {"window": "720"}) == {"horizon": 24, "window": 720.0}
+    assert parameter_values(spec, {"window": "720"}) == {"horizon": 24, "window": 720.0}
 
 
 def test_equal_calls_give_equal_bytes(market: Market, tmp_path: Path) -> None:
@@ -146,21 +146,21 @@ def test_the_command_line_draws_and_refuses(
     assert _run([*plot, "drawdown", "--set", "window=720", "--start", "2018-06-01"]) == 0
     assert (tmp_path / "x.html").is_file()
     assert "signal: " in capsys.readouterr().out
-    for words, message in (
+    for argv, message in (
         (["drawdwn"], "error: unknown signal `drawdwn`, did you mean `drawdown`?"),
         (["drawdown", "--set", "window"], "error: `--set` must be parameter=value, got 'window'"),
         (["undertow.signals:Spec"], "error: `undertow.signals:Spec` is not a signal"),
         (["drawdown", "--start", "june"], "error: `start` must be a date"),
     ):
-        assert _run([*plot, *words]) == 2
+        assert _run([*plot, *argv]) == 2
         assert message in capsys.readouterr().err
 
 
 def test_the_verbose_list_gives_whole_definitions(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["list", "signals", "-v"]) == 0
-    shown = capsys.readouterr().out
-    for words in ("long_usd (liquidations long_usd)", "window=2160 in 720 to 8760 hours", "Iglewicz and Hoaglin"):
-        assert words in shown
+    output = capsys.readouterr().out
+    for text in ("long_usd (liquidations long_usd)", "window=2160 in 720 to 8760 hours", "Iglewicz and Hoaglin"):
+        assert text in output
     assert "z 2,183, rank 2,183, long_share 24, intensity 24 rows at the defaults" in re.sub(
-        r"\s*│\n│\s*│\s*", " ", shown
+        r"\s*│\n│\s*│\s*", " ", output
     )

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from optuna.importance import FanovaImportanceEvaluator
 
-from undertow.backtests.tuning.optimize import Tuning, optimize
-from undertow.backtests.tuning.storage import quiet_optuna
+from undertow.backtests.tuning.optimize import optimize
+from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.storage import silence_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
 from undertow.tearsheets.html.text import MINUS
@@ -57,9 +58,9 @@ def test_the_page_is_whole_and_reaches_for_nothing(tuning: Tuning, tmp_path: Pat
 
 
 def test_the_pictures_are_of_the_trials_that_were_asked_for(market: Market, tmp_path: Path) -> None:
-    kept = f"journal:{tmp_path / 'study.log'}"
-    optimize(DrawdownDeRisk, market, storage=kept, **SHORT)
-    few = optimize(DrawdownDeRisk, market, storage=kept, **{**SHORT, "trials": 12})
+    storage = f"journal:{tmp_path / 'study.log'}"
+    optimize(DrawdownDeRisk, market, storage=storage, **SHORT)
+    few = optimize(DrawdownDeRisk, market, storage=storage, **{**SHORT, "trials": 12})
     page, charts = read(few, tmp_path / "few.html")
     drawn = sorted(x for trace in charts[0]["data"] if trace.get("mode") == "markers" for x in trace["x"])
     assert drawn == list(range(12))
@@ -83,17 +84,17 @@ def test_luck_is_measured_by_the_trials_that_keep_to_the_constraints(tuning: Tun
     values = tuning.trials.loc[tuning.trials["feasible"], "objective sharpe"]
     missing = len(tuning.trials) - len(values)
     reach = values.mean() + expected_best(values, 43 - missing)
-    said = luck_sentence(tuning)
-    assert f"the spread of the {len(values)} trials that keep to the constraints" in said
-    assert f", at {reach:.3g} (Bailey".replace("-", MINUS) in said
-    assert f"Left out for a constraint: {missing} trials of this search." in said
+    sentence = luck_sentence(tuning)
+    assert f"the spread of the {len(values)} trials that satisfy the constraints" in sentence
+    assert f", at {reach:.3g} (Bailey".replace("-", MINUS) in sentence
+    assert f"Left out for a constraint: {missing} trials of this search." in sentence
     # Without a constraint, or where no trial keeps to it, all are of one kind.
     for feasible in (True, False):
         alike = replace(tuning, trials=tuning.trials.assign(feasible=feasible))
         assert "with the spread of these trials, the best of 43 independent ones" in luck_sentence(alike)
     # A session more is no fresh start: what was tried on the market before it counts.
     assert tuning.trial_count is not None
-    grown = replace(tuning.trial_count, elsewhere=1000)
+    grown = replace(tuning.trial_count, other_data=1000)
     assert "the best of 1,043 independent ones" in luck_sentence(replace(alike, trial_count=grown))
     one = tuning.trials["feasible"] & (tuning.trials["feasible"].cumsum() == 1)
     assert luck_sentence(replace(tuning, trials=tuning.trials.assign(feasible=one))) == ""
@@ -103,15 +104,15 @@ def test_a_trial_that_failed_is_no_draw_of_luck(tuning: Tuning) -> None:
     failed = tuning.trials.index < 15
     table = tuning.trials.assign(feasible=~failed, state=np.where(failed, "fail", "complete"))
     values = table["objective sharpe"].where(~failed)
-    said = luck_sentence(replace(tuning, trials=table.assign(**{"objective sharpe": values})))
+    sentence = luck_sentence(replace(tuning, trials=table.assign(**{"objective sharpe": values})))
     # 43 were ever made, three of them by another search, and 15 of this one have no value. What the best of 28 normal
     # draws is expected to be, by simulation; Bailey and López de Prado's formula is an approximation to it.
     draws = np.random.default_rng(1).standard_normal((20_000, 28)).max(axis=1).mean()
-    told = re.search(r"the best of 28 independent ones would be expected ([0-9.]+) above their mean", said)
-    assert told is not None
-    assert float(told[1]) == pytest.approx(draws * values.std(ddof=1), rel=0.03)
-    assert "with the spread of these trials," in said
-    assert "Left out because they failed: 15 trials of this search." in said
+    match = re.search(r"the best of 28 independent ones would be expected ([0-9.]+) above their mean", sentence)
+    assert match is not None
+    assert float(match[1]) == pytest.approx(draws * values.std(ddof=1), rel=0.03)
+    assert "with the spread of these trials," in sentence
+    assert "Left out because they failed: 15 trials of this search." in sentence
 
 
 def test_without_a_ledger_the_page_says_so(market: Market, tmp_path: Path) -> None:
@@ -122,21 +123,21 @@ def test_without_a_ledger_the_page_says_so(market: Market, tmp_path: Path) -> No
 
 
 def test_a_front_has_its_picture(market: Market, tmp_path: Path) -> None:
-    given = {**SHORT, "trials": 24}
+    settings = {**SHORT, "trials": 24}
     for objectives in (["cagr", "turnover"], ["cagr", "ulcer", "turnover", "cvar"]):
-        found = optimize(DrawdownDeRisk, market, objective=objectives, **given)
-        page, charts = read(found, tmp_path / "front.html")
+        search = optimize(DrawdownDeRisk, market, objective=objectives, **settings)
+        page, charts = read(search, tmp_path / "front.html")
         front = charts[0]
         assert front["id"] == "front"
         assert front["data"][-1]["name"] == "on the front"
-        assert f"{len(found.front)} trials on the front of {len(objectives)} objectives" in page
+        assert f"{len(search.front)} trials on the front of {len(objectives)} objectives" in page
         if len(objectives) == 2:
-            assert sorted(front["data"][-1]["x"]) == sorted(found.front["objective cagr"])
+            assert sorted(front["data"][-1]["x"]) == sorted(search.front["objective cagr"])
 
 
 def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> None:
     several = optimize(DrawdownDeRisk, market, objective=["cagr", "turnover"], **SHORT)
-    with quiet_optuna():
+    with silence_optuna():
         alone = optuna.create_study(direction="maximize")
     for trial in several.study.trials:
         alone.add_trial(
@@ -146,9 +147,9 @@ def test_importances_of_a_front_are_of_the_first_objective(market: Market) -> No
 
 
 def test_where_no_trial_keeps_the_constraints_the_page_leads_with_it(market: Market, tmp_path: Path) -> None:
-    found = optimize(DrawdownDeRisk, market, constraints="episodes>=999", **{**SHORT, "trials": 12})
-    page, _ = read(found, tmp_path / "study.html")
-    assert "No trial keeps to the constraints. The nearest" in page
+    search = optimize(DrawdownDeRisk, market, constraints="episodes>=999", **{**SHORT, "trials": 12})
+    page, _ = read(search, tmp_path / "study.html")
+    assert "No trial satisfies the constraints. The nearest" in page
 
 
 def test_cells_of_the_map_hold_the_median_of_their_trials(tuning: Tuning) -> None:
@@ -160,10 +161,10 @@ def test_cells_of_the_map_hold_the_median_of_their_trials(tuning: Tuning) -> Non
     cell = rows[
         (rows["lag"] >= 19.2) & (rows["lag"] < 28.8) & rows["threshold"].between(-0.19, -0.155, inclusive="left")
     ]
-    found = heat["z"][6][2]
-    assert (found is None) == cell.empty
+    median = heat["z"][6][2]
+    assert (median is None) == cell.empty
     if not cell.empty:
-        assert found == pytest.approx(cell["objective sharpe"].median(), abs=1e-6)
+        assert median == pytest.approx(cell["objective sharpe"].median(), abs=1e-6)
 
 
 def test_expected_best_of_many_draws() -> None:

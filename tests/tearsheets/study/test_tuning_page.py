@@ -23,8 +23,8 @@ def test_the_baselines_in_training_are_the_means_over_the_training_spans(
     returns = backtest(kind(), real_market, start="2016-01-04", end="2025-06-30").returns.to_numpy()
     spans = [returns[first : first + 499] for first in range(0, len(returns) - 504, 126)]
     assert len(spans) == 15
-    found = np.mean([np.sqrt(252) * span.mean() / span.std(ddof=1) for span in spans])
-    told = re.search(rf"^\| {kind.name()} \| ([0-9.]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert told is not None
+    mean = np.mean([np.sqrt(252) * span.mean() / span.std(ddof=1) for span in spans])
+    match = re.search(rf"^\| {kind.name()} \| ([0-9.]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert match is not None
     # The page's are accounts of their own for each span, which buy at its start.
-    assert float(told[1]) == pytest.approx(found, abs=0.01)
+    assert float(match[1]) == pytest.approx(mean, abs=0.01)

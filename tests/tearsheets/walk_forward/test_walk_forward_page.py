@@ -16,13 +16,12 @@ import pytest
 import undertow as ut
 from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.validation.cpcv import cpcv
-from undertow.backtests.validation.events import event_spans, free_border
+from undertow.backtests.validation.events import event_spans, free_border, horizon_hours, shock_events
 from undertow.backtests.validation.result import WalkForwardResult
-from undertow.backtests.validation.shocks import horizon_hours, shock_events
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.walk_forward import walk_forward
-from undertow.cli.app import _run
+from undertow.cli.app import run_command as _run
 from undertow.evidence.difference import difference
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.signals.decisions.table import DecisionTable
@@ -85,7 +84,7 @@ def test_the_page_is_one_file_with_its_numbers(tmp_path: Path) -> None:
 def test_a_walk_of_nothing_to_tune_has_a_page_too(tmp_path: Path) -> None:
     found = walk_forward(BuyAndHold, market(), split=WalkForward(train=150, test=90), trials=1)
     page = write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8")
-    assert "there is nothing to judge" in page
+    assert "so nothing can be compared" in page
     assert "No parameter was tuned" in page
     assert list(charts(page)) == ["equity", "folds"]
     short = walk_forward(BuyAndHold, market(), split=WalkForward(train=380, test=30), trials=1)
@@ -103,12 +102,12 @@ def test_one_set_is_not_called_the_best_of_many_and_a_longer_span_not_what_was_p
     ):
         found = walk_forward(BuyAndHold, market(), split=split, trials=200, objective=objective)
         body = write_walk_page(found, tmp_path / "walk.html").read_text(encoding="utf-8").partition("<main>")[2]
-        assert "One set alone was tried, so that nothing was picked" in body
+        assert "Only one set was tried, so nothing was selected" in body
         assert "The best of" not in body
-        assert "200" not in body.partition("Trials a fold")[2][:40]
+        assert "200" not in body.partition("Trials per fold")[2][:40]
         # Training is the 150 sessions before a test less 5 of purge; what is left after the first 150 is tested.
         tested = round((len(market().sessions) - 150) / len(found.folds))
-        assert (f"with the length of a span: 145 sessions in training and {tested} in a test" in body) is grows
+        assert (f"on the length of a span: 145 sessions in training and {tested} in a test" in body) is grows
     many = write_walk_page(result(), tmp_path / "many.html").read_text(encoding="utf-8").partition("<main>")[2]
     assert "The best of 8 trials looks better in training than it is" in many
     assert "length of a span" not in many
@@ -142,7 +141,7 @@ def test_the_command_writes_the_numbers_of_the_python_api(
     assert found["cpcv"]["folds"] == 4
     assert [each["seed"] for each in found["seeds"]] == [2, 3] == pd.read_csv(out / "seeds.csv")["seed"].tolist()
     assert found["seeds"][0]["annual_sharpe"] == pytest.approx(direct.run.metrics["annual_sharpe"])
-    assert "With 2 seeds of the tuning" in (out / "walk.html").read_text(encoding="utf-8")
+    assert "With 2 tuning seeds" in (out / "walk.html").read_text(encoding="utf-8")
     table = pd.read_csv(out / "folds.csv")
     assert table["lag"].tolist() == direct.table["lag"].tolist()
     np.testing.assert_allclose(table["out_annual_sharpe"], direct.table["out_annual_sharpe"])
@@ -187,14 +186,16 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
     assert _run([*words, "--out", str(out)]) == 0
     folds = pd.read_csv(out / "folds.csv")
     assert not folds["acts"].any()
-    sentence = f"In 0 of {len(folds)} folds what was tried beat holding in training by more than luck (SPA p <= 1e-06)"
+    sentence = (
+        f"In 0 of {len(folds)} folds the trials beat holding in training by more than chance explains (SPA p <= 1e-06)"
+    )
     said = capsys.readouterr().out
     assert sentence in said.replace("\n", " ")
-    assert "The returns are those of buy-and-hold" in said.replace("\n", " ")
+    assert "The returns equal those of buy-and-hold" in said.replace("\n", " ")
     assert sentence in (out / "walk.html").read_text(encoding="utf-8").replace("&lt;", "<")
     _program, *again = str(ut.load_run(out).recipe.command).split()
     assert again[-2:] == ["--gate", "1e-06"]
-    assert "No fold acted: nothing that was tried" in (out / "walk.html").read_text(encoding="utf-8")
+    assert "No fold acted: no trial in training" in (out / "walk.html").read_text(encoding="utf-8")
     assert _run([*again, "--out", str(tmp_path / "again")]) == 0
     for name in ("run.json", "folds.csv", "trials.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
@@ -216,7 +217,10 @@ def test_a_walk_that_asks_for_proof_says_which_folds_acted(tmp_path: Path, capsy
         (("--objective", "sharp"), "unknown objective `sharp`, did you mean `sharpe`"),
         (("--constraint", "turnover<=x"), "must end in a number, got 'x'"),
         (("--constraint", "turnover<=6", "--cpcv", "6:2"), "`--constraint` binds the walk-forward alone"),
-        (("--tuner", "serch"), "`tuner` must be one of search, design; got 'serch', did you mean `search`?"),
+        (
+            ("--tuner", "serch"),
+            "`tuner` must be one of search, design or a function; got 'serch', did you mean `search`?",
+        ),
         (("--address", "tcp://nowhere:1"), "`address` is that of a cluster"),
         (("--trials", "0"), "`trials` must be a whole number, 1 or more, got 0"),
         (("--seeds", "0"), "`seeds` must be 1 to 1000 seeds, got 0"),
@@ -265,7 +269,7 @@ def test_shock_events_last_until_the_episode_that_they_set_off_is_over(rule: Str
     sessions = market().sessions[50:]
     events = shock_events(rule, market(), sessions)
     inside = np.zeros(len(sessions), dtype=np.bool_)
-    for row, length in zip(events.first, events.each_length, strict=True):
+    for row, length in zip(events.first, events.event_lengths, strict=True):
         inside[row : row + length] = True
     run = backtest(rule, market(), start=sessions[0])
     spans = event_spans(events, sessions)
@@ -288,7 +292,7 @@ class Capped(LiquidityDrain):
 
 def test_the_events_of_a_strategy_that_rests_below_full_exposure_end_too() -> None:
     sessions = market().sessions
-    capped, plain = (shock_events(kind(), market(), sessions).each_length for kind in (Capped, LiquidityDrain))
+    capped, plain = (shock_events(kind(), market(), sessions).event_lengths for kind in (Capped, LiquidityDrain))
     np.testing.assert_array_equal(capped, plain)
 
 

@@ -38,18 +38,18 @@ def world() -> Market:
 )
 def test_the_parts_sum_to_the_difference(rule: Strategy) -> None:
     run = backtest(rule, world())
-    found = run.attribution()
-    assert sum(found.parts.values()) == pytest.approx(found.run - found.hold, abs=1e-9 * run.recipe.capital)
-    assert found.run == run.series["value"].iloc[-1]
-    assert found.hold == run.series["hold_value"].iloc[-1]
+    result = run.attribution()
+    assert sum(result.parts.values()) == pytest.approx(result.run - result.hold, abs=1e-9 * run.recipe.capital)
+    assert result.run == run.series["value"].iloc[-1]
+    assert result.hold == run.series["hold_value"].iloc[-1]
     unused = {"stop-loss": ("timing", "re_entry_delay", "destination"), "hedge-overlay": ("timing", "selection")}
     for name in unused.get(rule.name(), ()):
-        assert found.parts[name] == 0.0
+        assert result.parts[name] == 0.0
 
 
 def test_buy_and_hold_has_nothing_to_explain() -> None:
-    found = backtest(BuyAndHold(), world()).attribution()
-    assert found.parts == pytest.approx(dict.fromkeys(PARTS, 0.0), abs=1e-6)
+    result = backtest(BuyAndHold(), world()).attribution()
+    assert result.parts == pytest.approx(dict.fromkeys(PARTS, 0.0), abs=1e-6)
 
 
 def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[PriceGrid, Plan]:
@@ -85,10 +85,10 @@ def small(seed: int, sessions: int = 12, names: int = 3) -> tuple[PriceGrid, Pla
 def test_any_plan_is_split_exactly(seed: int, bps: float) -> None:
     tape, plan = small(seed)
     costs = Costs(fee_bps=bps, slippage_bps=bps)
-    run, hold = (walk_plan(tape, plan, which, costs, 1e6) for which in (0, 1))
-    found = attribution(tape, plan, run, hold)
-    assert sum(found.parts.values()) == pytest.approx(found.run - found.hold, abs=1e-9 * 1e6)
-    assert found.costs == pytest.approx(0.0, abs=1e-9 * 1e6) if bps == 0 else True
+    run, hold = (walk_plan(tape, plan, number, costs, 1e6) for number in (0, 1))
+    result = attribution(tape, plan, run, hold)
+    assert sum(result.parts.values()) == pytest.approx(result.run - result.hold, abs=1e-9 * 1e6)
+    assert result.costs == pytest.approx(0.0, abs=1e-9 * 1e6) if bps == 0 else True
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -96,8 +96,8 @@ def test_timing_is_what_the_share_out_of_stocks_missed(seed: int) -> None:
     """With one name, no costs and idle cash: the account grows by exposure times the name's return, by a plain loop."""
     tape, plan = small(seed, names=1)
     free = Costs(fee_bps=0.0, slippage_bps=0.0)
-    run, hold = (walk_plan(tape, plan, which, free, 1e6) for which in (0, 1))
-    found = attribution(tape, plan, run, hold)
+    run, hold = (walk_plan(tape, plan, number, free, 1e6) for number in (0, 1))
+    result = attribution(tape, plan, run, hold)
     level = returned_at_once(plan.decision.exposure[:, 0])
     shares, cash = 0.0, 1e6
     held = 1.0
@@ -107,7 +107,7 @@ def test_timing_is_what_the_share_out_of_stocks_missed(seed: int) -> None:
         if row == 0 or level[row] != held:
             shares, cash, held = level[row] * value / price, (1.0 - level[row]) * value, level[row]
     final = cash + shares * tape.close[-1, 0]
-    assert found.timing == pytest.approx(final - found.hold, abs=1e-6)
+    assert result.timing == pytest.approx(final - result.hold, abs=1e-6)
 
 
 def test_a_return_in_steps_made_at_once() -> None:
@@ -126,28 +126,28 @@ def test_a_saved_run_keeps_its_bridge(tmp_path: Path) -> None:
 
 def test_gap_waiting_and_absence_chain_to_the_basket() -> None:
     run = backtest(LiquidityDrain(source="proportional"), world())
-    found = run.episodes.dropna(subset=["gap_return", "waited_return"])
-    assert len(found) > 5
+    rows = run.episodes.dropna(subset=["gap_return", "waited_return"])
+    assert len(rows) > 5
     prices, calendar = world().prices, world().calendar
-    waited = found["waited_return"]
+    waited = rows["waited_return"]
     assert (waited == 0.0).any()
     assert (waited[waited != 0.0].abs() > 1e-12).all()
-    for each in found.itertuples():
-        shock = np.datetime64(each.shock.tz_convert("UTC").tz_localize(None), "ns")
+    for episode in rows.itertuples():
+        shock = np.datetime64(episode.shock.tz_convert("UTC").tz_localize(None), "ns")
         last = int(np.searchsorted(calendar.closes, shock, side="right")) - 1
-        fill = int(prices.sessions.searchsorted(each.session))
+        fill = int(prices.sessions.searchsorted(episode.session))
         hold = run.series["hold_value"]
         if shock > calendar.opens[last + 1]:
-            assert each.gap_return == 0.0
+            assert episode.gap_return == 0.0
             start = hold.iloc[last + 1]
         else:
             start = hold.iloc[last]
         # The value at the fill is that at the close before it, moved by the night.
         night = night_of(run.weights.drop(columns="cash"), fill)
         if run.series["exposure"].iloc[fill - 1] == 1.0 and fill > last + 1:
-            wanted = hold.iloc[fill - 1] * (1.0 + night) / start - 1.0
-            chained = (1.0 + each.gap_return) * (1.0 + each.waited_return) - 1.0
-            assert chained == pytest.approx(wanted, abs=2e-3)
+            expected = hold.iloc[fill - 1] * (1.0 + night) / start - 1.0
+            chained = (1.0 + episode.gap_return) * (1.0 + episode.waited_return) - 1.0
+            assert chained == pytest.approx(expected, abs=2e-3)
 
 
 def night_of(weights: object, row: int) -> float:

@@ -42,9 +42,9 @@ def test_rank_by_the_definition(data: st.DataObject) -> None:
     values = np.array(data.draw(st.lists(st.tuples(pick, pick), min_size=rows, max_size=rows)))
     borders = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
     regimes = np.repeat(np.cumsum(borders).astype(float)[:, None], 2, axis=1)
-    found = rolling_rank_nb(values, regimes, window)
-    np.testing.assert_array_equal(found, plain_rank(values, regimes, window))
-    np.testing.assert_array_equal(found, rolling_spike_nb(values, regimes, window)[1])
+    ranks = rolling_rank_nb(values, regimes, window)
+    np.testing.assert_array_equal(ranks, plain_rank(values, regimes, window))
+    np.testing.assert_array_equal(ranks, rolling_spike_nb(values, regimes, window)[1])
 
 
 @pytest.mark.parametrize("window", [1, 2, 25, 168])
@@ -52,14 +52,14 @@ def test_rank_and_median_as_pandas_has_them(window: int) -> None:
     rng = np.random.default_rng(window)
     values = np.round(rng.lognormal(size=(700, 2)), 1)
     frame = pd.DataFrame(values)
-    found = rolling_rank_nb(values, np.zeros(values.shape), window)
-    np.testing.assert_array_equal(found, frame.rolling(window).rank(pct=True))
+    ranks = rolling_rank_nb(values, np.zeros(values.shape), window)
+    np.testing.assert_array_equal(ranks, frame.rolling(window).rank(pct=True))
     np.testing.assert_array_equal(rolling_median_nb(values, window), frame.rolling(window).median())
 
 
 def test_a_median_needs_half_of_its_window_and_a_value_of_its_own() -> None:
     values = np.array([[1.0], [np.nan], [3.0], [np.nan], [np.nan], [np.nan], [7.0], [9.0]])
-    found = rolling_median_nb(values, 4)[:, 0]
-    np.testing.assert_array_equal(found, [np.nan] * 6 + [np.nan, 8.0])
+    medians = rolling_median_nb(values, 4)[:, 0]
+    np.testing.assert_array_equal(medians, [np.nan] * 6 + [np.nan, 8.0])
     # Two of four are there at the third row, but its window has only three rows.
     np.testing.assert_array_equal(rolling_median_nb(values[:3], 3)[:, 0], [np.nan, np.nan, 2.0])

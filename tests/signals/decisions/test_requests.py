@@ -19,7 +19,7 @@ def table() -> DecisionTable:
 
 
 @pytest.mark.parametrize(
-    ("signal", "parameters", "asked", "message"),
+    ("signal", "parameters", "options", "message"),
     [
         (Drawdown, {"windw": 48}, {}, "drawdown: unknown parameter `windw`, did you mean `window`?"),
         (Drawdown, {"window": -5}, {}, "drawdown: `window` must be above 0, got -5"),
@@ -33,24 +33,24 @@ def table() -> DecisionTable:
     ],
 )
 def test_what_is_not_there_is_named(
-    signal: Any, parameters: dict[str, Any], asked: dict[str, Any], message: str
+    signal: Any, parameters: dict[str, Any], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises((ParameterError, UnknownNameError)) as error:
-        table().signal(signal, parameters, **asked)
+        table().signal(signal, parameters, **options)
     assert message in str(error.value)
 
 
 def test_levels_may_be_anything_whatever_the_search_range_says() -> None:
-    found = table().signal(BtcEquityCorrelation, {"lower": 0.0})
-    assert np.isfinite(found).any()
+    values = table().signal(BtcEquityCorrelation, {"lower": 0.0})
+    assert np.isfinite(values).any()
 
 
 def test_sets_and_lags_broadcast_as_ever() -> None:
-    found = table().signal(Drawdown, {"window": [24, 48, 24]}, lag=12)
-    assert found.shape == (len(table()), 3)
-    np.testing.assert_array_equal(found[:, 0], found[:, 2])
+    values = table().signal(Drawdown, {"window": [24, 48, 24]}, lag=12)
+    assert values.shape == (len(table()), 3)
+    np.testing.assert_array_equal(values[:, 0], values[:, 2])
     # A length in hours becomes whole rows of the feed.
-    np.testing.assert_array_equal(table().signal(Drawdown, {"window": 24.2}, lag=12)[:, 0], found[:, 0])
+    np.testing.assert_array_equal(table().signal(Drawdown, {"window": 24.2}, lag=12)[:, 0], values[:, 0])
 
 
 def test_the_other_ways_in_ask_the_same() -> None:

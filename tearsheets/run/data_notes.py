@@ -1,0 +1,102 @@
+"""Gaps in the data and other exceptions of a run, each with its number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undertow.backtests.runs import Run
+from undertow.tearsheets.html.markup import Html, section, tag
+from undertow.tearsheets.html.text import count, quantity, share
+
+
+def data_section(run: Run) -> Html:
+    """Exceptions by number, the feeds that supplied signals, and the count of trials."""
+    items = [*_order_notes(run), *_signal_notes(run), *_universe_notes(run.counts), _trial_note(run)]
+    return section("Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"))
+
+
+def _order_notes(run: Run) -> list[str]:
+    counts = run.counts
+    deferred, waiting, closed = (
+        int(counts.get(name, 0)) for name in ("deferred_fills", "orders_open_at_end", "price_ends_closed")
+    )
+    haircut = f" less {run.recipe.haircut_bps:g} bps" if run.recipe.haircut_bps else ""
+    is_one = waiting == 1
+    return [
+        f"{quantity(deferred, 'order')} had no price on {'its' if deferred == 1 else 'their'} session and waited for"
+        " the next price."
+        if deferred
+        else "Every order had a price on its session.",
+        *([f"{quantity(waiting, 'order')} {'was' if is_one else 'were'} still open at the end."] if waiting else []),
+        f"{quantity(closed, 'position')} {'was' if closed == 1 else 'were'} closed at the last close{haircut}, because"
+        " prices had ended."
+        if closed
+        else "No name's prices ended while it was held.",
+    ]
+
+
+def _signal_notes(run: Run) -> list[str]:
+    counts, sessions = run.counts, len(run.series)
+    stale, fallback = int(counts.get("stale_sessions", 0)), int(counts.get("fallback_sessions", 0))
+    partial = int(counts.get("partial_sessions", 0))
+    items = []
+    if stale:
+        items.append(f"On {_sessions(stale, sessions)} a signal had no value and the last exposure was held.")
+    elif not partial:
+        items.append("Every required signal had a value on every session.")
+    if partial:
+        items.append(
+            f"On {_sessions(partial, sessions)} a signal of the rule had no value and the other signals decided."
+        )
+    if fallback:
+        items.append(
+            f"On {_sessions(fallback, sessions)} no liquidation feed had a value and a proxy from price and volume was"
+            " used instead."
+        )
+    # A walk reads the signals of all folds on every session.
+    rule = "for the rule of at least one fold " if run.name.endswith("-walk-forward") else ""
+    items += [
+        f"The feed {feed} supplied a signal {rule}on {_sessions(int(number), sessions)}."
+        for feed, number in counts.get("signal_sources", {}).items()
+    ]
+    items += [
+        f"The signal {signal} had no value on any session: {reason}."
+        for signal, reason in counts.get("absent_feeds", {}).items()
+    ]
+    return items
+
+
+def _universe_notes(counts: dict[str, Any]) -> list[str]:
+    symbols, unpriced = int(counts.get("universe_symbols", 0)), int(counts.get("symbols_without_prices", 0))
+    gaps = int(counts.get("cash_sessions_without_price", 0))
+    items = []
+    if symbols:
+        exclusion = f"; {count(unpriced)} of them {'has' if unpriced == 1 else 'have'} no prices and could not be held"
+        items.append(
+            f"The universe lists {quantity(symbols, 'symbol')}{exclusion if unpriced else ', all with prices'}."
+        )
+    empty, stale = (int(counts.get(f"sessions_without_{part}", 0)) for part in ("members", "prices"))
+    if empty:
+        items.append(
+            f"On {quantity(empty, 'session')} no name of the universe could be held: the account was all in cash,"
+            " whatever the rule decided."
+        )
+    if stale:
+        items.append(
+            f"On {quantity(stale, 'session')} no name of the universe had a close: values did not change, so volatility"
+            " is understated."
+        )
+    if gaps:
+        items.append(f"The cash symbol had no price on {quantity(gaps, 'session')}, on which cash earned nothing.")
+    return items
+
+
+def _trial_note(run: Run) -> str:
+    if run.trial_count is None:
+        return "No ledger was kept, so other trials on this data are not counted."
+    caution = " The best of many trials looks good by chance alone." if run.trial_count.total > 1 else ""
+    return run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from") + caution
+
+
+def _sessions(number: int, total: int) -> str:
+    return f"{count(number)} of {quantity(total, 'session')} ({share(number / total, 0)})"
