@@ -13,7 +13,14 @@ from undertow.market import FloatArray
 
 
 class Purchase(NamedTuple):
-    """Purchases in the columns from `first` to before `end`: what they `cost`, and the cash to `keep`."""
+    """Purchases of some columns, the cash that they cost and the cash to keep.
+
+    Args:
+        first: first column.
+        end: the column behind the last one.
+        cost: cost of all purchases, USD.
+        keep: cash to keep, USD.
+    """
 
     first: int
     end: int
@@ -33,10 +40,9 @@ def execute_nb(
 ) -> tuple[float, int]:
     """Fill orders that have a price; the others wait.
 
-    Returns the cash and how many orders began to wait.
-
-    All sales first. Then the short position is bought back from any cash; then the basket and last the stocks, both
-    from the cash above `keep`, scaled pro rata where that is too little.
+    Returns the cash and how many orders began to wait. All sales first. Then the short position is bought back from any
+    cash; then the basket and last the stocks, both from the cash above `keep`, scaled pro rata where that is too
+    little.
 
     Args:
         trades: shares to trade (C,), negative for a sale.

@@ -16,9 +16,8 @@ from undertow.strategies import Decision, Plan
 def walk_all(grid: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
     """Walk every set of a plan.
 
-    Values at the close (P, T), sums (P, 3) and counts (P, 4) over the sessions.
-
-    `state.py` names the positions in sums and counts. Each row equals `walk_plan` with that set.
+    Returns values at the close (P, T), sums (P, 3) and counts (P, 4) over the sessions; `state.py` names the positions
+    in sums and counts. Each row equals `walk_plan` with that set.
 
     Args:
         grid: prices of the run, with the columns of the plan's sleeves.

@@ -90,7 +90,7 @@ class AccountPath:
 
     @cached_property
     def traded(self) -> FloatArray:
-        """Money traded (T, N) at fill prices before costs, unsigned.
+        """Money traded (T, C) at fill prices before costs, unsigned, USD.
 
         Closing a name that has ended is not a trade.
         """
@@ -99,14 +99,14 @@ class AccountPath:
 
     @cached_property
     def paid(self) -> FloatArray:
-        """Fees and slippage (T, N) in money."""
+        """Fees and slippage (T, C), USD."""
         fee, slippage = self.costs.fee, self.costs.slippage
         side = np.where(self.amounts > 0, 1.0 + slippage, 1.0 - slippage)
         return self.traded * (slippage + fee * side)
 
     @cached_property
     def weights(self) -> FloatArray:
-        """Share of each name in the value at the close (T, N)."""
+        """Share of each column in the value at the close (T, C)."""
         shares = np.cumsum(self.amounts, axis=0)
         # A position sold in several parts leaves rounding dust in the running sum.
         shares[np.abs(shares) < 1e-12 * np.abs(self.amounts).max(axis=0, initial=1.0)] = 0.0
@@ -225,7 +225,7 @@ def _options(grid: PriceGrid, plan: Plan, number: int, costs: Costs) -> KernelOp
 def basket_weights(grid: PriceGrid, plan: Plan) -> FloatArray:
     """The weights within the basket (R, M).
 
-    Raises `ParameterError` where the grid lacks what the plan needs.
+    Raises `ParameterError` where the price grid lacks a sleeve of the plan.
     """
     decision = plan.decision
     lacking = {
@@ -240,17 +240,14 @@ def basket_weights(grid: PriceGrid, plan: Plan) -> FloatArray:
 
 
 def stop_settings(decision: Decision) -> tuple[FloatArray, IntArray]:
-    """Stop of each set (P,), 0 for none, and sessions to wait after it (P,)."""
+    """Stop (P,), a decimal fall or 0 for none, and sessions to wait after it (P,)."""
     sets = decision.exposure.shape[1]
     stop = np.zeros(sets) if decision.stop is None else decision.stop.astype(np.float64)
     return stop, np.zeros(sets, np.int64) if decision.stop_wait is None else decision.stop_wait.astype(np.int64)
 
 
 def lot_orders(decision: Decision, costs: Costs) -> IntArray:
-    """The order in which each set (P,) sells its lots.
-
-    `NO_LOTS` where it records none.
-    """
+    """The order in which each set (P,) sells its lots, or `NO_LOTS`."""
     lot_order = HIFO if costs.lots == "hifo" else FIFO
     return np.where(decision.score_of_set == LEAST_TAX, lot_order, NO_LOTS).astype(np.int64)
 

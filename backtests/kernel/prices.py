@@ -1,4 +1,4 @@
-"""The price grid of a run: what the kernel walks over, with every gap decided in one place."""
+"""The price grid of a run, with every gap in the prices decided in one place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from undertow.signals.decisions import DecisionTable
 
 @dataclass(frozen=True, eq=False)
 class PriceGrid:
-    """Prices of a run's sessions (T,) and columns (C,): the stocks, the names of a basket, a symbol sold short.
+    """Prices of T sessions and C columns of a run, without gaps where one is held.
+
+    The columns are the stocks, then the names of a basket, then a symbol sold short.
 
     Args:
         sessions: the sessions (T,).

@@ -1,6 +1,7 @@
-"""Records that go down into the compiled kernels: numba takes a NamedTuple of arrays as it takes the arrays.
+"""Records that the order kernels take, compiled and plain.
 
-Every array is C-contiguous; amounts, prices and weights are float64, numbers of names and rows int64.
+numba passes a NamedTuple of arrays as it passes the arrays. Every array is C-contiguous; amounts, prices and weights
+are float64, numbers of names and rows int64.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ NO_LOTS, HIFO, FIFO = 0, 1, 2
 
 
 class PriceArrays(NamedTuple):
-    """Prices of T sessions and C columns: the stocks, the names of the basket, the symbol sold short.
+    """Prices of T sessions and C columns.
 
     `fill`, `mark`, `close` and `end_price` are (T, C), `cash_fill` and `cash_close` (T,), all as in `PriceGrid`.
     """
@@ -30,9 +31,10 @@ class PriceArrays(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Decimal `fee` and `slippage`; what a sale of value 1 brings in (`sell`) and a purchase of value 1 costs (`buy`).
+    """Decimal rates of trading.
 
-    The haircut and the cost of borrowing are in the prices of `PriceGrid`.
+    `sell` is what a sale of value 1 brings in and `buy` what a purchase of value 1 costs, after fee and slippage. The
+    haircut and the cost of borrowing are in the prices of `PriceGrid`.
     """
 
     fee: float
@@ -42,9 +44,10 @@ class Rates(NamedTuple):
 
 
 class PathPlan(NamedTuple):
-    """What one path holds: `base` (R, N) and `rebalanced` (T,) as in `Plan`, `exposure` (T,).
+    """Base weights, exposure and selling order of one path.
 
-    `order` (T, N) numbers the names in the order in which they are sold; (T, 0) sells in proportion.
+    `base` (R, N) and `rebalanced` (T,) are as in `Plan`, `exposure` (T,) is the share of the value in stocks. `order`
+    (T, N) numbers the names in the order in which they are sold; (T, 0) sells in proportion.
     """
 
     base: FloatArray
@@ -54,7 +57,7 @@ class PathPlan(NamedTuple):
 
 
 class SetPlans(NamedTuple):
-    """What differs between P paths: `exposure` (P, T) and how cash is raised.
+    """Exposure (P, T) and selling order of P paths.
 
     `orders` (K, T, N) are the distinct orders of selling; `score_of_set` (P,) numbers the one of each path, negative
     for sales in proportion.
@@ -84,7 +87,10 @@ class KernelOptions(NamedTuple):
 
 
 class SetOptions(NamedTuple):
-    """`KernelOptions` of P paths: `rotation` and `hedge` (P, T) or of no length, `stop`, `wait` and `lots` (P,)."""
+    """`KernelOptions` of P paths.
+
+    `rotation` and `hedge` are (P, T), or of no length; `stop`, `wait` and `lots` are (P,).
+    """
 
     basket: FloatArray
     rotation: FloatArray
@@ -95,13 +101,13 @@ class SetOptions(NamedTuple):
     lots: IntArray
 
 
-class PathInputs(NamedTuple):
-    """All that a path is walked over, and that no session changes."""
+class SessionInputs(NamedTuple):
+    """Prices (C,) of a session, its base weights (N,) and selling order (N,) or (0,)."""
 
-    prices: PriceArrays
-    plan: PathPlan
-    rates: Rates
-    options: KernelOptions
+    fill: FloatArray
+    mark: FloatArray
+    weights: FloatArray
+    order: IntArray
 
 
 class PathRecord(NamedTuple):
@@ -123,7 +129,11 @@ class PathRecord(NamedTuple):
 
 
 class Holdings(NamedTuple):
-    """Positions and waiting orders while a path is walked, an entry a column; `stopped` is a stop's session, or -1."""
+    """Positions and waiting orders while a path is walked, an entry a column.
+
+    `units` are the drifted base weights in shares, `peak` the highest known closes and `stopped` the sessions of the
+    stops, or -1.
+    """
 
     shares: FloatArray
     units: FloatArray
@@ -135,23 +145,29 @@ class Holdings(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Number of `stocks`, whose columns come first, and the column of the symbol sold `short`, behind the basket's."""
+    """Number of `stocks`, the first columns, and the column of the `short` symbol."""
 
     stocks: int
     short: int
 
 
 class Action(NamedTuple):
-    """Why a session trades: `reason`, a changed rotation (`turned`) or hedge (`shorted`), the row of base weights."""
+    """Why session `row` trades.
 
+    `turned` is true where the rotation changes, `shorted` where the hedge does. `exposure` is its share of the value in
+    stocks, `rebalance` the row of the base weights in effect.
+    """
+
+    row: int
     reason: int
     turned: bool
     shorted: bool
+    exposure: float
     rebalance: int
 
 
 class Funds(NamedTuple):
-    """Cash and value of the account at the fill before trading, and the base weight `parked` in cash by stops."""
+    """Cash and value in USD before trading, and the base weight `parked` by stops."""
 
     cash: float
     value: float

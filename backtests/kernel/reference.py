@@ -1,4 +1,4 @@
-"""The order kernel in plain numpy: slower, written differently, and held equal to the compiled one by tests."""
+"""The order kernel in plain numpy; tests hold it equal to the compiled one."""
 
 from __future__ import annotations
 
@@ -37,10 +37,7 @@ from undertow.market import BoolArray, FloatArray, IntArray
 
 
 def take_np(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
-    """Parts of the amounts that sum to `needed`.
-
-    In proportion, or by the running total in the given order.
-    """
+    """Parts of the amounts that sum to `needed`: in proportion, or by `order`."""
     total = float(amounts.sum())
     if needed <= 0 or total <= 0:
         return np.zeros_like(amounts)
@@ -61,7 +58,7 @@ def surviving_weights_np(weights: FloatArray, gone: BoolArray) -> FloatArray:
 
 
 class _Target:
-    """What stocks are sized by: account value, cash after everything else, cash to keep, shares free to trade."""
+    """Account value, cash after all other trades, cash to keep, shares free to trade."""
 
     def __init__(self, value: float, cash: float, keep: float, free: FloatArray) -> None:
         self.value, self.cash, self.keep, self.free = value, cash, keep, free
@@ -82,10 +79,7 @@ class _Account:
         self.buy_rate = (1 + rates.slippage) * (1 + rates.fee)
 
     def end(self, price: FloatArray) -> FloatArray:
-        """Close the names that have ended.
-
-        Returns what was sold (C,), a short bought back as a negative number.
-        """
+        """Close the names that have ended; returns the shares sold (C,), signed."""
         ended = np.isfinite(price)
         sold = np.where(ended, np.maximum(self.shares, 0.0), 0.0)
         self.cash += float((sold * np.where(ended, price, 0.0)).sum())
@@ -136,10 +130,7 @@ class _Account:
         return np.argsort(gain, kind="stable")
 
     def book_lots(self, traded: FloatArray, price: FloatArray) -> FloatArray:
-        """Open and consume lots at `price` after costs (N,).
-
-        Returns the gain of each sale (N,).
-        """
+        """Open and consume lots at `price` after costs (N,); returns the gains (N,)."""
         gains = np.zeros(self.stocks)
         for name in np.flatnonzero(traded):
             lots = self.lots[name]
@@ -189,10 +180,7 @@ class _Account:
         return purchases
 
     def execute(self, trades: FloatArray, fill: FloatArray, keep: float) -> FloatArray:
-        """Fill what has a price, sells first, buys pro rata within the cash.
-
-        Returns signed shares (C,).
-        """
+        """Fill orders that have a price, sales first; returns signed shares (C,)."""
         priced = np.isfinite(fill)
         self.waiting = np.where(~priced & (trades != 0), trades, self.waiting)
         price = np.where(priced, fill, 0.0)
@@ -215,12 +203,12 @@ class _Account:
         self.shares = self.shares - sold + buys
         return buys - sold
 
-    def size(self, row: int, action: Action, plan: PathPlan, mark: FloatArray) -> tuple[FloatArray, float]:
+    def size(self, action: Action, plan: PathPlan, mark: FloatArray) -> tuple[FloatArray, float]:
         """The orders of an action (C,), and the cash that they are to leave."""
-        reason, turned, shorted, rebalance = action
+        row, reason, turned, shorted, exposure, rebalance = action
         value = self.cash + float((self.shares * mark).sum())
         trades, stock_mark = np.zeros(len(mark)), mark[: self.stocks]
-        weights, order, exposure = plan.base[rebalance], plan.order[row], plan.exposure[row]
+        weights, order = plan.base[rebalance], plan.order[row]
         if reason == REBALANCE:
             weights = self.take_weights(weights, mark, row)
         trades[: self.stocks] = self.stop_sales()
@@ -229,7 +217,7 @@ class _Account:
         invested = exposure * drifted / (drifted + self.parked) if self.parked > 0 else exposure
         share = 1 - invested
         if len(mark) > self.stocks:
-            rotation, hedge = self.size_sleeves(row, action, mark, value, trades)
+            rotation, hedge = self.size_sleeves(action, mark, value, trades)
             share = max(0.0, share - rotation + hedge)
         if self.options.lots != NO_LOTS:
             order = self.least_taxed(mark, free)
@@ -243,23 +231,18 @@ class _Account:
             trades[: self.stocks] += self.put_back(stock_mark, target)
         return np.where(np.abs(trades * mark) <= DUST * value, 0.0, trades), target.keep
 
-    def size_sleeves(
-        self, row: int, action: Action, mark: FloatArray, value: float, trades: FloatArray
-    ) -> tuple[float, float]:
-        """Write the orders of basket and hedge into `trades` (C,).
-
-        Returns their shares of the value.
-        """
+    def size_sleeves(self, action: Action, mark: FloatArray, value: float, trades: FloatArray) -> tuple[float, float]:
+        """Write the orders of basket and hedge; returns their shares of the value."""
         options, part = self.options, slice(self.stocks, self.short)
         within = surviving_weights_np(options.basket[action.rebalance], self.gone[part])
         if action.turned or action.reason == REBALANCE:
-            trades[part] = within * options.rotation[row] * value / mark[part] - self.shares[part]
+            trades[part] = within * options.rotation[action.row] * value / mark[part] - self.shares[part]
         hedge = 0.0
         if self.short < len(mark) and not self.gone[self.short]:
-            hedge = float(options.hedge[row])
+            hedge = float(options.hedge[action.row])
             if action.shorted or action.reason == REBALANCE:
                 trades[self.short] = -hedge * value / mark[self.short] - self.shares[self.short]
-        return float(options.rotation[row] * within.sum()), hedge
+        return float(options.rotation[action.row] * within.sum()), hedge
 
 
 def _reason(rebalanced: bool, exposure: float, level: float, turned: bool, shorted: bool) -> int:
@@ -270,10 +253,10 @@ def _reason(rebalanced: bool, exposure: float, level: float, turned: bool, short
     return ROTATE if turned else HEDGE if shorted else NONE
 
 
-def _labels(row: int, action: Action, traded: FloatArray, account: _Account) -> IntArray:
+def _labels(action: Action, traded: FloatArray, account: _Account) -> IntArray:
     columns = np.arange(len(traded))
     stopped = np.zeros(len(traded), dtype=bool)
-    stopped[: account.stocks] = account.stopped == row
+    stopped[: account.stocks] = account.stopped == action.row
     labels = np.full(len(traded), WAITED if action.reason == STOP else action.reason)
     labels[stopped] = STOP
     separate = action.reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE)
@@ -322,8 +305,8 @@ def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
         if reason != NONE:
             basket_waits = bool((account.waiting[stocks : account.short] != 0).any())
             short_waits = bool((account.waiting[account.short :] != 0).any())
-            action = Action(reason, turned or basket_waits, shorted or short_waits, rebalance)
-            trades, keep = account.size(row, action, plan, mark[row])
+            action = Action(row, reason, turned or basket_waits, shorted or short_waits, level, rebalance)
+            trades, keep = account.size(action, plan, mark[row])
             account.waiting[:] = 0.0
             counts[DEFERRED] += int(((trades != 0) & ~priced).sum())
         elif hits or (account.waiting[priced] != 0).any():
@@ -339,7 +322,7 @@ def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
         unit_costs = np.where(traded < 0, account.sell_rate, account.buy_rate)
         sums[TURNOVER] += 0.5 * (np.abs(traded) * price).sum() / before[row]
         sums[PAID] += (np.abs(traded * price * (unit_costs - 1))).sum()
-        labels = _labels(row, Action(reason, turned, shorted, rebalance), traded, account)
+        labels = _labels(Action(row, reason, turned, shorted, level, rebalance), traded, account)
         reasons[row] = np.where(ended != 0, ENDED, labels)
         amounts[row] = traded - ended
         if options.lots != NO_LOTS:
@@ -351,4 +334,13 @@ def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
         values[row] = cash_units * prices.cash_close[row] + (account.shares * prices.close[row]).sum()
         sums[CASH] += cash_units * prices.cash_close[row] / values[row]
     counts[OPEN_AT_END] = int((account.waiting != 0).sum())
-    return PathRecord(values, before, amounts, cash_trades, reasons, counts, sums, gains)
+    return PathRecord(
+        values=values,
+        before=before,
+        amounts=amounts,
+        cash_trades=cash_trades,
+        reasons=reasons,
+        counts=counts,
+        sums=sums,
+        gains=gains,
+    )

@@ -1,4 +1,4 @@
-"""One session of the order kernel, compiled: what is traded for a reason, and the reason of each order."""
+"""One session of the order kernel, compiled: its trades and their reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.fills import execute_nb
-from undertow.backtests.kernel.records import NO_LOTS, Action, Columns, Funds, Holdings, PathInputs
+from undertow.backtests.kernel.records import (
+    NO_LOTS,
+    Action,
+    Columns,
+    Funds,
+    Holdings,
+    KernelOptions,
+    Rates,
+    SessionInputs,
+)
 from undertow.backtests.kernel.sizing import (
     CashTarget,
     Stocks,
@@ -36,25 +45,33 @@ from undertow.market import BoolArray, IntArray
 
 @njit(cache=True)
 def trade_session_nb(
-    row: int, action: Action, inputs: PathInputs, holdings: Holdings, lots: Lots, funds: Funds
+    action: Action,
+    inputs: SessionInputs,
+    rates: Rates,
+    options: KernelOptions,
+    holdings: Holdings,
+    lots: Lots,
+    funds: Funds,
 ) -> tuple[float, int, float]:
     """Trade one session.
 
     Returns the cash, how many orders began to wait, and the base weight that is parked.
 
     Args:
-        row: the session.
-        action: why it trades; nothing is traded where the reason is `NONE`.
-        inputs: prices, plan, rates and options of the path.
+        action: why the session trades; nothing is traded where the reason is `NONE`.
+        inputs: prices, base weights and selling order of the session.
+        rates: rates of trading.
+        options: sleeves, stop and lots of the path.
         holdings: positions, waiting orders and stops, changed in place.
         lots: open lots; empty where the path records none.
         funds: cash and value before trading, USD, and the parked base weight.
     """
-    prices, plan, rates, options = inputs
-    reason, turned, shorted, cash, parked = action.reason, action.turned, action.shorted, funds.cash, funds.parked
+    row, reason, turned, shorted, exposure, rebalance = action
+    cash, value, parked = funds
     if reason == NONE:
         return cash, 0, parked
-    fill, mark, stocks = prices.fill[row], prices.mark[row], plan.base.shape[1]
+    fill, mark, weights, order = inputs
+    stocks = len(weights)
     short = stocks + options.basket.shape[1]
     columns = Columns(stocks, short)
     if reason in (WAITED, STOP):
@@ -69,19 +86,18 @@ def trade_session_nb(
     holdings.waiting[:] = 0.0
     trades = np.zeros(len(fill))
     free = holdings.shares[:stocks]
-    weights = plan.base[action.rebalance]
     if reason == REBALANCE:
         weights = surviving_weights_nb(weights, holdings.gone[:stocks])
         parked = rebalance_nb(weights, mark, holdings, row, options.stop, options.wait)
     if options.stop > 0.0:
         sell_stopped_nb(holdings, stocks, trades)
         free = free + trades[:stocks]
-    exposure = invested = plan.exposure[row]
+    invested = exposure
     if parked > 0.0:
         invested *= 1.0 - parked / (parked + worth_nb(holdings.units[:stocks], mark))
-    share, value = 1.0 - invested, funds.value
+    share = 1.0 - invested
     if len(fill) > stocks:
-        within = basket_weights_nb(options.basket, action.rebalance, holdings.gone, stocks)
+        within = basket_weights_nb(options.basket, rebalance, holdings.gone, stocks)
         rotation = options.rotation[row] * within.sum()
         if reason == REBALANCE or turned:
             size_basket_nb(within, rotation * value, mark, holdings, stocks, trades)
@@ -89,7 +105,6 @@ def trade_session_nb(
         if short < len(fill) and not holdings.gone[short] and (reason == REBALANCE or shorted):
             trades[short] = -hedge * value / mark[short] - holdings.shares[short]
         share = max(0.0, share - rotation + hedge)
-    order = plan.order[row]
     if options.lots != NO_LOTS and (share > 0.0 or len(fill) > stocks):
         order = least_tax_order_nb(lots, free, mark, rates.sell)
     positions = Stocks(free, mark[:stocks], weights, holdings.units[:stocks], order)
@@ -102,13 +117,10 @@ def trade_session_nb(
 
 
 @njit(cache=True)
-def label_orders_nb(
-    row: int, action: Action, columns: Columns, ended: BoolArray, holdings: Holdings, reasons: IntArray
-) -> None:
+def label_orders_nb(action: Action, columns: Columns, ended: BoolArray, holdings: Holdings, reasons: IntArray) -> None:
     """Write the reason of each order of a session.
 
     Args:
-        row: the session.
         action: why the session trades.
         columns: where the stocks end and the symbol sold short is.
         ended: the columns (C,) closed because their prices have ended.
@@ -128,5 +140,5 @@ def label_orders_nb(
             reasons[name] = HEDGE
         elif columns.stocks <= name < columns.short and (action.turned or separate):
             reasons[name] = ROTATE
-        elif name < columns.stocks and holdings.stopped[name] == row:
+        elif name < columns.stocks and holdings.stopped[name] == action.row:
             reasons[name] = STOP

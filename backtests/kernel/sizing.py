@@ -1,4 +1,4 @@
-"""How orders are sized, compiled: stops, the basket and the hedge, and the stocks that make up the remaining cash."""
+"""How orders are sized, compiled: stops first, then the sleeves, then the stocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from undertow.market import BoolArray, FloatArray, IntArray
 
 
 class Stocks(NamedTuple):
-    """The stocks (N,) of a session: shares free to trade, marks, base weights, drifted base units, selling order."""
+    """The stocks (N,) of a session.
+
+    `shares` free to trade, last known prices `mark`, base `weights`, drifted base `units` and selling `order`.
+    """
 
     shares: FloatArray
     mark: FloatArray
@@ -23,9 +26,14 @@ class Stocks(NamedTuple):
 
 
 class CashTarget(NamedTuple):
-    """What stocks are sized by, in USD but for the shares `exposure` and `parked` (base weight of stopped names).
+    """The cash that the trades of stocks have to leave.
 
-    `value` of the account, `cash` once everything but the stocks has traded, and the cash to `keep`.
+    Args:
+        value: value of the account, USD.
+        cash: cash once all but the stocks has traded, USD.
+        keep: cash to keep, USD.
+        exposure: share of the value in stocks.
+        parked: base weight of stopped names, parked in cash.
     """
 
     value: float
@@ -37,9 +45,7 @@ class CashTarget(NamedTuple):
 
 @njit(cache=True)
 def rebalance_nb(weights: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float, wait: int) -> float:
-    """Take new base weights (N,) without those of stopped names.
-
-    Returns the weight that is parked in cash for them.
+    """Take new base weights; returns the weight of stopped names, parked in cash.
 
     Args:
         weights: new base weights (N,); those of stopped names are set to 0 in place.
@@ -67,9 +73,10 @@ def rebalance_nb(weights: FloatArray, mark: FloatArray, holdings: Holdings, row:
 def trigger_stops_nb(
     known: FloatArray, mark: FloatArray, holdings: Holdings, row: int, stop: float
 ) -> tuple[int, float]:
-    """Stop the names that closed `stop` or more below their highest since bought.
+    """Stop the names that have fallen by `stop` or more since they were bought.
 
-    Returns how many, and their drifted base weight, which is parked in cash until a rebalance.
+    The fall is from the highest known close since then to the last one. Returns how many, and their drifted base
+    weight, which is parked in cash until a rebalance.
 
     Args:
         known: last close known at each decision (T, N), NaN where there is none.
@@ -131,9 +138,9 @@ def cash_flow_nb(trades: FloatArray, mark: FloatArray, rates: Rates) -> float:
 
 @njit(cache=True)
 def basket_weights_nb(basket: FloatArray, rebalance: int, gone: BoolArray, stocks: int) -> FloatArray:
-    """Weights (M,) within the basket since the last rebalance.
+    """The weights (M,) within the basket since the last rebalance.
 
-    Over the names whose prices have not ended.
+    Names whose prices have ended have no weight.
 
     Args:
         basket: weights within the basket (R, M), a row a rebalance.

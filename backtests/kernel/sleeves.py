@@ -1,4 +1,4 @@
-"""The sleeves of a decision beside its stocks: columns of a basket and of a symbol sold short; closes for stops."""
+"""The sleeves of a decision beside its stocks: a basket and a symbol sold short."""
 
 from __future__ import annotations
 
@@ -37,10 +37,7 @@ def decision_for_rows(decision: Decision, rows: slice) -> Decision:
 
 
 def append_hold_set(decision: Decision) -> Decision:
-    """The decision with an additional last set.
-
-    Fully invested in stocks, without any sleeve.
-    """
+    """The decision with one more set, the last: fully invested, without any sleeve."""
 
     def append(values: Any, last: float) -> Any:
         if values is None:
@@ -66,9 +63,7 @@ def append_hold_set(decision: Decision) -> Decision:
 def plan_for_rows(
     table: DecisionTable, decision: Decision, rows: slice, base: FloatArray, rebalanced: IntArray
 ) -> Plan:
-    """The plan of a decision cut to `rows`.
-
-    The basket's weights at each rebalance, no hedge before a price.
+    """The plan of a decision cut to `rows`, without a hedge that has no price yet.
 
     Args:
         table: decisions of the universe, with their market.
@@ -82,14 +77,16 @@ def plan_for_rows(
 
 
 def drop_unpriced_hedge(table: DecisionTable, decision: Decision, rows: slice) -> Decision:
-    """The decision of `rows`, without a hedge before its symbol has a close."""
+    """The decision of the sessions in `rows` without a hedge that has no price yet."""
     if decision.hedge is None:
         return decision
     return replace(decision, hedge=np.where(can_short(table, decision, rows)[:, None], decision.hedge, 0.0))
 
 
 def add_sleeves(grid: PriceGrid, table: DecisionTable, rows: slice, decision: Decision, costs: Costs) -> PriceGrid:
-    """The price grid with a decision's sleeves, and known closes for a stop.
+    """The price grid with the columns of a decision's sleeves.
+
+    It has the known closes too where the decision has a stop.
 
     Args:
         grid: prices of the stocks.
@@ -134,7 +131,7 @@ def add_sleeves(grid: PriceGrid, table: DecisionTable, rows: slice, decision: De
 def hedge_symbol(table: DecisionTable, decision: Decision) -> str:
     """The symbol that a decision sells short.
 
-    `ParameterError` where neither it nor the market names one.
+    Raises `ParameterError` where neither the decision nor the market names one.
     """
     symbol = decision.hedge_symbol or table.market.benchmark
     if symbol is None:
@@ -145,7 +142,7 @@ def hedge_symbol(table: DecisionTable, decision: Decision) -> str:
 
 
 def can_short(table: DecisionTable, decision: Decision, rows: slice) -> BoolArray:
-    """The sessions in `rows` (T,) whose decision knows a close of the hedge's symbol."""
+    """The sessions in `rows` (T,) at whose decision a close of the hedge is known."""
     column = table.market.prices.columns_of([hedge_symbol(table, decision)])
     close = carried(table.market.prices.close[:, column])[:, 0]
     known: BoolArray = np.isfinite(table.known(close)[rows])

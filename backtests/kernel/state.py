@@ -1,4 +1,4 @@
-"""Constants of the order kernel and the compiled steps that several of its parts share.
+"""Constants of the order kernel, and compiled steps that its parts share.
 
 Compiled code in another file is cached there: after a change here, `make clean` recompiles what was built on it.
 """
@@ -27,9 +27,14 @@ TURNOVER, PAID, CASH = 0, 1, 2
 
 @njit(cache=True)
 def take_in_order_nb(amounts: FloatArray, order: IntArray, needed: float, parts: FloatArray) -> None:
-    """Write into `parts` whole amounts in `order` that sum to `needed`.
+    """Write the amounts that sum to `needed` into `parts`, the last one in part.
 
-    The last one is taken in part."""
+    Args:
+        amounts: the amounts (N,).
+        order: numbers of the amounts (N,), the first taken first.
+        needed: the sum.
+        parts: what is taken of each amount (N,), written in place.
+    """
     for rank in range(len(order)):
         name = order[rank]
         parts[name] = min(amounts[name], needed)
@@ -40,10 +45,7 @@ def take_in_order_nb(amounts: FloatArray, order: IntArray, needed: float, parts:
 
 @njit(cache=True)
 def take_nb(amounts: FloatArray, order: IntArray, needed: float) -> FloatArray:
-    """Parts of the amounts (N,) that sum to `needed`.
-
-    In proportion, or by `order` where it is not empty.
-    """
+    """Parts of the amounts (N,) that sum to `needed`: in proportion, or by `order`."""
     parts = np.zeros_like(amounts)
     total = amounts.sum()
     if needed <= 0.0 or total <= 0.0:
@@ -69,19 +71,18 @@ def surviving_weights_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
 
 
 @njit(cache=True)
-def close_ended_nb(price: FloatArray, holdings: Holdings, cash: float) -> float:
-    """Turn names that have ended into cash at `price`, NaN for all others.
-
-    Returns the cash."""
-    for name in range(len(price)):
-        if np.isnan(price[name]):
+def close_ended_nb(end_price: FloatArray, holdings: Holdings, cash: float) -> float:
+    """Turn the names with an end price into cash; returns the cash, USD."""
+    for name in range(len(end_price)):
+        price = end_price[name]
+        if np.isnan(price):
             continue
         holdings.gone[name] = True
         holdings.units[name] = holdings.waiting[name] = 0.0
         # A short position is bought back with the cash of the account, and never with more.
-        closed = max(holdings.shares[name], -cash / price[name]) if price[name] > 0.0 else holdings.shares[name]
+        closed = max(holdings.shares[name], -cash / price) if price > 0.0 else holdings.shares[name]
         if closed != 0.0:
-            cash += closed * price[name]
+            cash += closed * price
             holdings.traded[name] = -closed
             holdings.shares[name] -= closed
     return cash
@@ -116,9 +117,13 @@ def worth_nb(shares: FloatArray, price: FloatArray) -> float:
 
 @njit(cache=True)
 def tally_nb(traded: FloatArray, ended: BoolArray, fill: FloatArray, rates: Rates) -> tuple[float, float]:
-    """Money traded at fill prices, and the fees and slippage paid on it.
+    """Money traded at fill prices, and the fees and slippage paid on it, USD.
 
-    Closing a name that has ended is no trade.
+    Args:
+        traded: shares traded (C,), signed.
+        ended: names closed because their prices have ended (C,), which is not a trade.
+        fill: price at the fill (C,).
+        rates: rates of trading.
     """
     money = paid = 0.0
     for name in range(len(traded)):
@@ -134,7 +139,12 @@ def tally_nb(traded: FloatArray, ended: BoolArray, fill: FloatArray, rates: Rate
 def reason_nb(rebalanced: bool, exposure: float, level: float, turned: bool, shorted: bool) -> int:
     """Why a session trades.
 
-    A rebalance before a change of exposure, and that before a change of a sleeve.
+    Args:
+        rebalanced: whether the session is that of a rebalance, which comes first.
+        exposure: share of the value in stocks, whose change comes second.
+        level: exposure on the session before.
+        turned: whether the rotation changes.
+        shorted: whether the hedge changes.
     """
     if rebalanced:
         return REBALANCE
@@ -147,16 +157,13 @@ def reason_nb(rebalanced: bool, exposure: float, level: float, turned: bool, sho
 
 @njit(cache=True)
 def changed_nb(share: FloatArray, row: int) -> bool:
-    """Whether a sleeve's share of the capital (T,) changes on a session.
-
-    Before the first it is 0.
-    """
+    """Whether a sleeve's share (T,), 0 before the first session, changes on a session."""
     return bool(len(share) > 0 and share[row] != (share[row - 1] if row > 0 else 0.0))
 
 
 @njit(cache=True)
 def count_actions_nb(rebalanced: IntArray, exposure: FloatArray, options: KernelOptions) -> int:
-    """Sessions with a new target: the largest number of purchases of a name."""
+    """Number of sessions with a new target: a name is bought at most as often."""
     count = 0
     for row in range(len(rebalanced)):
         moved = exposure[row] != (exposure[row - 1] if row > 0 else 1.0)
@@ -169,7 +176,11 @@ def count_actions_nb(rebalanced: IntArray, exposure: FloatArray, options: Kernel
 def idle_reason_nb(hits: int, pending: bool, waiting: FloatArray, fill: FloatArray) -> int:
     """Why a session without a new target trades.
 
-    A stop, or a waiting order that has a price.
+    Args:
+        hits: how many names are stopped.
+        pending: whether any order waits.
+        waiting: waiting orders (C,).
+        fill: price at the fill (C,).
     """
     if hits > 0:
         return STOP

@@ -1,4 +1,4 @@
-"""Lots inside the kernel, compiled: what each holding cost, and whose sale is taxed least.
+"""Lots inside the kernel, compiled: cost of the holdings and tax of their sale.
 
 A lot is what one order bought, at its price with slippage and fee. `runs/tax.py` derives the same from a run's orders.
 """
@@ -15,7 +15,10 @@ from undertow.market import FloatArray, IntArray
 
 
 class Lots(NamedTuple):
-    """Open lots (N, K), those of a name from `first` up to `end`; `cost` (N,) is their total cost."""
+    """Open lots (N, K).
+
+    Those of a name lie from `first` (N,) to before `end` (N,); `cost` (N,) is their total cost, USD.
+    """
 
     shares: FloatArray
     price: FloatArray
@@ -102,9 +105,7 @@ def book_lots_nb(
     lot_order: int,
     gains: FloatArray,
 ) -> None:
-    """Book a session's trades of stocks.
-
-    The gain of each sale after costs is written into `gains`.
+    """Book a session's trades of stocks and write the gain of each sale after costs.
 
     Args:
         lots: the open lots, changed in place.
@@ -128,11 +129,10 @@ def book_lots_nb(
 
 @njit(cache=True)
 def least_tax_order_nb(lots: Lots, shares: FloatArray, mark: FloatArray, sell_rate: float) -> IntArray:
-    """Names (N,) by gain per dollar raised, the smallest first.
+    """The names (N,) by gain per dollar raised, the smallest first.
 
-    The gain is that of selling all of a name; 0 where nothing is held.
-
-    The tax rate is one for all, so that this is the order of the tax. Ties in the order of the symbols.
+    The gain is that of a sale of all shares, 0 where none are held. The tax rate is one for all, so that this is the
+    order of the tax. Ties in the order of the symbols.
 
     Args:
         lots: the open lots.

@@ -1,4 +1,4 @@
-"""The order kernel: walks a plan and emits the exact order amounts that raise the required cash.
+"""The order kernel: the exact orders that raise the cash required by a plan.
 
 One path at a time, compiled. `reference.py` is the same in plain numpy; tests hold the two equal.
 
@@ -32,11 +32,11 @@ from undertow.backtests.kernel.records import (
     Funds,
     Holdings,
     KernelOptions,
-    PathInputs,
     PathPlan,
     PathRecord,
     PriceArrays,
     Rates,
+    SessionInputs,
     SetOptions,
     SetPlans,
 )
@@ -66,14 +66,18 @@ from undertow.market import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)
-def _walk_nb(inputs: PathInputs, ending: BoolArray, capital: float, record: PathRecord) -> None:
-    """Walk one path into `record`.
-
-    With `amounts` (0, 0) only values, counts and sums are written.
-    """
-    prices, plan, rates, options = inputs
+def _walk_nb(
+    prices: PriceArrays,
+    plan: PathPlan,
+    rates: Rates,
+    options: KernelOptions,
+    ending: BoolArray,
+    capital: float,
+    record: PathRecord,
+) -> None:
+    # With amounts (0, 0) only values, counts and sums are written.
     fill, mark, close, end_price, cash_fill, cash_close = prices
-    base, rebalanced, exposure, _ = plan
+    base, rebalanced, exposure, order = plan
     values, before, amounts, cash_trades, reasons, counts, sums, gains = record
     rows, columns = fill.shape
     stocks = base.shape[1]
@@ -106,8 +110,9 @@ def _walk_nb(inputs: PathInputs, ending: BoolArray, capital: float, record: Path
             value = cash + worth_nb(holdings.shares, mark[row])
         if acting:
             ended = holdings.traded != 0.0
-            action, funds = Action(reason, turned, shorted, rebalance), Funds(cash, value, parked)
-            cash, deferred, parked = trade_session_nb(row, action, inputs, holdings, lots, funds)
+            action, funds = Action(row, reason, turned, shorted, level, rebalance), Funds(cash, value, parked)
+            inputs = SessionInputs(fill[row], mark[row], base[rebalance], order[row])
+            cash, deferred, parked = trade_session_nb(action, inputs, rates, options, holdings, lots, funds)
             counts[DEFERRED] += deferred
             pending = any_nb(holdings.waiting)
             money, paid = tally_nb(holdings.traded, ended, fill[row], rates)
@@ -122,7 +127,8 @@ def _walk_nb(inputs: PathInputs, ending: BoolArray, capital: float, record: Path
             if recording:
                 cash_trades[row] = swept
                 amounts[row] = holdings.traded
-                label_orders_nb(row, Action(reason, turned, shorted, rebalance), parts, ended, holdings, reasons[row])
+                action = Action(row, reason, turned, shorted, level, rebalance)
+                label_orders_nb(action, parts, ended, holdings, reasons[row])
             holdings.traded[:] = 0.0
         in_cash = cash_units * cash_close[row]
         values[row] = in_cash + worth_nb(holdings.shares, close[row])
@@ -146,12 +152,13 @@ def _no_holdings_nb(columns: int, stocks: int) -> Holdings:
 
 
 @njit(cache=True)
-def walk_nb(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOptions, capital: float) -> PathRecord:
-    """Walk one path over T sessions and C columns.
+def walk_nb(
+    prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOptions, capital: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray, IntArray, FloatArray, FloatArray]:
+    """Walk one path over T sessions.
 
-    N stocks, the names of the basket, the symbol sold short.
-
-    Session t uses its own prices and the plan's row t alone.
+    The C columns are N stocks, the names of the basket and the symbol sold short. Session t uses its own prices and the
+    plan's row t alone. Returns the fields of `PathRecord`.
 
     Args:
         prices: prices of the run, as in `PriceGrid`.
@@ -163,17 +170,19 @@ def walk_nb(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
     rows, columns = prices.fill.shape
     gains = np.zeros((rows, plan.base.shape[1]) if options.lots != NO_LOTS else (0, 0))
     record = PathRecord(
-        np.empty(rows),
-        np.empty(rows),
-        np.zeros((rows, columns)),
-        np.zeros(rows),
-        np.zeros((rows, columns), dtype=np.int64),
-        np.zeros(4, dtype=np.int64),
-        np.zeros(3),
-        gains,
+        values=np.empty(rows),
+        before=np.empty(rows),
+        amounts=np.zeros((rows, columns)),
+        cash_trades=np.zeros(rows),
+        reasons=np.zeros((rows, columns), dtype=np.int64),
+        counts=np.zeros(4, dtype=np.int64),
+        sums=np.zeros(3),
+        gains=gains,
     )
-    _walk_nb(PathInputs(prices, plan, rates, options), ending_rows_nb(prices.end_price), capital, record)
-    return record
+    _walk_nb(prices, plan, rates, options, ending_rows_nb(prices.end_price), capital, record)
+    # A plain tuple: a record costs more to hand back to Python.
+    values, before, amounts, cash_trades, reasons, counts, sums, _ = record
+    return values, before, amounts, cash_trades, reasons, counts, sums, gains
 
 
 @njit(cache=True)
@@ -227,14 +236,14 @@ def walk_many_nb(
         )
         plan = PathPlan(base, rebalanced, sets.exposure[number], sets.orders[score] if score >= 0 else no_order)
         record = PathRecord(
-            values[number],
-            no_values,
-            no_amounts,
-            no_values,
-            no_reasons,
-            counts[number],
-            sums[number],
-            no_amounts,
+            values=values[number],
+            before=no_values,
+            amounts=no_amounts,
+            cash_trades=no_values,
+            reasons=no_reasons,
+            counts=counts[number],
+            sums=sums[number],
+            gains=no_amounts,
         )
-        _walk_nb(PathInputs(prices, plan, rates, path_options), ending, capital, record)
+        _walk_nb(prices, plan, rates, path_options, ending, capital, record)
     return values, sums, counts

@@ -1,4 +1,4 @@
-"""The sessions of a run cut into segments, with prices laid out for them: shared by every path of a sweep.
+"""The sessions of a run cut into segments, shared by every path of a sweep.
 
 A segment runs from one rebalance of the base weights, or one end of a name's prices, to the next. Within it the
 holdings of a path whose cash is raised in proportion are always `scale` times what it held at the start of the
@@ -54,7 +54,8 @@ class Segments(NamedTuple):
 def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Segments:
     """The segments of a run over the stocks of a price grid.
 
-    `base` (R, N) and `rebalanced` (T,) are those of `Plan`."""
+    `base` (R, N) and `rebalanced` (T,) are as in `Plan`.
+    """
     names = np.flatnonzero(base.any(axis=0))
     fill, mark, close, end_price = (
         np.ascontiguousarray(part[:, names]) for part in (grid.fill, grid.mark, grid.close, grid.end_price)

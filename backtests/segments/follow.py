@@ -1,4 +1,4 @@
-"""Paths whose holdings are those of the fully invested basket follow it, without any work until they raise cash.
+"""Paths that hold the fully invested basket: scaled copies of one reference path.
 
 The reference is the path that stays fully invested. A rebalance sells each name down to its weight whatever was held
 before, and leaves of a name that is bought only what costs leave lacking, about a thousandth of the gap: what a path
@@ -37,9 +37,9 @@ COPY_TOLERANCE = 1e-11
 
 
 class Reference(NamedTuple):
-    """The fully invested path: values (T,) at the close, and its account at the end of each segment (S, ...).
+    """The fully invested path: values (T,) and its account at the end of each segment.
 
-    `sums` and `counts` are those of each segment alone.
+    The account is (S, ...), `sums` and `counts` (S, 3) are those of each segment alone.
     """
 
     values: FloatArray
@@ -83,7 +83,7 @@ def _account_nb(reference: Reference, part: int) -> SegmentAccount:
 
 @njit(cache=True)
 def resume_nb(reference: Reference, part: int, copies: float, account: SegmentAccount) -> None:
-    """Write out the account of a path that followed the reference to a segment's end.
+    """Write out the account of a path that has followed the reference so far.
 
     Args:
         reference: the fully invested path.
@@ -134,9 +134,7 @@ def follow_nb(reference: Reference, part: int, first: int, last: int, copies: fl
 
 @njit(cache=True)
 def copies_held_nb(reference: Reference, part: int, segments: Segments, account: SegmentAccount, value: float) -> float:
-    """How many times the reference a path holds at the end of a segment.
-
-    0 where it holds something else.
+    """How many times the reference a path holds at the end of a segment, or 0.
 
     Args:
         reference: the fully invested path.

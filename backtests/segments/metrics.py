@@ -1,4 +1,4 @@
-"""The metrics of `backtests/metrics.py` for P paths, compiled: one path at a time, without keeping its returns."""
+"""The metrics of `backtests/metrics.py`, compiled for many paths."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _ROOT = math.sqrt(SESSIONS_A_YEAR)
 
 @njit(cache=True)
 def moments_nb(returns: FloatArray, cash_returns: FloatArray) -> tuple[float, float, float, float, float]:
-    """Means and squared deviations of returns and of returns over cash.
+    """Moments of returns (T,) over sessions: mean, and sum of squared deviations.
 
-    With the sum of squared losses."""
+    Then the same of returns less those of cash, and the sum of squared losses.
+    """
     total, over, losses = sums_of(returns, cash_returns)
     mean, extra = total / len(returns), over / len(returns)
     squares, extras = squares_of(returns, cash_returns, mean, extra)
@@ -41,10 +42,7 @@ def moments_nb(returns: FloatArray, cash_returns: FloatArray) -> tuple[float, fl
 
 @njit(cache=True)
 def deepest_nb(values: FloatArray, capital: float) -> float:
-    """The deepest fall from the highest value so far, decimal, 0 or less.
-
-    The capital counts as a high.
-    """
+    """The deepest fall from the highest value or the capital, decimal, 0 or less."""
     high, floor = capital, 1.0
     for row in range(len(values)):
         value = values[row]
@@ -57,10 +55,7 @@ def deepest_nb(values: FloatArray, capital: float) -> float:
 
 @njit(cache=True)
 def ulcer_nb(values: FloatArray, capital: float) -> float:
-    """Root mean square of the fall from the highest value so far.
-
-    The capital counts as a high.
-    """
+    """Root mean square of the fall from the highest value or the capital, decimal."""
     high, share, squares = capital, 1.0 / capital, 0.0
     for row in range(len(values)):
         value = values[row]
@@ -83,7 +78,7 @@ def write_below_nb(returns: FloatArray, limit: float, low: FloatArray) -> int:
 
 @njit(cache=True)
 def select_nb(amounts: FloatArray, size: int, count: int) -> None:
-    """Bring the `count` lowest of the first `size` amounts to the front (Hoare 1961)."""
+    """Bring the `count` lowest of `size` amounts to the front, unsorted (Hoare 1961)."""
     start, end = 0, size - 1
     while start < end:
         pivot, low, high = amounts[(start + end) // 2], start, end
@@ -131,9 +126,7 @@ def annualised_ratio_nb(mean: float, spread: float) -> float:
 
 @njit(cache=True)
 def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out: FloatArray) -> None:
-    """Write into `out` (M,) the metrics of one path, as `return_metrics`.
-
-    In the order of `METRIC_NAMES`.
+    """Write the metrics of one path in the order of `METRIC_NAMES`.
 
     Args:
         values: values at the close (T,), USD.
@@ -164,10 +157,7 @@ def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out
 
 @njit(cache=True, parallel=True)
 def metrics_many_nb(values: FloatArray, capital: float, cash_returns: FloatArray) -> FloatArray:
-    """The metrics of every path.
-
-    Values at the close (P, T) to (P, M), in the order of `METRIC_NAMES`.
-    """
+    """Metrics (P, M) of values at the close (P, T), in the order of `METRIC_NAMES`."""
     out = np.empty((len(values), METRIC_COUNT))
     for path in prange(len(values)):
         metrics_nb(values[path], capital, cash_returns, out[path])

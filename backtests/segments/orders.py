@@ -1,4 +1,4 @@
-"""Orders of one path at one session, made in place: the order kernel without basket, hedge and stop.
+"""Orders of one path at one session, without basket, hedge and stop.
 
 A second implementation of the plain case of `kernel/`, for the segment walk of a sweep; tests hold the two equal.
 """
@@ -41,7 +41,7 @@ def gaps_nb(held: FloatArray, units: FloatArray, mark: FloatArray, goal: float, 
 def close_gaps_nb(
     held: FloatArray, units: FloatArray, mark: FloatArray, goal: float, dust: float, filled: float
 ) -> None:
-    """Sell down to `goal` base portfolios, buy the share `filled` of what lacks.
+    """Sell down to `goal` base portfolios, and buy the share `filled` of the gaps.
 
     Args:
         held: shares held (N,), changed in place.
@@ -90,10 +90,7 @@ def scale_nb(amounts: FloatArray, by: float) -> None:
 
 @njit(cache=True)
 def deduct_nb(amounts: FloatArray, order: IntArray, needed: float) -> None:
-    """Deduct amounts that sum to `needed` in place.
-
-    In proportion, or by `order` where it is not empty.
-    """
+    """Deduct `needed` from the amounts in place: in proportion, or by `order`."""
     total = sum_nb(amounts)
     if needed <= 0.0 or total <= 0.0:
         return
@@ -112,7 +109,7 @@ def deduct_nb(amounts: FloatArray, order: IntArray, needed: float) -> None:
 def lower_goals_nb(goals: FloatArray, held: FloatArray, mark: FloatArray, order: IntArray, needed: float) -> None:
     """Lower the goals where sales down to them do not bring in the needed cash.
 
-    Then nothing is bought.
+    Nothing is bought then.
 
     Args:
         goals: money to hold in each name (N,), USD, changed in place.

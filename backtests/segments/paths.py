@@ -1,4 +1,4 @@
-"""Many paths at once, segment by segment, in blocks that share the prices in the cache; metrics of each path at once.
+"""The segment walk of many paths, in blocks that share the prices in the cache.
 
 Equal to `walk_many_nb` for sets without basket, hedge, stop or tax lots. The result of a path does not depend on the
 number of threads nor on the other paths.

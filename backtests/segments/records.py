@@ -1,4 +1,4 @@
-"""Records that go down into the compiled segment walk; their arrays are changed in place where a docstring says so."""
+"""Records that the compiled segment walk takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUMS, COUNTS = 3, 3
 
 
 class SegmentPath(NamedTuple):
-    """What a path holds, unchanged by the walk: `exposure` (T,), selling `order` (T, N) or (T, 0), capital in USD."""
+    """Exposure (T,), selling order (T, N) or (T, 0), rates, capital (USD) of a path."""
 
     exposure: FloatArray
     order: IntArray
@@ -30,7 +30,7 @@ class SegmentPath(NamedTuple):
 
 
 class SegmentAccount(NamedTuple):
-    """Shares `held` and `waiting` (N,), and the `state` and `flags` whose positions are named above."""
+    """Shares held and waiting (N,), state and flags of a path, changed in place."""
 
     held: FloatArray
     waiting: FloatArray
@@ -39,7 +39,7 @@ class SegmentAccount(NamedTuple):
 
 
 class SegmentResults(NamedTuple):
-    """Values at the close (T,), sums (3,) and counts (3,) of a path."""
+    """Values at the close (T,), sums (3,) and counts (3,) of a path, written in place."""
 
     values: FloatArray
     sums: FloatArray
@@ -47,7 +47,7 @@ class SegmentResults(NamedTuple):
 
 
 class SessionNames(NamedTuple):
-    """The names (N,) of a session: base weights and units, prices, selling order (N,) or (0,); none is changed."""
+    """Base weights and units, prices (N,) and selling order (N,) or (0,) of a session."""
 
     weights: FloatArray
     units: FloatArray
@@ -57,10 +57,11 @@ class SessionNames(NamedTuple):
 
 
 class Session(NamedTuple):
-    """One session of a path: exposure now and before, cash before trading in USD, and facts of its segment.
+    """One session of a path, with the facts of its segment.
 
-    `proportional` is true where cash is raised in proportion, `rebalanced` on the session of a rebalance, `ending`
-    where a name is closed; `base_worth` (at the fill), `clean` and `filled` as in `Segments`.
+    `level` is the exposure on the session before, `cash` that before trading, USD. `proportional` is true where cash is
+    raised in proportion, `rebalanced` on the session of a rebalance, `ending` where a name is closed; `base_worth` (at
+    the fill), `clean` and `filled` as in `Segments`.
     """
 
     exposure: float

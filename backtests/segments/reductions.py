@@ -1,10 +1,11 @@
-"""Sums over arrays whose order of additions is part of the definition: eight lanes, then the rest, then the lanes.
+"""Sums over arrays whose order of additions is part of the definition.
 
-Letting the compiler reorder a sum makes its last bit depend on how the surrounding code was compiled: whether a callee
-came from numba's cache is enough. A plain sum from left to right cannot use vectors. These are written as vector
-instructions with fused multiply-adds, so that equal input gives equal bytes in every process, at the speed of the
-reordered sum. The lanes are folded as ((0+4)+(2+6)) + ((1+5)+(3+7)); the remainder is summed from left to right and
-added last. Every array is (N,), float64 and contiguous, and as long as the first; nothing else compiles.
+Eight lanes, then the remainder, then the lanes. Letting the compiler reorder a sum makes its last bit depend on how the
+surrounding code was compiled: whether a callee came from numba's cache is enough. A plain sum from left to right cannot
+use vectors. These are written as vector instructions with fused multiply-adds, so that equal input gives equal bytes in
+every process, at the speed of the reordered sum. The lanes are folded as ((0+4)+(2+6)) + ((1+5)+(3+7)); the remainder
+is summed from left to right and added last. Every array is (N,), float64 and contiguous, and as long as the first;
+nothing else compiles.
 """
 
 from __future__ import annotations
@@ -31,10 +32,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 def _reduction(arrays: int, sums: int, body: Body) -> Callable[..., Any]:
-    """Code of `sums` sums over `arrays` arrays, the first arguments.
-
-    Numbers follow them.
-    """
+    """Code of some sums over arrays, the first arguments; numbers follow them."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
         pairs = zip(signature.args[:arrays], args[:arrays], strict=True)
@@ -92,11 +90,11 @@ def _folded(builder: Any, lanes: Any) -> Any:
     return parts[0]
 
 
-def _fused(builder: Any, left: Any, right: Any, added: Any) -> Any:
+def _fused(builder: Any, value: Any, factor: Any, added: Any) -> Any:
     """The product of two operands plus a third one, rounded once."""
-    name = f"llvm.fma.v{LANES}f64" if left.type == _VECTOR else "llvm.fma.f64"
-    kind = ir.FunctionType(left.type, [left.type] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [left, right, added])
+    name = f"llvm.fma.v{LANES}f64" if value.type == _VECTOR else "llvm.fma.f64"
+    kind = ir.FunctionType(value.type, [value.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [value, factor, added])
 
 
 def _zero(like: Any) -> Any:
@@ -116,20 +114,25 @@ def _signature(kinds: Sequence[Any], arrays: int, sums: int) -> Any:
 
 
 @_compiled
-def dot(_context: Any, left: Any, right: Any) -> Any:
-    """Sum of the products of two arrays."""
+def dot(_context: Any, array: Any, factor: Any) -> Any:
+    """Sum of one array (N,) times another."""
 
     def body(builder: Any, elements: Any, _numbers: Any, so_far: Any) -> Any:
         return [_fused(builder, elements[0], elements[1], so_far[0])]
 
-    return _signature((left, right), 2, 1), _reduction(2, 1, body)
+    return _signature((array, factor), 2, 1), _reduction(2, 1, body)
 
 
 @_compiled
 def dot_four(_context: Any, shared: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Sums of `shared` times each of four arrays, bit for bit as `dot`.
+    """Sums of one array times each of four others, bit for bit as `dot`.
 
-    `shared` is read once for all.
+    Args:
+        shared: the array (N,) that is read once for all.
+        first: the first of the four arrays (N,).
+        second: the second one.
+        third: the third one.
+        fourth: the fourth one.
     """
 
     def body(builder: Any, elements: Any, _numbers: Any, so_far: Any) -> Any:
@@ -140,7 +143,7 @@ def dot_four(_context: Any, shared: Any, first: Any, second: Any, third: Any, fo
 
 @_compiled
 def sums_of(_context: Any, values: Any, deductions: Any) -> Any:
-    """Sums of the values, of values less deductions, and of squared losses."""
+    """Sum of values, of values less deductions, and of squares of negative values."""
 
     def body(builder: Any, elements: Any, _numbers: Any, so_far: Any) -> Any:
         value, deduction = elements
@@ -157,7 +160,14 @@ def sums_of(_context: Any, values: Any, deductions: Any) -> Any:
 
 @_compiled
 def squares_of(_context: Any, values: Any, deductions: Any, mean: Any, excess: Any) -> Any:
-    """Sums of squares around `mean`, and of values less deductions around `excess`."""
+    """Sums of squared deviations of values and of values less deductions.
+
+    Args:
+        values: the values (N,).
+        deductions: the deductions (N,).
+        mean: mean of the values.
+        excess: mean of values less deductions.
+    """
 
     def body(builder: Any, elements: Any, numbers: Any, so_far: Any) -> Any:
         off = builder.fsub(elements[0], numbers[0])
@@ -169,9 +179,16 @@ def squares_of(_context: Any, values: Any, deductions: Any, mean: Any, excess: A
 
 @_compiled
 def gaps_of(_context: Any, held: Any, units: Any, mark: Any, goal: Any, dust: Any) -> Any:
-    """With gap = (goal x units - held) x mark.
+    """Sum of the gaps above `dust`, and of minus those below -`dust`.
 
-    Sum of the gaps above `dust`, and of minus those below -`dust`.
+    A gap is (goal x units - held) x mark.
+
+    Args:
+        held: shares held (N,).
+        units: shares of the base portfolio (N,) for one unit of money.
+        mark: last known prices (N,).
+        goal: value of the base portfolios to hold, USD.
+        dust: gaps up to this are ignored, USD.
     """
 
     def body(builder: Any, elements: Any, numbers: Any, so_far: Any) -> Any:

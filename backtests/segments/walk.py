@@ -1,4 +1,4 @@
-"""One path through one segment: a scaled copy where that is exact, name by name where it is not."""
+"""One path through one segment, as a scaled copy where that is exact."""
 
 from __future__ import annotations
 
@@ -259,9 +259,7 @@ def trade_scaled_nb(
 def value_nb(
     cash_close: FloatArray, worth: FloatArray, line: FloatArray, state: FloatArray, values: FloatArray
 ) -> float:
-    """Write the values at the close of some sessions of a segment.
-
-    Returns the sum of the shares of cash.
+    """Write values at the close in a segment; returns the sum of the shares of cash.
 
     Args:
         cash_close: price of the cash symbol at the close (L,).
@@ -322,15 +320,15 @@ def segment_nb(
         ):
             fill, mark, units = segments.fill[row], segments.mark[row], segments.units[part]
             session = Session(
-                exposure[row],
-                exposure[row - 1] if row > 0 else 1.0,
-                state[UNITS] * segments.cash_fill[row] if row > 0 else path.capital,
-                segments.worth_fill[row],
-                path.order.shape[1] == 0,
-                row == first and segments.rebalance[part],
-                segments.clean[part],
-                segments.filled[row],
-                segments.ending[row],
+                exposure=exposure[row],
+                level=exposure[row - 1] if row > 0 else 1.0,
+                cash=state[UNITS] * segments.cash_fill[row] if row > 0 else path.capital,
+                base_worth=segments.worth_fill[row],
+                proportional=path.order.shape[1] == 0,
+                rebalanced=row == first and segments.rebalance[part],
+                clean=segments.clean[part],
+                filled=segments.filled[row],
+                ending=segments.ending[row],
             )
             done, reason, cash, sold, bought, value, closed = trade_scaled_nb(
                 session, account, fill, mark, units, segments.end_price[row], rates

@@ -1,4 +1,4 @@
-"""Inputs of the order kernel by name, and both of its implementations called with them."""
+"""Inputs of the order kernel by name, for both of its implementations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from undertow.backtests.kernel.walk import walk_nb
 
 
 def flat_inputs(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
-    """One rebalance at equal weights on the first row, full exposure, no costs, cash that earns nothing."""
+    """Equal weights on the first row, full exposure, no costs, idle cash."""
     fill = np.asarray(fill, dtype=np.float64)
     rows, names = fill.shape
     close = fill if close is None else np.asarray(close, dtype=np.float64)
@@ -52,8 +52,7 @@ def kernel_records(inputs: dict[str, Any]) -> tuple[PriceArrays, PathPlan, Rates
 
 def walk_compiled(**inputs: Any) -> PathRecord:
     """Walk one path by the compiled kernel."""
-    record: PathRecord = walk_nb(*kernel_records(inputs))
-    return record
+    return PathRecord(*walk_nb(*kernel_records(inputs)))
 
 
 def walk_plain(**inputs: Any) -> PathRecord:

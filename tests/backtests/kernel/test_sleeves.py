@@ -1,4 +1,4 @@
-"""Basket, hedge, stop, taxes and settlement in whole backtests: against vectorbt, the sweep and slower derivations."""
+"""Basket, hedge, stop, taxes and settlement in backtests and sweeps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNTS = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_se
 
 
 class Everything(Strategy):
-    """Less exposure on a fixed rhythm, with a basket, a hedge, a stop and one of the sources of cash."""
+    """Less exposure on a fixed rhythm, with every sleeve, a stop and a source of cash."""
 
     period: Annotated[int, IntDistribution(5, 60)] = 20
     share: Annotated[float, FloatDistribution(0.0, 1.0)] = 0.5
@@ -307,7 +307,7 @@ def test_a_name_that_ends_all_but_worthless_is_booked() -> None:
 
 
 class TwoSteps(Strategy):
-    """A sleeve for ten sessions; it ends as stocks come back in part, and a session later stocks are traded again."""
+    """A sleeve for ten sessions, which ends as stocks come back in part."""
 
     hedged: Annotated[bool, CategoricalDistribution([True, False])] = True
 
@@ -345,7 +345,7 @@ def test_an_action_on_stocks_does_not_lose_the_waiting_order_of_a_sleeve(hedged:
 
 
 class Again(Strategy):
-    """Half sold, back, half sold again within one absence; on a rebalance, and beside a hedge that sells nothing."""
+    """Sold to 0.6, back to 0.8 and sold to 0.5 within one episode, or a hedge instead."""
 
     hedged: Annotated[bool, CategoricalDistribution([True, False])] = False
 

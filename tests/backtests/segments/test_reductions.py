@@ -1,4 +1,4 @@
-"""Sums in lanes: to the last bit what their definition says, and no other compiled sum may be reordered."""
+"""Sums in lanes equal their definition to the last bit; no compiled sum is reordered."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FOLDERS = ("market", "signals", "strategies", "backtests", "evidence", "tearshee
 
 
 @njit
-def dot_nb(left: Any, right: Any) -> Any:
-    return dot(left, right)
+def dot_nb(values: Any, factors: Any) -> Any:
+    return dot(values, factors)
 
 
 @njit
@@ -42,22 +42,22 @@ def gaps_nb(held: Any, units: Any, mark: Any, goal: float, dust: float) -> Any:
     return gaps_of(held, units, mark, goal, dust)
 
 
-def fused(left: float, right: float, added: float) -> float:
-    return float(Fraction(left) * Fraction(right) + Fraction(added))
+def fused(value: float, factor: float, added: float) -> float:
+    return float(Fraction(value) * Fraction(factor) + Fraction(added))
 
 
 def added(_: float, value: float, so_far: float) -> float:
     return so_far + value
 
 
-def in_lanes(step: Any, left: Any, right: Any) -> float:
+def in_lanes(step: Any, values: Any, factors: Any) -> float:
     """The sum by its definition: eight lanes, folded, and the remainder last."""
-    by_lanes = len(left) - len(left) % LANES
+    by_lanes = len(values) - len(values) % LANES
     lanes, remainder = [0.0] * LANES, 0.0
     for index in range(by_lanes):
-        lanes[index % LANES] = step(float(left[index]), float(right[index]), lanes[index % LANES])
-    for index in range(by_lanes, len(left)):
-        remainder = step(float(left[index]), float(right[index]), remainder)
+        lanes[index % LANES] = step(float(values[index]), float(factors[index]), lanes[index % LANES])
+    for index in range(by_lanes, len(values)):
+        remainder = step(float(values[index]), float(factors[index]), remainder)
     a, b, c, d, e, f, g, h = lanes
     return (((a + e) + (c + g)) + ((b + f) + (d + h))) + remainder
 
@@ -65,22 +65,22 @@ def in_lanes(step: Any, left: Any, right: Any) -> float:
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100, 155])
 def test_every_sum_to_the_last_bit(count: int) -> None:
     rng = np.random.default_rng(count)
-    left, right, mark = rng.normal(size=(3, count))
-    assert dot_nb(left, right) == in_lanes(fused, left, right)
+    values, factors, mark = rng.normal(size=(3, count))
+    assert dot_nb(values, factors) == in_lanes(fused, values, factors)
     close = rng.normal(size=(4, count))
-    assert list(four_nb(left, close)) == [dot_nb(left, row) for row in close]
+    assert list(four_nb(values, close)) == [dot_nb(values, row) for row in close]
 
-    loss = np.minimum(left, 0.0)
-    total, over, losses = sums_nb(left, right)
-    assert (total, over) == (in_lanes(added, left, left), in_lanes(added, left, left - right))
+    loss = np.minimum(values, 0.0)
+    total, over, losses = sums_nb(values, factors)
+    assert (total, over) == (in_lanes(added, values, values), in_lanes(added, values, values - factors))
     assert losses == in_lanes(fused, loss, loss)
 
-    off, over_cash = left - 0.1, (left - right) - 0.2
-    assert squares_nb(left, right, 0.1, 0.2) == (in_lanes(fused, off, off), in_lanes(fused, over_cash, over_cash))
+    off, over_cash = values - 0.1, (values - factors) - 0.2
+    assert squares_nb(values, factors, 0.1, 0.2) == (in_lanes(fused, off, off), in_lanes(fused, over_cash, over_cash))
 
-    gap = (0.7 * right - left) * mark
+    gap = (0.7 * factors - values) * mark
     short, beyond = np.where(gap > 0.3, gap, 0.0), np.where(gap < -0.3, -gap, 0.0)
-    assert gaps_nb(left, right, mark, 0.7, 0.3) == (in_lanes(added, left, short), in_lanes(added, left, beyond))
+    assert gaps_nb(values, factors, mark, 0.7, 0.3) == (in_lanes(added, values, short), in_lanes(added, values, beyond))
 
 
 def test_a_line_of_any_length_is_a_dot_a_session() -> None:

@@ -1,4 +1,4 @@
-"""The segment walk of a sweep: equal to the order kernel, path by path, whatever the gaps, ends and selling orders."""
+"""The segment walk of a sweep equals the order kernel, path by path."""
 
 from __future__ import annotations
 
