@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from undertow.backtests.runs.attribution import Attribution, during_set
     from undertow.backtests.runs.backtest import make_plan, session_rows
     from undertow.backtests.runs.card import card_html
-    from undertow.backtests.runs.entries import enter_run, enter_sweep
+    from undertow.backtests.runs.entries import count_run, enter_run, enter_sweep
     from undertow.backtests.runs.episodes import EPISODE_COLUMNS
     from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
     from undertow.backtests.runs.run import Recipe, Run
@@ -30,6 +30,7 @@ else:
             ),
             "card": ("card_html",),
             "entries": (
+                "count_run",
                 "enter_run",
                 "enter_sweep",
             ),
@@ -64,6 +65,7 @@ __all__ = [
     "Run",
     "by_year",
     "card_html",
+    "count_run",
     "during_set",
     "enter_run",
     "enter_sweep",

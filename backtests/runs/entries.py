@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objective_code import codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.run import Run
-from undertow.market import Market, is_number
+from undertow.market import DataError, Market, is_number
 from undertow.signals.decisions import shared_table
 from undertow.strategies import Strategy
 
@@ -93,3 +93,15 @@ def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> TrialCount:
         recipe.market,
     )
     return ledger.enter(search, "backtest", 1)
+
+
+def count_run(run: Run, strategy: type[Strategy], ledger: Ledger) -> tuple[Run, str]:
+    """The run with its number among all trials, and "".
+
+    Where the ledger cannot be read or written: the run as it is, and the reason. A backtest is worth having all the
+    same.
+    """
+    try:
+        return replace(run, trial_count=enter_run(ledger, run, strategy)), ""
+    except DataError as error:
+        return run, str(error)

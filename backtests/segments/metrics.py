@@ -7,23 +7,11 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from undertow.backtests.metrics import LEAST_SPREAD, SESSIONS_A_YEAR
+from undertow.backtests.metrics import LEAST_SPREAD, RETURN_METRICS, SESSIONS_A_YEAR
 from undertow.backtests.segments.reductions import squares_of, sums_of
 from undertow.market import FloatArray
 
-# The metrics of `return_metrics`, in its order.
-METRIC_NAMES = (
-    "total_return",
-    "cagr",
-    "annual_volatility",
-    "annual_sharpe",
-    "annual_sharpe_over_cash",
-    "annual_sortino",
-    "max_drawdown",
-    "calmar",
-    "ulcer_index",
-    "cvar_95",
-)
+METRIC_NAMES = tuple(metric.key for metric in RETURN_METRICS)
 METRIC_COUNT = len(METRIC_NAMES)
 _ROOT = math.sqrt(SESSIONS_A_YEAR)
 

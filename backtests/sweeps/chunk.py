@@ -13,7 +13,7 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
-from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.metrics import METRICS, SESSIONS_A_YEAR
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.segments.metrics import METRIC_NAMES
@@ -23,12 +23,8 @@ from undertow.signals.decisions import DecisionTable, shared_table
 from undertow.strategies import LEAST_TAX, Decision, Plan, Sets, Strategy, base_weights, decided
 
 # The figures of a set, in the order of the table: those of `Run.metrics`, then counts.
-_COUNTS = ("deferred_fills", "price_ends_closed", "orders_open_at_end", "stale_sessions")
-FIGURES = (*METRIC_NAMES, "annual_turnover", "average_exposure", "average_cash", "costs_paid", "episodes", *_COUNTS)
-# Less is better of what an objective minimises, and of every count.
-LESS_IS_BETTER = frozenset(
-    {metric for metric, direction in NAMED.values() if direction == MINIMIZE} | {"episodes", *_COUNTS}
-)
+FIGURES = tuple(metric.key for metric in METRICS)
+LESS_IS_BETTER = frozenset(metric.key for metric in METRICS if metric.direction == MINIMIZE)
 
 
 def is_less_better(name: str) -> bool:

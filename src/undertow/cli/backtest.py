@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import typer
 
 from undertow.cli.option_groups import AccountOptions, RuleOptions
@@ -13,10 +9,6 @@ from undertow.cli.options import HtmlOption, JsonOption, LedgerOption, MarketOpt
 from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import check_targets, resolve_account, resolve_market, resolve_rule, resolve_span
-
-if TYPE_CHECKING:
-    from undertow.backtests import Run
-    from undertow.strategies import Strategy
 
 
 def backtest_command(
@@ -31,7 +23,9 @@ def backtest_command(
 ) -> None:
     """Backtest one strategy over one universe."""
     with busy("starting"):
+        from undertow.backtests import Ledger
         from undertow.backtests import backtest as run_backtest
+        from undertow.backtests.runs import count_run
 
         check_targets(out=out, html=html)
         chosen = resolve_rule(rule)
@@ -42,7 +36,9 @@ def backtest_command(
         chosen.check(data, settings)
     with busy("running the backtest"):
         run = run_backtest(chosen.strategy, data, **span, account=trading)
-    run = _with_trial_count(run, type(chosen.strategy), ledger)
+    run, uncounted = count_run(run, type(chosen.strategy), Ledger(ledger))
+    if uncounted:
+        typer.echo(f"This trial is not counted: {uncounted}", err=True)
     with busy("writing the tearsheet"):
         if out is not None:
             run.save(out)
@@ -59,16 +55,3 @@ def backtest_command(
     for path in (html, None if out is None else out / "tearsheet.html"):
         if path is not None:
             typer.echo(f"tearsheet: {path}")
-
-
-def _with_trial_count(run: Run, strategy: type[Strategy], ledger: Path | None) -> Run:
-    """The run with its number among all trials; unchanged, and a warning, on an error."""
-    from undertow.backtests import Ledger
-    from undertow.backtests.runs import enter_run
-    from undertow.market import DataError
-
-    try:
-        return replace(run, trial_count=enter_run(Ledger(ledger), run, strategy))
-    except DataError as error:
-        typer.echo(f"This trial is not counted: {error}", err=True)
-        return run

@@ -1,4 +1,4 @@
-"""Walks whose folds keep their studies go on where they were killed; both accounts of a gate are told at once."""
+"""Walks whose folds keep their studies go on where they were killed; both accounts of a gate are reported at once."""
 
 from __future__ import annotations
 
