@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         window_ends,
     )
     from undertow.market.coarser import coarsen
+    from undertow.market.compiled import drop_stale_code
     from undertow.market.coverage import Coverage, market_coverage
     from undertow.market.coverage_tables import render_coverage
     from undertow.market.errors import (
@@ -95,6 +96,7 @@ else:
                 "window_ends",
             ),
             "coarser": ("coarsen",),
+            "compiled": ("drop_stale_code",),
             "coverage": (
                 "Coverage",
                 "market_coverage",
@@ -158,6 +160,7 @@ __all__ = [
     "coarsen",
     "decisions",
     "did_you_mean",
+    "drop_stale_code",
     "first_known",
     "in_decimals",
     "instant_of",
