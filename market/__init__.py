@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from undertow.market.coarser import coarsen
     from undertow.market.compiled import drop_stale_code
-    from undertow.market.coverage import Coverage, market_coverage
+    from undertow.market.coverage import Coverage, is_extreme, market_coverage, price_changes, split_ratio
     from undertow.market.coverage_tables import render_coverage
     from undertow.market.errors import (
         BookkeepingError,
@@ -113,7 +113,10 @@ else:
             "compiled": ("drop_stale_code",),
             "coverage": (
                 "Coverage",
+                "is_extreme",
                 "market_coverage",
+                "price_changes",
+                "split_ratio",
             ),
             "coverage_tables": ("render_coverage",),
             "errors": (
@@ -184,6 +187,7 @@ __all__ = [
     "in_decimals",
     "instant_of",
     "instants",
+    "is_extreme",
     "is_number",
     "is_whole",
     "last_known",
@@ -199,9 +203,12 @@ __all__ = [
     "render_coverage",
     "safe_message",
     "safe_text",
+    "price_changes",
+    "render_coverage",
     "sessions_a_year",
     "settlement_sessions",
     "simulate_market",
+    "split_ratio",
     "window_ends",
     "write_market",
 ]

@@ -17,8 +17,12 @@ from undertow.market.market import Market
 from undertow.market.prices import Prices
 from undertow.market.universe import Universe
 
-EXTREME = 0.5
+# A one-session move beyond this is an error of the data more often than not. Every whole ratio of a split lies beyond.
+EXTREME = 0.45
 _EXTREMES_LISTED = 10
+# Ratios of splits, and units of a currency (100), and how near to one a ratio of closes counts as it.
+_SPLITS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100], dtype=np.float64)
+_NEAR_SPLIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class FeedCoverage:
     without a row: beyond the interval, for a feed that has one. `age_hours` is how long the last row known by the last
     session's close had then been known; `stale` where that is beyond its tolerance. Of bars, `outside_range` counts
     rows whose open or close lies outside [low, high], and `extreme_moves` are the largest returns from one close to the
-    next beyond ±50 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
+    next beyond ±45 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
     """
 
     kind: str
@@ -87,8 +91,8 @@ class PriceCoverage:
     """All prices: names by what they lack, and counts of (session, name) cells.
 
     `gap_cells` are sessions without a close inside a listing, `outside_range` rows whose open or close lies outside
-    [low, high] (a vendor's quirk, no error), `extreme_moves` the largest one-session returns beyond ±50 % as (symbol,
-    session, return).
+    [low, high] (a vendor's quirk, no error), `extreme_moves` the largest moves beyond ±45 % from the last close as
+    (symbol, session, return).
     """
 
     symbols: int
@@ -145,6 +149,33 @@ def market_coverage(market: Market) -> Coverage:
     )
 
 
+def price_changes(close: FloatArray) -> FloatArray:
+    """Changes of closes (T, N) from the last known close to each; NaN without both.
+
+    A move across a gap counts on the session after the gap.
+    """
+    rows = np.arange(len(close))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(close), rows, 0), axis=0)
+    before = np.full_like(close, np.nan)
+    before[1:] = np.take_along_axis(close, last[:-1], axis=0)
+    return np.asarray(close / before - 1.0, dtype=np.float64)
+
+
+def is_extreme(changes: FloatArray) -> BoolArray:
+    """Which changes lie beyond `EXTREME`; False for NaN."""
+    return np.asarray(np.abs(changes) > EXTREME, dtype=np.bool_)
+
+
+def split_ratio(change: float) -> str:
+    """The split that a change is close to, such as "4:1" or "1:10"; empty for none."""
+    ratio = max(1.0 + change, 1e-12)
+    size = max(ratio, 1.0 / ratio)
+    nearest = _SPLITS[np.argmin(np.abs(np.log(_SPLITS / size)))]
+    if abs(size / nearest - 1.0) > _NEAR_SPLIT:
+        return ""
+    return f"{nearest:g}:1" if ratio < 1.0 else f"1:{nearest:g}"
+
+
 def _day(instant: pd.Timestamp | np.datetime64) -> str:
     return pd.Timestamp(instant).strftime("%Y-%m-%d")
 
@@ -177,7 +208,7 @@ def _bars(feed: Feed) -> dict[str, Any]:
         return {"outside_range": 0, "extreme_count": 0, "extreme_moves": ()}
     close = feed["close"]
     returns = close[1:] / close[:-1] - 1.0
-    rows = np.flatnonzero(np.abs(returns) > EXTREME)
+    rows = np.flatnonzero(is_extreme(returns))
     largest = rows[np.argsort(-np.abs(returns[rows]), kind="stable")[:_EXTREMES_LISTED]]
     return {
         "outside_range": int(_outside_range(feed["open"], feed["high"], feed["low"], close).sum()),
@@ -261,12 +292,12 @@ def _outside_range(opened: FloatArray, high: FloatArray, low: FloatArray, close:
 
 
 def _extremes(prices: Prices) -> tuple[int, tuple[tuple[str, str, float], ...]]:
-    returns = prices.close[1:] / prices.close[:-1] - 1.0
-    rows, columns = np.nonzero(np.abs(returns) > EXTREME)
-    sizes = returns[rows, columns]
+    changes = price_changes(prices.close)
+    rows, columns = np.nonzero(is_extreme(changes))
+    sizes = changes[rows, columns]
     order = np.argsort(-np.abs(sizes), kind="stable")[:_EXTREMES_LISTED]
     moves = (
-        (prices.symbols[columns[move]], _day(prices.sessions[rows[move] + 1]), round(float(sizes[move]), 4))
+        (prices.symbols[columns[move]], _day(prices.sessions[rows[move]]), round(float(sizes[move]), 4))
         for move in order
     )
     return len(sizes), tuple(moves)

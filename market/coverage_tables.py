@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from undertow.market.coverage import EXTREME, Coverage, PriceCoverage
+from undertow.market.coverage import EXTREME, Coverage, PriceCoverage, split_ratio
 
 _NAMES_SHOWN = 12
 
@@ -134,8 +134,8 @@ def _price_table(prices: PriceCoverage) -> Table:
 
 
 def _move_table(prices: PriceCoverage) -> Table:
-    rows = [(symbol, session, f"{size:+.1%}") for symbol, session, size in prices.extreme_moves]
-    return _table("Largest one-session moves", ("symbol", "session", "return"), rows)
+    rows = [(symbol, session, f"{size:+.1%}", split_ratio(size)) for symbol, session, size in prices.extreme_moves]
+    return _table("Largest one-session moves", ("symbol", "session", "return", "close to a split of"), rows)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from undertow.backtests.runs.entries import count_run, enter_run, enter_sweep
     from undertow.backtests.runs.episodes import EPISODE_COLUMNS
     from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
+    from undertow.backtests.runs.notes import hold_label, hold_sentence, move_text, moves_sentence, span_of, span_text
     from undertow.backtests.runs.run import Recipe, Run
     from undertow.backtests.runs.saved import load_run, save_run
     from undertow.backtests.runs.tax import by_year, rate_text, realised, tax_sentence, tax_summary
@@ -38,6 +39,14 @@ else:
             "lag_hours": (
                 "LagHours",
                 "summarize_lag",
+            ),
+            "notes": (
+                "hold_label",
+                "hold_sentence",
+                "move_text",
+                "moves_sentence",
+                "span_of",
+                "span_text",
             ),
             "run": (
                 "Recipe",
@@ -69,12 +78,18 @@ __all__ = [
     "during_set",
     "enter_run",
     "enter_sweep",
+    "hold_label",
+    "hold_sentence",
     "load_run",
     "make_plan",
+    "move_text",
+    "moves_sentence",
     "rate_text",
     "realised",
     "save_run",
     "session_rows",
+    "span_of",
+    "span_text",
     "summarize_lag",
     "tax_sentence",
     "tax_summary",

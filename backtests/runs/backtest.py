@@ -17,11 +17,12 @@ from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, deci
 from undertow.backtests.runs.attribution import attribution
 from undertow.backtests.runs.describe import run_counts, run_recipe, run_series, run_weights
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
+from undertow.backtests.runs.price_notes import held_moves
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
 from undertow.market import BookkeepingError, Decisions, FloatArray, InstantArray, Market, ParameterError, load_calendar
 from undertow.signals.decisions import DecisionTable
-from undertow.strategies import Decision, Plan, Strategy, base_weights, decided, shocks_of
+from undertow.strategies import BuyAndHold, Decision, Plan, Strategy, base_weights, decided, shocks_of
 from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rules import RuleStrategy
 
@@ -71,7 +72,8 @@ def backtest(
     costs = account.costs
     grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk_plan(grid, plan, number, costs, account.capital) for number in (0, 1))
-    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values)
+    year = market.calendar.sessions_a_year
+    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values, year)
     portfolio = build()
     _check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
@@ -83,7 +85,7 @@ def backtest(
         weights=run_weights(run),
         orders=run.orders(market.cash, market.calendar.name),
         episodes=episodes(acting, _clock(table, rows, hold), run, hold),
-        counts=run_counts(table, rows, run, decision),
+        counts={**run_counts(table, rows, run, decision), "moves": held_moves({"run": run, BuyAndHold.name(): hold})},
         build_portfolio=build,
         reasons=drivers,
         attribution_parts=attribution(grid, plan, run, hold),
@@ -187,7 +189,9 @@ def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock
     calendar, prices = table.market.calendar, table.market.prices
     before = hold.grid.close[:-1, : hold.grid.stocks]
     opened = prices.open[rows][1:, table.columns]
-    # A name without an open has not moved yet.
+    # A name without an open has not moved yet; where none of those held has one, nothing is known.
     moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
-    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.grid.stocks] * moves).sum(axis=1)))
+    held = hold.weights[:-1, : hold.grid.stocks]
+    known = ((held != 0.0) & np.isfinite(opened)).any(axis=1) | ~(held != 0.0).any(axis=1)
+    overnight = np.concatenate(([np.nan], np.where(known, (held * moves).sum(axis=1), np.nan)))
     return EpisodeClock(in_run, calendar.opens[rows], calendar.closes[rows], overnight)

@@ -13,7 +13,8 @@ from undertow.backtests.account import Account
 from undertow.backtests.command import strategy_word
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
-from undertow.backtests.metrics import SESSIONS_A_YEAR
+from undertow.backtests.kernel.sleeves import hedge_symbol
+from undertow.backtests.runs.price_notes import universe_counts
 from undertow.backtests.runs.run import Recipe
 from undertow.market import FloatArray, Market, align
 from undertow.signals.decisions import DecisionTable
@@ -46,8 +47,9 @@ def run_series(
         "hold_before": hold.before,
         "hold_value": hold.values,
         "hold_return": hold.returns,
+        "hold_cash_share": hold.cash_share,
         "benchmark_return": _benchmark_returns(table, rows),
-        "cash_return": run.grid.cash_returns,
+        "cash_return": known_cash_returns(table, rows, run.grid.cash_returns),
         "btc": _btc(table)[rows],
     }
     return pd.DataFrame(columns, index=run.grid.sessions.rename("session"))
@@ -58,10 +60,33 @@ def _benchmark_returns(table: DecisionTable, rows: slice) -> FloatArray:
         return np.full(rows.stop - rows.start, np.nan)
     prices = table.market.prices
     column = int(prices.columns_of([table.market.benchmark])[0])
+    # Carried over a gap, whose whole move counts on the session after it.
     close = carried(prices.close[:, [column]])[rows, 0]
     first = (prices.open if table.decisions.fill == "open" else prices.close)[rows.start, column]
-    growth = close / np.concatenate(([first if np.isfinite(first) else close[0]], close[:-1])) - 1.0
-    return np.where(np.isfinite(growth), growth, 0.0)
+    growth = close / np.concatenate(([first], close[:-1])) - 1.0
+    return np.where(np.isfinite(prices.close[rows, column]), growth, np.nan)
+
+
+def known_cash_returns(table: DecisionTable, rows: slice, returns: FloatArray) -> FloatArray:
+    """Returns of the cash symbol (T,), NaN on sessions where it has no price.
+
+    Also NaN on the session of its first price, which has no return. A market without a cash symbol has cash that earns
+    nothing, which is known.
+
+    Args:
+        table: decisions of every session of the market.
+        rows: sessions of the run.
+        returns: those of the account's cash (T,), which earns nothing without a price.
+    """
+    market = table.market
+    if market.cash is None:
+        return returns
+    known = np.isfinite(market.prices.close[:, market.prices.columns_of([market.cash])[0]])
+    first = int(known.argmax())
+    # The cash of a run that begins with the market is bought at the first close.
+    if known.any() and first > 0:
+        known[first] = False
+    return np.where(known[rows], returns, np.nan)
 
 
 def _btc(table: DecisionTable) -> FloatArray:
@@ -96,15 +121,31 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "fallback_sessions": 0,
         **{f"{name}_sessions": int(flag[rows, 0].sum()) for name, flag in decision.flags.items()},
         "cash_sessions_without_price": run.grid.cash_gaps,
+        "benchmark_sessions_without_price": _gaps(table.market, table.market.benchmark, rows),
+        "hedge_sessions_without_price": _hedge_gaps(table, rows, decision),
         "sessions_without_members": int((~table.alive[rows].any(axis=1)).sum()),
         "sessions_without_prices": int(np.isnan(table.close[rows]).all(axis=1).sum()),
-        "universe_symbols": len(table.universe.symbols),
-        "symbols_without_prices": len(table.unpriced),
+        **universe_counts(table, rows, run.grid.fill[:, : run.grid.stocks]),
         "absent_feeds": dict(sorted(table.absent.items())),
         "signal_sources": {
             feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
         },
     }
+
+
+def _gaps(market: Market, symbol: str | None, rows: slice) -> int:
+    """The sessions on which a symbol has no close; 0 where none is named."""
+    if symbol is None:
+        return 0
+    return int(np.isnan(market.prices.close[rows, market.prices.columns_of([symbol])[0]]).sum())
+
+
+def _hedge_gaps(table: DecisionTable, rows: slice, decision: Decision) -> int:
+    """The sessions on which the rule had a hedge whose symbol has no close."""
+    if decision.hedge is None:
+        return 0
+    column = table.market.prices.columns_of([hedge_symbol(table, decision)])[0]
+    return int(((decision.hedge[rows, 0] > 0.0) & np.isnan(table.market.prices.close[rows, column])).sum())
 
 
 def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: Account) -> Recipe:
@@ -135,7 +176,7 @@ def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: A
         benchmark=market.benchmark,
         cash=market.cash,
         seed=market.truth.seed if market.truth is not None else None,
-        sessions_a_year=SESSIONS_A_YEAR,
+        sessions_a_year=market.calendar.sessions_a_year,
         versions={name: version(name) for name in _VERSIONED},
         command=_command(strategy, market, table.universe.name, window, account),
     )

@@ -39,6 +39,7 @@ def walk_segments_nb(
     rates: Rates,
     capital: float,
     cash_returns: FloatArray,
+    year: float,
     keep: bool,
 ) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
     """Walk P paths in parallel.
@@ -53,6 +54,7 @@ def walk_segments_nb(
         rates: rates of trading.
         capital: starting capital, USD.
         cash_returns: session returns of the cash symbol (T,).
+        year: sessions of a year.
         keep: whether to return the values.
     """
     paths, rows = sets.exposure.shape
@@ -102,7 +104,7 @@ def walk_segments_nb(
                 resume_nb(reference, parts - 1, copies[member], account)
             for name in range(names):
                 counts[begin + member, OPEN_AT_END] += waiting[member, name] != 0.0
-            metrics_nb(walked[member], capital, cash_returns, metrics[begin + member])
+            metrics_nb(walked[member], capital, cash_returns, year, metrics[begin + member])
             for row in range(values.shape[1]):
                 values[begin + member, row] = walked[member, row]
     return metrics, values, sums, counts

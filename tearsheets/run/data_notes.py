@@ -5,14 +5,46 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.backtests.runs import Run
-from undertow.tearsheets.html.markup import Html, section, tag
-from undertow.tearsheets.html.text import count, quantity, share
+from undertow.tearsheets.html.markup import Html, note, section, table, tag
+from undertow.tearsheets.html.text import BLANK, count, percent, quantity, share, typeset
+from undertow.tearsheets.run.episodes import LONG_TABLE
 
 
 def data_section(run: Run) -> Html:
     """Exceptions by number, the feeds that supplied signals, and the count of trials."""
-    items = [*_order_notes(run), *_signal_notes(run), *_universe_notes(run.counts), _trial_note(run)]
-    return section("Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"))
+    items = [*note_items(run), *_order_notes(run), *_signal_notes(run), *_universe_notes(run.counts), _trial_note(run)]
+    return section(
+        "Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"), *move_table(run)
+    )
+
+
+def note_items(run: Run) -> list[str]:
+    """The remarks on the data behind the figures as whole sentences."""
+    return [typeset(f"{remark[:1].upper()}{remark[1:]}.") for remark in run.data_notes]
+
+
+def move_table(run: Run) -> list[Html]:
+    """The extreme moves of names while they were held, one row each; empty without."""
+    moves = run.moves
+    if not moves:
+        return []
+    rows = [
+        [
+            tag("td", str(move["symbol"]), kind="names"),
+            tag("td", str(move["session"]), kind="when"),
+            tag("td", percent(move["change"]), kind="num"),
+            str(move["split"]) or BLANK,
+            ", ".join(move["held_by"]),
+        ]
+        for move in sorted(moves, key=lambda move: -abs(move["change"]))
+    ]
+    head = ["Symbol", "Session", tag("th", "Move", scope="col", kind="num"), "Close to a split of", "Held by"]
+    element = table(head, rows, kind="episodes")
+    return [
+        tag("h3", "Extreme moves of names that were held"),
+        note("They may be real. An unadjusted split, or another unit of the currency (1:100), looks the same."),
+        tag("div", element, kind="tallbox") if len(rows) > LONG_TABLE else element,
+    ]
 
 
 def _order_notes(run: Run) -> list[str]:
@@ -73,7 +105,8 @@ def _universe_notes(counts: dict[str, Any]) -> list[str]:
     if symbols:
         exclusion = f"; {count(unpriced)} of them {'has' if unpriced == 1 else 'have'} no prices and could not be held"
         items.append(
-            f"The universe lists {quantity(symbols, 'symbol')}{exclusion if unpriced else ', all with prices'}."
+            f"The universe has {quantity(symbols, 'symbol')} in these"
+            f" sessions{exclusion if unpriced else ', all with prices'}."
         )
     empty, stale = (int(counts.get(f"sessions_without_{part}", 0)) for part in ("members", "prices"))
     if empty:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from undertow.backtests import carried_returns, known_span
 from undertow.market import (
     DataError,
     Feed,
@@ -129,9 +130,12 @@ def asset_track(table: DecisionTable, asset: str, by_session: bool) -> Track | N
 
 def basket_track(table: DecisionTable, rows: slice) -> Track:
     """Growth of 1 of the equally weighted basket over some sessions, before costs."""
-    returns = np.nan_to_num(table.basket_returns[rows])
-    returns[0] = 0.0
-    growth = np.cumprod(1.0 + returns, dtype=np.float64)
+    returns = carried_returns(table.basket_returns[rows])
+    growth, span = np.full(len(returns), np.nan), known_span(returns)
+    # The growth starts at the close before the first return, or at the first close.
+    first = max(span.start - 1, 0)
+    returns[first] = 0.0
+    growth[first : span.stop] = np.cumprod(1.0 + returns[first : span.stop], dtype=np.float64)
     return Track(table.universe.name, table.market.calendar.closes[rows], growth[:, None])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests import HEADLINE_METRICS
+from undertow.backtests.runs import hold_label
 from undertow.backtests.validation import CpcvResult, WalkForwardResult
 from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import iso_dates
@@ -27,6 +28,7 @@ from undertow.tearsheets.html.text import (
     typeset,
     value_text,
 )
+from undertow.tearsheets.run.data_notes import move_table, note_items
 from undertow.tearsheets.run.headline import SELECTION_NOTE, timing_sentences
 from undertow.tearsheets.run.recipe import recipe_settings as account_settings
 from undertow.tearsheets.walk_forward.charts import (
@@ -91,6 +93,9 @@ def write_walk_page(
         body.append(
             section("Combinatorial paths through the same history", _paths(paths), charts[-1].element(), _cpcv(paths))
         )
+    if result.run.data_notes:
+        items = (tag("li", item) for item in note_items(result.run))
+        body.append(section("Data", tag("ul", *items, kind="data-notes"), *move_table(result.run)))
     body.append(_recipe(result))
     recipe = result.run.recipe
     name = f"{title(result.strategy.name())} walked forward, {recipe.universe}, {recipe.start} to {recipe.end}"
@@ -172,8 +177,8 @@ def _reading(result: WalkForwardResult) -> Html:
             + ", and it pays for the trades that a change of parameters causes."
         ),
         note(
-            "Buy-and-hold is the same basket without the rule. VolTarget, at its defaults, scales exposure by the"
-            " volatility of the basket and does not use Bitcoin data."
+            f"{title(hold_label(recipe.rebalance))}, is the same basket without the rule. VolTarget, at its defaults,"
+            " scales exposure by the volatility of the basket and does not use Bitcoin data."
         ),
         note(
             f"All figures are after a fee of {recipe.fee_bps:g} bps and slippage of {recipe.slippage_bps:g} bps. Annual"

@@ -22,13 +22,14 @@ def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Baseline, sentence with the interval, and tone ("better", "worse" or "")."""
     returns = result.run.returns.to_numpy(dtype=np.float64)
     baselines = {BASELINE: result.run.series["hold_return"], VOL_TARGET: result.vol_target.returns}
-    return [(name, *_verdict(returns, base.to_numpy(dtype=np.float64), name)) for name, base in baselines.items()]
+    year = result.run.recipe.sessions_a_year
+    return [(name, *_verdict(returns, base.to_numpy(dtype=np.float64), name, year)) for name, base in baselines.items()]
 
 
-def _verdict(returns: FloatArray, base: FloatArray, name: str) -> tuple[str, str]:
+def _verdict(returns: FloatArray, base: FloatArray, name: str, year: int) -> tuple[str, str]:
     if np.array_equal(returns, base):
         return f"The returns equal those of {name}, so nothing can be compared.", ""
-    gap = difference_or_none(returns, base)
+    gap = difference_or_none(returns, base, year)
     if gap is None:
         return no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + base))), ""
     part = gap.annual_return
@@ -60,7 +61,7 @@ def _alternative_sentence(result: WalkForwardResult) -> str:
         return "An account that acts only in folds that passed would have held the basket throughout: no difference."
     returns, hold = (other.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
     subject = "If every fold had acted" if result.on_fail == HOLD else "If only folds that passed had acted"
-    gap = difference_or_none(returns, hold)
+    gap = difference_or_none(returns, hold, other.recipe.sessions_a_year)
     if gap is None:
         return f"{subject}: {no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + hold)))}"
     return typeset(gap.annual_return.sentence(f"{subject}, against {BASELINE}", gap.kind))

@@ -153,4 +153,4 @@ def test_ticks_of_bars_that_cannot_be(tiny: Folder):
     assert (bars.outside_range, bars.extreme_count) == (1, 2)
     # The way back is the larger one.
     assert [stamp for stamp, _ in bars.extreme_moves] == ["2024-11-15T05:00", "2024-11-15T04:00"]
-    assert "moves beyond ±50% in an interval" in printed(tiny.load())
+    assert "moves beyond ±45% in an interval" in printed(tiny.load())

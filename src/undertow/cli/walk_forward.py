@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -185,7 +186,10 @@ def _show(result: WalkForwardResult) -> None:
     show_metrics(
         f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}",
         {"walked forward": run.metrics, **run.baselines, "vol-target": result.vol_target.metrics},
+        run.recipe.rebalance,
     )
+    for note in run.data_notes:
+        show(note)
     show(_fold_table(result))
     for _, sentence in result.sentences():
         typer.echo(sentence)
@@ -208,7 +212,7 @@ def _fold_table(result: WalkForwardResult) -> Table:
             f"{fold.test[0]:%Y-%m-%d} to {fold.test[1]:%Y-%m-%d}",
             f"{fold.in_sample['objective']:.2f}",
             *([f"{fold.p:.2f}", "yes" if fold.passed else "no"] if gated else []),
-            f"{tested['objective']:.2f}",
+            "-" if math.isnan(tested["objective"]) else f"{tested['objective']:.2f}",
             f"{tested['excess_over_buy_and_hold']:+.1%}",
             f"{tested['excess_over_vol_target']:+.1%}",
         )

@@ -135,12 +135,12 @@ def test_bytes_do_not_depend_on_threads_nor_on_the_other_paths() -> None:
         results = []
         for threads in {1, before}:
             numba.set_num_threads(threads)
-            results.append(walk_segments_nb(parts, reference, sets, rates, CAPITAL, cash, True))
+            results.append(walk_segments_nb(parts, reference, sets, rates, CAPITAL, cash, 252.0, True))
     finally:
         numba.set_num_threads(before)
     alone = [
         walk_segments_nb(
-            parts, reference, SetPlans(levels[at : at + 1], orders, scores[:1]), rates, CAPITAL, cash, True
+            parts, reference, SetPlans(levels[at : at + 1], orders, scores[:1]), rates, CAPITAL, cash, 252.0, True
         )
         for at in range(40)
     ]
@@ -149,17 +149,26 @@ def test_bytes_do_not_depend_on_threads_nor_on_the_other_paths() -> None:
         assert np.concatenate([result[number] for result in alone]).tobytes() == results[0][number].tobytes()
 
 
-@given(seed=st.integers(0, 10_000), rows=st.integers(2, 400), flat=st.booleans())
-def test_compiled_metrics_equal_the_plain_ones(seed: int, rows: int, flat: bool) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(2, 400),
+    flat=st.booleans(),
+    year=st.sampled_from([252, 365]),
+    unpriced=st.tuples(st.integers(0, 150), st.integers(0, 150)),
+)
+def test_compiled_metrics_equal_the_plain_ones(
+    seed: int, rows: int, flat: bool, year: int, unpriced: tuple[int, int]
+) -> None:
     rng = np.random.default_rng(seed)
     returns = rng.standard_t(3, rows) * 0.01 * (rng.random(rows) < 0.9)
     cash = np.zeros(rows) if flat else np.full(rows, 1e-4) * rng.random(rows)
+    cash[: unpriced[0]], cash[rows - min(rows, unpriced[1]) :] = np.nan, np.nan
     values = CAPITAL * np.cumprod(1 + np.clip(returns, -0.9, 1.0))
     growth = values / np.concatenate(([CAPITAL], values[:-1])) - 1.0
-    expected = return_metrics(growth, cash)
+    expected = return_metrics(growth, cash, year)
     assert tuple(expected) == METRIC_NAMES
     np.testing.assert_allclose(
-        metrics_many_nb(values[None], CAPITAL, cash)[0], list(expected.values()), rtol=1e-9, atol=1e-12
+        metrics_many_nb(values[None], CAPITAL, cash, float(year))[0], list(expected.values()), rtol=1e-9, atol=1e-12
     )
 
 
