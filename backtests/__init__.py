@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         check_writable,
         json_ready,
         replacing,
-        write_atomic,
         write_json,
     )
     from undertow.backtests.ledger.ledger import Ledger
@@ -74,7 +73,6 @@ else:
                 "check_writable",
                 "json_ready",
                 "replacing",
-                "write_atomic",
                 "write_json",
             ),
             "ledger.ledger": ("Ledger",),
@@ -157,6 +155,5 @@ __all__ = [
     "save_run",
     "session_rows",
     "today",
-    "write_atomic",
     "write_json",
 ]

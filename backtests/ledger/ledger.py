@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from typing import IO, Any
 from undertow.backtests.folders import unwritable_reason
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.market import DataError, Market, ParameterError
+from undertow.market.files import lock
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
@@ -177,7 +177,7 @@ class Ledger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file.fileno())
                 yield file
         except OSError as error:
             raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror or error}") from None

@@ -18,7 +18,6 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.command import strategy_word
 from undertow.backtests.engines import Engine
-from undertow.backtests.folders import write_atomic
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.runs.backtest import session_rows
@@ -28,6 +27,7 @@ from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
 from undertow.market import BoolArray, FloatArray, Market, ParameterError
+from undertow.market.files import write_atomic
 from undertow.signals.base import PAGES, load
 from undertow.strategies import BuyAndHold, Strategy
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -19,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.folders import check_writable
 from undertow.market import DataError, ParameterError, did_you_mean
+from undertow.market.files import try_lock
 
 JOURNAL = "journal:"
 # Seconds to wait for a database server, and attempts while another worker makes the same table.
@@ -151,14 +151,11 @@ def _locked(path: Path, lock: Path) -> Iterator[None]:
             f"`storage` {str(path)!r} cannot be locked: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
         ) from None
     with opened as file:
-        try:
-            # The operating system releases it however the process ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file.fileno()):
             raise ParameterError(
                 f"`storage` {str(path)!r} is in use by another process; several workers need a database server, such as"
                 " postgresql://user@host/name"
-            ) from None
+            )
         yield
 
 
