@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from undertow.market.lazy import lazy_names
+from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
