@@ -8,7 +8,16 @@ from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow.market.asof import instant_of, last_known, market_ahead, market_at
-    from undertow.market.calendar import FILLS, Calendar, Decisions, Fill, decisions, load_calendar, period_starts
+    from undertow.market.calendar import (
+        FILLS,
+        Calendar,
+        Decisions,
+        Fill,
+        decisions,
+        load_calendar,
+        period_starts,
+        sessions_a_year,
+    )
     from undertow.market.checks import (
         check_positive,
         check_share,
@@ -42,6 +51,10 @@ if TYPE_CHECKING:
         UndertowError,
         UnknownNameError,
         did_you_mean,
+        file_boundary,
+        reason_of,
+        safe_message,
+        safe_text,
     )
     from undertow.market.feeds import Feed
     from undertow.market.folder import load_market, write_market
@@ -70,6 +83,7 @@ else:
                 "decisions",
                 "load_calendar",
                 "period_starts",
+                "sessions_a_year",
             ),
             "checks": (
                 "check_positive",
@@ -107,6 +121,10 @@ else:
                 "UndertowError",
                 "UnknownNameError",
                 "did_you_mean",
+                "file_boundary",
+                "reason_of",
+                "safe_message",
+                "safe_text",
             ),
             "feeds": ("Feed",),
             "folder": (
@@ -158,6 +176,7 @@ __all__ = [
     "coarsen",
     "decisions",
     "did_you_mean",
+    "file_boundary",
     "first_known",
     "in_decimals",
     "instant_of",
@@ -173,7 +192,11 @@ __all__ = [
     "market_coverage",
     "percent_hint",
     "period_starts",
+    "reason_of",
     "render_coverage",
+    "safe_message",
+    "safe_text",
+    "sessions_a_year",
     "settlement_sessions",
     "simulate_market",
     "window_ends",
