@@ -165,7 +165,7 @@ def read_trial_count(file: Path, content: Any, names: dict[str, str]) -> TrialCo
     with reading(file):
         if not isinstance(content, dict):
             raise ValueError(f"ledger: must be a table, got {content!r}")
-        counts = {names.get(name, name): count for name, count in content.items()}
+        counts: dict[str, Any] = {str(names.get(name, name)): count for name, count in content.items()}
         _validate(_model(TrialCount), counts)
         if any(not 0 <= count < _LARGEST for count in counts.values()):
             raise ValueError(f"ledger: must hold numbers of trials, got {content}")
