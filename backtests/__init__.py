@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         check_writable,
         json_ready,
         replacing,
-        write_atomic,
         write_json,
     )
     from undertow.backtests.ledger.ledger import Ledger
@@ -79,7 +78,6 @@ else:
                 "check_writable",
                 "json_ready",
                 "replacing",
-                "write_atomic",
                 "write_json",
             ),
             "ledger.ledger": ("Ledger",),
@@ -172,6 +170,5 @@ __all__ = [
     "session_rows",
     "short_window",
     "today",
-    "write_atomic",
     "write_json",
 ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from undertow.signals.base import STRATEGIES, registered
 from undertow.strategies import Strategy
+from undertow.strategies.rules import FreeRule, Rule
+
+TRUST_OPTION = "--trust"
 
 
 def shortest(value: float) -> str:
@@ -16,3 +19,23 @@ def strategy_word(strategy: type[Strategy]) -> str:
     path = f"{strategy.__module__}:{strategy.__qualname__}"
     point = registered(STRATEGIES).get(strategy.name())
     return strategy.name() if point is not None and point.value == path else path
+
+
+def trust_argv(strategy: type[Strategy], *functions: str) -> list[str]:
+    """`--trust` where the strategy, or a function, is named as module:name.
+
+    `functions` are names of objectives that are not known by name.
+    """
+    return [TRUST_OPTION] if ":" in strategy_word(strategy) or functions else []
+
+
+def rule_trust_argv(strategy: Strategy) -> list[str]:
+    """`--trust` where the file of a rule names code as module:name."""
+    if isinstance(strategy, FreeRule):
+        return [TRUST_OPTION] if any(":" in name for name in _signals_of(strategy.rule())) else []
+    return trust_argv(type(strategy))
+
+
+def _signals_of(rule: Rule) -> list[str]:
+    conditions = (*rule.drivers, *rule.reentry.when)
+    return [name for condition in conditions for name in (condition.signal, condition.fallback)]

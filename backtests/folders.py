@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from undertow.market import ParameterError
+from undertow.market.files import recover, replacement
 
 # Results that are more than a backtest, by the file that only they have.
 _RESULTS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backtest"}
@@ -20,41 +20,16 @@ _RESULTS = {"walk.json": "a walk-forward", "best.json": "a search", "": "a backt
 
 @contextmanager
 def replacing(target: Path, marker: str = "") -> Iterator[Path]:
-    """A temporary folder that replaces `target` when the block succeeds.
+    """A new folder that takes the place of `target` when the block succeeds.
 
-    It lies beside `target` and is removed when the block fails. Raises as `check_replaceable` does.
+    A reader sees the earlier result or the new one, at any instant. Raises as `check_replaceable` does, and `DataError`
+    with the target where the disk is full.
     """
     check_replaceable(target, marker)
-    # A link stays: the folder that it points at is replaced.
-    target = target.resolve()
-    new_parents = [parent for parent in target.parents if not parent.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield draft
+    with replacement(target) as draft:
+        draft.mkdir()
         draft.chmod(0o755)
-        _swap(draft, target)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        with suppress(OSError):
-            for parent in new_parents:
-                parent.rmdir()
-        raise
-
-
-def _swap(draft: Path, target: Path) -> None:
-    if not target.exists():
-        os.replace(draft, target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    os.replace(target, aside / "run")
-    try:
-        os.replace(draft, target)
-    except BaseException:
-        os.replace(aside / "run", target)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        yield draft
 
 
 def check_replaceable(target: Path, marker: str = "") -> None:
@@ -64,6 +39,7 @@ def check_replaceable(target: Path, marker: str = "") -> None:
     this type have: walk.json, best.json, or none for a backtest.
     """
     check_writable(target)
+    recover(target.resolve().parent)
     if not target.exists():
         return
     if not target.is_dir():
@@ -99,10 +75,10 @@ def unwritable_reason(folder: Path) -> str:
     Found by writing: some file systems ignore permissions.
     """
     try:
-        Path(tempfile.mkdtemp(prefix=".undertow-", dir=folder)).rmdir()
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return ""
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -119,18 +95,3 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def write_atomic(path: str | Path, content: bytes) -> Path:
-    """Write a file completely or not at all, by way of a temporary file beside it."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).chmod(0o644)
-        os.replace(draft, target)
-    finally:
-        Path(draft).unlink(missing_ok=True)
-    return target

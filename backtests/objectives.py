@@ -12,7 +12,7 @@ from typing import Any, Literal
 from undertow.backtests.command import shortest
 from undertow.backtests.metrics import ANNUAL_KEYS, FEWEST_ANNUAL_SESSIONS, LEAST_SPREAD, METRICS
 from undertow.market import ParameterError, did_you_mean, is_number
-from undertow.signals.base import load_path
+from undertow.signals.base import load_path, refuse_code
 
 Metrics = Mapping[str, Any]
 BASELINES = ("buy-and-hold", "vol-target")
@@ -160,6 +160,7 @@ def _named(name: str, baseline: str, text: str) -> Objective:
 
 
 def _function(path: str) -> Callable[[Metrics], float]:
+    refuse_code(path)
     known = f"known by name: {', '.join(NAMED)}"
     function = load_path(path, f"unknown objective `{path}` ({known}); it cannot be imported as module:function")
     if not callable(function):
@@ -181,6 +182,12 @@ def value_reason(metrics: Metrics, key: str) -> str:
         "annual_sharpe_over_cash": "the returns do not vary over those of cash, or cash has no prices",
     }
     return reasons.get(key, "")
+
+
+def functions_of(objectives: Sequence[Objective]) -> list[str]:
+    """The names of objectives that are functions, module:function."""
+    split = [(objective.name, *objective.name.partition(":")) for objective in objectives]
+    return [name for name, head, colon, _ in split if colon and head not in NAMED]
 
 
 def read_constraints(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import itertools
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,10 +17,13 @@ from typing import IO, Any
 from undertow.backtests.folders import unwritable_reason
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.market import DataError, Market, ParameterError
+from undertow.market.files import lock
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
 DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
+# No search has more: a line that claims them is none of the ledger's.
+_MOST_TRIALS = 10**12
 _TEXT_FIELDS = ("when", "strategy", "market", "universe", "study", "key", "design")
 
 
@@ -83,8 +87,8 @@ class Ledger:
         if design not in DESIGNS:
             raise ParameterError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}")
         with self._opened(search.market) as file:
-            recorded = _positions(_entries(file, search.market), search.key)
-            new = sorted(set(positions) - recorded)
+            recorded = _recorded(_entries(file, search.market), search.key)
+            new = sorted({position for position in positions if not _holds(recorded, position)})
             if new:
                 entry = {
                     "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -177,7 +181,7 @@ class Ledger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                lock(file.fileno())
                 yield file
         except OSError as error:
             raise DataError(f"the ledger {str(path)!r} cannot be written: {error.strerror or error}") from None
@@ -214,7 +218,7 @@ def _entries(file: IO[bytes], market: str) -> list[dict[str, Any]]:
 def _entry(file: IO[bytes], number: int, text: bytes, market: str) -> dict[str, Any]:
     try:
         entry = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         entry = None
     if not _is_entry(entry, market):
         raise DataError(f"the ledger {file.name!r} has no entry in line {number}; fix that line or delete it")
@@ -228,6 +232,9 @@ def _is_entry(line: Any, market: str) -> bool:
     spans, window = line.get("spans"), line.get("window")
     if not isinstance(spans, list) or not all(map(_is_span, spans)) or not isinstance(window, list):
         return False
+    rising = all(before[1] < after[0] for before, after in itertools.pairwise(spans))
+    if not rising or len(window) != 2 or not all(isinstance(day, str) for day in window):
+        return False
     counted = sum(last - first + 1 for first, last in spans)
     trials = line.get("trials")
     return type(trials) is int and trials == counted > 0 and line["market"] == market
@@ -235,12 +242,23 @@ def _is_entry(line: Any, market: str) -> bool:
 
 def _is_span(value: Any) -> bool:
     pair = isinstance(value, list) and len(value) == 2 and all(type(position) is int for position in value)
-    return pair and 0 <= value[0] <= value[1]
+    return pair and 0 <= value[0] <= value[1] <= _MOST_TRIALS
 
 
-def _positions(entries: Sequence[dict[str, Any]], key: str) -> set[int]:
-    spans = [span for entry in entries if entry["key"] == key for span in entry["spans"]]
-    return {position for first, last in spans for position in range(first, last + 1)}
+def _recorded(entries: Sequence[dict[str, Any]], key: str) -> list[tuple[int, int]]:
+    """The spans of a key's trials, joined and sorted: as few as there are gaps between."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(span for entry in entries if entry["key"] == key for span in entry["spans"]):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _holds(spans: Sequence[tuple[int, int]], position: int) -> bool:
+    index = bisect_right(spans, position, key=lambda span: span[0])
+    return index > 0 and position <= spans[index - 1][1]
 
 
 def _spans(positions: Sequence[int]) -> list[list[int]]:

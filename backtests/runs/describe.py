@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account
-from undertow.backtests.command import strategy_word
+from undertow.backtests.command import rule_trust_argv, strategy_word, trust_argv
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.kernel.sleeves import hedge_symbol
@@ -195,6 +195,6 @@ def _command(
 
 def _strategy_argv(strategy: Strategy) -> list[str]:
     if strategy.origin is not None:
-        return ["--rule", strategy.origin]
+        return ["--rule", strategy.origin, *rule_trust_argv(strategy)]
     settings = [text for name, value in strategy.parameters.items() for text in ("--set", f"{name}={value}")]
-    return ["--strategy", strategy_word(type(strategy)), *settings]
+    return ["--strategy", strategy_word(type(strategy)), *settings, *trust_argv(type(strategy))]

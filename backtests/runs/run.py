@@ -103,6 +103,7 @@ class Run:
         attribution_parts: difference to buy-and-hold by cause.
         trial_count: number of trials on the market, where a ledger counts them.
         find_hold_tax: computes the tax of buy-and-hold.
+        no_reasons: why the drivers of a rule are missing; empty where they are there, or where no rule decided.
     """
 
     recipe: Recipe
@@ -116,6 +117,7 @@ class Run:
     attribution_parts: Attribution | None = None
     trial_count: TrialCount | None = None
     find_hold_tax: Callable[[], dict[str, Any]] | None = None
+    no_reasons: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         # vectorbt's portfolio cannot be pickled after its first use, and can be built again.
@@ -175,7 +177,7 @@ class Run:
     @property
     def rule_notes(self) -> tuple[str, ...]:
         """Remarks on the rule, such as a trigger that was never on."""
-        note = "" if self.reasons is None else remark(self.reasons)
+        note = self.no_reasons if self.reasons is None else remark(self.reasons)
         return (note,) if note else ()
 
     @cached_property
@@ -205,6 +207,8 @@ class Run:
         return self.attribution_parts
 
     def _reasons(self) -> Reasons:
+        if self.no_reasons:
+            raise ParameterError(f"the decisions of `{self.name}` cannot be explained: {self.no_reasons}")
         if self.reasons is None:
             raise ParameterError(f"`{self.name}` is not rule-based, so its decisions have no drivers")
         return self.reasons

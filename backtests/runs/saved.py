@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -14,13 +14,24 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.folders import replacing, write_json
-from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.attribution import Attribution
 from undertow.backtests.runs.run import NO_PORTFOLIO, Recipe, Run
+from undertow.backtests.runs.schema import (
+    AGAIN,
+    read_attribution,
+    read_counts,
+    read_hold_tax,
+    read_json,
+    read_recipe,
+    read_run_table,
+    read_trial_count,
+    reading,
+)
 from undertow.market import DataError, ParameterError, UndertowError
-from undertow.signals.base import STRATEGIES, load
+from undertow.market.files import recover
+from undertow.signals.base import SIGNALS, STRATEGIES, load, registered, registered_only
 from undertow.strategies.reasons import Reasons
-from undertow.strategies.rules import Rule
+from undertow.strategies.rules import EVENTS, Rule
 
 if TYPE_CHECKING:
     from undertow.backtests.runs.vectorbt_portfolio import Portfolio
@@ -28,12 +39,6 @@ if TYPE_CHECKING:
     from undertow.strategies import Strategy
 
 TABLES = ("returns", "weights", "orders", "episodes")
-# Columns of every version's runs; those of later versions are checked where they are used.
-_COLUMNS = {
-    "returns": ("value", "return", "exposure", "cash_share", "turnover", "costs", "hold_value", "hold_return"),
-    "orders": ("session", "symbol", "side", "shares", "value", "costs", "reason"),
-    "episodes": ("lag_hours",),
-}
 # Names of earlier versions, which lie in the folders that users have.
 _ATTRIBUTION_FILES = ("attribution.json", "bridge.json")
 _TRIAL_COUNT = {"ever": "total", "between": "interleaved", "elsewhere": "other_data"}
@@ -67,29 +72,30 @@ def save_run(run: Run, folder: str | Path) -> Path:
     return target
 
 
-def load_run(folder: str | Path) -> Run:
-    """Read a saved run.
+def load_run(folder: str | Path, *, trust: bool = False) -> Run:
+    """Read a saved run; nothing that its files name is imported.
 
-    Its `portfolio` is built by making the run again: where the market folder of the recipe exists with the same
-    fingerprint and the strategy can be found.
+    A rule with signals that are not registered here is left out: the tables, figures and pages of its run are there,
+    and what needs the rule says why it is missing. `portfolio` is built by making the run again: where the market
+    folder of the recipe exists with the same fingerprint and the strategy can be found. With `trust` strategies and
+    signals may be `module:name`, whose code is then imported: say so for folders of your own.
 
     Raises `DataError` with the file that is missing or cannot be read.
     """
     source = Path(folder)
-    if not (source / "run.json").is_file():
-        raise DataError(f"{source}: no run.json; a run is saved by `undertow backtest --out` or `Run.save`")
-    try:
-        fields = json.loads((source / "run.json").read_text(encoding="utf-8"))
-        if not isinstance(fields, dict) or not isinstance(fields.get("counts"), dict):
-            raise DataError(f"{source}: not a readable run: run.json has no `counts`")
-        counts, trial_count = fields.pop("counts"), fields.pop("ledger", None)
-        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
-        recipe, reasons = Recipe(**fields), _read_reasons(source)
-        attribution, hold_tax = _read_attribution(source), _read_hold_tax(source)
-        counted = None if trial_count is None else _trial_count(trial_count)
-        _check(source, recipe, tables, reasons)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{source}: not a readable run: {str(error).partition(chr(10))[0]}") from None
+    with reading(source / "run.json"):
+        recover(source.resolve().parent)
+        if not (source / "run.json").is_file():
+            raise DataError(f"{source}: no run.json; a run is saved by `undertow backtest --out` or `Run.save`")
+    content = read_json(source / "run.json")
+    if not isinstance(content, dict) or not isinstance(content.get("counts"), dict):
+        raise DataError(f"{source}: not a readable run: run.json has no `counts`; {AGAIN}")
+    counts = read_counts(source / "run.json", content.pop("counts"))
+    ledger = content.pop("ledger", None)
+    recipe = read_recipe(source / "run.json", content)
+    tables = {name: read_run_table(source / f"{name}.parquet") for name in TABLES}
+    reasons, no_reasons = _read_reasons(source, trust)
+    _check(source, recipe, tables, reasons)
     return Run(
         recipe,
         tables["returns"],
@@ -97,62 +103,95 @@ def load_run(folder: str | Path) -> Run:
         tables["orders"],
         tables["episodes"],
         counts,
-        build_portfolio=partial(_rebuild_portfolio, recipe, tables["returns"]["value"]),
+        build_portfolio=partial(_rebuild_portfolio, recipe, tables["returns"]["value"], trust),
         reasons=reasons,
-        trial_count=counted,
-        attribution_parts=attribution,
-        find_hold_tax=hold_tax,
+        trial_count=None if ledger is None else read_trial_count(source / "run.json", ledger, _TRIAL_COUNT),
+        attribution_parts=_read_attribution(source),
+        find_hold_tax=_read_hold_tax(source),
+        no_reasons=no_reasons,
     )
 
 
 def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reasons: Reasons | None) -> None:
     """Raise `DataError` where the files of a folder belong to different runs."""
-    for name, columns in _COLUMNS.items():
-        for column in columns:
-            if column not in tables[name]:
-                raise DataError(f"{source}: {name}.parquet has no `{column}`; make the run again")
     sessions = tables["returns"].index
     if len(sessions) != recipe.sessions:
         raise DataError(
-            f"{source}: returns.parquet has {len(sessions)} sessions, run.json has {recipe.sessions}; make the run"
-            " again"
+            f"{source}: returns.parquet has {len(sessions)} sessions, run.json has {recipe.sessions}; {AGAIN}"
         )
+    if recipe.benchmark is not None and "benchmark_return" not in tables["returns"]:
+        raise DataError(f"{source}: returns.parquet has no `benchmark_return`; {AGAIN}")
     indexes = {"weights.parquet": tables["weights"].index}
     if reasons is not None:
         indexes["reasons.parquet"] = reasons.sessions
     for name, index in indexes.items():
         if not index.equals(sessions):
-            raise DataError(f"{source}: {name} and returns.parquet have different sessions; make the run again")
-
-
-def _trial_count(fields: dict[str, int]) -> TrialCount:
-    return TrialCount(**{_TRIAL_COUNT.get(name, name): count for name, count in fields.items()})
+            raise DataError(f"{source}: {name} and returns.parquet have different sessions; {AGAIN}")
 
 
 def _read_attribution(source: Path) -> Attribution | None:
     file = next((source / name for name in _ATTRIBUTION_FILES if (source / name).is_file()), None)
-    return None if file is None else Attribution(**json.loads(file.read_text(encoding="utf-8")))
+    return None if file is None else read_attribution(file)
 
 
 def _read_hold_tax(source: Path) -> Callable[[], dict[str, Any]] | None:
     file = source / "tax.json"
-    tax = json.loads(file.read_text(encoding="utf-8"))["buy-and-hold"] if file.is_file() else None
+    tax = read_hold_tax(file) if file.is_file() else None
     return None if tax is None else partial(dict, tax)
 
 
-def _read_reasons(source: Path) -> Reasons | None:
+def _read_reasons(source: Path, trust: bool) -> tuple[Reasons | None, str]:
+    """The drivers of a rule; or None, and why a rule's are missing."""
     if not (source / "reasons.parquet").is_file():
-        return None
-    rule = Rule.model_validate_json((source / "rule.json").read_text(encoding="utf-8"))
-    return Reasons.from_frame(rule, pd.read_parquet(source / "reasons.parquet"))
+        return None, ""
+    file = source / "rule.json"
+    content = read_json(file)
+    unknown = [name for name in _signals_of(content) if not (name in registered(SIGNALS) or (trust and ":" in name))]
+    if unknown:
+        return None, (
+            f"its rule has signals that are not registered here: {', '.join(unknown)}; the drivers of its decisions are"
+            " left out. Install what registers them, or read the folder by `undertow.load_run(folder, trust=True)`"
+            " where you trust who wrote it and the code"
+        )
+    with reading(file), registered_only(trust):
+        rule = Rule.model_validate(content)
+    with reading(source / "reasons.parquet"):
+        reasons = Reasons.from_frame(rule, read_run_table(source / "reasons.parquet"))
+        _check_drivers(reasons)
+    return reasons, ""
 
 
-def _rebuild_portfolio(recipe: Recipe, values: pd.Series) -> Portfolio:
+def _check_drivers(reasons: Reasons) -> None:
+    """Raise `ValueError` where the table has other drivers or tiers than the rule."""
+    drivers, back = len(reasons.names), len(reasons.back_names)
+    for name, count in (("values", drivers), ("severity", drivers), ("fallback", drivers), ("back", back)):
+        columns = getattr(reasons, name).shape[1]
+        if columns != count:
+            raise ValueError(f"it has {columns} columns of {name}, rule.json has {count}")
+    for name, least, most in (("tier", 0, len(reasons.rule.ladder) - 1), ("event", 0, len(EVENTS) - 1)):
+        column = getattr(reasons, name)
+        if len(column) and not (least <= column.min() and column.max() <= most):
+            raise ValueError(f"`{name}` must lie between {least} and {most}")
+
+
+def _signals_of(content: Any) -> list[str]:
+    """The signals that the JSON of a rule names, wherever, each once."""
+    if isinstance(content, list):
+        names = [name for entry in content for name in _signals_of(entry)]
+    elif isinstance(content, dict):
+        names = [content[key] for key in ("signal", "fallback") if isinstance(content.get(key), str) and content[key]]
+        names += [name for entry in content.values() for name in _signals_of(entry)]
+    else:
+        names = []
+    return list(dict.fromkeys(names))
+
+
+def _rebuild_portfolio(recipe: Recipe, values: pd.Series, trust: bool) -> Portfolio:
     """The portfolio of the run made again; `DataError` on values that differ."""
     # The kernels of a backtest take seconds to load; a run is read without them.
     from undertow.backtests.runs.backtest import backtest
 
-    market, strategy = _market_of(recipe), _strategy_of(recipe)
+    market, strategy = _market_of(recipe), _strategy_of(recipe, trust)
     window = recipe.start, recipe.end
     run = backtest(strategy, market, universe=recipe.universe, start=window[0], end=window[1], account=recipe.account)
     rebuilt = run.series["value"]
@@ -182,16 +221,39 @@ def _market_of(recipe: Recipe) -> Market:
     return market
 
 
-def _strategy_of(recipe: Recipe) -> Strategy:
+def _strategy_of(recipe: Recipe, trust: bool) -> Strategy:
+    from undertow.strategies import Strategy
     from undertow.strategies.rules import read_rule
 
-    argv = shlex.split(recipe.command or "")
     try:
-        if argv[:2] == ["undertow", "backtest"] and "--rule" in argv:
-            return read_rule(argv[argv.index("--rule") + 1]).strategy
-        if argv[:2] == ["undertow", "backtest"] and "--strategy" in argv:
-            strategy: Strategy = load(STRATEGIES, argv[argv.index("--strategy") + 1])(**recipe.parameters)
-            return strategy
+        option, word = _strategy_option(recipe.command or "")
+        if option == "--rule":
+            return read_rule(word, trust=trust).strategy
+        if option == "--strategy":
+            strategy_class = _imported(word)
+            if strategy_class is None:
+                with registered_only(trust):
+                    strategy_class = load(STRATEGIES, word)
+            if isinstance(strategy_class, type) and issubclass(strategy_class, Strategy):
+                return strategy_class.create(recipe.parameters)
     except UndertowError as error:
         raise ParameterError(f"{NO_PORTFOLIO} ({error})") from None
     raise ParameterError(f"{NO_PORTFOLIO} (`{recipe.strategy}` cannot be made again from its name alone)")
+
+
+def _imported(word: str) -> Any:
+    """The class that module:Class names, where its module is imported already."""
+    module, _, name = word.partition(":")
+    return getattr(sys.modules.get(module), name, None) if name else None
+
+
+def _strategy_option(command: str) -> tuple[str, str]:
+    """`--rule` or `--strategy` of a backtest's command and its value, else ""."""
+    try:
+        argv = shlex.split(command)
+    except ValueError:
+        return "", ""
+    for option in ("--rule", "--strategy"):
+        if argv[:2] == ["undertow", "backtest"] and option in argv[:-1]:
+            return option, argv[argv.index(option) + 1]
+    return "", ""

@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from undertow.backtests.objectives import Direction
 from undertow.backtests.sweeps.design import design
+from undertow.backtests.tuning.attributes import GENERATION
 
 GIVEN, SOBOL, TPE, NSGA2 = "given", "sobol", "tpe", "nsga2"
-_GENERATION = f"{NSGAIISampler.__name__}:generation"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Proposer:
         of a late generation by recursion: chosen here, both are as they were when the trials were made.
         """
         trials = self._study.get_trials(deepcopy=False)
-        last = max((trial.system_attrs.get(_GENERATION, 0) for trial in trials), default=0)
+        last = max((trial.system_attrs.get(GENERATION, 0) for trial in trials), default=0)
         sampler = self._sampler(0)
         assert isinstance(sampler, NSGAIISampler)
         for generation in range(self._generation + 1, last + 1):
@@ -149,11 +149,11 @@ class Proposer:
         return TPESampler(seed=seed)
 
     def _proposal(self, trial: FrozenTrial) -> Proposal:
-        system = {key: value for key, value in trial.system_attrs.items() if key == _GENERATION}
+        system = {key: value for key, value in trial.system_attrs.items() if key == GENERATION}
         return Proposal(trial.params, NSGA2 if self.several else TPE, system)
 
     def _first_batch(self) -> list[Proposal]:
-        system = {_GENERATION: 0} if self.several else {}
+        system = {GENERATION: 0} if self.several else {}
         table = design(self.space, self._sobol, seed=self._seed) if self._sobol else None
         rows = [] if table is None else table.to_dict(orient="records")
         drawn = [{name: _plain(row[name]) for name in self.space} for row in rows]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import threading
 import time
@@ -14,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from undertow.backtests.folders import check_writable
+from undertow.backtests.tuning.journal import journal_error, open_journal
 from undertow.market import DataError, ParameterError, did_you_mean
+from undertow.market.files import try_lock
 
 JOURNAL = "journal:"
 # Seconds to wait for a database server, and attempts while another worker makes the same table.
@@ -50,7 +50,7 @@ def open_storage(storage: str | Path | BaseStorage | None) -> Iterator[BaseStora
         path = storage if isinstance(storage, Path) else Path(storage.removeprefix(JOURNAL))
         with _locked(path, path):
             _repair_journal(path)
-            yield _journal(path)
+            yield open_journal(path)
     else:
         check_address(storage)
         file = sqlite_file(storage)
@@ -151,14 +151,11 @@ def _locked(path: Path, lock: Path) -> Iterator[None]:
             f"`storage` {str(path)!r} cannot be locked: {str(lock)!r}: {(error.strerror or str(error)).lower()}"
         ) from None
     with opened as file:
-        try:
-            # The operating system releases it however the process ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file.fileno()):
             raise ParameterError(
                 f"`storage` {str(path)!r} is in use by another process; several workers need a database server, such as"
                 " postgresql://user@host/name"
-            ) from None
+            )
         yield
 
 
@@ -198,40 +195,12 @@ def _repair_journal(path: Path) -> None:
             lock.unlink()
     content = path.read_bytes()
     length = content.rfind(b"\n") + 1
-    # A file that is not a journal is refused by its reader, not shortened.
-    if length < len(content) and content.startswith(b'{"op_code"'):
+    rest = content[length:]
+    # A file that is not a journal is refused, not shortened.
+    if rest and content.lstrip().startswith(b'{"op_code"'):
         os.truncate(path, length)
-        content = content[:length]
-    # Optuna's reader ignores a last line that is not JSON, and would write behind it.
-    last = content.rstrip().rpartition(b"\n")[2]
-    try:
-        json.loads(last or b"{}")
-    except ValueError as error:
-        raise _journal_error(path, error) from None
-
-
-class _Journal(JournalFileBackend):
-    """Optuna's journal with an error that names the file where it cannot be written."""
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        try:
-            super().append_logs(logs)
-        except OSError as error:
-            raise DataError(
-                f"`storage` {self._file_path!r} cannot be written: {error.strerror or error}; every trial that was"
-                " finished is stored, and the same call continues from there once this is fixed"
-            ) from None
-
-
-def _journal(path: Path) -> BaseStorage:
-    try:
-        return JournalStorage(_Journal(str(path)))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise _journal_error(path, error) from None
-
-
-def _journal_error(path: Path, error: Exception) -> DataError:
-    return DataError(f"`storage` {str(path)!r} is not an Optuna journal: {error}")
+    elif rest:
+        raise journal_error(path, "it does not end", content.count(b"\n") + 1)
 
 
 def _connected(url: str) -> Iterator[BaseStorage]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -19,14 +20,21 @@ from optuna.trial import FrozenTrial, TrialState
 from undertow.backtests.folders import json_ready
 from undertow.backtests.objectives import NAMED, Constraint, Direction, Objective, value_reason
 from undertow.backtests.sweeps.design import column
-from undertow.market import DataError, ParameterError
+from undertow.backtests.tuning.attributes import (
+    BATCH,
+    DESIGN,
+    ERROR,
+    IDENTITY,
+    METRICS,
+    POSITION,
+    check_trials,
+    identity_fault,
+)
+from undertow.market import DataError, ParameterError, reason_of
 
 _VERSIONED = ("undertow", "optuna", "numpy", "pandas", "numba")
 # Another version of these makes other trials from the same search.
 _DECISIVE = ("undertow", "optuna")
-# The attribute of a study that identifies its search, and the attributes of every trial.
-IDENTITY = "undertow"
-POSITION, BATCH, DESIGN, METRICS, ERROR = "position", "batch", "design", "metrics", "error"
 
 
 @dataclass(frozen=True)
@@ -110,9 +118,9 @@ def find_study(
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         return None
-    stored = study.user_attrs.get(IDENTITY)
+    stored = read_identity(study)
     if stored is None:
-        if study.get_trials(deepcopy=False):
+        if read_trials(study):
             raise ParameterError(f"study `{name}` has trials that are not Undertow's; give another `study` name")
         stored_directions = [direction.name.lower() for direction in study.directions]
         if stored_directions != list(directions):
@@ -202,13 +210,45 @@ def make_study(
     return study
 
 
+def read_identity(study: optuna.Study) -> dict[str, Any] | None:
+    """Everything that decides the trials of a study; None where it is not Undertow's.
+
+    Raises `DataError` where the storage holds what no search has written.
+    """
+    with _reading(study):
+        attributes = study.user_attrs
+        fault = identity_fault(attributes)
+    if fault:
+        raise DataError(f"study `{study.study_name}`: {fault}: it was written to by hand; give another `study` name")
+    return attributes.get(IDENTITY)
+
+
+def read_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials of a study, each checked; errors as in `read_identity`."""
+    with _reading(study):
+        trials = study.get_trials(deepcopy=False)
+        check_trials(study, trials)
+    return trials
+
+
+@contextmanager
+def _reading(study: optuna.Study) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"study `{study.study_name}` cannot be read: {reason_of(error)}: it was written to by hand; give another"
+            " `study` name"
+        ) from None
+
+
 def finished_by_position(study: optuna.Study) -> dict[int, FrozenTrial]:
     """Finished trials by their position in the search, in that order.
 
     Raises `DataError` where a position occurs twice.
     """
     trials: dict[int, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False):
+    for trial in read_trials(study):
         if not trial.state.is_finished() or POSITION not in trial.user_attrs:
             continue
         position = trial.user_attrs[POSITION]

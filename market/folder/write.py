@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 
 from undertow.market.errors import ParameterError
 from undertow.market.feeds import Feed
+from undertow.market.files import replacement
 from undertow.market.folder.manifest import FORMAT
 from undertow.market.market import Market
 from undertow.market.prices import PRICE_FIELDS, Prices
@@ -31,6 +31,7 @@ def write_market(market: Market, folder: str | Path) -> Path:
 
     Raises `ParameterError` where `folder` is a file or holds anything already.
 
+    >>> import tempfile
     >>> from undertow.market import load_market, simulate_market
     >>> market = simulate_market(years=1, names=5)
     >>> with tempfile.TemporaryDirectory() as parent:
@@ -39,13 +40,8 @@ def write_market(market: Market, folder: str | Path) -> Path:
     """
     target = Path(folder)
     _check_free(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as staging:
-        draft = Path(staging) / "market"
+    with replacement(target) as draft:
         _write(market, draft)
-        if target.exists():
-            target.rmdir()
-        draft.rename(target)
     return target
 
 

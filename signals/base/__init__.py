@@ -20,7 +20,16 @@ if TYPE_CHECKING:
         Bounds,
     )
     from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
-    from undertow.signals.base.registry import PAGES, SIGNALS, STRATEGIES, load, load_path, registered
+    from undertow.signals.base.registry import (
+        PAGES,
+        SIGNALS,
+        STRATEGIES,
+        load,
+        load_path,
+        refuse_code,
+        registered,
+        registered_only,
+    )
     from undertow.signals.base.rolling import rolling_max_nb, rolling_spike_nb, rolling_total_nb, rows_since_low_nb
     from undertow.signals.base.spec import Parameter, Spec, indicator
     from undertow.signals.base.trailing import full_nb, safe_ratio_nb, trailing_median_nb, trailing_moments_nb
@@ -50,7 +59,9 @@ else:
                 "STRATEGIES",
                 "load",
                 "load_path",
+                "refuse_code",
                 "registered",
+                "registered_only",
             ),
             "rolling": (
                 "rolling_max_nb",
@@ -92,7 +103,9 @@ __all__ = [
     "indicator",
     "load",
     "load_path",
+    "refuse_code",
     "registered",
+    "registered_only",
     "rolling_max_nb",
     "rolling_median_nb",
     "rolling_rank_nb",

@@ -6,6 +6,9 @@ From the entry points of this package and of plug-ins alike.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -16,6 +19,7 @@ SIGNALS = "undertow.signals"
 STRATEGIES = "undertow.strategies"
 PAGES = "undertow.pages"
 
+_only_registered: ContextVar[bool] = ContextVar("only_registered", default=False)
 _KIND = {SIGNALS: "signal", STRATEGIES: "strategy", PAGES: "page"}
 
 
@@ -25,11 +29,35 @@ def registered(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
+@contextmanager
+def registered_only(trust: bool = False) -> Iterator[None]:
+    """Refuse `module:name` in the block, so that a text of somebody else runs no code.
+
+    Registered names are accepted all the same. With `trust` nothing is refused.
+    """
+    token = _only_registered.set(_only_registered.get() or not trust)
+    try:
+        yield
+    finally:
+        _only_registered.reset(token)
+
+
+def refuse_code(name: str) -> None:
+    """Raise `ParameterError` on `module:name` inside `registered_only`."""
+    if ":" in name and _only_registered.get():
+        raise ParameterError(
+            f"`{name}` is the code of a module, which is not imported for a file or an option alone: give `--trust`"
+            " (in Python `trust=True`) where you trust who wrote both, or a registered name"
+        )
+
+
 def load(group: str, name: str) -> Any:
     """The object registered under `name`, or named by a `module:Class` string.
 
-    Raises `UnknownNameError` with the nearest name, `ParameterError` where a `module:Class` cannot be imported.
+    Raises `UnknownNameError` with the nearest name, `ParameterError` where a `module:Class` cannot be imported, or
+    must not be: see `registered_only`.
     """
+    refuse_code(name)
     if ":" in name:
         return _load_path(name)
     points = registered(group)
@@ -41,6 +69,8 @@ def load(group: str, name: str) -> Any:
 @cache
 def _loaded(group: str, name: str) -> Any:
     point = registered(group)[name]
+    # A package that the user installed may name its own modules.
+    token = _only_registered.set(False)
     try:
         return point.load()
     except (ParameterError, KeyboardInterrupt):
@@ -51,6 +81,8 @@ def _loaded(group: str, name: str) -> Any:
             f"{kind} `{name}` cannot be loaded from {point.value}: {type(error).__name__}: {error}; fix or remove the"
             " package that registers it"
         ) from error
+    finally:
+        _only_registered.reset(token)
 
 
 def _load_path(path: str) -> Any:

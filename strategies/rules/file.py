@@ -15,7 +15,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from undertow.market import DataError, Market, ParameterError, UndertowError, did_you_mean
-from undertow.signals.base import STRATEGIES, load
+from undertow.signals.base import STRATEGIES, load, registered_only
 from undertow.signals.decisions import Screen, check_universe, is_screen
 from undertow.strategies.rules.rule import Rule
 from undertow.strategies.rules.settings import DATES, backtest_settings, iso_date
@@ -23,6 +23,9 @@ from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
 from undertow.strategies.strategy import Strategy
 
 _NAMED = ("strategy", "parameters", "backtest")
+# Beyond what any rule has: bytes of a file, characters of a text, levels of nesting, size of a whole number.
+_LONGEST_FILE, _LONGEST_TEXT, _DEEPEST, _LARGEST = 1_000_000, 10_000, 20, 10**15
+_TOO_DEEP = "is nested deeper than any rule; write its tables as in `undertow rule liquidity-drain --parts`"
 
 
 @dataclass(frozen=True)
@@ -78,24 +81,25 @@ class RuleFile:
         return f" ({self.source}: backtest.{name})"
 
 
-def read_rule(path: str | Path) -> RuleFile:
+def read_rule(path: str | Path, *, trust: bool = False) -> RuleFile:
     """The rule of a .toml or .json file, or of a preset by name.
 
     A file has either the parts of a `Rule` (`[trigger]`, `[[tiers]]`, …) or the name of a `strategy` and its
     `[parameters]`; `[backtest]` may have universe, fill, weighting, rebalance, start, end, borrow_bps, tax_rate and
-    lots. Raises `DataError` with file, key and what is allowed.
+    lots. Signals and strategies are registered names; with `trust` also `module:name`, whose code is imported. Raises
+    `DataError` with file, key and what is allowed.
     """
     if str(path) in presets():
         text, source = _preset_text(str(path)), f"preset {path}"
-        return _rule_file(_toml(text, source), source, str(path))
+        return _rule_file(_toml(text, source), source, str(path), trust)
     file = Path(path)
-    if not file.is_file():
+    if not _is_file(file):
         # Only a bare name can be a mistyped preset.
         suggestion = "" if file.suffix or len(file.parts) > 1 else did_you_mean(str(path), presets())
         raise DataError(f"{path}: no such rule file or preset{suggestion}; presets: {', '.join(presets())}")
     text = _text(file)
     table = _json(text, str(path)) if file.suffix == ".json" else _toml(text, str(path))
-    return _rule_file(table, str(path), str(path))
+    return _rule_file(table, str(path), str(path), trust)
 
 
 def presets() -> tuple[str, ...]:
@@ -105,7 +109,7 @@ def presets() -> tuple[str, ...]:
 
 def rule_text(name: str) -> str:
     """The text of a preset, or of a rule file."""
-    return _preset_text(name) if name in presets() else Path(name).read_text(encoding="utf-8")
+    return _preset_text(name) if name in presets() else _text(Path(name))
 
 
 def as_toml(rule: Rule, backtest: Mapping[str, float | str] | None = None) -> str:
@@ -131,9 +135,23 @@ def _shortened(value: Any) -> Any:
     return rounded if abs(rounded - value) <= 1e-12 and len(repr(rounded)) < len(repr(value)) else value
 
 
-def _text(file: Path) -> str:
+def _is_file(file: Path) -> bool:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.is_file()
+    except (OSError, ValueError):
+        # A name that is too long, or that has a NUL character, is that of no file.
+        return False
+
+
+def _text(file: Path) -> str:
+    """The text of a file without a byte-order mark."""
+    try:
+        if file.stat().st_size > _LONGEST_FILE:
+            raise DataError(f"{file}: is no rule: it has more than {_LONGEST_FILE:,} bytes; name a file with a rule")
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(f"{file}: cannot be read: {reason}; name a file with a rule") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise DataError(
@@ -152,28 +170,62 @@ def _preset_text(name: str) -> str:
 def _toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{source}: not TOML: {error}") from None
+    except RecursionError:
+        raise DataError(f"{source}: {_TOO_DEEP}") from None
+    except ValueError as error:
+        raise DataError(f"{source}: not TOML: {_parser_message(error)}") from None
 
 
 def _json(text: str, source: str) -> dict[str, Any]:
     try:
-        table = json.loads(text)
+        table = json.loads(text, object_pairs_hook=_without_repeats)
+    except RecursionError:
+        raise DataError(f"{source}: {_TOO_DEEP}") from None
     except ValueError as error:
-        raise DataError(f"{source}: not JSON: {error}") from None
+        raise DataError(f"{source}: not JSON: {_parser_message(error)}") from None
     if not isinstance(table, dict):
         raise DataError(f"{source}: must hold one object with the keys of a rule")
     return table
 
 
-def _rule_file(table: dict[str, Any], source: str, origin: str) -> RuleFile:
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return table
+
+
+def _parser_message(error: ValueError) -> str:
+    # Python refuses to read a longer number, and says so with a function of its own.
+    return "a number has too many digits" if "integer string conversion" in str(error) else str(error)
+
+
+def _check_bounds(value: Any, source: str, key: str = "", depth: int = 0) -> None:
+    """Raise `DataError` on numbers, texts and nesting beyond what any rule has."""
+    if depth > _DEEPEST:
+        raise DataError(f"{source}: {_TOO_DEEP}")
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else enumerate(value, 1)
+        for name, entry in entries:
+            if len(str(name)) > _LONGEST_TEXT:
+                raise DataError(f"{source}: {key or 'a table'}: has a key of {len(str(name)):,} characters")
+            _check_bounds(entry, source, f"{key}.{name}" if key else str(name), depth + 1)
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise DataError(f"{source}: {key}: must be at most {_LARGEST:,} in size; it has {value.bit_length():,} bits")
+    elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        raise DataError(f"{source}: {key}: must have at most {_LONGEST_TEXT:,} characters, got {len(value):,}")
+
+
+def _rule_file(table: dict[str, Any], source: str, origin: str, trust: bool) -> RuleFile:
+    _check_bounds(table, source)
     settings = backtest_settings(table.pop("backtest", {}), source)
-    strategy = _named(table, source) if "strategy" in table else _user_defined(table, source)
+    strategy = _named(table, source, trust) if "strategy" in table else _user_defined(table, source, trust)
     strategy.set_origin(origin)
     return RuleFile(strategy, settings, source)
 
 
-def _named(table: dict[str, Any], source: str) -> Strategy:
+def _named(table: dict[str, Any], source: str, trust: bool) -> Strategy:
     for key in table:
         if key not in _NAMED:
             suggestion = did_you_mean(key, _NAMED)
@@ -181,7 +233,8 @@ def _named(table: dict[str, Any], source: str) -> Strategy:
                 f"{source}: {key}: unknown key{suggestion}; beside `strategy` allowed: parameters, backtest"
             )
     try:
-        strategy_class = load(STRATEGIES, str(table["strategy"]))
+        with registered_only(trust):
+            strategy_class = load(STRATEGIES, str(table["strategy"]))
     except UndertowError as error:
         raise DataError(f"{source}: strategy: {error}") from None
     if not (isinstance(strategy_class, type) and issubclass(strategy_class, Strategy)) or isabstract(strategy_class):
@@ -207,9 +260,10 @@ def _check_numbers(strategy_class: type[Strategy], parameters: Any, source: str)
             raise DataError(f"{source}: parameters.{name}: must be a number, got {value!r}")
 
 
-def _user_defined(table: dict[str, Any], source: str) -> Strategy:
+def _user_defined(table: dict[str, Any], source: str, trust: bool) -> Strategy:
     try:
-        return FreeRule(definition=Rule.model_validate(table))
+        with registered_only(trust):
+            return FreeRule(definition=Rule.model_validate(table))
     except ValidationError as error:
         raise DataError(f"{source}: {_first_message(error)}") from None
 
@@ -235,12 +289,13 @@ def parts_of(strategy: Strategy) -> Rule:
     raise ParameterError(f"`{strategy.name()}` is not rule-based: it has no parts")
 
 
-def load_rule(path: str | Path) -> Strategy:
+def load_rule(path: str | Path, *, trust: bool = False) -> Strategy:
     """The strategy of a rule file or preset, without its `[backtest]` settings.
 
-    `read_rule` returns the settings too. Raises `DataError` with file, key and the values allowed.
+    `read_rule` returns the settings too. With `trust` the file may name code as `module:name`, which is imported.
+    Raises `DataError` with file, key and the values allowed.
 
     >>> load_rule("swing").name()
     'swing'
     """
-    return read_rule(path).strategy
+    return read_rule(path, trust=trust).strategy

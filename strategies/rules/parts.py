@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from undertow.market import PRICE_FIELDS, UndertowError, did_you_mean
-from undertow.signals.base import SIGNALS, Spec, load
+from undertow.signals.base import SIGNALS, Spec, load, refuse_code
 from undertow.signals.decisions import Screen, is_screen
 from undertow.strategies.rules.levels import check_level
 
@@ -147,6 +147,9 @@ class Condition(Part):
                 raise ValueError(f"a level must be a finite number, got {value}")
 
     def _check_signal(self) -> None:
+        # Names that passed are not checked again: what a file may name is decided before.
+        refuse_code(self.signal)
+        refuse_code(self.fallback)
         _check_names(self.signal, self.fallback, self.output, tuple(self.parameters))
         spec, side = self.spec, self.side
         for name, value in self.parameters.items():

@@ -11,7 +11,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from undertow.backtests import write_atomic as write_atomic
+from undertow.market.files import write_atomic as write_atomic
 
 _VOID = {"col", "br"}
 

@@ -149,6 +149,10 @@ def test_a_rule_file_may_name_a_signal_of_the_current_folder(
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [each for each in sys.path if each not in ("", str(tmp_path))])
-    code, said, _ = call("today", "--rule", "own.toml")
+    refused = call("today", "--rule", "own.toml")
+    assert refused.code == 2
+    assert "own.toml: trigger.when[1]: `fallen:Fallen` is the code of a module" in refused.err
+    assert "fallen" not in sys.modules
+    code, said, _ = call("today", "--rule", "own.toml", "--trust")
     assert code in (0, 30)
     assert "fallen" in said

@@ -14,7 +14,7 @@ from support.paths import PROJECT
 HOUSE = House(PROJECT)
 TESTS = PROJECT / "tests"
 # Folders of tests that mirror no package: the layout itself, and the helpers.
-OTHER_TESTS = {"house", "support"}
+OTHER_TESTS = {"fuzz", "house", "support"}
 
 
 @pytest.fixture(scope="module")

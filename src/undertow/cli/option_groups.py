@@ -18,6 +18,7 @@ from undertow.cli.options import (
     RuleOption,
     SetOption,
     StartOption,
+    TrustOption,
     UniverseOption,
 )
 
@@ -29,6 +30,7 @@ class RuleOptions:
     strategy: OptionalStrategyOption = None
     rule: RuleOption = None
     set_: SetOption = None
+    trust: TrustOption = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class SpaceOptions:
 
     panel: ClassVar[str] = "Parameters"
 
+    trust: TrustOption = False
+
     set_: SetOption = None
     narrow: Annotated[
         list[str] | None,
@@ -119,8 +123,8 @@ class SearchOptions:
         list[str] | None,
         typer.Option(
             "--objective",
-            help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS}; `optimize`"
-            " takes several.",
+            help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function with --trust, \N{HORIZONTAL ELLIPSIS};"
+            " `optimize` takes several.",
             show_default="sharpe",
         ),
     ] = None

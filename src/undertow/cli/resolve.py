@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,8 @@ def resolve_market(folder: Path | None, seed: int) -> Market:
     return simulate_market(seed=seed) if folder is None else load_market(folder)
 
 
-def resolve_strategy_class(name: str) -> type[Strategy]:
-    """The strategy class of a registered name or module:Class.
+def resolve_strategy_class(name: str, *, trust: bool = False) -> type[Strategy]:
+    """The strategy class of a registered name, or with `trust` of module:Class.
 
     Raises `ParameterError` where it is not a strategy.
     """
@@ -41,7 +42,7 @@ def resolve_strategy_class(name: str) -> type[Strategy]:
     from undertow.signals.base import STRATEGIES
     from undertow.strategies import Strategy
 
-    strategy_class = _plug_in(STRATEGIES, name)
+    strategy_class = _plug_in(STRATEGIES, name, trust)
     is_strategy = isinstance(strategy_class, type) and issubclass(strategy_class, Strategy)
     if not is_strategy or isabstract(strategy_class):
         raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
@@ -49,10 +50,10 @@ def resolve_strategy_class(name: str) -> type[Strategy]:
     return resolved
 
 
-def resolve_strategy(name: str, settings: Sequence[str]) -> Strategy:
+def resolve_strategy(name: str, settings: Sequence[str], *, trust: bool = False) -> Strategy:
     """The strategy of a name with parameters as typed; `ParameterError` on a bad one."""
     parameters = read_assignments(settings)
-    return resolve_strategy_class(name).create(parameters)
+    return resolve_strategy_class(name, trust=trust).create(parameters)
 
 
 def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
@@ -61,7 +62,7 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
     Raises `ParameterError` where both are, or neither and there is no default.
     """
     from undertow.market import ParameterError
-    from undertow.strategies.rules import RuleFile, read_rule
+    from undertow.strategies.rules import RuleFile
 
     strategy, settings = options.strategy, options.set_ or []
     if strategy is None and options.rule is None:
@@ -69,23 +70,30 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
     if (strategy is None) == (options.rule is None):
         raise ParameterError("give either --strategy (see `undertow list strategies`) or --rule (a file or a preset)")
     if options.rule is None:
-        return RuleFile(resolve_strategy(str(strategy), settings))
+        return RuleFile(resolve_strategy(str(strategy), settings, trust=options.trust))
     if settings:
         raise ParameterError("`--set` can only be used with --strategy; the parameters of a rule are in its file")
-    # A rule may name a user-defined signal as module:attribute.
-    import_from_here()
-    return read_rule(options.rule)
+    return read_trusted(options.rule, options.trust)
 
 
-def resolve_signal(name: str) -> Any:
-    """The signal of a registered name or module:attribute.
+def read_trusted(path: str, trust: bool) -> RuleFile:
+    """The rule of a file or preset, which may name user-defined code with `trust`."""
+    from undertow.strategies.rules import read_rule
+
+    if trust:
+        import_from_here()
+    return read_rule(path, trust=trust)
+
+
+def resolve_signal(name: str, *, trust: bool = False) -> Any:
+    """The signal of a registered name, or with `trust` of module:attribute.
 
     Raises `ParameterError` where it is not a signal.
     """
     from undertow.market import ParameterError
     from undertow.signals.base import SIGNALS, Spec
 
-    signal = _plug_in(SIGNALS, name)
+    signal = _plug_in(SIGNALS, name, trust)
     if not isinstance(getattr(signal, "spec", signal), Spec):
         raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
     return signal
@@ -115,12 +123,14 @@ def resolve_search(
         storage: where the study is stored; None for memory.
         study: name of the study; None for the strategy's.
     """
+    from undertow.backtests import read_objectives
     from undertow.backtests.tuning import Search
 
-    # An objective may be a user-defined module:function.
-    import_from_here()
+    objective = search.objective or "sharpe"
+    with importing(space.trust):
+        read_objectives(objective)
     return Search(
-        objective=search.objective or "sharpe",
+        objective=objective,
         constraints=search.constraint,
         trials=trials,
         max_failed=search.max_failed,
@@ -145,6 +155,17 @@ def warn_of_missing_feeds(
         return
     for signal, reason in missing.items():
         print(f"no value: {signal}, {reason}", file=sys.stderr)
+
+
+@contextmanager
+def importing(trust: bool) -> Iterator[None]:
+    """Accept module:name in the block, from the current folder too, only with `trust`."""
+    from undertow.signals.base import registered_only
+
+    if trust:
+        import_from_here()
+    with registered_only(trust):
+        yield
 
 
 def import_from_here() -> None:
@@ -212,9 +233,8 @@ def _of_record(record: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]
     return {field.name: settings[field.name] for field in fields(record) if field.name in settings}
 
 
-def _plug_in(group: str, name: str) -> Any:
+def _plug_in(group: str, name: str, trust: bool) -> Any:
     from undertow.signals.base import load
 
-    if ":" in name:
-        import_from_here()
-    return load(group, name)
+    with importing(trust):
+        return load(group, name)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from undertow.cli.options import file_ending
+from undertow.cli.options import TrustOption, file_ending
+from undertow.cli.resolve import read_trusted
 
 
 def rule_command(
@@ -22,20 +23,22 @@ def rule_command(
             callback=file_ending("out", ".toml"),
         ),
     ] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Print a rule as a file that --rule accepts.
 
     A preset or file as it is, or the parts of a rule-based strategy.
     """
     from undertow.market import ParameterError
-    from undertow.strategies.rules import as_toml, parts_of, read_rule, rule_text
+    from undertow.market.files import write_atomic
+    from undertow.strategies.rules import as_toml, parts_of, rule_text
 
     if out is not None and out.exists():
         raise ParameterError(f"`out` must be a new file; {str(out)!r} exists")
-    rule_file = read_rule(name)
+    rule_file = read_trusted(name, trust)
     text = as_toml(parts_of(rule_file.strategy), rule_file.settings) if parts else rule_text(name)
     if out is None:
         typer.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
+    write_atomic(out, text.encode("utf-8"))
     typer.echo(f"rule: {out}")

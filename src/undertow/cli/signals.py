@@ -15,6 +15,7 @@ from undertow.cli.options import (
     SeedOption,
     SetOption,
     StartOption,
+    TrustOption,
     UniverseOption,
     calendar_day,
     required_page,
@@ -27,7 +28,7 @@ signals_app = typer.Typer(help="Look at a signal.")
 
 @signals_app.command("plot")
 def plot_command(
-    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`) or module:Class.")],
+    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`), or module:Class with --trust.")],
     html: HtmlOption = None,
     out: OldHtmlOption = None,
     market: MarketOption = None,
@@ -38,6 +39,7 @@ def plot_command(
     start: StartOption = None,
     end: EndOption = None,
     seed: SeedOption = 7,
+    trust: TrustOption = False,
 ) -> None:
     """Draw a signal over the asset and the universe's basket as a page, --html FILE."""
     page = required_page(html, out)
@@ -46,7 +48,7 @@ def plot_command(
         from undertow.tearsheets import write_signal_page
 
         check_targets(html=page)
-        indicator = resolve_signal(signal)
+        indicator = resolve_signal(signal, trust=trust)
     with busy("loading the market"):
         data = resolve_market(market, seed)
     with busy("drawing"):

@@ -23,7 +23,7 @@ from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import (
     check_targets,
-    import_from_here,
+    importing,
     read_assignments,
     resolve_account,
     resolve_market,
@@ -47,7 +47,8 @@ def sweep_command(
     random: Annotated[int | None, typer.Option(help="Draw this many sets at random from the search space.")] = None,
     sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
     by: Annotated[
-        str, typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function.")
+        str,
+        typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function with --trust."),
     ] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="Number of sets to show.")] = 10,
     memory: Annotated[str, typer.Option(help="Memory for the work beside the market, such as 500MB.")] = "1GB",
@@ -75,11 +76,10 @@ def sweep_command(
         from undertow.backtests.sweeps import MOST_COMPARED, bytes_of, read_ranking, sweep
 
         check_targets(html=html, csv=table)
-        # `--by` may be a user-defined module:function.
-        import_from_here()
-        read_ranking(by)
+        with importing(space.trust):
+            read_ranking(by)
         bytes_of("memory", memory)
-        strategy_class, fixed = resolve_strategy_class(strategy), read_assignments(space.set_)
+        strategy_class, fixed = resolve_strategy_class(strategy, trust=space.trust), read_assignments(space.set_)
         parameters = sets_from(
             strategy_class, grid, random=random, sobol=sobol, fixed=fixed, narrow=space.narrow, seed=seed
         )

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -169,6 +170,13 @@ def test_a_whole_entry_is_one(tmp_path: Path) -> None:
         changed(key=1),
         changed(window="2018"),
         changed(market="1" * 32),
+        changed(window=[1, 2]),
+        changed(window=["2018-01-02"]),
+        changed(spans=[[0, 1], [1, 2]], trials=4),
+        changed(spans=[[0, 10**12 + 1]], trials=10**12 + 2),
+        pytest.param("[" * 100_000, id="nested"),
+        pytest.param(changed().replace('"trials": 2', '"trials": ' + "9" * 5000), id="digits"),
+        pytest.param(changed(spans=None)[:-1] + ', "spans": ' + "[" * 200 + "]" * 200 + "}", id="nested spans"),
     ],
 )
 def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
@@ -183,6 +191,19 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path, line: str) -> None:
     ):
         with pytest.raises(DataError, match=rf"the ledger '.*{MARKET}.jsonl' has no entry in line 2; fix that line"):
             work()
+
+
+def test_a_line_that_claims_ten_million_trials_costs_no_memory(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    claim = changed(spans=[[0, 9_999_999], [20_000_000, 10**12]], trials=10**12 + 1 - 20_000_000 + 10_000_000)
+    ledger.path(MARKET).write_text(f"{claim}\n")
+    tracemalloc.start()
+    assert ledger.record(SEARCH, "tpe", [5, 9_999_999, 10_000_000, 10_000_001, 10**11]) == 2
+    assert ledger.record(SEARCH, "tpe", range(9_999_990, 10_000_005)) == 3
+    assert ledger.trial_count(SEARCH).own == 10**12 - 10_000_000 + 1 + 5
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_a_ledger_is_checked_without_a_trace(tmp_path: Path) -> None:

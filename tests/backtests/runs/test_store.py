@@ -18,6 +18,7 @@ import pytest
 import undertow as ut
 from undertow.backtests import folders as store
 from undertow.backtests.runs.saved import TABLES
+from undertow.market.files import drafts
 
 FILES = {
     *("run.json", "metrics.json", "returns.parquet", "weights.parquet", "orders.parquet", "episodes.parquet"),
@@ -161,14 +162,15 @@ class TestAllOrNothing:
         self, run: ut.Run, passive: ut.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         before = prints(passive.save(tmp_path / "run"))
-        rename, calls = store.os.replace, []
+        rename = store.os.replace
 
         def fail_second(source: Path, target: Path) -> None:
-            calls.append(target)
-            if len(calls) == 2:
+            # The new result cannot take the place that the earlier one has just left.
+            if source.name == "new" and not target.exists():
                 raise OSError("the disk is gone")
             rename(source, target)
 
+        monkeypatch.setattr(drafts, "exchange_paths", lambda first, second: False)
         monkeypatch.setattr(store.os, "replace", fail_second)
         with pytest.raises(OSError, match="the disk is gone"):
             run.save(tmp_path / "run")
@@ -242,7 +244,7 @@ class TestRefused:
         def refused(**_: object) -> str:
             raise OSError(30, "Read-only file system")
 
-        monkeypatch.setattr(store.tempfile, "mkdtemp", refused)
+        monkeypatch.setattr(store.tempfile, "TemporaryFile", refused)
         with pytest.raises(ut.ParameterError, match=r"cannot be written: read-only file system in .*; name another"):
             store.check_replaceable(tmp_path / "new" / "run")
         assert list(tmp_path.iterdir()) == []

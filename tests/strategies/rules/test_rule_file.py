@@ -172,8 +172,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="parameter: unknown key, did you mean `parameters`"):
         read_rule(named)
     named.write_text('strategy = "undertow.strategies:RuleStrategy"\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"strategy: `undertow\.strategies:RuleStrategy` is not a strategy"):
+    with pytest.raises(DataError, match=r"strategy: `undertow\.strategies:RuleStrategy` is the code of a module"):
         read_rule(named)
+    with pytest.raises(DataError, match=r"strategy: `undertow\.strategies:RuleStrategy` is not a strategy"):
+        read_rule(named, trust=True)
 
 
 @pytest.mark.parametrize(
