@@ -55,6 +55,10 @@ class SignalContract(_Contract):
         """It does not look ahead."""
         testing_signals.check_prefix_invariance(signal, parameters, sampler)
 
+    def test_earlier_calls(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
+        """It keeps nothing between calls."""
+        testing_signals.check_earlier_calls(signal, parameters, sampler)
+
     def test_warm_up(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
         """Its first value comes exactly when the look-back is full."""
         testing_signals.check_warm_up(signal, parameters, sampler)
@@ -135,6 +139,17 @@ class StrategyContract(_Contract):
         """It does not look ahead, filled at the open or at the close."""
         for market, universe in markets:
             testing_strategies.check_no_look_ahead(strategy, market, fill, universe)
+
+    def test_every_decision(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
+        """No single decision knows what comes after it."""
+        testing_strategies.check_every_decision(strategy)
+        for market, universe in markets:
+            testing_strategies.check_every_decision(strategy, market, universe)
+
+    def test_worlds(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
+        """It knows the market that it is given, and no other one."""
+        for market, universe in markets:
+            testing_strategies.check_worlds(strategy, market, universe)
 
     def test_base_weights(self, markets: list[tuple[Market, str]]) -> None:
         """The base weights under it do not look ahead either."""
