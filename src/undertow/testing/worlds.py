@@ -6,6 +6,7 @@ What was known by then is equal to the bit: a decision taken by then must be equ
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,8 @@ def removed_after(market: Market, cut: Cut) -> Market:
     The session of the cut stays, with what was known of it; a later end of a membership is unknown.
     """
     prices = market.prices.select(slice(0, cut.row + 1))
-    panels = {name: np.where(late[: cut.row + 1], np.nan, getattr(prices, name)) for name, late in _late(market, cut)}
+    late = dict(_late(market, cut))
+    panels: dict[str, Any] = {n: np.where(late[n][: cut.row + 1], np.nan, getattr(prices, n)) for n in late}
     feeds = tuple(kept for kept in (feed.keep(feed.known_at <= cut.at) for feed in market.feeds) if len(kept))
     universes = {name: _members_until(universe, market, cut) for name, universe in market.universes.items()}
     return replace(market, prices=replace(prices, **panels), feeds=feeds, universes=universes, truth=None)
@@ -57,7 +59,8 @@ def noise_after(market: Market, cut: Cut, seed: int = 9) -> Market:
         noisy = panel * rng.lognormal(0.0, _DEVIATION, panel.shape)
         ended = ends & (np.arange(len(panel)) > cut.row + 5)[:, None]
         panels[name] = np.where(late, np.where(ended, np.nan, noisy), panel)
-    prices = replace(market.prices, **_consistent(panels, dict(_late(market, cut))))
+    changed: dict[str, Any] = _consistent(panels, dict(_late(market, cut)))
+    prices = replace(market.prices, **changed)
 
     def with_noise(feed: Feed) -> Feed:
         late = feed.known_at > cut.at
@@ -75,7 +78,8 @@ def mirrored_after(market: Market, cut: Cut) -> Market:
     """
     late = dict(_late(market, cut))
     panels = {name: getattr(market.prices, name) for name in PRICE_FIELDS}
-    prices = replace(market.prices, **_mirrored_bars(panels, late["open"][:, 0], late["close"][:, 0], 0.01))
+    changed: dict[str, Any] = _mirrored_bars(panels, late["open"][:, 0], late["close"][:, 0], 0.01)
+    prices = replace(market.prices, **changed)
     feeds = tuple(_mirrored_feed(feed, feed.known_at > cut.at) for feed in market.feeds)
     return replace(market, prices=prices, feeds=feeds, truth=None)
 
@@ -96,7 +100,8 @@ def shuffled(market: Market, seed: int = 9) -> Market:
         else:
             mixed = {name: values[np.argsort(order)] for name, values in columns.items()}
         feeds.append(replace(feed, columns={name: values[:, 0] for name, values in mixed.items()}))
-    return replace(market, prices=replace(market.prices, **panels), feeds=tuple(feeds), truth=None)
+    changed: dict[str, Any] = panels
+    return replace(market, prices=replace(market.prices, **changed), feeds=tuple(feeds), truth=None)
 
 
 def _late(market: Market, cut: Cut) -> list[tuple[str, BoolArray]]:
