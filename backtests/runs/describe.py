@@ -16,7 +16,7 @@ from undertow.backtests.kernel.prices import carried
 from undertow.backtests.kernel.sleeves import hedge_symbol
 from undertow.backtests.runs.price_notes import universe_counts
 from undertow.backtests.runs.run import Recipe
-from undertow.market import FloatArray, Market, align
+from undertow.market import FloatArray, Market, align, market_findings
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.rules import FreeRule
@@ -127,6 +127,11 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "sessions_without_prices": int(np.isnan(table.close[rows]).all(axis=1).sum()),
         **universe_counts(table, rows, run.grid.fill[:, : run.grid.stocks]),
         "absent_feeds": dict(sorted(table.absent.items())),
+        "unused_feeds": dict(sorted(table.unused.items())),
+        "frozen_feeds": {
+            feed: int(frozen[rows].sum()) for feed, frozen in sorted(table.frozen.items()) if frozen[rows].any()
+        },
+        "data_findings": market_findings(table.market),
         "signal_sources": {
             feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
         },
