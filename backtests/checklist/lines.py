@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.backtests.checklist.inputs import input_age, has_feeds, lack_of_data
+from undertow.backtests.checklist.inputs import has_feeds, input_age, lack_of_data
 from undertow.backtests.checklist.instants import instant_text
 from undertow.market import DataError, Fill, Market, market_ahead
 from undertow.signals.decisions import DecisionTable

@@ -77,7 +77,8 @@ def session_known_at(spec: Spec, panel: SessionPanel, asset: str) -> InstantArra
 def _published(panel: SessionPanel, feed: Feed) -> InstantArray:
     """When the row of each session's date is published (T,), if on that evening.
 
-    Else the close. Macro series alone are stamped with dates: those by session are known after its close, those by day after midnight.
+    Else the close. Macro series alone are stamped with dates: those by session are known after its close, those by day
+    after midnight.
     """
     closes = panel.market.calendar.closes
     if feed.kind != "macro" or feed.delay.sessions or feed.interval.sessions > 1:
