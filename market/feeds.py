@@ -222,7 +222,12 @@ class Feed:
         return max(1, round(hours * 60.0 / minutes))
 
     def at(
-        self, values: npt.ArrayLike, decisions: InstantArray, lag_hours: float = 0.0, how: How = "last"
+        self,
+        values: npt.ArrayLike,
+        decisions: InstantArray,
+        lag_hours: float = 0.0,
+        how: How = "last",
+        since: InstantArray | None = None,
     ) -> FloatArray:
         """Values on this feed's grid, carried to decision instants by `align`.
 
@@ -231,9 +236,11 @@ class Feed:
             decisions: the decision instants (T,), sorted, UTC.
             lag_hours: hours on the 24/7 clock.
             how: "last", "min" or "max", as in `align`.
+            since: the instant from which rows count at each decision (T,), as in `align`.
         """
         on_rows = np.asarray(values, dtype=np.float64)[self.grid_rows]
-        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=self.tolerance, how=how)
+        tolerance = self.tolerance
+        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=tolerance, how=how, since=since)
 
     @cached_property
     def settlement_hours(self) -> FloatArray:

@@ -23,6 +23,8 @@ from undertow.signals.decisions.panel import SessionPanel
 
 # Inputs that are no columns of a file.
 DERIVED = ("regime", "hours", "rate_8h")
+# A number of a session that is published later than this after its close enters by what was known at the close.
+SAME_EVENING = 12 * HOUR
 
 
 def feed_inputs(spec: Spec, panel: SessionPanel, feed: Feed) -> dict[str, FloatArray]:
@@ -67,23 +69,57 @@ def session_inputs(spec: Spec, panel: SessionPanel, asset: str) -> dict[str, Flo
 
     Kind "prices" has the universe's panels by field, "member" (1 or 0), "basket" (level of its equally weighted
     index) and "benchmark"; any other kind is a feed, whose column enters by its last value known at the close, NaN
-    where the market has no such feed.
+    where the market has no such feed. A series of sessions that is published within `SAME_EVENING` of the close it
+    belongs to, such as the VIX, enters by what is known then: the row of `session_known_at` waits for it.
     """
     return {name: _at_close(panel, spec, kind, column, asset) for name, (kind, column) in spec.inputs.items()}
+
+
+def session_known_at(spec: Spec, panel: SessionPanel, asset: str) -> InstantArray:
+    """When each row of a signal on the session clock is known (T,).
+
+    At the close, or after the longest wait for an input that belongs to the close.
+    """
+    known_at = panel.market.calendar.closes
+    for kind, column in spec.inputs.values():
+        if kind != "prices":
+            for feed in _sources(panel, kind, column, asset):
+                known_at = np.maximum(known_at, _published(panel, feed))
+    return known_at
+
+
+def _published(panel: SessionPanel, feed: Feed) -> InstantArray:
+    """When the row of each session's date is published (T,), if on that evening.
+
+    Else the close. Macro series alone are stamped with dates: those by session are known after its close, those by day
+    after midnight.
+    """
+    closes = panel.market.calendar.closes
+    if feed.kind != "macro" or feed.delay.sessions or feed.interval.sessions > 1:
+        return closes
+    days = np.asarray(panel.market.sessions, dtype="datetime64[ns]")
+    ends = closes if feed.interval.sessions else days + feed.interval.timedelta
+    published = np.asarray(ends + feed.delay.timedelta, dtype="datetime64[ns]")
+    return np.where((published > closes) & (published <= closes + SAME_EVENING), published, closes)
+
+
+def _sources(panel: SessionPanel, kind: str, column: str, asset: str) -> list[Feed]:
+    kind, _, named = kind.partition(":")
+    feeds = panel.market.feeds_of(kind, "" if kind == "macro" else named or asset)
+    return [feed for feed in feeds if column in (*feed.columns, *DERIVED)]
 
 
 def _at_close(panel: SessionPanel, spec: Spec, kind: str, column: str, asset: str) -> FloatArray:
     if kind == "prices":
         return _from_prices(panel, column)
-    kind, _, named = kind.partition(":")
-    sources = panel.market.feeds_of(kind, "" if kind == "macro" else named or asset)
-    feeds = [source for source in sources if column in (*source.columns, *DERIVED)]
+    feeds = _sources(panel, kind, column, asset)
     known = np.full(len(panel), np.nan)
     for feed in feeds:
         panel.note_frozen(feed, "" if column in DERIVED else column)
-        values = _last_known(feed, column, panel.market.calendar.closes)
+        values = _last_known(feed, column, _published(panel, feed))
         known = np.where(np.isnan(known), values, known)
     if not feeds:
+        kind = kind.partition(":")[0]
         panel.absent[f"{spec.name}: {column}"] = f"no feed of kind {kind!r} with {column}"
     return known[:, None]
 

@@ -101,8 +101,8 @@ def signal_tracks(
     """
     if spec.clock == "session":
         values = dict(zip(spec.outputs, table.sessions(spec, parameters, asset), strict=True))
-        closes = table.market.calendar.closes
-        return {name: [Track("", closes, _across(spec, table, values[name]))] for name in outputs}
+        known_at = table.known_at(spec, asset)
+        return {name: [Track("", known_at, _across(spec, table, values[name]))] for name in outputs}
     feeds = table.feeds(spec, asset)
     if not feeds:
         labels = ", ".join(sorted({feed.label for feed in table.market.feeds})) or "none"

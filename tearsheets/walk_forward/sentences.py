@@ -107,6 +107,21 @@ def seeds_sentence(seeds: pd.DataFrame) -> str:
     )
 
 
+def rank_sentence(seed: int, seeds: pd.DataFrame) -> str:
+    """The place of one seed among all of them."""
+    sharpe = seeds.set_index("seed")["annual_sharpe"]
+    if np.isnan(sharpe[seed]):
+        return (
+            f"What follows in full is tuning seed {seed}, without an annual Sharpe ratio: an example, not the result."
+        )
+    rank = int((sharpe > sharpe[seed]).sum()) + 1
+    extreme = ", the highest" if rank == 1 else ", the lowest" if rank == len(sharpe) else ""
+    return (
+        f"What follows in full is tuning seed {seed}, number {rank} of {len(sharpe)} by annual Sharpe ratio"
+        f" ({sharpe[seed]:.2f}{extreme}): an example, not the result."
+    )
+
+
 def paths_sentence(paths: CpcvResult) -> str:
     """The spread of the combinatorial paths, and the choices below the median."""
     sharpe = paths.summary()["annual_sharpe"]
@@ -123,14 +138,16 @@ def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
 
     See `WalkForwardResult`."""
     run, settings = result.run, result.settings
-    sentences = [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
+    several = result.seeds is not None and len(result.seeds) > 1
+    sentences = [("seeds", seeds_sentence(result.seeds))] if result.seeds is not None and several else []
+    sentences += [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
     sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
     sentences += [("timing", text) for text in timing_sentences(run)]
     sentences += [] if result.gate is None else [("gate", gate_sentence(result))]
     sentences += [("unsearched", unsearched_sentence(result))] if settings.unsearched else []
     sentences += [("infeasible", missed_sentence(result))] if result.missed else []
     sentences += [("unreached", unreached_sentence(result))] if result.unreached else []
-    sentences += [] if result.seeds is None else [("seeds", seeds_sentence(result.seeds))]
+    sentences += [] if result.seeds is None or several else [("seeds", seeds_sentence(result.seeds))]
     sentences += [] if result.paths is None else [("paths", paths_sentence(result.paths))]
     sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("Its training made"))]
     return [(topic, text.replace(MINUS, "-")) for topic, text in sentences]
