@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from undertow.backtests.runs.entries import count_run, enter_run, enter_sweep
     from undertow.backtests.runs.episodes import EPISODE_COLUMNS
     from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
-    from undertow.backtests.runs.notes import hold_label, hold_sentence, move_text, moves_sentence, span_of, span_text
+    from undertow.backtests.runs.notes import (
+        hold_label,
+        hold_sentence,
+        move_text,
+        moves_sentence,
+        span_text,
+        valued_sessions,
+    )
     from undertow.backtests.runs.run import Recipe, Run
     from undertow.backtests.runs.saved import load_run, save_run
     from undertow.backtests.runs.tax import by_year, rate_text, realised, tax_sentence, tax_summary
@@ -45,7 +52,7 @@ else:
                 "hold_sentence",
                 "move_text",
                 "moves_sentence",
-                "span_of",
+                "valued_sessions",
                 "span_text",
             ),
             "run": (
@@ -88,9 +95,9 @@ __all__ = [
     "realised",
     "save_run",
     "session_rows",
-    "span_of",
     "span_text",
     "summarize_lag",
     "tax_sentence",
     "tax_summary",
+    "valued_sessions",
 ]

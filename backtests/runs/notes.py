@@ -98,7 +98,7 @@ def benchmark_sentence(returns: pd.Series, symbol: str | None) -> str:
     """The span of the benchmark's figures where it is not the run's; else empty."""
     if symbol is None or returns.notna().all():
         return ""
-    span = span_of(returns)
+    span = valued_sessions(returns)
     if span is None:
         return f"{symbol}, the benchmark, has no prices in these sessions: its figures are blank"
     return f"figures of {symbol}, the benchmark, are those of {span_text(span)}, on which it has prices"
@@ -108,7 +108,7 @@ def cash_sentence(returns: pd.Series, symbol: str | None) -> str:
     """The sessions on which the cash symbol has no price, or no return; else empty."""
     if symbol is None:
         return ""
-    values, span = returns.to_numpy(dtype=np.float64), span_of(returns)
+    values, span = returns.to_numpy(dtype=np.float64), valued_sessions(returns)
     if np.isnan(values).all():
         return (
             f"{symbol}, the cash symbol, has no prices in these sessions: cash earned nothing, and the Sharpe ratio"
@@ -166,7 +166,7 @@ def longest_idle(returns: FloatArray) -> int:
     return longest
 
 
-def span_of(returns: pd.Series) -> dict[str, Any] | None:
+def valued_sessions(returns: pd.Series) -> dict[str, Any] | None:
     """First and last session with a return, their number, and that of all.
 
     None where every session has a return, or none has.

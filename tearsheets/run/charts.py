@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.runs import Run, span_of
+from undertow.backtests.runs import Run, valued_sessions
 from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import (
     Chart,
@@ -45,7 +45,7 @@ def equity_lines(run: Run) -> list[tuple[str, FloatArray, str]]:
     if not is_baseline(run):
         lines.append((title(BASELINE), "hold_return", HOLD))
     if has_benchmark(run):
-        span = span_of(run.series["benchmark_return"])
+        span = valued_sessions(run.series["benchmark_return"])
         label = f"{run.recipe.benchmark}, {span['first']} to {span['last']}" if span else str(run.recipe.benchmark)
         lines.append((label, "benchmark_return", BENCHMARK))
     return [(name, run.series[column].to_numpy(dtype=np.float64), colour) for name, column, colour in lines]
