@@ -8,7 +8,16 @@ from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
     from undertow.market.asof import instant_of, last_known, market_ahead, market_at
-    from undertow.market.calendar import FILLS, Calendar, Decisions, Fill, decisions, load_calendar, period_starts
+    from undertow.market.calendar import (
+        FILLS,
+        Calendar,
+        Decisions,
+        Fill,
+        decisions,
+        load_calendar,
+        period_starts,
+        sessions_a_year,
+    )
     from undertow.market.checks import (
         check_positive,
         check_share,
@@ -71,6 +80,7 @@ else:
                 "decisions",
                 "load_calendar",
                 "period_starts",
+                "sessions_a_year",
             ),
             "checks": (
                 "check_positive",
@@ -177,6 +187,7 @@ __all__ = [
     "percent_hint",
     "period_starts",
     "render_coverage",
+    "sessions_a_year",
     "settlement_sessions",
     "simulate_market",
     "window_ends",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import InstantArray, IntArray, instants
+from undertow.market.clock import SESSIONS_A_YEAR, InstantArray, IntArray, instants
 from undertow.market.errors import DataError, ParameterError, did_you_mean
 
 Fill = Literal["open", "close"]
@@ -37,6 +38,11 @@ class Calendar:
     sessions: pd.DatetimeIndex
     opens: InstantArray
     closes: InstantArray
+
+    @property
+    def sessions_a_year(self) -> int:
+        """Sessions of a year, for annual figures: 252 in New York, 365 around the clock."""
+        return sessions_a_year(self.name)
 
     def slice(self, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
         """The sessions from `start` to `end`, both included."""
@@ -96,6 +102,34 @@ def load_calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar
     partial = [built for built in _built.get(name, ()) if built.first < first or last < built.last]
     _built[name] = (*partial[-_MAX_BUILT:], _BuiltCalendar(first, last, calendar))
     return calendar
+
+
+# Years over which the sessions of an exchange are counted: a decade, or what a calendar that begins later has of it.
+_COUNTED_YEARS = ((2010, 2019), (2022, 2024))
+
+
+@lru_cache(maxsize=64)
+def sessions_a_year(name: str) -> int:
+    """The sessions of a year on the calendar `name`, a whole number.
+
+    252 for the exchanges of New York, by convention; for others the mean of 2010 to 2019 (of 2022 to 2024 where the
+    calendar begins later), rounded: 365 for `24/7`, 253 for London. The same whatever the span of a market.
+
+    Raises `DataError` on a name that exchange_calendars lacks.
+    """
+    import exchange_calendars as xcals
+
+    if name in xcals.get_calendar_names() and xcals.resolve_alias(name) == "XNYS":
+        return SESSIONS_A_YEAR
+    for first, last in _COUNTED_YEARS:
+        try:
+            counted = _build(name, pd.Timestamp(first, 1, 1), pd.Timestamp(last, 12, 31))
+        except DataError:
+            if (first, last) == _COUNTED_YEARS[-1]:
+                raise
+        else:
+            break
+    return round(len(counted.sessions) / (last - first + 1))
 
 
 class _BuiltCalendar(NamedTuple):

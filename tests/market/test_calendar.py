@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import undertow.market.calendar as built
-from undertow.market import DataError, ParameterError, align, decisions, load_calendar
+from undertow.market import DataError, ParameterError, align, decisions, load_calendar, sessions_a_year
 from undertow.market.clock import HOUR
 
 
@@ -134,3 +134,24 @@ def test_a_span_within_one_that_was_built_is_the_same_calendar(monkeypatch: pyte
         alone = load_calendar("XNYS", *map(pd.Timestamp, span))
         for part in ("sessions", "opens", "closes"):
             np.testing.assert_array_equal(getattr(built_calendar, part), getattr(alone, part))
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # New York by convention; every day; Monday to Friday; London had 2,527 sessions from 2010 to 2019.
+    [("XNYS", 252), ("NYSE", 252), ("NASDAQ", 252), ("24/7", 365), ("24/5", 261), ("XLON", 253)],
+)
+def test_sessions_of_a_year(name: str, count: int) -> None:
+    assert sessions_a_year(name) == count
+    if name == "24/7":
+        assert calendar("2024-02-01", "2024-02-10", name).sessions_a_year == count
+
+
+def test_sessions_of_a_year_of_a_calendar_that_begins_late() -> None:
+    # Riyadh's calendar begins in 2021: 743 sessions in 2022, 2023 and 2024.
+    assert sessions_a_year("XSAU") == round(743 / 3)
+
+
+def test_sessions_of_a_year_of_an_unknown_calendar() -> None:
+    with pytest.raises(DataError, match="'XNY' is not known"):
+        sessions_a_year("XNY")
