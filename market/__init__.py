@@ -52,6 +52,10 @@ if TYPE_CHECKING:
         UndertowError,
         UnknownNameError,
         did_you_mean,
+        file_boundary,
+        reason_of,
+        safe_message,
+        safe_text,
     )
     from undertow.market.feeds import Feed
     from undertow.market.folder import load_market, write_market
@@ -119,6 +123,10 @@ else:
                 "UndertowError",
                 "UnknownNameError",
                 "did_you_mean",
+                "file_boundary",
+                "reason_of",
+                "safe_message",
+                "safe_text",
             ),
             "feeds": ("Feed",),
             "folder": (
@@ -171,6 +179,7 @@ __all__ = [
     "decisions",
     "did_you_mean",
     "drop_stale_code",
+    "file_boundary",
     "first_known",
     "in_decimals",
     "instant_of",
@@ -186,7 +195,10 @@ __all__ = [
     "market_coverage",
     "percent_hint",
     "period_starts",
+    "reason_of",
     "render_coverage",
+    "safe_message",
+    "safe_text",
     "sessions_a_year",
     "settlement_sessions",
     "simulate_market",
