@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from undertow.market.compiled import drop_stale_code
     from undertow.market.coverage import Coverage, market_coverage
     from undertow.market.coverage_tables import render_coverage
+    from undertow.market.coverage import Coverage, market_coverage, market_findings, render_coverage
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
         safe_message,
         safe_text,
     )
-    from undertow.market.feeds import Feed
+    from undertow.market.feeds import SETTLEMENT_HOURS, Feed
     from undertow.market.folder import load_market, write_market
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
     from undertow.market.prices import PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
+    from undertow.market.spacing import EVENT_KINDS
     from undertow.market.truth import Truth
     from undertow.market.universe import Universe
 else:
@@ -114,8 +116,9 @@ else:
             "coverage": (
                 "Coverage",
                 "market_coverage",
+                "market_findings",
+                "render_coverage",
             ),
-            "coverage_tables": ("render_coverage",),
             "errors": (
                 "BookkeepingError",
                 "DataError",
@@ -128,7 +131,10 @@ else:
                 "safe_message",
                 "safe_text",
             ),
-            "feeds": ("Feed",),
+            "feeds": (
+                "Feed",
+                "SETTLEMENT_HOURS",
+            ),
             "folder": (
                 "load_market",
                 "write_market",
@@ -141,16 +147,19 @@ else:
             ),
             "settlement": ("settlement_sessions",),
             "simulator": ("simulate_market",),
+            "spacing": ("EVENT_KINDS",),
             "truth": ("Truth",),
             "universe": ("Universe",),
         },
     )
 
 __all__ = [
+    "EVENT_KINDS",
     "FILLS",
     "HOUR",
     "PRICE_FIELDS",
     "SESSIONS_A_YEAR",
+    "SETTLEMENT_HOURS",
     "BookkeepingError",
     "BoolArray",
     "Calendar",
@@ -193,6 +202,7 @@ __all__ = [
     "market_ahead",
     "market_at",
     "market_coverage",
+    "market_findings",
     "percent_hint",
     "period_starts",
     "reason_of",

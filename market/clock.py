@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.errors import DataError, ParameterError
+from undertow.market.errors import DataError, ParameterError, safe_text
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -28,9 +28,13 @@ _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 MINUTE = np.timedelta64(60_000_000_000, "ns")
+DAY = np.timedelta64(86_400_000_000_000, "ns")
 SESSIONS_A_YEAR = 252
 # Ten years: more would leave the range of nanoseconds.
 _LONGEST_LAG = 87_600
+_LONGEST_SPAN = 60.0 * _LONGEST_LAG
+_SHORTEST_SPAN = 1.0 / 60.0
+_MOST_SESSIONS = 2_520
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,18 @@ class Span:
         """Read "10min", "8h", "1d" or "2 sessions"; raises `DataError` on anything else."""
         match = _SPAN.match(str(text))
         if match is None:
-            raise DataError(f"`{key}` must look like 10min, 1h, 1d or 1 session, got {text!r}")
+            raise DataError(f"`{key}` must look like 10min, 1h, 1d or 1 session, got '{safe_text(text)}'")
         amount, unit = float(match[1]), match[2]
         if unit.startswith("session"):
-            if amount != int(amount):
-                raise DataError(f"`{key}` must be a whole number of sessions, got {text!r}")
+            if not amount <= _MOST_SESSIONS or amount != int(amount):
+                raise DataError(
+                    f"`{key}` must be a whole number of sessions, at most {_MOST_SESSIONS}, got '{safe_text(text)}'"
+                )
             return cls(sessions=int(amount))
-        return cls(minutes=amount * _UNIT_MINUTES[unit])
+        minutes = amount * _UNIT_MINUTES[unit]
+        if minutes and not _SHORTEST_SPAN <= minutes <= _LONGEST_SPAN:
+            raise DataError(f"`{key}` must be 0 or from a second to ten years, got '{safe_text(text)}'")
+        return cls(minutes=minutes)
 
     @property
     def timedelta(self) -> np.timedelta64:
@@ -65,6 +74,11 @@ class Span:
             if self.minutes and self.minutes % minutes == 0:
                 return f"{int(self.minutes // minutes)}{unit}"
         return f"{self.minutes:g}min" if self.minutes else "0min"
+
+
+def span_of(length: np.timedelta64) -> Span:
+    """A length of clock time as a span."""
+    return Span(minutes=float(length / MINUTE))
 
 
 def instants(times: Any) -> InstantArray:

@@ -15,7 +15,7 @@ from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.metrics import SESSIONS_A_YEAR
 from undertow.backtests.runs.run import Recipe
-from undertow.market import FloatArray, Market, align
+from undertow.market import FloatArray, Market, align, market_findings
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Decision, Strategy
 from undertow.strategies.rules import FreeRule
@@ -101,6 +101,11 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "universe_symbols": len(table.universe.symbols),
         "symbols_without_prices": len(table.unpriced),
         "absent_feeds": dict(sorted(table.absent.items())),
+        "unused_feeds": dict(sorted(table.unused.items())),
+        "frozen_feeds": {
+            feed: int(frozen[rows].sum()) for feed, frozen in sorted(table.frozen.items()) if frozen[rows].any()
+        },
+        "data_findings": market_findings(table.market),
         "signal_sources": {
             feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
         },

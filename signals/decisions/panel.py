@@ -12,6 +12,7 @@ from undertow.market import (
     HOUR,
     BoolArray,
     Decisions,
+    Feed,
     FloatArray,
     Market,
     ParameterError,
@@ -32,7 +33,9 @@ class SessionPanel:
 
     `symbols` (N,) are the universe's symbols that have prices, in alphabetical order; `columns` (N,) are their columns
     in `market.prices`; `decisions` has one row a session of the whole market (T,). `absent` gives, by signal and input,
-    the reason why an input has no value at all.
+    the reason why an input has no value at all; `unused`, by feed and signal, why an existing feed supplies no value;
+    `frozen` flags, for each feed that was read, the decisions (T,) at which its last row had repeated for too long to
+    be a value.
     """
 
     def __init__(
@@ -44,10 +47,20 @@ class SessionPanel:
         self.symbols = tuple(symbol for symbol in universe.symbols if symbol in market.prices)
         self.columns = market.prices.columns_of(self.symbols)
         self.absent: dict[str, str] = {}
+        self.unused: dict[str, str] = {}
+        self.frozen: dict[str, BoolArray] = {}
         self._membership = membership
 
     def __len__(self) -> int:
         return len(self.decisions)
+
+    def note_frozen(self, feed: Feed, column: str = "") -> None:
+        """Record in `frozen` the decisions at which the last row of a feed was frozen."""
+        if not feed.frozen_rows.any():
+            return
+        name = f"{feed.label} {column}".strip() if feed.kind == "macro" else feed.label
+        flags = feed.frozen_at(self.decisions.at, column)
+        self.frozen[name] = self.frozen.get(name, np.zeros(len(self), np.bool_)) | flags
 
     @cached_property
     def hours(self) -> FloatArray:

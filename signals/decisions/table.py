@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undertow.market import (
+    EVENT_KINDS,
     BoolArray,
     Decisions,
     Feed,
@@ -36,6 +37,8 @@ from undertow.signals.decisions.screen import Screen, is_screen
 
 # Memory that the series of signals on their own clocks may take; the least recently used are dropped beyond it.
 SERIES_BYTES = 256e6
+# A feed with rows on a smaller share of its intervals says so where it has no value.
+_FEW_ROWS = 0.75
 # Threads of a sweep or of a walk share a table. Not an attribute of the table: a lock could not be copied with it.
 _SERIES_LOCK = Lock()
 
@@ -143,9 +146,12 @@ class DecisionTable(SessionPanel):
             values = self._session_outputs(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
         column = np.full(len(self), np.nan)
-        for feed in self.feeds(spec, asset, interval_hours):
+        feeds = self.feeds(spec, asset, interval_hours)
+        for feed in feeds:
             values = self._output_in_hours(spec, feed, output, parameters)
             aligned = feed.at(values, self.decisions.at, lag, how)
+            if np.isnan(aligned).any():
+                self._note_unused(spec, output, feed, parameters, aligned)
             new = np.isnan(column) & np.isfinite(aligned)
             column[new] = aligned[new]
             self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
@@ -179,7 +185,47 @@ class DecisionTable(SessionPanel):
         feeds = self.market.feeds_of(kind, asset)
         if not feeds:
             self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
+        for feed in feeds:
+            self.note_frozen(feed)
         return tuple(self._on_interval(feed, interval_hours) for feed in feeds)
+
+    def _note_unused(
+        self, spec: Spec, output: str, feed: Feed, parameters: Mapping[str, float], values: FloatArray
+    ) -> None:
+        """Record in `unused` why a feed supplies no value of a signal.
+
+        On any session, or on some for want of rows.
+
+        Args:
+            spec: definition of the signal.
+            output: name of the output.
+            feed: the feed.
+            parameters: parameters of the signal, in hours.
+            values: the output at the decisions (T,).
+        """
+        missing = np.isnan(values)
+        rows, intervals = len(feed), len(feed) + feed.missing_intervals
+        if not rows or not (missing.all() or rows < _FEW_ROWS * intervals):
+            return
+        number = "any session"
+        if not missing.all():
+            fresh = np.isfinite(feed.at(np.zeros(int(feed.grid_rows[-1]) + 1), self.decisions.at))
+            gaps = missing & fresh & (np.arange(len(missing)) > int(np.flatnonzero(~missing)[0]))
+            number = f"{int(gaps.sum()):,} of {len(self):,} sessions"
+            if not gaps.any():
+                return
+        lookback = spec.lookback(**feed_parameters(spec, feed, parameters))[spec.outputs.index(output)]
+        reason = f"none of its windows of {lookback:,} rows is full where it is needed"
+        if intervals < lookback:
+            reason = f"it has {rows:,} rows, and {lookback:,} are needed for the first value"
+        elif rows < _FEW_ROWS * intervals:
+            reason = (
+                f"it has rows on {rows:,} of its {intervals:,} intervals ({rows / intervals:.0%}), and at least half of"
+                f" a window ({-(-lookback // 2):,} of {lookback:,}) is needed"
+            )
+            if feed.kind in EVENT_KINDS and feed.missing == "unknown":
+                reason += '; where no row means that nothing happened, write missing = "zero" in market.toml'
+        self.unused[f"{feed.label}, for {spec.name}"] = f"no value on {number}: {reason}"
 
     def _on_interval(self, feed: Feed, hours: float) -> Feed:
         # A feed that is as coarse already stays as it is.

@@ -11,7 +11,7 @@ from undertow.tearsheets.html.text import count, quantity, share
 
 def data_section(run: Run) -> Html:
     """Exceptions by number, the feeds that supplied signals, and the count of trials."""
-    items = [*_order_notes(run), *_signal_notes(run), *_universe_notes(run.counts), _trial_note(run)]
+    items = [*_order_notes(run), *_signal_notes(run), *_feed_notes(run), *_universe_notes(run.counts), _trial_note(run)]
     return section("Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"))
 
 
@@ -32,6 +32,20 @@ def _order_notes(run: Run) -> list[str]:
         " prices had ended."
         if closed
         else "No name's prices ended while it was held.",
+    ]
+
+
+def _feed_notes(run: Run) -> list[str]:
+    """Feeds that repeated themselves or supplied nothing; what looks wrong in prices."""
+    counts, sessions = run.counts, len(run.series)
+    return [
+        *(
+            f"The feed {feed} had repeated its last row for too long on {_sessions(int(number), sessions)} and had no"
+            " value."
+            for feed, number in counts.get("frozen_feeds", {}).items()
+        ),
+        *(f"The feed {feed}, had {reason}." for feed, reason in counts.get("unused_feeds", {}).items()),
+        *(f"Data, {subject}: {finding}." for subject, finding in counts.get("data_findings", {}).items()),
     ]
 
 

@@ -42,6 +42,12 @@ def show_run(run: Run) -> None:
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
     for signal, reason in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {reason}")
+    for feed, reason in run.counts.get("unused_feeds", {}).items():
+        show(f"{feed}: {reason}")
+    for feed, number in run.counts.get("frozen_feeds", {}).items():
+        show(f"frozen: {feed} on {number} sessions")
+    for subject, finding in run.counts.get("data_findings", {}).items():
+        show(f"data: {subject}, {finding}")
     show("handled: " + (", ".join(f"{name.replace('_', ' ')} {count}" for name, count in handled.items()) or "nothing"))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import HOUR, BoolArray, FloatArray
+from undertow.market.coverage.findings import FROZEN_PRICE_SESSIONS, feed_findings, market_findings
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
 from undertow.market.prices import Prices
@@ -37,7 +38,9 @@ class FeedCoverage:
 
     `first` and `last` are stamps in UTC, `blanks` counts missing values. `longest_gap_hours` is the longest time
     without a row: beyond the interval, for a feed that has one. `age_hours` is how long the last row known by the last
-    session's close had then been known; `stale` where that is beyond its tolerance. Of bars, `outside_range` counts
+    session's close had then been known; `stale` where that is beyond its tolerance. `zero_rows` were put in where no
+    row means that nothing happened; `frozen_rows` lost their value because they repeat what was before for too long,
+    and `frozen` says that the last row is one of them. Of bars, `outside_range` counts
     rows whose open or close lies outside [low, high], and `extreme_moves` are the largest returns from one close to the
     next beyond ±50 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
     """
@@ -54,6 +57,9 @@ class FeedCoverage:
     longest_gap_hours: float
     blanks: int
     repeated_rows: int
+    zero_rows: int
+    frozen_rows: int
+    frozen: bool
     age_hours: float
     stale: bool
     regimes: tuple[RegimeCoverage, ...]
@@ -88,7 +94,8 @@ class PriceCoverage:
 
     `gap_cells` are sessions without a close inside a listing, `outside_range` rows whose open or close lies outside
     [low, high] (a vendor's quirk, no error), `extreme_moves` the largest one-session returns beyond ±50 % as (symbol,
-    session, return).
+    session, return). `without_last_session` are names with a close on the session before the last one with prices, but
+    not on it; `frozen_names` repeat whole bars, volume included, on more than five sessions in a row.
     """
 
     symbols: int
@@ -105,6 +112,8 @@ class PriceCoverage:
     extreme_count: int
     extreme_moves: tuple[tuple[str, str, float], ...]
     empty_sessions: tuple[str, ...]
+    without_last_session: tuple[str, ...]
+    frozen_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class Coverage:
     feeds: tuple[FeedCoverage, ...]
     universes: tuple[UniverseCoverage, ...]
     prices: PriceCoverage
+    findings: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionaries, ready for JSON."""
@@ -142,6 +152,7 @@ def market_coverage(market: Market) -> Coverage:
         feeds=tuple(_feed(feed, market.calendar.closes[-1]) for feed in market.feeds),
         universes=tuple(_universe(market.universes[name], market.prices) for name in sorted(market.universes)),
         prices=_prices(market.prices),
+        findings=market_findings(market) | feed_findings(market),
     )
 
 
@@ -165,6 +176,9 @@ def _feed(feed: Feed, end: np.datetime64) -> FeedCoverage:
         longest_gap_hours=_longest_gap(feed),
         blanks=sum(int(np.isnan(values).sum()) for values in feed.columns.values()),
         repeated_rows=feed.repeated_rows,
+        zero_rows=feed.zero_rows,
+        frozen_rows=int(feed.frozen_rows.sum()),
+        frozen=bool(feed.frozen_rows[known]),
         age_hours=round(float(age / HOUR), 2),
         stale=bool(age > feed.tolerance),
         regimes=_regimes(feed),
@@ -247,7 +261,29 @@ def _prices(prices: Prices) -> PriceCoverage:
         extreme_count=count,
         extreme_moves=moves,
         empty_sessions=tuple(_day(session) for session in prices.sessions[empty]),
+        without_last_session=_names(prices, _without_last(closed)),
+        frozen_names=_names(prices, _frozen_names(prices)),
     )
+
+
+def _without_last(closed: BoolArray) -> BoolArray:
+    priced = np.flatnonzero(closed.any(axis=1))
+    if len(priced) < 2:
+        return np.zeros(closed.shape[1], dtype=np.bool_)
+    return np.asarray(closed[priced[-2]] & ~closed[priced[-1]], dtype=np.bool_)
+
+
+def _frozen_names(prices: Prices) -> BoolArray:
+    repeats = (prices.volume[1:] == prices.volume[:-1]) & (prices.volume[1:] > 0.0)
+    for field in ("open", "high", "low", "close"):
+        values = getattr(prices, field)
+        repeats &= values[1:] == values[:-1]
+    # A run of n repeats has n of them in each of its windows of n rows.
+    totals = np.cumsum(np.concatenate((np.zeros((1, repeats.shape[1]), np.int64), repeats)), axis=0)
+    needed = FROZEN_PRICE_SESSIONS
+    if len(totals) <= needed:
+        return np.zeros(repeats.shape[1], dtype=np.bool_)
+    return np.asarray(np.any(totals[needed:] - totals[:-needed] == needed, axis=0), dtype=np.bool_)
 
 
 def _names(prices: Prices, chosen: BoolArray) -> tuple[str, ...]:
