@@ -40,7 +40,7 @@ _COLUMNS = {
 # Dates as vendors write them: 2020-01-31, 31.01.2020, 1/31/2020, 20200131.
 _DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|(?:19|20)\d{6}(?:\.0)?$"
 # A settlement of the whole position, or more, is a percentage that was not written as a decimal.
-_LARGEST = {"funding": 1.0, "macro": 1e9}
+_LARGEST = {"funding": 1.0}
 _FEW_SESSIONS = 20
 # Two prices with one stamp are a contradiction even when they agree. Counters come from vendors' polling, which repeats
 # a row after a retry: identical repeats of counters are dropped and counted.

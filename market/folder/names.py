@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
 import pandas as pd
 
 from undertow.market.errors import DataError, safe_text
@@ -68,13 +69,13 @@ def symbol_column(table: pd.DataFrame, path: str) -> pd.Series:
         series = series.astype(object)
     codes, distinct = pd.factorize(series)
     cleaned: list[str] = []
-    for code, symbol in enumerate(distinct):
-        row = int((codes == code).argmax()) + 1
+    present, first_rows = np.unique(codes, return_index=True)
+    for symbol, row in zip(distinct, (first_rows[present >= 0] + 1).tolist(), strict=True):
         if isinstance(symbol, bool) or not isinstance(symbol, str | int):
             raise DataError(f"{path}: row {row}: `symbol` must be text, got {safe_text(repr(symbol))}")
         cleaned.append(clean_name(str(symbol), f"{path}: row {row}: `symbol`", _LONGEST_SYMBOL))
-    names = pd.Series(pd.Index([*cleaned, ""], dtype=object).take(codes), index=series.index, name="symbol")
-    blank = (names == "").to_numpy()
+    known = np.array([*cleaned, ""], dtype=object)
+    blank = (known == "")[codes]
     if blank.any():
         raise DataError(f"{path}: row {int(blank.argmax()) + 1}: `symbol` is blank; write it or remove the row")
-    return names
+    return pd.Series(known[codes], index=series.index, name="symbol", dtype=object)

@@ -94,7 +94,7 @@ HOSTILE: dict[str, tuple[Change, str, str]] = {
     "a huge volume": (cell(PRICES, "volume", "1e300"), PRICES, "row 4: `volume` must be at most 1e+18"),
     "a price of 5,000 digits": (cell(PRICES, "close", "1" * 5_000), PRICES, "row 4: `close` is infinite"),
     "huge liquidations": (cell(LIQUIDATIONS, "long_usd", "1e300"), LIQUIDATIONS, "row 4: `long_usd` must be at most"),
-    "a huge series": (cell(MACRO, "DGS2", "1e30"), MACRO, "row 4: `DGS2` must be at most 1e+09"),
+    "a huge series": (cell(MACRO, "DGS2", "1e30"), MACRO, "row 4: `DGS2` must be at most 1e+18"),
     "a symbol of a megabyte": (cell(GROWTH, "symbol", "A" * 10**6, 1), GROWTH, "cannot be read"),
     "a symbol of 100 letters": (cell(GROWTH, "symbol", "A" * 100, 1), GROWTH, "at most 64 characters, got 100"),
     "the year 99999": (cell(BTC, "time", "99999-01-01T00:00:00Z"), BTC, "row 4: `time` must be a UTC stamp"),
