@@ -290,6 +290,7 @@ def test_a_short_window_has_no_annual_figures(clean: Market, tmp_path: Path, cal
     sets = sweep(VolTarget, clean, grid({"target": [0.2, 0.6]}), end=YEAR[58])
     assert sets.table[sorted(blank)].isna().all().all()
     assert sets.notes == run.data_notes
+    assert "none has a value of Sharpe" in sets.page(tmp_path / "sweep.html").read_text(encoding="utf-8")
     window = ["--market", str(clean.path), "--strategy", "vol-target", "--end", f"{YEAR[58]:%Y-%m-%d}"]
     told = call("optimize", *window, "--objective", "sharpe", "--trials", "4")
     assert told.code == 2
