@@ -52,9 +52,7 @@ if TYPE_CHECKING:
         render_coverage,
         split_ratio,
     )
-    from undertow.market.coverage import Coverage, market_coverage
     from undertow.market.coverage_tables import render_coverage
-    from undertow.market.coverage import Coverage, market_coverage, market_findings, render_coverage
     from undertow.market.errors import (
         BookkeepingError,
         DataError,

@@ -15,9 +15,8 @@ from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.runs.attribution import attribution
-from undertow.backtests.runs.describe import run_counts, run_recipe, run_series, run_weights
+from undertow.backtests.runs.describe import held_moves, run_counts, run_recipe, run_series, run_weights
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
-from undertow.backtests.runs.price_notes import held_moves
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
 from undertow.market import BookkeepingError, Decisions, FloatArray, InstantArray, Market, ParameterError, load_calendar

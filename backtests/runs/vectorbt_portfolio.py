@@ -31,7 +31,8 @@ def _calendar_days(records: Any, first: str, last: str) -> Any:
 
 def _longest_fall(_self: Any, falls: Any, _settings: Any) -> Any:
     """Calendar days from a peak to the recovery, or to the last session without one."""
-    return _calendar_days(falls, "peak_idx", "end_idx").max()
+    known = falls.apply_mask(np.abs(falls.drawdown.values) > LEAST_SPREAD)
+    return _calendar_days(known, "peak_idx", "end_idx").max()
 
 
 def _average_trade(_self: Any, trades: Any, _settings: Any) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 
 from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.objectives import BASELINES, Metrics
+from undertow.backtests.runs.describe import held_moves
 from undertow.backtests.runs.notes import BASKET
-from undertow.backtests.runs.price_notes import held_moves
 from undertow.backtests.sweeps.chunk import Chunk, ChunkResult, SweepTask, run_chunk
 from undertow.strategies import BuyAndHold, Decision, Plan, Strategy, VolTarget
 

@@ -79,6 +79,15 @@ def test_difference_finds_a_real_one_and_is_deterministic() -> None:
     assert result.annual_return.high - growth == pytest.approx(spread, rel=0.15)
 
 
+def test_a_difference_is_annualised_by_its_calendar() -> None:
+    base = np.random.default_rng(5).normal(0.0003, 0.01, 1000)
+    plain, clock = (difference(RETURNS, base, seed=3, sessions_a_year=year) for year in (252, 365))
+    assert clock.annual_return.estimate == pytest.approx(plain.annual_return.estimate * 365 / 252)
+    assert clock.annual_return.high == pytest.approx(plain.annual_return.high * 365 / 252)
+    assert clock.annual_sharpe.estimate == pytest.approx(plain.annual_sharpe.estimate * math.sqrt(365 / 252))
+    assert plain == difference(RETURNS, base, seed=3)
+
+
 def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
     rng = np.random.default_rng(8)
     inside = 0

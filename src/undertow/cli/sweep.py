@@ -122,6 +122,8 @@ def _show(sweep: Sweep, by: str, top: int) -> None:
 
     column, best = read_ranking(by).column, sweep.best(by, top)
     title = f"{sweep.strategy.name()} on {sweep.universe}: best {len(best)} of {len(sweep):,} sets by {column}"
+    if sweep.scores(by).isna().all():
+        title = f"{sweep.strategy.name()} on {sweep.universe}: {len(best)} of {len(sweep):,} sets, none has a {column}"
     show_sets(title, best, list(sweep.varied), column)
     labels = {"buy-and-hold": hold_label(sweep.account.rebalance)}
     scores = ", ".join(f"{labels.get(name, name)} {score:.4g}" for name, score in sweep.baseline_scores(by).items())

@@ -13,7 +13,7 @@ import pytest
 
 from support.commands import Call
 from support.priced import load_priced, sessions_of, walk_closes
-from undertow.backtests import annual_sharpe, backtest, load_run, return_metrics
+from undertow.backtests import Costs, annual_sharpe, backtest, load_run, return_metrics
 from undertow.backtests.runs.notes import longest_idle, move_text, moves_sentence
 from undertow.backtests.sweeps import grid, sweep
 from undertow.market import Market
@@ -290,6 +290,7 @@ def test_a_short_window_has_no_annual_figures(clean: Market, tmp_path: Path, cal
     sets = sweep(VolTarget, clean, grid({"target": [0.2, 0.6]}), end=YEAR[58])
     assert sets.table[sorted(blank)].isna().all().all()
     assert sets.notes == run.data_notes
+    assert "none has a value of Sharpe" in sets.page(tmp_path / "sweep.html").read_text(encoding="utf-8")
     window = ["--market", str(clean.path), "--strategy", "vol-target", "--end", f"{YEAR[58]:%Y-%m-%d}"]
     told = call("optimize", *window, "--objective", "sharpe", "--trials", "4")
     assert told.code == 2
@@ -325,6 +326,30 @@ def test_two_years_around_the_clock(tmp_path: Path) -> None:
     for name in ("cagr", "annual_volatility", "annual_turnover", "annual_sharpe"):
         assert table[name][0] == pytest.approx(run.metrics[name], rel=1e-9)
     assert "365 sessions a year" in run.tearsheet(tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_stats_of_an_account_that_never_falls(closes: pd.DataFrame, tmp_path: Path) -> None:
+    flat = closes.copy()
+    flat[["AAA", "BBB", "CCC"]] = 50.0 / 3.0
+    market = load_priced(tmp_path / "market", flat)
+    run = backtest(BuyAndHold(), market, costs=Costs(fee_bps=0, slippage_bps=0), rebalance="daily")
+    assert run.metrics["max_drawdown"] == 0.0
+    assert math.isnan(run.metrics["calmar"])
+    stats = run.portfolio.stats()
+    assert stats["Max Drawdown [%]"] == 0.0 or math.isnan(stats["Max Drawdown [%]"])
+    assert not math.isfinite(stats["Calmar Ratio"])
+    assert pd.isna(stats["Max Drawdown Duration"])
+
+
+def test_runs_of_two_calendars_are_compared_by_the_sessions_they_share(clean: Market, tmp_path: Path) -> None:
+    days = sessions_of("2021-01-04", "2021-12-31", "24/7")
+    clock = backtest(BuyAndHold(), load_priced(tmp_path / "market", walk_closes(days, NAMES), calendar="24/7"))
+    comparison = compare(backtest(BuyAndHold(), clean), clock, labels=["exchange", "clock"])
+    assert len(comparison.sessions) == 252
+    joined = pd.Series(np.cumprod(1.0 + clock.returns), clock.series.index)[YEAR]
+    returns = joined / joined.shift(fill_value=1.0) - 1.0
+    assert comparison.table.loc["annual_volatility", "clock"] == pytest.approx(returns.std() * math.sqrt(252))
+    assert comparison.table.loc["cagr", "clock"] == pytest.approx(joined.iloc[-1] - 1.0)
 
 
 def test_durations_of_stats_are_calendar_days(clean: Market) -> None:

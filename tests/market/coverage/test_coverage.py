@@ -6,11 +6,12 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from support.tiny import BTC, GROWTH, LIQUIDATIONS, PRICES, Folder
-from undertow.market import Market, market_findings, simulate_market
+from undertow.market import Market, is_extreme, market_findings, price_changes, simulate_market, split_ratio
 from undertow.market.coverage import market_coverage, render_coverage
 from undertow.market.coverage.coverage import RegimeCoverage
 
@@ -142,6 +143,31 @@ def test_real_data(real_market: Market):
     assert {"ARKK", "BIL", "SGOV", "BITO", "IBIT"} <= set(report.prices.close_only)
     assert [regime.first for regime in report.feeds[4].regimes] == ["2020-04-15", "2020-12-23", "2021-04-27"]
     assert ("GME", "2021-01-27", pytest.approx(1.348, abs=0.001)) in report.prices.extreme_moves
+
+
+@pytest.mark.parametrize(
+    ("change", "split"),
+    # A fall to a quarter, a rise to the fourfold and to the hundredfold; 3 % off by the move of its day; a crash.
+    [
+        (-0.75, "4:1"),
+        (3.0, "1:4"),
+        (99.0, "1:100"),
+        (-0.5, "2:1"),
+        (-0.742, "4:1"),
+        (-0.60, ""),
+        (0.47, ""),
+        (-1.0, ""),
+    ],
+)
+def test_the_split_that_a_move_is_close_to(change: float, split: str) -> None:
+    assert split_ratio(change) == split
+
+
+def test_changes_reach_across_gaps() -> None:
+    closes = np.array([[10.0, np.nan], [np.nan, 4.0], [40.0, 5.0]])
+    changes = price_changes(closes)
+    np.testing.assert_allclose(changes, [[np.nan, np.nan], [np.nan, np.nan], [3.0, 0.25]])
+    assert is_extreme(changes).sum() == 1
 
 
 def test_ticks_of_bars_that_cannot_be(tiny: Folder):
