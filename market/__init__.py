@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         window_ends,
     )
     from undertow.market.coarser import coarsen
+    from undertow.market.compiled import drop_stale_code
     from undertow.market.coverage import Coverage, market_coverage
     from undertow.market.coverage_tables import render_coverage
     from undertow.market.errors import (
@@ -109,6 +110,7 @@ else:
                 "window_ends",
             ),
             "coarser": ("coarsen",),
+            "compiled": ("drop_stale_code",),
             "coverage": (
                 "Coverage",
                 "market_coverage",
@@ -177,6 +179,7 @@ __all__ = [
     "decisions",
     "did_you_mean",
     "file_boundary",
+    "drop_stale_code",
     "first_known",
     "in_decimals",
     "instant_of",

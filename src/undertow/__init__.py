@@ -10,9 +10,12 @@ A strategy-framework plug-in for vectorbt. Names are loaded on first use, so tha
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from undertow.market import lazy_names
+from undertow.market import drop_stale_code, lazy_names
+
+drop_stale_code(Path(__file__).parent)
 
 if TYPE_CHECKING:
     from undertow import backtests, evidence, market, signals, strategies, tearsheets
