@@ -1,4 +1,4 @@
-# make demo, test, docs, lint, bench, clean, constraints. Needs Python 3.11 or later with venv and pip; PYTHON=python3.12 picks another one.
+# make demo, test, docs, fuzz, lint, bench, clean, constraints. Needs Python 3.11 or later with venv and pip; PYTHON=python3.12 picks another one.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ QUIET := install --quiet --quiet --disable-pip-version-check --progress-bar off
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test docs lint bench clean constraints
+.PHONY: help demo test docs fuzz lint bench clean constraints
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -22,6 +22,9 @@ test: $(READY) ## Run the whole test suite on all cores.
 
 docs: $(READY) ## Run README and documents as they are written, with times; about two minutes.
 	UNDERTOW_DOCS=full $(BIN)/python -m pytest tests/house/test_documents.py -q
+
+fuzz: $(READY) ## Damage files and options five thousand times; about ten minutes. FUZZ_SEED=18 draws others.
+	UNDERTOW_FUZZ_CASES=5000 UNDERTOW_FUZZ_SEED=$(or $(FUZZ_SEED),17) $(BIN)/python -m pytest tests/fuzz -q
 
 lint: $(READY) ## Check style, format and types.
 	$(BIN)/ruff check

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from undertow.market import ParameterError
+from undertow.market import ParameterError, reason_of
 from undertow.market.files import recover, replacement
 
 # Results that are more than a backtest, by the file that only they have.
@@ -56,7 +56,11 @@ def check_replaceable(target: Path, marker: str = "") -> None:
 
 def check_writable(target: Path, option: str = "out") -> None:
     """Raise `ParameterError` naming the option where `target` cannot be created."""
-    existing = next(parent for parent in target.resolve().parents if parent.exists())
+    try:
+        existing = next(parent for parent in target.resolve().parents if parent.exists())
+    except (OSError, ValueError, RuntimeError) as error:
+        # A name that is too long, a NUL character, a link that points at itself.
+        raise ParameterError(f"`{option}` {str(target)!r} cannot be a path: {reason_of(error)}; name another") from None
     if not existing.is_dir():
         raise ParameterError(
             f"`{option}` {str(target)!r} lies below {str(existing)!r}, which is a file; name another folder"

@@ -25,6 +25,8 @@ AGAIN = "make the run again"
 # Beyond what any run has: bytes of a JSON file, rows and columns of a table, nesting, whole numbers, an amount in USD.
 _LONGEST_FILE, _MOST_CELLS, _DEEPEST, _LARGEST, _RICHEST = 20_000_000, 200_000_000, 8, 10**12, 1e18
 
+_NAMES, _LONGEST_NAME = ("strategy", "universe", "market", "calendar", "benchmark", "cash"), 1_000
+
 Check = Callable[[pd.Series], bool]
 
 
@@ -108,11 +110,18 @@ def reading(file: Path) -> Iterator[None]:
 def read_json(file: Path) -> Any:
     """The content of a JSON file; `DataError` with the file where it is not JSON."""
     with reading(file):
+        _check_file(file)
         if file.stat().st_size > _LONGEST_FILE:
             raise ValueError(f"it has more than {_LONGEST_FILE:,} bytes")
         content = json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
         _check_bounds(content)
     return content
+
+
+def _check_file(file: Path) -> None:
+    # Opening a pipe would block, and reading a device would not end.
+    if not file.is_file():
+        raise FileNotFoundError(f"{file.name} is missing, or no file")
 
 
 def _refuse_constant(name: str) -> float:
@@ -135,6 +144,9 @@ def read_recipe(file: Path, content: dict[str, Any]) -> Recipe:
         # Missing and unknown fields are named by the record, wrong types by its schema.
         recipe = Recipe(**content)
         _validate(_model(Recipe), content)
+        for name in _NAMES:
+            if len(content[name] or "") > _LONGEST_NAME:
+                raise ValueError(f"{name}: must have at most {_LONGEST_NAME:,} characters")
         for name in ("start", "end"):
             date.fromisoformat(content[name])
         if recipe.start > recipe.end or not 0 < recipe.sessions < _LARGEST:
@@ -204,6 +216,7 @@ def read_run_table(file: Path) -> pd.DataFrame:
     with reading(file):
         import pyarrow.parquet
 
+        _check_file(file)
         shape = pyarrow.parquet.ParquetFile(file).metadata
         if shape.num_rows * max(shape.num_columns, 1) > _MOST_CELLS:
             raise ValueError(f"it claims {shape.num_rows:,} rows of {shape.num_columns:,} columns")

@@ -80,8 +80,7 @@ def main() -> NoReturn:
     # What is half written is removed, as at an interruption.
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = run_command(sys.argv[1:])
-        sys.stdout.flush()
+        code = _flushed(run_command(sys.argv[1:]))
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
@@ -95,6 +94,21 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _flushed(code: int) -> int:
+    """The exit code once everything is printed; 2 where it cannot be."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python flushes standard output once more at exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: {_OUTPUT}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        return 2
+    return code
+
+
+_OUTPUT = "the output cannot be written"
 _INTERRUPTED = 128 + signal.SIGINT
 # The signal that ends the process.
 _signal = signal.SIGINT
@@ -119,6 +133,7 @@ def run_command(argv: Sequence[str]) -> int:
     if arguments in ([], ["market"], ["signals"]):
         arguments.append("--help")
     try:
+        _refuse_odd(arguments)
         code = app(arguments, standalone_mode=False)
     except BrokenPipeError:
         raise
@@ -133,18 +148,27 @@ def run_command(argv: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _refuse_odd(arguments: Sequence[str]) -> None:
+    if any("\0" in argument for argument in arguments):
+        from undertow.market import ParameterError
+
+        raise ParameterError("an argument has a NUL character, which no name or number has; leave it out")
+
+
 def _message(error: Exception) -> str | None:
     """The message of an error that the user can fix; None for a defect of the package."""
-    from undertow.market import UndertowError, did_you_mean
+    from undertow.market import UndertowError, did_you_mean, safe_message, safe_text
 
     if isinstance(error, UndertowError):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror or error}"
+        reason = error.strerror or str(error)
+        # Writing to an open file names none: it is mostly the standard output.
+        return f"{safe_text(error.filename)}: {reason}" if error.filename else f"{_OUTPUT}: {reason.lower()}"
     # typer carries its own copy of click, whose exceptions have no public home: they are recognised by attributes.
     option = getattr(error, "option_name", None)
     if option is not None and hasattr(error, "possibilities"):
-        return f"no such option `{option}`{did_you_mean(option, error.possibilities or ())}"
+        return f"no such option `{safe_text(option)}`{did_you_mean(option, error.possibilities or ())}"
     if hasattr(error, "format_message"):
-        return str(error.format_message())
+        return safe_message(error.format_message())
     return None

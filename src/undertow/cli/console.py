@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from undertow.backtests import METRICS, TAX_METRICS
+from undertow.cli.streams import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,17 @@ def show(*parts: Any) -> None:
     """Print rich renderables on standard output."""
     console = _console()
     for part in parts[0] if len(parts) == 1 and isinstance(parts[0], list | tuple) else parts:
-        console.print(part)
+        console.print(_plain(part))
+
+
+def _plain(part: Any) -> Any:
+    """Text, or a table of texts, without characters that a terminal obeys or hides."""
+    if isinstance(part, Table):
+        part.title = _plain(part.title)
+        for column in part.columns:
+            column.header = _plain(column.header)
+            column._cells = [_plain(cell) for cell in column._cells]
+    return printable(part) if isinstance(part, str) else part
 
 
 def show_run(run: Run) -> None:

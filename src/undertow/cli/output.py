@@ -10,4 +10,5 @@ def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object, NaN and infinity as null."""
     from undertow.backtests import json_ready
 
-    print(json.dumps(json_ready(content), indent=2, allow_nan=False))
+    # The one control character that JSON leaves as it is.
+    print(json.dumps(json_ready(content), indent=2, allow_nan=False).replace("\x7f", "\\u007f"))

@@ -13,6 +13,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undertow.cli.streams import printable
+
 if TYPE_CHECKING:
     from undertow.backtests import Account
     from undertow.backtests.tuning import Search
@@ -154,7 +156,7 @@ def warn_of_missing_feeds(
         # The search itself reports what is wrong, or counts it as a failed trial.
         return
     for signal, reason in missing.items():
-        print(f"no value: {signal}, {reason}", file=sys.stderr)
+        print(printable(f"no value: {signal}, {reason}"), file=sys.stderr)
 
 
 @contextmanager

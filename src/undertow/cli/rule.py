@@ -9,6 +9,7 @@ import typer
 
 from undertow.cli.options import TrustOption, file_ending
 from undertow.cli.resolve import read_trusted
+from undertow.cli.streams import printable
 
 
 def rule_command(
@@ -38,7 +39,7 @@ def rule_command(
     rule_file = read_trusted(name, trust)
     text = as_toml(parts_of(rule_file.strategy), rule_file.settings) if parts else rule_text(name)
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(printable(text), nl=False)
         return
     write_atomic(out, text.encode("utf-8"))
     typer.echo(f"rule: {out}")

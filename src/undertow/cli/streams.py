@@ -37,6 +37,21 @@ def _plain_sign(sign: str) -> bytes:
     return _PLAIN.get(sign, "").encode("ascii") or sign.encode("ascii", "backslashreplace")
 
 
+def printable(text: str) -> str:
+    r"""The text with escapes such as `\x1b` for what a terminal would obey or hide.
+
+    Texts come from the files of other people; line ends and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    # A byte of a file's name that was no text is left to the stream.
+    return char if "\udc80" <= char <= "\udcff" else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
 def open_streams() -> None:
     """Let closed streams swallow their text, and replace signs they cannot write."""
     codecs.register_error("undertow.plain", _replace_signs)
