@@ -138,8 +138,9 @@ def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
 
     See `WalkForwardResult`."""
     run, settings = result.run, result.settings
-    several = result.seeds is not None and len(result.seeds) > 1
-    sentences = [("seeds", seeds_sentence(result.seeds))] if result.seeds is not None and several else []
+    sentences, several = [], result.seeds is not None and len(result.seeds) > 1
+    if result.seeds is not None and several:
+        sentences.append(("seeds", f"{seeds_sentence(result.seeds)} {rank_sentence(result.seed, result.seeds)}"))
     sentences += [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
     sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
     sentences += [("timing", text) for text in timing_sentences(run)]

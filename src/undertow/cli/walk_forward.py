@@ -179,10 +179,15 @@ def _gate(alpha: float | None) -> SPATest | str:
 
 
 def _show(result: WalkForwardResult) -> None:
-    """The metrics beside the baselines, a line a fold, the sentences of the result."""
+    """The metrics beside the baselines, a line a fold, the sentences of the result.
+
+    Of several seeds their distribution comes first: the one that follows in full is an example.
+    """
     from undertow.cli.console import show, show_metrics
 
-    run = result.run
+    run, sentences = result.run, result.sentences()
+    if sentences[0][0] == "seeds":
+        typer.echo(sentences.pop(0)[1])
     show_metrics(
         f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}",
         {"walked forward": run.metrics, **run.baselines, "vol-target": result.vol_target.metrics},
@@ -191,7 +196,7 @@ def _show(result: WalkForwardResult) -> None:
     for note in run.data_notes:
         show(note)
     show(_fold_table(result))
-    for _, sentence in result.sentences():
+    for _, sentence in sentences:
         typer.echo(sentence)
 
 

@@ -354,3 +354,13 @@ def test_a_lag_says_so(world: Market) -> None:
 def test_an_alarm_that_acts_has_nothing_to_say(world: Market) -> None:
     result = asked(falling(world, (ROW - 1, ROW + 5)), rule_of(Trigger(when=(FALL,)), CASH))
     assert (result.tier, result.blocked) == ("cash", "")
+
+
+def test_a_feed_that_goes_on_without_values_is_unknown_and_as_old_as_its_last_one(world: Market) -> None:
+    bars, cut = world.bars("BTC"), at(world, ROW) - 3 * DAY
+    blank = {name: np.where(bars.known_at > cut, np.nan, values) for name, values in bars.columns.items()}
+    line = asked(with_feed(world, bars, replace(bars, columns=blank)), LiquidityDrain()).lines[0]
+    last = pd.Timestamp(bars.known_at[bars.known_at <= cut][-1])
+    assert (line.name, line.state) == ("BTC drawdown", "unknown")
+    assert line.missing == f"bars BTC has had no value since {last:%Y-%m-%dT%H:%M}Z"
+    assert line.age_hours == pytest.approx(72.0, abs=1.0)

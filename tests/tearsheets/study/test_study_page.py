@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,23 @@ def test_the_page_is_light(tuning: Tuning, tmp_path: Path) -> None:
     page, charts = read(tuning, tmp_path / "study.html")
     assert len(page) - len(get_plotlyjs()) < 500_000
     assert all(trace["type"] in ("scatter", "bar", "heatmap") for chart in charts for trace in chart["data"])
+
+
+def test_a_browser_draws_every_chart_without_an_error(tuning: Tuning, tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium here: the page was not looked at in a browser")
+    page = tuning.page(tmp_path / "study.html")
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1200,900", "--dump-dom", page.as_uri(),
+    ]  # fmt: skip
+    seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert not [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
+    charts = read(tuning, page)[1]
+    drawn = re.findall(r'<div id="(\w+)" class="chart [^"]*js-plotly-plot"', seen.stdout)
+    assert sorted(drawn) == sorted(chart["id"] for chart in charts)
 
 
 def test_a_trial_that_failed_is_no_draw_of_luck(tuning: Tuning) -> None:
