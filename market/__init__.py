@@ -52,7 +52,6 @@ if TYPE_CHECKING:
         render_coverage,
         split_ratio,
     )
-    from undertow.market.coverage_tables import render_coverage
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
