@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from undertow.market.folder import load_market, write_market
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
-    from undertow.market.prices import PRICE_FIELDS, Prices
+    from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
     from undertow.market.truth import Truth
@@ -118,6 +118,7 @@ else:
             "lazy": ("lazy_names",),
             "market": ("Market",),
             "prices": (
+                "GAP_SESSIONS",
                 "PRICE_FIELDS",
                 "Prices",
             ),
@@ -130,6 +131,7 @@ else:
 
 __all__ = [
     "FILLS",
+    "GAP_SESSIONS",
     "HOUR",
     "PRICE_FIELDS",
     "SESSIONS_A_YEAR",
