@@ -194,6 +194,8 @@ COUNT_METRICS = tuple(
     for key, label in (
         ("deferred_fills", "Deferred fills"),
         ("price_ends_closed", "Positions closed at a last price"),
+        ("gap_ends_closed", "Positions closed in a gap of prices"),
+        ("margin_calls", "Margin calls"),
         ("orders_open_at_end", "Orders open at the end"),
         ("stale_sessions", "Sessions with a stale signal"),
     )
@@ -205,13 +207,16 @@ HEADLINE_METRICS = tuple(metric for metric in METRICS if metric.headline)
 # The metrics that are annualised.
 ANNUAL_KEYS = frozenset(metric.key for metric in METRICS if metric.annual)
 # The tax on realised gains: stated beside the metrics, never deducted.
-TAX_METRICS = tuple(
-    Metric(key, label, label, "USD", None, format=_WHOLE)
-    for key, label in (
-        ("gains", "Realised gains, USD"),
-        ("losses", "Realised losses, USD"),
-        ("tax", "Tax on realised gains, USD"),
-    )
+TAX_METRICS = (
+    *(
+        Metric(key, label, label, "USD", None, format=_WHOLE)
+        for key, label in (
+            ("gains", "Realised gains, USD"),
+            ("losses", "Realised losses, USD"),
+            ("tax", "Tax on realised gains, USD"),
+        )
+    ),
+    Metric("bought_back", "Losses bought back in 30 days", "Losses bought back", "share", None, format=_SHARE),
 )
 
 

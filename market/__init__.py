@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from undertow.market.folder import load_market, write_market
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
-    from undertow.market.prices import PRICE_FIELDS, Prices
+    from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
     from undertow.market.spacing import EVENT_KINDS
@@ -151,6 +151,7 @@ else:
             "lazy": ("lazy_names",),
             "market": ("Market",),
             "prices": (
+                "GAP_SESSIONS",
                 "PRICE_FIELDS",
                 "Prices",
             ),
@@ -165,6 +166,7 @@ else:
 __all__ = [
     "EVENT_KINDS",
     "FILLS",
+    "GAP_SESSIONS",
     "HOUR",
     "PRICE_FIELDS",
     "SESSIONS_A_YEAR",
@@ -196,8 +198,8 @@ __all__ = [
     "coarsen",
     "decisions",
     "did_you_mean",
-    "file_boundary",
     "drop_stale_code",
+    "file_boundary",
     "first_known",
     "in_decimals",
     "instant_of",

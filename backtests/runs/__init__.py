@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from undertow.backtests.runs.attribution import Attribution, during_set
     from undertow.backtests.runs.backtest import make_plan, session_rows
     from undertow.backtests.runs.card import card_html
+    from undertow.backtests.runs.endings import endings_sentence
     from undertow.backtests.runs.entries import count_run, enter_run, enter_sweep
     from undertow.backtests.runs.episodes import EPISODE_COLUMNS
     from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     )
     from undertow.backtests.runs.run import Recipe, Run
     from undertow.backtests.runs.saved import load_run, save_run
-    from undertow.backtests.runs.tax import by_year, rate_text, realised, tax_sentence, tax_summary
+    from undertow.backtests.runs.tax import WASH_DAYS, by_year, rate_text, realised, tax_sentence, tax_summary
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -37,6 +38,7 @@ else:
                 "session_rows",
             ),
             "card": ("card_html",),
+            "endings": ("endings_sentence",),
             "entries": (
                 "count_run",
                 "enter_run",
@@ -64,6 +66,7 @@ else:
                 "save_run",
             ),
             "tax": (
+                "WASH_DAYS",
                 "by_year",
                 "rate_text",
                 "realised",
@@ -75,6 +78,7 @@ else:
 
 __all__ = [
     "EPISODE_COLUMNS",
+    "WASH_DAYS",
     "Attribution",
     "LagHours",
     "Recipe",
@@ -83,6 +87,7 @@ __all__ = [
     "card_html",
     "count_run",
     "during_set",
+    "endings_sentence",
     "enter_run",
     "enter_sweep",
     "hold_label",

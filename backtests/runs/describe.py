@@ -63,7 +63,7 @@ def _benchmark_returns(table: DecisionTable, rows: slice) -> FloatArray:
     column = int(prices.columns_of([table.market.benchmark])[0])
     # Carried over a gap, whose whole move counts on the session after it.
     close = carried(prices.close[:, [column]])[rows, 0]
-    first = (prices.open if table.decisions.fill == "open" else prices.close)[rows.start, column]
+    first = (prices.open_in_range if table.decisions.fill == "open" else prices.close)[rows.start, column]
     growth = close / np.concatenate(([first], close[:-1])) - 1.0
     return np.where(np.isfinite(prices.close[rows, column]), growth, np.nan)
 
@@ -117,6 +117,9 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "deferred_fills": run.deferred,
         "orders_open_at_end": run.open_at_end,
         "price_ends_closed": run.closed,
+        "gap_ends_closed": run.closed_in_gaps,
+        "margin_calls": run.margin_calls,
+        "opens_outside_range": _opens_outside_range(table, rows),
         "stopped_positions": run.stopped,
         "stale_sessions": int(decision.stale[rows, 0].sum()),
         "fallback_sessions": 0,
@@ -152,6 +155,15 @@ def _hedge_gaps(table: DecisionTable, rows: slice, decision: Decision) -> int:
         return 0
     column = table.market.prices.columns_of([hedge_symbol(table, decision)])[0]
     return int(((decision.hedge[rows, 0] > 0.0) & np.isnan(table.market.prices.close[rows, column])).sum())
+
+
+def _opens_outside_range(table: DecisionTable, rows: slice) -> int:
+    """Opens of the universe outside the range of their session."""
+    if table.decisions.fill != "open":
+        return 0
+    prices = table.market.prices
+    opens = np.isfinite(prices.open[rows][:, table.columns])
+    return int((opens & np.isnan(prices.open_in_range[rows][:, table.columns])).sum())
 
 
 def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: Account) -> Recipe:

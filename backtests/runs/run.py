@@ -22,6 +22,7 @@ from undertow.backtests.metrics import (
 )
 from undertow.backtests.runs.card import card_html
 from undertow.backtests.runs.cash_statement import cash_statement
+from undertow.backtests.runs.endings import endings
 from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
 from undertow.backtests.runs.notes import benchmark_moves, data_notes, hold_label
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
@@ -72,6 +73,8 @@ class Recipe:
     borrow_bps: float = 50.0
     tax_rate: float = 0.20
     lots: str = "hifo"
+    maintenance: float = 0.30
+    wash_sales: bool = False
 
     def __repr__(self) -> str:
         return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
@@ -306,6 +309,11 @@ class Run:
         return tax_summary(self.realised, self.costs)
 
     @cached_property
+    def endings(self) -> pd.DataFrame:
+        """Positions closed because their names had no price for too long: see `endings`."""
+        return endings(self.orders, self.recipe.haircut_bps)
+
+    @cached_property
     def hold_tax(self) -> dict[str, Any] | None:
         """`tax` of buy-and-hold; None for a run that was saved without it."""
         return None if self.find_hold_tax is None else self.find_hold_tax()
@@ -351,6 +359,7 @@ class Run:
             "tax": self.tax_as_dict,
             "counts": {name: count for name, count in self.counts.items() if name != "moves"},
             "moves": self.moves,
+            "endings": [{**row, "session": str(row["session"].date())} for row in self.endings.to_dict("records")],
             "notes": list(self.notes),
             "ledger": self.trial_count_as_dict,
         }

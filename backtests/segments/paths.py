@@ -10,12 +10,11 @@ import numpy as np
 from numba import njit, prange
 
 from undertow.backtests.kernel.records import Rates, SetPlans
-from undertow.backtests.kernel.state import OPEN_AT_END
+from undertow.backtests.kernel.state import COUNTS, OPEN_AT_END
 from undertow.backtests.segments.cut import Segments
 from undertow.backtests.segments.follow import Reference, copies_held_nb, follow_nb, fully_invested_nb, resume_nb
 from undertow.backtests.segments.metrics import METRIC_COUNT, metrics_nb
 from undertow.backtests.segments.records import (
-    COUNTS,
     FLAGS,
     SCALE,
     STATES,
@@ -45,7 +44,7 @@ def walk_segments_nb(
     """Walk P paths in parallel.
 
     Returns metrics (P, M) in the order of `METRIC_NAMES`, values at the close (P, T) where they are kept, else (P, 0),
-    turnover, costs and the sum of the share of cash (P, 3), and counts (P, 3).
+    turnover, costs and the sum of the share of cash (P, 3), and counts (P, 6).
 
     Args:
         segments: the segments of the run.

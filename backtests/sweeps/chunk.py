@@ -13,10 +13,12 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
+from undertow.backtests.kernel.state import CASH, COUNTED, PAID, TURNOVER
 from undertow.backtests.metrics import METRICS, annual_turnover
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.describe import known_cash_returns
+from undertow.backtests.runs.episodes import under_way
 from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
@@ -124,7 +126,9 @@ def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
     in_run = decision_for_rows(decision, prepared.rows)
     if in_run.hedge is not None:
         in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
-    figures = _figures(in_run, walked, task.year)
+    first = prepared.rows.start
+    before = np.ones(decision.exposure.shape[1], np.bool_) if first == 0 else decision.acting[first - 1]
+    figures = _figures(in_run, walked, before, task.year)
     returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
     return ChunkResult(figures, returns)
 
@@ -203,18 +207,17 @@ def select_sets(decision: Decision, mask: BoolArray) -> Decision:
     )
 
 
-def _figures(decision: Decision, walked: WalkedSets, year: int) -> pd.DataFrame:
+def _figures(decision: Decision, walked: WalkedSets, before: BoolArray, year: int) -> pd.DataFrame:
     exposure = np.ascontiguousarray(decision.exposure.T)
     metrics = pd.DataFrame(walked.metrics, columns=list(METRIC_NAMES))
-    metrics["annual_turnover"] = annual_turnover(walked.sums[:, 0], exposure.shape[1], year)
+    metrics["annual_turnover"] = annual_turnover(walked.sums[:, TURNOVER], exposure.shape[1], year)
     metrics["average_exposure"] = exposure.mean(axis=1)
-    cash = walked.sums[:, 2] / exposure.shape[1]
+    cash = walked.sums[:, CASH] / exposure.shape[1]
     metrics["average_exposure_reached"], metrics["average_cash"] = 1.0 - cash, cash
-    metrics["costs_paid"] = walked.sums[:, 1]
-    metrics["episodes"] = _episodes(decision.acting)
-    metrics["deferred_fills"] = walked.counts[:, 0]
-    metrics["price_ends_closed"] = walked.counts[:, 1]
-    metrics["orders_open_at_end"] = walked.counts[:, 2]
+    metrics["costs_paid"] = walked.sums[:, PAID]
+    metrics["episodes"] = _episodes(decision, before)
+    for name, position in COUNTED.items():
+        metrics[name] = walked.counts[:, position]
     metrics["stale_sessions"] = decision.stale.sum(axis=0)
     return metrics
 
@@ -226,5 +229,8 @@ def _returns(values: FloatArray, capital: float) -> FloatArray:
     return growth
 
 
-def _episodes(acting: BoolArray) -> IntArray:
-    return np.asarray(acting[0] + (acting[1:] & ~acting[:-1]).sum(axis=0), dtype=np.int64)
+def _episodes(decision: Decision, before: BoolArray) -> IntArray:
+    acting, stocks = decision.acting, decision.exposure
+    net = stocks if decision.hedge is None else stocks - decision.hedge
+    begun = acting[0] + (acting[1:] & ~acting[:-1]).sum(axis=0)
+    return np.asarray(begun - under_way(acting, net, stocks, before), dtype=np.int64)

@@ -12,7 +12,6 @@ from undertow.backtests.kernel.many import walk_all
 from undertow.backtests.kernel.path import rates_of, selling_order
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.records import SetPlans
-from undertow.backtests.kernel.state import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
 from undertow.backtests.metrics import carried_returns
 from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
@@ -29,8 +28,7 @@ class WalkedSets(NamedTuple):
     """Figures of P accounts.
 
     `metrics` (P, M) in the order of `METRIC_NAMES`; `values` at the close (P, T), USD, where kept, else (P, 0);
-    `sums` (P, 3) turnover, costs paid, share of cash, summed over the sessions; `counts` (P, 3) deferred
-    fills, names closed, orders open at the end.
+    `sums` (P, 3) and `counts` (P, 6) over the sessions, whose positions `kernel/state.py` names.
     """
 
     metrics: FloatArray
@@ -102,7 +100,6 @@ def by_kernel(
     ruined = (values <= 0.0).any(axis=1)
     metrics[ruined], sums[ruined] = np.nan, np.nan
     values[ruined] = np.nan
-    sums, counts = sums[:, [TURNOVER, PAID, CASH]], counts[:, [DEFERRED, CLOSED, OPEN_AT_END]]
     return WalkedSets(metrics, values if keep else values[:, :0], sums, counts)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from undertow.market import (
+    GAP_SESSIONS,
     HOUR,
     BoolArray,
     Decisions,
@@ -23,7 +24,7 @@ from undertow.market import (
 )
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
-ALIVE_SESSIONS = 5
+ALIVE_SESSIONS = GAP_SESSIONS
 # No exchange is closed for longer.
 _LONGEST_CLOSURE = pd.Timedelta(days=28)
 
@@ -109,11 +110,11 @@ class SessionPanel:
     def alive(self) -> BoolArray:
         """Names that can be held (T, N).
 
-        Members that session, with a close known at the decision that is not older than `ALIVE_SESSIONS`.
+        Members that session, with a close known at the decision that is not older than `ALIVE_SESSIONS`. Sessions
+        without any price in the market do not count.
         """
-        rows = np.arange(len(self))[:, None]
-        last = np.maximum.accumulate(np.where(np.isfinite(self.close), rows, -1), axis=0)
-        fresh = (last >= 0) & (rows - last < ALIVE_SESSIONS)
+        ages = self.market.prices.ages(self.columns)
+        fresh = (ages >= 0) & (ages < ALIVE_SESSIONS)
         known_fresh: BoolArray = self.known(fresh) == 1.0
         return self.member & known_fresh
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from undertow.backtests.runs import Run
+from undertow.backtests.runs import Run, endings_sentence
+from undertow.market import GAP_SESSIONS
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
 from undertow.tearsheets.html.text import BLANK, count, percent, quantity, share, typeset
 from undertow.tearsheets.run.episodes import LONG_TABLE
@@ -59,6 +60,9 @@ def _order_notes(run: Run) -> list[str]:
     deferred, waiting, closed = (
         int(counts.get(name, 0)) for name in ("deferred_fills", "orders_open_at_end", "price_ends_closed")
     )
+    gaps, calls, outside = (
+        int(counts.get(name, 0)) for name in ("gap_ends_closed", "margin_calls", "opens_outside_range")
+    )
     haircut = f" less {run.recipe.haircut_bps:g} bps" if run.recipe.haircut_bps else ""
     is_one = waiting == 1
     return [
@@ -71,6 +75,31 @@ def _order_notes(run: Run) -> list[str]:
         " prices had ended."
         if closed
         else "No name's prices ended while it was held.",
+        *(
+            [
+                f"{quantity(gaps, 'position')} {'was' if gaps == 1 else 'were'} closed at the last close{haircut} in a"
+                f" gap of more than {GAP_SESSIONS} sessions, after which the name traded again."
+            ]
+            if gaps
+            else []
+        ),
+        *([endings_sentence(run.endings)] if len(run.endings) else []),
+        *(
+            [
+                f"{quantity(outside, 'open')} of the universe {'was' if outside == 1 else 'were'} outside the low and"
+                " the high of the session: no order was filled there."
+            ]
+            if outside
+            else []
+        ),
+        *(
+            [
+                f"The account fell below the maintenance margin of {share(run.recipe.maintenance, 0)} of what was sold"
+                f" short {quantity(calls, 'time')}, and the short position was closed at the next fill."
+            ]
+            if calls
+            else []
+        ),
     ]
 
 

@@ -39,6 +39,8 @@ def _plain(part: Any) -> Any:
 
 def show_run(run: Run) -> None:
     """A run against its baselines, its notes, and the events that were handled."""
+    from undertow.backtests.runs import endings_sentence
+
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
     # The metrics of a run have more figures than those of a baseline: they stay where a baseline itself was run.
     columns = {**run.baselines, run.name: run.metrics}
@@ -49,6 +51,8 @@ def show_run(run: Run) -> None:
         show(run.lag_hours.sentence())
     for note in run.notes:
         show(note)
+    if len(run.endings):
+        show(endings_sentence(run.endings))
     show(run.tax_sentence())
     handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict | list)}
     for signal, reason in run.counts["absent_feeds"].items():

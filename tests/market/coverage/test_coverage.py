@@ -87,7 +87,7 @@ def test_a_universe(tiny: Folder):
 
 def test_prices(tiny: Folder):
     cut(tiny, PRICES, "11-18,CCC")  # listed late
-    cut(tiny, PRICES, "12-04,BBB")  # ended early
+    cut(tiny, PRICES, "12-04,BBB")  # no end yet
     cut(tiny, PRICES, "11-21,AAA")  # a gap
     cut(tiny, PRICES, "11-26")  # a session without any row: a gap of all three
     tiny.set_cell(PRICES, 1, "volume", "0")
@@ -96,7 +96,7 @@ def test_prices(tiny: Folder):
     tiny.set_cell(PRICES, row, "close", "300")
     prices = market_coverage(tiny.load()).prices
     assert prices.rows == 36 - 6
-    assert (prices.listed_late, prices.ended_early) == (("CCC",), ("BBB",))
+    assert (prices.listed_late, prices.ended_early) == (("CCC",), ())
     assert (prices.gap_cells, prices.gap_names) == (4, ("AAA", "BBB", "CCC"))
     assert prices.empty_sessions == ("2024-11-26",)
     # BBB opens and CCC closes above the high.
