@@ -333,10 +333,15 @@ def ulcer_index(returns: FloatArray) -> float:
 def cvar_95(returns: FloatArray) -> float:
     """Historical expected shortfall (Acerbi and Tasche 2002), decimal.
 
-    Mean of the worst 5 % of session returns.
+    Mean of the worst 5 % of session returns, the last of them weighed by its fraction: of 30 returns the worst and half
+    of the next, over 1.5.
     """
-    worst = np.sort(returns)[: max(1, math.ceil(0.05 * len(returns)))]
-    return float(worst.mean())
+    share = 0.05 * len(returns)
+    whole = int(share)
+    worst = np.sort(returns)[: whole + 1]
+    if whole < 1:
+        return float(worst[0])
+    return float((worst[:whole].sum() + (share - whole) * worst[-1]) / share)
 
 
 def return_metrics(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from arch.bootstrap import MCS
+from numba import njit
 
+from undertow.evidence.bootstrap import RESAMPLES, block_length, resampled_means, widening
 from undertow.evidence.difference import FEWEST_SESSIONS
-from undertow.market import BoolArray, FloatArray, ParameterError, check_whole, is_number
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, check_returns, check_whole, is_number
 
 # Returns that are equal to this many digits are one rule.
 _DIGITS = 12
+# The block is that of so many rules, which takes a millisecond a rule.
+_MOST_BLOCKS = 50
+# A distance that never varies has no deviation.
+_LEAST_SQUARE = 1e-30
 # More spans of a parameter's values than these are not listed.
 _SPANS = 3
 
@@ -72,13 +76,16 @@ class ConfidenceSet:
 
 
 def confidence_set(
-    returns: npt.ArrayLike, *, level: float = 0.90, resamples: int = 1000, seed: int = 0
+    returns: npt.ArrayLike, *, level: float = 0.90, resamples: int = RESAMPLES, seed: int = 0
 ) -> ConfidenceSet:
     """The model confidence set of M rules, by mean log return.
 
     Rules are eliminated one by one, the worst first, until the others cannot be distinguished by the stationary
-    bootstrap with mean blocks of sqrt(T) sessions. Where the rules are alike the set has them all, which is the answer:
-    the data do not show which is best. Rules of equal returns share their p.
+    bootstrap. Its mean block is the optimal one of the rules' growth beyond their average, rounded up; distances are
+    shortened by what the bootstrap's variance lacks on few sessions, with Student's quantile at the level that each
+    pair has of `level`. Of ten equal rules all are kept in about 90 of 100 samples at a level of 0.90. Where the rules
+    are alike the set has them all, which is the answer: the data do not show which is best. Rules of equal returns
+    share their p.
 
     Args:
         returns: (M, T) decimal session returns
@@ -86,11 +93,11 @@ def confidence_set(
         resamples: number of resamples, 100 or more
         seed: seed of the bootstrap, 0 or more
 
-    Raises `ParameterError` on anything but a table of returns, on fewer than 60 sessions, where every rule lost
-    everything or has missing returns, and on a `level`, `resamples` or `seed` out of range. Source: Hansen, Lunde and
-    Nason (2011), The Model Confidence Set, with the range statistic; from arch.
+    Raises `ParameterError` on anything but a table of returns, such as account values, gross returns and percent, on
+    fewer than 60 sessions, where every rule lost everything or has missing returns, and on a `level`, `resamples` or
+    `seed` out of range. Source: Hansen, Lunde and Nason (2011), The Model Confidence Set, with the range statistic.
     """
-    table = np.asarray(returns, dtype=np.float64)
+    table = check_returns("returns", returns)
     if table.ndim != 2 or table.shape[1] < FEWEST_SESSIONS:
         raise ParameterError(
             f"`returns` must be rules by sessions, {FEWEST_SESSIONS} sessions or more; got {table.shape}"
@@ -106,15 +113,100 @@ def confidence_set(
         )
     growth = np.log1p(table[known])
     _, first, inverse = np.unique(np.round(growth, _DIGITS), axis=0, return_index=True, return_inverse=True)
-    block = math.isqrt(table.shape[1])
-    p_values = np.ones(1)
+    distinct = growth[first]
+    block, p_values = 1, np.ones(1)
     if len(first) > 1:
-        test = MCS(-growth[first].T, size=1.0 - level, reps=resamples, block_size=block, method="R", seed=seed)
-        test.compute()
-        p_values = test.pvalues["Pvalue"].sort_index().to_numpy(dtype=np.float64)
+        block = block_length(*(distinct - distinct.mean(axis=0))[:_MOST_BLOCKS])
+        pairs = len(first) * (len(first) - 1) // 2
+        factor = widening(table.shape[1], block, 1.0 - (1.0 - level) / pairs)
+        p_values = _p_values(distinct, block, factor, resamples, seed)
     p = np.full(len(table), np.nan)
     p[known] = p_values[inverse.ravel()]
     return ConfidenceSet(p, level, block, resamples, seed)
+
+
+def _p_values(growth: FloatArray, block: int, factor: float, resamples: int, seed: int) -> FloatArray:
+    """p (M,) of rules by their log returns: Hansen, Lunde and Nason, section 3.1.
+
+    The order of elimination follows from the means and their distances alone. From the last rule that is left back to
+    the first that goes, the largest distance of a resample grows rule by rule, so that every set is visited once.
+
+    Args:
+        growth: log returns (M, T).
+        block: mean block, sessions.
+        factor: by how much the bootstrap's deviations are too small.
+        resamples: number of resamples.
+        seed: seed of the bootstrap.
+    """
+    rules = len(growth)
+    products = np.zeros((rules, rules))
+    for drawn in resampled_means(growth.T, block, resamples, seed):
+        products += drawn.T @ drawn
+    variances = products / resamples
+    squares = np.diag(variances)[:, None] + np.diag(variances)[None, :] - 2.0 * variances
+    spread = np.sqrt(np.maximum(squares, _LEAST_SQUARE))
+    order, statistics = eliminated_nb(-growth.mean(axis=1), spread * factor)
+    above = np.zeros(rules, dtype=np.int64)
+    inverse = 1.0 / spread[np.ix_(order, order)]
+    for drawn in resampled_means(growth.T, block, resamples, seed):
+        count_above_nb(np.ascontiguousarray(drawn[:, order]), inverse, statistics, above)
+    p_values = np.ones(rules)
+    p_values[order] = np.maximum.accumulate(above / resamples)
+    p_values[order[-1]] = 1.0
+    return p_values
+
+
+@njit(cache=True)
+def eliminated_nb(losses: FloatArray, spread: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Rules in the order in which they go (M,), and the range statistic before each.
+
+    The worst goes first: the one with the largest distance to another rule, in deviations `spread` (M, M).
+    """
+    count = len(losses)
+    order, statistics = np.empty(count, dtype=np.int64), np.zeros(count)
+    is_left = np.ones(count, dtype=np.bool_)
+    farthest, largest = np.full(count, -1), np.full(count, -np.inf)
+    for step in range(count):
+        worst = -1
+        for rule in range(count):
+            if not is_left[rule]:
+                continue
+            if farthest[rule] < 0 or not is_left[farthest[rule]]:
+                largest[rule] = -np.inf
+                for other in range(count):
+                    distance = (losses[rule] - losses[other]) / spread[rule, other]
+                    if is_left[other] and other != rule and distance > largest[rule]:
+                        largest[rule] = distance
+                        farthest[rule] = other
+            if worst < 0 or largest[rule] > largest[worst]:
+                worst = rule
+        order[step] = worst
+        statistics[step] = largest[worst]
+        is_left[worst] = False
+    return order, statistics
+
+
+# Only the largest of numbers is taken, in whatever order.
+@njit(cache=True, fastmath={"nnan", "nsz", "reassoc"})
+def count_above_nb(drawn: FloatArray, inverse: FloatArray, statistics: FloatArray, above: IntArray) -> None:
+    """Add, for each set, how many resamples have a larger range statistic.
+
+    Args:
+        drawn: means of resamples (C, M), less those of the sample, in the order in which rules go.
+        inverse: one over the deviation of the distance of two rules (M, M), in that order.
+        statistics: range statistic of the set before each goes (M,).
+        above: counts (M,), written in place.
+    """
+    count = len(statistics)
+    for resample in range(len(drawn)):
+        means = drawn[resample]
+        largest = 0.0
+        for step in range(count - 2, -1, -1):
+            mean, weights = means[step], inverse[step]
+            for later in range(step + 1, count):
+                largest = max(largest, abs(mean - means[later]) * weights[later])
+            if largest > statistics[step]:
+                above[step] += 1
 
 
 def _values(name: str, tried: pd.Series, included: BoolArray) -> str:

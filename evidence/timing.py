@@ -9,6 +9,7 @@ import pandas as pd
 
 from undertow.backtests.kernel import DE_RISK, HEDGE, RE_ENTRY, REASONS, ROTATE, STOP, WAITED
 from undertow.backtests.runs import Run
+from undertow.evidence.bootstrap import RESAMPLES
 from undertow.evidence.difference import Difference, difference
 from undertow.market import BoolArray, FloatArray, IntArray
 from undertow.strategies import rebalance_rows
@@ -47,7 +48,7 @@ class TimingEffect:
         )
 
 
-def timing(run: Run, *, seed: int = 0, resamples: int = 1000, level: float = 0.95) -> TimingEffect:
+def timing(run: Run, *, seed: int = 0, resamples: int = RESAMPLES, level: float = 0.95) -> TimingEffect:
     """What the timing of a run's rule was worth a year; see `TimingEffect`.
 
     The costs of rebalances stay in both, whatever else their orders serve: buy-and-hold pays them too. An order that

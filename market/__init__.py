@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from undertow.market.checks import (
         check_positive,
+        check_returns,
         check_share,
         check_whole,
         in_decimals,
@@ -96,6 +97,7 @@ else:
             ),
             "checks": (
                 "check_positive",
+                "check_returns",
                 "check_share",
                 "check_whole",
                 "in_decimals",
@@ -193,6 +195,7 @@ __all__ = [
     "UnknownNameError",
     "align",
     "check_positive",
+    "check_returns",
     "check_share",
     "check_whole",
     "coarsen",

@@ -7,7 +7,10 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray
-from undertow.signals.base import Parameter, Spec, indicator
+from undertow.signals.base import Parameter, Spec, indicator, window_moments_nb
+
+# Up to so many rows a fit is a plain loop.
+_PLAIN_ROWS = 720
 
 
 @njit(cache=True)
@@ -30,6 +33,11 @@ def _fit(x: FloatArray, y: FloatArray) -> tuple[float, float]:
             sxx += (x[i] - mean_x) ** 2
             sxy += (x[i] - mean_x) * (y[i] - mean_y)
             syy += (y[i] - mean_y) ** 2
+    return _slope(n, sxx, sxy, syy)
+
+
+@njit(cache=True)
+def _slope(n: float, sxx: float, sxy: float, syy: float) -> tuple[float, float]:
     # The returns of a price that stands still are rounding, which cannot be fitted.
     if sxx <= 1e-24 * n:
         return np.nan, np.nan
@@ -61,6 +69,7 @@ def altcoin_contagion_nb(
     x, y = np.log(close), np.log(alt)
     for column in range(columns):
         dx, dy = x[1:, column] - x[:-1, column], y[1:, column] - y[:-1, column]
+        moments = window_moments_nb(dx, dy, window) if window > _PLAIN_ROWS else np.empty((0, 6))
         for row in range(horizon + window, rows):
             gap = y[row, column] - y[row - horizon, column]
             move = x[row, column] - x[row - horizon, column]
@@ -68,7 +77,11 @@ def altcoin_contagion_nb(
                 continue
             # Element i of the differences is the return of row i + 1: the last one here is that of row - horizon.
             end = row - horizon
-            beta, deviation = _fit(dx[end - window : end], dy[end - window : end])
+            if window > _PLAIN_ROWS:
+                n, _, _, sxx, sxy, syy = moments[end - 1]
+                beta, deviation = _slope(n, sxx, sxy, syy) if 2 * n >= window and n >= 3 else (np.nan, np.nan)
+            else:
+                beta, deviation = _fit(dx[end - window : end], dy[end - window : end])
             slope[row, column] = beta
             residual[row, column] = gap - beta * move
             if deviation > 0:

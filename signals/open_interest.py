@@ -38,23 +38,29 @@ def drop_from_high_nb(values: FloatArray, regimes: FloatArray, window: int) -> F
     """
     rows, columns = values.shape
     out = np.full((rows, columns), np.nan)
+    # Rows of values that no later one exceeds, the highest first.
+    queue = np.empty(rows, dtype=np.int64)
     for column in range(columns):
-        start = 0
+        start = count = head = tail = 0
         for row in range(rows):
+            value = values[row, column]
             if row > 0 and regimes[row, column] != regimes[row - 1, column]:
                 start = row
-            high = values[row, column]
-            if row == start and np.isnan(high):
-                start = row + 1
-            if row - start + 1 < window or np.isnan(high):
+            if row >= window and not np.isnan(values[row - window, column]):
+                count -= 1
+            if np.isnan(value):
+                start = row + 1 if row == start else start
                 continue
-            count = 0
-            for back in range(row - window + 1, row + 1):
-                if not np.isnan(values[back, column]):
-                    count += 1
-                    high = max(high, values[back, column])
-            if 2 * count >= window and high > 0:
-                out[row, column] = values[row, column] / high - 1.0
+            count += 1
+            while tail > head and values[queue[tail - 1], column] <= value:
+                tail -= 1
+            queue[tail] = row
+            tail += 1
+            while queue[head] <= row - window:
+                head += 1
+            high = values[queue[head], column]
+            if row - start + 1 >= window and 2 * count >= window and high > 0:
+                out[row, column] = value / high - 1.0
     return out
 
 
@@ -76,6 +82,52 @@ def open_interest_change_nb(
     change = log_change_nb(open_interest_usd, regime, horizon)
     z, _ = rolling_spike_nb(change, regime, window)
     return change, z, drop_from_high_nb(open_interest_usd, regime, window)
+
+
+@njit(cache=True)
+def open_interest_change_alone_nb(
+    open_interest_usd: FloatArray, regime: FloatArray, horizon: int, window: int
+) -> FloatArray:
+    """The change of `open_interest_change_nb` alone (T, N).
+
+    Args:
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: rows of the change.
+        window: not used.
+    """
+    return log_change_nb(open_interest_usd, regime, horizon)
+
+
+@njit(cache=True)
+def open_interest_z_alone_nb(
+    open_interest_usd: FloatArray, regime: FloatArray, horizon: int, window: int
+) -> FloatArray:
+    """The z of `open_interest_change_nb` alone (T, N).
+
+    Args:
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: rows of the change.
+        window: rows of the z.
+    """
+    z, _ = rolling_spike_nb(log_change_nb(open_interest_usd, regime, horizon), regime, window)
+    return z
+
+
+@njit(cache=True)
+def open_interest_drop_alone_nb(
+    open_interest_usd: FloatArray, regime: FloatArray, horizon: int, window: int
+) -> FloatArray:
+    """The drop of `open_interest_change_nb` alone (T, N).
+
+    Args:
+        open_interest_usd: open interest (T, N), USD.
+        regime: venue regime (T, N).
+        horizon: not used.
+        window: rows of the high.
+    """
+    return drop_from_high_nb(open_interest_usd, regime, window)
 
 
 @njit(cache=True)
@@ -119,6 +171,11 @@ OpenInterestChange = indicator(
         lookback=lambda horizon, window: (horizon + 1, horizon + window, window),
         source="our own definition; robust z of Iglewicz and Hoaglin (1993)",
         scale_free=("open_interest_usd",),
+        output_kernels={
+            "change": open_interest_change_alone_nb,
+            "z": open_interest_z_alone_nb,
+            "drop": open_interest_drop_alone_nb,
+        },
         defaults={"regime": 0.0},
         bounds={"drop": DRAWDOWN},
         decimal=("drop",),

@@ -32,16 +32,29 @@ def reclaimed_share_nb(close: FloatArray, window: int) -> FloatArray:
     rows, columns = close.shape
     out = np.full((rows, columns), np.nan)
     full = full_nb(close, window)
+    # Rows that no later close exceeds, the highest first, and rows that none falls below, the lowest first.
+    highs, lows = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64)
     for column in range(columns):
-        for row in range(window - 1, rows):
+        high_head = high_tail = low_head = low_tail = 0
+        for row in range(rows):
+            value = close[row, column]
+            if np.isnan(value):
+                continue
+            while high_tail > high_head and close[highs[high_tail - 1], column] <= value:
+                high_tail -= 1
+            while low_tail > low_head and close[lows[low_tail - 1], column] >= value:
+                low_tail -= 1
+            highs[high_tail] = lows[low_tail] = row
+            high_tail += 1
+            low_tail += 1
+            while highs[high_head] <= row - window:
+                high_head += 1
+            # The low counts from the high on, which only moves ahead.
+            while lows[low_head] < highs[high_head]:
+                low_head += 1
             if not full[row, column]:
                 continue
-            high = low = -np.inf
-            for back in range(row - window + 1, row + 1):
-                if close[back, column] >= high:
-                    high = low = close[back, column]
-                elif close[back, column] < low:
-                    low = close[back, column]
+            high, low = close[highs[high_head], column], close[lows[low_head], column]
             out[row, column] = (close[row, column] - low) / (high - low) if high > low else 1.0
     return out
 

@@ -7,7 +7,7 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market import SESSIONS_A_YEAR, FloatArray
-from undertow.signals.base import AT_LEAST_0, Parameter, Spec, indicator
+from undertow.signals.base import AT_LEAST_0, LOOP_ROWS, Parameter, Spec, indicator, window_moments_nb
 
 HOURS_A_YEAR = 8760.0
 
@@ -24,6 +24,13 @@ def realized_volatility_nb(close: FloatArray, window: int, periods: float) -> Fl
     for column in range(columns):
         returns = np.full(rows, np.nan)
         returns[1:] = np.log(close[1:, column] / close[:-1, column])
+        if window > LOOP_ROWS:
+            moments = window_moments_nb(returns, returns, window)
+            for row in range(window, rows):
+                known = moments[row, 0]
+                if 2 * known >= window and known >= 2 and not np.isnan(close[row, column]):
+                    out[row, column] = np.sqrt(moments[row, 3] / (known - 1.0) * periods)
+            continue
         for row in range(window, rows):
             count = 0
             total = 0.0

@@ -90,23 +90,29 @@ def select_nb(amounts: FloatArray, size: int, count: int) -> None:
 
 
 @njit(cache=True)
-def lowest_mean_nb(returns: FloatArray, count: int, limit: float, low: FloatArray) -> float:
-    """Mean of the `count` lowest returns.
+def lowest_mean_nb(returns: FloatArray, share: float, limit: float, low: FloatArray) -> float:
+    """Mean of the `share` lowest returns, the last of them weighed by its fraction.
 
     Args:
         returns: session returns (T,).
-        count: number of the lowest ones.
+        share: number of the lowest ones, such as 1.5; at least 1 is used.
         limit: a guess at the highest of them.
         low: memory to write to (T,).
     """
+    whole = max(1, int(share))
+    rest = max(share, 1.0) - whole
+    count = min(whole + 1, len(returns))
     size = write_below_nb(returns, limit, low)
     if size < count:
         size = write_below_nb(returns, math.inf, low)
     select_nb(low, size, count)
+    # Those selected are in no order; the highest of them is the one that counts in part.
     total = 0.0
+    last = -math.inf
     for row in range(count):
         total += low[row]
-    return total / count
+        last = max(last, low[row])
+    return (total - last + rest * last) / (whole + rest) if count > whole else total / count
 
 
 @njit(cache=True)
@@ -152,7 +158,7 @@ def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, yea
     out[0] = growth - 1.0
     out[6] = fall
     out[8] = ulcer_nb(values, capital) if fall < 0.0 else 0.0
-    out[9] = lowest_mean_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
+    out[9] = lowest_mean_nb(returns, 0.05 * count, mean - 1.2 * spread, low)
     if count < FEWEST_ANNUAL_SESSIONS:
         for figure in (1, 2, 3, 4, 5, 7):
             out[figure] = math.nan

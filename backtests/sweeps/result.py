@@ -225,7 +225,7 @@ class Sweep:
         """
         return len(self) <= MOST_COMPARED and len(self.sessions) >= FEWEST_COMPARED_SESSIONS
 
-    def confidence_set(self, level: float = 0.90, resamples: int = 1000, seed: int = 0) -> CandidateSets:
+    def confidence_set(self, level: float = 0.90, resamples: int = 10_000, seed: int = 0) -> CandidateSets:
         """The sets that cannot be distinguished from the best, buy-and-hold beside them.
 
         The model confidence set of Hansen, Lunde and Nason (2011) over the session returns. Raises `ParameterError` on

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from undertow.signals.base.rolling import rolling_max_nb, rolling_spike_nb, rolling_total_nb, rows_since_low_nb
     from undertow.signals.base.spec import Parameter, Spec, indicator
     from undertow.signals.base.trailing import full_nb, safe_ratio_nb, trailing_median_nb, trailing_moments_nb
+    from undertow.signals.base.windows import LOOP_ROWS, window_moments_nb, window_sums_nb
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -80,6 +81,11 @@ else:
                 "trailing_median_nb",
                 "trailing_moments_nb",
             ),
+            "windows": (
+                "LOOP_ROWS",
+                "window_moments_nb",
+                "window_sums_nb",
+            ),
         },
     )
 
@@ -88,6 +94,7 @@ __all__ = [
     "CORRELATION",
     "DRAWDOWN",
     "FLAG",
+    "LOOP_ROWS",
     "PAGES",
     "RANK",
     "RETURN",
@@ -115,4 +122,6 @@ __all__ = [
     "safe_ratio_nb",
     "trailing_median_nb",
     "trailing_moments_nb",
+    "window_moments_nb",
+    "window_sums_nb",
 ]

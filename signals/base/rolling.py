@@ -10,6 +10,11 @@ import numpy as np
 from numba import njit
 
 from undertow.market import FloatArray
+from undertow.signals.base.rank_tree import tree_spike_nb
+from undertow.signals.base.windows import LOOP_ROWS, window_sums_nb
+
+# The sorted window of more rows than these is kept in a tree, which gives the same to the bit.
+_SORTED_ROWS = 1024
 
 
 @njit(cache=True)
@@ -72,6 +77,9 @@ def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> Fl
     out = np.full((rows, columns), np.nan)
     for column in range(columns):
         start = 0
+        sums, counts = np.empty(0), np.empty(0, dtype=np.int64)
+        if window > LOOP_ROWS:
+            sums, counts = window_sums_nb(values[:, column], window)
         for row in range(rows):
             if row > 0 and regimes[row, column] != regimes[row - 1, column]:
                 start = row
@@ -81,10 +89,13 @@ def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> Fl
                 continue
             total = 0.0
             count = 0
-            for back in range(row - window + 1, row + 1):
-                if not np.isnan(values[back, column]):
-                    total += values[back, column]
-                    count += 1
+            if window > LOOP_ROWS:
+                total, count = sums[row], counts[row]
+            else:
+                for back in range(row - window + 1, row + 1):
+                    if not np.isnan(values[back, column]):
+                        total += values[back, column]
+                        count += 1
             if 2 * count >= window:
                 out[row, column] = total if count == window else total / count * window
     return out
@@ -157,8 +168,11 @@ def rolling_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tu
     """Robust z-score and percentile rank (T, N) in the trailing window.
 
     The window restarts at a regime border. z = (x - median) / (1.4826 MAD), NaN where the MAD is 0; the rank is the
-    mean rank of ties over the count, in (0, 1]. The window stays sorted, so a row costs O(window) moves and no sort.
+    mean rank of ties over the count, in (0, 1]. A short window stays sorted, so a row costs O(window) moves and no
+    sort; a long one is kept in a tree.
     """
+    if window > _SORTED_ROWS:
+        return tree_spike_nb(values, regimes, window)
     rows, columns = values.shape
     z = np.full((rows, columns), np.nan)
     rank = np.full((rows, columns), np.nan)

@@ -11,7 +11,7 @@ import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
 from undertow.backtests import backtest, metrics, read_objectives
-from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
+from undertow.backtests.segments.metrics import METRIC_NAMES, lowest_mean_nb, metrics_many_nb
 from undertow.backtests.sweeps.chunk import FIGURES, LESS_IS_BETTER
 from undertow.backtests.tuning.study import judge
 from undertow.evidence import difference
@@ -20,6 +20,18 @@ from undertow.strategies import BuyAndHold, LiquidityDrain
 from undertow.tearsheets.run.headline import sharpe_sentence
 
 RETURNS = np.random.default_rng(4).normal(0.0005, 0.012, 1000)
+
+
+@pytest.mark.parametrize(("sessions", "weights"), [(3, [1.0]), (20, [1.0]), (30, [1.0, 0.5]), (100, [1.0] * 5)])
+def test_cvar_weighs_the_last_return_by_its_fraction_as_acerbi_and_tasche_2002(
+    sessions: int, weights: list[float]
+) -> None:
+    """Definition 2.6: the lowest 5 % of the probability, of which every session has 1 / T."""
+    returns = np.random.default_rng(sessions).normal(0.0, 0.02, sessions)
+    expected = np.average(np.sort(returns)[: len(weights)], weights=weights)
+    assert metrics.cvar_95(returns) == pytest.approx(expected, rel=1e-12)
+    low = np.empty(sessions)
+    assert lowest_mean_nb(returns, 0.05 * sessions, -0.03, low) == pytest.approx(expected, rel=1e-12)
 
 
 def test_by_hand() -> None:
@@ -178,10 +190,10 @@ def test_resamples_without_a_sharpe_ratio_are_counted_and_left_out() -> None:
     assert some.annual_sharpe.low < some.annual_sharpe.estimate < some.annual_sharpe.high
     assert difference(RETURNS[:250], RETURNS[250:500]).without_sharpe == 0
     flat = difference(RETURNS[:250], np.full(250, 0.0001))
-    assert flat.without_sharpe == 1000
+    assert flat.without_sharpe == 10_000
     assert np.isnan([flat.annual_sharpe.low, flat.annual_sharpe.high]).all()
     assert np.isfinite([flat.annual_return.low, flat.annual_return.high]).all()
-    assert "1,000 resamples with constant returns have no Sharpe ratio" in sharpe_sentence(flat)
+    assert "10,000 resamples with constant returns have no Sharpe ratio" in sharpe_sentence(flat)
 
 
 def test_series_of_other_sessions_are_not_paired_by_position() -> None:
