@@ -39,6 +39,8 @@ def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Input
         "high": close * (1.0 + rng.uniform(0.006, 0.03, shape)),
         "low": close * (1.0 - rng.uniform(0.006, 0.03, shape)),
         "funding_rate": rng.normal(1e-4, 2e-4, shape),
+        # An exchange that settles every eight hours and goes over to four.
+        "hours": np.repeat([8.0, 4.0], [half, rows - half])[:, None].repeat(columns, axis=1),
         "basket": _walk(rng, shape, 0.012),
         "btc": _walk(rng, shape, 0.03),
         "equity": _walk(rng, shape, 0.012),
