@@ -22,8 +22,8 @@ def blocked(reasons: Reasons, row: int) -> str:
     if reasons.event[row] != HELD or not (alarms or free > 0.0):
         return ""
     if np.isnan(score):
-        unknown = ", ".join(unknown_conditions(reasons, row))
-        return f"unknown: {', '.join(alarms)} at alarm, but {unknown} without a value" if alarms and unknown else ""
+        missing = f"{len(unknown_conditions(reasons, row))} of {len(conditions)} conditions have no value"
+        return f"unknown: {', '.join(alarms)} at alarm, but {missing}" if alarms else ""
     reached = reasons.reached(score)
     if reasons.reached(free) > max(reached, tier):
         return _veto(reasons, row, score, free)

@@ -364,3 +364,11 @@ def test_a_feed_that_goes_on_without_values_is_unknown_and_as_old_as_its_last_on
     assert (line.name, line.state) == ("BTC drawdown", "unknown")
     assert line.missing == f"bars BTC has had no value since {last:%Y-%m-%dT%H:%M}Z"
     assert line.age_hours == pytest.approx(72.0, abs=1.0)
+
+
+def test_an_alarm_beside_unknown_checks_says_so(world: Market) -> None:
+    other = Condition(signal="liquidation-spike", above=0.9, lag=0.0)
+    rule = rule_of(Trigger(when=(FALL, other), combine="all"), CASH)
+    result = asked(drained(falling(world, (ROW - 1, ROW + 5)), "liquidations"), rule)
+    assert (result.tier, result.unknown_share) == ("unknown", 0.5)
+    assert result.blocked == "unknown: BTC fall at alarm, but 1 of 2 conditions have no value"

@@ -37,7 +37,7 @@ def test_writing_what_was_read_gives_equal_bytes(tmp_path: Path) -> None:
     first = write_market(market(), tmp_path / "first")
     second = write_market(load_market(first), tmp_path / "second")
     files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    assert len(files) == 10
+    assert len(files) == 11
     for file in files:
         assert (first / file).read_bytes() == (second / file).read_bytes()
 
