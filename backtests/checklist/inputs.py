@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.backtests.checklist.instants import instant_text
-from undertow.market import HOUR, Feed, Market
+from undertow.market import HOUR, Feed, FloatArray, Market
 from undertow.signals.base import Spec
-from undertow.signals.decisions import DecisionTable
+from undertow.signals.decisions import DERIVED, DecisionTable
 from undertow.strategies.rules import Condition
 
 _NANOSECOND = np.timedelta64(1, "ns")
@@ -50,7 +50,7 @@ def _observed(table: DecisionTable, asset_of_rule: str, spec: Spec, instant: np.
             ends = [
                 _last_observation(market, feed, column)
                 for feed in _feeds(market, kind, column, asset_of_rule)
-                if np.isfinite(feed[column]).any()
+                if np.isfinite(_values(feed, column)).any()
             ]
             if not ends and argument not in spec.defaults:
                 return []
@@ -61,12 +61,21 @@ def _observed(table: DecisionTable, asset_of_rule: str, spec: Spec, instant: np.
 def _feeds(market: Market, kind: str, column: str, asset_of_rule: str) -> list[Feed]:
     name, _, asset = kind.partition(":")
     feeds = market.feeds_of(name, "" if name == "macro" else asset or asset_of_rule)
-    return [feed for feed in feeds if column in feed.columns]
+    return [feed for feed in feeds if column in (*feed.columns, *DERIVED)]
+
+
+def _source(feed: Feed, column: str) -> str:
+    """The column of the feed that an input is made from."""
+    return column if column in feed.columns else next(iter(feed.columns))
+
+
+def _values(feed: Feed, column: str) -> FloatArray:
+    return feed[_source(feed, column)]
 
 
 def _last_observation(market: Market, feed: Feed, column: str) -> np.datetime64:
     """The end of the interval of the last row with a value."""
-    row = int(np.flatnonzero(np.isfinite(feed[column]))[-1])
+    row = int(np.flatnonzero(np.isfinite(_values(feed, column)))[-1])
     end = feed.times[row] + feed.interval.timedelta
     if feed.interval.sessions:
         end = market.calendar.nth_close_after(feed.times[row : row + 1] - _NANOSECOND, feed.interval.sessions)[0]
@@ -122,7 +131,7 @@ def _lack(market: Market, spec: Spec, asset_of_rule: str, instant: np.datetime64
 
 def _state(market: Market, feed: Feed, column: str, instant: np.datetime64) -> str:
     """Why a feed has no value now; "" where it has one that is not stale."""
-    known = np.flatnonzero(np.isfinite(feed[column]))
+    known = np.flatnonzero(np.isfinite(_values(feed, column)))
     if not len(known):
         return "has no value"
     last = instant_text(_last_observation(market, feed, column))
@@ -136,5 +145,5 @@ def _state(market: Market, feed: Feed, column: str, instant: np.datetime64) -> s
 
 def _is_frozen(feed: Feed, column: str) -> bool:
     """Whether the last row lost its value because it repeats what was before."""
-    frozen = getattr(feed, "frozen", {}).get(column)
+    frozen = feed.frozen.get(_source(feed, column))
     return frozen is not None and bool(frozen[-1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.signals.decisions.inputs import feed_inputs, session_inputs
+    from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
     from undertow.signals.decisions.requests import signal_spec
     from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
@@ -18,6 +18,7 @@ else:
         __name__,
         {
             "inputs": (
+                "DERIVED",
                 "feed_inputs",
                 "session_inputs",
             ),
@@ -46,6 +47,7 @@ else:
 
 __all__ = [
     "ALIVE_SESSIONS",
+    "DERIVED",
     "DecisionTable",
     "Screen",
     "SessionPanel",

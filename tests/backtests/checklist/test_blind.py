@@ -372,3 +372,26 @@ def test_an_alarm_beside_unknown_checks_says_so(world: Market) -> None:
     result = asked(drained(falling(world, (ROW - 1, ROW + 5)), "liquidations"), rule)
     assert (result.tier, result.unknown_share) == ("unknown", 0.5)
     assert result.blocked == "unknown: BTC fall at alarm, but 1 of 2 conditions have no value"
+
+
+def test_a_frozen_feed_is_unknown_and_says_since_when(world: Market) -> None:
+    bars, cut = world.bars("BTC"), at(world, ROW) - 4 * DAY
+    last = np.flatnonzero(bars.known_at <= cut)[-1]
+    stuck = {name: np.where(bars.known_at > cut, values[last], values) for name, values in bars.columns.items()}
+    line = asked(with_feed(world, bars, replace(bars, columns=stuck)), LiquidityDrain()).lines[0]
+    # Never "ok 0 %": from three days on the repeated rows have no value, and the alarm cannot be computed.
+    assert (line.name, line.state) == ("BTC drawdown", "unknown")
+    assert line.missing.startswith("bars BTC frozen since 2018-")
+    assert line.missing.endswith(": it repeats its last row")
+    assert line.age_hours > 48.0
+
+
+def test_a_check_of_funding_has_an_age_and_says_what_it_lacks(world: Market) -> None:
+    high = Condition(signal="funding", above=1e9, lag=0.0)
+    rule = FreeRule(definition=Rule(trigger=Trigger(when=(FALL, high)), tiers=(CASH,)))
+    settled = world.funding("BTC")
+    last = settled.known_at[settled.known_at <= at(world, ROW)][-1] - settled.delay.timedelta
+    assert asked(world, rule).lines[1].age_hours == pytest.approx((at(world, ROW) - last) / HOUR)
+    assert asked(drained(world, "funding"), rule).lines[1].missing.startswith("funding BTC ended 2018-")
+    without = replace(world, feeds=tuple(feed for feed in world.feeds if feed.kind != "funding"))
+    assert asked(without, rule).lines[1].missing == "no funding BTC"
