@@ -44,15 +44,6 @@ if TYPE_CHECKING:
     )
     from undertow.market.coarser import coarsen
     from undertow.market.compiled import drop_stale_code
-    from undertow.market.coverage import (
-        Coverage,
-        is_extreme,
-        market_coverage,
-        market_findings,
-        price_changes,
-        render_coverage,
-        split_ratio,
-    )
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
@@ -67,6 +58,15 @@ if TYPE_CHECKING:
     )
     from undertow.market.feeds import SETTLEMENT_HOURS, Feed
     from undertow.market.folder import load_market, write_market
+    from undertow.market.inspection import (
+        Coverage,
+        is_extreme,
+        market_coverage,
+        market_findings,
+        price_changes,
+        render_coverage,
+        split_ratio,
+    )
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
     from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
@@ -121,7 +121,7 @@ else:
             ),
             "coarser": ("coarsen",),
             "compiled": ("drop_stale_code",),
-            "coverage": (
+            "inspection": (
                 "Coverage",
                 "is_extreme",
                 "market_coverage",

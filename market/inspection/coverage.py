@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import HOUR, BoolArray, FloatArray
-from undertow.market.coverage.findings import FROZEN_PRICE_SESSIONS, feed_findings, market_findings
 from undertow.market.feeds import Feed
+from undertow.market.inspection.findings import FROZEN_PRICE_SESSIONS, feed_findings, market_findings
 from undertow.market.market import Market
 from undertow.market.prices import Prices
 from undertow.market.universe import Universe

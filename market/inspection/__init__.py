@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.market.coverage.coverage import Coverage, is_extreme, market_coverage, price_changes, split_ratio
-    from undertow.market.coverage.findings import market_findings
-    from undertow.market.coverage.tables import render_coverage
+    from undertow.market.inspection.coverage import Coverage, is_extreme, market_coverage, price_changes, split_ratio
+    from undertow.market.inspection.findings import market_findings
+    from undertow.market.inspection.tables import render_coverage
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,

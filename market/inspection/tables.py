@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from undertow.market.coverage.coverage import EXTREME, Coverage, PriceCoverage, split_ratio
+from undertow.market.inspection.coverage import EXTREME, Coverage, PriceCoverage, split_ratio
 
 _NAMES_SHOWN = 12
 

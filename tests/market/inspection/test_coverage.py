@@ -12,8 +12,8 @@ from rich.console import Console
 
 from support.tiny import BTC, GROWTH, LIQUIDATIONS, PRICES, Folder
 from undertow.market import Market, is_extreme, market_findings, price_changes, simulate_market, split_ratio
-from undertow.market.coverage import market_coverage, render_coverage
-from undertow.market.coverage.coverage import RegimeCoverage
+from undertow.market.inspection import market_coverage, render_coverage
+from undertow.market.inspection.coverage import RegimeCoverage
 
 
 def printed(market: Market) -> str:
