@@ -37,6 +37,7 @@ KEYS = {
     "lag_hours",
     "baselines",
     "counts",
+    "endings",
     "labels",
     "moves",
     "notes",
