@@ -113,7 +113,7 @@ def _walk_nb(
         called = margin == CALLED and not np.isnan(fill[row, short])
         shorted, reason = shorted or called, MARGIN if called and reason == NONE else reason
         hits = 0
-        # Guarded, since a call that hands over the holdings costs more than all else on an idle session.
+        # Guarded: a call that hands over the holdings costs more than all else on an idle session.
         if options.stop > 0.0:
             hits, newly_parked = trigger_stops_nb(options.known, mark, holdings, row, options.stop)
             counts[STOPPED] += hits
@@ -121,7 +121,7 @@ def _walk_nb(
         if reason == NONE and (pending or hits > 0):
             reason = idle_reason_nb(hits, pending, holdings.waiting, fill[row])
         acting = reason != NONE or endings.rows[row]
-        if acting or recording or holdings.shares[short] < 0.0:
+        if acting or recording or cash + holdings.shares[short] * mark[row, short] < 0.0:
             value = cash + worth_nb(holdings.shares, mark[row])
             if value <= 0.0:
                 _end_account_nb(row, value, values, before)

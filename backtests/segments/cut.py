@@ -87,7 +87,7 @@ def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Seg
         mark=mark,
         end_price=end_price,
         ending=ending,
-        last=_last_rows(np.isfinite(fill)).max(axis=0, initial=-1),
+        last=_last_fills(fill),
         cash_fill=np.ascontiguousarray(grid.cash_fill),
         cash_close=np.ascontiguousarray(grid.cash_close),
         names=names,
@@ -97,9 +97,18 @@ def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Seg
 
 def gone_names(fill: FloatArray, end_price: FloatArray) -> BoolArray:
     """Where a closed name has no price to fill at yet again (T, N)."""
-    closed, priced = np.isfinite(end_price), np.isfinite(fill)
-    ended = _last_rows(closed)
-    return (ended >= 0) & (ended >= _last_rows(priced))
+    gone = np.zeros(fill.shape, dtype=np.bool_)
+    # Few names are ever closed, and the rows of all would take longer than a hundred paths.
+    names = np.flatnonzero(np.isfinite(end_price).any(axis=0))
+    ended = _last_rows(np.isfinite(end_price[:, names]))
+    gone[:, names] = (ended >= 0) & (ended >= _last_rows(np.isfinite(fill[:, names])))
+    return gone
+
+
+def _last_fills(fill: FloatArray) -> IntArray:
+    """The last session with a price to fill each name at (N,), -1 for none."""
+    backwards = np.isfinite(fill[::-1])
+    return np.where(backwards.any(axis=0), len(fill) - 1 - backwards.argmax(axis=0), -1).astype(np.int64)
 
 
 def _last_rows(flags: BoolArray) -> IntArray:
