@@ -246,7 +246,7 @@ def _is_span(value: Any) -> bool:
 
 
 def _recorded(entries: Sequence[dict[str, Any]], key: str) -> list[tuple[int, int]]:
-    """The spans of a key's trials, joined and sorted: as few as there are gaps between."""
+    """The spans of a key's trials, joined and sorted."""
     joined: list[tuple[int, int]] = []
     for first, last in sorted(span for entry in entries if entry["key"] == key for span in entry["spans"]):
         if joined and first <= joined[-1][1] + 1:

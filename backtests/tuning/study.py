@@ -26,7 +26,7 @@ from undertow.backtests.tuning.attributes import (
     IDENTITY,
     METRICS,
     POSITION,
-    check_trials,
+    check_study_trials,
     identity_fault,
 )
 from undertow.market import DataError, ParameterError, reason_of
@@ -219,7 +219,7 @@ def read_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials of a study, each checked; errors as in `read_identity`."""
     with _reading(study):
         trials = study.get_trials(deepcopy=False)
-        check_trials(study, trials)
+        check_study_trials(study, trials)
     return trials
 
 
