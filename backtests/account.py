@@ -57,11 +57,19 @@ class Account:
         return {setting.name: getattr(self, setting.name) for setting in fields(self)}
 
     def argv(self) -> list[str]:
-        """The options of the command line that state this account."""
+        """The options of the command line that state this account.
+
+        Maintenance margin and wash sales are left out at their defaults.
+        """
         rates = [
             text for name in _COSTS for text in (f"--{name.replace('_', '-')}", shortest(getattr(self.costs, name)))
         ]
         weights = ["--weighting", self.weighting, "--rebalance", self.rebalance]
+        default = Costs()
+        if self.costs.maintenance != default.maintenance:
+            rates += ["--maintenance", shortest(self.costs.maintenance)]
+        if self.costs.wash_sales != default.wash_sales:
+            rates.append("--wash-sales")
         return ["--fill", self.fill, *rates, "--lots", self.costs.lots, *weights, "--capital", repr(self.capital)]
 
 

@@ -14,6 +14,7 @@ _BOUNDS = (
     ("slippage_bps", 1000.0, "basis points", "5 bps is 0.05 %"),
     ("haircut_bps", 9_999.0, "basis points", "5 bps is 0.05 %, 9999 bps all but nothing"),
     ("borrow_bps", 10_000.0, "basis points a year", "50 bps a year is 0.5 %"),
+    ("maintenance", 1.0, "as a decimal", "30 % is 0.3"),
     ("tax_rate", 1.0, "as a decimal", "20 % is 0.2"),
 )
 
@@ -29,10 +30,14 @@ class Costs:
     Args:
         fee_bps: fee, basis points of the value traded.
         slippage_bps: difference of the fill price against the order, basis points.
-        haircut_bps: discount on the last close of a name whose prices have ended, basis points.
+        haircut_bps: discount on the last close of a name whose prices have ended, or have a long gap, basis points.
         borrow_bps: cost of borrowing what is sold short, basis points a year, by calendar days over 365.
         tax_rate: tax on realised gains, decimal; reported, never deducted from the account.
         lots: lots that a partial sale closes first, "hifo" (the highest price) or "fifo" (the oldest).
+        maintenance: least value of the account as a share of what is sold short, decimal; below it, at a close, the
+            short position is closed at the next fill. 0.30 is the rule of FINRA (4210) for stocks sold short.
+        wash_sales: whether a loss is deferred as far as shares of the name are bought within 30 days before or after
+            the sale (26 U.S. Code 1091).
     """
 
     fee_bps: float = 5.0
@@ -41,6 +46,8 @@ class Costs:
     borrow_bps: float = 50.0
     tax_rate: float = 0.20
     lots: str = "hifo"
+    maintenance: float = 0.30
+    wash_sales: bool = False
 
     def __post_init__(self) -> None:
         for name, high, unit, example in _BOUNDS:
@@ -52,6 +59,8 @@ class Costs:
         if self.lots not in LOTS:
             suggestion = did_you_mean(str(self.lots), LOTS)
             raise ParameterError(f"`lots` must be one of {', '.join(LOTS)}; got {self.lots!r}{suggestion}")
+        if not isinstance(self.wash_sales, bool):
+            raise ParameterError(f"`wash_sales` must be true or false, got {self.wash_sales!r}")
 
     @property
     def fee(self) -> float:

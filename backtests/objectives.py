@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from undertow.backtests.command import shortest
-from undertow.backtests.metrics import METRICS
+from undertow.backtests.metrics import ANNUAL_KEYS, FEWEST_ANNUAL_SESSIONS, LEAST_SPREAD, METRICS
 from undertow.market import ParameterError, did_you_mean, is_number
 from undertow.signals.base import load_path, refuse_code
 
@@ -19,6 +19,8 @@ BASELINES = ("buy-and-hold", "vol-target")
 Direction = Literal["maximize", "minimize"]
 MAXIMIZE: Direction = "maximize"
 MINIMIZE: Direction = "minimize"
+# Accounts of equal holdings that were walked in different ways agree to this.
+_ROUNDING = 1e-9
 _DECIMALS = ("decimal", "decimal a year", "share")
 
 # Name of an objective: its metric and the direction in which it is better.
@@ -59,7 +61,12 @@ class Objective:
         """The objective's value for one trial, NaN where its metric is NaN."""
         # Copies: a user-defined function may change its row, which other objectives read.
         value = float(self.measure(dict(metrics)))
-        return value - float(self.measure(dict(baselines[self.baseline]))) if self.baseline else value
+        return _excess(value, float(self.measure(dict(baselines[self.baseline])))) if self.baseline else value
+
+
+def _excess(value: float, baseline: float) -> float:
+    """A value less a baseline's; 0 where they differ by the rounding of two accounts."""
+    return 0.0 if math.isclose(value, baseline, rel_tol=_ROUNDING, abs_tol=LEAST_SPREAD) else value - baseline
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,22 @@ def _function(path: str) -> Callable[[Metrics], float]:
     if not callable(function):
         raise ParameterError(f"objective `{path}` is not a function of a row of metrics")
     return function  # type: ignore[no-any-return]
+
+
+def value_reason(metrics: Metrics, key: str) -> str:
+    """Why a row of metrics has no value of `key`; empty where nothing is known of it."""
+    if not math.isfinite(metrics.get("total_return", math.nan)):
+        return ""
+    # Every account has a volatility, be it 0, once its window is long enough.
+    if key in ANNUAL_KEYS and math.isnan(metrics.get("annual_volatility", 0.0)):
+        return f"fewer than {FEWEST_ANNUAL_SESSIONS} sessions have no annual figures"
+    reasons = {
+        "calmar": "the account never fell",
+        "annual_sortino": "the account never fell",
+        "annual_sharpe": "the returns do not vary",
+        "annual_sharpe_over_cash": "the returns do not vary over those of cash, or cash has no prices",
+    }
+    return reasons.get(key, "")
 
 
 def functions_of(objectives: Sequence[Objective]) -> list[str]:

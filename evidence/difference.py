@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
-from undertow.backtests import SESSIONS_A_YEAR, annual_sharpe
-from undertow.market import FloatArray, ParameterError, check_whole, is_number
+from undertow.backtests import annual_sharpe
+from undertow.market import SESSIONS_A_YEAR, FloatArray, ParameterError, check_whole, is_number
 
 FEWEST_SESSIONS = 60
 
@@ -88,6 +88,7 @@ def difference(
     level: float = 0.95,
     compounded: bool = True,
     source: str = "",
+    sessions_a_year: int = SESSIONS_A_YEAR,
 ) -> Difference:
     """Run less baseline, with percentile intervals from the stationary bootstrap.
 
@@ -102,8 +103,10 @@ def difference(
         seed: seed of the bootstrap, 0 or more
         resamples: number of resamples
         level: coverage of the intervals, in (0, 1)
-        compounded: annual log return; else the mean session return times 252, and the block that of simple returns
+        compounded: annual log return; else the mean session return times the sessions of a year, and the block that of
+            simple returns
         source: name of the baseline, for sentences
+        sessions_a_year: sessions of a year, those of `Run.recipe.sessions_a_year`; 252 in New York
 
     Raises `ParameterError` on anything but returns, on unequal lengths or sessions, on fewer than 60 sessions, on
     missing or infinite returns and total losses, on a negative `seed`, on no `resamples`, and on a `level` outside
@@ -126,7 +129,7 @@ def difference(
     if len(run) < FEWEST_SESSIONS:
         raise ParameterError(f"an interval needs {FEWEST_SESSIONS} sessions or more, got {len(run)}")
     grown = np.log1p if compounded else np.positive
-    statistics = partial(_statistics, grown=grown)
+    statistics = partial(_statistics, grown=grown, year=sessions_a_year)
     block = _block(grown(run) - grown(base))
     bootstrap = StationaryBootstrap(block, run, base, seed=np.random.default_rng(seed))
     draws = bootstrap.apply(statistics, resamples)
@@ -185,7 +188,7 @@ def _block(gap: FloatArray) -> int:
     return max(1, math.ceil(best)) if math.isfinite(best) else 1
 
 
-def _statistics(run: FloatArray, base: FloatArray, grown: np.ufunc) -> FloatArray:
-    years = len(run) / SESSIONS_A_YEAR
+def _statistics(run: FloatArray, base: FloatArray, grown: np.ufunc, year: int) -> FloatArray:
+    years = len(run) / year
     growth = (grown(run).sum() - grown(base).sum()) / years
-    return np.array([growth, annual_sharpe(run) - annual_sharpe(base)])
+    return np.array([growth, annual_sharpe(run, 0.0, year) - annual_sharpe(base, 0.0, year)])

@@ -24,7 +24,8 @@ class TimingEffect:
     stocks, and of which: the order in which it sells, and where the money goes. A proportional rule that is out at
     random has a timing effect of zero, however much it is out and whatever stocks earn; what it lost by being out, and
     to costs, is the remainder of its difference from buy-and-hold. Returns are simple, annualised as the mean session
-    times 252: returns of a share that varies compound to less than those of a constant one, whatever the rule knows.
+    times those of a year: returns of a share that varies compound to less than those of a constant one, whatever the
+    rule knows.
 
     Args:
         difference: annual simple return of the run less that of the mix, with its interval
@@ -64,8 +65,18 @@ def timing(run: Run, *, seed: int = 0, resamples: int = 1000, level: float = 0.9
     in_stocks = 1.0 - float(share.mean())
     before = _column(run, "value") / (1.0 + returns)
     gross = returns + rule_costs(run) / before
+    # Where the cash symbol has no price, the account's cash earned nothing, and so does that of the mix.
+    cash = np.where(np.isnan(cash), 0.0, cash)
     mix = in_stocks * hold + (1.0 - in_stocks) * cash
-    effect = difference(gross, mix, seed=seed, resamples=resamples, level=level, compounded=False)
+    effect = difference(
+        gross,
+        mix,
+        seed=seed,
+        resamples=resamples,
+        level=level,
+        compounded=False,
+        sessions_a_year=run.recipe.sessions_a_year,
+    )
     return TimingEffect(effect, in_stocks)
 
 

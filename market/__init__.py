@@ -43,8 +43,15 @@ if TYPE_CHECKING:
     )
     from undertow.market.coarser import coarsen
     from undertow.market.compiled import drop_stale_code
-    from undertow.market.coverage import Coverage, market_coverage
-    from undertow.market.coverage_tables import render_coverage
+    from undertow.market.coverage import (
+        Coverage,
+        is_extreme,
+        market_coverage,
+        market_findings,
+        price_changes,
+        render_coverage,
+        split_ratio,
+    )
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
@@ -57,13 +64,14 @@ if TYPE_CHECKING:
         safe_message,
         safe_text,
     )
-    from undertow.market.feeds import Feed
+    from undertow.market.feeds import SETTLEMENT_HOURS, Feed
     from undertow.market.folder import load_market, write_market
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
-    from undertow.market.prices import PRICE_FIELDS, Prices
+    from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
+    from undertow.market.spacing import EVENT_KINDS
     from undertow.market.truth import Truth
     from undertow.market.universe import Universe
 else:
@@ -113,9 +121,13 @@ else:
             "compiled": ("drop_stale_code",),
             "coverage": (
                 "Coverage",
+                "is_extreme",
                 "market_coverage",
+                "price_changes",
+                "split_ratio",
+                "market_findings",
+                "render_coverage",
             ),
-            "coverage_tables": ("render_coverage",),
             "errors": (
                 "BookkeepingError",
                 "DataError",
@@ -128,7 +140,10 @@ else:
                 "safe_message",
                 "safe_text",
             ),
-            "feeds": ("Feed",),
+            "feeds": (
+                "Feed",
+                "SETTLEMENT_HOURS",
+            ),
             "folder": (
                 "load_market",
                 "write_market",
@@ -136,21 +151,26 @@ else:
             "lazy": ("lazy_names",),
             "market": ("Market",),
             "prices": (
+                "GAP_SESSIONS",
                 "PRICE_FIELDS",
                 "Prices",
             ),
             "settlement": ("settlement_sessions",),
             "simulator": ("simulate_market",),
+            "spacing": ("EVENT_KINDS",),
             "truth": ("Truth",),
             "universe": ("Universe",),
         },
     )
 
 __all__ = [
+    "EVENT_KINDS",
     "FILLS",
+    "GAP_SESSIONS",
     "HOUR",
     "PRICE_FIELDS",
     "SESSIONS_A_YEAR",
+    "SETTLEMENT_HOURS",
     "BookkeepingError",
     "BoolArray",
     "Calendar",
@@ -184,6 +204,7 @@ __all__ = [
     "in_decimals",
     "instant_of",
     "instants",
+    "is_extreme",
     "is_number",
     "is_whole",
     "last_known",
@@ -193,8 +214,10 @@ __all__ = [
     "market_ahead",
     "market_at",
     "market_coverage",
+    "market_findings",
     "percent_hint",
     "period_starts",
+    "price_changes",
     "reason_of",
     "render_coverage",
     "safe_message",
@@ -202,6 +225,7 @@ __all__ = [
     "sessions_a_year",
     "settlement_sessions",
     "simulate_market",
+    "split_ratio",
     "window_ends",
     "write_market",
 ]

@@ -5,6 +5,7 @@ Opens and closes with half days, holidays and daylight saving.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import SESSIONS_A_YEAR, InstantArray, IntArray, instants
-from undertow.market.errors import DataError, ParameterError, did_you_mean
+from undertow.market.errors import DataError, ParameterError, did_you_mean, safe_text
 
 Fill = Literal["open", "close"]
 FILLS: tuple[Fill, ...] = ("open", "close")
@@ -143,6 +144,7 @@ class _BuiltCalendar(NamedTuple):
 # Ten years take a third of a second to build, and most requests lie within an earlier one.
 _built: dict[str, tuple[_BuiltCalendar, ...]] = {}
 _MAX_BUILT = 15
+_REASON_LENGTH = 200
 
 
 def _build(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
@@ -159,8 +161,13 @@ def _build(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
     except InvalidCalendarName:
         suggestion = did_you_mean(name, xcals.get_calendar_names())
         raise DataError(f"`calendar` {name!r} is not known to exchange_calendars{suggestion}") from None
-    except ValueError as error:
-        raise DataError(f"`calendar` {name!r} from {start.date()} to {end.date()}: {error}") from None
+    except Exception as error:
+        # The message may list every date that does not fit.
+        reason = safe_text(re.sub(r"\[.*?\]", "[...]", str(error), flags=re.DOTALL).splitlines()[0], _REASON_LENGTH)
+        raise DataError(
+            f"`calendar` {name!r} from {start.date()} to {end.date()}: {reason.rstrip('.')}; name another calendar, or"
+            " supply other years"
+        ) from error
     schedule = exchange.schedule
     sessions = pd.DatetimeIndex(np.asarray(schedule.index, dtype="datetime64[ns]"), name="session")
     return Calendar(name, sessions, instants(schedule["open"]), instants(schedule["close"])).slice(start, end)

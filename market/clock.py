@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.errors import DataError, ParameterError
+from undertow.market.errors import DataError, ParameterError, safe_text
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -28,9 +28,13 @@ _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 MINUTE = np.timedelta64(60_000_000_000, "ns")
+DAY = np.timedelta64(86_400_000_000_000, "ns")
 SESSIONS_A_YEAR = 252
 # Ten years: more would leave the range of nanoseconds.
 _LONGEST_LAG = 87_600
+_LONGEST_SPAN = 60.0 * _LONGEST_LAG
+_SHORTEST_SPAN = 1.0 / 60.0
+_MOST_SESSIONS = 2_520
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,18 @@ class Span:
         """Read "10min", "8h", "1d" or "2 sessions"; raises `DataError` on anything else."""
         match = _SPAN.match(str(text))
         if match is None:
-            raise DataError(f"`{key}` must look like 10min, 1h, 1d or 1 session, got {text!r}")
+            raise DataError(f"`{key}` must look like 10min, 1h, 1d or 1 session, got '{safe_text(text)}'")
         amount, unit = float(match[1]), match[2]
         if unit.startswith("session"):
-            if amount != int(amount):
-                raise DataError(f"`{key}` must be a whole number of sessions, got {text!r}")
+            if not amount <= _MOST_SESSIONS or amount != int(amount):
+                raise DataError(
+                    f"`{key}` must be a whole number of sessions, at most {_MOST_SESSIONS}, got '{safe_text(text)}'"
+                )
             return cls(sessions=int(amount))
-        return cls(minutes=amount * _UNIT_MINUTES[unit])
+        minutes = amount * _UNIT_MINUTES[unit]
+        if minutes and not _SHORTEST_SPAN <= minutes <= _LONGEST_SPAN:
+            raise DataError(f"`{key}` must be 0 or from a second to ten years, got '{safe_text(text)}'")
+        return cls(minutes=minutes)
 
     @property
     def timedelta(self) -> np.timedelta64:
@@ -65,6 +74,11 @@ class Span:
             if self.minutes and self.minutes % minutes == 0:
                 return f"{int(self.minutes // minutes)}{unit}"
         return f"{self.minutes:g}min" if self.minutes else "0min"
+
+
+def span_of(length: np.timedelta64) -> Span:
+    """A length of clock time as a span."""
+    return Span(minutes=float(length / MINUTE))
 
 
 def instants(times: Any) -> InstantArray:
@@ -102,6 +116,7 @@ def align(
     lag_hours: float = 0.0,
     tolerance: np.timedelta64 | None = None,
     how: How = "last",
+    since: InstantArray | None = None,
 ) -> FloatArray:
     """Carry a series to decision instants: what was known, and nothing later.
 
@@ -109,6 +124,9 @@ def align(
     extreme over all rows that became known after the previous decision's cut-off and by this one's, so that a weekend
     crash which has recovered by Monday is still seen; where nothing new became known they equal "last". The first
     decision sees its last row only.
+
+    With `since`, only rows that became known at or after it count: "min" and "max" are the extreme of those rows,
+    whatever the previous decision saw, and a decision without one has NaN.
 
     NaN: before the first known row, and where the last known row is older than `tolerance` at `decision - lag`. A NaN
     in `values` stays NaN with "last"; "min" and "max" ignore it unless the window holds nothing else.
@@ -120,6 +138,7 @@ def align(
         lag_hours: hours on the 24/7 clock, 0 or more.
         tolerance: age beyond which the last known row gives NaN; None for any age.
         how: "last", "min" or "max".
+        since: the instant from which rows count at each decision (T,), UTC; None: no such instant.
 
     Raises `ParameterError` on a negative lag, unsorted `known_at` or `decisions`, or unequal lengths.
     """
@@ -138,7 +157,9 @@ def align(
     if how == "last":
         out[started] = series[last]
     else:
-        out[started] = _extreme(series, ends, how)[started]
+        out[started] = _extreme(series, _starts(known_at, ends, since), ends, how)[started]
+    if since is not None:
+        out[started] = np.where(_as_column(known_at[last] >= since[started], out), out[started], np.nan)
     if tolerance is not None:
         cutoff = decisions[started] - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
         too_old = cutoff - known_at[last] > tolerance
@@ -146,34 +167,52 @@ def align(
     return out
 
 
-def _extreme(series: FloatArray, ends: IntArray, how: How) -> FloatArray:
-    starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
+def _as_column(rows: BoolArray, like: FloatArray) -> BoolArray:
+    return rows.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _starts(known_at: InstantArray, ends: IntArray, since: InstantArray | None) -> IntArray:
+    """The first row of each decision's window: new ones, or those known from `since`."""
+    if since is None:
+        return np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
+    return np.searchsorted(known_at, since, side="left").astype(np.int64)
+
+
+def _extreme(series: FloatArray, starts: IntArray, ends: IntArray, how: How) -> FloatArray:
     fresh = starts < ends
     out = np.full((len(ends), *series.shape[1:]), np.nan)
-    # Fresh windows are adjacent, so every window ends where the next begins, and the last with the known rows.
     ufunc = np.fmin if how == "min" else np.fmax
-    out[fresh] = ufunc.reduceat(series[: int(ends[-1])], starts[fresh], axis=0)
+    # Pairs of start and end; a row beyond the last one, so that the last end is an index too.
+    padded = np.concatenate((series[: int(ends[-1])], np.full((1, *series.shape[1:]), np.nan)))
+    bounds = np.column_stack((starts[fresh], ends[fresh])).ravel()
+    out[fresh] = ufunc.reduceat(padded, bounds, axis=0)[::2]
     unchanged = ~fresh & (ends > 0)
     out[unchanged] = series[ends[unchanged] - 1]
     return out
 
 
 def first_known(
-    known_at: InstantArray, condition: BoolArray, decisions: InstantArray, *, lag_hours: float = 0.0
+    known_at: InstantArray,
+    condition: BoolArray,
+    decisions: InstantArray,
+    *,
+    lag_hours: float = 0.0,
+    since: InstantArray | None = None,
 ) -> InstantArray:
     """When a condition first became known in each decision's window (T,).
 
     NaT where it did not hold in the window. The windows are those of `align(how="min")`: after the previous decision's
-    cut-off, up to this one's.
+    cut-off, or from `since` on, up to this one's.
 
     Args:
         known_at: when each row became known (H,), sorted, UTC.
         condition: the condition of each row (H,).
         decisions: the decision instants (T,), sorted, UTC.
         lag_hours: hours on the 24/7 clock, 0 or more.
+        since: the instant from which rows count at each decision (T,), UTC; None: no such instant.
     """
     ends = window_ends(known_at, decisions, lag_hours)
-    starts = np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
+    starts = _starts(known_at, ends, since)
     rows = np.flatnonzero(condition)
     position = np.searchsorted(rows, starts)
     known = position < len(rows)

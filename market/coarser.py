@@ -45,6 +45,7 @@ def coarsen(feed: Feed, hours: float) -> Feed:
         known_at=times[keep] + span + feed.delay.timedelta,
         columns=columns,
         regimes=feed.regimes[starts + counts - 1][keep],
+        frozen={name: rows[starts + counts - 1][keep] for name, rows in feed.frozen.items()},
     )
 
 

@@ -152,6 +152,8 @@ def reason_of(error: BaseException) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it does not fit into memory"
+    if isinstance(error, ValueError) and "integer string conversion" in str(error):
+        return "a whole number has thousands of digits"
     if isinstance(error, OSError) and error.strerror:
         return safe_text(error.strerror.lower(), _REASON_LENGTH)
     lines = str(error).strip().splitlines() or [type(error).__name__]

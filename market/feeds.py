@@ -6,28 +6,37 @@ Each row carries the instant at which it could have been known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from undertow.market.calendar import Calendar
-from undertow.market.clock import HOUR, BoolArray, FloatArray, How, InstantArray, IntArray, Span, align
-from undertow.market.errors import UnknownNameError
+from undertow.market.clock import DAY, HOUR, BoolArray, FloatArray, How, InstantArray, IntArray, Span, align
+from undertow.market.errors import DataError, UnknownNameError, did_you_mean
+from undertow.market.frozen import frozen_rows
+from undertow.market.spacing import EVENT_KINDS, MISSING, Missing, check_grid, check_interval, row_spacing, zero_rows
 
 # How long a row stays usable after it became known, where market.toml does not say: long enough for an exchange halt or
 # a vendor's missed day, short enough that a feed which ended is not taken for news.
 _LEAST_TOLERANCE = 24 * HOUR
 _SESSION_TOLERANCE = 10 * 24 * HOUR
+# The longest time between two settlements of funding.
+SETTLEMENT_HOURS = 8.0
+# The longest silence of events that is taken for calm.
+_EVENT_TOLERANCE = 3 * 24 * HOUR
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
     """One or several series that share a clock.
 
-    Crypto bars, liquidations, open interest, funding, macro series.
+    Crypto bars, liquidations, open interest, funding, macro series. Rows that repeat the rows before for too long have
+    no value (`undertow.market.frozen`). Raises `DataError` where the rows are further apart than `interval`: each of
+    them would be known too early.
 
     Args:
         kind: "bars", "liquidations", "open_interest", "funding" or "macro".
@@ -43,6 +52,11 @@ class Feed:
         regime_names: names of the regimes, by number.
         stale_after: age beyond which the last row is stale; None for the default of the interval.
         repeated_rows: identical repeats that were dropped.
+        missing: what an interval without a row means: "unknown", or "zero" where no row is written when nothing
+            happened. Rows of zero are then put in, up to the tolerance after the last amount.
+        zero_rows: rows of zero that were put in.
+        frozen: by column, the rows (H,) whose value was removed because it had repeated for too long.
+        spacing: smallest gap between two rows; None: that of `times`.
     """
 
     kind: str
@@ -57,6 +71,59 @@ class Feed:
     regime_names: tuple[str, ...] = ("",)
     stale_after: np.timedelta64 | None = None
     repeated_rows: int = 0
+    missing: Missing = "unknown"
+    zero_rows: int = 0
+    frozen: Mapping[str, BoolArray] = field(default_factory=dict)
+    spacing: np.timedelta64 | None = None
+
+    def __post_init__(self) -> None:
+        if self.missing not in MISSING:
+            suggestion = did_you_mean(str(self.missing), MISSING)
+            raise DataError(f"{self.path}: `missing` must be unknown or zero, got {self.missing!r}{suggestion}")
+        if self.missing == "zero" and self.kind not in EVENT_KINDS:
+            raise DataError(f'{self.path}: `missing` = "zero" is for {", ".join(EVENT_KINDS)}, not for {self.kind}')
+        spacing = row_spacing(self.kind, self.times, self.columns, self.missing)
+        if self.spacing is not None:
+            # Rows that were cut from a feed are as far apart as before.
+            spacing = self.spacing if spacing is None else min(spacing, self.spacing)
+        check_interval(self.kind, self.path, self.interval, spacing)
+        check_grid(self.path, self.interval, self.times)
+        object.__setattr__(self, "spacing", spacing)
+        if self.missing == "zero" and len(self):
+            self._put_zeros()
+        self._blank_frozen()
+
+    def _put_zeros(self, until: np.datetime64 | None = None) -> None:
+        stamps, before = zero_rows(self.times, self.columns, self.interval.timedelta, self.tolerance, until)
+        if not len(stamps):
+            return
+        order = np.argsort(np.concatenate((self.times, stamps)), kind="stable")
+
+        def joined(values: npt.NDArray[Any], fill: npt.ArrayLike) -> npt.NDArray[Any]:
+            return np.concatenate((values, np.asarray(fill, dtype=values.dtype)))[order]
+
+        changes = {
+            "times": joined(self.times, stamps),
+            "known_at": joined(self.known_at, stamps + self.interval.timedelta + self.delay.timedelta),
+            "columns": {name: joined(values, np.zeros(len(stamps))) for name, values in self.columns.items()},
+            "regimes": joined(self.regimes, self.regimes[before]),
+            "frozen": {name: joined(rows, np.zeros(len(stamps))) for name, rows in self.frozen.items()},
+            "zero_rows": self.zero_rows + len(stamps),
+        }
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
+
+    def _blank_frozen(self) -> None:
+        before = {name: rows for name, rows in self.frozen.items() if len(rows) == len(self) and rows.any()}
+        frozen = frozen_rows(self.kind, self.times, self.columns, self.interval, self.tolerance)
+        if frozen:
+            columns = {
+                name: np.where(frozen[name], np.nan, values) if name in frozen else values
+                for name, values in self.columns.items()
+            }
+            object.__setattr__(self, "columns", columns)
+        merged = {name: before.get(name, False) | frozen.get(name, False) for name in (*before, *frozen)}
+        object.__setattr__(self, "frozen", merged)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -89,6 +156,8 @@ class Feed:
             return self.stale_after
         if self.interval.sessions:
             return _SESSION_TOLERANCE
+        if self.missing == "zero":
+            return max(_EVENT_TOLERANCE, 3 * self.interval.timedelta)
         return max(_LEAST_TOLERANCE, 3 * self.interval.timedelta)
 
     @property
@@ -153,7 +222,12 @@ class Feed:
         return max(1, round(hours * 60.0 / minutes))
 
     def at(
-        self, values: npt.ArrayLike, decisions: InstantArray, lag_hours: float = 0.0, how: How = "last"
+        self,
+        values: npt.ArrayLike,
+        decisions: InstantArray,
+        lag_hours: float = 0.0,
+        how: How = "last",
+        since: InstantArray | None = None,
     ) -> FloatArray:
         """Values on this feed's grid, carried to decision instants by `align`.
 
@@ -162,9 +236,62 @@ class Feed:
             decisions: the decision instants (T,), sorted, UTC.
             lag_hours: hours on the 24/7 clock.
             how: "last", "min" or "max", as in `align`.
+            since: the instant from which rows count at each decision (T,), as in `align`.
         """
         on_rows = np.asarray(values, dtype=np.float64)[self.grid_rows]
-        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=self.tolerance, how=how)
+        tolerance = self.tolerance
+        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=tolerance, how=how, since=since)
+
+    @cached_property
+    def settlement_hours(self) -> FloatArray:
+        """Hours (H,) since the settlement before, for which each row's rate is paid.
+
+        Exchanges settle every eight hours or more often, so a longer gap has missed settlements in it and counts as
+        eight hours, as the first row does; of rows that were never closer than that, as their smallest gap so far.
+        """
+        if not len(self):
+            return np.zeros(0)
+        gaps = np.diff(self.times) / HOUR
+        longest = np.maximum(np.minimum.accumulate(gaps), SETTLEMENT_HOURS) if len(gaps) else gaps
+        first = self.interval.minutes / 60.0 or SETTLEMENT_HOURS
+        return np.concatenate(([first], np.minimum(gaps, longest)))
+
+    @cached_property
+    def frozen_rows(self) -> BoolArray:
+        """Rows (H,) that lost a value, in one column at least, by repeating it."""
+        rows = np.zeros(len(self), dtype=np.bool_)
+        for column in self.frozen.values():
+            rows |= column
+        return rows
+
+    def frozen_at(self, instants: InstantArray, column: str = "") -> BoolArray:
+        """Whether the last row known at each instant (T,) is frozen.
+
+        In `column`, or in any column without one.
+        """
+        rows = self.frozen.get(column, np.zeros(len(self), np.bool_)) if column else self.frozen_rows
+        last = np.searchsorted(self.known_at, instants, side="right") - 1
+        return np.asarray((last >= 0) & rows[np.maximum(last, 0)], dtype=np.bool_)
+
+    def last_news(self, instant: np.datetime64) -> np.datetime64:
+        """When the last row that is not frozen became known, by `instant`.
+
+        NaT where none was.
+        """
+        known = np.flatnonzero((self.known_at <= instant) & ~self.frozen_rows)
+        return np.datetime64(self.known_at[known[-1]]) if len(known) else np.datetime64("NaT", "ns")
+
+    def zeros_until(self, instant: np.datetime64) -> Feed:
+        """The feed with rows of zero after its last row too, known by `instant`.
+
+        Only where no row means that nothing happened, and up to the tolerance after the last amount.
+        """
+        if self.missing != "zero" or not len(self):
+            return self
+        longer = replace(self)
+        longer._put_zeros(instant - self.interval.timedelta - self.delay.timedelta)
+        longer._blank_frozen()
+        return longer
 
     def keep(self, rows: BoolArray) -> Feed:
         """The feed with only the rows where `rows` (H,) is true.
@@ -179,13 +306,15 @@ class Feed:
             known_at=self.known_at[rows],
             columns={name: values[rows] for name, values in self.columns.items()},
             regimes=regimes.astype(np.int64),
+            frozen={name: frozen[rows] for name, frozen in self.frozen.items()},
         )
 
 
 def known_instants(times: InstantArray, interval: Span, delay: Span, calendar: Calendar) -> InstantArray:
     """When each row is known (H,): `time + interval + delay`.
 
-    A delay of n sessions is the close of the n-th session after the stamp.
+    A delay of n sessions is the close of the n-th session after the stamp, or after the last session or day of an
+    interval that is longer than one.
 
     Args:
         times: the stamps (H,), UTC.
@@ -194,7 +323,11 @@ def known_instants(times: InstantArray, interval: Span, delay: Span, calendar: C
         calendar: sessions that reach past the last stamp; NaT where they do not.
     """
     if delay.sessions:
-        return calendar.nth_close_after(times, delay.sessions)
+        # The delay begins with the last session, or the last day, of the interval.
+        if interval.sessions:
+            return calendar.nth_close_after(times, interval.sessions - 1 + delay.sessions)
+        ends = times + max(interval.timedelta - DAY, np.timedelta64(0, "ns"))
+        return calendar.nth_close_after(ends, delay.sessions)
     if interval.sessions:
         return calendar.nth_close_after(times - np.timedelta64(1, "ns"), interval.sessions) + delay.timedelta
     return times + interval.timedelta + delay.timedelta

@@ -36,6 +36,7 @@ class Market:
         cash: symbol whose return raised cash earns; None: cash earns nothing.
         truth: what a simulated market knows about itself; None for a real one.
         path: the folder that it was loaded from, as the user named it.
+        notes: what looked wrong while it was loaded, with what to do.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Market:
     cash: str | None = None
     truth: Truth | None = None
     path: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         span = f"{self.sessions[0].date()} to {self.sessions[-1].date()}"

@@ -14,6 +14,10 @@ from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import UnknownNameError
 
 PRICE_FIELDS = ("open", "high", "low", "close", "volume")
+# A name without a close on more sessions than these in a row has ended; a halt of a week is not an end.
+GAP_SESSIONS = 5
+# Share of a price that adjustment and storage round off: no open is outside its range by so little.
+_RANGE_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +82,38 @@ class Prices:
     def _edge(finite: BoolArray) -> IntArray:
         return np.where(finite.any(axis=0), finite.argmax(axis=0), len(finite)).astype(np.int64)
 
+    @cached_property
+    def priced(self) -> BoolArray:
+        """Sessions on which any name has an open or a close (T,)."""
+        return np.asarray((np.isfinite(self.open) | np.isfinite(self.close)).any(axis=1))
+
+    def ages(self, columns: IntArray | slice = slice(None)) -> IntArray:
+        """Sessions with prices since the last close of each name (T, N).
+
+        0 on a session with a close, -1 before the first one. Sessions on which no name has a price do not count, so
+        that a blank row ages nothing.
+        """
+        rows = np.arange(len(self.sessions))[:, None]
+        last = np.maximum.accumulate(np.where(np.isfinite(self.close[:, columns]), rows, -1), axis=0)
+        count = np.cumsum(self.priced)
+        return np.where(last >= 0, count[:, None] - count[last], -1).astype(np.int64)
+
     @property
     def ended(self) -> BoolArray:
         """Names whose prices end before the panel does (N,).
 
-        Delisted, acquired, or dropped by the vendor.
+        Delisted, acquired, or dropped by the vendor: the last close lies more than `GAP_SESSIONS` sessions before the
+        last session that has any prices.
         """
-        return (self.last_rows >= 0) & (self.last_rows < len(self.sessions) - 1)
+        count = np.cumsum(self.priced)
+        return np.asarray((self.last_rows >= 0) & (count[-1] - count[self.last_rows] > GAP_SESSIONS))
+
+    @cached_property
+    def open_in_range(self) -> FloatArray:
+        """Opens to fill an order at (T, N); NaN outside the session's [low, high]."""
+        above = self.open > self.high * (1.0 + _RANGE_ROUNDING)
+        below = self.open < self.low * (1.0 - _RANGE_ROUNDING)
+        return np.where(above | below, np.nan, self.open)
 
     def select(self, rows: slice, columns: IntArray | slice = slice(None)) -> Prices:
         """The panel of some sessions (a slice of rows) and names."""

@@ -75,7 +75,7 @@ def stabilisation_nb(
 
     Args:
         close: closes (T, N).
-        funding_rate: funding rate (T, N), decimal.
+        funding_rate: funding rate (T, N), decimal for eight hours.
         open_interest_usd: open interest (T, N), USD.
         open_interest_regime: venue regime of the open interest (T, N).
         window: rows of every sign.
@@ -110,7 +110,7 @@ Stabilisation = indicator(
         kernel=stabilisation_nb,
         inputs={
             "close": ("bars", "close"),
-            "funding_rate": ("funding", "funding_rate"),
+            "funding_rate": ("funding", "rate_8h"),
             "open_interest_usd": ("open_interest", "open_interest_usd"),
             "open_interest_regime": ("open_interest", "regime"),
         },

@@ -65,5 +65,6 @@ WeekendGap = indicator(
         source="our own definition; closes, half days and daylight saving of the exchange's calendar",
         bounds={"gap": RETURN, "weekend": RETURN, "hours_closed": AT_LEAST_0},
         decimal=("gap", "weekend"),
+        since_close=True,
     )
 )

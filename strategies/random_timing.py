@@ -17,7 +17,6 @@ from undertow.strategies.common import Cash
 from undertow.strategies.plan import Decision
 from undertow.strategies.strategy import Constant, Sets, Strategy
 
-_SESSIONS_A_YEAR = 252
 # Day 0 of the draws: before any market.
 _FIRST_DAY = np.datetime64("1900-01-01", "D")
 # Parameters that need a pattern, with their values without one.
@@ -122,7 +121,7 @@ def _share(text: str) -> float:
 def _exposure(table: DecisionTable, rule: RandomTiming) -> FloatArray:
     if rule.pattern:
         return _placed(table, rule)
-    chance = rule.a_year / _SESSIONS_A_YEAR
+    chance = rule.a_year / table.market.calendar.sessions_a_year
     exposure, remaining = np.ones(len(table)), 0
     for row, draw in enumerate(_draws(table.decisions.sessions, int(rule.seed))):
         if remaining == 0 and draw < chance:

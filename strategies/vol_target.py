@@ -18,9 +18,9 @@ from undertow.strategies.strategy import Sets, Strategy
 class VolTarget(Strategy):
     """Scale exposure to a target volatility: min(1, target / realised).
 
-    Realised volatility is that of the equally weighted basket over `window` sessions, annualised with 252. The
-    exposure is changed only by `band` or more. Source: Moreira and Muir (2017), capped at 1 since there is no
-    borrowing.
+    Realised volatility is that of the equally weighted basket over `window` sessions, annualised with the
+    sessions of the calendar's year. The exposure is changed only by `band` or more. Source: Moreira and Muir (2017),
+    capped at 1 since there is no borrowing.
     """
 
     summary: ClassVar[str] = "Exposure min(1, target / realised volatility of the basket)"
@@ -33,6 +33,7 @@ class VolTarget(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """Exposure from closes known at the decision; stale until the window is full."""
-        volatility = table.signal(BasketVolatility, {"window": sets["window"]})
+        year = float(table.market.calendar.sessions_a_year)
+        volatility = table.signal(BasketVolatility, {"window": sets["window"], "periods": year})
         target = np.minimum(1.0, sets["target"] / np.where(volatility > 0, volatility, np.nan))
         return Decision.proportional(*banded_nb(target, sets["band"].astype(np.float64)))

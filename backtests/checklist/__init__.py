@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.backtests.checklist.lines import Line, alarms_to_come, checklist, instant_text
+    from undertow.backtests.checklist.instants import instant_text
+    from undertow.backtests.checklist.lines import UNKNOWN_LIMIT, Line, alarms_to_come, checklist
     from undertow.backtests.checklist.orders import Order, coming_orders
     from undertow.backtests.checklist.similar import Similar
-    from undertow.backtests.checklist.today import EXIT_CODES, Today
+    from undertow.backtests.checklist.today import EXIT_CODES, UNKNOWN, Today
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "instants": ("instant_text",),
             "lines": (
                 "Line",
+                "UNKNOWN_LIMIT",
                 "alarms_to_come",
                 "checklist",
-                "instant_text",
             ),
             "orders": (
                 "Order",
@@ -29,12 +31,15 @@ else:
             "today": (
                 "EXIT_CODES",
                 "Today",
+                "UNKNOWN",
             ),
         },
     )
 
 __all__ = [
     "EXIT_CODES",
+    "UNKNOWN",
+    "UNKNOWN_LIMIT",
     "Line",
     "Order",
     "Similar",

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from undertow.market import HOUR, DataError, Fill, Market, market_ahead
-from undertow.signals.base import Spec
+from undertow.backtests.checklist.inputs import has_feeds, input_age, lack_of_data
+from undertow.backtests.checklist.instants import instant_text
+from undertow.market import DataError, Fill, Market, market_ahead
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.reasons import Reasons, is_decimal
 from undertow.strategies.rules import ALARM, Condition, Rule, read_condition
 
 LINES = 12
+# A tier is unknown where more than this share of the checks, by weight, is unknown.
+UNKNOWN_LIMIT = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,21 @@ class Line:
     Args:
         name: name of the condition.
         state: state of `value`, one of ok, watch, alarm and unknown.
-        value: value on which the rule acts, known `lag_hours` before the decision.
+        value: value on which the rule acts, known `lag_hours` before the decision; of a feed signal the worst since
+            the decision before, of one that counts from the exchange's last close the worst since it.
         watch: level of the watch state, None without one.
         alarm: level at which an alarm begins.
         leave: level on whose calm side an alarm ends, None without one.
         side: "above" or "below", the side of the levels on which the state is not ok.
-        age_hours: hours since the oldest input became known.
+        age_hours: hours since the observation of the oldest input that is read; NaN without data.
         lag_hours: the rule's lag for this condition, hours.
         now: last value known at the decision, without lag.
         coming: decision (UTC) at which a value that is known already will first be an alarm, empty without one.
         fallback: signal that is read in place of one without a value, empty without one.
-        contribution: part of the score.
+        contribution: part of the score, NaN where the check or the score is unknown.
         decimal: whether values and levels are shares or returns, in percent on pages.
+        weight: share of the check in the weight of all conditions of the trigger, 0 for a gate.
+        missing: what an unknown check lacks; empty for others.
     """
 
     name: str
@@ -51,6 +56,8 @@ class Line:
     fallback: str
     contribution: float
     decimal: bool
+    weight: float
+    missing: str
 
 
 def checklist(
@@ -65,32 +72,44 @@ def checklist(
         instant: present instant, UTC.
         coming: pending alarm of each driver, as from `alarms_to_come`.
     """
-    contributions = reasons.contributions(row)
-    return tuple(
-        Line(
+    contributions, weights = reasons.contributions(row), _weights(reasons)
+    known_score = np.isfinite(reasons.score[row])
+
+    def line(position: int, name: str, driver: Condition) -> Line:
+        state, lag = _state(float(reasons.severity[row, position])), reasons.rule.lag_of(driver)
+        unknown, fallback = state == "unknown", bool(reasons.fallback[row, position])
+        return Line(
             name=name,
-            state=_state(float(reasons.severity[row, position])),
+            state=state,
             value=float(reasons.values[row, position]),
             watch=driver.watch,
             alarm=driver.level,
             leave=driver.leave,
             side="above" if driver.side > 0 else "below",
-            age_hours=_age(table, driver, instant),
-            lag_hours=reasons.rule.lag_of(driver),
+            age_hours=input_age(table, driver, instant, fallback=fallback),
+            lag_hours=lag,
             now=_now(table, driver, row),
             coming=coming[position] if reasons.severity[row, position] != ALARM else "",
-            fallback=_fallback(table, driver, reasons.rule.lag_of(driver), row),
-            contribution=float(contributions[position]),
+            fallback=driver.fallback if fallback else "",
+            contribution=float(contributions[position]) if known_score and not unknown else float("nan"),
             decimal=is_decimal(driver),
+            weight=weights[position],
+            missing=_missing(table.market, driver, instant) if unknown else "",
         )
-        for position, (name, driver) in enumerate(zip(reasons.names, reasons.rule.drivers, strict=True))
-    )
+
+    drivers = zip(reasons.names, reasons.rule.drivers, strict=True)
+    return tuple(line(position, name, driver) for position, (name, driver) in enumerate(drivers))
 
 
-def _fallback(table: DecisionTable, driver: Condition, lag: float, row: int) -> str:
-    if not driver.fallback:
-        return ""
-    return driver.fallback if read_condition(table, [driver], np.array([lag])).fallback[row, 0] else ""
+def _weights(reasons: Reasons) -> list[float]:
+    """The share of each driver in the weight of the conditions; 0 for gates."""
+    trigger, gates = reasons.rule.trigger, len(reasons.rule.gates)
+    weights = [condition.weight if trigger.combine == "score" else 1.0 for condition in trigger.when]
+    return [*(weight / sum(weights) for weight in weights), *[0.0] * gates]
+
+
+def _missing(market: Market, driver: Condition, instant: np.datetime64) -> str:
+    return lack_of_data(market, driver, instant) or "too little history, or a gap"
 
 
 def _now(table: DecisionTable, driver: Condition, row: int) -> float:
@@ -137,18 +156,46 @@ def pending_notes(lines: tuple[Line, ...]) -> list[str]:
     return [
         f"{line.name} has reached its alarm; its lag of {line.lag_hours:g} hours delays it until the decision of"
         f" {line.coming[:10]} {line.coming[11:16]} UTC."
-        for line in lines
         if line.coming
+        else f"{line.name} is at its alarm now; the rule reads it {line.lag_hours:g} hours later, if it still is."
+        for line in lines
+        if _is_pending(line)
     ]
+
+
+def pending_conditions(lines: tuple[Line, ...], *, calm: bool) -> list[str]:
+    """What alarms that the lag delays wait for; none outside of calm."""
+    return [
+        f"{line.name} waits for its lag of {line.lag_hours:g} hours"
+        + (f", until {line.coming[:10]} {line.coming[11:16]} UTC" if line.coming else "")
+        for line in lines
+        if _is_pending(line) and calm
+    ]
+
+
+def _is_pending(line: Line) -> bool:
+    """Whether an alarm is known already, and only the lag keeps it from the rule."""
+    side = 1.0 if line.side == "above" else -1.0
+    is_on_now = line.lag_hours > 0 and line.now * side >= line.alarm * side
+    return bool(line.coming) or (is_on_now and line.state != "alarm")
+
+
+def unknown_share(lines: tuple[Line, ...]) -> float:
+    """The share of the checks, by weight, that is unknown."""
+    # Half of the weight is half of it, whatever the rounding of the weights.
+    return round(sum(line.weight for line in lines if line.state == "unknown"), 9)
 
 
 def unknown_notes(lines: tuple[Line, ...]) -> list[str]:
     """Checks without a value, and checks that read a fallback signal."""
     notes = []
-    missing = [line.name for line in lines if line.state == "unknown"]
+    missing = [line for line in lines if line.state == "unknown"]
     if missing:
-        have = "has" if len(missing) == 1 else "have"
-        notes.append(f"{', '.join(missing)} {have} no value: {len(missing)} of {len(lines)} checks are unknown.")
+        share, are = unknown_share(lines), "is" if len(missing) == 1 else "are"
+        notes.append(
+            f"{len(missing)} of {len(lines)} checks {are} unknown, {share:.0%} of the weight:"
+            f" {'; '.join(f'{line.name} ({line.missing})' for line in missing)}."
+        )
     fallbacks = [f"{line.fallback} for {line.name}" for line in lines if line.fallback]
     if fallbacks:
         notes.append(f"Fallback signals, where a check has no data: {', '.join(fallbacks)}.")
@@ -156,50 +203,25 @@ def unknown_notes(lines: tuple[Line, ...]) -> list[str]:
 
 
 def check_data(market: Market, reasons: Reasons, lines: tuple[Line, ...], instant: np.datetime64) -> None:
-    """Raise `DataError` where the data of every trigger condition is absent.
+    """Raise `DataError` where the market has no feed for any condition of the trigger.
 
-    A condition with too little history, or a gap, is held, as in a backtest.
+    Feeds that ended, froze or have too little history leave the tier unknown.
 
     Args:
         market: market with everything it holds.
         reasons: drivers of each decision.
-        lines: lines of the checklist, those of the trigger first.
+        lines: the lines of the checklist.
         instant: present instant, UTC.
     """
     conditions = reasons.rule.trigger.when
     if any(line.state != "unknown" for line in lines[: len(conditions)]):
         return
-    lacks = [_lack(market, condition, instant) for condition in conditions]
-    if all(lacks):
-        absences = "; ".join(f"{line.name}: {lack}" for line, lack in zip(lines, lacks, strict=False))
+    if not any(has_feeds(market, condition) for condition in conditions):
+        absences = "; ".join(f"{line.name}: {line.missing}" for line in lines[: len(conditions)])
         raise DataError(
-            f"market {market.name!r} has no data for the rule at {instant_text(instant)}: {absences}; update it, or"
-            " choose another instant"
+            f"market {market.name!r} has no data for the rule at {instant_text(instant)}: {absences}; add the feeds, or"
+            " choose another market"
         )
-
-
-def _lack(market: Market, condition: Condition, instant: np.datetime64) -> str:
-    """The data that a condition lacks, "" where it only lacks history."""
-    specs = [condition.spec]
-    if condition.fallback:
-        specs.append(condition.model_copy(update={"signal": condition.fallback}).spec)
-    lacks = [_lack_of(market, spec, condition.asset, instant) for spec in specs]
-    return lacks[0] if all(lacks) else ""
-
-
-def _lack_of(market: Market, spec: Spec, asset_of_rule: str, instant: np.datetime64) -> str:
-    for argument, (kind, column) in spec.inputs.items():
-        if kind in ("prices", "sessions") or column == "regime" or argument in spec.defaults:
-            continue
-        name, _, asset = kind.partition(":")
-        asset = "" if name == "macro" else asset or asset_of_rule
-        label = f"{name} {asset}".strip()
-        ends = [(feed.known_at[-1], feed.tolerance) for feed in market.feeds_of(name, asset) if column in feed.columns]
-        if not ends:
-            return f"no {label}"
-        if all(end + tolerance < instant for end, tolerance in ends):
-            return f"{label} ended {instant_text(max(end for end, _ in ends))}"
-    return ""
 
 
 def most_severe(lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -215,34 +237,3 @@ def _state(severity: float) -> str:
     if np.isnan(severity):
         return "unknown"
     return "alarm" if severity == ALARM else "watch" if severity > 0 else "ok"
-
-
-def _age(table: DecisionTable, driver: Condition, instant: np.datetime64) -> float:
-    """Hours since the driver's oldest input became known; NaN without inputs."""
-    known = _known(table, driver, driver.spec, instant)
-    if not known and driver.fallback:
-        known = _known(table, driver, driver.model_copy(update={"signal": driver.fallback}).spec, instant)
-    return float((instant - min(known)) / HOUR) if known else float("nan")
-
-
-def _known(table: DecisionTable, driver: Condition, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
-    """When each input of a signal last became known; empty where one is absent."""
-    market, known = table.market, []
-    for argument, (kind, column) in spec.inputs.items():
-        if kind == "prices":
-            rows = np.isfinite(market.prices.close[:, table.columns]).any(axis=1) & (market.calendar.closes <= instant)
-            known += [market.calendar.closes[rows][-1]] if rows.any() else []
-        elif kind != "sessions" and column != "regime":
-            name, _, asset = kind.partition(":")
-            feeds = market.feeds_of(name, "" if name == "macro" else asset or driver.asset)
-            times = [feed.known_at[np.isfinite(feed[column])] for feed in feeds if column in feed.columns]
-            ends = [known_at[-1] for known_at in times if len(known_at)]
-            if not ends and argument not in spec.defaults:
-                return []
-            known += [max(ends)] if ends else []
-    return known
-
-
-def instant_text(instant: np.datetime64) -> str:
-    """An instant to the minute, UTC."""
-    return f"{pd.Timestamp(instant):%Y-%m-%dT%H:%M}Z"

@@ -9,15 +9,18 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
+from undertow.backtests.checklist.instants import instant_text
 from undertow.backtests.checklist.lines import (
+    UNKNOWN_LIMIT,
     Line,
     alarms_to_come,
     check_data,
     checklist,
-    instant_text,
     most_severe,
+    pending_conditions,
     pending_notes,
     unknown_notes,
+    unknown_share,
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
@@ -29,7 +32,8 @@ from undertow.strategies.rules import RuleStrategy, decide_rules
 
 # A market that lacks more closed sessions than this, a week, is refused.
 MOST_MISSING = 5
-EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30}
+UNKNOWN = "unknown"
+EXIT_CODES = {"calm": 0, "watch": 10, "reduce": 20, "cash": 30, UNKNOWN: 40}
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,10 +47,12 @@ class Today:
         filled_at: instant at which its orders are filled.
         strategy: name of the rule.
         universe: name of the universe.
-        tier: tier from then on.
+        tier: tier from then on; "unknown" where the score is, and where it alarms by nothing and more than
+            `unknown_limit` of the checks is unknown.
+        tier_held: tier that the rule holds from then on; the same unless that is unknown.
         tier_before: tier until then.
         event: event that led to the tier.
-        action: "reduce", "hedge", "return" or "wait".
+        action: "reduce", "hedge", "return", "wait", or "hold" where an unknown tier leaves everything as it is.
         score: score of the rule, NaN where unknown.
         stale: whether a signal that the rule needs is unknown.
         exposure: share in stocks from then on.
@@ -58,6 +64,10 @@ class Today:
         rotation_before: share in the basket until then.
         basket: universe of the basket.
         vetoed: whether a gate keeps the score from a higher tier.
+        blocked: why alarms that stand lead to no tier; empty where none stands.
+        unknown_share: share of the checks, by weight, that is unknown.
+        unknown_limit: share beyond which the tier is unknown.
+        unknown: names of all checks without a value.
         label: type of shock.
         lines: lines of the checklist.
         hidden: number of further lines, the least severe ones.
@@ -66,7 +76,7 @@ class Today:
         lag_hours: lags of the trigger's conditions, hours.
         over_sessions: sessions over which the cash of a tier is raised.
         deadline_hours: hours since the tier was entered by which all cash is raised, None without a deadline.
-        exit_conditions: conditions of the return to stocks.
+        exit_conditions: conditions of the return to stocks; in calm what an alarm that stands waits for.
         changes: changes of the inputs that would change the answer.
         notes: remarks.
         similar: returns after similar states.
@@ -79,6 +89,7 @@ class Today:
     strategy: str
     universe: str
     tier: str
+    tier_held: str
     tier_before: str
     event: str
     action: str
@@ -93,6 +104,10 @@ class Today:
     rotation_before: float
     basket: str
     vetoed: bool
+    blocked: str
+    unknown_share: float
+    unknown_limit: float
+    unknown: tuple[str, ...]
     label: str
     lines: tuple[Line, ...]
     hidden: int
@@ -121,7 +136,7 @@ class Today:
 
     @property
     def exit_code(self) -> int:
-        """0 calm, 10 watch, 20 reduce, 30 cash.
+        """0 calm, 10 watch, 20 reduce, 30 cash, 40 unknown.
 
         A tier of another name counts as reduce where stocks are sold, else as calm.
         """
@@ -145,8 +160,11 @@ def today(
     is the decision of a backtest for that session; before it is what would be decided now for the session that is
     filled next.
 
+    The tier is unknown where the score is, and where more than half of the checks, by weight, have no value and the
+    others enter no tier.
+
     Raises `ParameterError` for a strategy that is not rule-based, `DataError` where the market lacks more than a week
-    of sessions that had closed by then, and where it has no data for any condition of the trigger.
+    of sessions that had closed by then, and where it has no feed for any condition of the trigger.
 
     Args:
         strategy: a rule-based strategy.
@@ -174,7 +192,9 @@ def today(
     check_data(market, drivers, lines, instant)
     visible = most_severe(lines)
     stale = bool(decision.stale[row, 0])
-    notes = *pending_notes(lines), *_state_notes(drivers, row, stale, explained.vetoed)
+    blind = _is_blind(drivers, row, unknown_share(lines))
+    veto_noted = not explained.vetoed or explained.blocked.startswith("vetoed")
+    notes = *pending_notes(lines), *_state_notes(drivers, row, stale, vetoed=not veto_noted)
     return Today(
         asof=instant_text(instant),
         session=str(table.decisions.sessions[row].date()),
@@ -182,10 +202,11 @@ def today(
         filled_at=instant_text(decisions.filled_at[row]),
         strategy=strategy.label,
         universe=table.universe.name,
-        tier=explained.tier,
+        tier=UNKNOWN if blind else explained.tier,
+        tier_held=explained.tier,
         tier_before=explained.before,
         event=explained.event,
-        action=_action(exposure, hedge),
+        action=_action(exposure, hedge, blind=blind),
         score=explained.score,
         stale=stale,
         exposure=exposure[1],
@@ -197,6 +218,10 @@ def today(
         rotation_before=rotation[0],
         basket=decision.basket,
         vetoed=explained.vetoed,
+        blocked=explained.blocked,
+        unknown_share=unknown_share(lines),
+        unknown_limit=UNKNOWN_LIMIT,
+        unknown=tuple(line.name for line in lines if line.state == "unknown"),
         label=explained.label,
         lines=visible,
         hidden=len(lines) - len(visible),
@@ -205,11 +230,20 @@ def today(
         lag_hours=tuple(sorted({rule.lag_of(condition) for condition in rule.trigger.when})),
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
-        exit_conditions=exit_conditions(drivers, row),
+        exit_conditions=(*exit_conditions(drivers, row), *pending_conditions(lines, calm=explained.tier == "calm")),
         changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
     )
+
+
+def _is_blind(drivers: Reasons, row: int, share: float) -> bool:
+    """Whether the tier is unknown.
+
+    An alarm that the known checks raise is no unknown one, whatever the others would add.
+    """
+    score = float(drivers.score[row])
+    return np.isnan(score) or (share > UNKNOWN_LIMIT and not drivers.reached(score))
 
 
 def _missing_sessions(known: Market, instant: np.datetime64) -> int:
@@ -227,7 +261,7 @@ def _missing_sessions(known: Market, instant: np.datetime64) -> int:
     return missing
 
 
-def _state_notes(drivers: Reasons, row: int, stale: bool, vetoed: bool) -> list[str]:
+def _state_notes(drivers: Reasons, row: int, stale: bool, *, vetoed: bool) -> list[str]:
     notes = []
     if np.isnan(drivers.score[row]):
         notes.append("The score is unknown: the last state is held.")
@@ -252,13 +286,15 @@ def _last_two(values: FloatArray | None) -> tuple[float, float]:
     return float(values[-2, 0]) if len(values) > 1 else float(values[-1, 0]), float(values[-1, 0])
 
 
-def _action(exposure: tuple[float, float], hedge: tuple[float, float]) -> str:
-    """The action at the next fill: reduce before hedge, wait without a change."""
+def _action(exposure: tuple[float, float], hedge: tuple[float, float], *, blind: bool) -> str:
+    """The action at the next fill: reduce before hedge; without a change wait or hold."""
     if exposure[1] < exposure[0]:
         return "reduce"
     if hedge[1] > hedge[0]:
         return "hedge"
-    return "return" if exposure[1] > exposure[0] or hedge[1] < hedge[0] else "wait"
+    if exposure[1] > exposure[0] or hedge[1] < hedge[0]:
+        return "return"
+    return "hold" if blind else "wait"
 
 
 def _unpriced_notes(table: DecisionTable) -> tuple[str, ...]:

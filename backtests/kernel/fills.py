@@ -95,6 +95,9 @@ def _buy_nb(
     for name in range(purchase.first, purchase.end):
         if trades[name] > 0.0 and not np.isnan(fill[name]):
             bought = trades[name] * scale
+            # As of a sale: a short position that is bought back but for rounding is bought back.
+            if holdings.shares[name] < 0.0 and abs(bought + holdings.shares[name]) <= -DUST * holdings.shares[name]:
+                bought = -holdings.shares[name]
             holdings.traded[name] += bought
             holdings.shares[name] += bought
             cash -= bought * fill[name] * buy_rate

@@ -16,7 +16,7 @@ from undertow.strategies import Decision, Plan
 def walk_all(grid: PriceGrid, plan: Plan, costs: Costs, capital: float) -> tuple[FloatArray, FloatArray, IntArray]:
     """Walk every set of a plan.
 
-    Returns values at the close (P, T), sums (P, 3) and counts (P, 4) over the sessions; `state.py` names the positions
+    Returns values at the close (P, T), sums (P, 3) and counts (P, 6) over the sessions; `state.py` names the positions
     in sums and counts. Each row equals `walk_plan` with that set.
 
     Args:

@@ -15,6 +15,8 @@ from undertow.backtests.kernel.state import (
     CLOSED,
     DEFERRED,
     ENDED,
+    GAPS,
+    MARGIN_CALLS,
     OPEN_AT_END,
     REASONS,
     STOPPED,
@@ -37,7 +39,7 @@ class AccountPath:
         amounts: shares bought or, negative, sold (T, C).
         cash_trades: units of the cash symbol bought or sold (T,).
         reasons: reason of each order (T, C), a position in `REASONS`.
-        counts: deferred fills, names closed, orders open at the end, stopped positions.
+        counts: events by position, which `state.py` names.
         sums: turnover, costs paid and share of cash, summed over the sessions.
         gains: realised gains of sales of stocks (T, N), USD, where the least tax decided what was sold; else (0, 0).
     """
@@ -69,6 +71,16 @@ class AccountPath:
     def closed(self) -> int:
         """Positions closed because their prices had ended."""
         return int(self.counts[CLOSED])
+
+    @property
+    def closed_in_gaps(self) -> int:
+        """Positions closed in a gap of prices, after which the name traded again."""
+        return int(self.counts[GAPS])
+
+    @property
+    def margin_calls(self) -> int:
+        """Margin calls on the short position."""
+        return int(self.counts[MARGIN_CALLS])
 
     @property
     def open_at_end(self) -> int:
@@ -188,8 +200,8 @@ def walk_plan(grid: PriceGrid, plan: Plan, number: int, costs: Costs, capital: f
 
 
 def rates_of(costs: Costs) -> Rates:
-    """The decimal rates of some costs."""
-    return make_rates(costs.fee, costs.slippage)
+    """The decimal rates of some costs, with the maintenance margin."""
+    return make_rates(costs.fee, costs.slippage, costs.maintenance)
 
 
 def path_plan(plan: Plan, number: int) -> PathPlan:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.kernel.records import PriceArrays
-from undertow.market import BoolArray, FloatArray, IntArray, Market
+from undertow.market import GAP_SESSIONS, BoolArray, FloatArray, IntArray, Market, Prices
 from undertow.signals.decisions import DecisionTable
 
 
@@ -26,7 +26,8 @@ class PriceGrid:
         mark: last known price at the fill (T, C); before a name is listed its first known one, at which nothing is
             ever held.
         close: last known price at the close (T, C), before a name is listed as `mark`.
-        end_price: price at which a name that has ended is closed (T, C), NaN on all other sessions.
+        end_price: price at which a name that has ended, or is in a long gap, is closed (T, C), NaN on all other
+            sessions.
         cash_fill: price of the cash symbol at the fill (T,).
         cash_close: price of the cash symbol at the close (T,).
         cash_gaps: sessions on which the cash symbol had no price, so that cash earned nothing.
@@ -113,9 +114,10 @@ def read_panel(market: Market, columns: IntArray, at_open: bool, haircut: float)
     closes = market.prices.close[:, columns]
     close = carried(closes)
     before = np.vstack([np.full((1, close.shape[1]), np.nan), close[:-1]])
-    fill = market.prices.open[:, columns] if at_open else closes
+    fill = market.prices.open_in_range[:, columns] if at_open else closes
     mark = np.where(np.isfinite(fill), fill, before if at_open else close)
-    return Panel(fill, _positive(mark), _positive(close), _end_prices(market, columns, close, haircut))
+    end_price = np.where(_end_rows(market.prices, columns, fill), before * (1.0 - haircut), np.nan)
+    return Panel(fill, _positive(mark), _positive(close), end_price)
 
 
 def carried(values: FloatArray) -> FloatArray:
@@ -133,12 +135,22 @@ def _positive(values: FloatArray) -> FloatArray:
     return np.where(finite, values, np.where(np.isfinite(first), first, 1.0))
 
 
-def _end_prices(market: Market, columns: IntArray, close: FloatArray, haircut: float) -> FloatArray:
-    last = market.prices.last_rows[columns]
-    price = np.full(close.shape, np.nan)
-    ended = np.flatnonzero(market.prices.ended[columns])
-    price[last[ended] + 1, ended] = close[last[ended], ended] * (1.0 - haircut)
-    return price
+def _end_rows(prices: Prices, columns: IntArray, fill: FloatArray) -> BoolArray:
+    """The sessions on which a name is closed for want of a price (T, C).
+
+    The first one with prices, but none to fill the name at, after more than `GAP_SESSIONS - 1` such sessions without a
+    close of it. Whether it trades again later makes no difference: that is not known on the session.
+    """
+    ages = prices.ages(columns)
+    due = np.zeros(fill.shape, dtype=np.bool_)
+    due[1:] = (ages[:-1] >= GAP_SESSIONS) & prices.priced[1:, None] & ~np.isfinite(fill[1:])
+    # Once a gap: how many are due since the last close before the session.
+    count = np.cumsum(due, axis=0)
+    rows = np.arange(len(fill))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(prices.close[:, columns]), rows, 0), axis=0)
+    counted = np.zeros_like(count)
+    counted[1:] = np.take_along_axis(count, last, axis=0)[:-1]
+    return due & (count - counted == 1)
 
 
 def _cash_price(table: DecisionTable) -> tuple[FloatArray, BoolArray]:

@@ -33,14 +33,27 @@ class PriceArrays(NamedTuple):
 class Rates(NamedTuple):
     """Decimal rates of trading.
 
-    `sell` is what a sale of value 1 brings in and `buy` what a purchase of value 1 costs, after fee and slippage. The
-    haircut and the cost of borrowing are in the prices of `PriceGrid`.
+    `sell` is what a sale of value 1 brings in and `buy` what a purchase of value 1 costs, after fee and slippage.
+    `maintenance` is the least value of the account as a share of what is sold short. The haircut and the cost of
+    borrowing are in the prices of `PriceGrid`.
     """
 
     fee: float
     slippage: float
     sell: float
     buy: float
+    maintenance: float
+
+
+class Endings(NamedTuple):
+    """When names are closed for want of a price.
+
+    `rows` (T,) is true on the sessions on which a name is closed so, or a closed name has a price to fill at again;
+    `last` (C,) is the last session on which each name has such a price, -1 where it never has one.
+    """
+
+    rows: BoolArray
+    last: IntArray
 
 
 class PathPlan(NamedTuple):
@@ -114,7 +127,7 @@ class PathRecord(NamedTuple):
     """Result of a path over T sessions, N stocks and C columns.
 
     `values` at the close and `before` at the fill before trading (T,); order `amounts` in shares (T, C); `cash_trades`,
-    units of the cash symbol bought or sold (T,); `reasons` (T, C); `counts` (4,) and `sums` (3,), whose positions
+    units of the cash symbol bought or sold (T,); `reasons` (T, C); `counts` (6,) and `sums` (3,), whose positions
     `state.py` names; `gains` of each sale of stocks (T, N) where lots are recorded, else (0, 0).
     """
 
@@ -155,7 +168,8 @@ class Action(NamedTuple):
     """Why session `row` trades.
 
     `turned` is true where the rotation changes, `shorted` where the hedge does. `exposure` is its share of the value in
-    stocks, `rebalance` the row of the base weights in effect.
+    stocks, `rebalance` the row of the base weights in effect. `barred` is true where a margin call closes the short
+    position or has closed it: nothing is sold short.
     """
 
     row: int
@@ -164,6 +178,7 @@ class Action(NamedTuple):
     shorted: bool
     exposure: float
     rebalance: int
+    barred: bool
 
 
 class Funds(NamedTuple):
@@ -174,9 +189,9 @@ class Funds(NamedTuple):
     parked: float
 
 
-def make_rates(fee: float, slippage: float) -> Rates:
-    """The rates of trading at a decimal fee and slippage."""
-    return Rates(fee, slippage, (1.0 - slippage) * (1.0 - fee), (1.0 + slippage) * (1.0 + fee))
+def make_rates(fee: float, slippage: float, maintenance: float = 0.0) -> Rates:
+    """The rates of trading at a decimal fee and slippage, and a maintenance margin."""
+    return Rates(fee, slippage, (1.0 - slippage) * (1.0 - fee), (1.0 + slippage) * (1.0 + fee), maintenance)
 
 
 def default_options() -> KernelOptions:

@@ -17,11 +17,15 @@ from undertow.backtests.kernel.records import (
 from undertow.backtests.kernel.state import (
     CASH,
     CLOSED,
+    COUNTS,
     DE_RISK,
     DEFERRED,
     DUST,
     ENDED,
+    GAPS,
     HEDGE,
+    MARGIN,
+    MARGIN_CALLS,
     NONE,
     OPEN_AT_END,
     PAID,
@@ -78,9 +82,10 @@ class _Account:
         self.sell_rate = (1 - rates.slippage) * (1 - rates.fee)
         self.buy_rate = (1 + rates.slippage) * (1 + rates.fee)
 
-    def end(self, price: FloatArray) -> FloatArray:
-        """Close the names that have ended; returns the shares sold (C,), signed."""
+    def end(self, price: FloatArray, priced: BoolArray) -> FloatArray:
+        """Close the names with an end price; returns the shares sold (C,), signed."""
         ended = np.isfinite(price)
+        self.gone &= ~priced
         sold = np.where(ended, np.maximum(self.shares, 0.0), 0.0)
         self.cash += float((sold * np.where(ended, price, 0.0)).sum())
         for column in np.flatnonzero(ended & (self.shares < 0)):
@@ -91,6 +96,11 @@ class _Account:
         self.waiting[ended] = 0.0
         self.gone |= ended
         return sold
+
+    def sleeves_wait(self) -> tuple[bool, bool]:
+        """Whether an order of the basket, and one of the symbol sold short, waits."""
+        basket, short = self.waiting[self.stocks : self.short], self.waiting[self.short :]
+        return bool((basket != 0).any()), bool((short != 0).any())
 
     def stop(self, known: FloatArray, mark: FloatArray, row: int) -> int:
         """Stop names that have fallen too far; returns how many."""
@@ -200,12 +210,14 @@ class _Account:
                 room = self.cash - floor
                 scale = min(1.0, room / cost) if room > DUST * (self.cash + cost) else 0.0
                 buys[part], self.cash = buys[part] * scale, self.cash - cost * scale
+        covered = (self.shares < 0) & (np.abs(buys + self.shares) <= -DUST * self.shares)
+        buys = np.where(covered, -self.shares, buys)
         self.shares = self.shares - sold + buys
         return buys - sold
 
     def size(self, action: Action, plan: PathPlan, mark: FloatArray) -> tuple[FloatArray, float]:
         """The orders of an action (C,), and the cash that they are to leave."""
-        row, reason, turned, shorted, exposure, rebalance = action
+        row, reason, turned, shorted, exposure, rebalance, _ = action
         value = self.cash + float((self.shares * mark).sum())
         trades, stock_mark = np.zeros(len(mark)), mark[: self.stocks]
         weights, order = plan.base[rebalance], plan.order[row]
@@ -225,9 +237,9 @@ class _Account:
         target = _Target(value, self.cash - float((trades * mark * rates).sum()), share * value, free)
         if reason == REBALANCE:
             trades[: self.stocks] += self.to_base(weights, stock_mark, order, exposure, target)
-        elif target.keep > target.cash and (turned or shorted or reason == DE_RISK):
+        elif target.keep > target.cash and (turned or shorted or reason in (DE_RISK, MARGIN)):
             trades[: self.stocks] += self.raise_cash(stock_mark, order, target)
-        elif target.keep < target.cash and (turned or shorted or reason == RE_ENTRY):
+        elif target.keep < target.cash and (turned or shorted or reason == RE_ENTRY) and reason != MARGIN:
             trades[: self.stocks] += self.put_back(stock_mark, target)
         return np.where(np.abs(trades * mark) <= DUST * value, 0.0, trades), target.keep
 
@@ -239,7 +251,7 @@ class _Account:
             trades[part] = within * options.rotation[action.row] * value / mark[part] - self.shares[part]
         hedge = 0.0
         if self.short < len(mark) and not self.gone[self.short]:
-            hedge = float(options.hedge[action.row])
+            hedge = 0.0 if action.barred else float(options.hedge[action.row])
             if action.shorted or action.reason == REBALANCE:
                 trades[self.short] = -hedge * value / mark[self.short] - self.shares[self.short]
         return float(options.rotation[action.row] * within.sum()), hedge
@@ -259,12 +271,21 @@ def _labels(action: Action, traded: FloatArray, account: _Account) -> IntArray:
     stopped[: account.stocks] = account.stopped == action.row
     labels = np.full(len(traded), WAITED if action.reason == STOP else action.reason)
     labels[stopped] = STOP
-    separate = action.reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE)
+    separate = action.reason in (DE_RISK, RE_ENTRY, ROTATE, HEDGE, MARGIN)
     if action.turned or separate:
         labels[(columns >= account.stocks) & (columns < account.short)] = ROTATE
-    if action.shorted or separate:
+    if action.barred:
+        labels[account.short :] = MARGIN
+    elif action.shorted or separate:
         labels[account.short :] = HEDGE
     return np.where(traded != 0, labels, NONE)
+
+
+def _count_ended(counts: IntArray, closed: BoolArray, later: FloatArray) -> None:
+    """Count the names closed for want of a price, those that trade again apart."""
+    resumes = np.isfinite(later).any(axis=0)
+    counts[CLOSED] += int((closed & ~resumes).sum())
+    counts[GAPS] += int((closed & resumes).sum())
 
 
 def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOptions, capital: float) -> PathRecord:
@@ -278,34 +299,38 @@ def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
         capital: starting capital, USD.
     """
     fill, mark, rebalanced = prices.fill, prices.mark, plan.rebalanced
-    rows, columns = fill.shape
-    stocks = plan.base.shape[1]
+    (rows, columns), stocks = fill.shape, plan.base.shape[1]
     account = _Account(columns, stocks, capital, rates, options)
     values, before, cash_trades = np.empty(rows), np.empty(rows), np.zeros(rows)
     amounts, reasons = np.zeros((rows, columns)), np.zeros((rows, columns), dtype=np.int64)
     gains = np.zeros((rows, stocks) if options.lots != NO_LOTS else (0, 0))
-    counts, sums = np.zeros(4, dtype=np.int64), np.zeros(3)
+    counts, sums = np.zeros(COUNTS, dtype=np.int64), np.zeros(3)
     cash_units, level, rebalance, rotated, hedged = 0.0, 1.0, 0, 0.0, 0.0
+    called = barred = False
     for row in range(rows):
         priced = np.isfinite(fill[row])
         account.cash = cash_units * prices.cash_fill[row] if row else capital
-        ended = account.end(prices.end_price[row])
-        counts[CLOSED] += int((ended != 0).sum())
+        ended = account.end(prices.end_price[row], priced)
+        _count_ended(counts, ended != 0, fill[row + 1 :])
         hits = account.stop(options.known[row], mark[row], row) if options.stop > 0 else 0
         counts[STOPPED] += hits
         before[row] = account.cash + (account.shares * mark[row]).sum()
+        if before[row] <= 0:
+            values[row:] = before[row:] = before[row]
+            break
         rebalance = int(rebalanced[row]) if rebalanced[row] >= 0 else rebalance
         turned = columns > stocks and bool(options.rotation[row] != rotated)
         shorted = columns > stocks and bool(options.hedge[row] != hedged)
         if columns > stocks:
             rotated, hedged = options.rotation[row], options.hedge[row]
         reason = _reason(bool(rebalanced[row] >= 0), plan.exposure[row], level, turned, shorted)
-        level = plan.exposure[row]
-        keep, trades = 0.0, np.zeros(columns)
+        barred = called or (barred and rebalanced[row] < 0 and not shorted)
+        closing = called and bool(priced[account.short])
+        shorted, reason = shorted or closing, MARGIN if closing and reason == NONE else reason
+        level, keep, trades = plan.exposure[row], 0.0, np.zeros(columns)
         if reason != NONE:
-            basket_waits = bool((account.waiting[stocks : account.short] != 0).any())
-            short_waits = bool((account.waiting[account.short :] != 0).any())
-            action = Action(row, reason, turned or basket_waits, shorted or short_waits, level, rebalance)
+            basket_waits, short_waits = account.sleeves_wait()
+            action = Action(row, reason, turned or basket_waits, shorted or short_waits, level, rebalance, barred)
             trades, keep = account.size(action, plan, mark[row])
             account.waiting[:] = 0.0
             counts[DEFERRED] += int(((trades != 0) & ~priced).sum())
@@ -322,16 +347,24 @@ def walk_np(prices: PriceArrays, plan: PathPlan, rates: Rates, options: KernelOp
         unit_costs = np.where(traded < 0, account.sell_rate, account.buy_rate)
         sums[TURNOVER] += 0.5 * (np.abs(traded) * price).sum() / before[row]
         sums[PAID] += (np.abs(traded * price * (unit_costs - 1))).sum()
-        labels = _labels(Action(row, reason, turned, shorted, level, rebalance), traded, account)
+        labels = _labels(Action(row, reason, turned, shorted, level, rebalance, barred), traded, account)
         reasons[row] = np.where(ended != 0, ENDED, labels)
         amounts[row] = traded - ended
         if options.lots != NO_LOTS:
             paid = np.where(ended > 0, np.nan_to_num(prices.end_price[row]), price * unit_costs)[:stocks]
             gains[row] = account.book_lots(amounts[row, :stocks], paid)
         if row == 0 or amounts[row].any():
-            cash_trades[row] = max(0.0, account.cash) / prices.cash_fill[row] - cash_units
-            cash_units += cash_trades[row]
+            swept = max(0.0, account.cash) / prices.cash_fill[row] - cash_units
+            cash_units += swept
+            cash_trades[row] = swept if abs(swept) * prices.cash_fill[row] > DUST * before[row] else 0.0
         values[row] = cash_units * prices.cash_close[row] + (account.shares * prices.close[row]).sum()
+        if values[row] <= 0:
+            values[row:] = before[row + 1 :] = values[row]
+            break
+        owed = -float((np.minimum(account.shares, 0.0) * prices.close[row]).sum())
+        below = bool(values[row] < rates.maintenance * owed) and not barred
+        counts[MARGIN_CALLS] += below
+        called = below or (called and owed > 0)
         sums[CASH] += cash_units * prices.cash_close[row] / values[row]
     counts[OPEN_AT_END] = int((account.waiting != 0).sum())
     return PathRecord(

@@ -30,6 +30,7 @@ from undertow.backtests.kernel.sizing import (
 from undertow.backtests.kernel.state import (
     ENDED,
     HEDGE,
+    MARGIN,
     NONE,
     REBALANCE,
     ROTATE,
@@ -66,7 +67,7 @@ def trade_session_nb(
         lots: open lots; empty where the path records none.
         funds: cash and value before trading, USD, and the parked base weight.
     """
-    row, reason, turned, shorted, exposure, rebalance = action
+    row, reason, turned, shorted, exposure, rebalance, barred = action
     cash, value, parked = funds
     if reason == NONE:
         return cash, 0, parked
@@ -101,7 +102,7 @@ def trade_session_nb(
         rotation = options.rotation[row] * within.sum()
         if reason == REBALANCE or turned:
             size_basket_nb(within, rotation * value, mark, holdings, stocks, trades)
-        hedge = options.hedge[row] if short < len(fill) and not holdings.gone[short] else 0.0
+        hedge = options.hedge[row] if short < len(fill) and not holdings.gone[short] and not barred else 0.0
         if short < len(fill) and not holdings.gone[short] and (reason == REBALANCE or shorted):
             trades[short] = -hedge * value / mark[short] - holdings.shares[short]
         share = max(0.0, share - rotation + hedge)
@@ -110,7 +111,9 @@ def trade_session_nb(
     positions = Stocks(free, mark[:stocks], weights, holdings.units[:stocks], order)
     keep = share * value
     target = CashTarget(value, cash + cash_flow_nb(trades, mark, rates), keep, exposure, parked)
-    trades[:stocks] += size_stocks_nb(reason, turned or shorted, positions, target, rates)
+    # A margin call raises the cash that it takes and buys nothing else.
+    both_ways = (turned or shorted) and reason != MARGIN
+    trades[:stocks] += size_stocks_nb(reason, both_ways, positions, target, rates)
     drop_dust_nb(trades, mark, value)
     cash, deferred = execute_nb(trades, fill, holdings, cash, keep, rates, columns)
     return cash, deferred, parked
@@ -136,6 +139,8 @@ def label_orders_nb(action: Action, columns: Columns, ended: BoolArray, holdings
         reasons[name] = main
         if ended[name]:
             reasons[name] = ENDED
+        elif name >= columns.short and action.barred:
+            reasons[name] = MARGIN
         elif name >= columns.short and (action.shorted or separate):
             reasons[name] = HEDGE
         elif columns.stocks <= name < columns.short and (action.turned or separate):

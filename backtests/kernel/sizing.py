@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.records import Holdings, Rates
-from undertow.backtests.kernel.state import DE_RISK, DUST, RE_ENTRY, REBALANCE, surviving_weights_nb, take_nb
+from undertow.backtests.kernel.state import DE_RISK, DUST, MARGIN, RE_ENTRY, REBALANCE, surviving_weights_nb, take_nb
 from undertow.market import BoolArray, FloatArray, IntArray
 
 
@@ -169,7 +169,7 @@ def size_stocks_nb(reason: int, both_ways: bool, stocks: Stocks, target: CashTar
             goal -= take_nb(goal, stocks.order, (1.0 - target.exposure) * goal.sum())
         return _trades_to_goal_nb(goal, stocks, cash, keep, rates.sell)
     held = stocks.shares * stocks.mark
-    if keep > cash and (both_ways or reason == DE_RISK):
+    if keep > cash and (both_ways or reason in (DE_RISK, MARGIN)):
         sold = take_nb(held, stocks.order, (keep - cash) / rates.sell) / stocks.mark
         return -np.minimum(stocks.shares, sold)
     if cash > keep and (both_ways or reason == RE_ENTRY):

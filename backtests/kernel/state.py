@@ -8,18 +8,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from undertow.backtests.kernel.records import Holdings, KernelOptions, Rates
+from undertow.backtests.kernel.records import Endings, Holdings, KernelOptions, Rates
 from undertow.market import BoolArray, FloatArray, IntArray
 
 # Why an order was sent.
-NONE, REBALANCE, DE_RISK, RE_ENTRY, WAITED, ENDED, STOP, ROTATE, HEDGE = 0, 1, 2, 3, 4, 5, 6, 7, 8
-REASONS = ("", "rebalance", "de-risk", "re-entry", "deferred", "price end", "stop", "rotation", "hedge")
+NONE, REBALANCE, DE_RISK, RE_ENTRY, WAITED, ENDED, STOP, ROTATE, HEDGE, MARGIN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+REASONS = ("", "rebalance", "de-risk", "re-entry", "deferred", "price end", "stop", "rotation", "hedge", "margin call")
 
 # Orders below this share of the value are rounding, not orders.
 DUST = 1e-12
 
-# Positions in the counts of a path; the segment walk has the first three.
-DEFERRED, CLOSED, OPEN_AT_END, STOPPED = 0, 1, 2, 3
+# Positions in the counts of a path; the segment walk has the first four. Names closed whose prices had ended, and
+# names closed in a gap of their prices, are counted apart.
+DEFERRED, CLOSED, OPEN_AT_END, GAPS, STOPPED, MARGIN_CALLS = 0, 1, 2, 3, 4, 5
+COUNTS = 6
+# The counts that every figure of a set shows, in the order of the table of a sweep.
+COUNTED = {
+    "deferred_fills": DEFERRED,
+    "price_ends_closed": CLOSED,
+    "gap_ends_closed": GAPS,
+    "margin_calls": MARGIN_CALLS,
+    "orders_open_at_end": OPEN_AT_END,
+}
+
+# The short position of a path: within its margin, called and to be closed, closed until the plan sells short anew.
+COVERED, CALLED, BARRED = 0, 1, 2
 
 # Positions in the sums of a path: turnover, costs paid, and the share of cash summed over the sessions.
 TURNOVER, PAID, CASH = 0, 1, 2
@@ -71,11 +84,52 @@ def surviving_weights_nb(weights: FloatArray, gone: BoolArray) -> FloatArray:
 
 
 @njit(cache=True)
-def close_ended_nb(end_price: FloatArray, holdings: Holdings, cash: float) -> float:
-    """Turn the names with an end price into cash; returns the cash, USD."""
+def endings_nb(fill: FloatArray, end_price: FloatArray) -> Endings:
+    """The sessions on which names are closed for want of a price, or trade again."""
+    rows, last = np.zeros(len(fill), dtype=np.bool_), np.full(fill.shape[1], -1)
+    gone = np.zeros(fill.shape[1], dtype=np.bool_)
+    for row in range(len(fill)):
+        for name in range(fill.shape[1]):
+            if not np.isnan(fill[row, name]):
+                last[name] = row
+            if not np.isnan(end_price[row, name]):
+                rows[row] = gone[name] = True
+            elif gone[name] and last[name] == row:
+                rows[row], gone[name] = True, False
+    return Endings(rows, last)
+
+
+@njit(cache=True)
+def count_ended_nb(closed: FloatArray, last: IntArray, row: int, counts: IntArray) -> None:
+    """Count the names closed for want of a price: ended, or in a gap.
+
+    Args:
+        closed: shares closed (C,), signed.
+        last: the last session on which each name has a price to fill at (C,).
+        row: the session.
+        counts: counts of the path, changed in place.
+    """
+    for name in range(len(closed)):
+        if closed[name] != 0.0:
+            counts[GAPS if last[name] > row else CLOSED] += 1
+
+
+@njit(cache=True)
+def close_ended_nb(fill: FloatArray, end_price: FloatArray, holdings: Holdings, cash: float) -> float:
+    """Turn the names with an end price into cash; returns the cash, USD.
+
+    A name that was closed so and has a price to fill at again is gone no longer.
+
+    Args:
+        fill: price at the fill (C,), NaN where nothing can be filled.
+        end_price: price at which a name is closed for want of a price (C,), NaN for all others.
+        holdings: positions and waiting orders, changed in place.
+        cash: cash before, USD.
+    """
     for name in range(len(end_price)):
         price = end_price[name]
         if np.isnan(price):
+            holdings.gone[name] = holdings.gone[name] and np.isnan(fill[name])
             continue
         holdings.gone[name] = True
         holdings.units[name] = holdings.waiting[name] = 0.0
@@ -113,6 +167,26 @@ def worth_nb(shares: FloatArray, price: FloatArray) -> float:
     for name in range(len(shares)):
         total += shares[name] * price[name]
     return total
+
+
+@njit(cache=True)
+def margin_nb(margin: int, shares: float, price: float, value: float, maintenance: float, counts: IntArray) -> int:
+    """The state of the short position after a close; a new margin call is counted.
+
+    Args:
+        margin: its state before, `COVERED`, `CALLED` or `BARRED`.
+        shares: shares held, below 0 for a short position.
+        price: price of a share, USD.
+        value: value of the account, USD.
+        maintenance: least value of the account as a share of the short position.
+        counts: counts of the path, changed in place.
+    """
+    if margin == CALLED:
+        return CALLED if shares < 0.0 else BARRED
+    if margin == COVERED and shares < 0.0 and value < -maintenance * shares * price:
+        counts[MARGIN_CALLS] += 1
+        return CALLED
+    return margin
 
 
 @njit(cache=True)

@@ -16,7 +16,11 @@ actions nothing trades and weights drift.
  in cash, out of the exposure's reach, until a rebalance buys it again.
  * A missing fill price fills nothing: the order waits, in shares, for the next price or the next action, which sizes
  stocks anew and orders the basket or the hedge again where they wait.
- * A name whose prices have ended is closed on the session after, at its last close less the haircut, without costs.
+ * A name that has had no price for too long (`prices.py`) is closed at its last close less the haircut, without costs.
+ It may be bought again once it has a price to fill at.
+ * Margin: where the account is worth less at a close than the maintenance margin of its short position, that is bought
+ back at the next fill, with stocks sold for what cash lacks, and sold short again at the next rebalance or change of
+ the hedge. An account that is worth 0 or less has ended: its value stays.
 Raised cash is held as units of the cash symbol, which are traded without costs.
 """
 
@@ -29,6 +33,7 @@ from undertow.backtests.kernel.records import (
     NO_LOTS,
     Action,
     Columns,
+    Endings,
     Funds,
     Holdings,
     KernelOptions,
@@ -43,10 +48,14 @@ from undertow.backtests.kernel.records import (
 from undertow.backtests.kernel.session import label_orders_nb, trade_session_nb
 from undertow.backtests.kernel.sizing import trigger_stops_nb
 from undertow.backtests.kernel.state import (
+    BARRED,
+    CALLED,
     CASH,
-    CLOSED,
+    COUNTS,
+    COVERED,
     DEFERRED,
     DUST,
+    MARGIN,
     NONE,
     OPEN_AT_END,
     PAID,
@@ -56,13 +65,16 @@ from undertow.backtests.kernel.state import (
     changed_nb,
     close_ended_nb,
     count_actions_nb,
+    count_ended_nb,
+    endings_nb,
     idle_reason_nb,
+    margin_nb,
     reason_nb,
     tally_nb,
     worth_nb,
 )
 from undertow.backtests.kernel.tax_lots import book_lots_nb, open_lots_nb
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.market import FloatArray, IntArray
 
 
 @njit(cache=True)
@@ -71,7 +83,7 @@ def _walk_nb(
     plan: PathPlan,
     rates: Rates,
     options: KernelOptions,
-    ending: BoolArray,
+    endings: Endings,
     capital: float,
     record: PathRecord,
 ) -> None:
@@ -86,17 +98,20 @@ def _walk_nb(
     holdings = _no_holdings_nb(columns, stocks)
     lots = open_lots_nb(stocks if options.lots != NO_LOTS else 0, count_actions_nb(rebalanced, exposure, options))
     cash_units, level, pending, rebalance, parked, resting = 0.0, 1.0, False, 0, 0.0, 0.0
+    margin, short = COVERED, min(parts.short, columns - 1)
     for row in range(rows):
         rebalance = rebalanced[row] if rebalanced[row] >= 0 else rebalance
-        turned = shorted = False
-        if columns > stocks:
-            turned, shorted = changed_nb(options.rotation, row), changed_nb(options.hedge, row)
+        turned = columns > stocks and changed_nb(options.rotation, row)
+        shorted = columns > stocks and changed_nb(options.hedge, row)
         reason = reason_nb(rebalanced[row] >= 0, exposure[row], level, turned, shorted)
         level = exposure[row]
         cash = cash_units * cash_fill[row] if row > 0 else capital
-        if ending[row]:
-            cash = close_ended_nb(end_price[row], holdings, cash)
-            counts[CLOSED] += np.count_nonzero(holdings.traded)
+        if endings.rows[row]:
+            cash = close_ended_nb(fill[row], end_price[row], holdings, cash)
+            count_ended_nb(holdings.traded, endings.last, row, counts)
+        margin = COVERED if margin == BARRED and (rebalanced[row] >= 0 or shorted) else margin
+        called = margin == CALLED and not np.isnan(fill[row, short])
+        shorted, reason = shorted or called, MARGIN if called and reason == NONE else reason
         hits = 0
         # Guarded, since a call that hands over the holdings costs more than all else on an idle session.
         if options.stop > 0.0:
@@ -105,12 +120,16 @@ def _walk_nb(
             parked += newly_parked
         if reason == NONE and (pending or hits > 0):
             reason = idle_reason_nb(hits, pending, holdings.waiting, fill[row])
-        acting = reason != NONE or ending[row]
-        if acting or recording:
+        acting = reason != NONE or endings.rows[row]
+        if acting or recording or holdings.shares[short] < 0.0:
             value = cash + worth_nb(holdings.shares, mark[row])
+            if value <= 0.0:
+                _end_account_nb(row, value, values, before)
+                break
         if acting:
             ended = holdings.traded != 0.0
-            action, funds = Action(row, reason, turned, shorted, level, rebalance), Funds(cash, value, parked)
+            action = Action(row, reason, turned, shorted, level, rebalance, margin != COVERED)
+            funds = Funds(cash, value, parked)
             inputs = SessionInputs(fill[row], mark[row], base[rebalance], order[row])
             cash, deferred, parked = trade_session_nb(action, inputs, rates, options, holdings, lots, funds)
             counts[DEFERRED] += deferred
@@ -125,17 +144,27 @@ def _walk_nb(
             swept = max(0.0, cash) / cash_fill[row] - cash_units
             cash_units += swept
             if recording:
-                cash_trades[row] = swept
+                cash_trades[row] = swept if abs(swept) * cash_fill[row] > DUST * value else 0.0
                 amounts[row] = holdings.traded
-                action = Action(row, reason, turned, shorted, level, rebalance)
+                action = Action(row, reason, turned, shorted, level, rebalance, margin != COVERED)
                 label_orders_nb(action, parts, ended, holdings, reasons[row])
             holdings.traded[:] = 0.0
         in_cash = cash_units * cash_close[row]
         values[row] = in_cash + worth_nb(holdings.shares, close[row])
-        if in_cash > DUST * values[row]:
-            resting += in_cash / values[row]
+        if values[row] <= 0.0:
+            _end_account_nb(row + 1, values[row], values, before)
+            break
+        margin = margin_nb(margin, holdings.shares[short], close[row, short], values[row], rates.maintenance, counts)
+        resting += in_cash / values[row] if in_cash > DUST * values[row] else 0.0
     sums[CASH] = resting
     counts[OPEN_AT_END] = np.count_nonzero(holdings.waiting)
+
+
+@njit(cache=True)
+def _end_account_nb(row: int, value: float, values: FloatArray, before: FloatArray) -> None:
+    # An account that is worth nothing does not go on.
+    values[row:] = value
+    before[row:] = value
 
 
 @njit(cache=True)
@@ -175,23 +204,14 @@ def walk_nb(
         amounts=np.zeros((rows, columns)),
         cash_trades=np.zeros(rows),
         reasons=np.zeros((rows, columns), dtype=np.int64),
-        counts=np.zeros(4, dtype=np.int64),
+        counts=np.zeros(COUNTS, dtype=np.int64),
         sums=np.zeros(3),
         gains=gains,
     )
-    _walk_nb(prices, plan, rates, options, ending_rows_nb(prices.end_price), capital, record)
+    _walk_nb(prices, plan, rates, options, endings_nb(prices.fill, prices.end_price), capital, record)
     # A plain tuple: a record costs more to hand back to Python.
     values, before, amounts, cash_trades, reasons, counts, sums, _ = record
     return values, before, amounts, cash_trades, reasons, counts, sums, gains
-
-
-@njit(cache=True)
-def ending_rows_nb(end_price: FloatArray) -> BoolArray:
-    """The sessions (T,) on which some name is closed because its prices have ended."""
-    ending = np.zeros(len(end_price), dtype=np.bool_)
-    for row in range(len(end_price)):
-        ending[row] = not np.all(np.isnan(end_price[row]))
-    return ending
 
 
 @njit(cache=True, parallel=True)
@@ -206,7 +226,7 @@ def walk_many_nb(
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Walk P paths in parallel over the same prices: as `walk_nb`, without orders.
 
-    Returns values at the close (P, T), sums over the sessions (P, 3) and counts (P, 4). The result of a path does not
+    Returns values at the close (P, T), sums over the sessions (P, 3) and counts (P, 6). The result of a path does not
     depend on the number of threads or on the other paths.
 
     Args:
@@ -219,8 +239,9 @@ def walk_many_nb(
         capital: starting capital, USD.
     """
     paths, rows = sets.exposure.shape
-    values, sums, counts = np.empty((paths, rows)), np.zeros((paths, 3)), np.zeros((paths, 4), dtype=np.int64)
-    ending = ending_rows_nb(prices.end_price)
+    values, sums, counts = np.empty((paths, rows)), np.zeros((paths, 3)), np.zeros((paths, COUNTS), dtype=np.int64)
+    # Taken apart: numba does not know the names of records inside a parallel loop.
+    ending, last = endings_nb(prices.fill, prices.end_price)
     no_values, no_amounts, no_order = np.zeros(0), np.zeros((0, 0)), np.zeros((rows, 0), dtype=np.int64)
     no_reasons = np.zeros((0, 0), dtype=np.int64)
     for number in prange(paths):
@@ -245,5 +266,5 @@ def walk_many_nb(
             sums=sums[number],
             gains=no_amounts,
         )
-        _walk_nb(prices, plan, rates, path_options, ending, capital, record)
+        _walk_nb(prices, plan, rates, path_options, Endings(ending, last), capital, record)
     return values, sums, counts

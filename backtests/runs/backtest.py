@@ -15,13 +15,13 @@ from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.runs.attribution import attribution
-from undertow.backtests.runs.describe import run_counts, run_recipe, run_series, run_weights
+from undertow.backtests.runs.describe import held_moves, run_counts, run_recipe, run_series, run_weights
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
 from undertow.market import BookkeepingError, Decisions, FloatArray, InstantArray, Market, ParameterError, load_calendar
-from undertow.signals.decisions import DecisionTable
-from undertow.strategies import Decision, Plan, Strategy, base_weights, decided, shocks_of
+from undertow.signals.decisions import DecisionTable, shared_table
+from undertow.strategies import BuyAndHold, Decision, Plan, Strategy, base_weights, decided, shocks_of
 from undertow.strategies.reasons import Reasons, reasons
 from undertow.strategies.rules import RuleStrategy
 
@@ -71,19 +71,21 @@ def backtest(
     costs = account.costs
     grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk_plan(grid, plan, number, costs, account.capital) for number in (0, 1))
-    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values)
+    year = market.calendar.sessions_a_year
+    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values, year)
     portfolio = build()
     _check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
     drivers = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
-    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, drivers)
+    before = rows.start == 0 or bool(decision.acting[rows.start - 1, 0])
+    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, drivers, before)
     result = Run(
         recipe=run_recipe(strategy, table, rows, account),
         series=run_series(table, rows, run, hold, exposure),
         weights=run_weights(run),
         orders=run.orders(market.cash, market.calendar.name),
         episodes=episodes(acting, _clock(table, rows, hold), run, hold),
-        counts=run_counts(table, rows, run, decision),
+        counts={**run_counts(table, rows, run, decision), "moves": held_moves({"run": run, BuyAndHold.name(): hold})},
         build_portfolio=build,
         reasons=drivers,
         attribution_parts=attribution(grid, plan, run, hold),
@@ -91,6 +93,37 @@ def backtest(
     )
     result.__dict__["portfolio"] = portfolio
     return result
+
+
+def account_path(
+    strategy: Strategy,
+    market: Market,
+    *,
+    universe: str = "growth",
+    start: str | pd.Timestamp | None = None,
+    end: str | pd.Timestamp | None = None,
+    account: Account | None = None,
+    **settings: Unpack[AccountSettings],
+) -> AccountPath:
+    """The account of a backtest alone, neither booked nor described.
+
+    Raises what `backtest` does, and `DataError` where the account is worth nothing.
+
+    Args:
+        strategy: the strategy, with its parameters set.
+        market: prices and feeds.
+        universe: name of a universe, or a screen.
+        start: first session, a date; by default the market's first.
+        end: last session, a date, included; by default the market's last.
+        account: fill, costs, weighting, rebalance and capital.
+        settings: single settings of the account by name.
+    """
+    account = make_account(account, settings)
+    table, costs = shared_table(market, universe, account.fill), account.costs
+    rows = session_rows(market, start, end)
+    plan, decision = make_plan(table, [strategy], rows, account)
+    grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
+    return walk_plan(grid, plan, 0, costs, account.capital)
 
 
 def _book(*arguments: Any) -> Portfolio:
@@ -166,19 +199,19 @@ def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, acc
     return plan_for_rows(table, append_hold_set(decision_for_rows(decision, rows)), rows, base, rebalanced), decision
 
 
-def _acting(shocks: InstantArray, decision: Decision, drivers: Reasons | None) -> Acting:
+def _acting(shocks: InstantArray, decision: Decision, drivers: Reasons | None, before: bool) -> Acting:
     stocks = decision.exposure[:, 0]
     exposure = stocks - (0.0 if decision.hedge is None else decision.hedge[:, 0])
     unlabelled = np.full(len(exposure), "", dtype=object)
     if drivers is None:
-        return Acting(decision.acting[:, 0], exposure, stocks, shocks, unlabelled, unlabelled)
+        return Acting(decision.acting[:, 0], exposure, stocks, shocks, unlabelled, unlabelled, before)
     labels = unlabelled.copy()
     for row in drivers.changes():
         labels[row] = drivers.label(row, drivers.contributions(row))
     # The money may still be on its way back when the rule is calm again.
     resting = 1.0 - drivers.rule.ladder[0].cash
     active = (drivers.tier > 0) & (exposure != resting) | (exposure < resting)
-    return Acting(active, exposure, stocks, shocks, drivers.tiers.to_numpy(dtype=object), labels)
+    return Acting(active, exposure, stocks, shocks, drivers.tiers.to_numpy(dtype=object), labels, before)
 
 
 def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock:
@@ -186,8 +219,10 @@ def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock
     in_run = Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
     calendar, prices = table.market.calendar, table.market.prices
     before = hold.grid.close[:-1, : hold.grid.stocks]
-    opened = prices.open[rows][1:, table.columns]
-    # A name without an open has not moved yet.
+    opened = prices.open_in_range[rows][1:, table.columns]
+    # A name without an open has not moved yet; where none of those held has one, nothing is known.
     moves = np.where(np.isfinite(opened), opened / before - 1.0, 0.0)
-    overnight = np.concatenate(([np.nan], (hold.weights[:-1, : hold.grid.stocks] * moves).sum(axis=1)))
+    held = hold.weights[:-1, : hold.grid.stocks]
+    known = ((held != 0.0) & np.isfinite(opened)).any(axis=1) | ~(held != 0.0).any(axis=1)
+    overnight = np.concatenate(([np.nan], np.where(known, (held * moves).sum(axis=1), np.nan)))
     return EpisodeClock(in_run, calendar.opens[rows], calendar.closes[rows], overnight)

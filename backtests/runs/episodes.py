@@ -47,6 +47,7 @@ class Acting:
         shocks: instant at which the trigger became known, NaT without one.
         tiers: name of the tier, empty for a strategy without tiers.
         labels: type of shock, empty for a strategy without tiers.
+        before: whether the rule acted on the session before the first one, or there is none.
     """
 
     active: BoolArray
@@ -55,6 +56,7 @@ class Acting:
     shocks: InstantArray
     tiers: npt.NDArray[np.object_]
     labels: npt.NDArray[np.object_]
+    before: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +72,10 @@ class EpisodeClock:
 def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: AccountPath) -> pd.DataFrame:
     """One row for each period in which the rule acts.
 
-    A rule acts with less in stocks, or in a tier above calm. `shock` is the instant at which the trigger became known
-    and `lag_hours` the hours from then to the fill, both missing where the strategy names no shock or no alarm began.
+    A rule acts with less in stocks, or in a tier above calm. A period that was under way when the run began, and in
+    which nothing is sold, is none: it has neither a shock nor a sale. `shock` is the instant at which the
+    trigger became known and `lag_hours` the hours from then to the fill, both missing where the strategy names no shock
+    or no alarm began.
     `cash_target` is the largest share out of stocks, net of short positions; `cash_raised` the stocks sold to reach it,
     from the last rise of exposure before it on, without the sales of a rebalance; `sold` the names by money. `re_entry`
     is the first session on which money returned, `end` the one by which all of it had; missing where the run ends
@@ -93,13 +97,32 @@ def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: Accoun
     on = np.concatenate(([False], acting.active, [False]))
     starts = np.flatnonzero(on[1:-1] & ~on[:-2])
     ends = np.flatnonzero(on[1:-1] & ~on[2:]) + 1
-    rows = [_episode(int(start), int(end), acting, clock, run, hold) for start, end in zip(starts, ends, strict=True)]
+    net, stocks = acting.exposure[:, None], acting.stocks[:, None]
+    inherited = under_way(acting.active[:, None], net, stocks, np.array([acting.before]))[0]
+    spans = [*zip(starts.tolist(), ends.tolist(), strict=True)][int(inherited) :]
+    rows = [_episode(start, end, acting, clock, run, hold) for start, end in spans]
     table = pd.DataFrame(rows, columns=list(EPISODE_COLUMNS))
     for column in ("shock", "decision"):
         table[column] = pd.to_datetime(table[column], utc=True).astype("datetime64[ns, UTC]")
     for column in ("session", "re_entry", "end"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[ns]")
     return table
+
+
+def under_way(active: BoolArray, net: FloatArray, stocks: FloatArray, before: BoolArray) -> BoolArray:
+    """Which sets (P,) begin within an episode that is not theirs.
+
+    It was under way before the first session, and nothing is sold in it, neither stocks nor short.
+
+    Args:
+        active: the sessions (T, P) on which a rule acts.
+        net: target share of capital in stocks, net of short positions (T, P).
+        stocks: the same without short positions (T, P).
+        before: whether each rule acted on the session before the first one, or there is none (P,).
+    """
+    first = np.logical_and.accumulate(active, axis=0)
+    sold = (first[1:] & (net[1:] < net[:-1])).any(axis=0) | (net[0] < stocks[0])
+    return np.asarray(first[0] & before & ~sold)
 
 
 def _episode(

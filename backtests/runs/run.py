@@ -12,10 +12,19 @@ import pandas as pd
 
 from undertow.backtests.account import Account
 from undertow.backtests.costs import Costs
-from undertow.backtests.metrics import METRICS, SESSIONS_A_YEAR, return_metrics
+from undertow.backtests.metrics import (
+    METRICS,
+    annual_turnover,
+    carried_returns,
+    cash_metrics,
+    known_span,
+    return_metrics,
+)
 from undertow.backtests.runs.card import card_html
 from undertow.backtests.runs.cash_statement import cash_statement
+from undertow.backtests.runs.endings import endings
 from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
+from undertow.backtests.runs.notes import benchmark_moves, data_notes, hold_label
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
 from undertow.market import FloatArray, ParameterError
 from undertow.signals.base import PAGES, load, load_path
@@ -64,6 +73,8 @@ class Recipe:
     borrow_bps: float = 50.0
     tax_rate: float = 0.20
     lots: str = "hifo"
+    maintenance: float = 0.30
+    wash_sales: bool = False
 
     def __repr__(self) -> str:
         return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
@@ -83,9 +94,9 @@ class Run:
     Args:
         recipe: everything that decides the run.
         series: one row a session: value and return of the run; exposure, the target; cash_share at the close;
-            cash_before, USD at the fill before trading; turnover and costs of the session; hold_before, hold_value and
-            hold_return of the same basket without the rule; benchmark_return, NaN for a market without a benchmark;
-            cash_return; btc, the last known close.
+            cash_before, USD at the fill before trading; turnover and costs of the session; hold_before, hold_value,
+            hold_return and hold_cash_share of the same basket without the rule; benchmark_return and cash_return, NaN
+            on sessions without a price; btc, the last known close.
         weights: share of the account's value at the close (sessions, symbols), negative for a short position.
         orders: one row an order.
         episodes: one row a de-risk episode; see `undertow.backtests.runs.episodes`.
@@ -129,7 +140,7 @@ class Run:
             if metric.key in _CARD
         ]
         window = f"{recipe.universe}, {recipe.start} to {recipe.end}, {recipe.sessions:,} sessions"
-        return card_html(self.name, window, ["", self.name, "buy-and-hold"], rows)
+        return card_html(self.name, window, ["", self.name, hold_label(recipe.rebalance)], rows)
 
     @property
     def tiers(self) -> pd.Series | None:
@@ -163,9 +174,34 @@ class Run:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks beside the figures, such as a trigger that was never on."""
+        """Remarks beside the figures: those on the rule, then those on the data."""
+        return (*self.rule_notes, *self.data_notes)
+
+    @property
+    def rule_notes(self) -> tuple[str, ...]:
+        """Remarks on the rule, such as a trigger that was never on."""
         note = self.no_reasons if self.reasons is None else remark(self.reasons)
         return (note,) if note else ()
+
+    @cached_property
+    def data_notes(self) -> tuple[str, ...]:
+        """Remarks on the data behind the figures.
+
+        Extreme moves, spans without prices, idle money, a window too short for annual figures.
+        """
+        recipe = self.recipe
+        return data_notes(self.series, self.counts, benchmark=recipe.benchmark, cash=recipe.cash, fill=recipe.fill)
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """The extreme moves of names while they were held, and of the benchmark.
+
+        A row has `symbol`, `session`, `change` (decimal), `split` (the ratio of a split that it is close to, or "") and
+        `held_by`: "run", "buy-and-hold", "benchmark". They may be real; an unadjusted split or another unit of the
+        currency looks the same.
+        """
+        moves: list[dict[str, Any]] = list(self.counts.get("moves", ()))
+        return moves + benchmark_moves(self.series["benchmark_return"], self.recipe.benchmark)
 
     def attribution(self) -> Attribution:
         """The difference to buy-and-hold in parts that sum exactly: see `Attribution`."""
@@ -207,7 +243,7 @@ class Run:
 
     @cached_property
     def portfolio(self) -> Portfolio:
-        """The run as a vectorbt Portfolio, annualised with 252 sessions.
+        """The run as a vectorbt Portfolio, annualised with the sessions of its calendar.
 
         For a loaded run the recipe is run again. Raises `ParameterError` where its market folder or its strategy has
         changed or is missing, `DataError` where the values are not the saved ones.
@@ -224,15 +260,15 @@ class Run:
     def metrics_between(self, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, float]:
         """The same figures of the sessions `first` to `last`, both included.
 
-        An episode counts where it begins. One session has no standard deviation: figures that need one are NaN.
+        An episode counts where it begins. Annual figures of fewer than 60 sessions are NaN.
         """
         series = self.series.loc[first:last]
-        years = len(series) / SESSIONS_A_YEAR
+        year = self.recipe.sessions_a_year
         return {
-            **return_metrics(_array(series["return"]), _array(series["cash_return"])),
-            "annual_turnover": float(series["turnover"].sum() / years),
+            **return_metrics(_array(series["return"]), _array(series["cash_return"]), year),
+            "annual_turnover": annual_turnover(float(series["turnover"].sum()), len(series), year),
             "average_exposure": float(series["exposure"].mean()),
-            "average_cash": float(series["cash_share"].mean()),
+            **cash_metrics(_array(series["cash_share"])),
             "costs_paid": float(series["costs"].sum()),
             "episodes": int(self.episodes["session"].between(first, last).sum()),
         }
@@ -249,12 +285,18 @@ class Run:
     def baselines(self) -> dict[str, dict[str, float]]:
         """The same figures of buy-and-hold, and of the benchmark where there is one."""
         baselines = {"buy-and-hold": self._metrics_of(self.series["hold_return"])}
+        # Runs of earlier versions were saved without it.
+        if "hold_cash_share" in self.series:
+            baselines["buy-and-hold"] |= cash_metrics(_array(self.series["hold_cash_share"]))
         if self.recipe.benchmark is not None:
             baselines[self.recipe.benchmark] = self._metrics_of(self.series["benchmark_return"])
         return baselines
 
     def _metrics_of(self, returns: pd.Series) -> dict[str, float]:
-        return return_metrics(_array(returns), _array(self.series["cash_return"]))
+        values = _array(returns)
+        span = known_span(values)
+        cash = _array(self.series["cash_return"])[span]
+        return return_metrics(carried_returns(values)[span], cash, self.recipe.sessions_a_year)
 
     @cached_property
     def realised(self) -> pd.DataFrame:
@@ -265,6 +307,11 @@ class Run:
     def tax(self) -> dict[str, Any]:
         """Realised gains, losses and the tax on them, in USD: reported, never deducted."""
         return tax_summary(self.realised, self.costs)
+
+    @cached_property
+    def endings(self) -> pd.DataFrame:
+        """Positions closed because their names had no price for too long: see `endings`."""
+        return endings(self.orders, self.recipe.haircut_bps)
 
     @cached_property
     def hold_tax(self) -> dict[str, Any] | None:
@@ -307,9 +354,12 @@ class Run:
             "sessions": recipe.sessions,
             "metrics": self.metrics,
             "baselines": self.baselines,
+            "labels": {"buy-and-hold": hold_label(recipe.rebalance)},
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "tax": self.tax_as_dict,
-            "counts": self.counts,
+            "counts": {name: count for name, count in self.counts.items() if name != "moves"},
+            "moves": self.moves,
+            "endings": [{**row, "session": str(row["session"].date())} for row in self.endings.to_dict("records")],
             "notes": list(self.notes),
             "ledger": self.trial_count_as_dict,
         }

@@ -1,4 +1,4 @@
-"""The orders of a run booked by vectorbt, as a Portfolio with 252 sessions a year."""
+"""The orders of a run booked by vectorbt, as a Portfolio."""
 
 from __future__ import annotations
 
@@ -8,33 +8,85 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 from vectorbt.portfolio.enums import Direction
-from vectorbt.utils.config import Configured
+from vectorbt.utils.config import Config, Configured
 
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid
-from undertow.backtests.metrics import SESSIONS_A_YEAR
-from undertow.market import FloatArray
+from undertow.backtests.metrics import LEAST_SPREAD
+from undertow.market import SESSIONS_A_YEAR, FloatArray
+
+
+def _calendar_period(self: Any) -> int:
+    """Calendar days from the first session to the last, both included."""
+    index = self.wrapper.index
+    return int((index[-1] - index[0]).days) + 1
+
+
+def _calendar_days(records: Any, first: str, last: str) -> Any:
+    """Calendar days between two positions of each record, as a mapped array."""
+    index = records.wrapper.index
+    days = (index[records.get_field_arr(last)] - index[records.get_field_arr(first)]).days
+    return records.map_array(np.asarray(days, dtype=np.float64))
+
+
+def _longest_fall(_self: Any, falls: Any, _settings: Any) -> Any:
+    """Calendar days from a peak to the recovery, or to the last session without one."""
+    known = falls.apply_mask(np.abs(falls.drawdown.values) > LEAST_SPREAD)
+    return _calendar_days(known, "peak_idx", "end_idx").max()
+
+
+def _average_trade(_self: Any, trades: Any, _settings: Any) -> Any:
+    """Calendar days from the entry to the exit of trades, on average."""
+    return _calendar_days(trades, "entry_idx", "exit_idx").mean()
+
+
+def _deepest_fall(_self: Any, fall: Any, _settings: Any) -> Any:
+    """The deepest fall in percent, 0 or more, as vectorbt states it; 0 where rounding."""
+    return -fall * 100.0 * (abs(fall) > LEAST_SPREAD)
+
+
+def _stats_metrics() -> Config:
+    """vectorbt's rows of `stats`, with durations in calendar days."""
+    changes: dict[str, dict[str, Any]] = {
+        "period": {"calc_func": _calendar_period},
+        "max_dd": {"post_calc_func": _deepest_fall},
+        "max_dd_duration": {"calc_func": "drawdowns", "post_calc_func": _longest_fall, "apply_to_timedelta": True},
+        "avg_winning_trade_duration": {"calc_func": "trades.winning", "post_calc_func": _average_trade},
+        "avg_losing_trade_duration": {"calc_func": "trades.losing", "post_calc_func": _average_trade},
+    }
+    metrics = {name: {**metric, **changes.get(name, {})} for name, metric in vbt.Portfolio._metrics.items()}
+    metrics["max_dd_duration"].pop("fill_wrap_kwargs", None)
+    return Config(metrics, copy_kwargs={"copy_mode": "deep"})
 
 
 class Portfolio(vbt.Portfolio):  # type: ignore[misc]
-    """A vectorbt portfolio that annualises with 252 sessions, not 365 days.
+    """A vectorbt portfolio that annualises with the sessions of its calendar, not 365 days.
+
+    Durations in `stats` are calendar days, those of falls from the peak to the recovery. Everywhere else vectorbt
+    counts rows, so what `portfolio.drawdowns` or `portfolio.trades` call days are sessions: five a week. Returns and
+    falls that are only rounding are 0.
 
     Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set. vectorbt's
     benchmark divides the capital among all columns, those of the cash symbol and of unlisted names included, and never
     rebalances.
     """
 
-    def __init__(self, *args: Any, hold: FloatArray | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, hold: FloatArray | None = None, sessions_a_year: int = SESSIONS_A_YEAR, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.hold = hold
+        self.sessions_a_year = sessions_a_year
         # Copies and pickles are made from the configuration of an object.
-        Configured.__init__(self, **{**self.config, "hold": hold})
+        Configured.__init__(self, **{**self.config, "hold": hold, "sessions_a_year": sessions_a_year})
+
+    _metrics = _stats_metrics()
 
     @property
     def stats_defaults(self) -> dict[str, Any]:
-        """vectorbt's defaults with 252 sessions a year."""
+        """vectorbt's defaults with the sessions of a year."""
         defaults = super().stats_defaults
-        settings = {**defaults.get("settings", {}), "year_freq": f"{SESSIONS_A_YEAR} days"}
+        settings = {**defaults.get("settings", {}), "year_freq": f"{self.sessions_a_year} days"}
         return {**defaults, "settings": settings}
 
     @property
@@ -48,10 +100,15 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
             return super().benchmark_value(group_by=group_by, wrap_kwargs=wrap_kwargs, engine=engine)
         return self.wrapper.wrap(self.hold[:, None], group_by=group_by, **(wrap_kwargs or {}))
 
+    def returns(self, *args: Any, **kwargs: Any) -> Any:
+        """vectorbt's returns, 0 where they are only rounding."""
+        returns = super().returns(*args, **kwargs)
+        return returns.where(returns.abs() > LEAST_SPREAD, 0.0)
+
     def get_returns_acc(self, *args: Any, **kwargs: Any) -> Any:
-        """vectorbt's returns accessor with 252 sessions a year."""
+        """vectorbt's returns accessor with the sessions of a year."""
         if kwargs.get("year_freq") is None:
-            kwargs["year_freq"] = f"{SESSIONS_A_YEAR} days"
+            kwargs["year_freq"] = f"{self.sessions_a_year} days"
         return super().get_returns_acc(*args, **kwargs)
 
 
@@ -62,6 +119,7 @@ def book_orders(
     cash: str | None,
     account: Account,
     hold: FloatArray | None = None,
+    sessions_a_year: int = SESSIONS_A_YEAR,
 ) -> Portfolio:
     """Book the orders of a run with vectorbt's Rust engine as one account.
 
@@ -72,6 +130,7 @@ def book_orders(
         cash: cash symbol, the last column of the portfolio; None for a market without one.
         account: settings of the account.
         hold: value of buy-and-hold (T,), USD, the benchmark.
+        sessions_a_year: sessions of a year, for annual figures.
     """
     size, price, close = amounts, np.where(amounts != 0, grid.fill, grid.close), grid.close
     ended = np.isfinite(grid.end_price) & (amounts != 0)
@@ -105,5 +164,5 @@ def book_orders(
         freq="1D",
         engine="rust",
     )
-    benchmarked: Portfolio = portfolio.replace(hold=hold)
+    benchmarked: Portfolio = portfolio.replace(hold=hold, sessions_a_year=sessions_a_year)
     return benchmarked

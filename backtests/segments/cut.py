@@ -27,7 +27,8 @@ class Segments(NamedTuple):
     where base weights are rebalanced, `weights` (S, N) are those weights without names that have ended, and `units`
     (S, N) the shares of the base portfolio for one unit of money. `worth` and `worth_fill` (T,) value those shares at
     the close and at the fill. `clean` (S,) is true where every name sold or bought at the rebalance has a price,
-    `filled` (T,) where every name of the base has one that session. `ending` (T,) is true where a name is closed.
+    `filled` (T,) where every name of the base has one that session. `ending` (T,) is true where a name is closed,
+    `last` (N,) is the last session with a price to fill each name at, -1 for none.
     `names` (N,) are their columns in the price grid, `longest` is the number of sessions of the longest segment;
     prices are those of the grid.
     """
@@ -45,6 +46,7 @@ class Segments(NamedTuple):
     mark: FloatArray
     end_price: FloatArray
     ending: BoolArray
+    last: IntArray
     cash_fill: FloatArray
     cash_close: FloatArray
     names: IntArray
@@ -65,7 +67,8 @@ def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Seg
     starts[0] = True
     first = np.append(np.flatnonzero(starts), len(fill)).astype(np.int64)
     rebalance = rebalanced[first[:-1]] >= 0
-    weights, units = _base(base[:, names], rebalanced, first, mark, end_price)
+    gone = gone_names(fill, end_price)
+    weights, units = _base(base[:, names], rebalanced, first, mark, gone)
     priced = np.isfinite(fill) & (fill == mark)
     held = units > 0.0
     before = np.vstack([np.zeros((1, len(names)), np.bool_), held[:-1]]) & np.isnan(end_price[first[:-1]])
@@ -84,6 +87,7 @@ def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Seg
         mark=mark,
         end_price=end_price,
         ending=ending,
+        last=_last_rows(np.isfinite(fill)).max(axis=0, initial=-1),
         cash_fill=np.ascontiguousarray(grid.cash_fill),
         cash_close=np.ascontiguousarray(grid.cash_close),
         names=names,
@@ -91,17 +95,28 @@ def cut_segments(grid: PriceGrid, base: FloatArray, rebalanced: IntArray) -> Seg
     )
 
 
+def gone_names(fill: FloatArray, end_price: FloatArray) -> BoolArray:
+    """Where a closed name has no price to fill at yet again (T, N)."""
+    closed, priced = np.isfinite(end_price), np.isfinite(fill)
+    ended = _last_rows(closed)
+    return (ended >= 0) & (ended >= _last_rows(priced))
+
+
+def _last_rows(flags: BoolArray) -> IntArray:
+    """The last row up to each one that is true (T, N), -1 for none."""
+    return np.maximum.accumulate(np.where(flags, np.arange(len(flags))[:, None], -1), axis=0)
+
+
 def _base(
-    base: FloatArray, rebalanced: IntArray, first: IntArray, mark: FloatArray, end_price: FloatArray
+    base: FloatArray, rebalanced: IntArray, first: IntArray, mark: FloatArray, gone: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
     weights, units = np.zeros((len(first) - 1, base.shape[1])), np.zeros((len(first) - 1, base.shape[1]))
-    gone, last = np.zeros(base.shape[1], dtype=np.bool_), np.zeros(base.shape[1])
+    last = np.zeros(base.shape[1])
     for number, row in enumerate(first[:-1]):
-        gone |= ~np.isnan(end_price[row])
         if rebalanced[row] >= 0:
-            weights[number] = _without(base[rebalanced[row]], gone)
+            weights[number] = _without(base[rebalanced[row]], gone[row])
             last = weights[number] / mark[row]
-        last = np.where(gone, 0.0, last)
+        last = np.where(gone[row], 0.0, last)
         units[number] = last
     return weights, units
 

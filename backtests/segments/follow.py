@@ -14,10 +14,9 @@ import numpy as np
 from numba import njit
 
 from undertow.backtests.kernel.records import Rates
-from undertow.backtests.kernel.state import CASH, PAID, TURNOVER
+from undertow.backtests.kernel.state import CASH, COUNTS, PAID, TURNOVER
 from undertow.backtests.segments.cut import Segments
 from undertow.backtests.segments.records import (
-    COUNTS,
     FLAGS,
     OFF_BASE,
     PENDING,
@@ -39,7 +38,7 @@ COPY_TOLERANCE = 1e-11
 class Reference(NamedTuple):
     """The fully invested path: values (T,) and its account at the end of each segment.
 
-    The account is (S, ...), `sums` and `counts` (S, 3) are those of each segment alone.
+    The account is (S, ...), `sums` (S, 3) and `counts` (S, 6) are those of each segment alone.
     """
 
     values: FloatArray

@@ -7,13 +7,12 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from undertow.backtests.metrics import LEAST_SPREAD, RETURN_METRICS, SESSIONS_A_YEAR
+from undertow.backtests.metrics import FEWEST_ANNUAL_SESSIONS, LEAST_SPREAD, RETURN_METRICS
 from undertow.backtests.segments.reductions import squares_of, sums_of
 from undertow.market import FloatArray
 
 METRIC_NAMES = tuple(metric.key for metric in RETURN_METRICS)
 METRIC_COUNT = len(METRIC_NAMES)
-_ROOT = math.sqrt(SESSIONS_A_YEAR)
 
 
 @njit(cache=True)
@@ -30,7 +29,10 @@ def moments_nb(returns: FloatArray, cash_returns: FloatArray) -> tuple[float, fl
 
 @njit(cache=True)
 def deepest_nb(values: FloatArray, capital: float) -> float:
-    """The deepest fall from the highest value or the capital, decimal, 0 or less."""
+    """The deepest fall from the highest value or the capital, decimal.
+
+    0 where it is only rounding.
+    """
     high, floor = capital, 1.0
     for row in range(len(values)):
         value = values[row]
@@ -38,7 +40,8 @@ def deepest_nb(values: FloatArray, capital: float) -> float:
         # Few sessions get here: a division a session would take longer than all the rest.
         if value < high * floor:
             floor = value / high
-    return floor - 1.0
+    fall = floor - 1.0
+    return fall if fall <= -LEAST_SPREAD else 0.0
 
 
 @njit(cache=True)
@@ -107,19 +110,34 @@ def lowest_mean_nb(returns: FloatArray, count: int, limit: float, low: FloatArra
 
 
 @njit(cache=True)
-def annualised_ratio_nb(mean: float, spread: float) -> float:
+def annualised_ratio_nb(mean: float, spread: float, year: float) -> float:
     """Mean over spread, annualised; NaN where nothing varies by more than rounding."""
-    return mean / spread * _ROOT if spread > LEAST_SPREAD else math.nan
+    return mean / spread * math.sqrt(year) if spread > LEAST_SPREAD else math.nan
 
 
 @njit(cache=True)
-def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out: FloatArray) -> None:
+def over_cash_nb(returns: FloatArray, cash_returns: FloatArray, year: float) -> float:
+    """The Sharpe ratio over cash on the sessions that cash has, in its span."""
+    begin, end = 0, len(returns)
+    while begin < end and math.isnan(cash_returns[begin]):
+        begin += 1
+    while end > begin and math.isnan(cash_returns[end - 1]):
+        end -= 1
+    if end - begin < FEWEST_ANNUAL_SESSIONS:
+        return math.nan
+    _, _, extra, extras, _ = moments_nb(returns[begin:end], cash_returns[begin:end])
+    return annualised_ratio_nb(extra, math.sqrt(extras / (end - begin - 1)), year)
+
+
+@njit(cache=True)
+def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, year: float, out: FloatArray) -> None:
     """Write the metrics of one path in the order of `METRIC_NAMES`.
 
     Args:
         values: values at the close (T,), USD.
         capital: starting capital, USD.
-        cash_returns: session returns of the cash symbol (T,).
+        cash_returns: session returns of the cash symbol (T,), NaN before its first price and after its last.
+        year: sessions of a year.
         out: the metrics (M,), written in place.
     """
     count = len(values)
@@ -132,21 +150,28 @@ def metrics_nb(values: FloatArray, capital: float, cash_returns: FloatArray, out
     spread = math.sqrt(squares / (count - 1))
     fall = deepest_nb(values, capital)
     out[0] = growth - 1.0
-    out[1] = growth ** (SESSIONS_A_YEAR / count) - 1.0 if growth > 0.0 else -1.0
-    out[2] = spread * _ROOT
-    out[3] = annualised_ratio_nb(mean, spread)
-    out[4] = annualised_ratio_nb(extra, math.sqrt(extras / (count - 1)))
-    out[5] = annualised_ratio_nb(mean, math.sqrt(losses / count))
     out[6] = fall
-    out[7] = out[1] / -fall if fall < 0.0 else math.nan
-    out[8] = ulcer_nb(values, capital)
+    out[8] = ulcer_nb(values, capital) if fall < 0.0 else 0.0
     out[9] = lowest_mean_nb(returns, max(1, math.ceil(0.05 * count)), mean - 1.2 * spread, low)
+    if count < FEWEST_ANNUAL_SESSIONS:
+        for figure in (1, 2, 3, 4, 5, 7):
+            out[figure] = math.nan
+        return
+    out[1] = growth ** (year / count) - 1.0 if growth > 0.0 else -1.0
+    out[2] = spread * math.sqrt(year)
+    out[3] = annualised_ratio_nb(mean, spread, year)
+    if math.isnan(extra):
+        out[4] = over_cash_nb(returns, cash_returns, year)
+    else:
+        out[4] = annualised_ratio_nb(extra, math.sqrt(extras / (count - 1)), year)
+    out[5] = annualised_ratio_nb(mean, math.sqrt(losses / count), year)
+    out[7] = out[1] / -fall if fall < 0.0 else math.nan
 
 
 @njit(cache=True, parallel=True)
-def metrics_many_nb(values: FloatArray, capital: float, cash_returns: FloatArray) -> FloatArray:
+def metrics_many_nb(values: FloatArray, capital: float, cash_returns: FloatArray, year: float) -> FloatArray:
     """Metrics (P, M) of values at the close (P, T), in the order of `METRIC_NAMES`."""
     out = np.empty((len(values), METRIC_COUNT))
     for path in prange(len(values)):
-        metrics_nb(values[path], capital, cash_returns, out[path])
+        metrics_nb(values[path], capital, cash_returns, year, out[path])
     return out

@@ -10,12 +10,11 @@ import numpy as np
 from numba import njit, prange
 
 from undertow.backtests.kernel.records import Rates, SetPlans
-from undertow.backtests.kernel.state import OPEN_AT_END
+from undertow.backtests.kernel.state import COUNTS, OPEN_AT_END
 from undertow.backtests.segments.cut import Segments
 from undertow.backtests.segments.follow import Reference, copies_held_nb, follow_nb, fully_invested_nb, resume_nb
 from undertow.backtests.segments.metrics import METRIC_COUNT, metrics_nb
 from undertow.backtests.segments.records import (
-    COUNTS,
     FLAGS,
     SCALE,
     STATES,
@@ -39,12 +38,13 @@ def walk_segments_nb(
     rates: Rates,
     capital: float,
     cash_returns: FloatArray,
+    year: float,
     keep: bool,
 ) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
     """Walk P paths in parallel.
 
     Returns metrics (P, M) in the order of `METRIC_NAMES`, values at the close (P, T) where they are kept, else (P, 0),
-    turnover, costs and the sum of the share of cash (P, 3), and counts (P, 3).
+    turnover, costs and the sum of the share of cash (P, 3), and counts (P, 6).
 
     Args:
         segments: the segments of the run.
@@ -53,6 +53,7 @@ def walk_segments_nb(
         rates: rates of trading.
         capital: starting capital, USD.
         cash_returns: session returns of the cash symbol (T,).
+        year: sessions of a year.
         keep: whether to return the values.
     """
     paths, rows = sets.exposure.shape
@@ -102,7 +103,7 @@ def walk_segments_nb(
                 resume_nb(reference, parts - 1, copies[member], account)
             for name in range(names):
                 counts[begin + member, OPEN_AT_END] += waiting[member, name] != 0.0
-            metrics_nb(walked[member], capital, cash_returns, metrics[begin + member])
+            metrics_nb(walked[member], capital, cash_returns, year, metrics[begin + member])
             for row in range(values.shape[1]):
                 values[begin + member, row] = walked[member, row]
     return metrics, values, sums, counts

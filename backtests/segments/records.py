@@ -16,8 +16,8 @@ STATES = 4
 OFF_BASE, PENDING = 0, 1
 FLAGS = 2
 
-# Sums and counts of a path: the first ones of the order kernel, at the same positions.
-SUMS, COUNTS = 3, 3
+# Sums of a path: those of the order kernel, as are its counts.
+SUMS = 3
 
 
 class SegmentPath(NamedTuple):
@@ -39,7 +39,7 @@ class SegmentAccount(NamedTuple):
 
 
 class SegmentResults(NamedTuple):
-    """Values at the close (T,), sums (3,) and counts (3,) of a path, written in place."""
+    """Values at the close (T,), sums (3,) and counts (6,) of a path, written in place."""
 
     values: FloatArray
     sums: FloatArray
@@ -60,8 +60,8 @@ class Session(NamedTuple):
     """One session of a path, with the facts of its segment.
 
     `level` is the exposure on the session before, `cash` that before trading, USD. `proportional` is true where cash is
-    raised in proportion, `rebalanced` on the session of a rebalance, `ending` where a name is closed; `base_worth` (at
-    the fill), `clean` and `filled` as in `Segments`.
+    raised in proportion, `rebalanced` on the session of a rebalance; `base_worth` (at the fill), `clean` and `filled`
+    as in `Segments`.
     """
 
     exposure: float
@@ -72,4 +72,3 @@ class Session(NamedTuple):
     rebalanced: bool
     clean: bool
     filled: bool
-    ending: bool

@@ -12,6 +12,7 @@ from undertow.backtests.kernel.state import (
     DE_RISK,
     DEFERRED,
     DUST,
+    GAPS,
     NONE,
     PAID,
     RE_ENTRY,
@@ -37,7 +38,7 @@ from undertow.backtests.segments.records import (
     Session,
     SessionNames,
 )
-from undertow.market import FloatArray
+from undertow.market import FloatArray, IntArray
 
 
 @njit(cache=True)
@@ -188,15 +189,19 @@ def trade_by_name_nb(
 
 
 @njit(cache=True)
-def sell_ended_nb(price: FloatArray, held: FloatArray, waiting: FloatArray, cash: float) -> tuple[float, int]:
-    """Turn names that have ended into cash; returns the cash and how many were held.
+def sell_ended_nb(
+    row: int, segments: Segments, account: SegmentAccount, cash: float, counts: IntArray
+) -> tuple[float, int]:
+    """Turn names with an end price into cash; returns the cash and how many were held.
 
     Args:
-        price: price at which a name that has ended is closed (N,), NaN for all others.
-        held: shares held (N,), changed in place.
-        waiting: waiting orders (N,), changed in place.
+        row: the session.
+        segments: the segments of the run.
+        account: the account, changed in place.
         cash: cash before, USD.
+        counts: counts of the path, changed in place.
     """
+    held, waiting, price = account.held, account.waiting, segments.end_price[row]
     closed = 0
     for name in range(len(price)):
         if not np.isnan(price[name]):
@@ -205,6 +210,8 @@ def sell_ended_nb(price: FloatArray, held: FloatArray, waiting: FloatArray, cash
                 cash += held[name] * price[name]
                 held[name] = 0.0
                 closed += 1
+                counts[GAPS if segments.last[name] > row else CLOSED] += 1
+    account.flags[PENDING] = account.flags[PENDING] and any_nb(waiting)
     return cash, closed
 
 
@@ -215,13 +222,11 @@ def trade_scaled_nb(
     fill: FloatArray,
     mark: FloatArray,
     units: FloatArray,
-    end_price: FloatArray,
     rates: Rates,
-) -> tuple[bool, int, float, float, float, float, int]:
+) -> tuple[bool, int, float, float, float, float]:
     """Trade one session as far as a scaled copy or a rebalance in proportion can.
 
-    Returns whether that is all, the reason, the cash, the money sold and bought for, the value before trading, and how
-    many names were closed.
+    Returns whether that is all, the reason, the cash, the money sold and bought for, and the value before trading.
 
     Args:
         session: the session.
@@ -229,7 +234,6 @@ def trade_scaled_nb(
         fill: price at the fill (N,), NaN where nothing can be filled.
         mark: last known prices (N,).
         units: shares of the base portfolio (N,) for one unit of money.
-        end_price: price at which a name that has ended is closed (N,), NaN for all others.
         rates: rates of trading.
     """
     held, waiting = account.held, account.waiting
@@ -237,10 +241,6 @@ def trade_scaled_nb(
     reason = reason_nb(session.rebalanced, exposure, session.level, False, False)
     if reason == NONE and flags[PENDING] and due_nb(waiting, fill):
         reason = WAITED
-    closed = 0
-    if session.ending:
-        cash, closed = sell_ended_nb(end_price, held, waiting, cash)
-        flags[PENDING] = flags[PENDING] and any_nb(waiting)
     sold, bought, value, done = 0.0, 0.0, 1.0, reason == NONE
     if not done and not flags[OFF_BASE] and (session.proportional or reason == RE_ENTRY or exposure >= 1.0):
         if reason == REBALANCE and session.clean:
@@ -252,7 +252,7 @@ def trade_scaled_nb(
             done, cash, sold, bought, value = rescale_nb(
                 reason, state, worth, session.base_worth, cash, exposure, rates
             )
-    return done, reason, cash, sold, bought, value, closed
+    return done, reason, cash, sold, bought, value
 
 
 @njit(cache=True)
@@ -319,20 +319,20 @@ def segment_nb(
             or (flags[PENDING] and due_nb(account.waiting, segments.fill[row]))
         ):
             fill, mark, units = segments.fill[row], segments.mark[row], segments.units[part]
+            cash, closed = state[UNITS] * segments.cash_fill[row] if row > 0 else path.capital, 0
+            if segments.ending[row]:
+                cash, closed = sell_ended_nb(row, segments, account, cash, counts)
             session = Session(
                 exposure=exposure[row],
                 level=exposure[row - 1] if row > 0 else 1.0,
-                cash=state[UNITS] * segments.cash_fill[row] if row > 0 else path.capital,
+                cash=cash,
                 base_worth=segments.worth_fill[row],
                 proportional=path.order.shape[1] == 0,
                 rebalanced=row == first and segments.rebalance[part],
                 clean=segments.clean[part],
                 filled=segments.filled[row],
-                ending=segments.ending[row],
             )
-            done, reason, cash, sold, bought, value, closed = trade_scaled_nb(
-                session, account, fill, mark, units, segments.end_price[row], rates
-            )
+            done, reason, cash, sold, bought, value = trade_scaled_nb(session, account, fill, mark, units, rates)
             if not done:
                 write_out_nb(account.held, units, state)
                 names = SessionNames(segments.weights[part], units, fill, mark, path.order[row])
@@ -340,7 +340,6 @@ def segment_nb(
                     reason, names, account, cash, exposure[row], rates, trades
                 )
                 counts[DEFERRED] += deferred
-            counts[CLOSED] += closed
             book_trades_nb(sold, bought, value, rates, sums)
             if row == 0 or closed > 0 or sold > 0.0 or bought > 0.0:
                 state[UNITS] = max(0.0, cash) / segments.cash_fill[row]

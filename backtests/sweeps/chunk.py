@@ -13,9 +13,12 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
-from undertow.backtests.metrics import METRICS, SESSIONS_A_YEAR
+from undertow.backtests.kernel.state import CASH, COUNTED, PAID, TURNOVER
+from undertow.backtests.metrics import METRICS, annual_turnover
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
+from undertow.backtests.runs.describe import known_cash_returns
+from undertow.backtests.runs.episodes import under_way
 from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
@@ -37,7 +40,8 @@ class PreparedData(NamedTuple):
     """Data that all chunks of a sweep share.
 
     `table` holds the decisions of all sessions, `rows` the run's sessions among them. `grid` has the prices, `base`
-    (T, N) the base weights and `rebalanced` (T,) the sessions on which they are set, for the run's sessions alone.
+    (T, N) the base weights, `rebalanced` (T,) the sessions on which they are set, and `cash_returns` (T,) those of the
+    cash symbol, NaN where it has no price, for the run's sessions alone.
     """
 
     table: DecisionTable
@@ -45,6 +49,7 @@ class PreparedData(NamedTuple):
     grid: PriceGrid
     base: FloatArray
     rebalanced: IntArray
+    cash_returns: FloatArray
 
 
 class Chunk(NamedTuple):
@@ -84,6 +89,11 @@ class SweepTask:
     end: str | pd.Timestamp | None
     account: Account
 
+    @property
+    def year(self) -> int:
+        """The sessions of a year on the market's calendar."""
+        return self.market.calendar.sessions_a_year
+
     @cached_property
     def prepared(self) -> PreparedData:
         """Decisions, prices and base weights, computed once a process.
@@ -99,7 +109,8 @@ class SweepTask:
                 f"universe `{self.universe}` has no name with prices in the requested sessions; move `start`"
             )
         grid = read_price_grid(table, rows, self.account.costs.haircut)
-        return PreparedData(table, rows, grid, np.ascontiguousarray(base), rebalanced)
+        cash_returns = known_cash_returns(table, rows, grid.cash_returns)
+        return PreparedData(table, rows, grid, np.ascontiguousarray(base), rebalanced, cash_returns)
 
     def __getstate__(self) -> dict[str, Any]:
         """The state for another process, where the prepared data is computed again."""
@@ -115,7 +126,9 @@ def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
     in_run = decision_for_rows(decision, prepared.rows)
     if in_run.hedge is not None:
         in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
-    figures = _figures(in_run, walked)
+    first = prepared.rows.start
+    before = np.ones(decision.exposure.shape[1], np.bool_) if first == 0 else decision.acting[first - 1]
+    figures = _figures(in_run, walked, before, task.year)
     returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
     return ChunkResult(figures, returns)
 
@@ -145,13 +158,20 @@ def _walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSet
     parts = []
     if plain.any():
         plan = Plan(decision_for_rows(select_sets(decision, plain), prepared.rows), prepared.base, prepared.rebalanced)
-        parts.append((plain, by_segments(prepared.grid, plan, costs, capital, keep=keep)))
+        parts.append(
+            (
+                plain,
+                by_segments(prepared.grid, plan, costs, capital, year=task.year, cash=prepared.cash_returns, keep=keep),
+            )
+        )
     if not plain.all():
         uncovered = select_sets(decision, ~plain)
         in_run = decision_for_rows(uncovered, prepared.rows)
         plan = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced)
         grid = add_sleeves(prepared.grid, prepared.table, prepared.rows, uncovered, costs)
-        parts.append((~plain, by_kernel(grid, plan, costs, capital, keep=keep)))
+        parts.append(
+            (~plain, by_kernel(grid, plan, costs, capital, year=task.year, cash=prepared.cash_returns, keep=keep))
+        )
     return parts[0][1] if len(parts) == 1 else _merge(parts)
 
 
@@ -187,17 +207,17 @@ def select_sets(decision: Decision, mask: BoolArray) -> Decision:
     )
 
 
-def _figures(decision: Decision, walked: WalkedSets) -> pd.DataFrame:
+def _figures(decision: Decision, walked: WalkedSets, before: BoolArray, year: int) -> pd.DataFrame:
     exposure = np.ascontiguousarray(decision.exposure.T)
     metrics = pd.DataFrame(walked.metrics, columns=list(METRIC_NAMES))
-    metrics["annual_turnover"] = walked.sums[:, 0] / (exposure.shape[1] / SESSIONS_A_YEAR)
+    metrics["annual_turnover"] = annual_turnover(walked.sums[:, TURNOVER], exposure.shape[1], year)
     metrics["average_exposure"] = exposure.mean(axis=1)
-    metrics["average_cash"] = walked.sums[:, 2] / exposure.shape[1]
-    metrics["costs_paid"] = walked.sums[:, 1]
-    metrics["episodes"] = _episodes(decision.acting)
-    metrics["deferred_fills"] = walked.counts[:, 0]
-    metrics["price_ends_closed"] = walked.counts[:, 1]
-    metrics["orders_open_at_end"] = walked.counts[:, 2]
+    cash = walked.sums[:, CASH] / exposure.shape[1]
+    metrics["average_exposure_reached"], metrics["average_cash"] = 1.0 - cash, cash
+    metrics["costs_paid"] = walked.sums[:, PAID]
+    metrics["episodes"] = _episodes(decision, before)
+    for name, position in COUNTED.items():
+        metrics[name] = walked.counts[:, position]
     metrics["stale_sessions"] = decision.stale.sum(axis=0)
     return metrics
 
@@ -209,5 +229,8 @@ def _returns(values: FloatArray, capital: float) -> FloatArray:
     return growth
 
 
-def _episodes(acting: BoolArray) -> IntArray:
-    return np.asarray(acting[0] + (acting[1:] & ~acting[:-1]).sum(axis=0), dtype=np.int64)
+def _episodes(decision: Decision, before: BoolArray) -> IntArray:
+    acting, stocks = decision.acting, decision.exposure
+    net = stocks if decision.hedge is None else stocks - decision.hedge
+    begun = acting[0] + (acting[1:] & ~acting[:-1]).sum(axis=0)
+    return np.asarray(begun - under_way(acting, net, stocks, before), dtype=np.int64)

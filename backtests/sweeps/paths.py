@@ -12,12 +12,12 @@ from undertow.backtests.kernel.many import walk_all
 from undertow.backtests.kernel.path import rates_of, selling_order
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.kernel.records import SetPlans
-from undertow.backtests.kernel.state import CASH, CLOSED, DEFERRED, OPEN_AT_END, PAID, TURNOVER
+from undertow.backtests.metrics import carried_returns
 from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
 from undertow.backtests.segments.metrics import metrics_many_nb
 from undertow.backtests.segments.paths import walk_segments_nb
-from undertow.market import FloatArray, IntArray
+from undertow.market import SESSIONS_A_YEAR, FloatArray, IntArray
 from undertow.strategies import Decision, Plan
 
 # Not every threading layer of numba may be entered by two threads at once.
@@ -28,8 +28,7 @@ class WalkedSets(NamedTuple):
     """Figures of P accounts.
 
     `metrics` (P, M) in the order of `METRIC_NAMES`; `values` at the close (P, T), USD, where kept, else (P, 0);
-    `sums` (P, 3) turnover, costs paid, share of cash, summed over the sessions; `counts` (P, 3) deferred
-    fills, names closed, orders open at the end.
+    `sums` (P, 3) and `counts` (P, 6) over the sessions, whose positions `kernel/state.py` names.
     """
 
     metrics: FloatArray
@@ -38,7 +37,16 @@ class WalkedSets(NamedTuple):
     counts: IntArray
 
 
-def by_segments(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
+def by_segments(
+    grid: PriceGrid,
+    plan: Plan,
+    costs: Costs,
+    capital: float,
+    *,
+    year: int = SESSIONS_A_YEAR,
+    cash: FloatArray | None = None,
+    keep: bool = False,
+) -> WalkedSets:
     """Walk sets that hold nothing but stocks and cash, without stops or tax lots.
 
     Args:
@@ -46,6 +54,8 @@ def by_segments(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, ke
         plan: decisions of the sets and the base weights.
         costs: costs of trading.
         capital: starting capital, USD.
+        year: sessions of a year.
+        cash: session returns of cash (T,), NaN where it has no price; by default those of the grid.
         keep: whether the values at every close are kept.
     """
     segments = cut_segments(grid, plan.base, plan.rebalanced)
@@ -53,13 +63,23 @@ def by_segments(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, ke
     reference = reference_nb(segments, rates, capital)
     exposure = np.ascontiguousarray(plan.decision.exposure.T)
     orders = _orders(plan.decision, segments.names, plan.base.shape)
+    cash_returns = carried_returns(grid.cash_returns if cash is None else cash)
     sets = SetPlans(exposure, orders, plan.decision.score_of_set.astype(np.int64))
     with _KERNEL_LOCK:
-        walked = walk_segments_nb(segments, reference, sets, rates, capital, grid.cash_returns, keep)
+        walked = walk_segments_nb(segments, reference, sets, rates, capital, cash_returns, float(year), keep)
     return WalkedSets(*walked)
 
 
-def by_kernel(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep: bool = False) -> WalkedSets:
+def by_kernel(
+    grid: PriceGrid,
+    plan: Plan,
+    costs: Costs,
+    capital: float,
+    *,
+    year: int = SESSIONS_A_YEAR,
+    cash: FloatArray | None = None,
+    keep: bool = False,
+) -> WalkedSets:
     """Walk any sets by the order kernel, session by session and name by name.
 
     Figures and values of an account that is worth 0 or less at any close are NaN.
@@ -69,15 +89,17 @@ def by_kernel(grid: PriceGrid, plan: Plan, costs: Costs, capital: float, *, keep
         plan: decisions of the sets and the base weights.
         costs: costs of trading.
         capital: starting capital, USD.
+        year: sessions of a year.
+        cash: session returns of cash (T,), NaN where it has no price; by default those of the grid.
         keep: whether the values at every close are kept.
     """
+    cash_returns = carried_returns(grid.cash_returns if cash is None else cash)
     with _KERNEL_LOCK:
         values, sums, counts = walk_all(grid, plan, costs, capital)
-        metrics = metrics_many_nb(values, capital, grid.cash_returns)
+        metrics = metrics_many_nb(values, capital, cash_returns, float(year))
     ruined = (values <= 0.0).any(axis=1)
     metrics[ruined], sums[ruined] = np.nan, np.nan
     values[ruined] = np.nan
-    sums, counts = sums[:, [TURNOVER, PAID, CASH]], counts[:, [DEFERRED, CLOSED, OPEN_AT_END]]
     return WalkedSets(metrics, values if keep else values[:, :0], sums, counts)
 
 

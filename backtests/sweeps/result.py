@@ -19,10 +19,12 @@ from undertow.backtests.account import Account
 from undertow.backtests.command import strategy_word, trust_argv
 from undertow.backtests.engines import Engine
 from undertow.backtests.ledger.trial_count import TrialCount
+from undertow.backtests.metrics import short_window
 from undertow.backtests.objectives import BASELINES, Metrics, functions_of
 from undertow.backtests.runs.backtest import session_rows
+from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence
 from undertow.backtests.sweeps.argv import made_by, sets_argv
-from undertow.backtests.sweeps.baselines import baseline_figures, walk_baseline
+from undertow.backtests.sweeps.baselines import baseline_figures, basket_moves, walk_baseline
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
@@ -174,6 +176,18 @@ class Sweep:
         On the same sessions, with the same account.
         """
         return {name: baseline_figures(name, self.task) for name in BASELINES}
+
+    @cached_property
+    def moves(self) -> list[dict[str, Any]]:
+        """The extreme moves of names that the basket held, as `Run.moves` has them."""
+        return basket_moves(self.task)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the data behind the figures, as `Run.notes` has them."""
+        reason = short_window(len(self.sessions))
+        notes = (f"{reason}: they are blank" if reason else "", moves_sentence(self.moves))
+        return tuple(note for note in notes if note)
 
     def baseline_scores(self, by: By = BEST_FIGURE) -> dict[str, float]:
         """The value of a figure or objective for each baseline that has it."""
@@ -330,6 +344,9 @@ class Sweep:
             "best": records(self.best(by, top)),
             "confidence_set": self.confidence_set().as_dict() if self.comparable else None,
             "baselines": {name: {**metrics, **scores.get(name, {})} for name, metrics in self.baselines.items()},
+            "labels": {BuyAndHold.name(): hold_label(self.account.rebalance)},
+            "moves": self.moves,
+            "notes": list(self.notes),
             "ledger": None if self.trial_count is None else asdict(self.trial_count),
         }
 
@@ -337,6 +354,11 @@ class Sweep:
         return [
             *([] if self.trial_count is None else [self.trial_count.sentence()]),
             *([self.confidence_set().sentence] if self.comparable else []),
+            *(
+                f"{note[:1].upper()}{note[1:]}."
+                for note in (*self.notes, hold_sentence(self.account.rebalance))
+                if note
+            ),
             "All figures are in-sample: judge a choice on sessions that it never saw.",
         ]
 

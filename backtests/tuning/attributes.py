@@ -68,7 +68,7 @@ def attribute_fault(user: Mapping[str, Any], system: Mapping[str, Any]) -> str:
     return ""
 
 
-def check_study_trials(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+def check_kept_trials(study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
     """Raise `DataError` on a trial whose attributes or values no search has written."""
     objectives = len(study.directions)
     for trial in trials:
@@ -85,7 +85,7 @@ def check_study_trials(study: optuna.Study, trials: Sequence[FrozenTrial]) -> No
             raise trial_error(study, trial, fault)
 
 
-def check_study_parameters(
+def check_kept_parameters(
     study: optuna.Study, trials: Mapping[int, FrozenTrial], space: Mapping[str, BaseDistribution]
 ) -> None:
     """Raise `DataError` on a trial whose parameters are not those of the space."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numba
 
 from undertow.backtests.objectives import BASELINES, Constraint, Metrics, Objective
+from undertow.backtests.runs.backtest import account_path
 from undertow.backtests.sweeps.baselines import baseline_strategy
 from undertow.backtests.sweeps.design import sets_table
 from undertow.backtests.sweeps.sweep import sweep
@@ -62,12 +64,19 @@ class Evaluator:
                 rows: list[Metrics | Exception] = list(_rows(self.strategy, self.market, complete, self.settings))
             except Exception:  # noqa: BLE001 - the set at fault is found below, the others are evaluated
                 rows = [self._row_or_error(parameters) for parameters in complete]
-        return [
-            TrialResult(error=error_text(row))
-            if isinstance(row, Exception)
-            else judge(row, self.objectives, self.constraints, self.baselines)
-            for row in rows
-        ]
+        return [self._result(parameters, row) for parameters, row in zip(complete, rows, strict=True)]
+
+    def _result(self, parameters: Mapping[str, Any], row: Metrics | Exception) -> TrialResult:
+        if isinstance(row, Exception):
+            return TrialResult(error=error_text(row))
+        result = judge(row, self.objectives, self.constraints, self.baselines)
+        if result.error and math.isnan(row["total_return"]):
+            # The account came to nothing: a backtest names the session.
+            try:
+                account_path(self.strategy(**parameters), self.market, **self.settings)
+            except Exception as error:  # noqa: BLE001 - it is the reason why the trial has no figures
+                return TrialResult(error=error_text(error))
+        return result
 
     def _row_or_error(self, parameters: Mapping[str, Any]) -> Metrics | Exception:
         try:

@@ -20,7 +20,10 @@ from undertow.backtests.objective_code import is_named
 from undertow.backtests.objectives import Constraint, Metrics, Objective
 from undertow.backtests.runs.backtest import backtest, session_rows
 from undertow.backtests.runs.lag_hours import LagHours, lag_hours
+from undertow.backtests.runs.notes import hold_label, moves_sentence
 from undertow.backtests.runs.run import Run
+from undertow.backtests.sweeps.baselines import basket_moves
+from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.tuning.argv import search_argv
 from undertow.backtests.tuning.plan import SearchPlan
 from undertow.backtests.tuning.settings import MAX_FAILED
@@ -28,7 +31,7 @@ from undertow.backtests.tuning.space import Parameters, Space, first_sets
 from undertow.market import BoolArray, FloatArray, Market
 from undertow.signals.base import PAGES, load
 from undertow.signals.decisions import shared_table
-from undertow.strategies import Strategy
+from undertow.strategies import BuyAndHold, Strategy
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,6 +155,18 @@ class Tuning:
         table = shared_table(self.market, identity["universe"], identity["fill"])
         return lag_hours(self.best_strategy, table, session_rows(self.market, identity["start"], identity["end"]))
 
+    @cached_property
+    def moves(self) -> list[dict[str, Any]]:
+        """The extreme moves of names that the basket held, as `Run.moves` has them."""
+        identity = self.identity
+        window = identity["universe"], identity["start"], identity["end"]
+        return basket_moves(SweepTask(self.strategy, self.market, *window, self.account))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the data behind the figures, as `Run.notes` has them."""
+        return tuple(filter(None, [moves_sentence(self.moves)]))
+
     @property
     def command(self) -> str | None:
         """The command line that makes the same trials again.
@@ -197,6 +212,9 @@ class Tuning:
             "metrics": {name: of_type(row[name]) for name, of_type in types.items()},
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "baselines": {name: dict(metrics) for name, metrics in self.baselines.items()},
+            "labels": {BuyAndHold.name(): hold_label(self.account.rebalance)},
+            "moves": self.moves,
+            "notes": list(self.notes),
             "front": [int(trial) for trial in self.front["trial"]],
             "search": dict(self.identity),
             "command": self.command,

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from undertow.backtests.ledger.ledger import Ledger, SearchKey
-from undertow.backtests.tuning.attributes import DESIGN, ERROR, check_study_parameters
+from undertow.backtests.tuning.attributes import DESIGN, ERROR, check_kept_parameters
 from undertow.backtests.tuning.claims import Claim, Claims
 from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
@@ -73,7 +73,7 @@ class SearchLoop:
         """
         schedule, trials = self.proposer.schedule, self.trials
         done = finished_by_position(self.study)
-        check_study_parameters(self.study, done, self.proposer.space)
+        check_kept_parameters(self.study, done, self.proposer.space)
         self._count(done)
         while True:
             batches = schedule.batches(trials)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from undertow.backtests.folders import json_ready
-from undertow.backtests.objectives import Constraint, Direction, Objective
+from undertow.backtests.objectives import NAMED, Constraint, Direction, Objective, value_reason
 from undertow.backtests.sweeps.design import column
 from undertow.backtests.tuning.attributes import (
     BATCH,
@@ -26,7 +27,7 @@ from undertow.backtests.tuning.attributes import (
     IDENTITY,
     METRICS,
     POSITION,
-    check_study_trials,
+    check_kept_trials,
     identity_fault,
 )
 from undertow.market import DataError, ParameterError, reason_of
@@ -76,8 +77,15 @@ def judge(
         return TrialResult(metrics, error=error_text(error))
     for name, value in {**values, **violations}.items():
         if not math.isfinite(value):
-            return TrialResult(metrics, error=f"`{name}` is {value}, not a number")
+            return TrialResult(metrics, error=f"`{name}` is {value}, not a number{_reason(name, metrics)}")
     return TrialResult(metrics, tuple(values.values()), violations)
+
+
+def _reason(name: str, metrics: Mapping[str, float]) -> str:
+    """Why an objective or a bound has no value, where that is known."""
+    head = re.split("[:<>]", name)[0]
+    reason = value_reason(metrics, NAMED[head][0] if head in NAMED else head)
+    return f": {reason}" if reason else ""
 
 
 def error_text(error: BaseException) -> str:
@@ -219,7 +227,7 @@ def read_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials of a study, each checked; errors as in `read_identity`."""
     with _reading(study):
         trials = study.get_trials(deepcopy=False)
-        check_study_trials(study, trials)
+        check_kept_trials(study, trials)
     return trials
 
 

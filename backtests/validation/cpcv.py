@@ -19,9 +19,10 @@ from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
-from undertow.backtests.metrics import return_metrics
+from undertow.backtests.metrics import return_metrics, short_window
 from undertow.backtests.objectives import BASELINES, Metrics, Objective
 from undertow.backtests.runs.backtest import make_plan, session_rows
+from undertow.backtests.runs.describe import known_cash_returns
 from undertow.backtests.runs.entries import enter_sweep
 from undertow.backtests.sweeps.chunk import FIGURES
 from undertow.backtests.sweeps.design import design
@@ -30,7 +31,7 @@ from undertow.backtests.validation.schedule import Schedule, ScheduledSpan, Sche
 from undertow.backtests.validation.settings import WalkSettings, make_walk_settings, resolve_events
 from undertow.backtests.validation.splits import Fold, make_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
-from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
+from undertow.market import SESSIONS_A_YEAR, BoolArray, FloatArray, IntArray, Market, ParameterError
 from undertow.signals.decisions import DecisionTable, shared_table
 from undertow.strategies import Strategy, VolTarget
 
@@ -58,6 +59,7 @@ class CpcvResult:
         paths: out-of-sample returns of continuous accounts (sessions, paths), decimal, per session.
         hold: returns of the basket without the rule (sessions,), decimal, per session.
         cash: returns of cash (sessions,), decimal, per session.
+        sessions_a_year: sessions of a year on the market's calendar.
     """
 
     strategy: type[Strategy]
@@ -68,6 +70,7 @@ class CpcvResult:
     paths: pd.DataFrame
     hold: pd.Series
     cash: pd.Series
+    sessions_a_year: int = SESSIONS_A_YEAR
 
     def __repr__(self) -> str:
         low, middle, high = np.percentile(self.sharpes, [0, 50, 100])
@@ -79,7 +82,7 @@ class CpcvResult:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """The metrics of `Run.metrics` that need returns alone, one row per path."""
-        rows = [_series_metrics(self.paths[name], self.cash) for name in self.paths]
+        rows = [_series_metrics(self.paths[name], self.cash, self.sessions_a_year) for name in self.paths]
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="path"))
 
     @property
@@ -91,10 +94,12 @@ class CpcvResult:
     def below_median(self) -> float:
         """The share of folds whose choice was below the median of all trials in the test.
 
-        Where all trials are luck it is 0.5 on average, and 0.2 to 0.8 in four samples of five: folds share most of
-        their sessions. Source: Bailey, Borwein, Lopez de Prado and Zhu (2017), the probability of backtest overfitting.
+        NaN where no test has a value of the objective. Where all trials are luck it is 0.5 on average, and 0.2 to 0.8
+        in four samples of five: folds share most of their sessions. Source: Bailey, Borwein, Lopez de Prado and Zhu
+        (2017), the probability of backtest overfitting.
         """
-        return float((self.folds["rank"] < 0.5).mean())
+        ranks = self.folds["rank"].dropna()
+        return float((ranks < 0.5).mean()) if len(ranks) else float("nan")
 
     def summary(self) -> dict[str, Any]:
         """The result as plain values: the entry `cpcv` of `--json`."""
@@ -111,7 +116,7 @@ class CpcvResult:
                 "p95": float(high),
                 "highest": float(highest),
             },
-            "annual_sharpe_buy_and_hold": _series_metrics(self.hold, self.cash)["annual_sharpe"],
+            "annual_sharpe_buy_and_hold": _series_metrics(self.hold, self.cash, self.sessions_a_year)["annual_sharpe"],
             "share_below_median": self.below_median,
         }
 
@@ -203,7 +208,8 @@ def cross_validate(
     returns, hold, cash = _account_returns(table, list(strategies), rows, settings)
     vol_target, _, _ = _account_returns(table, [VolTarget()], rows, settings)
     baselines = dict(zip(BASELINES, (hold, vol_target[0]), strict=True))
-    chosen, report = _choose_sets(folds, returns, baselines, cash, settings.objective)
+    year = market.calendar.sessions_a_year
+    chosen, report = _choose_sets(folds, returns, baselines, cash, settings.objective, year=year)
     choices = [[strategies[chosen[fold]] for fold in path] for path in split.paths()]
     schedules = [_path_schedule(path, groups, sessions) for path in choices]
     rules: list[Strategy] = [ScheduledStrategy(schedule=schedule) for schedule in schedules]
@@ -231,6 +237,7 @@ def cross_validate(
         paths=pd.DataFrame(path_returns.T, index=days, columns=[f"path {n}" for n in range(1, len(schedules) + 1)]),
         hold=pd.Series(hold, index=days, name="buy-and-hold"),
         cash=pd.Series(cash, index=days, name="cash"),
+        sessions_a_year=year,
     )
 
 
@@ -250,7 +257,7 @@ def check_path_objective(objective: Objective) -> None:
 
     Paths have no costs and no turnover.
     """
-    metrics = return_metrics(np.array([0.01, -0.01, 0.02]), np.zeros(3))
+    metrics = return_metrics(np.tile([0.01, -0.01, 0.02], 20), np.zeros(60))
     _objective_value(metrics, dict.fromkeys(BASELINES, metrics), objective)
 
 
@@ -266,7 +273,8 @@ def _account_returns(
     # A class without parameters decides one column for all.
     returns = [walk_plan(grid, plan, number, account.costs, account.capital).returns for number in range(plan.sets)]
     rules = np.stack(returns[:-1])
-    return np.broadcast_to(rules, (len(strategies), rules.shape[1])), returns[-1], grid.cash_returns
+    cash = known_cash_returns(table, rows, grid.cash_returns)
+    return np.broadcast_to(rules, (len(strategies), rules.shape[1])), returns[-1], cash
 
 
 def _parameter_sets(settings: WalkSettings, seed: int) -> pd.DataFrame:
@@ -282,6 +290,8 @@ def _choose_sets(
     baselines: Mapping[str, FloatArray],
     cash: FloatArray,
     objective: Objective,
+    *,
+    year: int,
 ) -> tuple[IntArray, pd.DataFrame]:
     """The trial that each fold takes (F,), and one row per fold about it."""
     chosen, rows = [], []
@@ -292,12 +302,14 @@ def _choose_sets(
                 {name: baseline[part] for name, baseline in baselines.items()},
                 cash[part],
                 objective,
+                year,
             )
             for part in (fold.train, fold.test)
         )
         if not np.isfinite(inside).any():
             raise ParameterError(
-                f"no trial has a value of `{objective.name}` in the training sessions of fold {fold.number}"
+                f"no trial has a value of `{objective.name}` in the training sessions of fold"
+                f" {fold.number}{_short(fold)}"
             )
         trained, tested = (
             np.where(np.isfinite(values), objective.sign * values, -np.inf) for values in (inside, outside)
@@ -318,10 +330,16 @@ def _choose_sets(
                 "trial": best,
                 "in_objective": inside[best],
                 "out_objective": outside[best],
-                "rank": rank,
+                # Where no trial has a value in the test there is nothing to rank.
+                "rank": rank if np.isfinite(outside).any() else np.nan,
             }
         )
     return np.array(chosen, dtype=np.int64), pd.DataFrame(rows)
+
+
+def _short(fold: Fold) -> str:
+    reason = short_window(len(fold.train))
+    return f": {reason}" if reason else ""
 
 
 def _nearly_equal(values: FloatArray, value: float) -> BoolArray:
@@ -333,11 +351,11 @@ def _nearly_equal(values: FloatArray, value: float) -> BoolArray:
 
 
 def _objective_values(
-    returns: list[FloatArray], baselines: Mapping[str, FloatArray], cash: FloatArray, objective: Objective
+    returns: list[FloatArray], baselines: Mapping[str, FloatArray], cash: FloatArray, objective: Objective, year: int
 ) -> FloatArray:
     """The objective of every trial (P,); NaN where it has no value or raises."""
-    baseline_metrics = {name: return_metrics(baseline, cash) for name, baseline in baselines.items()}
-    values = [_objective_value(return_metrics(trial, cash), baseline_metrics, objective) for trial in returns]
+    baseline_metrics = {name: return_metrics(baseline, cash, year) for name, baseline in baselines.items()}
+    values = [_objective_value(return_metrics(trial, cash, year), baseline_metrics, objective) for trial in returns]
     return np.array(values, dtype=np.float64)
 
 
@@ -362,5 +380,5 @@ def _path_schedule(strategies: list[Strategy], borders: IntArray, sessions: pd.D
     )
 
 
-def _series_metrics(returns: pd.Series, cash: pd.Series) -> dict[str, float]:
-    return return_metrics(returns.to_numpy(dtype=np.float64), cash.to_numpy(dtype=np.float64))
+def _series_metrics(returns: pd.Series, cash: pd.Series, year: int) -> dict[str, float]:
+    return return_metrics(returns.to_numpy(dtype=np.float64), cash.to_numpy(dtype=np.float64), year)

@@ -203,8 +203,9 @@ class WalkForwardResult:
     def sentences(self) -> list[tuple[str, str]]:
         """The results as sentences of plain text: (topic, sentence), in the page's order.
 
-        Topics are "lag", "buy-and-hold" and "vol-target" (the verdicts, with their intervals), "timing", "gate",
-        "unsearched", "infeasible", "unreached", "seeds", "paths" and "trials"; those that do not apply are left out.
+        Topics are "seeds" (first where there are several), "lag", "buy-and-hold" and "vol-target" (the verdicts, with
+        their intervals), "timing", "gate", "unsearched", "infeasible", "unreached", "paths" and "trials"; those that do
+        not apply are left out.
         """
         # Sentences live above this floor: they are found by name, never imported.
         written: list[tuple[str, str]] = load(PAGES, "walk-sentences")(self)

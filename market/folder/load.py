@@ -8,26 +8,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.calendar import Calendar, load_calendar
-from undertow.market.clock import HOUR, BoolArray, FloatArray, InstantArray, IntArray
-from undertow.market.errors import DataError, did_you_mean
+from undertow.market.calendar import Calendar
+from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
+from undertow.market.errors import DataError, did_you_mean, file_boundary, safe_text
 from undertow.market.feeds import Feed, known_instants
 from undertow.market.folder.manifest import FeedEntry, Manifest, read_manifest
+from undertow.market.folder.names import clean_name, symbol_column
+from undertow.market.folder.prices import load_prices, manifest_calendar
 from undertow.market.folder.tables import (
+    LARGEST_NUMBER,
     check_bars,
     check_increasing,
     check_values,
     date_column,
     number_column,
     read_table,
-    symbol_column,
     time_column,
 )
 from undertow.market.market import Market, sort_feeds
-from undertow.market.prices import PRICE_FIELDS, Prices
+from undertow.market.prices import Prices
 from undertow.market.universe import Universe
 
 _COLUMNS = {
@@ -38,6 +39,9 @@ _COLUMNS = {
 }
 # Dates as vendors write them: 2020-01-31, 31.01.2020, 1/31/2020, 20200131.
 _DATE = r"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|(?:19|20)\d{6}(?:\.0)?$"
+# A settlement of the whole position, or more, is a percentage that was not written as a decimal.
+_LARGEST = {"funding": 1.0}
+_FEW_SESSIONS = 20
 # Two prices with one stamp are a contradiction even when they agree. Counters come from vendors' polling, which repeats
 # a row after a retry: identical repeats of counters are dropped and counted.
 _POLLED = ("liquidations", "open_interest", "funding")
@@ -50,27 +54,34 @@ def load_market(folder: str | Path) -> Market:
     vendor could really produce (gaps, late starts, close-only rows, venue changes, symbols without prices) is no error;
     it is counted, and `undertow market check` reports it.
     """
-    manifest = read_manifest(Path(folder))
-    try:
-        return _load(folder, manifest)
-    except DataError as error:
-        # Messages from inside name files relative to the folder; a reader may have several folders.
-        files = {"market.toml", *(entry.path for entry in manifest.feeds)}
-        if str(error).partition(":")[0] in files:
-            raise DataError(f"{str(folder).rstrip('/')}/{error}") from None
-        raise
+    with file_boundary(folder, "supply the folder again"):
+        manifest = read_manifest(Path(folder))
+        try:
+            return _load(folder, manifest)
+        except DataError as error:
+            # Messages from inside name files relative to the folder; a reader may have several folders.
+            files = ("market.toml", *(safe_text(entry.path) for entry in manifest.feeds))
+            if str(error).startswith(tuple(f"{file}:" for file in files)):
+                raise DataError(f"{str(folder).rstrip('/')}/{error}") from error.__cause__
+            raise
 
 
 def _load(folder: str | Path, manifest: Manifest) -> Market:
     root = Path(folder)
-    prices = _load_prices(root, manifest)
+    prices_path = next(feed.path for feed in manifest.feeds if feed.kind == "prices")
+    with file_boundary(prices_path):
+        prices, notes = load_prices(root, manifest)
     universes = {}
     feeds = []
     for entry in manifest.feeds:
-        if entry.kind == "universe":
-            universes[entry.name] = _load_universe(root, entry, prices)
-        elif entry.kind != "prices":
-            feeds.append(_load_feed(root, entry, prices.calendar))
+        with file_boundary(entry.path):
+            if entry.kind == "universe":
+                universes[entry.name] = _load_universe(root, entry, prices)
+            elif entry.kind != "prices":
+                feeds.append(_load_feed(root, entry, prices.calendar))
+    # Where no row means that nothing happened, nothing has happened since the last one either, for a while.
+    end = max([prices.calendar.closes[-1], *(feed.known_at[-1] for feed in feeds if not feed.interval.sessions)])
+    feeds = [feed.zeros_until(end) for feed in feeds]
     for role, symbol in (("benchmark", manifest.benchmark), ("cash", manifest.cash)):
         if symbol is not None and not _has_prices(prices, symbol):
             suggestion = did_you_mean(symbol, set(prices.symbols) - {symbol})
@@ -85,6 +96,7 @@ def _load(folder: str | Path, manifest: Manifest) -> Market:
         benchmark=manifest.benchmark,
         cash=manifest.cash,
         path=str(folder),
+        notes=notes,
     )
 
 
@@ -97,18 +109,23 @@ def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
     table = read_table(root, entry.path, required)
     times = date_column(table, "time", entry.path) if entry.kind == "macro" else time_column(table, entry.path)
     names = _COLUMNS.get(entry.kind) or tuple(str(column) for column in table.columns if column != "time")
-    columns = {name: number_column(table, name, entry.path) for name in names}
-    regimes, regime_names = _regimes(table)
+    for name in names:
+        clean_name(name, f"{entry.path}: the name of a column")
+    limit = _LARGEST.get(entry.kind, LARGEST_NUMBER)
+    columns = {name: number_column(table, name, entry.path, limit) for name in names}
     repeated = np.zeros(len(times), dtype=np.bool_)
     if entry.kind in _POLLED:
         repeated = _identical_repeats(times, columns)
     keep = ~repeated
-    times, regimes = times[keep], regimes[keep]
+    times = times[keep]
+    regimes, regime_names = _regimes(table, keep, entry.path)
     columns = {name: values[keep] for name, values in columns.items()}
     check_increasing(times, entry.path, rows=np.flatnonzero(keep))
     _check_values(entry, times, columns)
     if entry.interval.sessions or entry.delay.sessions:
-        calendar_of_feed = _calendar(calendar.name, _before(times[0]), _after(times[-1]))
+        sessions = entry.interval.sessions + entry.delay.sessions
+        first, last = _before(times[0]), _after(times[-1], sessions)
+        calendar_of_feed = manifest_calendar(calendar.name, first, last)
     else:
         calendar_of_feed = calendar
     known_at = known_instants(times, entry.interval, entry.delay, calendar_of_feed)
@@ -125,6 +142,7 @@ def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
         regime_names=regime_names,
         stale_after=entry.tolerance.timedelta if entry.tolerance else None,
         repeated_rows=int(repeated.sum()),
+        missing=entry.missing,
     )
     _check_cover(feed, calendar)
     return feed
@@ -134,9 +152,9 @@ def _before(time: np.datetime64) -> pd.Timestamp:
     return pd.Timestamp(time) - pd.Timedelta(days=15)
 
 
-def _after(time: np.datetime64) -> pd.Timestamp:
-    # Room for a delay of several sessions over the longest holidays.
-    return pd.Timestamp(time) + pd.Timedelta(days=45)
+def _after(time: np.datetime64, sessions: int) -> pd.Timestamp:
+    # Room for a delay of several sessions over the longest holidays, or of many.
+    return pd.Timestamp(time) + pd.Timedelta(days=45 if sessions <= _FEW_SESSIONS else 45 + 2 * sessions)
 
 
 def _identical_repeats(times: InstantArray, columns: dict[str, FloatArray]) -> BoolArray:
@@ -147,10 +165,17 @@ def _identical_repeats(times: InstantArray, columns: dict[str, FloatArray]) -> B
     return repeated
 
 
-def _regimes(table: pd.DataFrame) -> tuple[IntArray, tuple[str, ...]]:
+def _regimes(table: pd.DataFrame, keep: BoolArray, path: str) -> tuple[IntArray, tuple[str, ...]]:
+    """The regime number of each row that was kept, and the names by number.
+
+    Numbered without the repeats that were dropped: one of them must not leave a number without a row.
+    """
     if "venue_regime" not in table.columns:
-        return np.zeros(len(table), dtype=np.int64), ("",)
-    names = table["venue_regime"].fillna("").astype(str).to_numpy(dtype=object)
+        return np.zeros(int(keep.sum()), dtype=np.int64), ("",)
+    series = table["venue_regime"].astype(object)
+    series = series.where(series.notna(), "")[keep]
+    known = {value: clean_name(str(value), f"{path}: `venue_regime`") for value in series.unique()}
+    names = series.map(known).to_numpy(dtype=object)
     # A regime that comes back after another is a new one: no window may reach across the other.
     starts = np.concatenate(([True], names[1:] != names[:-1]))
     numbers_of_rows = (np.cumsum(starts) - 1).astype(np.int64)
@@ -173,22 +198,10 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
                 f"{entry.path}: `time` {stamp} is not a whole number of intervals ({entry.interval}) after the first;"
                 " fix `interval` in market.toml or the stamp"
             )
-        if entry.kind == "bars":
-            _check_spacing(entry, np.diff(times))
     if not columns:
         raise DataError(f"{entry.path}: has no column beside `time`; write one column a series")
     if all(np.isnan(values).all() for values in columns.values()):
         raise DataError(f"{entry.path}: every value is blank; remove its [[feed]] from market.toml")
-
-
-def _check_spacing(entry: FeedEntry, gaps: npt.NDArray[np.timedelta64]) -> None:
-    # Daily bars that are read as hourly ones would be known 23 hours too early.
-    if len(gaps) and gaps.min() > entry.interval.timedelta:
-        raise DataError(
-            f"{entry.path}: no two rows are less than {gaps.min() / HOUR:g} hours apart, but `interval` is"
-            f" {entry.interval}, the default unless market.toml sets it: every row would be known too early; write the"
-            " interval of a row"
-        )
 
 
 def _check_cover(feed: Feed, calendar: Calendar) -> None:
@@ -207,11 +220,11 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
         # If `End` were ignored, every name would stay a member for ever.
         suggestion = next((name for name in ("start", "end") if column.lower().startswith(name)), None)
         if suggestion is not None:
-            raise DataError(f"{entry.path}: unknown column `{column}`, did you mean `{suggestion}`?")
+            raise DataError(f"{entry.path}: unknown column `{safe_text(column)}`, did you mean `{suggestion}`?")
         if column != "symbol" and _looks_like_dates(table[column]):
             raise DataError(
-                f"{entry.path}: `{column}` holds dates, but the first and last day of a membership are `start` and"
-                " `end`; rename the column or remove it"
+                f"{entry.path}: `{safe_text(column)}` holds dates, but the first and last day of a membership are"
+                " `start` and `end`; rename the column or remove it"
             )
     spans = pd.DataFrame(
         {
@@ -223,7 +236,9 @@ def _load_universe(root: Path, entry: FeedEntry, prices: Prices) -> Universe:
     reversed_rows = np.flatnonzero(spans["end"] < spans["start"])
     if len(reversed_rows):
         row = int(reversed_rows[0])
-        raise DataError(f"{entry.path}: row {row + 1} ({spans['symbol'][row]}): `end` is before `start`; fix the row")
+        raise DataError(
+            f"{entry.path}: row {row + 1} ({safe_text(spans['symbol'][row])}): `end` is before `start`; fix the row"
+        )
     universe = Universe(entry.name, spans)
     if not any(symbol in prices for symbol in universe.symbols):
         examples = ", ".join(universe.symbols[:5])
@@ -244,62 +259,3 @@ def _looks_like_dates(column: pd.Series) -> bool:
     texts = column.dropna().astype(str).str.strip()
     texts = texts[texts != ""]
     return bool(len(texts)) and bool(texts.str.match(_DATE).all())
-
-
-def _load_prices(root: Path, manifest: Manifest) -> Prices:
-    path = next(feed.path for feed in manifest.feeds if feed.kind == "prices")
-    table = read_table(root, path, ("session", "symbol", *PRICE_FIELDS))
-    stamps = date_column(table, "session", path)
-    names = symbol_column(table, path)
-    values = {name: number_column(table, name, path) for name in PRICE_FIELDS}
-    check_bars(values, path, stamps, names)
-    if np.isnan(values["close"]).all():
-        raise DataError(f"{path}: every `close` is blank; supply the prices")
-    calendar = _calendar(manifest.calendar, pd.Timestamp(stamps.min()), pd.Timestamp(stamps.max()))
-    session_codes = _session_codes(stamps, names, calendar, path)
-    symbol_codes, symbols = pd.factorize(names, sort=True)
-    _check_panel_order(session_codes, symbol_codes.astype(np.int64), stamps, names, path)
-    cells = session_codes * len(symbols) + symbol_codes
-    fields = {}
-    for name in PRICE_FIELDS:
-        panel = np.full(len(calendar.sessions) * len(symbols), np.nan)
-        panel[cells] = values[name]
-        fields[name] = panel.reshape(len(calendar.sessions), len(symbols))
-    return Prices(calendar, tuple(str(symbol) for symbol in symbols), **fields)
-
-
-def _calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Calendar:
-    try:
-        return load_calendar(name, start, end)
-    except DataError as error:
-        raise DataError(f"market.toml: {error}") from None
-
-
-def _session_codes(stamps: InstantArray, names: pd.Series, calendar: Calendar, path: str) -> IntArray:
-    days = np.asarray(calendar.sessions, dtype="datetime64[ns]")
-    codes = np.searchsorted(days, stamps)
-    known = (codes < len(days)) & (days[np.minimum(codes, len(days) - 1)] == stamps) if len(days) else stamps != stamps
-    if not known.all():
-        row = int(np.flatnonzero(~known)[0])
-        raise DataError(
-            f"{path}: row {row + 1} ({names.iloc[row]}): {stamps[row].astype('datetime64[D]')} is not a session of the"
-            f" calendar {calendar.name}; remove the row or fix `calendar` in market.toml"
-        )
-    return codes.astype(np.int64)
-
-
-def _check_panel_order(
-    sessions: IntArray, symbols: IntArray, stamps: InstantArray, names: pd.Series, path: str
-) -> None:
-    # A stable sort by symbol keeps the file's order within each name, where sessions must increase.
-    order = np.argsort(symbols, kind="stable")
-    same_symbol = symbols[order][1:] == symbols[order][:-1]
-    step = np.diff(sessions[order])
-    bad = np.flatnonzero(same_symbol & (step <= 0))
-    if not len(bad):
-        return
-    row = int(order[bad[0] + 1])
-    problem = (
-        "appears twice; remove the duplicate" if step[bad[0]] == 0 else "comes after a later session; sort the file"
-    )
-    raise DataError(f"{path}: row {row + 1}: {names.iloc[row]} on {stamps[row].astype('datetime64[D]')} {problem}")

@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from undertow.market.clock import Span
-from undertow.market.errors import DataError, did_you_mean
+from undertow.market.errors import DataError, did_you_mean, file_boundary, reason_of, safe_text
+from undertow.market.folder.names import clean_name
+from undertow.market.spacing import EVENT_KINDS, MISSING, Missing
 
 FORMAT = 1
-_TOP = {"format": int, "name": str, "calendar": str, "benchmark": str, "cash": str, "feed": list}
-_FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance")
+_TOP = {
+    "format": int,
+    "name": str,
+    "calendar": str,
+    "benchmark": str,
+    "cash": str,
+    "allow_outside": bool,
+    "feed": list,
+}
+_RULES = {int: "a whole number", str: "text", bool: "true or false", list: "written as [[feed]], once a file"}
+_FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance", "missing")
+_LARGEST_FILE = 1_000_000
+_LONGEST_PATH = 1_000
 # The keys that each kind of feed needs beside its path, and its default interval and delay.
 _KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "bars": (("asset",), "1h", "0min"),
@@ -36,6 +49,7 @@ class FeedEntry:
     interval: Span
     delay: Span
     tolerance: Span | None
+    missing: Missing = "unknown"
 
 
 @dataclass(frozen=True)
@@ -56,21 +70,34 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / "market.toml"
     if not folder.is_dir():
-        raise DataError(f"market folder {str(folder)!r} does not exist or is not a folder")
+        raise DataError(f"market folder {safe_text(repr(str(folder)))} does not exist or is not a folder")
     if not file.is_file():
         raise DataError(f"{file}: not found; a market folder has a market.toml (see `undertow market simulate`)")
+    with file_boundary(file, "fix the file"):
+        raw = _read_toml(file)
+        return _manifest(folder, file, raw)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    if file.stat().st_size > _LARGEST_FILE:
+        raise DataError(f"{file}: is larger than {_LARGEST_FILE:,} bytes, which is no table of contents; fix the file")
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: not valid TOML: {error}") from None
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file}: not valid TOML: {reason_of(error)}; fix the file") from error
+
+
+def _manifest(folder: Path, file: Path, raw: dict[str, Any]) -> Manifest:
     _check_top(file, raw)
     feeds = tuple(_entry(file, number, entry) for number, entry in enumerate(raw["feed"], start=1))
+    if not raw.get("allow_outside", False):
+        _check_inside(folder, file, feeds)
     prices = [feed for feed in feeds if feed.kind == "prices"]
     if len(prices) != 1:
         raise DataError(f"{file}: exactly one [[feed]] of kind 'prices' is needed, found {len(prices)}")
     _check_duplicates(file, feeds)
     return Manifest(
-        name=raw.get("name", folder.name),
+        name=raw.get("name") or safe_text(folder.name),
         calendar=raw.get("calendar", "XNYS"),
         benchmark=raw.get("benchmark"),
         cash=raw.get("cash"),
@@ -81,25 +108,53 @@ def read_manifest(folder: Path) -> Manifest:
 def _check_top(file: Path, raw: dict[str, Any]) -> None:
     for key, value in raw.items():
         if key not in _TOP:
-            raise DataError(f"{file}: unknown key `{key}`{did_you_mean(key, _TOP)}; known: {', '.join(_TOP)}")
-        if not isinstance(value, _TOP[key]):
-            rule = {int: "a whole number", str: "text", list: "written as [[feed]], once a file"}[_TOP[key]]
-            raise DataError(f"{file}: `{key}` must be {rule}, got {value!r}")
+            raise DataError(
+                f"{file}: unknown key `{safe_text(key)}`{did_you_mean(key, _TOP)}; known: {', '.join(_TOP)}"
+            )
+        if not isinstance(value, _TOP[key]) or (_TOP[key] is int and isinstance(value, bool)):
+            raise DataError(f"{file}: `{key}` must be {_RULES[_TOP[key]]}, got {_shown(value)}")
+        if isinstance(value, str):
+            raw[key] = clean_name(value, f"{file}: `{key}`")
     if raw.get("format") != FORMAT:
-        raise DataError(f"{file}: `format` must be {FORMAT}, got {raw.get('format')!r}")
+        raise DataError(f"{file}: `format` must be {FORMAT}, got {_shown(raw.get('format'))}")
     if not raw.get("feed"):
         raise DataError(f"{file}: no [[feed]]; at least one of kind 'prices' is needed")
+
+
+def _shown(value: object) -> str:
+    # A whole number of 5,000 digits has no text.
+    try:
+        return safe_text(repr(value))
+    except (ValueError, RecursionError):
+        return f"a value of type {type(value).__name__}"
+
+
+def _check_inside(folder: Path, file: Path, feeds: tuple[FeedEntry, ...]) -> None:
+    root = folder.resolve()
+    for feed in feeds:
+        if not (root / feed.path).resolve().is_relative_to(root):
+            raise DataError(
+                f"{file}: `path` {safe_text(repr(feed.path))} leads out of the folder; copy the file into it, or write"
+                " allow_outside = true above the first [[feed]] if you trust this market.toml"
+            )
 
 
 def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
     where = f"{file}: [[feed]] {number}"
     if not isinstance(raw, dict):
-        raise DataError(f"{where}: must be a table, got {raw!r}")
+        raise DataError(f"{where}: must be a table, got {_shown(raw)}")
     for key, value in raw.items():
         if key not in _FEED:
-            raise DataError(f"{where}: unknown key `{key}`{did_you_mean(key, _FEED)}; known: {', '.join(_FEED)}")
+            raise DataError(
+                f"{where}: unknown key `{safe_text(key)}`{did_you_mean(key, _FEED)}; known: {', '.join(_FEED)}"
+            )
         if not isinstance(value, str):
-            raise DataError(f"{where}: `{key}` must be text, got {value!r}")
+            raise DataError(f"{where}: `{key}` must be text, got {_shown(value)}")
+        if key == "path":
+            if len(value) > _LONGEST_PATH or not value.isprintable():
+                raise DataError(f"{where}: `path` must be short and printable, got {_shown(value)}")
+        else:
+            raw[key] = clean_name(value, f"{where}: `{key}`")
     kind = raw.get("kind", "")
     if kind not in _KINDS:
         raise DataError(f"{where}: unknown `kind` {kind!r}{did_you_mean(kind, _KINDS)}; known: {', '.join(_KINDS)}")
@@ -116,11 +171,22 @@ def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
             interval=Span.parse(raw.get("interval", interval), "interval"),
             delay=Span.parse(raw.get("delay", delay), "delay"),
             tolerance=Span.parse(raw["tolerance"], "tolerance") if "tolerance" in raw else None,
+            missing=_missing(raw.get("missing", "unknown"), kind),
         )
     except DataError as error:
         raise DataError(f"{where} ({raw['path']}): {error}") from None
     _check_spans(f"{where} ({raw['path']})", entry)
     return entry
+
+
+def _missing(value: str, kind: str) -> Missing:
+    for allowed in MISSING:
+        if value == allowed and (value == "unknown" or kind in EVENT_KINDS):
+            return allowed
+    raise DataError(
+        f"`missing` must be unknown, or zero for {', '.join(EVENT_KINDS)}, got {value!r} for {kind}"
+        f"{did_you_mean(value, MISSING)}"
+    )
 
 
 def _check_spans(where: str, entry: FeedEntry) -> None:

@@ -124,6 +124,8 @@ def _feed_entry(feed: Feed, path: str) -> dict[str, str]:
     entry = {"path": path, "kind": feed.kind, "interval": str(feed.interval), "delay": str(feed.delay)}
     if feed.asset:
         entry["asset"] = feed.asset
+    if feed.missing != "unknown":
+        entry["missing"] = feed.missing
     if feed.stale_after is not None:
         entry["tolerance"] = f"{feed.stale_after / np.timedelta64(1, 'm'):.6f}min"
     return entry

@@ -23,10 +23,12 @@ def draw_rates(rng: np.random.Generator, sessions: int) -> dict[str, FloatArray]
     return {"DTB3": short, "DGS10": ten, "DFII10": ten - 2.1 - 0.25 * autoregression(rng, (sessions,), 90.0)}
 
 
-def macro_feed(
+def macro_feeds(
     clock: SimulationClock, rates: dict[str, FloatArray], index_moves: FloatArray, rng: np.random.Generator
-) -> Feed:
-    """The macro feed: rates, VIXCLS and BAMLH0A0HYM2, and the dollar DTWEXBGS.
+) -> tuple[Feed, Feed]:
+    """The macro feeds: what is published a session later, and an index of the close.
+
+    The first has rates, BAMLH0A0HYM2 and the dollar DTWEXBGS; the second VIXCLS, a quarter of an hour after the close.
 
     Args:
         clock: hours and sessions.
@@ -46,12 +48,15 @@ def macro_feed(
     spread = np.maximum(1.2 + 0.14 * slow_fear + 0.35 * autoregression(rng, (sessions,), 60.0), 2.0)
     dollar = 110.0 * np.exp(np.cumsum(0.0028 * rng.standard_normal(sessions) - 0.08 * index_moves))
     trend = np.linspace(0.0, np.log(dollar[-1] / dollar[0]), sessions)
-    columns = {**rates, "VIXCLS": vix, "BAMLH0A0HYM2": spread, "DTWEXBGS": dollar * np.exp(-trend)}
-    return _feed(clock, {name: np.round(values, 4) for name, values in columns.items()})
+    published = {**rates, "BAMLH0A0HYM2": spread, "DTWEXBGS": dollar * np.exp(-trend)}
+    rounded = {name: np.round(values, 4) for name, values in published.items()}
+    quoted = {"VIXCLS": np.asarray(np.round(vix, 4), dtype=np.float64)}
+    index = _feed(clock, quoted, "macro/vix.parquet", Span(minutes=15))
+    return _feed(clock, rounded, "macro/macro.parquet", Span(sessions=1)), index
 
 
-def _feed(clock: SimulationClock, columns: dict[str, FloatArray]) -> Feed:
-    interval, delay = Span(sessions=1), Span(sessions=1)
+def _feed(clock: SimulationClock, columns: dict[str, FloatArray], path: str, delay: Span) -> Feed:
+    interval = Span(sessions=1)
     days = clock.calendar.sessions
     times = np.asarray(days, dtype="datetime64[ns]")
     # The last rows become known after the last session.
@@ -59,7 +64,7 @@ def _feed(clock: SimulationClock, columns: dict[str, FloatArray]) -> Feed:
     return Feed(
         kind="macro",
         asset="",
-        path="macro/macro.parquet",
+        path=path,
         interval=interval,
         delay=delay,
         times=times,

@@ -24,7 +24,7 @@ from undertow.market.simulator.equities import (
     ordinary_returns,
     pressure_weights,
 )
-from undertow.market.simulator.macro import draw_rates, macro_feed
+from undertow.market.simulator.macro import draw_rates, macro_feeds
 from undertow.market.simulator.pressure import (
     AT_THE_OPEN,
     LAG_SD_HOURS,
@@ -93,12 +93,12 @@ def simulate_market(
     rates = draw_rates(rng["macro"], sessions)
     prices = make_prices(clock, listing, returns, rates["DTB3"], rng)
     index = prices.close[:, prices.columns_of([BENCHMARK])[0]]
-    macro = macro_feed(clock, rates, np.diff(np.log(index), prepend=np.log(index[0])), rng["macro"])
+    macro = macro_feeds(clock, rates, np.diff(np.log(index), prepend=np.log(index[0])), rng["macro"])
 
     return Market(
         name=_name(seed, effect, lag_hours, at_the_open),
         prices=prices,
-        feeds=sort_feeds([*crypto_feeds(crypto, rng), macro]),
+        feeds=sort_feeds([*crypto_feeds(crypto, rng), *macro]),
         universes=_universes(listing, clock.calendar.sessions),
         benchmark=BENCHMARK,
         cash=CASH,

@@ -69,6 +69,8 @@ class Spec:
         bounds: for an output, the range of its values, whatever the parameters within their ranges; without one a rule
             accepts any level.
         decimal: outputs that are shares or returns, which pages show in percent.
+        since_close: whether values count from the exchange's last close: a decision then reads only what became known
+            since it, and "min" and "max" are the extremes since it.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Spec:
     output_kernels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
     decimal: tuple[str, ...] = ()
+    since_close: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
         for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):

@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from undertow.market import (
+    GAP_SESSIONS,
     HOUR,
     BoolArray,
     Decisions,
+    Feed,
     FloatArray,
     Market,
     ParameterError,
@@ -22,7 +24,7 @@ from undertow.market import (
 )
 
 # A name counts as alive while its last close is no older than this many sessions: a halt of a week is not a delisting.
-ALIVE_SESSIONS = 5
+ALIVE_SESSIONS = GAP_SESSIONS
 # No exchange is closed for longer.
 _LONGEST_CLOSURE = pd.Timedelta(days=28)
 
@@ -32,7 +34,9 @@ class SessionPanel:
 
     `symbols` (N,) are the universe's symbols that have prices, in alphabetical order; `columns` (N,) are their columns
     in `market.prices`; `decisions` has one row a session of the whole market (T,). `absent` gives, by signal and input,
-    the reason why an input has no value at all.
+    the reason why an input has no value at all; `unused`, by feed and signal, why an existing feed supplies no value;
+    `frozen` flags, for each feed that was read, the decisions (T,) at which its last row had repeated for too long to
+    be a value.
     """
 
     def __init__(
@@ -44,10 +48,20 @@ class SessionPanel:
         self.symbols = tuple(symbol for symbol in universe.symbols if symbol in market.prices)
         self.columns = market.prices.columns_of(self.symbols)
         self.absent: dict[str, str] = {}
+        self.unused: dict[str, str] = {}
+        self.frozen: dict[str, BoolArray] = {}
         self._membership = membership
 
     def __len__(self) -> int:
         return len(self.decisions)
+
+    def note_frozen(self, feed: Feed, column: str = "") -> None:
+        """Record in `frozen` the decisions at which the last row of a feed was frozen."""
+        if not feed.frozen_rows.any():
+            return
+        name = f"{feed.label} {column}".strip() if feed.kind == "macro" else feed.label
+        flags = feed.frozen_at(self.decisions.at, column)
+        self.frozen[name] = self.frozen.get(name, np.zeros(len(self), np.bool_)) | flags
 
     @cached_property
     def hours(self) -> FloatArray:
@@ -96,11 +110,11 @@ class SessionPanel:
     def alive(self) -> BoolArray:
         """Names that can be held (T, N).
 
-        Members that session, with a close known at the decision that is not older than `ALIVE_SESSIONS`.
+        Members that session, with a close known at the decision that is not older than `ALIVE_SESSIONS`. Sessions
+        without any price in the market do not count.
         """
-        rows = np.arange(len(self))[:, None]
-        last = np.maximum.accumulate(np.where(np.isfinite(self.close), rows, -1), axis=0)
-        fresh = (last >= 0) & (rows - last < ALIVE_SESSIONS)
+        ages = self.market.prices.ages(self.columns)
+        fresh = (ages >= 0) & (ages < ALIVE_SESSIONS)
         known_fresh: BoolArray = self.known(fresh) == 1.0
         return self.member & known_fresh
 

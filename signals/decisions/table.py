@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undertow.market import (
+    EVENT_KINDS,
     BoolArray,
     Decisions,
     Feed,
@@ -27,15 +28,18 @@ from undertow.market import (
     coarsen,
     decisions,
     first_known,
+    window_ends,
 )
 from undertow.signals.base import Spec
-from undertow.signals.decisions.inputs import feed_inputs, session_inputs
+from undertow.signals.decisions.inputs import feed_inputs, session_inputs, session_known_at
 from undertow.signals.decisions.panel import SessionPanel
 from undertow.signals.decisions.requests import check_how, output_name, parameter_sets, signal_spec
 from undertow.signals.decisions.screen import Screen, is_screen
 
 # Memory that the series of signals on their own clocks may take; the least recently used are dropped beyond it.
 SERIES_BYTES = 256e6
+# A feed with rows on a smaller share of its intervals says so where it has no value.
+_FEW_ROWS = 0.75
 # Threads of a sweep or of a walk share a table. Not an attribute of the table: a lock could not be copied with it.
 _SERIES_LOCK = Lock()
 
@@ -141,15 +145,36 @@ class DecisionTable(SessionPanel):
     ) -> FloatArray:
         if spec.clock == "session":
             values = self._session_outputs(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
-            return align(self.market.calendar.closes, values, self.decisions.at, lag_hours=lag, how=how)
-        column = np.full(len(self), np.nan)
+            return align(self.known_at(spec, asset), values, self.decisions.at, lag_hours=lag, how=how)
+        column, since = np.full(len(self), np.nan), self._since(spec, lag)
         for feed in self.feeds(spec, asset, interval_hours):
             values = self._output_in_hours(spec, feed, output, parameters)
-            aligned = feed.at(values, self.decisions.at, lag, how)
+            aligned = feed.at(values, self.decisions.at, lag, how, since)
+            if np.isnan(aligned).any():
+                self._note_unused(spec, output, feed, parameters, aligned)
             new = np.isnan(column) & np.isfinite(aligned)
             column[new] = aligned[new]
             self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
         return column
+
+    def _since(self, spec: Spec, lag: float) -> InstantArray | None:
+        """The last close before each decision less the lag (T,).
+
+        None where a signal does not count from it; the first close, which is later, for decisions before it.
+        """
+        if not spec.since_close:
+            return None
+        closes = self.market.calendar.closes
+        last = window_ends(closes, self.decisions.at, lag) - 1
+        return np.where(last >= 0, closes[np.maximum(last, 0)], closes[0])
+
+    def known_at(self, signal: Any, asset: str = "BTC") -> InstantArray:
+        """When each row of a signal on the session clock is known (T,).
+
+        At the close of the session, or as much later as an input for that close is published: see
+        `session_inputs`.
+        """
+        return session_known_at(signal_spec(signal), self, asset)
 
     def _output_in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
         values = self._feed_output(spec, feed, output, parameters)
@@ -158,7 +183,7 @@ class DecisionTable(SessionPanel):
     def sessions(self, signal: Any, parameters: Mapping[str, float], asset: str = "BTC") -> tuple[FloatArray, ...]:
         """Every output (T, N) of a signal on the session clock, for one parameter set.
 
-        Known at each session's close.
+        Known at each session's close, or the minutes later that `known_at` has.
         """
         spec = signal_spec(signal)
         parameter_sets(spec, parameters, 0.0)
@@ -179,7 +204,47 @@ class DecisionTable(SessionPanel):
         feeds = self.market.feeds_of(kind, asset)
         if not feeds:
             self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
+        for feed in feeds:
+            self.note_frozen(feed)
         return tuple(self._on_interval(feed, interval_hours) for feed in feeds)
+
+    def _note_unused(
+        self, spec: Spec, output: str, feed: Feed, parameters: Mapping[str, float], values: FloatArray
+    ) -> None:
+        """Record in `unused` why a feed supplies no value of a signal.
+
+        On any session, or on some for want of rows.
+
+        Args:
+            spec: definition of the signal.
+            output: name of the output.
+            feed: the feed.
+            parameters: parameters of the signal, in hours.
+            values: the output at the decisions (T,).
+        """
+        missing = np.isnan(values)
+        rows, intervals = len(feed), len(feed) + feed.missing_intervals
+        if not rows or not (missing.all() or rows < _FEW_ROWS * intervals):
+            return
+        number = "any session"
+        if not missing.all():
+            fresh = np.isfinite(feed.at(np.zeros(int(feed.grid_rows[-1]) + 1), self.decisions.at))
+            gaps = missing & fresh & (np.arange(len(missing)) > int(np.flatnonzero(~missing)[0]))
+            number = f"{int(gaps.sum()):,} of {len(self):,} sessions"
+            if not gaps.any():
+                return
+        lookback = spec.lookback(**feed_parameters(spec, feed, parameters))[spec.outputs.index(output)]
+        reason = f"none of its windows of {lookback:,} rows is full where it is needed"
+        if intervals < lookback:
+            reason = f"it has {rows:,} rows, and {lookback:,} are needed for the first value"
+        elif rows < _FEW_ROWS * intervals:
+            reason = (
+                f"it has rows on {rows:,} of its {intervals:,} intervals ({rows / intervals:.0%}), and at least half of"
+                f" a window ({-(-lookback // 2):,} of {lookback:,}) is needed"
+            )
+            if feed.kind in EVENT_KINDS and feed.missing == "unknown":
+                reason += '; where no row means that nothing happened, write missing = "zero" in market.toml'
+        self.unused[f"{feed.label}, for {spec.name}"] = f"no value on {number}: {reason}"
 
     def _on_interval(self, feed: Feed, hours: float) -> Feed:
         # A feed that is as coarse already stays as it is.
@@ -274,15 +339,16 @@ class DecisionTable(SessionPanel):
         parameter_sets(spec, parameters, lag)
         if spec.clock == "session":
             values = self._session_outputs(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
-            return first_known(self.market.calendar.closes, breached(values), self.decisions.at, lag_hours=lag)
+            return first_known(self.known_at(spec, asset), breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
-        unknown = np.ones(len(self), np.bool_)
+        unknown, since = np.ones(len(self), np.bool_), self._since(spec, lag)
         for feed in self.feeds(spec, asset):
             values = self._output_in_hours(spec, feed, output, parameters)
-            when = first_known(feed.known_at, breached(values[feed.grid_rows]), self.decisions.at, lag_hours=lag)
+            held = breached(values[feed.grid_rows])
+            when = first_known(feed.known_at, held, self.decisions.at, lag_hours=lag, since=since)
             out = np.where(unknown, when, out)
             # As in `signal`: a coarser feed counts only where no finer one has a value.
-            unknown &= np.isnan(feed.at(values, self.decisions.at, lag, "max"))
+            unknown &= np.isnan(feed.at(values, self.decisions.at, lag, "max", since))
         return out
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.strategies.reasons.blocked import blocked, unknown_conditions
     from undertow.strategies.reasons.counterfactual import counterfactual, escalations
     from undertow.strategies.reasons.exit_conditions import exit_conditions
     from undertow.strategies.reasons.explain import Explanation, changes, explain, explain_row, remark, vetoes
@@ -17,6 +18,10 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "blocked": (
+                "blocked",
+                "unknown_conditions",
+            ),
             "counterfactual": (
                 "counterfactual",
                 "escalations",
@@ -47,6 +52,7 @@ else:
 __all__ = [
     "Explanation",
     "Reasons",
+    "blocked",
     "changes",
     "counterfactual",
     "escalations",
@@ -60,5 +66,6 @@ __all__ = [
     "label_of",
     "reasons",
     "remark",
+    "unknown_conditions",
     "vetoes",
 ]

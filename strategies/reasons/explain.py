@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from undertow.market import DataError
+from undertow.strategies.reasons.blocked import blocked, event_text, unknown_conditions
 from undertow.strategies.reasons.counterfactual import counterfactual
 from undertow.strategies.reasons.formatting import format_distinct
 from undertow.strategies.reasons.reasons import Reasons
-from undertow.strategies.rules.tier_machine import CLEARED, EVENTS, HELD
+from undertow.strategies.rules.tier_machine import HELD
 
 _VETO_COLUMNS = ["session", "last", "sessions", "tier", "ungated_tier", "score", "ungated", "gates"]
 
@@ -33,6 +34,8 @@ class Explanation:
         label: the kind of shock; empty in calm
         vetoed: whether gates kept the score from a higher tier
         counterfactual: the nearest change after which the rule would have decided otherwise; empty without an event
+        blocked: why a standing alarm changed nothing; empty where none stood or one did
+        unknown: the conditions of the trigger without a value
     """
 
     session: pd.Timestamp
@@ -46,19 +49,24 @@ class Explanation:
     label: str
     vetoed: bool
     counterfactual: str
+    blocked: str = ""
+    unknown: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line for a report."""
+        missing = f" ({', '.join(self.unknown)} without a value)" if self.unknown else ""
         if np.isnan(self.score) and not self.event:
-            return f"{self.session.date()}: {self.tier}; the score is unknown, so the last state is held"
+            lead = f"{self.session.date()}: unknown, as the score is{missing}"
+            return f"{lead}; the last state, {self.tier}, is held"
         if np.isnan(self.score):
-            return f"{self.session.date()}: {self.before} to {self.tier} ({self.event}); the score is unknown"
+            return f"{self.session.date()}: {self.before} to {self.tier} ({self.event}); the score is unknown{missing}"
         largest = sorted(self.contributions.items(), key=lambda item: -abs(item[1]))[:3]
         parts = [f"{value:+.2f} from {name}" for name, value in largest if abs(value) > 1e-12] or ["nothing alarms"]
         moved = f"{self.before} to {self.tier}" if self.before != self.tier else self.tier
         event = f" ({self.event})" if self.event else ""
-        veto = "; a gate held it back" if self.vetoed else ""
-        return f"{self.session.date()}: {moved}{event}, score {self.score:.2f}: {', '.join(parts)}{veto}"
+        veto = "; a gate held it back" if self.vetoed and not self.blocked else ""
+        blocked = f"; {self.blocked}" if self.blocked else ""
+        return f"{self.session.date()}: {moved}{event}, score {self.score:.2f}: {', '.join(parts)}{veto}{blocked}"
 
 
 def explain(reasons: Reasons, session: str | pd.Timestamp) -> Explanation:
@@ -85,7 +93,7 @@ def explain_row(reasons: Reasons, row: int) -> Explanation:
         session=reasons.sessions[row],
         tier=ladder[reasons.tier[row]],
         before=ladder[int(reasons.states.tier[row])],
-        event=_event(reasons, row),
+        event=event_text(reasons, row),
         score=score,
         baseline=0.0,
         contributions=dict(zip(reasons.names, added.tolist(), strict=True)),
@@ -93,15 +101,9 @@ def explain_row(reasons: Reasons, row: int) -> Explanation:
         label=reasons.label(row, added),
         vetoed=reasons.reached(score) < reasons.reached(float(reasons.ungated[row])),
         counterfactual="" if reasons.event[row] == HELD else counterfactual(reasons, row),
+        blocked=blocked(reasons, row),
+        unknown=unknown_conditions(reasons, row),
     )
-
-
-def _event(reasons: Reasons, row: int) -> str:
-    """The event of a row; a rule without an all-clear has other names for it."""
-    event, before = int(reasons.event[row]), reasons.rule.ladder[int(reasons.states.tier[row])]
-    if event != CLEARED or reasons.rule.reentry.when:
-        return EVENTS[event]
-    return "shortest stay over" if before.leave is None else "score below its level to leave"
 
 
 def changes(reasons: Reasons) -> pd.DataFrame:

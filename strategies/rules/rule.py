@@ -64,6 +64,8 @@ class Rule(Part):
         names = [tier.name for tier in self.ladder]
         if len(set(names)) < len(names):
             raise ValueError(f"`tiers` must have different names, got {', '.join(names)}")
+        if "unknown" in names:
+            raise ValueError("a tier may not be named `unknown`: the checklist means by it that no tier is known")
         for number, tier in enumerate(self.ladder):
             _check_transitions(tier, names, number)
         symbol = self.destination.hedge_symbol

@@ -9,6 +9,7 @@ from undertow.market import lazy_names
 if TYPE_CHECKING:
     from undertow.tearsheets.checklist.page import (
         check_value,
+        contribution_text,
         current_value,
         data_age,
         execution_text,
@@ -24,6 +25,7 @@ else:
         {
             "page": (
                 "check_value",
+                "contribution_text",
                 "current_value",
                 "data_age",
                 "execution_text",
@@ -38,6 +40,7 @@ else:
 
 __all__ = [
     "check_value",
+    "contribution_text",
     "current_value",
     "data_age",
     "execution_text",

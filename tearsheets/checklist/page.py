@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from undertow.backtests.checklist import Line, Order, Similar, Today
+from undertow.backtests.checklist import UNKNOWN, Line, Order, Similar, Today
 from undertow.strategies.reasons import format_number
 from undertow.tearsheets.html.markup import (
     Html,
@@ -43,7 +43,13 @@ def headline(today: Today) -> str:
 
 
 def action_text(today: Today) -> str:
-    """The action at the next fill: stocks, basket and hedge."""
+    """The action at the next fill: stocks, basket and hedge.
+
+    Of an unknown tier: what is missing, and what is held.
+    """
+    if today.tier == UNKNOWN and today.action == "hold":
+        stocks = share(today.exposure, 0)
+        return f"no decision, {_blindness(today)}; the rule holds its last tier, {today.tier_held}, {stocks} in stocks"
     parts = []
     if today.exposure < today.before:
         parts.append(f"reduce stocks from {share(today.before, 0)} to {share(today.exposure, 0)} of capital")
@@ -62,6 +68,11 @@ def action_text(today: Today) -> str:
     positions += [f"{share(today.rotation, 0)} in {today.basket}"] if today.rotation > 0 else []
     positions += [f"{share(today.hedge, 0)} short {today.hedge_symbol}"] if today.hedge > 0 else []
     return f"wait, with {' and '.join(positions)}" if positions else "wait, fully invested"
+
+
+def _blindness(today: Today) -> str:
+    part = share(today.unknown_share, 0)
+    return f"{quantity(len(today.unknown), 'check')} without a value, {part} of the weight"
 
 
 def execution_text(today: Today) -> str:
@@ -136,8 +147,13 @@ def current_value(line: Line) -> str:
     return check_value(replace(line, value=line.now))
 
 
+def contribution_text(line: Line) -> str:
+    """What a check adds to the score; a dash where that is unknown."""
+    return BLANK if math.isnan(line.contribution) else plain(line.contribution, 3)
+
+
 def data_age(line: Line) -> str:
-    """The age of the oldest input of a check, without its lag."""
+    """The age of the oldest observation that a check reads, without its lag."""
     if math.isnan(line.age_hours):
         return "no data"
     return f"{plain(line.age_hours, 0)} h" if line.age_hours < 120 else f"{plain(line.age_hours / 24, 0)} d"
@@ -175,7 +191,10 @@ def _verdict(today: Today) -> Html:
     change = f", from {today.tier_before}" if today.tier_before != today.tier else ""
     event = f" ({today.event})" if today.event else ""
     lead = f"Tier {today.tier}{change}{event}; score {score}" + (f", mostly {today.label}" if today.label else "")
-    remarks = [*today.notes, _sentence(execution_text(today))]
+    if today.tier == UNKNOWN:
+        lead = f"Tier unknown: {_blindness(today)}; the last tier, {today.tier_held}, is held; score {score}"
+    blocked = [_sentence(today.blocked)] if today.blocked else []
+    remarks = [*blocked, *today.notes, _sentence(execution_text(today))]
     return tag("div", tag("p", lead, kind="lead"), *map(note, remarks), kind="verdict")
 
 
@@ -187,12 +206,12 @@ def _checks(today: Today) -> Html:
     rows = [
         (
             line.name,
-            _state(line.state),
+            _state(line),
             check_value(line),
             current_value(line),
             levels_text(line),
             data_age(line),
-            plain(line.contribution, 3),
+            contribution_text(line),
         )
         for line in today.lines
     ]
@@ -203,8 +222,9 @@ def _checks(today: Today) -> Html:
     return section("Checklist", table(head, rows), *lag, *hidden)
 
 
-def _state(state: str) -> Html:
-    return tag("td", state, kind={"alarm": "loss", "watch": "gain"}.get(state, ""))
+def _state(line: Line) -> Html:
+    text = f"unknown: {line.missing}" if line.missing else line.state
+    return tag("td", text, kind={"alarm": "loss", "watch": "gain"}.get(line.state, ""))
 
 
 def _orders(today: Today) -> Html:
@@ -237,7 +257,7 @@ def _reasons(today: Today) -> Html:
     changes = [tag("li", _sentence(change)) for change in today.changes] or [
         tag("li", "No change of a single driver would change it.")
     ]
-    lead = "Before a tier can be entered again:" if today.tier == "calm" else "Stocks are bought back:"
+    lead = "Before a tier can be entered:" if today.tier_held == "calm" else "Stocks are bought back:"
     conditions = [tag("p", lead), tag("ul", *(tag("li", _sentence(condition)) for condition in today.exit_conditions))]
     pairs = [("Exposure", f"{share(today.before)} to {share(today.exposure)}")]
     if today.hedge or today.hedge_before:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests import SESSIONS_A_YEAR, return_metrics
+from undertow.backtests import annual_turnover, carried_returns, cash_metrics, known_span, return_metrics
 from undertow.backtests.runs import Recipe, Run, tax_summary
-from undertow.market import FloatArray, IntArray, ParameterError
+from undertow.market import SESSIONS_A_YEAR, FloatArray, IntArray, ParameterError
 from undertow.tearsheets.html.palette import BASELINE
 from undertow.tearsheets.html.text import quantity
 
@@ -31,6 +31,7 @@ class ComparisonColumn:
         figures: metrics that do not follow from returns; empty for a baseline
         tax: the summary of the tax on gains realised on these sessions; None where they are not known
         taxable: whether it is an account with sales, which a benchmark is not
+        sessions_a_year: sessions of a year
     """
 
     label: str
@@ -40,19 +41,26 @@ class ComparisonColumn:
     figures: dict[str, float] = field(default_factory=dict)
     tax: dict[str, Any] | None = None
     taxable: bool = True
+    sessions_a_year: int = SESSIONS_A_YEAR
 
     @property
     def metrics(self) -> dict[str, float]:
         """Every metric on the sessions compared."""
-        return {**return_metrics(self.returns, self.cash_returns), **self.figures}
+        span = known_span(self.returns)
+        returns, cash = carried_returns(self.returns)[span], self.cash_returns[span]
+        return {**return_metrics(returns, cash, self.sessions_a_year), **self.figures}
 
 
 @dataclass(frozen=True)
 class SharedSessions:
-    """The common sessions of several runs; the first `skipped` are not compared."""
+    """The common sessions of several runs; the first `skipped` are not compared.
+
+    `sessions_a_year` is that of the calendar with the fewest: a run around the clock has no more in common with it.
+    """
 
     common: pd.DatetimeIndex
     skipped: int
+    sessions_a_year: int = SESSIONS_A_YEAR
 
     @property
     def sessions(self) -> pd.DatetimeIndex:
@@ -67,9 +75,19 @@ class SharedSessions:
     def compounded(self, run: Run, column: str) -> FloatArray:
         """A run's returns (T,) compounded from one session compared to the next."""
         rows = self.rows(run)
-        growth = 1.0 + run.series[column].to_numpy(dtype=np.float64)[: rows[-1] + 1]
+        growth = 1.0 + carried_returns(run.series[column].to_numpy(dtype=np.float64))[: rows[-1] + 1]
         returns: FloatArray = np.multiply.reduceat(growth, _starts(rows))[self.skipped :] - 1.0
         return returns
+
+    def cash_metrics(self, run: Run, column: str) -> dict[str, float]:
+        """The average cash and exposure of an account on the sessions compared.
+
+        Empty for a run saved without the column.
+        """
+        if column not in run.series:
+            return {}
+        share = run.series[column].to_numpy(dtype=np.float64)
+        return cash_metrics(share[self.rows(run)][self.skipped :])
 
     def summed(self, run: Run, column: str) -> FloatArray:
         """A run's amounts (T,) summed from one session compared to the next."""
@@ -94,7 +112,7 @@ def shared_sessions(runs: Sequence[Run], labels: Sequence[str]) -> SharedSession
     if len(sessions) < fewest:
         spans = "; ".join(f"`{label}` {_span(run)}" for run, label in zip(runs, labels, strict=True))
         raise ParameterError(f"`runs` must share {fewest} sessions or more, got {len(sessions)}: {spans}")
-    return SharedSessions(sessions, 1 if is_mixed else 0)
+    return SharedSessions(sessions, 1 if is_mixed else 0, min(run.recipe.sessions_a_year for run in runs))
 
 
 def _is_mixed(runs: Sequence[Run], common: pd.DatetimeIndex) -> bool:
@@ -125,16 +143,18 @@ def run_column(run: Run, label: str, shared: SharedSessions) -> ComparisonColumn
     """The column of a run, recomputed on the sessions compared."""
     sessions = shared.sessions
     exposure = run.exposure.to_numpy(dtype=np.float64)[shared.rows(run)][shared.skipped :]
-    years = len(sessions) / SESSIONS_A_YEAR
+    turnover, year = float(shared.summed(run, "turnover").sum()), shared.sessions_a_year
     figures = {
-        "annual_turnover": float(shared.summed(run, "turnover").sum() / years),
+        "annual_turnover": annual_turnover(turnover, len(sessions), year),
         "average_exposure": float(exposure.mean()),
+        **shared.cash_metrics(run, "cash_share"),
         "costs_paid": float(shared.summed(run, "costs").sum()),
         "episodes": float(run.episodes["session"].between(sessions[0], sessions[-1]).sum()),
     }
     returns, cash = (shared.compounded(run, name) for name in ("return", "cash_return"))
     sales = run.realised[run.realised["session"].between(sessions[0], sessions[-1])]
-    return ComparisonColumn(label, returns, cash, exposure, figures, tax_summary(sales, run.costs))
+    tax = tax_summary(sales, run.costs)
+    return ComparisonColumn(label, returns, cash, exposure, figures, tax, sessions_a_year=year)
 
 
 def baseline_columns(runs: Sequence[Run], labels: Sequence[str], shared: SharedSessions) -> list[ComparisonColumn]:
@@ -147,7 +167,11 @@ def baseline_columns(runs: Sequence[Run], labels: Sequence[str], shared: SharedS
         returns, cash = shared.compounded(run, series), shared.compounded(run, "cash_return")
         is_hold = series == "hold_return"
         tax = _hold_tax(run, shared) if is_hold else None
-        columns.append(ComparisonColumn(name, returns, cash, tax=tax, taxable=is_hold))
+        year = shared.sessions_a_year
+        figures = shared.cash_metrics(run, "hold_cash_share") if is_hold else {}
+        columns.append(
+            ComparisonColumn(name, returns, cash, figures=figures, tax=tax, taxable=is_hold, sessions_a_year=year)
+        )
     return columns
 
 

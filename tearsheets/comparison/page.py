@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from undertow.backtests import HEADLINE_METRICS, drawdowns
-from undertow.backtests.runs import Run
+from undertow.backtests import HEADLINE_METRICS
+from undertow.backtests.runs import Run, hold_label, hold_sentence
 from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.comparison.columns import ComparisonColumn
 from undertow.tearsheets.comparison.table import Comparison, compare
@@ -19,8 +19,9 @@ from undertow.tearsheets.comparison.tax import tax_comparison_section
 from undertow.tearsheets.html.charts import Chart, iso_dates, line_trace, log_axis, panel_layout, share_axis, step_trace
 from undertow.tearsheets.html.markup import Html, join, note, nowrap_numbers, section, table, tag, write_atomic
 from undertow.tearsheets.html.page import assemble, check_html_path
-from undertow.tearsheets.html.palette import DASHES, HOLD, SERIES_COLOURS, growth_curve
+from undertow.tearsheets.html.palette import BASELINE, DASHES, HOLD, SERIES_COLOURS, drawdown_curve, growth_curve
 from undertow.tearsheets.html.text import BLANK, count, day, percent, quantity, shortlist, title, typeset
+from undertow.tearsheets.run.data_notes import note_items
 from undertow.tearsheets.run.headline import SELECTION_NOTE, difference_or_none, selection_trials, sharpe_sentence
 from undertow.tearsheets.run.recipe import compare_settings, equal_settings_line, recipe_parameters, recipe_settings
 
@@ -99,9 +100,10 @@ def _left_out(comparison: Comparison) -> Html:
 
 
 def _figures(comparison: Comparison) -> Html:
+    labels = {BASELINE: hold_label(comparison.rebalance)}
     rows = [
         [
-            nowrap_numbers(column.label),
+            nowrap_numbers(labels.get(column.label, column.label)),
             *(metric.text(column.metrics.get(metric.key, math.nan)) for metric in HEADLINE_METRICS),
         ]
         for column in (*comparison.columns, *comparison.baselines)
@@ -115,6 +117,13 @@ def _cautions(comparison: Comparison) -> list[Html]:
             "Amounts in USD refer to the capital of each run at the time. An episode counts if it begins on a common"
             " session."
         )
+    ]
+    if sentence := hold_sentence(comparison.rebalance):
+        parts.append(note(f"{sentence[:1].upper()}{sentence[1:]}."))
+    parts += [
+        note(f"{column.label}: {remark}")
+        for column, run in zip(comparison.columns, comparison.runs, strict=True)
+        for remark in note_items(run)
     ]
     if comparison.since is not None:
         parts.append(
@@ -152,7 +161,7 @@ def _selection_notes(comparison: Comparison) -> list[Html]:
 def _sentence(column: ComparisonColumn, first: ComparisonColumn) -> Html:
     if np.allclose(column.returns, first.returns, rtol=0.0, atol=1e-14):
         return join([f"has the same returns as {first.label}: there is no difference to test."])
-    gap = difference_or_none(column.returns, first.returns)
+    gap = difference_or_none(column.returns, first.returns, first.sessions_a_year)
     if gap is None:
         total = float(np.prod(1.0 + column.returns) - np.prod(1.0 + first.returns))
         return join([f"against {first.label}: total return {percent(total)}; these sessions allow no interval."])
@@ -192,7 +201,7 @@ def _chart(comparison: Comparison) -> Chart:
 def _traces(column: ComparisonColumn, colour: str, dash: str, growth: FloatArray) -> list[dict[str, Any]]:
     traces = [
         line_trace(column.label, growth, colour, 1, ".2f", dash=dash),
-        line_trace(column.label, drawdowns(column.returns), colour, 2, ".1%", dash=dash),
+        line_trace(column.label, drawdown_curve(column.returns), colour, 2, ".1%", dash=dash),
     ]
     if column.exposure is not None:
         traces.append(step_trace(column.label, column.exposure, colour, 3, dash=dash))

@@ -78,6 +78,12 @@ class Comparison:
         return pd.DataFrame(figures, index=[metric.key for metric in HEADLINE_METRICS], dtype=np.float64)
 
     @property
+    def rebalance(self) -> str:
+        """The rebalancing of all runs; "never" where they differ, which labels then name."""
+        settings = {run.recipe.rebalance for run in self.runs}
+        return settings.pop() if len(settings) == 1 else "never"
+
+    @property
     def left_out(self) -> list[int]:
         """The number of sessions of each run that are not common to all."""
         common = len(self.sessions) + (self.since is not None)

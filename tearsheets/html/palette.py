@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from undertow.backtests import carried_returns, drawdowns, known_span
 from undertow.backtests.runs import Run
 from undertow.market import FloatArray, align, instants, load_calendar
 
@@ -21,8 +22,19 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def growth_curve(returns: pd.Series | FloatArray) -> FloatArray:
-    """Growth of 1 (T,) at each close."""
-    return np.cumprod(1.0 + np.asarray(returns, dtype=np.float64), dtype=np.float64)
+    """Growth of 1 (T,) at each close; NaN before the first return and after the last."""
+    values = np.asarray(returns, dtype=np.float64)
+    growth, span = np.full(len(values), np.nan), known_span(values)
+    growth[span] = np.cumprod(1.0 + carried_returns(values)[span], dtype=np.float64)
+    return growth
+
+
+def drawdown_curve(returns: pd.Series | FloatArray) -> FloatArray:
+    """Drawdown (T,) at each close; NaN before the first return and after the last."""
+    values = np.asarray(returns, dtype=np.float64)
+    falls, span = np.full(len(values), np.nan), known_span(values)
+    falls[span] = drawdowns(carried_returns(values)[span])
+    return falls
 
 
 def sessions_of(run: Run) -> pd.DatetimeIndex:
@@ -31,8 +43,8 @@ def sessions_of(run: Run) -> pd.DatetimeIndex:
 
 
 def has_benchmark(run: Run) -> bool:
-    """Whether the run has a benchmark with a return on every session."""
-    return run.recipe.benchmark is not None and bool(run.series["benchmark_return"].notna().all())
+    """Whether the run has a benchmark with a return on any session."""
+    return run.recipe.benchmark is not None and bool(run.series["benchmark_return"].notna().any())
 
 
 def has_btc(run: Run) -> bool:

@@ -61,7 +61,7 @@ def minute(moment: Any) -> str:
 
 def title(name: str) -> str:
     """`liquidity-drain` as `Liquidity drain`; `buy-and-hold` keeps its dashes."""
-    spaced = name if name == "buy-and-hold" else re.sub(r"[-_](?=\w)", " ", name)
+    spaced = name if name.startswith("buy-and-hold") else re.sub(r"[-_](?=\w)", " ", name)
     return spaced[:1].upper() + spaced[1:]
 
 

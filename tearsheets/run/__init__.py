@@ -8,7 +8,7 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
-    from undertow.tearsheets.run.data_notes import data_section
+    from undertow.tearsheets.run.data_notes import data_section, move_table, note_items
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.headline import (
         SELECTION_NOTE,
@@ -39,7 +39,11 @@ else:
                 "equity_chart",
                 "turnover_chart",
             ),
-            "data_notes": ("data_section",),
+            "data_notes": (
+                "data_section",
+                "move_table",
+                "note_items",
+            ),
             "figure": ("write_figure",),
             "headline": (
                 "SELECTION_NOTE",
@@ -79,7 +83,9 @@ __all__ = [
     "equal_settings_line",
     "equity_chart",
     "headline_table",
+    "move_table",
     "no_interval_sentence",
+    "note_items",
     "reasons_section",
     "recipe_parameters",
     "recipe_section",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from undertow.backtests import drawdowns
-from undertow.backtests.runs import Run
+from undertow.backtests.runs import Run, valued_sessions
 from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import (
     Chart,
@@ -27,6 +26,7 @@ from undertow.tearsheets.html.palette import (
     RUN,
     SHOCK,
     date_range,
+    drawdown_curve,
     growth_curve,
     has_benchmark,
     has_btc,
@@ -45,7 +45,9 @@ def equity_lines(run: Run) -> list[tuple[str, FloatArray, str]]:
     if not is_baseline(run):
         lines.append((title(BASELINE), "hold_return", HOLD))
     if has_benchmark(run):
-        lines.append((str(run.recipe.benchmark), "benchmark_return", BENCHMARK))
+        span = valued_sessions(run.series["benchmark_return"])
+        label = f"{run.recipe.benchmark}, {span['first']} to {span['last']}" if span else str(run.recipe.benchmark)
+        lines.append((label, "benchmark_return", BENCHMARK))
     return [(name, run.series[column].to_numpy(dtype=np.float64), colour) for name, column, colour in lines]
 
 
@@ -57,7 +59,7 @@ def equity_chart(run: Run) -> Chart:
         # The run is drawn above its baselines and still comes first in the hover box.
         {**line_trace(name, values, colour, panel, form), "zorder": -order}
         for order, ((name, returns, colour), growth) in enumerate(zip(lines, curves, strict=True))
-        for values, panel, form in ((growth, 1, ".2f"), (drawdowns(returns), 2, ".1%"))
+        for values, panel, form in ((growth, 1, ".2f"), (drawdown_curve(returns), 2, ".1%"))
     ]
     layout = panel_layout(
         date_range(run),

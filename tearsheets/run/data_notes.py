@@ -4,21 +4,64 @@ from __future__ import annotations
 
 from typing import Any
 
-from undertow.backtests.runs import Run
-from undertow.tearsheets.html.markup import Html, section, tag
-from undertow.tearsheets.html.text import count, quantity, share
+from undertow.backtests.runs import Run, endings_sentence
+from undertow.market import GAP_SESSIONS
+from undertow.tearsheets.html.markup import Html, note, section, table, tag
+from undertow.tearsheets.html.text import BLANK, count, percent, quantity, share, typeset
+from undertow.tearsheets.run.episodes import LONG_TABLE
 
 
 def data_section(run: Run) -> Html:
     """Exceptions by number, the feeds that supplied signals, and the count of trials."""
-    items = [*_order_notes(run), *_signal_notes(run), *_universe_notes(run.counts), _trial_note(run)]
-    return section("Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"))
+    items = [
+        *note_items(run),
+        *_order_notes(run),
+        *_signal_notes(run),
+        *_feed_notes(run),
+        *_universe_notes(run.counts),
+        _trial_note(run),
+    ]
+    return section(
+        "Data gaps and exceptions", tag("ul", *(tag("li", item) for item in items), kind="data-notes"), *move_table(run)
+    )
+
+
+def note_items(run: Run) -> list[str]:
+    """The remarks on the data behind the figures as whole sentences."""
+    return [typeset(f"{remark[:1].upper()}{remark[1:]}.") for remark in run.data_notes]
+
+
+def move_table(run: Run) -> list[Html]:
+    """The extreme moves of names while they were held, one row each; empty without."""
+    moves = run.moves
+    if not moves:
+        return []
+    rows = [
+        [
+            tag("td", str(move["symbol"]), kind="names"),
+            tag("td", str(move["session"]), kind="when"),
+            tag("td", percent(move["change"]), kind="num"),
+            str(move["split"]) or BLANK,
+            ", ".join(move["held_by"]),
+        ]
+        for move in sorted(moves, key=lambda move: -abs(move["change"]))
+    ]
+    head = ["Symbol", "Session", tag("th", "Move", scope="col", kind="num"), "Close to a split of", "Held by"]
+    element = table(head, rows, kind="episodes")
+    return [
+        tag("h3", "Extreme moves of names that were held"),
+        note("They may be real. An unadjusted split, or another unit of the currency (1:100), looks the same."),
+        tag("div", element, kind="tallbox") if len(rows) > LONG_TABLE else element,
+    ]
 
 
 def _order_notes(run: Run) -> list[str]:
     counts = run.counts
     deferred, waiting, closed = (
         int(counts.get(name, 0)) for name in ("deferred_fills", "orders_open_at_end", "price_ends_closed")
+    )
+    gaps, calls, outside = (
+        int(counts.get(name, 0)) for name in ("gap_ends_closed", "margin_calls", "opens_outside_range")
     )
     haircut = f" less {run.recipe.haircut_bps:g} bps" if run.recipe.haircut_bps else ""
     is_one = waiting == 1
@@ -32,6 +75,45 @@ def _order_notes(run: Run) -> list[str]:
         " prices had ended."
         if closed
         else "No name's prices ended while it was held.",
+        *(
+            [
+                f"{quantity(gaps, 'position')} {'was' if gaps == 1 else 'were'} closed at the last close{haircut} in a"
+                f" gap of more than {GAP_SESSIONS} sessions, after which the name traded again."
+            ]
+            if gaps
+            else []
+        ),
+        *([endings_sentence(run.endings)] if len(run.endings) else []),
+        *(
+            [
+                f"{quantity(outside, 'open')} of the universe {'was' if outside == 1 else 'were'} outside the low and"
+                " the high of the session: no order was filled there."
+            ]
+            if outside
+            else []
+        ),
+        *(
+            [
+                f"The account fell below the maintenance margin of {share(run.recipe.maintenance, 0)} of what was sold"
+                f" short {quantity(calls, 'time')}, and the short position was closed at the next fill."
+            ]
+            if calls
+            else []
+        ),
+    ]
+
+
+def _feed_notes(run: Run) -> list[str]:
+    """Feeds that repeated themselves or supplied nothing; what looks wrong in prices."""
+    counts, sessions = run.counts, len(run.series)
+    return [
+        *(
+            f"The feed {feed} had repeated its last row for too long on {_sessions(int(number), sessions)} and had no"
+            " value."
+            for feed, number in counts.get("frozen_feeds", {}).items()
+        ),
+        *(f"The feed {feed}, had {reason}." for feed, reason in counts.get("unused_feeds", {}).items()),
+        *(f"Data, {subject}: {finding}." for subject, finding in counts.get("data_findings", {}).items()),
     ]
 
 
@@ -73,7 +155,8 @@ def _universe_notes(counts: dict[str, Any]) -> list[str]:
     if symbols:
         exclusion = f"; {count(unpriced)} of them {'has' if unpriced == 1 else 'have'} no prices and could not be held"
         items.append(
-            f"The universe lists {quantity(symbols, 'symbol')}{exclusion if unpriced else ', all with prices'}."
+            f"The universe has {quantity(symbols, 'symbol')} in these"
+            f" sessions{exclusion if unpriced else ', all with prices'}."
         )
     empty, stale = (int(counts.get(f"sessions_without_{part}", 0)) for part in ("members", "prices"))
     if empty:

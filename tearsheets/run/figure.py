@@ -13,7 +13,6 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from undertow.backtests import drawdowns
 from undertow.backtests.runs import Run
 from undertow.market import FloatArray, ParameterError
 from undertow.tearsheets.html.markup import write_atomic
@@ -25,6 +24,7 @@ from undertow.tearsheets.html.palette import (
     MUTED,
     SHOCK,
     date_range,
+    drawdown_curve,
     growth_curve,
     has_btc,
     log_ticks,
@@ -100,7 +100,7 @@ def _growth(growth: Axes, falls: Axes, run: Run) -> None:
     lines = equity_lines(run)
     for name, returns, colour in reversed(lines):
         growth.plot(run.series.index, growth_curve(returns), color=colour, linewidth=1.3, label=name)
-        falls.plot(run.series.index, drawdowns(returns), color=colour, linewidth=1.0)
+        falls.plot(run.series.index, drawdown_curve(returns), color=colour, linewidth=1.0)
     _log(growth, *(growth_curve(returns) for _, returns, _ in lines))
     falls.set_ylim(top=0.0)
     falls.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from undertow.backtests import HEADLINE_METRICS
-from undertow.backtests.runs import Run
+from undertow.backtests import HEADLINE_METRICS, short_window
+from undertow.backtests.runs import Run, hold_label, hold_sentence
 from undertow.evidence import FEWEST_SESSIONS, Difference, difference, timing
 from undertow.market import FloatArray
 from undertow.tearsheets.html.markup import Html, note, table, tag
@@ -47,7 +47,7 @@ def verdict(run: Run) -> Html:
     returns, hold = (series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
     if np.array_equal(returns, hold):
         return _box(_same_as_basket(run))
-    gap = difference_or_none(returns, hold)
+    gap = difference_or_none(returns, hold, run.recipe.sessions_a_year)
     if gap is None:
         lead = no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + hold)))
         return _box(lead, warning=_in_sample(run))
@@ -58,9 +58,17 @@ def verdict(run: Run) -> Html:
     return _box(typeset(gap.sentence(BASELINE)), *notes, tone=tone, warning=warning)
 
 
-def difference_or_none(returns: FloatArray, base: FloatArray) -> Difference | None:
-    """The difference; None where too few sessions or a total loss allow no interval."""
-    return difference(returns, base, seed=0) if _allows_interval(returns, base) else None
+def difference_or_none(returns: FloatArray, base: FloatArray, year: int) -> Difference | None:
+    """The difference; None where too few sessions or a total loss allow no interval.
+
+    Args:
+        returns: session returns (T,), decimal.
+        base: those of the baseline (T,).
+        year: sessions of a year.
+    """
+    if not _allows_interval(returns, base):
+        return None
+    return difference(returns, base, seed=0, sessions_a_year=year)
 
 
 def _allows_interval(returns: FloatArray, base: FloatArray) -> bool:
@@ -114,12 +122,21 @@ def headline_table(run: Run) -> Html:
         name: figures for name, figures in run.baselines.items() if not (name == BASELINE and is_baseline(run))
     }
     columns = [run.metrics, *baselines.values()]
-    names = [title(run.name), *(title(name) if name == BASELINE else name for name in baselines)]
+    label = title(hold_label(run.recipe.rebalance))
+    names = [label if is_baseline(run) else title(run.name)]
+    names += [label if name == BASELINE else name for name in baselines]
     rows = [
         [metric.label, *(metric.text(column.get(metric.key, math.nan)) for column in columns)]
         for metric in HEADLINE_METRICS
     ]
     return table(["", *names], rows, kind="headline numbers")
+
+
+def _hold_note(rebalance: str) -> str:
+    sentence = hold_sentence(rebalance)
+    if sentence:
+        return f"{sentence[:1].upper()}{sentence[1:]}. It pays the same costs."
+    return "Buy-and-hold is the same basket without the rule, bought once, with the same costs."
 
 
 def reading_notes(run: Run) -> Html:
@@ -132,7 +149,8 @@ def reading_notes(run: Run) -> Html:
     )
     return tag(
         "div",
-        note("Buy-and-hold is the same basket without the rule, with the same rebalancing and costs."),
+        note(_hold_note(recipe.rebalance)),
+        *([note(f"{reason[:1].upper()}{reason[1:]}.")] if (reason := short_window(len(run.series))) else []),
         note(f"{costs} {cash}"),
         note(
             f"Annual figures use {recipe.sessions_a_year} sessions a year. CVaR 95 is the mean return of the worst 5%"

@@ -102,7 +102,7 @@ def reasons_section(run: Run) -> Html:
     if run.reasons is None:
         return join([])
     explanations = [explain_row(run.reasons, row) for row in run.reasons.changes()]
-    remarks = [note(typeset(f"{remark[:1].upper()}{remark[1:]}.")) for remark in run.notes]
+    remarks = [note(typeset(f"{remark[:1].upper()}{remark[1:]}.")) for remark in run.rule_notes]
     if not explanations:
         return section("Why the tier changed", tag("p", "The tier never changed."), *remarks)
     score = tag("th", "Score", scope="col", kind="num")

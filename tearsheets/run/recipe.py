@@ -23,6 +23,8 @@ _LABELS = {
     "borrow_bps": "Borrowing cost, bps a year",
     "tax_rate": "Tax rate on realised gains, reported only",
     "lots": "Tax lots sold first",
+    "maintenance": "Maintenance margin of what is sold short",
+    "wash_sales": "Wash sales deferred",
     "capital": "Starting capital, USD",
     "market": "Market",
     "market_fingerprint": "Market fingerprint",

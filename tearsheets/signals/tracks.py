@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from undertow.backtests import carried_returns, known_span
 from undertow.market import (
     DataError,
     Feed,
@@ -100,8 +101,8 @@ def signal_tracks(
     """
     if spec.clock == "session":
         values = dict(zip(spec.outputs, table.sessions(spec, parameters, asset), strict=True))
-        closes = table.market.calendar.closes
-        return {name: [Track("", closes, _across(spec, table, values[name]))] for name in outputs}
+        known_at = table.known_at(spec, asset)
+        return {name: [Track("", known_at, _across(spec, table, values[name]))] for name in outputs}
     feeds = table.feeds(spec, asset)
     if not feeds:
         labels = ", ".join(sorted({feed.label for feed in table.market.feeds})) or "none"
@@ -129,9 +130,12 @@ def asset_track(table: DecisionTable, asset: str, by_session: bool) -> Track | N
 
 def basket_track(table: DecisionTable, rows: slice) -> Track:
     """Growth of 1 of the equally weighted basket over some sessions, before costs."""
-    returns = np.nan_to_num(table.basket_returns[rows])
-    returns[0] = 0.0
-    growth = np.cumprod(1.0 + returns, dtype=np.float64)
+    returns = carried_returns(table.basket_returns[rows])
+    growth, span = np.full(len(returns), np.nan), known_span(returns)
+    # The growth starts at the close before the first return, or at the first close.
+    first = max(span.start - 1, 0)
+    returns[first] = 0.0
+    growth[first : span.stop] = np.cumprod(1.0 + returns[first : span.stop], dtype=np.float64)
     return Track(table.universe.name, table.market.calendar.closes[rows], growth[:, None])
 
 

@@ -8,7 +8,8 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.study.charts import importances, map_chart, map_names
-    from undertow.tearsheets.study.page import expected_best, luck_sentence, write_study_page
+    from undertow.tearsheets.study.luck import expected_best, luck_sentence, luck_verdict
+    from undertow.tearsheets.study.page import write_study_page
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -18,11 +19,12 @@ else:
                 "map_chart",
                 "map_names",
             ),
-            "page": (
+            "luck": (
                 "expected_best",
                 "luck_sentence",
-                "write_study_page",
+                "luck_verdict",
             ),
+            "page": ("write_study_page",),
         },
     )
 
@@ -30,6 +32,7 @@ __all__ = [
     "expected_best",
     "importances",
     "luck_sentence",
+    "luck_verdict",
     "map_chart",
     "map_names",
     "write_study_page",

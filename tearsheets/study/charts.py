@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import pairwise
@@ -20,14 +20,19 @@ from optuna.trial import FrozenTrial
 
 from undertow.backtests import MAXIMIZE
 from undertow.backtests.tuning import Tuning, finished_by_position
-from undertow.tearsheets.html.charts import FONT, Chart
+from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.tearsheets.html.charts import FONT, Chart, encode_values
 from undertow.tearsheets.html.palette import GRID, INK, MUTED, RUN, SERIES_COLOURS
 from undertow.tearsheets.html.text import THRESHOLDS
 
 MAP_CELLS = 10
 SLICES_A_ROW = 4
+# The most trials that a chart draws: what a page holds must not grow with the search.
+MOST_DRAWN = 400
 _FRONT = (("misses a constraint", "#dfe3e8"), ("dominated", "#a9b1b9"), ("on the front", RUN))
 _BLUES = [[0.0, "#d3e4f5"], [0.5, "#82b4e4"], [1.0, "#08306b"]]
+_AXIS = {"gridcolor": GRID, "zeroline": False, "linecolor": GRID}
+_ORDER_BAR = {"thickness": 10, "outlinewidth": 0, "x": 1.0, "xpad": 12, "title": {"text": "trial"}}
 
 
 @lru_cache(maxsize=1)
@@ -80,9 +85,64 @@ def _first(trial: FrozenTrial) -> float:
 
 def history_chart(tuning: Tuning) -> Chart:
     """The first objective by trial, and the best so far."""
-    return _chart(
-        "history", "Objective by trial and the best so far", visualization.plot_optimization_history, tuning, "small"
-    )
+    name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
+    complete = tuning.trials[tuning.trials["state"] == "complete"]
+    feasible = complete["feasible"].to_numpy(dtype=np.bool_)
+    values = complete[f"objective {name}"].to_numpy(dtype=np.float64)
+    counted = np.where(feasible | ~feasible.any(), values, np.nan)
+    best = (np.fmax if maximized else np.fmin).accumulate(counted)
+    drawn = drawn_rows(values, feasible, maximized=maximized)
+    data = [
+        _dots(text, complete["trial"].to_numpy()[rows], values[rows], colour)
+        for text, colour, rows in (
+            ("misses a constraint", "#c3cad1", drawn[~feasible[drawn]]),
+            ("trial", SERIES_COLOURS[0], drawn[feasible[drawn]]),
+        )
+        if len(rows)
+    ]
+    steps = np.flatnonzero(np.concatenate(([True], best[1:] != best[:-1]))[: len(best)])
+    steps = np.unique(np.append(steps, len(best) - 1)) if len(best) else steps
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "best so far",
+        "x": complete["trial"].to_numpy()[steps].tolist(),
+        "y": _rounded(best[steps]),
+        "line": {"color": RUN, "width": 1.6, "shape": "hv"},
+    }
+    layout = _layout({"xaxis": {"title": {"text": "trial"}}, "yaxis": {"title": {"text": name}}, "showlegend": True})
+    return Chart("history", [*data, line], layout, (), "Objective by trial and the best so far", size="small")
+
+
+def drawn_rows(values: FloatArray, feasible: BoolArray, *, maximized: bool) -> IntArray:
+    """The trials that are drawn: all, or the best and an even choice of many.
+
+    Args:
+        values: the objective of each trial (T,).
+        feasible: whether it meets the constraints (T,).
+        maximized: whether high values are good.
+    """
+    if len(values) <= MOST_DRAWN:
+        return np.arange(len(values))
+    score = np.where(feasible, values if maximized else -values, -np.inf)
+    best = np.argsort(-score, kind="stable")[: MOST_DRAWN // 4]
+    even = np.linspace(0, len(values) - 1, MOST_DRAWN - len(best)).round().astype(np.int64)
+    return np.unique(np.concatenate((best, even)))
+
+
+def _dots(name: str, x: IntArray, y: FloatArray, colour: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": x.tolist(),
+        "y": _rounded(y),
+        "marker": {"color": colour, "size": 5, "opacity": 0.7},
+    }
+
+
+def _rounded(values: FloatArray) -> list[float | None]:
+    return [None if np.isnan(value) else float(f"{value:.5g}") for value in values]
 
 
 def importance_chart(tuning: Tuning) -> Chart:
@@ -100,27 +160,61 @@ def importance_chart(tuning: Tuning) -> Chart:
 def slice_charts(tuning: Tuning, names: Sequence[str]) -> list[Chart]:
     """The objective over each parameter, several in a row."""
     rows = [list(names[start : start + SLICES_A_ROW]) for start in range(0, len(names), SLICES_A_ROW)]
-    return [
-        _chart(
-            f"slice{number}",
-            f"Objective over {', '.join(row)}",
-            visualization.plot_slice,
-            tuning,
-            "small panels",
-            params=row,
+    return [_slice_chart(tuning, row, f"slice{number}") for number, row in enumerate(rows)]
+
+
+def _slice_chart(tuning: Tuning, names: Sequence[str], element: str) -> Chart:
+    complete = tuning.trials[tuning.trials["state"] == "complete"]
+    objective, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
+    values = complete[f"objective {objective}"].to_numpy(dtype=np.float64)
+    rows = drawn_rows(values, complete["feasible"].to_numpy(dtype=np.bool_), maximized=maximized)
+    drawn, y = complete.iloc[rows], encode_values(values[rows])
+    order = {"color": encode_values(drawn["trial"].to_numpy(dtype=np.float64)), "coloraxis": "coloraxis"}
+    marker = {**order, "size": 5, "line": {"width": 0.4, "color": "#59636e"}}
+    data, layout = [], _layout({"coloraxis": {"colorscale": _BLUES, "colorbar": _ORDER_BAR}, "showlegend": False})
+    for number, name in enumerate(names, start=1):
+        suffix = "" if number == 1 else str(number)
+        x, axis = _slice_axis(tuning, name, drawn[name])
+        width = 1.0 / SLICES_A_ROW
+        domain = [round((number - 1) * width, 4), round(number * width - 0.03, 4)]
+        layout[f"xaxis{suffix}"] = {"title": {"text": name}, "domain": domain, "anchor": f"y{suffix}", **_AXIS, **axis}
+        shared = {} if number == 1 else {"matches": "y", "showticklabels": False}
+        layout[f"yaxis{suffix}"] = {"anchor": f"x{suffix}", **_AXIS, **shared}
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": x,
+                "y": y,
+                "xaxis": f"x{suffix}",
+                "yaxis": f"y{suffix}",
+                "marker": marker,
+                "hovertemplate": f"{name} %{{x}}<br>{objective} %{{y:.3g}}<extra></extra>",
+            }
         )
-        for number, row in enumerate(rows)
-    ]
+    layout["yaxis"] |= {"title": {"text": objective}}
+    layout["margin"] |= {"r": 70, "l": 60}
+    return Chart(element, data, layout, (), f"Objective over {', '.join(names)}", size="small panels")
 
 
-def contour_chart(tuning: Tuning, names: Sequence[str]) -> Chart:
-    """The objective over pairs of parameters, interpolated between trials."""
-    text = f"Objective over pairs of {', '.join(names)}"
-    chart = _chart("contours", text, visualization.plot_contour, tuning, "taller panels", params=list(names))
-    for trace in chart.data:
-        if trace["type"] == "contour":
-            trace |= {"colorscale": _BLUES, "reversescale": tuning.objectives[0].direction != MAXIMIZE}
-    return chart
+def _slice_axis(tuning: Tuning, name: str, values: pd.Series) -> tuple[Any, dict[str, Any]]:
+    """The values of one parameter for plotly, and the settings of its axis."""
+    distribution: Any = tuning.space.free[name]
+    if isinstance(distribution, CategoricalDistribution):
+        choices = distribution.choices
+        # By equality: beside a failed trial's missing value, whole numbers are decimals in the table.
+        spots = [next(number for number, choice in enumerate(choices) if choice == value) for value in values]
+        ticks = {
+            "tickvals": list(range(len(choices))),
+            "ticktext": list(map(str, choices)),
+            "range": [-0.5, len(choices) - 0.5],
+            # Names need more room than numbers.
+            "automargin": True,
+        }
+        return encode_values(np.array(spots, dtype=np.float64)), ticks
+    # Few ticks: labels of narrow panels run into each other.
+    axis = {"type": "log", "nticks": 4} if distribution.log else {"nticks": 4}
+    return encode_values(values.to_numpy(dtype=np.float64)), axis
 
 
 def front_chart(tuning: Tuning) -> Chart:
@@ -132,7 +226,7 @@ def front_chart(tuning: Tuning) -> Chart:
 
     with _silent():
         figure = visualization.plot_pareto_front(
-            requested_trials(tuning), targets=values if len(tuning.names) > 3 else None, target_names=names
+            _drawn_trials(tuning), targets=values if len(tuning.names) > 3 else None, target_names=names
         )
     chart = _styled_chart("front", f"Trials by {' and '.join(names)}", figure, "taller")
     for axis in chart.layout.get("scene", {}).values():
@@ -142,6 +236,18 @@ def front_chart(tuning: Tuning) -> Chart:
         trace |= {"name": text, "showlegend": True, "marker": {"color": colour, "size": 5}}
     chart.layout["margin"]["r"] = 16
     return chart
+
+
+def _drawn_trials(tuning: Tuning) -> optuna.Study:
+    """The requested trials, of many of them the front and an even choice."""
+    complete = tuning.trials[tuning.trials["state"] == "complete"]
+    if len(complete) <= MOST_DRAWN:
+        return requested_trials(tuning)
+    even = np.linspace(0, len(complete) - 1, MOST_DRAWN).round().astype(np.int64)
+    chosen = {*complete["trial"].iloc[even].tolist(), *tuning.front["trial"].head(MOST_DRAWN).tolist()}
+    study = optuna.create_study(directions=tuning.study.directions)
+    study.add_trials(trial for number, trial in finished_by_position(tuning.study).items() if number in chosen)
+    return study
 
 
 def map_names(tuning: Tuning, ranked: Sequence[str]) -> tuple[str, str] | None:
@@ -157,13 +263,25 @@ def map_names(tuning: Tuning, ranked: Sequence[str]) -> tuple[str, str] | None:
     return None if across is None or up is None else (across, up)
 
 
-def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
+def important_pair(tuning: Tuning, ranked: Sequence[str], drawn: tuple[str, str] | None) -> tuple[str, str] | None:
+    """The two most important numeric parameters, where their map is not `drawn` yet."""
+    numeric = [
+        name
+        for name in ranked
+        if name in tuning.space.free and not isinstance(tuning.space.free[name], CategoricalDistribution)
+    ]
+    pair = tuple(numeric[:2])
+    return (pair[0], pair[1]) if len(pair) == 2 and set(pair) != set(drawn or ()) else None
+
+
+def map_chart(tuning: Tuning, across: str, up: str, element: str = "map") -> Chart:
     """The median objective of the trials in each cell of two parameters.
 
     Args:
         tuning: the search
         across: the parameter of the columns
         up: the parameter of the rows
+        element: the name of its element in the page
     """
     complete = tuning.trials[tuning.trials["state"] == "complete"]
     value = complete[f"objective {tuning.names[0]}"]
@@ -188,7 +306,7 @@ def map_chart(tuning: Tuning, across: str, up: str) -> Chart:
         "ygap": 1,
     }
     alt = f"Median {tuning.names[0]} by {across} and {up}"
-    chart = Chart("map", [heat], _layout({}), (), alt, size="tall panels")
+    chart = Chart(element, [heat], _layout({}), (), alt, size="tall panels")
     for axis, name in (("xaxis", across), ("yaxis", up)):
         chart.layout[axis] = {"title": {"text": name}, "type": "category", "showgrid": False, "automargin": True}
     chart.layout["margin"] |= {"l": 110, "b": 60}
@@ -203,13 +321,6 @@ def _cells(values: pd.Series, tuning: Tuning, name: str) -> tuple[pd.Series, lis
     inside = np.clip(np.searchsorted(edges, values.to_numpy(dtype=np.float64), "right") - 1, 0, MAP_CELLS - 1)
     names = [f"{first:.3g} to {last:.3g}" for first, last in pairwise(edges)]
     return pd.Series(inside, index=values.index), names
-
-
-def _chart(name: str, text: str, draw: Callable[..., Any], tuning: Tuning, size: str, **kwargs: Any) -> Chart:
-    target = {"target": _first} if len(tuning.names) > 1 else {}
-    with _silent():
-        figure = draw(requested_trials(tuning), target_name=tuning.names[0], **target, **kwargs)
-    return _styled_chart(name, text, figure, size)
 
 
 def _styled_chart(name: str, text: str, figure: Any, size: str) -> Chart:
@@ -240,7 +351,7 @@ def _layout(settings: dict[str, Any]) -> dict[str, Any]:
     layout = {key: value for key, value in settings.items() if key not in ("template", "title", "width", "height")}
     for key, value in layout.items():
         if key.startswith(("xaxis", "yaxis")):
-            value |= {"gridcolor": GRID, "zeroline": False, "linecolor": GRID, "automargin": True}
+            value |= {**_AXIS, "automargin": True}
     return {
         **layout,
         "font": {"family": FONT, "size": 12, "color": MUTED},

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
-from optuna.distributions import CategoricalDistribution
 
 from undertow.backtests import HEADLINE_METRICS, MAXIMIZE
 from undertow.backtests.tuning import Tuning
@@ -27,26 +25,28 @@ from undertow.tearsheets.html.markup import (
 from undertow.tearsheets.html.page import assemble, check_html_path
 from undertow.tearsheets.html.text import BLANK, count, quantity, share, shortlist, title, typeset, value_text
 from undertow.tearsheets.study.charts import (
-    contour_chart,
+    MOST_DRAWN,
     front_chart,
     history_chart,
     importance_chart,
     importances,
+    important_pair,
     map_chart,
     map_names,
     slice_charts,
 )
+from undertow.tearsheets.study.luck import luck_sentence, luck_verdict
 
-# The most rows of the table, parameters with a slice, and parameters crossed in contours.
-_ROWS, _SLICES, _CONTOURS = 12, 8, 3
-_EULER = 0.5772156649015329
+# The most rows of the table, and parameters with a slice.
+_ROWS, _SLICES = 12, 8
 
 
 def write_study_page(tuning: Tuning, path: str | Path) -> Path:
     """Write a search as one self-contained HTML page and return its path.
 
-    The page holds the history of the objective, the importance of each parameter, a map of lag against threshold,
-    slices and contours (Optuna's figures), the front of several objectives, the best trials beside the defaults and
+    The page says first whether the best trial beats what luck gives. It holds the history of the objective, the
+    importance of each parameter, maps of lag against threshold and of the two most important parameters, slices, the
+    front of several objectives, the best trials beside the defaults and
     buy-and-hold, the number of trials ever made on the market, and the best result expected by chance. Equal searches
     give equal bytes. Raises `ParameterError` where `path` does not end in .html.
     """
@@ -55,19 +55,6 @@ def write_study_page(tuning: Tuning, path: str | Path) -> Path:
     body = join([_title(tuning), _verdict(tuning), *_chart_sections(tuning, charts), _best(tuning), _search(tuning)])
     page = assemble(f"{title(tuning.strategy.name())}, study", body, [chart.as_dict() for chart in charts])
     return write_atomic(path, page.encode("utf-8"))
-
-
-def expected_best(values: pd.Series, trials: int) -> float:
-    """The expected distance above the mean of the best of `trials` independent draws.
-
-    The draws have the spread of `values`, and the result their unit; NaN below two trials. Source: Bailey and López de
-    Prado (2014), equation 1.
-    """
-    if trials < 2 or len(values) < 2:
-        return math.nan
-    normal = NormalDist()
-    high, higher = normal.inv_cdf(1 - 1 / trials), normal.inv_cdf(1 - 1 / (trials * math.e))
-    return float(values.std(ddof=1)) * ((1 - _EULER) * high + _EULER * higher)
 
 
 def _title(tuning: Tuning) -> Html:
@@ -88,7 +75,8 @@ def _title(tuning: Tuning) -> Html:
 
 
 def _verdict(tuning: Tuning) -> Html:
-    return tag("section", tag("p", _lead(tuning), kind="lead"), *map(note, _cautions(tuning)), kind="verdict")
+    parts = [tag("p", luck_verdict(tuning), kind="lead"), tag("p", _lead(tuning)), *map(note, _cautions(tuning))]
+    return tag("section", *parts, kind="verdict")
 
 
 def _lead(tuning: Tuning) -> str:
@@ -132,34 +120,6 @@ def _cautions(tuning: Tuning) -> list[str]:
     return parts
 
 
-def luck_sentence(tuning: Tuning) -> str:
-    """The result expected of the best of as many random draws; empty for few trials.
-
-    Where the best trial satisfies the constraints, only trials that do are counted and give the spread. A trial that
-    failed is not a draw.
-    """
-    name, maximized = tuning.names[0], tuning.objectives[0].direction == MAXIMIZE
-    complete = tuning.trials[tuning.trials["state"] == "complete"]
-    feasible = complete[complete["feasible"]] if tuning.feasible else complete
-    infeasible, failed, ledger = len(complete) - len(feasible), len(tuning.trials) - len(complete), tuning.trial_count
-    ever = ledger.total + ledger.other_data if ledger else len(tuning.trials)
-    draws = ever - infeasible - failed
-    values = feasible[f"objective {name}"]
-    luck = expected_best(values, draws)
-    if not (math.isfinite(luck) and luck > 0):
-        return ""
-    side, reach = ("above", values.mean() + luck) if maximized else ("below", values.mean() - luck)
-    sample = f"the {count(len(feasible))} trials that satisfy the constraints" if infeasible else "these trials"
-    omissions = f" Left out for a constraint: {quantity(infeasible, 'trial')} of this search." if infeasible else ""
-    omissions += f" Left out because they failed: {quantity(failed, 'trial')} of this search." if failed else ""
-    return typeset(
-        f"If the settings were random draws with the spread of {sample}, the best of {count(draws)} independent ones"
-        f" would be expected {luck:.3g} {side} their mean of {values.mean():.3g}, at {reach:.3g} (Bailey and López de"
-        f" Prado 2014).{omissions} Trials of one search resemble each other, so fewer of them are independent; any"
-        " advantage beyond this must be confirmed on sessions that the search did not use."
-    )
-
-
 def _chart_sections(tuning: Tuning, charts: list[Chart]) -> list[Html]:
     """The sections with charts, which are added to `charts`."""
     weights = importances(tuning)
@@ -193,13 +153,28 @@ def _chart_sections(tuning: Tuning, charts: list[Chart]) -> list[Html]:
         parts.append(
             chart_section(f"{title(names[0])} and {names[1].replace('_', ' ')}", [map_chart(tuning, *names)], text)
         )
+    pair = important_pair(tuning, ranked, names) if weights else None
+    if pair is not None:
+        text = f"The two most important parameters: median {first} of the trials in each cell."
+        parts.append(
+            chart_section(
+                f"{title(pair[0])} and {pair[1].replace('_', ' ')}", [map_chart(tuning, *pair, element="pair")], text
+            )
+        )
     sliced = [name for name in ranked[:_SLICES] if name in tuning.space.free]
-    parts.append(chart_section("One parameter at a time", slice_charts(tuning, sliced), "Darker trials came later."))
-    crossed = [name for name in ranked if not isinstance(tuning.space.free[name], CategoricalDistribution)][:_CONTOURS]
-    if len(crossed) > 1 and weights:
-        text = "Values are interpolated between trials; areas without trials carry no information."
-        parts.append(chart_section("Pairs of parameters", [contour_chart(tuning, crossed)], text))
+    parts.append(chart_section("One parameter at a time", slice_charts(tuning, sliced), _drawn_note(tuning)))
     return parts
+
+
+def _drawn_note(tuning: Tuning) -> str:
+    complete = int((tuning.trials["state"] == "complete").sum())
+    some = (
+        f" Of {count(complete)} trials {count(MOST_DRAWN)} at most are drawn: the best quarter of them, and the others"
+        " evenly over the search."
+        if complete > MOST_DRAWN
+        else ""
+    )
+    return f"Darker trials came later.{some}"
 
 
 def _failed(tuning: Tuning) -> str:

@@ -245,7 +245,7 @@ def write_sweep(
             section(
                 "By parameter" if len(ranked) == 1 else "Heat maps", *elements, *_notes(ranked, pairs, value, hold)
             ),
-            section(f"Top {min(_SETS, len(frame))} sets by {label}", _best(frame, value, ranked), *_hidden_sets(frame)),
+            section(_best_title(frame[value], label), _best(frame, value, ranked), *_hidden_sets(frame)),
             *_recipe(recipe or {}, command),
         ]
     )
@@ -369,10 +369,21 @@ def _notes(ranked: list[str], pairs: list[tuple[str, str]], value: str, hold: fl
     return notes
 
 
+def _best_title(values: pd.Series, label: str) -> str:
+    if not np.isfinite(values).any():
+        return f"Sets in their order: none has a value of {label}"
+    return f"Top {min(_SETS, len(values))} sets by {label}"
+
+
 def _best(frame: pd.DataFrame, value: str, parameters: list[str]) -> Html:
     figures = [
         value,
-        *(metric.key for metric in HEADLINE_METRICS if metric.key != value and metric.key in frame.columns),
+        *(
+            metric.key
+            for metric in HEADLINE_METRICS
+            # All that is not cash needs no column beside that of cash.
+            if metric.key not in (value, "average_exposure_reached") and metric.key in frame.columns
+        ),
     ]
     best = frame.sort_values(value, ascending=is_less_better(value), kind="stable", na_position="last").head(_SETS)
     rows = [

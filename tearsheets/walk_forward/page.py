@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests import HEADLINE_METRICS
+from undertow.backtests.runs import hold_label
 from undertow.backtests.validation import CpcvResult, WalkForwardResult
 from undertow.market import FloatArray
 from undertow.tearsheets.html.charts import iso_dates
@@ -19,7 +20,6 @@ from undertow.tearsheets.html.palette import BASELINE, sessions_of
 from undertow.tearsheets.html.text import (
     BLANK,
     count,
-    percent,
     plain,
     quantity,
     share,
@@ -27,6 +27,7 @@ from undertow.tearsheets.html.text import (
     typeset,
     value_text,
 )
+from undertow.tearsheets.run.data_notes import move_table, note_items
 from undertow.tearsheets.run.headline import SELECTION_NOTE, timing_sentences
 from undertow.tearsheets.run.recipe import recipe_settings as account_settings
 from undertow.tearsheets.walk_forward.charts import (
@@ -38,12 +39,13 @@ from undertow.tearsheets.walk_forward.charts import (
     walk_equity_chart,
 )
 from undertow.tearsheets.walk_forward.folds import folds_table, omissions_note, parameter_table, stability_table
+from undertow.tearsheets.walk_forward.seeds import seed_distribution, seeds_table
 from undertow.tearsheets.walk_forward.sentences import (
-    BASELINE_COLUMNS,
     LUCK_RANGE,
     VOL_TARGET,
     gate_sentence,
     missed_sentence,
+    rank_sentence,
     seeds_sentence,
     unreached_sentence,
     verdicts,
@@ -61,9 +63,10 @@ def write_walk_page(
 ) -> Path:
     """Write a walk-forward as one self-contained HTML page and return its path.
 
-    The page holds the verdict against buy-and-hold and VolTarget with their intervals, the stitched growth, each fold
-    in training and in its test, the stability of the parameters, and the folds in a table. Equal results give equal
-    bytes; the file is written completely or not at all.
+    The page holds, where several seeds were walked, first the distribution over them; then the verdict against
+    buy-and-hold and VolTarget with their intervals, the stitched growth, each fold in training and in its test, the
+    stability of the parameters, and the folds in a table. Equal results give equal bytes; the file is written
+    completely or not at all.
 
     Args:
         result: the walk-forward
@@ -75,8 +78,11 @@ def write_walk_page(
     charts = [walk_equity_chart(result), fold_chart(result)]
     body = [
         _title(result),
-        _verdict(result),
-        section("Out of sample", tag("div", _headline(result), _reading(result), kind="beside")),
+        _verdict(result, seeds),
+        *([] if seeds is None else [section("All tuning seeds", seed_distribution(seeds), seeds_table(seeds))]),
+        section(
+            _example("Out of sample", result, seeds), tag("div", _headline(result), _reading(result), kind="beside")
+        ),
         section("Growth and drawdown by fold", charts[0].element()),
         section("Objective in training and in the test", charts[1].element(), note(_shrinkage(result))),
     ]
@@ -84,13 +90,14 @@ def write_walk_page(
         charts.append(stability_chart(result))
         body.append(section("Stability of the parameters", charts[-1].element(), stability_table(result)))
     body.append(section("Folds", folds_table(result), parameter_table(result), omissions_note(result)))
-    if seeds is not None:
-        body.append(section("Other tuning seeds", tag("p", seeds_sentence(seeds)), _seed_table(seeds)))
     if paths is not None:
         charts.append(paths_chart(paths))
         body.append(
             section("Combinatorial paths through the same history", _paths(paths), charts[-1].element(), _cpcv(paths))
         )
+    if result.run.data_notes:
+        items = (tag("li", item) for item in note_items(result.run))
+        body.append(section("Data", tag("ul", *items, kind="data-notes"), *move_table(result.run)))
     body.append(_recipe(result))
     recipe = result.run.recipe
     name = f"{title(result.strategy.name())} walked forward, {recipe.universe}, {recipe.start} to {recipe.end}"
@@ -98,25 +105,11 @@ def write_walk_page(
     return write_atomic(path, page.encode("utf-8"))
 
 
-def _seed_table(seeds: pd.DataFrame) -> Html:
-    head = ["Seed", "Objective in training", "Sharpe, annual", "CAGR", "Max drawdown", "Turnover a year"]
-    head += ["Sharpe less buy-and-hold", "Sharpe less VolTarget"]
-    rows = [
-        [
-            str(int(row["seed"])),
-            plain(row["in_objective"]),
-            plain(row["annual_sharpe"]),
-            percent(row["cagr"]),
-            percent(row["max_drawdown"]),
-            f"{row['annual_turnover']:.2f}\N{MULTIPLICATION SIGN}",
-            *(typeset(f"{row[f'sharpe_over_{key}']:+.2f}") for _, key in BASELINE_COLUMNS),
-        ]
-        for row in seeds.to_dict("records")
-    ]
-    return table(head, rows, kind="comparison numbers")
+def _example(heading: str, result: WalkForwardResult, seeds: pd.DataFrame | None) -> str:
+    return heading if seeds is None else f"{heading}, tuning seed {result.seed}"
 
 
-def _verdict(result: WalkForwardResult) -> Html:
+def _verdict(result: WalkForwardResult, seeds: pd.DataFrame | None) -> Html:
     (_, first, tone), (_, second, _) = verdicts(result)
     lead, _, sharpe = first.partition("Annual Sharpe ratio")
     notes = [note(f"Annual Sharpe ratio{sharpe}")] if sharpe else []
@@ -129,9 +122,15 @@ def _verdict(result: WalkForwardResult) -> Html:
     headline = f"{past} {headlines[tone]} on the sessions that followed." if sharpe else lead
     if not result.acting:
         headline = "No fold acted: no trial in training could be distinguished from chance."
+    # One seed of several is an example: what all of them gave comes first.
+    several = seeds is not None and len(seeds) > 1
+    opening = [tag("p", headline, kind="lead")]
+    if seeds is not None and several:
+        first_lines = tag("p", seeds_sentence(seeds), kind="lead"), tag("p", rank_sentence(result.seed, seeds))
+        opening = [*first_lines, tag("p", f"Seed {result.seed}: {headline[:1].lower()}{headline[1:]}")]
     return tag(
         "div",
-        tag("p", headline, kind="lead"),
+        *opening,
         *([tag("p", lead)] if headline != lead else []),
         *notes,
         note(second),
@@ -148,7 +147,7 @@ def _verdict(result: WalkForwardResult) -> Html:
             if result.trial_count is None
             else result.trial_count.sentence("Its training made")
         ),
-        kind=f"verdict {tone}".strip(),
+        kind=f"verdict {'' if several else tone}".strip(),
     )
 
 
@@ -172,8 +171,8 @@ def _reading(result: WalkForwardResult) -> Html:
             + ", and it pays for the trades that a change of parameters causes."
         ),
         note(
-            "Buy-and-hold is the same basket without the rule. VolTarget, at its defaults, scales exposure by the"
-            " volatility of the basket and does not use Bitcoin data."
+            f"{title(hold_label(recipe.rebalance))}, is the same basket without the rule. VolTarget, at its defaults,"
+            " scales exposure by the volatility of the basket and does not use Bitcoin data."
         ),
         note(
             f"All figures are after a fee of {recipe.fee_bps:g} bps and slippage of {recipe.slippage_bps:g} bps. Annual"

@@ -22,13 +22,14 @@ def verdicts(result: WalkForwardResult) -> list[tuple[str, str, str]]:
     """Baseline, sentence with the interval, and tone ("better", "worse" or "")."""
     returns = result.run.returns.to_numpy(dtype=np.float64)
     baselines = {BASELINE: result.run.series["hold_return"], VOL_TARGET: result.vol_target.returns}
-    return [(name, *_verdict(returns, base.to_numpy(dtype=np.float64), name)) for name, base in baselines.items()]
+    year = result.run.recipe.sessions_a_year
+    return [(name, *_verdict(returns, base.to_numpy(dtype=np.float64), name, year)) for name, base in baselines.items()]
 
 
-def _verdict(returns: FloatArray, base: FloatArray, name: str) -> tuple[str, str]:
+def _verdict(returns: FloatArray, base: FloatArray, name: str, year: int) -> tuple[str, str]:
     if np.array_equal(returns, base):
         return f"The returns equal those of {name}, so nothing can be compared.", ""
-    gap = difference_or_none(returns, base)
+    gap = difference_or_none(returns, base, year)
     if gap is None:
         return no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + base))), ""
     part = gap.annual_return
@@ -60,7 +61,7 @@ def _alternative_sentence(result: WalkForwardResult) -> str:
         return "An account that acts only in folds that passed would have held the basket throughout: no difference."
     returns, hold = (other.series[name].to_numpy(dtype=np.float64) for name in ("return", "hold_return"))
     subject = "If every fold had acted" if result.on_fail == HOLD else "If only folds that passed had acted"
-    gap = difference_or_none(returns, hold)
+    gap = difference_or_none(returns, hold, other.recipe.sessions_a_year)
     if gap is None:
         return f"{subject}: {no_interval_sentence(len(returns), float(np.prod(1.0 + returns) - np.prod(1.0 + hold)))}"
     return typeset(gap.annual_return.sentence(f"{subject}, against {BASELINE}", gap.kind))
@@ -106,6 +107,21 @@ def seeds_sentence(seeds: pd.DataFrame) -> str:
     )
 
 
+def rank_sentence(seed: int, seeds: pd.DataFrame) -> str:
+    """The place of one seed among all of them."""
+    sharpe = seeds.set_index("seed")["annual_sharpe"]
+    if np.isnan(sharpe[seed]):
+        return (
+            f"What follows in full is tuning seed {seed}, without an annual Sharpe ratio: an example, not the result."
+        )
+    rank = int((sharpe > sharpe[seed]).sum()) + 1
+    extreme = ", the highest" if rank == 1 else ", the lowest" if rank == len(sharpe) else ""
+    return (
+        f"What follows in full is tuning seed {seed}, number {rank} of {len(sharpe)} by annual Sharpe ratio"
+        f" ({sharpe[seed]:.2f}{extreme}): an example, not the result."
+    )
+
+
 def paths_sentence(paths: CpcvResult) -> str:
     """The spread of the combinatorial paths, and the choices below the median."""
     sharpe = paths.summary()["annual_sharpe"]
@@ -122,14 +138,17 @@ def walk_sentences(result: WalkForwardResult) -> list[tuple[str, str]]:
 
     See `WalkForwardResult`."""
     run, settings = result.run, result.settings
-    sentences = [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
+    sentences, several = [], result.seeds is not None and len(result.seeds) > 1
+    if result.seeds is not None and several:
+        sentences.append(("seeds", f"{seeds_sentence(result.seeds)} {rank_sentence(result.seed, result.seeds)}"))
+    sentences += [] if run.lag_hours is None else [("lag", run.lag_hours.sentence())]
     sentences += [(baseline, text) for baseline, text, _ in verdicts(result)]
     sentences += [("timing", text) for text in timing_sentences(run)]
     sentences += [] if result.gate is None else [("gate", gate_sentence(result))]
     sentences += [("unsearched", unsearched_sentence(result))] if settings.unsearched else []
     sentences += [("infeasible", missed_sentence(result))] if result.missed else []
     sentences += [("unreached", unreached_sentence(result))] if result.unreached else []
-    sentences += [] if result.seeds is None else [("seeds", seeds_sentence(result.seeds))]
+    sentences += [] if result.seeds is None or several else [("seeds", seeds_sentence(result.seeds))]
     sentences += [] if result.paths is None else [("paths", paths_sentence(result.paths))]
     sentences += [] if result.trial_count is None else [("trials", result.trial_count.sentence("Its training made"))]
     return [(topic, text.replace(MINUS, "-")) for topic, text in sentences]

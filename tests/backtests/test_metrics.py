@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import vectorbt  # noqa: F401  registers the .vbt accessor
 
-from undertow.backtests import backtest, metrics
+from undertow.backtests import backtest, metrics, read_objectives
 from undertow.backtests.segments.metrics import METRIC_NAMES, metrics_many_nb
 from undertow.backtests.sweeps.chunk import FIGURES, LESS_IS_BETTER
+from undertow.backtests.tuning.study import judge
 from undertow.evidence import difference
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, LiquidityDrain
@@ -78,6 +79,15 @@ def test_difference_finds_a_real_one_and_is_deterministic() -> None:
     assert result.annual_return.high - growth == pytest.approx(spread, rel=0.15)
 
 
+def test_a_difference_is_annualised_by_its_calendar() -> None:
+    base = np.random.default_rng(5).normal(0.0003, 0.01, 1000)
+    plain, clock = (difference(RETURNS, base, seed=3, sessions_a_year=year) for year in (252, 365))
+    assert clock.annual_return.estimate == pytest.approx(plain.annual_return.estimate * 365 / 252)
+    assert clock.annual_return.high == pytest.approx(plain.annual_return.high * 365 / 252)
+    assert clock.annual_sharpe.estimate == pytest.approx(plain.annual_sharpe.estimate * math.sqrt(365 / 252))
+    assert plain == difference(RETURNS, base, seed=3)
+
+
 def test_difference_covers_nothing_in_about_95_of_100_null_worlds() -> None:
     rng = np.random.default_rng(8)
     inside = 0
@@ -102,8 +112,44 @@ def test_rounding_is_no_spread() -> None:
     returns = values / np.concatenate(([12_345.678], values[:-1])) - 1.0
     assert 0.0 < np.std(returns - cash) < 1e-15
     assert math.isnan(metrics.annual_sharpe(returns, cash))
-    assert math.isnan(metrics_many_nb(values[None], 12_345.678, cash)[0, METRIC_NAMES.index("annual_sharpe_over_cash")])
+    assert math.isnan(
+        metrics_many_nb(values[None], 12_345.678, cash, 252.0)[0, METRIC_NAMES.index("annual_sharpe_over_cash")]
+    )
     assert metrics.annual_sharpe(returns) > 1.0
+
+
+@pytest.mark.parametrize("growth", [0.0, 1e-4])
+def test_an_account_that_never_falls_has_no_calmar(growth: float) -> None:
+    # Its values rise, or stand still, but for the rounding of their sums: 1 unit in the last place, up and down.
+    capital = 1_000_000.0
+    values = capital * (1.0 + growth) ** np.arange(1, 401)
+    if not growth:
+        values[::3] = np.nextafter(values[::3], 0.0)
+    returns = values / np.concatenate(([capital], values[:-1])) - 1.0
+    plain = metrics.return_metrics(returns, np.zeros(400))
+    compiled = dict(zip(METRIC_NAMES, metrics_many_nb(values[None], capital, np.zeros(400), 252.0)[0], strict=True))
+    assert growth or -1e-15 < returns.min() < 0.0
+    for figures in (plain, compiled):
+        assert figures["max_drawdown"] == figures["ulcer_index"] == 0.0
+        assert math.isnan(figures["calmar"])
+        assert math.isnan(figures["annual_sortino"])
+        assert math.isnan(figures["annual_sharpe"]) or growth
+    # A fall of a millionth of a cent is none of rounding.
+    values[200] = values[199] * (1.0 - 1e-10)
+    (figures,) = metrics_many_nb(values[None], capital, np.zeros(400), 252.0)
+    assert figures[METRIC_NAMES.index("max_drawdown")] == pytest.approx(-1e-10, rel=1e-4)
+
+
+def test_no_objective_is_won_by_rounding() -> None:
+    (over,) = read_objectives("sharpe:buy-and-hold")
+    row = {"annual_sharpe": 0.8123456789}
+    # A set that never acted is the basket, walked in another order of sums.
+    assert over.value({"annual_sharpe": 0.8123456789 * (1 + 1e-13)}, {"buy-and-hold": row}) == 0.0
+    assert over.value({"annual_sharpe": 0.8123466789}, {"buy-and-hold": row}) == pytest.approx(1e-6)
+    assert math.isnan(over.value({"annual_sharpe": math.nan}, {"buy-and-hold": row}))
+    calm = {"calmar": math.nan, "total_return": 0.1, "annual_volatility": 0.1}
+    failed = judge(calm, read_objectives("calmar"), [], {})
+    assert failed.error == "`calmar` is nan, not a number: the account never fell"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ KEYS = {
     "lag_hours",
     "baselines",
     "counts",
+    "labels",
+    "moves",
     "notes",
     "ledger",
     "tax",

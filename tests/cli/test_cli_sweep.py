@@ -154,6 +154,8 @@ def test_figures_where_less_is_better() -> None:
         "costs_paid",
         "deferred_fills",
         "episodes",
+        "gap_ends_closed",
+        "margin_calls",
         "orders_open_at_end",
         "price_ends_closed",
         "stale_sessions",

@@ -15,7 +15,7 @@ HEIGHT = {name: height for height, name in enumerate((*FLOORS, FACE))}
 HEAVY = ("numpy", "pandas", "vectorbt", "numba", "plotly", "matplotlib", "optuna")
 # The packages of a floor, lowest first; a module right in the floor's folder is below them unless it stands here.
 ORDER = {
-    "market": ("files", "simulator", "folder"),
+    "market": ("files", "simulator", "folder", "coverage"),
     "signals": ("base", "decisions"),
     "strategies": ("rules", "reasons"),
     "backtests": ("kernel", "segments", "ledger", "runs", "sweeps", "tuning", "validation"),

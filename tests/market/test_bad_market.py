@@ -109,7 +109,7 @@ MANIFEST = [
 
 TABLES = [
     bad("missing file", lambda f: (f.path / BTC).unlink(), BTC, "not found", "fix its `path`"),
-    bad("a folder for a file", swap(TOML, BTC, "crypto"), "crypto", "not found"),
+    bad("a folder for a file", swap(TOML, BTC, "crypto"), "crypto: is not a file"),
     bad(
         "wrong kind of file",
         lambda f: ((f.path / BTC).rename(f.path / "b.xls"), f.replace(TOML, BTC, "b.xls")),
@@ -227,7 +227,7 @@ TIMES = [
         "`from` holds dates",
     ),
     bad("all times blank", lines(BTC, "time,open,high,low,close,volume", ",1,1,1,1,1"), BTC, "row 1: `time` is blank"),
-    bad("the year 9999", late_bars("9999"), BTC, "row 1: `time` 9999-11-15", "not between 1900 and 2200"),
+    bad("the year 9999", late_bars("9999"), BTC, "row 1: `time` 9999-11-15", "not between 1910 and 2200"),
     bad(
         "off the grid",
         cell(BTC, 4, "time", "2024-11-15T03:30:00Z"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.market import DataError, ParameterError, align, load_calendar
+from undertow.market import DataError, ParameterError, align, first_known, load_calendar
 from undertow.market.clock import HOUR, Span, instants, window_ends
 from undertow.market.feeds import known_instants
 
@@ -234,3 +234,22 @@ def test_known_instants(interval, delay, date, known_at):
 def test_a_row_that_is_never_known_is_never_used():
     known_at = NOVEMBER.nth_close_after(stamps("2024-12-03", "2024-12-04"), 1)
     assert align(known_at, [1.0, 2.0], stamps("2030-01-01"))[0] == 1.0
+
+
+def test_values_since_an_instant_by_hand():
+    known_at = stamps("2024-01-01T00", "2024-01-01T06", "2024-01-01T12", "2024-01-01T18", "2024-01-02T00")
+    values = np.array([5.0, 1.0, 4.0, 2.0, 3.0])
+    decisions = stamps("2024-01-01T07", "2024-01-01T13", "2024-01-01T23", "2024-01-02T05")
+    since = stamps("2024-01-01T00", "2024-01-01T12", "2024-01-01T12", "2024-01-02T01")
+
+    def read(how):
+        return align(known_at, values, decisions, how=how, since=since).tolist()
+
+    # From the instant itself on, also where the decision before has read it, and nothing where nothing came since.
+    np.testing.assert_array_equal(read("min"), [1.0, 4.0, 2.0, np.nan])
+    np.testing.assert_array_equal(read("max"), [5.0, 4.0, 4.0, np.nan])
+    np.testing.assert_array_equal(read("last"), [1.0, 4.0, 2.0, np.nan])
+    two = align(known_at, np.column_stack((values, -values)), decisions, how="min", since=since)
+    np.testing.assert_array_equal(two, np.column_stack(([1.0, 4.0, 2.0, np.nan], [-5.0, -4.0, -4.0, np.nan])))
+    breached = first_known(known_at, values <= 2.0, decisions, since=since)
+    np.testing.assert_array_equal(breached, [known_at[1], np.datetime64("NaT"), known_at[3], np.datetime64("NaT")])

@@ -11,7 +11,7 @@ import pytest
 from support.feeds import macro_feed
 from undertow.market import Market, load_market
 
-FINGERPRINT = "bacf8e3b604ae1e8e935bb97e9596d1c"
+FINGERPRINT = "9268b571e650c1f96fcb9af4d1363ae5"
 
 
 def session_return(market: Market, symbol: str, session: str) -> float:

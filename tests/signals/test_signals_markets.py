@@ -311,8 +311,11 @@ def test_macro_series_have_no_holes_on_mondays_and_holidays(table: DecisionTable
     # The file has a row for every calendar day: on a Monday the newest known row is Sunday's, which is blank.
     vix = at_close(table, Vix, "level")
     assert vix.notna().all()
-    assert vix["2020-03-16"] == 57.83  # Friday's
-    assert vix["2020-03-17"] == 82.69  # Monday's, known after its close
+    assert vix["2020-03-13"] == 57.83
+    assert vix["2020-03-16"] == 82.69  # of that close, and known a quarter of an hour after it, not a session later
+    assert str(table.known_at(Vix)[table.market.sessions.get_loc("2020-03-16")]) == "2020-03-16T20:15:00.000000000"
+    decided = pd.Series(table.signal(Vix, {}, output="level")[:, 0], table.market.sessions)
+    assert decided[["2020-03-16", "2020-03-17"]].tolist() == [57.83, 82.69]
     nominal = at_close(table, RatesShock, "nominal", horizon=1)
     assert nominal.isna().sum() == 1
     assert nominal["2023-10-10"] == 0  # the bond market was closed on the day before, the exchange was not
@@ -322,7 +325,10 @@ def test_blank_macro_rows_are_known_by_their_last_value_and_no_longer_than_the_t
     feed = macro_feed(table.market, "VIXCLS")
     vix = pd.Series(feed["VIXCLS"], feed.known_at).dropna()
     vix = vix[~vix.index.duplicated(keep="last")]
-    expected = vix.reindex(table.market.calendar.closes, method="ffill", tolerance=pd.Timedelta(feed.tolerance))
+    quarter = np.timedelta64(15, "m")
+    expected = vix.reindex(
+        table.market.calendar.closes + quarter, method="ffill", tolerance=pd.Timedelta(feed.tolerance)
+    )
     assert_array_equal(at_close(table, Vix, "level").to_numpy(), expected.to_numpy())
 
 
@@ -334,7 +340,7 @@ def test_volatility_at_known_dates(table: DecisionTable) -> None:
     assert basket["2020-03-12"] > 4
     assert 1.5 < basket["2024-08-05"] < 2
     spike = at_close(table, Vix, "spike")
-    assert spike.idxmax() == pd.Timestamp("2020-03-17")
+    assert spike.idxmax() == pd.Timestamp("2020-03-16")
     exposure = at_close(table, ForcedExposure, "exposure")
     assert 0.1 < exposure["2020-03-16"] < 0.2
     assert exposure["2020-02-19"] > 0.6

@@ -25,6 +25,7 @@ SECONDS = 10
 # The tiers and errors that a command may end with.
 CODES = {0, 2, 10, 20, 30, 40}
 LONGEST_LINE, MOST_TEXT = 5_000, 200_000
+WALK = ("--train", "6", "--test", "3", "--purge", "2", "--trials", "3")
 SEARCH = ("--trials", "4", "--sobol", "2", "--batch", "2")
 
 
@@ -73,7 +74,7 @@ class Bed:
             ("optimize", *market, *drawdown, *SEARCH, "--storage", f"sqlite:///{root / 'study.db'}"),
             # What follows makes compiled code, which takes as long as a hang on a new machine.
             ("sweep", *market, *drawdown, "--random", "2", "--jobs", "1"),
-            ("walk-forward", *market, *drawdown, "--train", "6", "--test", "3", "--trials", "3"),
+            ("walk-forward", *market, *drawdown, *WALK),
             ("signals", "plot", "--market", root / "market", "--signal", "drawdown", "--html", root / "page.html"),
         ):
             outcome = run(*argv, limited=False)
@@ -399,7 +400,7 @@ _OPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
             "--storage",
         ),
     ),
-    ("walk-forward", "--strategy", "drawdown-de-risk", "--train", "6", "--test", "3", "--trials", "3"): (
+    ("walk-forward", "--strategy", "drawdown-de-risk", *WALK): (
         *(*_ACCOUNT, *_SPACE, "--train", "--test", "--purge", "--embargo", "--gate", "--tuner", "--cpcv", "--storage"),
     ),
     ("signals", "plot", "--signal", "drawdown"): (

@@ -38,6 +38,7 @@ def flat_inputs(fill: Any, close: Any = None, **changes: Any) -> dict[str, Any]:
         "capital": 100.0,
         "fee": 0.0,
         "slippage": 0.0,
+        "maintenance": 0.3,
         "rules": default_options(),
     }
     return {**inputs, **changes}
@@ -47,7 +48,8 @@ def kernel_records(inputs: dict[str, Any]) -> tuple[PriceArrays, PathPlan, Rates
     """The arguments of `walk_nb` from inputs by name."""
     prices = PriceArrays(*(inputs[name] for name in PriceArrays._fields))
     plan = PathPlan(*(inputs[name] for name in PathPlan._fields))
-    return prices, plan, make_rates(inputs["fee"], inputs["slippage"]), inputs["rules"], inputs["capital"]
+    rates = make_rates(inputs["fee"], inputs["slippage"], inputs["maintenance"])
+    return prices, plan, rates, inputs["rules"], inputs["capital"]
 
 
 def walk_compiled(**inputs: Any) -> PathRecord:

@@ -268,7 +268,7 @@ class TestTearsheet:
         assert "1 position was closed at the last close, because prices had ended" in page
         assert "On 3 of 400 sessions (1%) a signal had no value" in page
         assert "The feed bars BTC 1h supplied a signal on 400 of 400 sessions (100%)." in page
-        assert "5 symbols; 1 of them has no prices" in page
+        assert "5 symbols in these sessions; 1 of them has no prices" in page
         assert f"<dt>drawdown</dt><dd>{MINUS}0.15</dd>" in page
         assert "<dt>Market fingerprint</dt><dd>0123456789abcdef</dd>" in page
 

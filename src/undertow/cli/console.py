@@ -39,33 +39,50 @@ def _plain(part: Any) -> Any:
 
 def show_run(run: Run) -> None:
     """A run against its baselines, its notes, and the events that were handled."""
+    from undertow.backtests.runs import endings_sentence
+
     title = f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}"
     # The metrics of a run have more figures than those of a baseline: they stay where a baseline itself was run.
     columns = {**run.baselines, run.name: run.metrics}
     taxes = {run.name: run.tax, "buy-and-hold": run.hold_tax or {}}
-    order = dict.fromkeys((run.name, *columns))
-    show_metrics(title, {name: {**columns[name], **taxes.get(name, {})} for name in order})
+    order, rebalance = dict.fromkeys((run.name, *columns)), run.recipe.rebalance
+    show_metrics(title, {name: {**columns[name], **taxes.get(name, {})} for name in order}, rebalance)
     if run.lag_hours is not None:
         show(run.lag_hours.sentence())
     for note in run.notes:
         show(note)
+    if len(run.endings):
+        show(endings_sentence(run.endings))
     show(run.tax_sentence())
-    handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict)}
+    handled = {name: count for name, count in run.counts.items() if count and not isinstance(count, dict | list)}
     for signal, reason in run.counts["absent_feeds"].items():
         show(f"no value: {signal}, {reason}")
+    for feed, reason in run.counts.get("unused_feeds", {}).items():
+        show(f"{feed}: {reason}")
+    for feed, number in run.counts.get("frozen_feeds", {}).items():
+        show(f"frozen: {feed} on {number} sessions")
+    for subject, finding in run.counts.get("data_findings", {}).items():
+        show(f"data: {subject}, {finding}")
     show("handled: " + (", ".join(f"{name.replace('_', ' ')} {count}" for name, count in handled.items()) or "nothing"))
 
 
-def show_metrics(title: str, columns: dict[str, dict[str, float]]) -> None:
-    """One column of figures for each name, without the figures that no column has."""
+def show_metrics(title: str, columns: dict[str, dict[str, float]], rebalance: str = "never") -> None:
+    """One column of figures for each name, without the figures that no column has.
+
+    `rebalance` is that of the accounts: where there is one, buy-and-hold is labelled by it, and a sentence says so.
+    """
+    from undertow.backtests.runs import hold_label, hold_sentence
+
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(hold_label(rebalance) if name == "buy-and-hold" else name, justify="right")
     for metric in _ROWS:
         if any(metric.key in figures for figures in columns.values()):
             table.add_row(metric.label, *(_figure(metric.key, figures.get(metric.key)) for figures in columns.values()))
     show(table)
+    if "buy-and-hold" in columns and hold_sentence(rebalance):
+        show(hold_sentence(rebalance))
 
 
 def show_sets(title: str, sets: pd.DataFrame, parameters: list[str], by: str) -> None:
@@ -88,7 +105,10 @@ def show_comparison(comparison: Comparison) -> None:
     """The metrics of a comparison on its common sessions, runs in columns."""
     first, last, table = comparison.sessions[0], comparison.sessions[-1], comparison.table
     title = f"on common sessions, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    show_metrics(title, {str(name): dict(table[name]) for name in table.columns})
+    show_metrics(title, {str(name): dict(table[name]) for name in table.columns}, comparison.rebalance)
+    for column, run in zip(comparison.columns, comparison.runs, strict=True):
+        for note in run.data_notes:
+            show(f"{column.label}: {note}")
 
 
 def _figure(metric: str, value: float | None) -> str:

@@ -110,7 +110,11 @@ def _show(tuning: Tuning) -> None:
     failed = int((tuning.trials["state"] == "fail").sum())
     columns = {f"trial {best['trial']}": dict(best), "trial 0": dict(tuning.trials.iloc[0])}
     title = f"{tuning.strategy.name()} on {identity['universe']}, {identity['start']} to {identity['end']}, in-sample"
-    show_metrics(title, {**columns, **{name: dict(metrics) for name, metrics in tuning.baselines.items()}})
+    show_metrics(
+        title, {**columns, **{name: dict(metrics) for name, metrics in tuning.baselines.items()}}, identity["rebalance"]
+    )
+    for note in tuning.notes:
+        show(note)
     for name in tuning.names:
         show(
             f"{name}: {best[f'objective {name}']:.4g} in trial {best['trial']} of {len(tuning.trials)}, {failed} failed"

@@ -76,6 +76,20 @@ class AccountOptions:
     lots: Annotated[
         str | None, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", show_default="hifo")
     ] = None
+    maintenance: Annotated[
+        float | None,
+        typer.Option(
+            "--maintenance", help="Margin on what is sold short, share of it; below: margin call.", show_default="0.3"
+        ),
+    ] = None
+    wash_sales: Annotated[
+        bool | None,
+        typer.Option(
+            "--wash-sales",
+            help="Defer losses on shares bought back within 30 days, as US tax does.",
+            show_default="False",
+        ),
+    ] = None
     weighting: Annotated[
         str | None, typer.Option("--weighting", help="equal or inverse-volatility.", show_default="equal")
     ] = None

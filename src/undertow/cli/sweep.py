@@ -116,14 +116,20 @@ def sweep_command(
 
 def _show(sweep: Sweep, by: str, top: int) -> None:
     """The best sets, the baselines, and the sets not distinguished from the best."""
+    from undertow.backtests.runs import hold_label, hold_sentence
     from undertow.backtests.sweeps import read_ranking
-    from undertow.cli.console import show_sets
+    from undertow.cli.console import show, show_sets
 
     column, best = read_ranking(by).column, sweep.best(by, top)
     title = f"{sweep.strategy.name()} on {sweep.universe}: best {len(best)} of {len(sweep):,} sets by {column}"
+    if sweep.scores(by).isna().all():
+        title = f"{sweep.strategy.name()} on {sweep.universe}: {len(best)} of {len(sweep):,} sets, none has a {column}"
     show_sets(title, best, list(sweep.varied), column)
-    scores = ", ".join(f"{name} {score:.4g}" for name, score in sweep.baseline_scores(by).items())
+    labels = {"buy-and-hold": hold_label(sweep.account.rebalance)}
+    scores = ", ".join(f"{labels.get(name, name)} {score:.4g}" for name, score in sweep.baseline_scores(by).items())
     typer.echo(f"On the same sessions, by {column}: {scores}.")
+    for note in (hold_sentence(sweep.account.rebalance), *sweep.notes):
+        show(note)
     if sweep.comparable:
         typer.echo(sweep.confidence_set().sentence)
     if sweep.trial_count is not None:

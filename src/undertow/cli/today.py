@@ -43,7 +43,7 @@ def today_command(
     """The risk-off checklist of a rule-based strategy at one instant.
 
     Tier, action, what to sell, and why; of risk-tiers without --strategy or --rule. Exit code 0 calm, 10 watch, 20
-    reduce, 30 cash, 2 error.
+    reduce, 30 cash, 40 unknown, 2 error.
     """
     with busy("starting"):
         from undertow.backtests import today as run_today
@@ -80,11 +80,13 @@ def _show(checklist: Today) -> None:
     label = f", {checklist.label}" if checklist.label else ""
     score = "score unknown" if checklist.score != checklist.score else f"score {checklist.score:.3f}"
     show(f"{headline(checklist)} ({score}{label})")
+    if checklist.blocked:
+        show(checklist.blocked)
     for note in (*checklist.notes, *order_lines(checklist), execution_text(checklist)):
         show(note)
     if checklist.exit_conditions:
         conditions = "; ".join(checklist.exit_conditions)
-        show(conditions if checklist.tier == "calm" else f"stocks come back: {conditions}")
+        show(f"{'waits for' if checklist.tier_held == 'calm' else 'stocks come back'}: {conditions}")
     for change in checklist.changes:
         show(change)
     show(similar_states_sentence(checklist.similar))
@@ -94,7 +96,7 @@ def _lines(checklist: Today) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    from undertow.tearsheets.checklist import check_value, current_value, data_age, levels_text
+    from undertow.tearsheets.checklist import check_value, contribution_text, current_value, data_age, levels_text
 
     table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
     for name in ("check", "state", "value", "now", "levels", "age", "adds"):
@@ -107,6 +109,6 @@ def _lines(checklist: Today) -> object:
             current_value(line),
             levels_text(line),
             data_age(line),
-            f"{line.contribution:.3f}",
+            contribution_text(line),
         )
     return table

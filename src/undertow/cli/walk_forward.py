@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -178,16 +179,24 @@ def _gate(alpha: float | None) -> SPATest | str:
 
 
 def _show(result: WalkForwardResult) -> None:
-    """The metrics beside the baselines, a line a fold, the sentences of the result."""
+    """The metrics beside the baselines, a line a fold, the sentences of the result.
+
+    Of several seeds their distribution comes first: the one that follows in full is an example.
+    """
     from undertow.cli.console import show, show_metrics
 
-    run = result.run
+    run, sentences = result.run, result.sentences()
+    if sentences[0][0] == "seeds":
+        typer.echo(sentences.pop(0)[1])
     show_metrics(
         f"{run.name} on {run.recipe.universe}, {run.recipe.start} to {run.recipe.end}",
         {"walked forward": run.metrics, **run.baselines, "vol-target": result.vol_target.metrics},
+        run.recipe.rebalance,
     )
+    for note in run.data_notes:
+        show(note)
     show(_fold_table(result))
-    for _, sentence in result.sentences():
+    for _, sentence in sentences:
         typer.echo(sentence)
 
 
@@ -208,7 +217,7 @@ def _fold_table(result: WalkForwardResult) -> Table:
             f"{fold.test[0]:%Y-%m-%d} to {fold.test[1]:%Y-%m-%d}",
             f"{fold.in_sample['objective']:.2f}",
             *([f"{fold.p:.2f}", "yes" if fold.passed else "no"] if gated else []),
-            f"{tested['objective']:.2f}",
+            "-" if math.isnan(tested["objective"]) else f"{tested['objective']:.2f}",
             f"{tested['excess_over_buy_and_hold']:+.1%}",
             f"{tested['excess_over_vol_target']:+.1%}",
         )

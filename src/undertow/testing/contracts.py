@@ -8,8 +8,10 @@ import pytest
 
 from undertow.market import Fill, Market
 from undertow.strategies import Strategy
+from undertow.testing import signal_look_ahead
 from undertow.testing import signals as testing_signals
 from undertow.testing import strategies as testing_strategies
+from undertow.testing.computed import spec_of
 from undertow.testing.inputs import Sampler, sample_inputs, short_parameters
 
 
@@ -40,7 +42,7 @@ class SignalContract(_Contract):
     @pytest.fixture
     def parameters(self, signal: Any) -> dict[str, Any]:
         """The parameters to check with."""
-        return short_parameters(testing_signals.spec_of(signal))
+        return short_parameters(spec_of(signal))
 
     @pytest.fixture
     def sampler(self) -> Sampler:
@@ -53,7 +55,11 @@ class SignalContract(_Contract):
 
     def test_prefix_invariance(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
         """It does not look ahead."""
-        testing_signals.check_prefix_invariance(signal, parameters, sampler)
+        signal_look_ahead.check_prefix_invariance(signal, parameters, sampler)
+
+    def test_earlier_calls(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
+        """It keeps nothing between calls."""
+        signal_look_ahead.check_earlier_calls(signal, parameters, sampler)
 
     def test_warm_up(self, signal: Any, parameters: dict[str, Any], sampler: Sampler) -> None:
         """Its first value comes exactly when the look-back is full."""
@@ -135,6 +141,17 @@ class StrategyContract(_Contract):
         """It does not look ahead, filled at the open or at the close."""
         for market, universe in markets:
             testing_strategies.check_no_look_ahead(strategy, market, fill, universe)
+
+    def test_every_decision(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
+        """No single decision knows what comes after it."""
+        testing_strategies.check_every_decision(strategy)
+        for market, universe in markets:
+            testing_strategies.check_every_decision(strategy, market, universe)
+
+    def test_worlds(self, strategy: type[Strategy], markets: list[tuple[Market, str]]) -> None:
+        """It knows the market that it is given, and no other one."""
+        for market, universe in markets:
+            testing_strategies.check_worlds(strategy, market, universe)
 
     def test_base_weights(self, markets: list[tuple[Market, str]]) -> None:
         """The base weights under it do not look ahead either."""

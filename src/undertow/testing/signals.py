@@ -16,10 +16,10 @@ import pandas as pd
 
 from undertow.market import FloatArray
 from undertow.signals.base import Spec
+from undertow.testing.computed import SignalParameters, computed, first_difference, spec_of
 from undertow.testing.inputs import (
     FACTS,
     ROWS,
-    SEED,
     Inputs,
     Sampler,
     changed_parameters,
@@ -29,45 +29,11 @@ from undertow.testing.inputs import (
     sample_inputs,
     short_parameters,
 )
-from undertow.testing.plain import run_plain
+from undertow.testing.processes import run_plain
+from undertow.testing.signal_look_ahead import check_earlier_calls, check_prefix_invariance
 
-ENDS = (60, 200, 351, 500)
 # The plain run walks every loop in Python, so it gets few rows.
 PLAIN_ROWS = 200
-SignalParameters = dict[str, Any] | None
-
-
-def spec_of(signal: Any) -> Spec:
-    """The `Spec` of a signal; raises `AssertionError` where it has none."""
-    spec = getattr(signal, "spec", signal)
-    if not isinstance(spec, Spec):
-        raise AssertionError(f"{signal!r} is not a signal: it has no `spec`; wrap a `Spec` with `indicator(Spec(...))`")
-    return spec
-
-
-def computed(signal: Any, inputs: Inputs, parameters: SignalParameters = None) -> tuple[FloatArray, ...]:
-    """Every output, checked to be a float array of the inputs' shape."""
-    spec = spec_of(signal)
-    values = {**short_parameters(spec), **(parameters or {})}
-    rows = {len(array) for array in inputs.values()}
-    try:
-        outputs = spec.compute({name: np.ascontiguousarray(inputs[name]) for name in spec.inputs}, values)
-    except Exception as error:
-        raise AssertionError(f"`{spec.name}` raised {type(error).__name__}: {error} (rows {rows}, {values})") from error
-    if len(outputs) != len(spec.outputs):
-        raise AssertionError(
-            f"`{spec.name}` returned {len(outputs)} arrays for {len(spec.outputs)} outputs: {', '.join(spec.outputs)}"
-        )
-    shape = np.broadcast_shapes(*(array.shape for array in inputs.values()))
-    for name, output in zip(spec.outputs, outputs, strict=True):
-        output_shape = getattr(output, "shape", None)
-        if output_shape != shape:
-            raise AssertionError(
-                f"`{spec.name}`.{name} has the shape {output_shape}, expected that of the inputs, {shape}"
-            )
-        if output.dtype != np.float64:
-            raise AssertionError(f"`{spec.name}`.{name} is {output.dtype}, expected float64")
-    return outputs
 
 
 def check_definition(signal: Any) -> None:
@@ -108,33 +74,6 @@ def _lookback(spec: Spec, parameters: dict[str, Any]) -> tuple[int, ...]:
             f" outputs; it returned {needed!r}"
         )
     return needed
-
-
-def check_prefix_invariance(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that values do not change when later rows are removed or different."""
-    spec = spec_of(signal)
-    inputs, different = inputs_of(spec, sampler), inputs_of(spec, sampler, seed=SEED + 1)
-    complete = computed(spec, inputs, parameters)
-    for end in ENDS:
-        cut = computed(spec, {name: values[:end] for name, values in inputs.items()}, parameters)
-        _check_past(spec, complete, cut, end, f"when the rows from {end} on were removed")
-        mixed = {name: np.concatenate((values[:end], different[name][end:])) for name, values in inputs.items()}
-        _check_past(
-            spec, complete, computed(spec, mixed, parameters), end, f"when the rows from {end} on were different"
-        )
-
-
-def _check_past(
-    spec: Spec, complete: tuple[FloatArray, ...], changed: tuple[FloatArray, ...], end: int, change: str
-) -> None:
-    for name, full, part in zip(spec.outputs, complete, changed, strict=True):
-        position = _first_difference(full[:end], part[:end])
-        if position is not None:
-            row, column = position
-            raise AssertionError(
-                f"`{spec.name}`.{name} at row {row} changed {change}, from {full[row, column]:.9g} to"
-                f" {part[row, column]:.9g}: it looks ahead"
-            )
 
 
 def check_warm_up(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
@@ -189,7 +128,7 @@ def _check_finite(spec: Spec, inputs: Inputs, parameters: SignalParameters, cond
                 f"`{spec.name}`.{name} is infinite at row {infinite[0][0]} {condition}; NaN is expected"
             )
     for name, values in before.items():
-        position = _first_difference(values, inputs[name])
+        position = first_difference(values, inputs[name])
         if position is not None:
             raise AssertionError(f"`{spec.name}` changed its input `{name}` at row {position[0]}; work on a copy")
 
@@ -228,7 +167,7 @@ def check_scale(signal: Any, parameters: SignalParameters = None, sampler: Sampl
     for name in spec.scale_free:
         for factor in (1000.0, 0.037):
             scaled = computed(spec, {**inputs, name: inputs[name] * factor}, parameters)[0]
-            position = _first_difference(unscaled, scaled, rtol=1e-6, atol=1e-9)
+            position = first_difference(unscaled, scaled, rtol=1e-6, atol=1e-9)
             if position is not None:
                 raise AssertionError(
                     f"`{spec.name}` declares `{name}` scale_free, but {spec.outputs[0]} at row {position[0]} goes from"
@@ -246,7 +185,7 @@ def check_columns(signal: Any, parameters: SignalParameters = None, sampler: Sam
         if not spec.across_names:
             alone = computed(spec, {name: values[:, [column]] for name, values in inputs.items()}, parameters)
         for name, joint, single in zip(spec.outputs, together, alone, strict=True):
-            position = _first_difference(joint[:, [column]], single[:, [0]], **_rounding(spec))
+            position = first_difference(joint[:, [column]], single[:, [0]], **_rounding(spec))
             if position is not None:
                 location = f"`{spec.name}`.{name} at row {position[0]} of column {column}"
                 raise AssertionError(
@@ -271,7 +210,7 @@ def check_parameters(signal: Any, parameters: SignalParameters = None, sampler: 
             for output, expected in zip(spec.outputs, alone, strict=True):
                 joint = getattr(indicator, output).to_numpy()
                 columns = slice(width * index, width * (index + 1))
-                position = _first_difference(joint[:, columns], expected, **_rounding(spec))
+                position = first_difference(joint[:, columns], expected, **_rounding(spec))
                 if position is not None:
                     raise AssertionError(
                         f"`{spec.name}`.{output} with `{name}`={value} at row {position[0]} is not the same alone and"
@@ -342,7 +281,7 @@ def check_plain(signal: Any, parameters: SignalParameters = None, sampler: Sampl
     except Exception as error:
         raise AssertionError(f"`{spec.name}` works compiled, but {error}") from error
     for name, fast, slow in zip(spec.outputs, compiled, interpreted, strict=True):
-        position = _first_difference(fast, slow, rtol=1e-9, atol=1e-12)
+        position = first_difference(fast, slow, rtol=1e-9, atol=1e-12)
         if position is not None:
             raise AssertionError(
                 f"`{spec.name}`.{name} at row {position[0]} is {fast[position]:.9g} compiled and {slow[position]:.9g}"
@@ -364,6 +303,7 @@ def check_pickle(signal: Any) -> None:
 CHECKS = (
     check_definition,
     check_prefix_invariance,
+    check_earlier_calls,
     check_warm_up,
     check_missing_values,
     check_bounds,
@@ -380,13 +320,3 @@ CHECKS = (
 def _rounding(spec: Spec) -> dict[str, float]:
     # numpy adds in another order when there are more columns; a compiled loop does not.
     return {} if hasattr(spec.kernel, "py_func") else {"rtol": 1e-9, "atol": 1e-12}
-
-
-def _first_difference(
-    array: FloatArray, expected: FloatArray, rtol: float = 0.0, atol: float = 0.0
-) -> tuple[int, int] | None:
-    """The first (row, column) where two arrays differ; NaN equals NaN."""
-    if array.shape != expected.shape:
-        return (0, 0)
-    positions = np.argwhere(~np.isclose(array, expected, rtol=rtol, atol=atol, equal_nan=True))
-    return (int(positions[0][0]), int(positions[0][1])) if len(positions) else None

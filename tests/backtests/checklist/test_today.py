@@ -58,10 +58,16 @@ def check_rows(rule: RuleStrategy, market: Market, rows: list[int], fill: Fill =
     for row in rows:
         result = today(rule, market, asof=moment(market, row, fill), fill=fill)
         assert result.session == str(market.sessions[row].date())
-        assert (result.tier, result.exposure) == (tiers.iloc[row], exposure.iloc[row])
+        assert (result.tier_held, result.exposure) == (tiers.iloc[row], exposure.iloc[row])
+        assert result.tier == ("unknown" if is_blind(result, rule.rule().ladder[1].at) else result.tier_held)
         assert result.score == pytest.approx(run.reasons.score[row], abs=0, nan_ok=True)
         assert result.tier_before == (tiers.iloc[row - 1] if row else "calm")
         _same_orders(result, run, row)
+
+
+def is_blind(result: Today, first: float) -> bool:
+    """More than half of the weight is unknown and the rest below the first tier, or the score is unknown."""
+    return bool(np.isnan(result.score) or (result.unknown_share > 0.5 and result.score < first))
 
 
 def _same_orders(result: Today, run: Run, row: int) -> None:
@@ -393,7 +399,8 @@ def test_checks_without_a_value_and_fallbacks_are_named(world: Market) -> None:
     asof = moment(world, 400)
     result = today(RiskTiers(), without(world, "bars", "open_interest", "liquidations"), asof=asof)
     unknown = next(note for note in result.notes if "checks are unknown" in note)
-    assert unknown.startswith("BTC drawdown, liquidation rank, ")
+    assert unknown.startswith("6 of 12 checks are unknown, 50% of the weight: BTC drawdown (no bars BTC); liquidation")
+    assert result.tier != "unknown"  # half of the weight is known, and the limit is more than half
     assert next(line for line in result.lines if line.name == "correlation with BTC").state == "unknown"
     assert not any(line.fallback for line in result.lines)
     proxy = today(RiskTiers(), without(world, "liquidations"), asof=asof)
@@ -410,8 +417,11 @@ def test_a_market_with_nothing_to_tell_is_no_calm_one(world: Market) -> None:
         tiers=(Tier(name="cash", at=1.0, cash=0.5),),
     )
     since = asof - pd.Timedelta(days=20)
-    with pytest.raises(DataError, match=f"bars BTC ended {since:%Y-%m-%dT}.*; update it"):
-        today(LiquidityDrain(), without(world, "bars", "liquidations", since=since), asof=asof)
+    ended = today(LiquidityDrain(), without(world, "bars", "liquidations", since=since), asof=asof)
+    assert (ended.tier, ended.tier_held, ended.exit_code, ended.unknown_share) == ("unknown", "calm", 40, 1.0)
+    assert f"BTC drawdown (bars BTC ended {since:%Y-%m-%dT}" in next(
+        note for note in ended.notes if "unknown, " in note
+    )
     # What merely has too little history yet, or a hole, is held, as in a backtest.
     hole = [
         feed if feed.kind != "bars" else feed.keep((feed.known_at < cut - DAYS) | (feed.known_at > cut + DAYS))
@@ -433,7 +443,7 @@ def test_an_input_that_may_be_left_out_is_no_want_of_data(world: Market) -> None
         trigger=Trigger(when=(Condition(signal="regime", above=1),)), tiers=(Tier(name="cash", at=1.0, cash=0.5),)
     )
     result = today(FreeRule(definition=rule), without(world, "macro"), asof=moment(world, 20))
-    assert (result.tier, result.lines[0].state) == ("calm", "unknown")
+    assert (result.tier, result.tier_held, result.lines[0].state) == ("unknown", "calm", "unknown")
 
 
 def test_a_universe_that_is_never_filled_has_no_orders(world: Market) -> None:

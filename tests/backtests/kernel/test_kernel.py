@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.kernel import flat_inputs, walk_compiled, walk_plain
+from undertow.backtests.kernel.records import default_options
 from undertow.backtests.kernel.state import (
     CLOSED,
     DE_RISK,
     DEFERRED,
     ENDED,
+    GAPS,
+    MARGIN,
+    MARGIN_CALLS,
     OPEN_AT_END,
     RE_ENTRY,
     REBALANCE,
@@ -29,7 +33,7 @@ def random_inputs(seed: int, scored: bool, rows: int = 60, names: int = 7) -> di
     fill = np.where(missing, np.nan, price)
     ends = np.full((rows, names), np.nan)
     gone_at = rng.integers(5, rows)
-    fill[gone_at:, 0] = np.nan
+    fill[gone_at : gone_at + int(rng.integers(1, 30)), 0] = np.nan
     ends[gone_at, 0] = price[gone_at, 0] * 0.9
     exposure = rng.choice([1.0, 1.0, 1.0, 0.5, 0.25, 0.0], rows // 4).repeat(4)
     rebalanced = np.full(rows, -1)
@@ -149,6 +153,86 @@ def test_name_that_ended_is_closed_at_its_last_price_less_haircut_without_costs(
     assert counts[DEFERRED] == 0
     np.testing.assert_allclose(amounts[2], [4.5, 0])
     np.testing.assert_allclose(values, [100, 95, 95])
+
+
+def test_name_that_trades_again_after_a_gap_is_bought_anew() -> None:
+    # 50 USD of name 1 at 20 are closed at 18 after a gap; at 5 it comes back, and 5 USD of it are bought of the 10
+    # per cent that it is worth at the next rebalance: nothing of the way from 20 to 5 is in the account.
+    ends = np.array([[np.nan, np.nan], [np.nan, 18.0], [np.nan, np.nan], [np.nan, np.nan]])
+    fill = [[10, 20], [10, np.nan], [10, 5], [10, 10]]
+    inputs = flat_inputs(fill, [[10, 20], [10, 20], [10, 5], [10, 10]], end_price=ends)
+    inputs |= {"rebalanced": np.array([0, -1, 1, -1]), "base": np.array([[0.5, 0.5], [0.9, 0.1]])}
+    for walk in (walk_compiled, walk_plain):
+        values, _, amounts, _, reasons, counts, *_ = walk(**inputs)
+        assert (reasons[1, 1], reasons[2, 1]) == (ENDED, REBALANCE)
+        assert (counts[CLOSED], counts[GAPS]) == (0, 1)
+        np.testing.assert_allclose(amounts[2], [(0.9 * 95 - 50) / 10, 0.1 * 95 / 5])
+        np.testing.assert_allclose(values, [100, 95, 95, 95 + 9.5])
+
+
+def test_a_name_in_a_gap_is_not_bought_before_it_trades_again() -> None:
+    # A rebalance inside the gap gives its weight to the others; the one after it buys it.
+    ends = np.array([[np.nan, np.nan], [np.nan, 18.0], [np.nan, np.nan], [np.nan, np.nan]])
+    fill = [[10, 20], [10, np.nan], [10, np.nan], [10, 5]]
+    inputs = flat_inputs(fill, [[10, 20], [10, 20], [10, 20], [10, 5]], end_price=ends)
+    for walk in (walk_compiled, walk_plain):
+        amounts = walk(**{**inputs, "rebalanced": np.array([0, -1, 0, 0])})[2]
+        np.testing.assert_allclose(amounts[2:], [[4.5, 0.0], [-4.75, 9.5]])
+
+
+def short_inputs(stock: list[float], index: list[float], hedge: list[float], **changes: Any) -> dict[str, Any]:
+    """One stock and one symbol sold short, at equal fills and closes."""
+    rows = len(stock)
+    options = default_options()._replace(
+        basket=np.zeros((1, 0)), rotation=np.zeros(rows), hedge=np.array(hedge, dtype=np.float64)
+    )
+    inputs = flat_inputs(np.column_stack([stock, index]), rules=options)
+    return {**inputs, "base": np.ones((1, 1)), **changes}
+
+
+def test_a_margin_call_closes_the_short_position_at_the_next_fill() -> None:
+    # 100 USD of stock, 100 USD sold short at 10, their proceeds in cash. At 17 the account is worth 30, below 30 % of
+    # 170; at the next fill, at 16, buying back 10 shares takes the 100 of cash and 60 of the stock. 40 are left.
+    inputs = short_inputs([10.0] * 4, [10.0, 17.0, 16.0, 30.0], [1.0] * 4)
+    for walk in (walk_compiled, walk_plain):
+        values, _, amounts, _, reasons, counts, *_ = walk(**inputs)
+        np.testing.assert_allclose(values, [100, 30, 40, 40])
+        np.testing.assert_allclose(amounts, [[10, -10], [0, 0], [-6, 10], [0, 0]], atol=1e-12)
+        assert reasons[2].tolist() == [MARGIN, MARGIN]
+        assert counts[MARGIN_CALLS] == 1
+        # Just above the margin nothing is called: 100 - 54 = 46 is 30 % of 153.3.
+        assert walk(**short_inputs([10.0] * 4, [10.0, 15.3, 15.3, 15.3], [1.0] * 4))[5][MARGIN_CALLS] == 0
+
+
+def test_a_margin_call_waits_for_a_price_and_the_hedge_comes_back_with_the_next_rebalance() -> None:
+    index = np.array([10.0, 17.0, np.nan, 16.0, 16.0, 16.0])
+    inputs = short_inputs([10.0] * 6, [10.0, 17.0, 17.0, 16.0, 16.0, 16.0], [1.0] * 6)
+    inputs["fill"] = np.column_stack([[10.0] * 6, index])
+    inputs["rebalanced"] = np.array([0, -1, -1, -1, -1, 0])
+    for walk in (walk_compiled, walk_plain):
+        values, _, amounts, _, _, counts, *_ = walk(**inputs)
+        np.testing.assert_allclose(values, [100, 30, 30, 40, 40, 40])
+        np.testing.assert_allclose(amounts[:, 1], [-10, 0, 0, 10, 0, -2.5], atol=1e-12)
+        assert counts[MARGIN_CALLS] == 1
+
+
+def test_an_account_that_has_lost_everything_ends() -> None:
+    # At 21 the buy-back costs 210, and 200 are there: no margin call brings that back.
+    for walk in (walk_compiled, walk_plain):
+        values, before, amounts, *_ = walk(**short_inputs([10.0] * 4, [10.0, 21.0, 5.0, 5.0], [1.0] * 4))
+        np.testing.assert_allclose(values, [100, -10, -10, -10])
+        np.testing.assert_allclose(before, [100, -10, -10, -10])
+        assert not amounts[1:].any()
+
+
+def test_rounding_is_no_order_of_the_cash_symbol() -> None:
+    # Fully invested, with costs: what is left after each rebalance is rounding of the cash, up to 1e-12 of the value.
+    rng = np.random.default_rng(4)
+    fill = 50 * np.exp(np.cumsum(rng.normal(0, 0.03, (200, 7)), axis=0))
+    inputs = flat_inputs(fill, rebalanced=np.zeros(200, dtype=np.int64), fee=5e-4, slippage=5e-4, capital=1e6)
+    for walk in (walk_compiled, walk_plain):
+        cash_trades = walk(**inputs)[3]
+        assert not (np.abs(cash_trades[cash_trades != 0]) < 1e-6).any()
 
 
 def test_cash_earns_the_cash_symbols_return() -> None:

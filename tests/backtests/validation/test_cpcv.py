@@ -71,7 +71,11 @@ def test_a_trial_on_which_the_objective_raises_has_no_value() -> None:
     found = cpcv(LiquidityDrain, market(), split=RULE, objective=moody, **TUNED)
     assert (found.folds["in_objective"] <= 0.035).all()
     assert found.folds["out_objective"].isna().any()
-    assert found.folds["rank"].between(0, 1).all()
+    ranks = found.folds["rank"]
+    assert ranks.dropna().between(0, 1).all()
+    # A test in which no trial has a value ranks none, and is no choice below the median.
+    assert found.folds["out_objective"][ranks.isna()].isna().all()
+    assert found.below_median == (ranks.dropna() < 0.5).mean()
     with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:never`"):
         cpcv(LiquidityDrain, market(), split=RULE, objective=never, **TUNED)
     with pytest.raises(ParameterError, match="no trial has a value of `test_cpcv:ends`"):

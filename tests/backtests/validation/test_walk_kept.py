@@ -223,7 +223,8 @@ def test_the_command_tells_of_a_proof_that_was_not_asked_for_where_there_can_be_
     said = " ".join(capsys.readouterr().out.split())
     assert "of 2 folds the trials beat holding in training by more than chance explains (SPA p <= 0.1)" in said
     assert "every fold acted anyway" in said
-    for short in (["--strategy", "liquidity-drain", "--train", "50"], ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
+    brief = ["--strategy", "liquidity-drain", "--train", "50", "--objective", "total-return"]
+    for short in (brief, ["--strategy", "stop-loss", "--fix", "stop=0.1"]):
         assert _run([*words, *short, *(["--fix", "wait=5"] if "stop-loss" in short else [])]) == 0
         assert "more than chance explains (SPA" not in " ".join(capsys.readouterr().out.split())
     assert StopLoss.path_dependent

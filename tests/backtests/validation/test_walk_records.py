@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_the_automatic_gate_is_the_default_test_where_it_can_be_used() -> None:
     assert result.acting == len(result.folds)
     pd.testing.assert_frame_equal(result.run.series, walked().run.series, check_exact=True)
     assert result.alternative is not None
-    short = walked(gate="auto", split=WalkForward(train=50, test=200))
+    short = walked(gate="auto", split=WalkForward(train=50, test=200), objective="total-return")
     assert short.gate is None
     assert short.alternative is None
     fixed = {"stop": 0.1, "wait": 5}
@@ -237,3 +238,19 @@ def test_the_command_makes_the_seeds_and_paths_again(tmp_path: Path) -> None:
     # Neither purge nor embargo of the paths alone can be typed.
     assert command(paths=CombinatorialPurgedKFold(4, 2, purge=3)) is None
     assert command(paths=CombinatorialPurgedKFold(4, 2, embargo=2)) is None
+
+
+def test_tests_of_forty_sessions_have_no_annual_figures_and_the_whole_account_has() -> None:
+    result = walked(gate=None, split=WalkForward(train=160, test=40), fixed={"lag": 24}, trials=2)
+    figures = ("annual_sharpe", "cagr", "annual_volatility", "annual_turnover")
+    for fold in result.folds:
+        assert all(math.isnan(fold.out_of_sample[name]) for name in figures)
+        assert math.isfinite(fold.out_of_sample["total_return"])
+        assert math.isfinite(fold.in_sample["annual_sharpe"])
+    assert len(result.unreached) == len(result.folds)
+    assert "fewer than 60 sessions have no annual figures" in result.folds[0].unreached
+    assert any("fewer than 60 sessions" in sentence for _, sentence in result.sentences())
+    assert all(math.isfinite(result.run.metrics[name]) for name in figures)
+    # A figure that is not annual has a value in every test.
+    plain = walked(gate=None, split=WalkForward(train=160, test=40), objective="ulcer", fixed={"lag": 24}, trials=2)
+    assert not plain.unreached

@@ -240,7 +240,12 @@ def test_feeds_are_regular_and_known_after_they_happened() -> None:
 
 def test_macro_series_are_plausible_and_fear_follows_falls() -> None:
     market = simulated()
-    assert {"VIXCLS", "DGS10", "DFII10", "DTWEXBGS", "BAMLH0A0HYM2"} <= set(market.feed("macro").columns)
+    published, index = market.feeds_of("macro")
+    assert {"DGS10", "DFII10", "DTWEXBGS", "BAMLH0A0HYM2"} <= set(published.columns)
+    # An index is quoted at the close, not a session later.
+    assert list(index.columns) == ["VIXCLS"]
+    assert (index.known_at == market.calendar.closes + np.timedelta64(15, "m")).all()
+    assert (published.known_at[:-1] == market.calendar.closes[1:]).all()
     vix = market.macro("VIXCLS").to_numpy()
     moves = np.diff(np.log(market.prices.frame()["GROW"].to_numpy()), prepend=np.nan)
     assert vix[moves < -0.025].mean() > 1.2 * vix.mean()

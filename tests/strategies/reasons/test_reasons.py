@@ -202,7 +202,7 @@ def test_a_veto_is_recorded(world: Market) -> None:
     assert held.reasons is not None
     vetoed = [each for each in (explain_row(held.reasons, row) for row in range(len(world.sessions))) if each.vetoed]
     assert len(vetoed) == held.counts["vetoed_sessions"]
-    assert "a gate held it back" in vetoed[0].sentence()
+    assert "vetoed: growth still leads holds the score at 0, from 1; cash begins at 1" in vetoed[0].sentence()
     assert vetoed[0].contributions["growth still leads"] < 0
     table = held.vetoes
     assert table["sessions"].sum() == len(vetoed)
@@ -346,5 +346,5 @@ def test_a_feed_that_ends_keeps_nobody_in_cash_beyond_the_longest_stay() -> None
     assert np.isnan(last.score)
     assert run.exposure.iloc[-1] == 1.0
     assert run.explain(last.session).sentence() == (
-        "2018-06-14: cash to calm (longest stay over); the score is unknown"
+        "2018-06-14: cash to calm (longest stay over); the score is unknown (drawdown without a value)"
     )

@@ -51,7 +51,9 @@ def random_world(seed: int, rows: int = 60, names: int = 6, members: int = 3, **
     ends = np.full((rows, columns), np.nan)
     for name in (0, *([names + 1] if use["basket"] else [])):
         gone_at = int(rng.integers(5, rows))
-        fill[gone_at:, name] = np.nan
+        # Half of them trade again after a while.
+        back_at = gone_at + int(rng.integers(1, 20)) if rng.random() < 0.5 else rows
+        fill[gone_at:back_at, name] = np.nan
         ends[gone_at, name] = price[gone_at - 1, name] * 0.9
     levels = rng.choice([1.0, 1.0, 0.75, 0.5, 0.25, 0.0], rows // 4).repeat(4)
     rebalanced = np.full(rows, -1)
@@ -106,6 +108,8 @@ def assert_equal(fast: Any, slow: Any, capital: float) -> None:
 @given(seed=st.integers(0, 100_000), use=st.tuples(*[st.booleans()] * 4))
 def test_compiled_kernel_equals_the_plain_one(seed: int, use: tuple[bool, ...]) -> None:
     given_world = random_world(seed, **dict(zip(FEATURES, use, strict=True)))
+    # So high that accounts are called again and again.
+    given_world["maintenance"] = (0.3, 2.0, 4.0)[seed % 3]
     assert_equal(walk_nb(**given_world), walk_np(**given_world), given_world["capital"])
 
 
@@ -130,9 +134,9 @@ def test_many_paths_equal_one_path(seed: int) -> None:
         np.full(2, rules.lots),
     )
     prices = PriceArrays(*(given_world[name] for name in PriceArrays._fields))
-    base, rebalanced, rates = given_world["base"], given_world["rebalanced"], make_rates(5e-4, 5e-4)
+    base, rebalanced, rates = given_world["base"], given_world["rebalanced"], make_rates(5e-4, 5e-4, 2.0)
     values, sums, counts = walk_many_nb(prices, base, rebalanced, sets, rates, options, given_world["capital"])
-    alone = walk_nb(**given_world, order=order, rules=rules)
+    alone = walk_nb(**{**given_world, "maintenance": 2.0}, order=order, rules=rules)
     for number in (0, 1):
         np.testing.assert_array_equal(values[number], alone[0])
         np.testing.assert_array_equal(sums[number], alone[6])

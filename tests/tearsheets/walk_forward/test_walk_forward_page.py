@@ -18,6 +18,7 @@ from undertow.backtests.runs.backtest import backtest
 from undertow.backtests.validation.cpcv import cpcv
 from undertow.backtests.validation.events import event_spans, free_border, horizon_hours, shock_events
 from undertow.backtests.validation.result import WalkForwardResult
+from undertow.backtests.validation.seeds import seed_row
 from undertow.backtests.validation.splits import WalkForward
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.walk_forward import walk_forward
@@ -37,7 +38,7 @@ from undertow.strategies import (
 )
 from undertow.strategies.strategy import Sets
 from undertow.tearsheets.walk_forward.page import write_walk_page
-from undertow.tearsheets.walk_forward.sentences import verdicts
+from undertow.tearsheets.walk_forward.sentences import verdicts, walk_sentences
 
 FIXED = {"window": 168, "drawdown": -0.12, "spike": 0.97, "spike_days": 90, "min_hold": 24, "max_hold": 72}
 FIXED |= {"low_days": 7, "calm": 24, "steps": 1, "trigger": "any"}
@@ -111,6 +112,35 @@ def test_one_set_is_not_called_the_best_of_many_and_a_longer_span_not_what_was_p
     many = write_walk_page(result(), tmp_path / "many.html").read_text(encoding="utf-8").partition("<main>")[2]
     assert "The best of 8 trials looks better in training than it is" in many
     assert "length of a span" not in many
+
+
+def test_of_several_seeds_the_distribution_comes_first(tmp_path: Path) -> None:
+    own = seed_row(result())
+    others = [-0.4, -0.1, 0.2, 0.3]
+    seeds = pd.DataFrame([own, *({**own, "seed": 10 + n, "annual_sharpe": x} for n, x in enumerate(others))])
+    body = write_walk_page(result(), tmp_path / "seeds.html", seeds=seeds).read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", " ", body.partition("<main>")[2].partition("</main>")[0]).replace("\N{MINUS SIGN}", "-")
+    rank = 1 + sum(x > own["annual_sharpe"] for x in others)
+    order = [
+        "With 5 tuning seeds the annual Sharpe ratio out of sample is",
+        f"What follows in full is tuning seed 2, number {rank} of 5 by annual Sharpe ratio",
+        "Seed 2: ",
+        "All tuning seeds",
+        "Out of sample, tuning seed 2",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    sharpes = sorted([own["annual_sharpe"], *others])
+    quantiles = np.quantile(sharpes, (0.0, 0.25, 0.5, 0.75, 1.0))
+    labels = ("Lowest", "Lower quarter", "Median", "Upper quarter", "Highest")
+    for label, value in zip(labels, quantiles, strict=True):
+        assert re.search(rf"{label}\s+{re.escape(f'{value:.2f}')}\s", text), label
+    # One seed alone is the result, and nothing stands before it.
+    alone = write_walk_page(result(), tmp_path / "alone.html").read_text(encoding="utf-8")
+    assert "What follows in full" not in alone
+    sentences = [topic for topic, _ in walk_sentences(replace(result(), seeds=seeds))]
+    assert sentences[0] == "seeds"
+    assert sentences.count("seeds") == 1
 
 
 def test_the_command_writes_the_numbers_of_the_python_api(

@@ -12,13 +12,18 @@ import numpy as np
 import pandas as pd
 
 from undertow.market.clock import HOUR, BoolArray, FloatArray
+from undertow.market.coverage.findings import FROZEN_PRICE_SESSIONS, feed_findings, market_findings
 from undertow.market.feeds import Feed
 from undertow.market.market import Market
 from undertow.market.prices import Prices
 from undertow.market.universe import Universe
 
-EXTREME = 0.5
+# A one-session move beyond this is an error of the data more often than not. Every whole ratio of a split lies beyond.
+EXTREME = 0.45
 _EXTREMES_LISTED = 10
+# Ratios of splits, and units of a currency (100), and how near to one a ratio of closes counts as it.
+_SPLITS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100], dtype=np.float64)
+_NEAR_SPLIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,11 @@ class FeedCoverage:
 
     `first` and `last` are stamps in UTC, `blanks` counts missing values. `longest_gap_hours` is the longest time
     without a row: beyond the interval, for a feed that has one. `age_hours` is how long the last row known by the last
-    session's close had then been known; `stale` where that is beyond its tolerance. Of bars, `outside_range` counts
+    session's close had then been known; `stale` where that is beyond its tolerance. `zero_rows` were put in where no
+    row means that nothing happened; `frozen_rows` lost their value because they repeat what was before for too long,
+    and `frozen` says that the last row is one of them. Of bars, `outside_range` counts
     rows whose open or close lies outside [low, high], and `extreme_moves` are the largest returns from one close to the
-    next beyond ±50 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
+    next beyond ±45 % as (stamp, return), `extreme_count` of them in all: wrong ticks, more often than not.
     """
 
     kind: str
@@ -54,6 +61,9 @@ class FeedCoverage:
     longest_gap_hours: float
     blanks: int
     repeated_rows: int
+    zero_rows: int
+    frozen_rows: int
+    frozen: bool
     age_hours: float
     stale: bool
     regimes: tuple[RegimeCoverage, ...]
@@ -87,8 +97,9 @@ class PriceCoverage:
     """All prices: names by what they lack, and counts of (session, name) cells.
 
     `gap_cells` are sessions without a close inside a listing, `outside_range` rows whose open or close lies outside
-    [low, high] (a vendor's quirk, no error), `extreme_moves` the largest one-session returns beyond ±50 % as (symbol,
-    session, return).
+    [low, high] (a vendor's quirk, no error), `extreme_moves` the largest moves beyond ±45 % from the last close as
+    (symbol, session, return). `without_last_session` are names with a close on the session before the last one with
+    prices, but not on it; `frozen_names` repeat whole bars, volume included, on more than five sessions in a row.
     """
 
     symbols: int
@@ -105,6 +116,8 @@ class PriceCoverage:
     extreme_count: int
     extreme_moves: tuple[tuple[str, str, float], ...]
     empty_sessions: tuple[str, ...]
+    without_last_session: tuple[str, ...]
+    frozen_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,7 @@ class Coverage:
     feeds: tuple[FeedCoverage, ...]
     universes: tuple[UniverseCoverage, ...]
     prices: PriceCoverage
+    findings: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionaries, ready for JSON."""
@@ -142,7 +156,35 @@ def market_coverage(market: Market) -> Coverage:
         feeds=tuple(_feed(feed, market.calendar.closes[-1]) for feed in market.feeds),
         universes=tuple(_universe(market.universes[name], market.prices) for name in sorted(market.universes)),
         prices=_prices(market.prices),
+        findings=market_findings(market) | feed_findings(market),
     )
+
+
+def price_changes(close: FloatArray) -> FloatArray:
+    """Changes of closes (T, N) from the last known close to each; NaN without both.
+
+    A move across a gap counts on the session after the gap.
+    """
+    rows = np.arange(len(close))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(close), rows, 0), axis=0)
+    before = np.full_like(close, np.nan)
+    before[1:] = np.take_along_axis(close, last[:-1], axis=0)
+    return np.asarray(close / before - 1.0, dtype=np.float64)
+
+
+def is_extreme(changes: FloatArray) -> BoolArray:
+    """Which changes lie beyond `EXTREME`; False for NaN."""
+    return np.asarray(np.abs(changes) > EXTREME, dtype=np.bool_)
+
+
+def split_ratio(change: float) -> str:
+    """The split that a change is close to, such as "4:1" or "1:10"; empty for none."""
+    ratio = max(1.0 + change, 1e-12)
+    size = max(ratio, 1.0 / ratio)
+    nearest = _SPLITS[np.argmin(np.abs(np.log(_SPLITS / size)))]
+    if abs(size / nearest - 1.0) > _NEAR_SPLIT:
+        return ""
+    return f"{nearest:g}:1" if ratio < 1.0 else f"1:{nearest:g}"
 
 
 def _day(instant: pd.Timestamp | np.datetime64) -> str:
@@ -165,6 +207,9 @@ def _feed(feed: Feed, end: np.datetime64) -> FeedCoverage:
         longest_gap_hours=_longest_gap(feed),
         blanks=sum(int(np.isnan(values).sum()) for values in feed.columns.values()),
         repeated_rows=feed.repeated_rows,
+        zero_rows=feed.zero_rows,
+        frozen_rows=int(feed.frozen_rows.sum()),
+        frozen=bool(feed.frozen_rows[known]),
         age_hours=round(float(age / HOUR), 2),
         stale=bool(age > feed.tolerance),
         regimes=_regimes(feed),
@@ -177,7 +222,7 @@ def _bars(feed: Feed) -> dict[str, Any]:
         return {"outside_range": 0, "extreme_count": 0, "extreme_moves": ()}
     close = feed["close"]
     returns = close[1:] / close[:-1] - 1.0
-    rows = np.flatnonzero(np.abs(returns) > EXTREME)
+    rows = np.flatnonzero(is_extreme(returns))
     largest = rows[np.argsort(-np.abs(returns[rows]), kind="stable")[:_EXTREMES_LISTED]]
     return {
         "outside_range": int(_outside_range(feed["open"], feed["high"], feed["low"], close).sum()),
@@ -247,7 +292,29 @@ def _prices(prices: Prices) -> PriceCoverage:
         extreme_count=count,
         extreme_moves=moves,
         empty_sessions=tuple(_day(session) for session in prices.sessions[empty]),
+        without_last_session=_names(prices, _without_last(closed)),
+        frozen_names=_names(prices, _frozen_names(prices)),
     )
+
+
+def _without_last(closed: BoolArray) -> BoolArray:
+    priced = np.flatnonzero(closed.any(axis=1))
+    if len(priced) < 2:
+        return np.zeros(closed.shape[1], dtype=np.bool_)
+    return np.asarray(closed[priced[-2]] & ~closed[priced[-1]], dtype=np.bool_)
+
+
+def _frozen_names(prices: Prices) -> BoolArray:
+    repeats = (prices.volume[1:] == prices.volume[:-1]) & (prices.volume[1:] > 0.0)
+    for field in ("open", "high", "low", "close"):
+        values = getattr(prices, field)
+        repeats &= values[1:] == values[:-1]
+    # A run of n repeats has n of them in each of its windows of n rows.
+    totals = np.cumsum(np.concatenate((np.zeros((1, repeats.shape[1]), np.int64), repeats)), axis=0)
+    needed = FROZEN_PRICE_SESSIONS
+    if len(totals) <= needed:
+        return np.zeros(repeats.shape[1], dtype=np.bool_)
+    return np.asarray(np.any(totals[needed:] - totals[:-needed] == needed, axis=0), dtype=np.bool_)
 
 
 def _names(prices: Prices, chosen: BoolArray) -> tuple[str, ...]:
@@ -261,12 +328,12 @@ def _outside_range(opened: FloatArray, high: FloatArray, low: FloatArray, close:
 
 
 def _extremes(prices: Prices) -> tuple[int, tuple[tuple[str, str, float], ...]]:
-    returns = prices.close[1:] / prices.close[:-1] - 1.0
-    rows, columns = np.nonzero(np.abs(returns) > EXTREME)
-    sizes = returns[rows, columns]
+    changes = price_changes(prices.close)
+    rows, columns = np.nonzero(is_extreme(changes))
+    sizes = changes[rows, columns]
     order = np.argsort(-np.abs(sizes), kind="stable")[:_EXTREMES_LISTED]
     moves = (
-        (prices.symbols[columns[move]], _day(prices.sessions[rows[move] + 1]), round(float(sizes[move]), 4))
+        (prices.symbols[columns[move]], _day(prices.sessions[rows[move]]), round(float(sizes[move]), 4))
         for move in order
     )
     return len(sizes), tuple(moves)

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from undertow.market.coverage import EXTREME, Coverage, PriceCoverage
+from undertow.market.coverage.coverage import EXTREME, Coverage, PriceCoverage, split_ratio
 
 _NAMES_SHOWN = 12
 
@@ -16,7 +16,7 @@ _NAMES_SHOWN = 12
 def render_coverage(report: Coverage) -> RenderableType:
     """The tables that `undertow market check` prints."""
     parts = [_overview(report), _feed_table(report), _bar_table(report), _regime_table(report), _universe_table(report)]
-    parts += [_price_table(report.prices), _move_table(report.prices)]
+    parts += [_price_table(report.prices), _move_table(report.prices), _finding_table(report)]
     return Group(*(part for part in parts if part.row_count))
 
 
@@ -38,7 +38,19 @@ def _overview(report: Coverage) -> Table:
 
 
 def _feed_table(report: Coverage) -> Table:
-    columns = ("feed", "interval", "delay", "first", "last", "rows", "missing", "longest gap", "repeats", "age at end")
+    columns = (
+        "feed",
+        "interval",
+        "delay",
+        "first",
+        "last",
+        "rows",
+        "missing",
+        "longest gap",
+        "repeats",
+        "frozen",
+        "age at end",
+    )
     rows = [
         (
             f"{feed.kind} {feed.asset}".strip(),
@@ -46,15 +58,16 @@ def _feed_table(report: Coverage) -> Table:
             feed.delay,
             feed.first[:10],
             feed.last[:10],
-            feed.rows,
+            f"{feed.rows:,}" + (f", {feed.zero_rows:,} of zero put in" if feed.zero_rows else ""),
             feed.missing_intervals,
             f"{feed.longest_gap_hours:g} h",
             feed.repeated_rows,
+            f"{feed.frozen_rows:,}" + (", last row too" if feed.frozen else ""),
             f"{feed.age_hours:g} h" + (", stale" if feed.stale else ""),
         )
         for feed in report.feeds
     ]
-    return _table("Feeds", columns, rows)
+    return _table("Feeds", (*columns, "age at end"), rows)
 
 
 def _bar_table(report: Coverage) -> Table:
@@ -129,13 +142,19 @@ def _price_table(prices: PriceCoverage) -> Table:
         ("open or close outside [low, high]", prices.outside_range),
         (f"moves beyond ±{EXTREME:.0%} in a session", prices.extreme_count),
         ("sessions without any row", _some(prices.empty_sessions)),
+        ("without the last session", _some(prices.without_last_session)),
+        ("the same bar for more than five sessions", _some(prices.frozen_names)),
     ]
     return _table("Prices", ("", ""), rows)
 
 
 def _move_table(prices: PriceCoverage) -> Table:
-    rows = [(symbol, session, f"{size:+.1%}") for symbol, session, size in prices.extreme_moves]
-    return _table("Largest one-session moves", ("symbol", "session", "return"), rows)
+    rows = [(symbol, session, f"{size:+.1%}", split_ratio(size)) for symbol, session, size in prices.extreme_moves]
+    return _table("Largest one-session moves", ("symbol", "session", "return", "close to a split of"), rows)
+
+
+def _finding_table(report: Coverage) -> Table:
+    return _table("What looks wrong", ("", ""), tuple(report.findings.items()))
 
 
 def _some(names: Sequence[str]) -> str:
