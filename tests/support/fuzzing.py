@@ -25,8 +25,9 @@ SECONDS = 10
 # The tiers and errors that a command may end with.
 CODES = {0, 2, 10, 20, 30, 40}
 LONGEST_LINE, MOST_TEXT = 5_000, 200_000
-WALK = ("--train", "6", "--test", "3", "--purge", "2", "--trials", "3")
-SEARCH = ("--trials", "4", "--sobol", "2", "--batch", "2")
+WALK = ("--train", "6", "--test", "3", "--purge", "2", "--trials", "3", "--objective", "total-return")
+# A tiny market has too few sessions for figures of a year.
+SEARCH = ("--trials", "4", "--sobol", "2", "--batch", "2", "--objective", "total-return")
 
 
 class Hang(BaseException):
@@ -73,7 +74,7 @@ class Bed:
             ("optimize", *market, *drawdown, *SEARCH, "--storage", f"journal:{root / 'study.log'}"),
             ("optimize", *market, *drawdown, *SEARCH, "--storage", f"sqlite:///{root / 'study.db'}"),
             # What follows makes compiled code, which takes as long as a hang on a new machine.
-            ("sweep", *market, *drawdown, "--random", "2", "--jobs", "1"),
+            ("sweep", *market, *drawdown, "--random", "2", "--jobs", "1", "--by", "total-return"),
             ("walk-forward", *market, *drawdown, *WALK),
             ("signals", "plot", "--market", root / "market", "--signal", "drawdown", "--html", root / "page.html"),
         ):
