@@ -24,8 +24,10 @@ def disk_errors(target: str | os.PathLike[str]) -> Iterator[None]:
     """Raise `DataError` with `target` where the block meets a full or broken disk."""
     try:
         yield
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0)
+    except (OSError, DataError) as error:
+        # A file of a draft is part of its target: the error of the inner one names what nobody has asked for.
+        cause = error.__cause__ if isinstance(error, DataError) else error
+        reason = _REASONS.get(cause.errno or 0) if isinstance(cause, OSError) else None
         if reason is None:
             raise
-        raise DataError(f"{Path(target)}: cannot be written: {reason}; nothing was changed there") from error
+        raise DataError(f"{Path(target)}: cannot be written: {reason}; nothing was changed there") from cause

@@ -160,3 +160,53 @@ def test_a_lock_is_of_one_holder(tmp_path: Path) -> None:
         assert not try_lock(second.fileno())
     with (tmp_path / "lock").open("ab") as third:
         assert try_lock(third.fileno())
+
+
+@pytest.fixture(scope="module")
+def run() -> ut.Run:
+    return ut.backtest(ut.strategies.BuyAndHold(), ut.simulate_market(seed=3, years=0.8, names=5))
+
+
+class TestEveryWriter:
+    """Files that may not grow, as on a full disk: each writer names the path that the user named."""
+
+    @pytest.mark.parametrize("size", [300, 20_000])
+    def test_a_run_a_page_and_a_table(
+        self, run: ut.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    ) -> None:
+        resource = pytest.importorskip("resource")
+        run.save(tmp_path / "run")
+        before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            for write, name in ((run.save, "run"), (run.tearsheet, "page.html"), (run.figure, "figure.png")):
+                with pytest.raises(ut.DataError, match=rf"^{tmp_path}/{name}: cannot be written: the file is larger"):
+                    write(tmp_path / name)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert names(tmp_path) == ["run"]
+        assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+
+    def test_a_market(self, tmp_path: Path) -> None:
+        resource = pytest.importorskip("resource")
+        market = ut.simulate_market(seed=3, years=0.8, names=5)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(ut.DataError, match=rf"^{tmp_path}/market: cannot be written: the file is larger"):
+                ut.write_market(market, tmp_path / "market")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert names(tmp_path) == []
+
+
+def test_a_reader_finds_the_new_run_after_a_kill_between_the_renames(tmp_path: Path) -> None:
+    market = ut.simulate_market(seed=3, years=0.8, names=5)
+    container = tmp_path / ".undertow-draft-abcdefgh"
+    container.mkdir()
+    ut.backtest(ut.strategies.BuyAndHold(), market).save(container / "old")
+    ut.backtest(ut.strategies.VolTarget(), market).save(container / "new")
+    (container / "lock").write_text("run", encoding="utf-8")
+    assert ut.load_run(tmp_path / "run").name == "vol-target"
+    assert names(tmp_path) == ["run"]
