@@ -77,7 +77,16 @@ def distribution(requirement: str) -> str:
     return re.split(r"[\[=<>!~; ]", requirement)[0].lower().replace("_", "-")
 
 
-def test_changelog_is_one_short_list_before_the_first_release() -> None:
+def test_changelog_describes_the_first_version_in_a_short_list() -> None:
     text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
-    first = text.split("\n## ")[1]
-    assert len(first.strip().splitlines()) <= 40
+    assert re.findall(r"^##+ (.*)$", text, flags=re.MULTILINE) == [
+        "[0.1.0] - unreleased",
+        "Changed results",
+        "Added",
+        "Fixed",
+        "The first version",
+    ]
+    assert len(text.partition("### The first version")[2].strip().splitlines()) <= 40
+    # A change has one line.
+    changes = text.partition("### Changed results")[2].partition("### The first version")[0]
+    assert all(line.startswith(("- ", "#")) and len(line) <= 150 for line in changes.splitlines() if line)
