@@ -318,7 +318,11 @@ def spoil_file(path: Path, draws: Draws) -> None:
     elif change < 0.35:
         path.write_bytes(mutate_bytes(path.read_bytes(), draws))
     else:
-        _BY_ENDING[path.suffix](path, draws)
+        try:
+            _BY_ENDING[path.suffix](path, draws)
+        except (ValueError, OSError, KeyError):
+            # It was damaged before.
+            path.write_bytes(mutate_bytes(path.read_bytes(), draws))
 
 
 def _by_text(mutate: Callable[[str, Draws], str]) -> Callable[[Path, Draws], None]:
