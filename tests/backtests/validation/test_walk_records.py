@@ -196,9 +196,9 @@ def test_what_a_walk_writes(tmp_path: Path) -> None:
 def test_what_a_walk_says() -> None:
     result = complete()
     topics = [topic for topic, _ in result.sentences()]
-    expected = ["lag", "buy-and-hold", "vol-target", "timing", "gate", "unsearched", "seeds", "paths"]
+    expected = ["seeds", "lag", "buy-and-hold", "vol-target", "timing", "gate", "unsearched", "paths"]
     assert topics == expected
-    assert list(result.verdicts) == expected[1:5]
+    assert list(result.verdicts) == expected[2:6]
     summary = result.summary()
     assert summary["verdicts"] == result.verdicts
     assert summary["cpcv"] == complete().paths.summary()  # type: ignore[union-attr]
