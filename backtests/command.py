@@ -21,19 +21,11 @@ def strategy_word(strategy: type[Strategy]) -> str:
     return strategy.name() if point is not None and point.value == path else path
 
 
-def trust_argv(strategy: type[Strategy], *functions: str) -> list[str]:
-    """`--trust` where the strategy, or a function, is named as module:name.
-
-    `functions` are names of objectives that are not known by name.
-    """
-    return [TRUST_OPTION] if ":" in strategy_word(strategy) or functions else []
-
-
 def rule_trust_argv(strategy: Strategy) -> list[str]:
     """`--trust` where the file of a rule names code as module:name."""
     if isinstance(strategy, FreeRule):
         return [TRUST_OPTION] if any(":" in name for name in _signals_of(strategy.rule())) else []
-    return trust_argv(type(strategy))
+    return [TRUST_OPTION] if ":" in strategy_word(type(strategy)) else []
 
 
 def _signals_of(rule: Rule) -> list[str]:

@@ -184,12 +184,6 @@ def value_reason(metrics: Metrics, key: str) -> str:
     return reasons.get(key, "")
 
 
-def functions_of(objectives: Sequence[Objective]) -> list[str]:
-    """The names of objectives that are functions, module:function."""
-    split = [(objective.name, *objective.name.partition(":")) for objective in objectives]
-    return [name for name, head, colon, _ in split if colon and head not in NAMED]
-
-
 def read_constraints(
     constraints: str | Constraint | Sequence[str | Constraint] | None,
 ) -> tuple[Constraint, ...]:

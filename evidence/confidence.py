@@ -149,7 +149,7 @@ def _p_values(growth: FloatArray, block: int, factor: float, resamples: int, see
     above = np.zeros(rules, dtype=np.int64)
     inverse = 1.0 / spread[np.ix_(order, order)]
     for drawn in resampled_means(growth.T, block, resamples, seed):
-        count_above_nb(np.ascontiguousarray(drawn[:, order]), inverse, statistics, above)
+        above += _count_above(np.ascontiguousarray(drawn.T[order]), inverse, statistics)
     p_values = np.ones(rules)
     p_values[order] = np.maximum.accumulate(above / resamples)
     p_values[order[-1]] = 1.0
@@ -186,27 +186,22 @@ def eliminated_nb(losses: FloatArray, spread: FloatArray) -> tuple[IntArray, Flo
     return order, statistics
 
 
-# Only the largest of numbers is taken, in whatever order.
-@njit(cache=True, fastmath={"nnan", "nsz", "reassoc"})
-def count_above_nb(drawn: FloatArray, inverse: FloatArray, statistics: FloatArray, above: IntArray) -> None:
-    """Add, for each set, how many resamples have a larger range statistic.
+def _count_above(drawn: FloatArray, inverse: FloatArray, statistics: FloatArray) -> IntArray:
+    """How many resamples have a larger range statistic, for each set (M,).
 
     Args:
-        drawn: means of resamples (C, M), less those of the sample, in the order in which rules go.
+        drawn: means of resamples (M, C), less those of the sample, in the order in which rules go.
         inverse: one over the deviation of the distance of two rules (M, M), in that order.
         statistics: range statistic of the set before each goes (M,).
-        above: counts (M,), written in place.
     """
-    count = len(statistics)
-    for resample in range(len(drawn)):
-        means = drawn[resample]
-        largest = 0.0
-        for step in range(count - 2, -1, -1):
-            mean, weights = means[step], inverse[step]
-            for later in range(step + 1, count):
-                largest = max(largest, abs(mean - means[later]) * weights[later])
-            if largest > statistics[step]:
-                above[step] += 1
+    above = np.zeros(len(drawn), dtype=np.int64)
+    largest = np.zeros(drawn.shape[1])
+    for step in range(len(drawn) - 2, -1, -1):
+        distances = np.abs(drawn[step + 1 :] - drawn[step])
+        distances *= inverse[step, step + 1 :, None]
+        np.maximum(largest, distances.max(axis=0), out=largest)
+        above[step] = np.count_nonzero(largest > statistics[step])
+    return above
 
 
 def _values(name: str, tried: pd.Series, included: BoolArray) -> str:

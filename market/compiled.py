@@ -18,6 +18,7 @@ FOLDERS = (
     "backtests",
     "backtests/kernel",
     "backtests/segments",
+    "evidence",
 )
 _STAMP = "__pycache__/compiled.txt"
 

@@ -16,7 +16,7 @@ from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.runs.attribution import attribution
 from undertow.backtests.runs.describe import held_moves, run_counts, run_recipe, run_series, run_weights
-from undertow.backtests.runs.episodes import Acting, EpisodeClock, episodes
+from undertow.backtests.runs.episodes import Acting, EpisodeClock, acted_before, episodes
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
 from undertow.market import BookkeepingError, Decisions, FloatArray, InstantArray, Market, ParameterError, load_calendar
@@ -77,8 +77,8 @@ def backtest(
     _check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
     drivers = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
-    before = rows.start == 0 or bool(decision.acting[rows.start - 1, 0])
-    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, drivers, before)
+    before = acted_before(decision, rows.start)[0]
+    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, drivers, bool(before))
     result = Run(
         recipe=run_recipe(strategy, table, rows, account),
         series=run_series(table, rows, run, hold, exposure),

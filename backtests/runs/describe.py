@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account
-from undertow.backtests.command import rule_trust_argv, strategy_word, trust_argv
+from undertow.backtests.command import rule_trust_argv, strategy_word
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.kernel.sleeves import hedge_symbol
@@ -215,7 +215,7 @@ def _strategy_argv(strategy: Strategy) -> list[str]:
     if strategy.origin is not None:
         return ["--rule", strategy.origin, *rule_trust_argv(strategy)]
     settings = [text for name, value in strategy.parameters.items() for text in ("--set", f"{name}={value}")]
-    return ["--strategy", strategy_word(type(strategy)), *settings, *trust_argv(type(strategy))]
+    return ["--strategy", strategy_word(type(strategy)), *settings]
 
 
 def held_moves(paths: Mapping[str, AccountPath]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pandas as pd
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.state import DE_RISK, REBALANCE
 from undertow.market import HOUR, BoolArray, Decisions, FloatArray, InstantArray, IntArray
+from undertow.strategies import Decision
 
 # A return below this is rounding: values agree to all but a few of sixteen digits.
 _ROUNDING = 1e-13
@@ -107,6 +108,11 @@ def episodes(acting: Acting, clock: EpisodeClock, run: AccountPath, hold: Accoun
     for column in ("session", "re_entry", "end"):
         table[column] = pd.to_datetime(table[column]).astype("datetime64[ns]")
     return table
+
+
+def acted_before(decision: Decision, first: int) -> BoolArray:
+    """Whether each set (P,) acted on the session before row `first`, or there is none."""
+    return np.ones(decision.exposure.shape[1], np.bool_) if first == 0 else decision.acting[first - 1]
 
 
 def under_way(active: BoolArray, net: FloatArray, stocks: FloatArray, before: BoolArray) -> BoolArray:

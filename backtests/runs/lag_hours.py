@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.backtests.kernel.sleeves import decision_for_rows, drop_unpriced_hedge
+from undertow.backtests.runs.episodes import acted_before, under_way
 from undertow.market import HOUR, FloatArray
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Strategy, decided, shocks_of
@@ -52,9 +53,12 @@ def summarize_lag(hours: FloatArray) -> LagHours | None:
 def lag_hours(strategy: Strategy, table: DecisionTable, rows: slice) -> LagHours | None:
     """`Run.lag_hours` of the sessions in `rows`, without walking an account."""
     strategy_class = type(strategy)
-    decision = decision_for_rows(decided(strategy_class, table, strategy_class.stack([strategy])), rows)
-    acting = drop_unpriced_hedge(table, decision, rows).acting[:, 0]
-    starts = np.flatnonzero(acting & ~np.concatenate(([False], acting[:-1])))
+    whole = decided(strategy_class, table, strategy_class.stack([strategy]))
+    decision = drop_unpriced_hedge(table, decision_for_rows(whole, rows), rows)
+    acting, stocks = decision.acting, decision.exposure
+    net = stocks if decision.hedge is None else stocks - decision.hedge
+    starts = np.flatnonzero(acting[:, 0] & ~np.concatenate(([False], acting[:-1, 0])))
+    starts = starts[int(under_way(acting, net, stocks, acted_before(whole, rows.start))[0]) :]
     shocks, filled = shocks_of(strategy, table)[rows][starts], table.decisions.filled_at[rows][starts]
     named = ~np.isnat(shocks)
     return summarize_lag(np.asarray((filled[named] - shocks[named]) / HOUR, dtype=np.float64))

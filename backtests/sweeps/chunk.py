@@ -18,7 +18,7 @@ from undertow.backtests.metrics import METRICS, annual_turnover
 from undertow.backtests.objectives import MINIMIZE, NAMED
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.describe import known_cash_returns
-from undertow.backtests.runs.episodes import under_way
+from undertow.backtests.runs.episodes import acted_before, under_way
 from undertow.backtests.segments.metrics import METRIC_NAMES
 from undertow.backtests.sweeps.paths import WalkedSets, by_kernel, by_segments
 from undertow.market import BoolArray, FloatArray, IntArray, Market, ParameterError
@@ -126,9 +126,7 @@ def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
     in_run = decision_for_rows(decision, prepared.rows)
     if in_run.hedge is not None:
         in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
-    first = prepared.rows.start
-    before = np.ones(decision.exposure.shape[1], np.bool_) if first == 0 else decision.acting[first - 1]
-    figures = _figures(in_run, walked, before, task.year)
+    figures = _figures(in_run, walked, acted_before(decision, prepared.rows.start), task.year)
     returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
     return ChunkResult(figures, returns)
 

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account
-from undertow.backtests.command import strategy_word, trust_argv
+from undertow.backtests.command import strategy_word
 from undertow.backtests.engines import Engine
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.metrics import short_window
-from undertow.backtests.objectives import BASELINES, Metrics, functions_of
+from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence
 from undertow.backtests.sweeps.argv import made_by, sets_argv
@@ -324,8 +324,7 @@ class Sweep:
             return None
         argv = ["undertow", "sweep", "--market", self.market.path, "--strategy", strategy_word(self.strategy), *stated]
         argv += ["--universe", self.universe, "--start", self.start, "--end", self.end, "--by", ranking.column]
-        functions = [] if ranking.objective is None else functions_of([ranking.objective])
-        return shlex.join([*argv, *trust_argv(self.strategy, *functions), *self.account.argv()])
+        return shlex.join([*argv, *self.account.argv()])
 
     def summary(self, by: By = BEST_FIGURE, top: int = 10) -> dict[str, Any]:
         """The dictionary that `--json` prints.

@@ -176,7 +176,7 @@ class Tuning:
         """
         identity = self.identity
         is_default = identity["first"] == list(first_sets(self.strategy, self.space))
-        stated = search_argv(self.strategy, self.space.free, self.space.fixed, self.objectives)
+        stated = search_argv(self.strategy, self.space.free, self.space.fixed)
         if self.market.path is None or stated is None or not is_default or not all(map(is_named, self.objectives)):
             return None
         argv = ["undertow", "optimize", "--market", str(self.market.path), *stated]

@@ -137,7 +137,7 @@ def _argv(
     # The command line has the level of the default gate alone.
     default_gate = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
     repeatable = plan.tuner_name in TUNERS and default_gate and is_named(settings.objective)
-    searched = search_argv(plan.strategy, settings.space, settings.fixed, [settings.objective])
+    searched = search_argv(plan.strategy, settings.space, settings.fixed)
     if not repeatable or market.path is None or searched is None:
         return None
     if plan.split.events is not None and not _are_shocks(plan, market, sessions):

@@ -40,8 +40,9 @@ class Schedule:
 class ScheduledStrategy(Strategy):
     """Strategies of one class, each in charge of a span; fully invested outside.
 
-    Every strategy decides on the whole table, as if it had always run; a session takes the decision of the strategy in
-    charge. Where two strategies differ at a border of spans the account trades, and pays.
+    The first strategy is in charge of the session before its span too. Every strategy decides on the whole table, as if
+    it had always run; a session takes the decision of the strategy in charge. Where two strategies differ at a border
+    of spans the account trades, and pays.
     """
 
     summary: ClassVar[str] = "The choice of every fold, one after the other"
@@ -85,8 +86,12 @@ class ScheduledStrategy(Strategy):
 
 def _columns(schedule: Schedule, table: DecisionTable, distinct: list[Strategy]) -> IntArray:
     by_span = [-1 if span.strategy is None else distinct.index(span.strategy) for span in schedule.spans]
+    numbers = schedule.span_numbers(table.decisions.sessions)
+    # What was under way before the first span is known by the session before it.
+    first = int((numbers >= 0).argmax())
+    numbers[max(first - 1, 0)] = numbers[first]
     # Outside all spans the number is -1, which picks the last entry.
-    columns: IntArray = np.array([*by_span, -1], dtype=np.int64)[schedule.span_numbers(table.decisions.sessions)]
+    columns: IntArray = np.array([*by_span, -1], dtype=np.int64)[numbers]
     return columns
 
 

@@ -46,7 +46,7 @@ def refuse_code(name: str) -> None:
     """Raise `ParameterError` on `module:name` inside `registered_only`."""
     if ":" in name and _only_registered.get():
         raise ParameterError(
-            f"`{name}` is the code of a module, which is not imported for a file or an option alone: give `--trust`"
+            f"`{name}` is the code of a module, which is not imported for a file alone: give `--trust`"
             " (in Python `trust=True`) where you trust who wrote both, or a registered name"
         )
 

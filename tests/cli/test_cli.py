@@ -264,15 +264,12 @@ def test_a_strategy_from_the_current_folder(
     monkeypatch.setattr("sys.path", [each for each in sys.path if each not in ("", str(here))])
     monkeypatch.delitem(sys.modules, "my_rules", raising=False)
     words = ("backtest", "--market", market, "--json", "--strategy", "my_rules:HalfIn")
-    assert "`my_rules:HalfIn` is the code of a module" in call(*words, "--set", "share=0.25").err
-    assert "my_rules" not in sys.modules
-    words = (*words, "--trust")
     found = json.loads(call(*words, "--set", "share=0.25").out)
     assert found["strategy"] == "half-in"
     assert found["metrics"]["average_exposure"] == 0.25
     assert "`share` must be in [0.0, 1.0], got 7.0" in call(*words, "--set", "share=7").err
     for name in ("os:getcwd", "undertow.strategies:Strategy", "undertow.market:Market"):
-        said = call("backtest", "--strategy", name, "--trust")
+        said = call("backtest", "--strategy", name)
         assert (said.code, said.out) == (2, "")
         assert f"`{name}` is not a strategy" in said.err
 
@@ -312,9 +309,8 @@ EARLY = {
         ("backtest", "--strategy", "liquidty-drain"),
         "unknown strategy `liquidty-drain`, did you mean `liqui",
     ),
-    "untrusted": (("backtest", "--strategy", "nowhere:Rule"), "`nowhere:Rule` is the code of a module, which is not"),
-    "module": (("backtest", "--strategy", "nowhere:Rule", "--trust"), "`nowhere:Rule` cannot be imported as module:"),
-    "class": (("backtest", "--strategy", "undertow.strategies:Hold", "--trust"), "cannot be imported as module:Class"),
+    "module": (("backtest", "--strategy", "nowhere:Rule"), "`nowhere:Rule` cannot be imported as module:"),
+    "class": (("backtest", "--strategy", "undertow.strategies:Hold"), "cannot be imported as module:Class"),
     "parameter": ((*DRAIN, "--set", "lga=24"), "has no parameter `lga`, did you mean `lag`?; it has: trigger, window"),
     "out of range": ((*DRAIN, "--set", "lag=300"), "`lag` must be in [0, 96], got 300; use 96 or less"),
     "sign": ((*DRAIN, "--set", "drawdown=0.15"), "a fall is negative: 15% is -0.15"),
@@ -513,8 +509,7 @@ def test_what_goes_wrong_in_a_module_of_the_users_own_is_named(
         (("optimize", "--strategy", "liquidity-drain", "--objective", "torn:f"), "unknown objective `torn:f`"),
         (("signals", "plot", "--signal", "raising:X", "--out", tmp_path / "x.html"), "RuntimeError in `raising`"),
     ):
-        assert "is the code of a module" in call(*words).err
-        said = call(*words, "--trust")
+        said = call(*words)
         assert said.code == 2
         assert message in said.err
 

@@ -115,7 +115,7 @@ def test_an_objective_of_ones_own_in_the_current_folder(
     done = subprocess.run(
         [
             Path(sys.executable).parent / "undertow",
-            *words(folder, "--objective", "my_aims:calm", "--trust", "--trials", "3", "--json"),
+            *words(folder, "--objective", "my_aims:calm", "--trials", "3", "--json"),
         ],
         cwd=tmp_path,
         capture_output=True,

@@ -255,7 +255,7 @@ class TestTearsheet:
         first = re.findall(r"<tbody><tr>.*?</tr>", table)[0]
         assert percent(many.episodes["return_avoided"][order[0]], 2) in first
         # Episodes with heading, the alarm's two tiers with heading, costs with heading and total, tax with heading.
-        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1 + 2 + 1 + 1 + 4
+        assert table.count("<tr>") == 1 + 20 + 1 + 2 + 1 + 2 + 1 + 1 + 5
 
     def test_costs_by_year_add_up(self, run: Run, page: str) -> None:
         table = page[page.index('class="costs') :]

@@ -67,7 +67,7 @@ def optimize_command(
 
         check_targets(out=out, result="best.json", html=html)
         check_storage(storage)
-        strategy_class = resolve_strategy_class(strategy, trust=space.trust)
+        strategy_class = resolve_strategy_class(strategy)
         goal = resolve_search(space, search, trials=trials, storage=storage, study=study)
         fixed = make_space(strategy_class, goal.fixed, goal.narrowed).fixed
         trading = resolve_account(account.settings())

@@ -118,8 +118,6 @@ class SpaceOptions:
 
     panel: ClassVar[str] = "Parameters"
 
-    trust: TrustOption = False
-
     set_: SetOption = None
     narrow: Annotated[
         list[str] | None,
@@ -137,7 +135,7 @@ class SearchOptions:
         list[str] | None,
         typer.Option(
             "--objective",
-            help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function with --trust, \N{HORIZONTAL ELLIPSIS};"
+            help="sharpe, calmar, ulcer, sharpe:buy-and-hold, module:function, \N{HORIZONTAL ELLIPSIS};"
             " `optimize` takes several.",
             show_default="sharpe",
         ),

@@ -14,7 +14,7 @@ UNIVERSE = "growth"
 # Earlier names of options, still accepted.
 OLD_NAMES = {"fix": "set", "proof": "gate"}
 
-_STRATEGY = typer.Option("--strategy", help="Name (see `undertow list strategies`), or module:Class with --trust.")
+_STRATEGY = typer.Option("--strategy", help="Name (see `undertow list strategies`), or module:Class.")
 
 
 def one_of(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
@@ -67,9 +67,7 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the simulated m
 YearsOption = Annotated[float, typer.Option("--years", help="Years to simulate.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
-TrustOption = Annotated[
-    bool, typer.Option("--trust", help="Import the code that options or a rule file name as module:name.")
-]
+TrustOption = Annotated[bool, typer.Option("--trust", help="Import the code that a rule file names as module:name.")]
 StrategyOption = Annotated[str, _STRATEGY]
 OptionalStrategyOption = Annotated[str | None, _STRATEGY]
 RuleOption = Annotated[

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +32,8 @@ def resolve_market(folder: Path | None, seed: int) -> Market:
     return simulate_market(seed=seed) if folder is None else load_market(folder)
 
 
-def resolve_strategy_class(name: str, *, trust: bool = False) -> type[Strategy]:
-    """The strategy class of a registered name, or with `trust` of module:Class.
+def resolve_strategy_class(name: str) -> type[Strategy]:
+    """The strategy class of a registered name, or of module:Class.
 
     Raises `ParameterError` where it is not a strategy.
     """
@@ -44,7 +43,7 @@ def resolve_strategy_class(name: str, *, trust: bool = False) -> type[Strategy]:
     from undertow.signals.base import STRATEGIES
     from undertow.strategies import Strategy
 
-    strategy_class = _plug_in(STRATEGIES, name, trust)
+    strategy_class = _plug_in(STRATEGIES, name)
     is_strategy = isinstance(strategy_class, type) and issubclass(strategy_class, Strategy)
     if not is_strategy or isabstract(strategy_class):
         raise ParameterError(f"`{name}` is not a strategy; name a subclass of undertow.Strategy with a `decide`")
@@ -52,10 +51,10 @@ def resolve_strategy_class(name: str, *, trust: bool = False) -> type[Strategy]:
     return resolved
 
 
-def resolve_strategy(name: str, settings: Sequence[str], *, trust: bool = False) -> Strategy:
+def resolve_strategy(name: str, settings: Sequence[str]) -> Strategy:
     """The strategy of a name with parameters as typed; `ParameterError` on a bad one."""
     parameters = read_assignments(settings)
-    return resolve_strategy_class(name, trust=trust).create(parameters)
+    return resolve_strategy_class(name).create(parameters)
 
 
 def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
@@ -72,7 +71,7 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
     if (strategy is None) == (options.rule is None):
         raise ParameterError("give either --strategy (see `undertow list strategies`) or --rule (a file or a preset)")
     if options.rule is None:
-        return RuleFile(resolve_strategy(str(strategy), settings, trust=options.trust))
+        return RuleFile(resolve_strategy(str(strategy), settings))
     if settings:
         raise ParameterError("`--set` can only be used with --strategy; the parameters of a rule are in its file")
     return read_trusted(options.rule, options.trust)
@@ -87,15 +86,15 @@ def read_trusted(path: str, trust: bool) -> RuleFile:
     return read_rule(path, trust=trust)
 
 
-def resolve_signal(name: str, *, trust: bool = False) -> Any:
-    """The signal of a registered name, or with `trust` of module:attribute.
+def resolve_signal(name: str) -> Any:
+    """The signal of a registered name, or of module:attribute.
 
     Raises `ParameterError` where it is not a signal.
     """
     from undertow.market import ParameterError
     from undertow.signals.base import SIGNALS, Spec
 
-    signal = _plug_in(SIGNALS, name, trust)
+    signal = _plug_in(SIGNALS, name)
     if not isinstance(getattr(signal, "spec", signal), Spec):
         raise ParameterError(f"`{name}` is not a signal; name what `undertow.signals.indicator(Spec(...))` returned")
     return signal
@@ -129,8 +128,8 @@ def resolve_search(
     from undertow.backtests.tuning import Search
 
     objective = search.objective or "sharpe"
-    with importing(space.trust):
-        read_objectives(objective)
+    import_from_here()
+    read_objectives(objective)
     return Search(
         objective=objective,
         constraints=search.constraint,
@@ -157,17 +156,6 @@ def warn_of_missing_feeds(
         return
     for signal, reason in missing.items():
         print(printable(f"no value: {signal}, {reason}"), file=sys.stderr)
-
-
-@contextmanager
-def importing(trust: bool) -> Iterator[None]:
-    """Accept module:name in the block, from the current folder too, only with `trust`."""
-    from undertow.signals.base import registered_only
-
-    if trust:
-        import_from_here()
-    with registered_only(trust):
-        yield
 
 
 def import_from_here() -> None:
@@ -235,8 +223,8 @@ def _of_record(record: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]
     return {field.name: settings[field.name] for field in fields(record) if field.name in settings}
 
 
-def _plug_in(group: str, name: str, trust: bool) -> Any:
+def _plug_in(group: str, name: str) -> Any:
     from undertow.signals.base import load
 
-    with importing(trust):
-        return load(group, name)
+    import_from_here()
+    return load(group, name)

@@ -15,7 +15,6 @@ from undertow.cli.options import (
     SeedOption,
     SetOption,
     StartOption,
-    TrustOption,
     UniverseOption,
     calendar_day,
     required_page,
@@ -28,7 +27,7 @@ signals_app = typer.Typer(help="Look at a signal.")
 
 @signals_app.command("plot")
 def plot_command(
-    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`), or module:Class with --trust.")],
+    signal: Annotated[str, typer.Option(help="Name (see `undertow list signals`), or module:Class.")],
     html: HtmlOption = None,
     out: OldHtmlOption = None,
     market: MarketOption = None,
@@ -39,7 +38,6 @@ def plot_command(
     start: StartOption = None,
     end: EndOption = None,
     seed: SeedOption = 7,
-    trust: TrustOption = False,
 ) -> None:
     """Draw a signal over the asset and the universe's basket as a page, --html FILE."""
     page = required_page(html, out)
@@ -48,7 +46,7 @@ def plot_command(
         from undertow.tearsheets import write_signal_page
 
         check_targets(html=page)
-        indicator = resolve_signal(signal, trust=trust)
+        indicator = resolve_signal(signal)
     with busy("loading the market"):
         data = resolve_market(market, seed)
     with busy("drawing"):

@@ -23,7 +23,7 @@ from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 from undertow.cli.resolve import (
     check_targets,
-    importing,
+    import_from_here,
     read_assignments,
     resolve_account,
     resolve_market,
@@ -48,7 +48,7 @@ def sweep_command(
     sobol: Annotated[int | None, typer.Option(help="This many sets that fill the search space evenly.")] = None,
     by: Annotated[
         str,
-        typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function with --trust."),
+        typer.Option(help="Figure or objective to sort by: sharpe, ulcer:buy-and-hold, module:function."),
     ] = "annual_sharpe",
     top: Annotated[int, typer.Option(help="Number of sets to show.")] = 10,
     memory: Annotated[str, typer.Option(help="Memory for the work beside the market, such as 500MB.")] = "1GB",
@@ -76,10 +76,10 @@ def sweep_command(
         from undertow.backtests.sweeps import MOST_COMPARED, bytes_of, read_ranking, sweep
 
         check_targets(html=html, csv=table)
-        with importing(space.trust):
-            read_ranking(by)
+        import_from_here()
+        read_ranking(by)
         bytes_of("memory", memory)
-        strategy_class, fixed = resolve_strategy_class(strategy, trust=space.trust), read_assignments(space.set_)
+        strategy_class, fixed = resolve_strategy_class(strategy), read_assignments(space.set_)
         parameters = sets_from(
             strategy_class, grid, random=random, sobol=sobol, fixed=fixed, narrow=space.narrow, seed=seed
         )

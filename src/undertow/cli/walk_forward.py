@@ -126,7 +126,7 @@ def walk_forward_command(
         from undertow.backtests.validation import plan_walk, run_walk
 
         check_targets(out=out, result="walk.json", html=html)
-        strategy_class = resolve_strategy_class(strategy, trust=space.trust)
+        strategy_class = resolve_strategy_class(strategy)
         plan = plan_walk(
             strategy_class,
             **resolve_span(account.settings()),

@@ -160,6 +160,7 @@ def test_a_session_without_a_score_sells_in_proportion() -> None:
         "capital": 1e6,
         "fee": 5e-4,
         "slippage": 5e-4,
+        "maintenance": 0.30,
         "rules": default_options(),
     }
     for mine, theirs in zip(walk_nb(**given), walk_np(**given), strict=True):

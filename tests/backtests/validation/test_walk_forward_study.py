@@ -65,7 +65,8 @@ def test_the_data_say_which_lags_are_as_good_as_the_best_and_nothing_without_the
         market = simulate_market(seed=1, effect=effect, names=5)
         told.append(script().alike(market, script().lag_curve(market, script().FIXED, step=6)[1]))
     found, null = told
-    assert found["alike"] < 0.5 < null["alike"]
+    # A confidence set that holds its level keeps a little more than one that does not: 9 of the 17 lags.
+    assert found["alike"] < 0.6 < null["alike"]
     assert (found["hold_in"], null["hold_in"]) == (0.0, 1.0)
 
 
