@@ -82,11 +82,11 @@ class Feed:
             raise DataError(f"{self.path}: `missing` must be unknown or zero, got {self.missing!r}{suggestion}")
         if self.missing == "zero" and self.kind not in EVENT_KINDS:
             raise DataError(f'{self.path}: `missing` = "zero" is for {", ".join(EVENT_KINDS)}, not for {self.kind}')
-        spacing = row_spacing(self.kind, self.times, self.columns, self.missing)
+        spacing, column = row_spacing(self.kind, self.times, self.columns, self.missing)
         if self.spacing is not None:
             # Rows that were cut from a feed are as far apart as before.
             spacing = self.spacing if spacing is None else min(spacing, self.spacing)
-        check_interval(self.kind, self.path, self.interval, spacing)
+        check_interval(self.kind, self.path, self.interval, spacing, column=column, missing=self.missing)
         check_grid(self.path, self.interval, self.times)
         object.__setattr__(self, "spacing", spacing)
         if self.missing == "zero" and len(self):

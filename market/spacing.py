@@ -19,17 +19,21 @@ EVENT_KINDS = ("liquidations",)
 _LASTING = ("bars", "liquidations")
 # With fewer gaps than this, rows of events are too few to tell the spacing of their grid.
 _FEW_GAPS = 10
+_FEW_DAYS = 3
+_FEW_VALUES = 3
+_DAY_NS = int(np.timedelta64(DAY, "ns").astype(np.int64))
 _MOST_INTERVALS = 100_000_000
 _WEEK, _WEEKDAYS = 7, 5
 
 
 def row_spacing(
     kind: str, times: InstantArray, columns: Mapping[str, FloatArray], missing: Missing
-) -> np.timedelta64 | None:
-    """The smallest gap between two rows; None where there are not two.
+) -> tuple[np.timedelta64 | None, str]:
+    """The smallest gap between two rows, None where there are not two, and a column.
 
-    Of macro series, which share one table of days, the largest of the series' smallest gaps between two values. Of
-    rows of events, the grid on which all of them lie.
+    Of macro series, which share one table of days, the largest of the series' smallest gaps between two values, and the
+    column that has it; a series with few values is judged where no other has more. Of rows of events, the grid on which
+    all of them lie.
 
     Args:
         kind: kind of the feed.
@@ -39,18 +43,33 @@ def row_spacing(
     """
     if missing == "zero":
         gaps = np.diff(times).astype(np.int64)
-        return np.timedelta64(int(np.gcd.reduce(gaps)), "ns") if len(gaps) >= _FEW_GAPS else None
+        grid = int(np.gcd.reduce(gaps)) if len(gaps) else 0
+        # A few events lie on a coarse grid by chance, but hardly all at one time of the day.
+        daily = len(gaps) >= _FEW_DAYS and grid % _DAY_NS == 0
+        return (np.timedelta64(grid, "ns") if len(gaps) >= _FEW_GAPS or daily else None), ""
     if kind != "macro":
-        return _smallest(times)
-    spacings = [_smallest(times[np.isfinite(values)]) for values in columns.values()]
-    return max((spacing for spacing in spacings if spacing is not None), default=None)
+        return _smallest(times), ""
+    valued = {name: times[np.isfinite(values)] for name, values in columns.items()}
+    judged = {name: stamps for name, stamps in valued.items() if len(stamps) >= _FEW_VALUES} or valued
+    spacings = {name: np.timedelta64(np.diff(stamps).min()) for name, stamps in judged.items() if len(stamps) > 1}
+    column = max(spacings, key=lambda name: spacings[name], default="")
+    is_alone = bool(spacings) and spacings[column] > min(spacings.values())
+    return spacings.get(column), column if is_alone else ""
 
 
 def _smallest(times: InstantArray) -> np.timedelta64 | None:
     return np.timedelta64(np.diff(times).min()) if len(times) > 1 else None
 
 
-def check_interval(kind: str, path: str, interval: Span, spacing: np.timedelta64 | None) -> None:
+def check_interval(
+    kind: str,
+    path: str,
+    interval: Span,
+    spacing: np.timedelta64 | None,
+    *,
+    column: str = "",
+    missing: Missing = "unknown",
+) -> None:
     """Raise `DataError` where rows are further apart than their interval.
 
     Daily totals that are declared as 12 h would be known 12 hours too early. An interval of 0 says that a row is
@@ -61,6 +80,8 @@ def check_interval(kind: str, path: str, interval: Span, spacing: np.timedelta64
         path: the file, for the message.
         interval: the declared length of a row.
         spacing: smallest gap between two rows.
+        column: column that has this spacing, where others are closer.
+        missing: what an interval without a row means.
     """
     if not interval.minutes and not interval.sessions:
         if kind in _LASTING:
@@ -72,11 +93,16 @@ def check_interval(kind: str, path: str, interval: Span, spacing: np.timedelta64
     if spacing <= length:
         return
     fitting = _sessions_of(spacing) if interval.sessions else span_of(spacing)
-    or_zero = ', or missing = "zero" where no row means that nothing happened' if kind in EVENT_KINDS else ""
+    is_open = kind in EVENT_KINDS and missing != "zero"
+    or_zero = ', or missing = "zero" where no row means that nothing happened' if is_open else ""
     or_known = ', or interval = "0h" where `time` is the end of what a row describes' if kind == "macro" else ""
+    if column:
+        rows, every, place = f"no two values of `{column}`", "its values", "move it into a file of its own with"
+    else:
+        rows, every, place = "no two rows", "every row", "write"
     raise DataError(
-        f"{path}: no two rows are less than {span_of(spacing)} apart, but `interval` is {interval}: every row would be"
-        f' known too early; write interval = "{fitting}" in market.toml{or_zero}{or_known}'
+        f"{path}: {rows} are less than {span_of(spacing)} apart, but `interval` is {interval}: {every} would be known"
+        f' too early; {place} interval = "{fitting}" in market.toml{or_zero}{or_known}'
     )
 
 

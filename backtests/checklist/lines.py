@@ -14,7 +14,7 @@ from undertow.strategies.reasons import Reasons, is_decimal
 from undertow.strategies.rules import ALARM, Condition, Rule, read_condition
 
 LINES = 12
-# A tier is unknown where more than this share of the checks, by weight, is unknown.
+# A tier is unknown where this share of the checks, by weight, or more is unknown.
 UNKNOWN_LIMIT = 0.5
 
 

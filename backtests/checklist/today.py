@@ -66,7 +66,7 @@ class Today:
         vetoed: whether a gate keeps the score from a higher tier.
         blocked: why alarms that stand lead to no tier; empty where none stands.
         unknown_share: share of the checks, by weight, that is unknown.
-        unknown_limit: share beyond which the tier is unknown.
+        unknown_limit: share from which on the tier is unknown.
         unknown: names of all checks without a value.
         label: type of shock.
         lines: lines of the checklist.
@@ -160,7 +160,7 @@ def today(
     is the decision of a backtest for that session; before it is what would be decided now for the session that is
     filled next.
 
-    The tier is unknown where the score is, and where more than half of the checks, by weight, have no value and the
+    The tier is unknown where the score is, and where half or more of the checks, by weight, have no value and the
     others enter no tier.
 
     Raises `ParameterError` for a strategy that is not rule-based, `DataError` where the market lacks more than a week
@@ -243,7 +243,7 @@ def _is_blind(drivers: Reasons, row: int, share: float) -> bool:
     An alarm that the known checks raise is no unknown one, whatever the others would add.
     """
     score = float(drivers.score[row])
-    return np.isnan(score) or (share > UNKNOWN_LIMIT and not drivers.reached(score))
+    return np.isnan(score) or (share >= UNKNOWN_LIMIT and not drivers.reached(score))
 
 
 def _missing_sessions(known: Market, instant: np.datetime64) -> int:

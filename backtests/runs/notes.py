@@ -17,7 +17,7 @@ MOST_MOVES = 100
 BASKET = "basket"
 # Sessions in a row without any return of the cash symbol that are reported.
 IDLE_CASH_SESSIONS = 60
-# Average target exposure less the share in stocks that is reported.
+# Average share of cash in the basket without the rule, which wants none, that is reported.
 _IDLE_MONEY = 0.02
 _NAMED, _LISTED = 8, 5
 
@@ -114,32 +114,33 @@ def cash_sentence(returns: pd.Series, symbol: str | None) -> str:
             f"{symbol}, the cash symbol, has no prices in these sessions: cash earned nothing, and the Sharpe ratio"
             " over cash is blank"
         )
+    parts = []
     if span is not None:
-        return (
-            f"{symbol}, the cash symbol, has prices on {span_text(span)}: cash earned nothing on the others, and the"
-            " Sharpe ratio over cash is that of its span"
+        parts.append(
+            f"has prices on {span_text(span)}: cash earned nothing on the others, and the Sharpe ratio over cash is"
+            " that of its span"
         )
-    idle = longest_idle(values)
-    if idle < IDLE_CASH_SESSIONS:
-        return ""
-    return f"{symbol}, the cash symbol, has no return on {idle:,} sessions in a row: its prices may miss its payments"
+    idle = longest_idle(values[np.isfinite(values)])
+    if idle >= IDLE_CASH_SESSIONS:
+        parts.append(f"has no return on {idle:,} sessions in a row: its prices may miss its payments")
+    return f"{symbol}, the cash symbol, {'; it '.join(parts)}" if parts else ""
 
 
 def idle_sentence(series: pd.DataFrame, never: Sequence[str], fill: str) -> str:
-    """The money that lay idle against the target, and names never filled; or empty.
+    """The money that lay idle for want of prices, and names never filled; or empty.
+
+    Idle is what the basket without the rule, which wants to be in stocks throughout, had in cash: a rule that raises
+    cash, hedges or stops has cash that it wants.
 
     Args:
         series: `Run.series`.
         never: names of the universe that had closes, and no price at the fill.
         fill: "open" or "close".
     """
-    target, reached = float(series["exposure"].mean()), 1.0 - float(series["cash_share"].mean())
+    idle = float(series["hold_cash_share"].mean()) if "hold_cash_share" in series else 0.0
     parts = []
-    if target - reached > _IDLE_MONEY:
-        parts.append(
-            f"exposure reached {reached:.1%} on average where the target was {target:.1%}: {target - reached:.1%} of"
-            " the account lay idle"
-        )
+    if idle > _IDLE_MONEY:
+        parts.append(f"{idle:.1%} of buy-and-hold lay idle on average, for want of prices to be filled at")
     if never:
         names = ", ".join(never[:_NAMED]) + (f" and {len(never) - _NAMED:,} more" if len(never) > _NAMED else "")
         remedy = "; `--fill close` can buy them" if fill == "open" else ""

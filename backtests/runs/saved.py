@@ -119,6 +119,16 @@ def _check(source: Path, recipe: Recipe, tables: dict[str, pd.DataFrame], reason
         raise DataError(
             f"{source}: returns.parquet has {len(sessions)} sessions, run.json has {recipe.sessions}; {AGAIN}"
         )
+    span = f"{sessions[0]:%Y-%m-%d}", f"{sessions[-1]:%Y-%m-%d}"
+    if span != (recipe.start, recipe.end):
+        raise DataError(
+            f"{source}: returns.parquet is of {span[0]} to {span[1]}, run.json of {recipe.start} to {recipe.end};"
+            f" {AGAIN}"
+        )
+    for name in ("orders", "episodes"):
+        days = tables[name]["session"]
+        if len(days) and not days.between(sessions[0], sessions[-1]).all():
+            raise DataError(f"{source}: {name}.parquet has sessions beyond those of returns.parquet; {AGAIN}")
     if recipe.benchmark is not None and "benchmark_return" not in tables["returns"]:
         raise DataError(f"{source}: returns.parquet has no `benchmark_return`; {AGAIN}")
     indexes = {"weights.parquet": tables["weights"].index}

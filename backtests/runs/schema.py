@@ -10,11 +10,12 @@ from dataclasses import MISSING, fields
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from typing_extensions import TypedDict
 
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.attribution import Attribution
@@ -32,6 +33,14 @@ Check = Callable[[pd.Series], bool]
 
 def _is_time(column: pd.Series) -> bool:
     return column.dtype.kind == "M"
+
+
+def _is_day(column: pd.Series) -> bool:
+    return _is_time(column) and getattr(column.dtype, "tz", None) is None
+
+
+def _is_session(column: pd.Series) -> bool:
+    return _is_day(column) and bool(column.notna().all())
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -56,6 +65,8 @@ def _is_known(column: pd.Series) -> bool:
 
 _KINDS: dict[Check, str] = {
     _is_time: "times",
+    _is_day: "days without a time zone",
+    _is_session: "sessions, none missing and without a time zone",
     _is_text: "text",
     _is_any_number: "numbers",
     _is_number: f"numbers of at most {_RICHEST:g}",
@@ -73,10 +84,11 @@ _REQUIRED: dict[str, dict[str, Check]] = {
         "costs": _is_number,
         "hold_value": _is_number,
         "hold_return": _is_number,
+        "cash_return": _is_number,
     },
     "weights": {},
     "orders": {
-        "session": _is_time,
+        "session": _is_session,
         "symbol": _is_text,
         "side": _is_text,
         "shares": _is_number,
@@ -84,13 +96,35 @@ _REQUIRED: dict[str, dict[str, Check]] = {
         "costs": _is_number,
         "reason": _is_text,
     },
-    "episodes": {"session": _is_time, "lag_hours": _is_number},
+    "episodes": {"session": _is_session, "lag_hours": _is_number},
     "reasons": {},
 }
-_TIMES = ("shock", "decision", "session", "re_entry", "end", "settles")
+_TIMES, _DAYS = ("shock", "decision"), ("session", "re_entry", "end", "settles")
 _TEXTS = ("symbol", "side", "reason", "sold", "tier", "label")
 _BY_SESSION = ("returns", "weights", "reasons")
 _TAX = ("gains", "losses", "net", "tax", "loss_carried", "rate")
+
+
+class Move(TypedDict):
+    """An extreme move of a name that was held."""
+
+    symbol: str
+    session: str
+    change: float
+    split: str
+    held_by: list[str]
+
+
+_Count = Annotated[int, Field(ge=0, lt=_LARGEST)]
+_SHAPES: dict[str, Any] = {
+    "absent_feeds": dict[str, str],
+    "unused_feeds": dict[str, str],
+    "data_findings": dict[str, str],
+    "signal_sources": dict[str, _Count],
+    "frozen_feeds": dict[str, _Count],
+    "never_filled": list[str],
+    "moves": list[Move],
+}
 
 
 @contextmanager
@@ -159,16 +193,20 @@ def read_recipe(file: Path, content: dict[str, Any]) -> Recipe:
 
 
 def read_counts(file: Path, content: Any) -> dict[str, Any]:
-    """The counts of run.json: numbers, and tables of numbers and texts."""
+    """The counts of run.json: whole numbers, and tables of numbers and texts."""
     with reading(file):
         if not isinstance(content, dict):
             raise ValueError("it has no `counts`")
         for name, value in content.items():
-            if not (value is None or (isinstance(value, int | float | dict | list) and not isinstance(value, bool))):
-                raise ValueError(f"counts.{name}: must be a number or a table, got {value!r}")
-        for name in ("absent_feeds", "signal_sources"):
-            if not isinstance(content.get(name, {}), dict):
-                raise ValueError(f"counts.{name}: must be a table, got {content[name]!r}")
+            shape = _SHAPES.get(name)
+            is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
+            if shape is None and not (value is None or is_count):
+                raise ValueError(f"counts.{name}: must be a count, 0 or more, got {value!r}")
+            if shape is not None:
+                try:
+                    TypeAdapter(shape).validate_python(value, strict=True)
+                except ValidationError as error:
+                    raise ValueError(f"counts.{name}: {error.errors()[0]['msg']}, got {value!r}") from None
     return content
 
 
@@ -241,6 +279,8 @@ def _check_of(table: str, column: str) -> Check:
     if table in _BY_SESSION:
         # The tier machine stores instants before the first one as infinite.
         return _is_any_number if table == "reasons" else _is_number
+    if column in _DAYS:
+        return _is_day
     return _is_time if column in _TIMES else _is_text if column in _TEXTS else _is_plain
 
 

@@ -209,7 +209,7 @@ class Tuning:
             "trial": int(row["trial"]),
             "objectives": {name: float(row[f"objective {name}"]) for name in self.names},
             "parameters": self.best_parameters,
-            "metrics": {name: of_type(row[name]) for name, of_type in types.items()},
+            "metrics": {name: None if pd.isna(row[name]) else of_type(row[name]) for name, of_type in types.items()},
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),
             "baselines": {name: dict(metrics) for name, metrics in self.baselines.items()},
             "labels": {BuyAndHold.name(): hold_label(self.account.rebalance)},

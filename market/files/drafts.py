@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from undertow.market.files.locks import try_lock
 _PREFIX = ".undertow-draft-"
 _CONTAINER = re.compile(rf"{re.escape(_PREFIX)}\w{{8}}")
 _LOCK, _NEW, _OLD = "lock", "new", "old"
+# No link is followed, and a pipe does not block.
+_PLAIN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
@@ -78,20 +81,39 @@ def _container(target: Path) -> tuple[Path, int]:
     while True:
         container = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=target.parent))
         try:
-            held = _hold(container)
+            held = os.open(container / _LOCK, os.O_CREAT | os.O_EXCL | _PLAIN, 0o600)
         except FileNotFoundError:
-            held = None
-        # A process that recovers may have taken it in between: then another one is made.
-        if held is not None:
+            # A process that recovers has removed the empty folder.
+            continue
+        if _is_held(container, held):
             os.write(held, os.fsencode(target.name))
             return container, held
+        # A process that recovers has taken it in between.
+        os.close(held)
 
 
-def _hold(container: Path) -> int | None:
-    """The open lock of a container; None where another process has it."""
-    held = os.open(container / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+def _is_held(container: Path, held: int) -> bool:
+    """Whether this process has the lock of a new container.
+
+    A file system that knows no locks (some network drives) gives none: the draft is used all the same.
+    """
+    try:
+        locked = try_lock(held)
+    except OSError:
+        return True
+    try:
+        return locked and os.path.samestat(os.fstat(held), os.stat(container / _LOCK))
+    except FileNotFoundError:
+        return False
+
+
+def _taken(container: Path) -> int | None:
+    """The open lock of a container that nobody uses; None where somebody may."""
+    held = os.open(container / _LOCK, _PLAIN)
     with suppress(OSError):
-        if try_lock(held) and os.path.samestat(os.fstat(held), os.stat(container / _LOCK)):
+        # Anything but a plain file was made by somebody else: a pipe would block, a link leads elsewhere.
+        is_free = stat.S_ISREG(os.fstat(held).st_mode) and try_lock(held)
+        if is_free and os.path.samestat(os.fstat(held), os.stat(container / _LOCK, follow_symlinks=False)):
             return held
     os.close(held)
     return None
@@ -118,8 +140,13 @@ def _publish(container: Path, target: Path) -> None:
 
 
 def _recover(container: Path) -> None:
+    if not os.path.lexists(container / _LOCK):
+        # Its writer was killed before it had a lock; a folder with content is left alone.
+        with suppress(OSError):
+            container.rmdir()
+        return
     with suppress(OSError):
-        held = _hold(container)
+        held = _taken(container)
         if held is None:
             return
         new, old = container / _NEW, container / _OLD

@@ -55,11 +55,25 @@ def test_the_smallest_gap_counts() -> None:
     hours = np.datetime64("2024-01-01T00", "h") + np.array([0, 1, 9, 30])
     assert feed("bars", hours, "1h").missing_intervals == 27
     # A table of macro series holds one that is published once a month among daily ones: its own gaps count.
-    daily = np.arange(60.0)
-    monthly = np.where(np.arange(60) % 31 == 0, 1.0 + np.arange(60), np.nan)
-    assert len(feed("macro", days(60), "1 session", {"a": daily})) == 60
-    with pytest.raises(DataError, match=r'31d apart, but `interval` is 1 session.*"23 sessions"'):
-        feed("macro", days(60), "1 session", {"a": daily, "b": monthly})
+    daily = np.arange(99.0)
+    monthly = np.where(np.arange(99) % 31 == 0, 1.0 + np.arange(99), np.nan)
+    assert len(feed("macro", days(99), "1 session", {"a": daily})) == 99
+    message = (
+        r'no two values of `b` are less than 31d apart, but `interval` is 1 session.*own with interval = "23 sessions"'
+    )
+    with pytest.raises(DataError, match=message):
+        feed("macro", days(99), "1 session", {"a": daily, "b": monthly})
+    # Two values are no series whose spacing is known.
+    monthly[60:] = np.nan
+    assert len(feed("macro", days(99), "1 session", {"a": daily, "b": monthly})) == 99
+
+
+def test_a_few_daily_totals_whose_silence_means_zero() -> None:
+    with pytest.raises(DataError, match=r'24h|1d apart, but `interval` is 12h.*write interval = "1d"') as refusal:
+        feed("liquidations", days(8), "12h", missing="zero")
+    assert "missing" not in str(refusal.value)
+    hours = np.datetime64("2024-01-01T00", "h") + np.array([0, 7, 24])
+    assert feed("liquidations", hours, "1h", missing="zero").interval == Span.parse("1h")
 
 
 def test_stamped_when_it_is_known() -> None:

@@ -368,7 +368,7 @@ SIGNAL = Spec(
     summary="A cheat.",
     kernel=lambda close, window: close,
     inputs={"close": ("bars", "close")},
-    parameters={"window": Parameter(24, IntDistribution(2, 100))},
+    parameters={"window": Parameter(72, IntDistribution(2, 100))},
     outputs=("value",),
     units="ratio",
     lookback=lambda window: (window,),
@@ -406,6 +406,15 @@ def far_ahead(close: Array, window: int) -> Array:
     return late(following(close, 800) if len(close) > 800 else 0.0 * close, window)
 
 
+def filled_from_later_rows(close: Array, window: int) -> Array:
+    filled = pd.DataFrame(close).bfill().to_numpy()
+    return late(np.vstack([np.zeros((1, close.shape[1])), filled[1:] / filled[:-1] - 1.0]), window)
+
+
+def long_windows_only(close: Array, window: int) -> Array:
+    return late(following(close) * (window > 60), window)
+
+
 _kept: dict[Any, Array] = {}
 
 
@@ -435,7 +444,9 @@ def signal(kernel: Callable[..., Array]) -> Any:
     return indicator(replace(SIGNAL, kernel=kernel))
 
 
-@pytest.mark.parametrize("kernel", [far_in, long_series_only, one_row_a_day, far_ahead])
+@pytest.mark.parametrize(
+    "kernel", [far_in, long_series_only, one_row_a_day, far_ahead, filled_from_later_rows, long_windows_only]
+)
 def test_a_signal_that_looks_ahead_on_some_rows_is_seen(kernel: Callable[..., Array]) -> None:
     with pytest.raises(
         AssertionError, match=r"`cheat`\.value at row \d+ changed when the rows from .*: it looks ahead"

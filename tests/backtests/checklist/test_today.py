@@ -400,7 +400,8 @@ def test_checks_without_a_value_and_fallbacks_are_named(world: Market) -> None:
     result = today(RiskTiers(), without(world, "bars", "open_interest", "liquidations"), asof=asof)
     unknown = next(note for note in result.notes if "checks are unknown" in note)
     assert unknown.startswith("6 of 12 checks are unknown, 50% of the weight: BTC drawdown (no bars BTC); liquidation")
-    assert result.tier != "unknown"  # half of the weight is known, and the limit is more than half
+    # Half of the weight is that of Bitcoin: without it the rule sees nothing of what it is about.
+    assert (result.tier, result.exit_code) == ("unknown", 40)
     assert next(line for line in result.lines if line.name == "correlation with BTC").state == "unknown"
     assert not any(line.fallback for line in result.lines)
     proxy = today(RiskTiers(), without(world, "liquidations"), asof=asof)

@@ -14,11 +14,11 @@ import pytest
 from support.commands import Call
 from support.priced import load_priced, sessions_of, walk_closes
 from undertow.backtests import Costs, annual_sharpe, backtest, load_run, return_metrics
-from undertow.backtests.runs.notes import longest_idle, move_text, moves_sentence
+from undertow.backtests.runs.notes import data_notes, longest_idle, move_text, moves_sentence
 from undertow.backtests.sweeps import grid, sweep
 from undertow.market import Market
 from undertow.signals.decisions import DecisionTable
-from undertow.strategies import BuyAndHold, Decision, Sets, Strategy, VolTarget
+from undertow.strategies import BuyAndHold, Decision, HedgeOverlay, Sets, Strategy, VolTarget
 from undertow.tearsheets import compare
 
 YEAR = sessions_of("2021-01-04", "2021-12-31")
@@ -236,11 +236,18 @@ def test_money_that_lies_idle_is_said_with_its_names(closes: pd.DataFrame, tmp_p
     assert run.baselines["buy-and-hold"]["average_cash"] == pytest.approx(run.metrics["average_cash"])
     (note,) = run.data_notes
     reached = run.metrics["average_exposure_reached"]
-    assert note.startswith(f"exposure reached {reached:.1%} on average where the target was 100.0%")
+    assert note.startswith(f"{1.0 - reached:.1%} of buy-and-hold lay idle on average, for want of prices")
     assert note.endswith("no price at the open, so no order was filled: CCC; `--fill close` can buy them")
     table = sweep(BuyAndHold, market, pd.DataFrame(index=range(1))).table
     assert table["average_exposure_reached"][0] == pytest.approx(reached, rel=1e-9)
     assert backtest(BuyAndHold(), market, fill="close").data_notes == ()
+
+
+def test_money_that_a_rule_wants_in_cash_is_not_idle(closes: pd.DataFrame, tmp_path: Path) -> None:
+    market = load_priced(tmp_path / "market", closes)
+    run = backtest(HedgeOverlay(), market)
+    series = run.series.assign(exposure=1.0, cash_share=0.4)
+    assert not data_notes(series, run.counts, benchmark=None, cash=None, fill="open")
 
 
 def test_names_without_prices_are_counted_in_the_span_of_the_run(closes: pd.DataFrame, tmp_path: Path) -> None:

@@ -181,7 +181,19 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "times": ("weights", lambda t: t.assign(cash=pd.Timestamp("2020-01-01")), "`cash` must hold numbers"),
     "a gap": ("returns", lambda t: t.assign(value=np.nan), "`value` must hold numbers .* without gaps"),
     "riches": ("orders", lambda t: t.assign(value=1e300), "orders.parquet: `value` must hold numbers of at most"),
-    "dates": ("orders", lambda t: t.assign(session=1), "orders.parquet: `session` must hold times"),
+    "dates": ("orders", lambda t: t.assign(session=1), "orders.parquet: `session` must hold sessions"),
+    "zoned orders": ("orders", lambda t: t.assign(session=t.session.dt.tz_localize("UTC")), "`session` must hold sess"),
+    "no day": (
+        "orders",
+        lambda t: t.assign(session=t.session.mask(t.index == 0)),
+        "`session` must hold sessions, none",
+    ),
+    "later": (
+        "orders",
+        lambda t: t.assign(session=t.session + pd.Timedelta("9999D")),
+        "orders.parquet has sessions bey",
+    ),
+    "no cash": ("returns", lambda t: t.drop(columns="cash_return"), "has no `cash_return`"),
     "rows": ("returns", lambda t: t.reset_index(drop=True), "its rows must be sessions in returns.parquet"),
     "backwards": ("weights", lambda t: t.iloc[::-1], "its sessions must rise, each once in weights.parquet"),
     "twice": ("weights", lambda t: t.iloc[[0, 0, *range(2, len(t))]], "its sessions must rise, each once"),
@@ -191,6 +203,37 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "no driver": ("reasons", lambda t: t.drop(columns=[t.columns[5]]), "columns of values, rule.json has 2"),
     "no state": ("reasons", lambda t: t.drop(columns="state: tier"), "state: tier.* in reasons.parquet"),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stale_sessions", [1, 2]),
+        ("stale_sessions", -5),
+        ("stale_sessions", 1e17),
+        ("stale_sessions", True),
+        ("never_filled", -5),
+        ("never_filled", [1]),
+        ("unused_feeds", ["a"]),
+        ("frozen_feeds", {"a": "b"}),
+        ("data_findings", 3),
+        ("signal_sources", {"a": [1]}),
+        ("absent_feeds", {"a": None}),
+        ("moves", -5),
+        ("moves", [{"symbol": "A"}]),
+        ("anything", {"a": 1}),
+    ],
+)
+def test_a_wrong_count_is_named(folder: Path, name: str, value: object) -> None:
+    change(folder / "run.json", lambda content: content["counts"].update({name: value}))
+    with pytest.raises(ut.DataError, match=rf"counts\.{name}: "):
+        ut.load_run(folder)
+
+
+def test_a_recipe_of_other_days_is_named(folder: Path) -> None:
+    change(folder / "run.json", lambda content: content.update(end="2200-01-01"))
+    with pytest.raises(ut.DataError, match=r"run.json of .* to 2200-01-01"):
+        ut.load_run(folder)
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -117,6 +117,31 @@ def test_a_draft_of_somebody_else_leaves_no_result_outside(tmp_path: Path, name:
     assert names(tmp_path / "results") == []
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link to nothing", "link to a pipe"])
+def test_a_lock_that_is_no_plain_file_blocks_nobody_and_makes_nothing(tmp_path: Path, kind: str) -> None:
+    container = tmp_path / "results" / ".undertow-draft-abcdefgh"
+    container.mkdir(parents=True)
+    os.mkfifo(tmp_path / "pipe")
+    if kind == "pipe":
+        os.mkfifo(container / "lock")
+    else:
+        (container / "lock").symlink_to(tmp_path / ("pipe" if kind.endswith("pipe") else "elsewhere"))
+    recover(tmp_path / "results")
+    fill(tmp_path / "results" / "run", "text")
+    assert names(tmp_path) == ["pipe", "results"]
+    assert "run" in names(tmp_path / "results")
+
+
+def test_a_file_system_without_locks_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("undertow.market.files.drafts.try_lock", refuse)
+    fill(tmp_path / "run", "text")
+    fill(tmp_path / "run", "text")
+    assert names(tmp_path) == ["run"]
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS])
 def test_a_full_disk_is_reported_with_the_path(tmp_path: Path, code: int) -> None:
     fill(tmp_path / "run", "old")
