@@ -18,7 +18,7 @@ demo: $(READY) ## Run the flagship and its baselines on a simulated market; tear
 	$(BIN)/undertow demo
 
 test: $(READY) ## Run the whole test suite on all cores.
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 docs: $(READY) ## Run README and documents as they are written, with times; about two minutes.
 	UNDERTOW_DOCS=full $(BIN)/python -m pytest tests/house/test_documents.py -q

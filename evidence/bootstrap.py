@@ -24,6 +24,17 @@ _FEW_COLUMNS, _SHORT_BLOCK = 8, 10.0
 
 
 @njit(cache=True)
+def _next_block_nb(random: np.random.Generator, rows: int, scale: float, left: int) -> tuple[int, int]:
+    """First row and length of the next block: geometric, of at most `left` rows.
+
+    `scale` is the logarithm of the chance that a block goes on, 0 for blocks of one row.
+    """
+    start = min(int(random.random() * rows), rows - 1)
+    length = 1 + int(math.log1p(-random.random()) / scale) if scale < 0.0 else 1
+    return start, min(length, left)
+
+
+@njit(cache=True)
 def block_sums_nb(totals: FloatArray, block: float, resamples: int, random: np.random.Generator) -> FloatArray:
     """Sums (R, K) of resampled rows.
 
@@ -35,13 +46,11 @@ def block_sums_nb(totals: FloatArray, block: float, resamples: int, random: np.r
     """
     rows, columns = (len(totals) - 1) // 2, totals.shape[1]
     out = np.zeros((resamples, columns))
-    scale = math.log1p(-1.0 / block) if block > 1.0 else -math.inf
+    scale = math.log1p(-1.0 / block) if block > 1.0 else 0.0
     for resample in range(resamples):
         left = rows
         while left > 0:
-            start = min(int(random.random() * rows), rows - 1)
-            length = 1 + int(math.log1p(-random.random()) / scale) if block > 1.0 else 1
-            length = min(length, left)
+            start, length = _next_block_nb(random, rows, scale, left)
             for column in range(columns):
                 out[resample, column] += totals[start + length, column] - totals[start, column]
             left -= length
@@ -59,13 +68,11 @@ def block_counts_nb(rows: int, block: float, resamples: int, random: np.random.G
         random: source of the blocks.
     """
     out = np.zeros((resamples, rows))
-    scale = math.log1p(-1.0 / block) if block > 1.0 else -math.inf
+    scale = math.log1p(-1.0 / block) if block > 1.0 else 0.0
     for resample in range(resamples):
         left = rows
         while left > 0:
-            row = min(int(random.random() * rows), rows - 1)
-            length = 1 + int(math.log1p(-random.random()) / scale) if block > 1.0 else 1
-            length = min(length, left)
+            row, length = _next_block_nb(random, rows, scale, left)
             for _ in range(length):
                 out[resample, row] += 1.0
                 row = row + 1 if row + 1 < rows else 0
@@ -118,8 +125,9 @@ def widening(rows: int, block: float, level: float) -> float:
 
     The bootstrap's variance is that about the sample's mean, too small by (2 b - 1) / T where rows are independent;
     and it is estimated, from fewer rows than there are: Student's quantile with T / 1.5 b degrees of freedom takes the
-    place of the normal one. Of 95 % intervals on 60 sessions of normal, t(4), autocorrelated (0.2) and GARCH returns 93
-    to 96 % hold the mean then, of percentile intervals alone 91 to 93 %; `benchmarks/intervals.py` measures it.
+    place of the normal one. Of 300 intervals of 95 % on 60 sessions 95 to 96 % hold the mean then, of normal, t(4) and
+    GARCH returns; 92 % where each return takes over a fifth of the one before. On 120 and 252 sessions it is 93 to 97 %
+    and 92 to 93 %. `benchmarks/intervals.py` measures it.
     """
     tail = 0.5 * (1.0 + level)
     bias = max(1.0 - (2.0 * block - 1.0) / rows, 0.25)

@@ -49,6 +49,38 @@ def _up_to_nb(tree: IntArray, position: int) -> int:
 
 
 @njit(cache=True)
+def _slide_nb(
+    tree: IntArray, ties: IntArray, positions: IntArray, row: int, window: int, start: int, count: int, is_border: bool
+) -> tuple[int, int]:
+    """Move a window on by a row; its start and its number of values then.
+
+    Args:
+        tree: counts of the values in the window, by rank.
+        ties: how often each value is in the window.
+        positions: rank of the value of each row, 0 for a missing one.
+        row: row that comes in.
+        window: rows of the window.
+        start: first row that may count.
+        count: values in the window before.
+        is_border: whether another venue begins with this row.
+    """
+    first = max(start, row - window)
+    start = row if is_border else start
+    # Rows that leave the window: all of them at a border, else the oldest one, if it is past the start.
+    for leaving in range(first, row if start == row else min(first + 1, row - window + 1)):
+        if positions[leaving] > 0:
+            _add_nb(tree, positions[leaving], -1)
+            ties[positions[leaving]] -= 1
+            count -= 1
+    position = positions[row]
+    if position == 0:
+        return (row + 1 if row == start else start), count
+    _add_nb(tree, position, 1)
+    ties[position] += 1
+    return start, count + 1
+
+
+@njit(cache=True)
 def _nth_nb(tree: IntArray, top: int, nth: int) -> int:
     """The position of the nth smallest value, counted from 0.
 
@@ -79,21 +111,10 @@ def rolling_rank_nb(values: FloatArray, regimes: FloatArray, window: int) -> Flo
         start = count = 0
         for row in range(rows):
             position = positions[row]
-            first = max(start, row - window)
-            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
-                start = row
-            # Rows that leave the window: all of them at a border, else the oldest one, if it is past the start.
-            for leaving in range(first, row if start == row else min(first + 1, row - window + 1)):
-                if positions[leaving] > 0:
-                    _add_nb(tree, positions[leaving], -1)
-                    ties[positions[leaving]] -= 1
-                    count -= 1
+            is_border = row > 0 and regimes[row, column] != regimes[row - 1, column]
+            start, count = _slide_nb(tree, ties, positions, row, window, start, count, is_border)
             if position == 0:
-                start = row + 1 if row == start else start
                 continue
-            _add_nb(tree, position, 1)
-            ties[position] += 1
-            count += 1
             if row - start + 1 >= window and 2 * count >= window:
                 less = _up_to_nb(tree, position) - ties[position]
                 out[row, column] = (less + 0.5 * (ties[position] + 1)) / count
@@ -198,21 +219,10 @@ def tree_spike_nb(values: FloatArray, regimes: FloatArray, window: int) -> tuple
         start = count = guess = 0
         for row in range(rows):
             position = positions[row]
-            first = max(start, row - window)
-            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
-                start = row
-            # Rows that leave the window: all of them at a border, else the oldest one, if it is past the start.
-            for leaving in range(first, row if start == row else min(first + 1, row - window + 1)):
-                if positions[leaving] > 0:
-                    _add_nb(tree, positions[leaving], -1)
-                    ties[positions[leaving]] -= 1
-                    count -= 1
+            is_border = row > 0 and regimes[row, column] != regimes[row - 1, column]
+            start, count = _slide_nb(tree, ties, positions, row, window, start, count, is_border)
             if position == 0:
-                start = row + 1 if row == start else start
                 continue
-            _add_nb(tree, position, 1)
-            ties[position] += 1
-            count += 1
             if row - start + 1 < window or 2 * count < window:
                 continue
             less = _up_to_nb(tree, position) - ties[position]

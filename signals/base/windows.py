@@ -1,7 +1,7 @@
 """Sums and moments of long trailing windows, in a time that does not grow with them.
 
 Rows are cut into blocks as long as the window. A window is the end of one block and the beginning of the next, so its
-statistic is put together from two that are accumulated within the blocks: one addition a row, nothing is subtracted,
+statistic is combined from two that are accumulated within the blocks: one addition a row, nothing is subtracted,
 and no rounding is carried from one window to the next (van Herk 1992; the moments by Chan, Golub and LeVeque 1983).
 """
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from undertow.market import Market, simulate_market
+from undertow.market import Fill, Market, simulate_market
 from undertow.signals import Drawdown
 from undertow.signals.base.spec import Parameter, Spec, indicator
 from undertow.signals.decisions.table import DecisionTable
@@ -311,8 +311,8 @@ def test_a_cheat_on_few_sessions_is_seen_on_one_of_many_cuts(cheat: type[Strateg
 @pytest.mark.parametrize(
     ("cheat", "message"),
     [
-        (Elsewhere, r"exposure, decided in a market with another past, goes with the next session's .* looks ahead in"),
-        (SortsElsewhere, "selling order 0, decided in a market with another past, goes with the next session's"),
+        (Elsewhere, r"exposure, decided in a market with another past, moves with the next session's .* looks ahead"),
+        (SortsElsewhere, "selling order 0, decided in a market with another past, moves with the next session's"),
         (FirstMarket, "changed in a market with another (future|past).* keeps state between calls"),
         (KeepsTheLongest, "changed in a market with another future.* keeps state between calls"),
         (KeepsByThePast, "changed in a market with another future.* keeps state between calls"),
@@ -472,10 +472,10 @@ def test_an_honest_kernel_inside_a_function_passes() -> None:
 
 @pytest.mark.parametrize("fill", ["open", "close"])
 @pytest.mark.parametrize("change", [removed_after, mirrored_after, noise_after])
-def test_a_changed_market_keeps_all_that_was_known_and_nothing_else(change: Any, fill: str) -> None:
+def test_a_changed_market_keeps_all_that_was_known_and_nothing_else(change: Any, fill: Fill) -> None:
     market = tp.simulated()
     row = 300
-    table = DecisionTable(market, "growth", fill)  # type: ignore[arg-type]
+    table = DecisionTable(market, "growth", fill)
     at = table.decisions.at[row]
     changed = change(market, Cut(row, at))
     assert changed.sessions[row] == market.sessions[row]

@@ -104,7 +104,7 @@ def _check_association(name: str, table: DecisionTable, decision: Decision) -> N
 def _refuse(name: str, label: str, source: str, deviations: float) -> None:
     if abs(deviations) > _TOO_MUCH:
         raise AssertionError(
-            f"`{name}`: {label}, decided in a market with another past, goes with {source} in the first market by"
+            f"`{name}`: {label}, decided in a market with another past, moves with {source} in the first market by"
             f" {deviations:+.1f} standard deviations: it has a market of its own, and looks ahead in it"
         )
 

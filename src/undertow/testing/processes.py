@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,7 +164,7 @@ def serve(path: list[str]) -> None:
             function, arguments = pickle.load(requests)  # noqa: S301 - our own process wrote it
         except EOFError:
             return
-        pickle.dump(_answer(lambda: function(*arguments)), answers)  # noqa: B023 - called at once
+        pickle.dump(_answer(partial(function, *arguments)), answers)
         answers.flush()
 
 

@@ -14,7 +14,7 @@ import undertow as ut
 from support.commands import Call
 from undertow.backtests import today
 from undertow.backtests.checklist import Today
-from undertow.market import Feed, Market, Span, simulate_market
+from undertow.market import Feed, Fill, Market, Span, simulate_market
 from undertow.signals import Vix, WeekendGap
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import (
@@ -132,9 +132,9 @@ def volatility(market: Market, delay: Span) -> Market:
     ("minutes", "fill", "behind"),
     [(15, "open", 1), (0, "open", 1), (720, "open", 1), (15, "close", 1), (1200, "open", 2)],
 )
-def test_an_index_quoted_at_the_close_is_known_after_it(world: Market, minutes: int, fill: str, behind: int) -> None:
+def test_an_index_quoted_at_the_close_is_known_after_it(world: Market, minutes: int, fill: Fill, behind: int) -> None:
     market = volatility(world, Span(minutes=minutes))
-    table = DecisionTable(market, "growth", fill)  # type: ignore[arg-type]
+    table = DecisionTable(market, "growth", fill)
     level = table.signal(Vix, {}, output="level")[:, 0]
     np.testing.assert_array_equal(level[2:], 10.0 + np.arange(2 - behind, len(table) - behind))
     # With a lag of hours it is as old as its publication, not as its close.

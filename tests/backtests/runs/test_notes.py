@@ -299,9 +299,9 @@ def test_a_short_window_has_no_annual_figures(clean: Market, tmp_path: Path, cal
     assert sets.notes == run.data_notes
     assert "none has a value of Sharpe" in sets.page(tmp_path / "sweep.html").read_text(encoding="utf-8")
     window = ["--market", str(clean.path), "--strategy", "vol-target", "--end", f"{YEAR[58]:%Y-%m-%d}"]
-    told = call("optimize", *window, "--objective", "sharpe", "--trials", "4")
-    assert told.code == 2
-    assert "fewer than 60 sessions have no annual figures" in " ".join(told.err.split())
+    outcome = call("optimize", *window, "--objective", "sharpe", "--trials", "4")
+    assert outcome.code == 2
+    assert "fewer than 60 sessions have no annual figures" in " ".join(outcome.err.split())
 
 
 @pytest.mark.parametrize("year", [252, 365, 245])
