@@ -37,13 +37,15 @@ if TYPE_CHECKING:
         InstantArray,
         IntArray,
         Span,
+        Spans,
         align,
+        decision_spans,
         first_known,
         instants,
         window_ends,
     )
     from undertow.market.coarser import coarsen
-    from undertow.market.compiled import drop_stale_code
+    from undertow.market.compiled import PARALLEL_LOCK, drop_stale_code
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
@@ -114,13 +116,18 @@ else:
                 "IntArray",
                 "SESSIONS_A_YEAR",
                 "Span",
+                "Spans",
                 "align",
+                "decision_spans",
                 "first_known",
                 "instants",
                 "window_ends",
             ),
             "coarser": ("coarsen",),
-            "compiled": ("drop_stale_code",),
+            "compiled": (
+                "PARALLEL_LOCK",
+                "drop_stale_code",
+            ),
             "inspection": (
                 "Coverage",
                 "is_extreme",
@@ -170,6 +177,7 @@ __all__ = [
     "FILLS",
     "GAP_SESSIONS",
     "HOUR",
+    "PARALLEL_LOCK",
     "PRICE_FIELDS",
     "SESSIONS_A_YEAR",
     "SETTLEMENT_HOURS",
@@ -189,6 +197,7 @@ __all__ = [
     "ParameterError",
     "Prices",
     "Span",
+    "Spans",
     "Truth",
     "UndertowError",
     "Universe",
@@ -199,6 +208,7 @@ __all__ = [
     "check_share",
     "check_whole",
     "coarsen",
+    "decision_spans",
     "decisions",
     "did_you_mean",
     "drop_stale_code",

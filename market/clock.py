@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -145,30 +145,69 @@ def align(
     series = np.asarray(values, dtype=np.float64)
     if len(series) != len(known_at):
         raise ParameterError(f"`values` has {len(series)} rows, `known_at` has {len(known_at)}; they must be equal")
-    for name, clock in (("known_at", known_at), ("decisions", decisions)):
-        if bool((np.diff(clock) < np.timedelta64(0, "ns")).any()):
-            raise ParameterError(f"`{name}` must be sorted; its rows are out of order")
-    ends = window_ends(known_at, decisions, lag_hours)
+    spans = decision_spans(known_at, decisions, lag_hours=lag_hours, tolerance=tolerance, how=how, since=since)
     out = np.full((len(decisions), *series.shape[1:]), np.nan)
-    started = ends > 0
-    if not started.any():
-        return out
-    last = ends[started] - 1
+    starts, ends = spans.starts[spans.known], spans.ends[spans.known]
     if how == "last":
-        out[started] = series[last]
-    else:
-        out[started] = _extreme(series, _starts(known_at, ends, since), ends, how)[started]
-    if since is not None:
-        out[started] = np.where(_as_column(known_at[last] >= since[started], out), out[started], np.nan)
-    if tolerance is not None:
-        cutoff = decisions[started] - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns")
-        too_old = cutoff - known_at[last] > tolerance
-        out[np.flatnonzero(started)[too_old]] = np.nan
+        out[spans.known] = series[ends - 1]
+    elif len(ends):
+        # Pairs of start and end; a row beyond the last one, so that the last end is an index too.
+        padded = np.concatenate((series[: int(ends[-1])], np.full((1, *series.shape[1:]), np.nan)))
+        ufunc = np.fmin if how == "min" else np.fmax
+        out[spans.known] = ufunc.reduceat(padded, np.column_stack((starts, ends)).ravel(), axis=0)[::2]
     return out
 
 
-def _as_column(rows: BoolArray, like: FloatArray) -> BoolArray:
-    return rows.reshape(-1, *(1,) * (like.ndim - 1))
+class Spans(NamedTuple):
+    """The rows that each decision reads, [start, end), each (T,).
+
+    The last known row is `ends - 1`. Where `known` is false nothing usable was known, and start and end are 0.
+    """
+
+    starts: IntArray
+    ends: IntArray
+    known: BoolArray
+
+
+def decision_spans(
+    known_at: InstantArray,
+    decisions: InstantArray,
+    *,
+    lag_hours: float = 0.0,
+    tolerance: np.timedelta64 | None = None,
+    how: How = "last",
+    since: InstantArray | None = None,
+) -> Spans:
+    """The rows of a series that each decision reads, as `align` defines them.
+
+    With "last" one row; with "min" and "max" those that became known since the decision before, or from `since` on, and
+    at least the last one.
+
+    Args:
+        known_at: when each row became known (H,), sorted, UTC.
+        decisions: the decision instants (T,), sorted, UTC.
+        lag_hours: hours on the 24/7 clock, 0 or more.
+        tolerance: age beyond which the last known row does not count; None for any age.
+        how: "last", "min" or "max".
+        since: the instant from which rows count at each decision (T,), UTC; None: no such instant.
+
+    Raises `ParameterError` on a negative lag and on unsorted `known_at` or `decisions`.
+    """
+    for name, clock in (("known_at", known_at), ("decisions", decisions)):
+        if bool((clock[1:] < clock[:-1]).any()):
+            raise ParameterError(f"`{name}` must be sorted; its rows are out of order")
+    ends = window_ends(known_at, decisions, lag_hours)
+    known = ends > 0
+    if known.any():
+        last = known_at[np.maximum(ends - 1, 0)]
+        if since is not None:
+            known &= last >= since
+        if tolerance is not None:
+            known &= decisions - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns") - last <= tolerance
+    starts = np.maximum(ends - 1, 0)
+    if how != "last" and len(ends):
+        starts = np.minimum(_starts(known_at, ends, since), starts)
+    return Spans(np.where(known, starts, 0), np.where(known, ends, 0), known)
 
 
 def _starts(known_at: InstantArray, ends: IntArray, since: InstantArray | None) -> IntArray:
@@ -176,19 +215,6 @@ def _starts(known_at: InstantArray, ends: IntArray, since: InstantArray | None) 
     if since is None:
         return np.concatenate(([max(int(ends[0]) - 1, 0)], ends[:-1]))
     return np.searchsorted(known_at, since, side="left").astype(np.int64)
-
-
-def _extreme(series: FloatArray, starts: IntArray, ends: IntArray, how: How) -> FloatArray:
-    fresh = starts < ends
-    out = np.full((len(ends), *series.shape[1:]), np.nan)
-    ufunc = np.fmin if how == "min" else np.fmax
-    # Pairs of start and end; a row beyond the last one, so that the last end is an index too.
-    padded = np.concatenate((series[: int(ends[-1])], np.full((1, *series.shape[1:]), np.nan)))
-    bounds = np.column_stack((starts[fresh], ends[fresh])).ravel()
-    out[fresh] = ufunc.reduceat(padded, bounds, axis=0)[::2]
-    unchanged = ~fresh & (ends > 0)
-    out[unchanged] = series[ends[unchanged] - 1]
-    return out
 
 
 def first_known(

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 
 # Folders with compiled code, and those whose constants such code has frozen into it.
 FOLDERS = (
@@ -13,6 +14,7 @@ FOLDERS = (
     "market/simulator",
     "signals",
     "signals/base",
+    "signals/decisions",
     "strategies",
     "strategies/rules",
     "backtests",
@@ -20,6 +22,8 @@ FOLDERS = (
     "backtests/segments",
     "evidence",
 )
+# Held by whoever runs compiled code on all cores: not every threading layer of numba may be entered by two threads.
+PARALLEL_LOCK = Lock()
 _STAMP = "__pycache__/compiled.txt"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from optuna.distributions import IntDistribution
 
-from undertow.market import FloatArray
+from undertow.market import FloatArray, IntArray
 from undertow.signals.base import (
     AT_LEAST_0,
     DRAWDOWN,
@@ -14,8 +14,12 @@ from undertow.signals.base import (
     Parameter,
     Spec,
     indicator,
+    levels_of_nb,
+    lower_nb,
     rolling_max_nb,
     rows_since_low_nb,
+    span_highs_nb,
+    span_lows_nb,
 )
 
 
@@ -28,12 +32,74 @@ def drawdown_nb(close: FloatArray, window: int) -> FloatArray:
     return close / rolling_max_nb(close, window) - 1.0
 
 
+@njit(cache=True, parallel=True)
+def drawdown_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> FloatArray:
+    """`drawdown_nb` of one column (T,), for W windows at chosen rows: (W, R).
+
+    Args:
+        close: closes (T,).
+        window: rows of each window (W,).
+        rows: rows that are read (R,).
+    """
+    out = np.full((len(window), len(rows)), np.nan)
+    highs = span_highs_nb(close, window.max())
+    for number in prange(len(window)):
+        length = window[number]
+        level = levels_of_nb(length) - 1
+        high, first = highs[level], length - (1 << level)
+        for place, row in enumerate(rows):
+            if row + 1 >= length:
+                highest = max(high[row], high[row - first])
+                if highest > -np.inf:
+                    out[number, place] = close[row] / highest - 1.0
+    return out
+
+
 @njit(cache=True)
 def drop_nb(close: FloatArray, horizon: int) -> FloatArray:
     """Return over `horizon` rows (T, N), decimal; NaN where either end is missing."""
     out = np.full(close.shape, np.nan)
     if horizon < len(close):
         out[horizon:] = close[horizon:] / close[: len(close) - horizon] - 1.0
+    return out
+
+
+@njit(cache=True)
+def drop_at_nb(close: FloatArray, horizon: IntArray, rows: IntArray) -> FloatArray:
+    """`drop_nb` of one column (T,), for W horizons at chosen rows: (W, R).
+
+    Args:
+        close: closes (T,).
+        horizon: rows of each horizon (W,).
+        rows: rows that are read (R,).
+    """
+    out = np.full((len(horizon), len(rows)), np.nan)
+    for number in range(len(horizon)):
+        for place, row in enumerate(rows):
+            if row >= horizon[number]:
+                out[number, place] = close[row] / close[row - horizon[number]] - 1.0
+    return out
+
+
+@njit(cache=True, parallel=True)
+def rows_since_low_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> FloatArray:
+    """`rows_since_low_nb` of one column (T,), for W windows at chosen rows: (W, R).
+
+    Args:
+        close: closes (T,).
+        window: rows of each window (W,).
+        rows: rows that are read (R,).
+    """
+    out = np.full((len(window), len(rows)), np.nan)
+    lows = span_lows_nb(close, window.max())
+    for number in prange(len(window)):
+        length = window[number]
+        level = levels_of_nb(length) - 1
+        for place, row in enumerate(rows):
+            if row + 1 >= length:
+                low = lower_nb(close, lows[level], row, row - length + (1 << level))
+                if low >= 0:
+                    out[number, place] = row - low
     return out
 
 
@@ -50,6 +116,7 @@ Drawdown = indicator(
         scale_free=("close",),
         source="Magdon-Ismail and Atiya (2004), drawdown from the running maximum, here over a trailing window",
         bounds={"drawdown": DRAWDOWN},
+        at={"drawdown": drawdown_at_nb},
         decimal=("drawdown",),
     )
 )
@@ -67,6 +134,7 @@ Drop = indicator(
         scale_free=("close",),
         source="rate of change, ta.momentum.ROCIndicator / 100",
         bounds={"drop": RETURN},
+        at={"drop": drop_at_nb},
         decimal=("drop",),
     )
 )
@@ -85,5 +153,6 @@ RowsSinceLow = indicator(
         scale_free=("close",),
         source="Aroon-down of Chande (1995), counted in rows instead of percent",
         bounds={"age": AT_LEAST_0},
+        at={"age": rows_since_low_at_nb},
     )
 )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from optuna.distributions import IntDistribution
 
-from undertow.market import FloatArray
+from undertow.market import FloatArray, IntArray
 from undertow.signals.base import (
     AT_LEAST_0,
     RANK,
     SHARE,
     Parameter,
     Spec,
+    bit_places_nb,
     indicator,
+    ranks_nb,
     rolling_rank_nb,
     rolling_spike_nb,
     rolling_total_nb,
+    totals_nb,
 )
 
 
@@ -74,6 +77,37 @@ def liquidation_rank_nb(
     return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
 
 
+@njit(cache=True, parallel=True)
+def liquidation_rank_at_nb(
+    long_usd: FloatArray,
+    short_usd: FloatArray,
+    open_interest_usd: FloatArray,
+    regime: FloatArray,
+    horizon: IntArray,
+    window: IntArray,
+    rows: IntArray,
+) -> FloatArray:
+    """`liquidation_rank_nb` of one column (T,), for W sets at chosen rows: (W, R).
+
+    Args:
+        long_usd: forced closes of longs (T,), USD.
+        short_usd: not used.
+        open_interest_usd: not used.
+        regime: venue regime (T,).
+        horizon: rows over which liquidations are summed (W,).
+        window: rows of the rank (W,).
+        rows: rows that are read (R,), ascending.
+    """
+    out = np.empty((len(window), len(rows)))
+    # The order of the sums is that of every window.
+    for length in np.unique(horizon):
+        places = bit_places_nb(totals_nb(long_usd, regime, length))
+        numbers = np.flatnonzero(horizon == length)
+        for position in prange(len(numbers)):
+            out[numbers[position]] = ranks_nb(places, regime, window[numbers[position]], rows)
+    return out
+
+
 LiquidationSpike = indicator(
     Spec(
         name="liquidation-spike",
@@ -95,6 +129,7 @@ LiquidationSpike = indicator(
         source="robust z of Iglewicz and Hoaglin (1993), (x - median) / (1.4826 MAD); rank as pandas rolling.rank",
         scale_free=("long_usd",),
         output_kernels={"rank": liquidation_rank_nb},
+        at={"rank": liquidation_rank_at_nb},
         defaults={"short_usd": np.nan, "open_interest_usd": np.nan, "regime": 0.0},
         bounds={"rank": RANK, "long_share": SHARE, "intensity": AT_LEAST_0},
         decimal=("long_share", "intensity"),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from optuna.distributions import IntDistribution
 
-from undertow.market import FloatArray
+from undertow.market import FloatArray, IntArray
 from undertow.signals.base import (
     AT_LEAST_0,
     RANK,
     Parameter,
     Spec,
+    bit_places_nb,
     indicator,
-    rolling_median_nb,
+    medians_nb,
+    ranks_nb,
     rolling_rank_nb,
     rolling_spike_nb,
-    rolling_total_nb,
+    totals_nb,
 )
 
 
@@ -56,28 +58,67 @@ def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, hor
     return rolling_rank_nb(_stress_nb(close, volume, regime, horizon, window), regime, window)
 
 
-@njit(cache=True)
-def _median_within_nb(volume: FloatArray, regime: FloatArray, window: int) -> FloatArray:
-    """Trailing median (T, N) that starts again with every venue regime."""
-    rows, columns = volume.shape
-    out = np.empty((rows, columns))
-    for column in range(columns):
-        start = 0
-        for row in range(1, rows + 1):
-            if row == rows or regime[row, column] != regime[start, column]:
-                part = np.ascontiguousarray(volume[start:row, column : column + 1])
-                out[start:row, column] = rolling_median_nb(part, window)[:, 0]
-                start = row
+@njit(cache=True, parallel=True)
+def proxy_rank_at_nb(
+    close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: IntArray, window: IntArray, rows: IntArray
+) -> FloatArray:
+    """`proxy_rank_nb` of one column (T,), for W sets at chosen rows: (W, R).
+
+    Args:
+        close: closes (T,).
+        volume: traded volume (T,).
+        regime: venue regime (T,).
+        horizon: rows over which the stress is summed (W,).
+        window: rows of the median and the rank (W,).
+        rows: rows that are read (R,), ascending.
+    """
+    out = np.full((len(window), len(rows)), np.nan)
+    last = rows[-1] + 1 if len(rows) else 0
+    fall, places = _falls(close[:last]), bit_places_nb(volume[:last])
+    for number in prange(len(window)):
+        stress = _stress(fall, volume[:last], places, regime[:last], horizon[number], window[number])
+        out[number] = ranks_nb(bit_places_nb(stress), regime, window[number], rows)
     return out
 
 
 @njit(cache=True)
-def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
-    median = _median_within_nb(volume, regime, window)
-    relative = np.where(median > 0, volume / np.where(median > 0, median, 1.0), np.nan)
-    fall = np.full(close.shape, np.nan)
+def _falls(close: FloatArray) -> FloatArray:
+    fall = np.full(len(close), np.nan)
     fall[1:] = np.maximum(0.0, -np.log(close[1:] / close[:-1]))
-    return rolling_total_nb(fall * relative, regime, horizon)
+    return fall
+
+
+@njit(cache=True)
+def _stress(
+    fall: FloatArray,
+    volume: FloatArray,
+    places: tuple[IntArray, IntArray, IntArray, FloatArray],
+    regime: FloatArray,
+    horizon: int,
+    window: int,
+) -> FloatArray:
+    """The stress of one column (T,); `places` are those of the volume."""
+    median = np.empty(len(fall))
+    # The median starts again with every venue regime.
+    start = 0
+    for row in range(1, len(fall) + 1):
+        if row == len(fall) or regime[row] != regime[start]:
+            medians_nb(places, start, row, window, median)
+            start = row
+    for row in range(len(fall)):
+        median[row] = fall[row] * (volume[row] / median[row]) if median[row] > 0 else np.nan
+    return totals_nb(median, regime, horizon)
+
+
+@njit(cache=True)
+def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: int, window: int) -> FloatArray:
+    out = np.empty(close.shape)
+    for column in range(close.shape[1]):
+        traded = np.ascontiguousarray(volume[:, column])
+        of_column = np.ascontiguousarray(regime[:, column])
+        fall = _falls(np.ascontiguousarray(close[:, column]))
+        out[:, column] = _stress(fall, traded, bit_places_nb(traded), of_column, horizon, window)
+    return out
 
 
 LiquidationProxy = indicator(
@@ -100,6 +141,7 @@ LiquidationProxy = indicator(
         source="our own definition, after the observation that cascades are falls on abnormal volume",
         scale_free=("close", "volume"),
         output_kernels={"rank": proxy_rank_nb},
+        at={"rank": proxy_rank_at_nb},
         defaults={"regime": 0.0},
         bounds={"stress": AT_LEAST_0, "rank": RANK},
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.signals.base.bits import bit_places_nb, medians_nb, ranks_nb, rolling_median_nb, rolling_rank_nb
     from undertow.signals.base.bounds import (
         AT_LEAST_0,
         CORRELATION,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
         UNBOUNDED,
         Bounds,
     )
-    from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
+    from undertow.signals.base.extremes import levels_of_nb, lower_nb, span_highs_nb, span_lows_nb
     from undertow.signals.base.registry import (
         PAGES,
         SIGNALS,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
         registered,
         registered_only,
     )
-    from undertow.signals.base.rolling import rolling_max_nb, rolling_spike_nb, rolling_total_nb, rows_since_low_nb
+    from undertow.signals.base.rolling import (
+        rolling_max_nb,
+        rolling_spike_nb,
+        rolling_total_nb,
+        rows_since_low_nb,
+        totals_nb,
+    )
     from undertow.signals.base.spec import Parameter, Spec, indicator
     from undertow.signals.base.trailing import full_nb, safe_ratio_nb, trailing_median_nb, trailing_moments_nb
     from undertow.signals.base.windows import LOOP_ROWS, window_moments_nb, window_sums_nb
@@ -38,6 +45,13 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "bits": (
+                "bit_places_nb",
+                "medians_nb",
+                "ranks_nb",
+                "rolling_median_nb",
+                "rolling_rank_nb",
+            ),
             "bounds": (
                 "AT_LEAST_0",
                 "Bounds",
@@ -50,9 +64,11 @@ else:
                 "STATE",
                 "UNBOUNDED",
             ),
-            "rank_tree": (
-                "rolling_median_nb",
-                "rolling_rank_nb",
+            "extremes": (
+                "levels_of_nb",
+                "lower_nb",
+                "span_highs_nb",
+                "span_lows_nb",
             ),
             "registry": (
                 "PAGES",
@@ -69,6 +85,7 @@ else:
                 "rolling_spike_nb",
                 "rolling_total_nb",
                 "rows_since_low_nb",
+                "totals_nb",
             ),
             "spec": (
                 "Parameter",
@@ -106,10 +123,15 @@ __all__ = [
     "Bounds",
     "Parameter",
     "Spec",
+    "bit_places_nb",
     "full_nb",
     "indicator",
+    "levels_of_nb",
     "load",
     "load_path",
+    "lower_nb",
+    "medians_nb",
+    "ranks_nb",
     "refuse_code",
     "registered",
     "registered_only",
@@ -120,6 +142,9 @@ __all__ = [
     "rolling_total_nb",
     "rows_since_low_nb",
     "safe_ratio_nb",
+    "span_highs_nb",
+    "span_lows_nb",
+    "totals_nb",
     "trailing_median_nb",
     "trailing_moments_nb",
     "window_moments_nb",

@@ -1,4 +1,4 @@
-"""Rolling rank and median in O(log T) a row, by a tree of counts (Fenwick 1994).
+"""Rolling spike statistics in O(log T) a row, by a tree of counts (Fenwick 1994).
 
 The tree is over the order of all values of a column. The order gives the position of a value in the tree only: the tree
 counts the rows of the current window alone, so a result does not depend on later rows. Windows and missing values are
@@ -94,57 +94,6 @@ def _nth_nb(tree: IntArray, top: int, nth: int) -> int:
             nth -= tree[after]
         top //= 2
     return position + 1
-
-
-@njit(cache=True)
-def rolling_rank_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
-    """Percentile rank (T, N) of the current value in its trailing window, in (0, 1].
-
-    The mean rank of ties over the count. The window restarts at a regime border. Equal to the rank of
-    `rolling_spike_nb`, bit for bit.
-    """
-    rows, columns = values.shape
-    out = np.full((rows, columns), np.nan)
-    for column in range(columns):
-        positions, distinct = _positions_nb(values[:, column])
-        tree, ties = np.zeros(len(distinct) + 1, dtype=np.int64), np.zeros(len(distinct) + 1, dtype=np.int64)
-        start = count = 0
-        for row in range(rows):
-            position = positions[row]
-            is_border = row > 0 and regimes[row, column] != regimes[row - 1, column]
-            start, count = _slide_nb(tree, ties, positions, row, window, start, count, is_border)
-            if position == 0:
-                continue
-            if row - start + 1 >= window and 2 * count >= window:
-                less = _up_to_nb(tree, position) - ties[position]
-                out[row, column] = (less + 0.5 * (ties[position] + 1)) / count
-    return out
-
-
-@njit(cache=True)
-def rolling_median_nb(values: FloatArray, window: int) -> FloatArray:
-    """Trailing median (T, N)."""
-    rows, columns = values.shape
-    out = np.full((rows, columns), np.nan)
-    for column in range(columns):
-        positions, distinct = _positions_nb(values[:, column])
-        tree = np.zeros(len(distinct) + 1, dtype=np.int64)
-        top = 1
-        while 2 * top < len(tree):
-            top *= 2
-        count = 0
-        for row in range(rows):
-            if row >= window and positions[row - window] > 0:
-                _add_nb(tree, positions[row - window], -1)
-                count -= 1
-            if positions[row] > 0:
-                _add_nb(tree, positions[row], 1)
-                count += 1
-            if row + 1 >= window and 2 * count >= window and positions[row] > 0:
-                upper = distinct[_nth_nb(tree, top, count // 2) - 1]
-                lower = upper if count % 2 else distinct[_nth_nb(tree, top, count // 2 - 1) - 1]
-                out[row, column] = upper if count % 2 else 0.5 * (lower + upper)
-    return out
 
 
 @njit(cache=True)

@@ -11,7 +11,7 @@ from numba import njit
 
 from undertow.market import FloatArray
 from undertow.signals.base.rank_tree import tree_spike_nb
-from undertow.signals.base.windows import LOOP_ROWS, window_sums_nb
+from undertow.signals.base.windows import LOOP_ROWS, loop_sums_nb, window_sums_nb
 
 # The sorted window of more rows than these is kept in a tree, which gives the same to the bit.
 _SORTED_ROWS = 1024
@@ -73,31 +73,29 @@ def rolling_total_nb(values: FloatArray, regimes: FloatArray, window: int) -> Fl
 
     Missing rows count as the mean of the rest.
     """
-    rows, columns = values.shape
-    out = np.full((rows, columns), np.nan)
-    for column in range(columns):
-        start = 0
-        sums, counts = np.empty(0), np.empty(0, dtype=np.int64)
-        if window > LOOP_ROWS:
-            sums, counts = window_sums_nb(values[:, column], window)
-        for row in range(rows):
-            if row > 0 and regimes[row, column] != regimes[row - 1, column]:
-                start = row
-            if row == start and np.isnan(values[row, column]):
-                start = row + 1
-            if row - start + 1 < window or np.isnan(values[row, column]):
-                continue
-            total = 0.0
-            count = 0
-            if window > LOOP_ROWS:
-                total, count = sums[row], counts[row]
-            else:
-                for back in range(row - window + 1, row + 1):
-                    if not np.isnan(values[back, column]):
-                        total += values[back, column]
-                        count += 1
-            if 2 * count >= window:
-                out[row, column] = total if count == window else total / count * window
+    out = np.empty(values.shape)
+    for column in range(values.shape[1]):
+        out[:, column] = totals_nb(
+            np.ascontiguousarray(values[:, column]), np.ascontiguousarray(regimes[:, column]), window
+        )
+    return out
+
+
+@njit(cache=True)
+def totals_nb(values: FloatArray, regimes: FloatArray, window: int) -> FloatArray:
+    """As `rolling_total_nb`, of one column (T,)."""
+    out = np.full(len(values), np.nan)
+    sums, counts = window_sums_nb(values, window) if window > LOOP_ROWS else loop_sums_nb(values, window)
+    start = 0
+    for row in range(len(values)):
+        if row > 0 and regimes[row] != regimes[row - 1]:
+            start = row
+        if row == start and np.isnan(values[row]):
+            start = row + 1
+        if row - start + 1 < window or np.isnan(values[row]):
+            continue
+        if 2 * counts[row] >= window:
+            out[row] = sums[row] if counts[row] == window else sums[row] / counts[row] * window
     return out
 
 

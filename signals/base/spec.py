@@ -66,6 +66,8 @@ class Spec:
         in_rows: outputs that count rows of the feed, which the decision table turns into hours.
         output_kernels: for an output, a kernel with the arguments of `kernel` that computes it alone and faster, bit
             for bit the same.
+        at: for an output, a kernel of many parameter sets at once, at chosen rows alone: from the inputs of one column
+            (T,), each parameter (W,) and the rows (R,), ascending, to values (W, R), bit for bit those of `kernel`.
         bounds: for an output, the range of its values, whatever the parameters within their ranges; without one a rule
             accepts any level.
         decimal: outputs that are shares or returns, which pages show in percent.
@@ -88,6 +90,7 @@ class Spec:
     across_names: bool = False
     in_rows: tuple[str, ...] = ()
     output_kernels: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    at: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
     decimal: tuple[str, ...] = ()
     since_close: bool = False

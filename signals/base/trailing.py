@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from undertow.market import BoolArray, FloatArray
-from undertow.signals.base.rank_tree import rolling_median_nb
+from undertow.signals.base.bits import rolling_median_nb
 
 
 @njit(cache=True)

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.signals.decisions.columns import Reading
     from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
-    from undertow.signals.decisions.requests import signal_spec
+    from undertow.signals.decisions.requests import feed_parameters, signal_spec
     from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
     from undertow.signals.decisions.sizes import UniverseSizes, universe_sizes
-    from undertow.signals.decisions.table import DecisionTable, feed_parameters, shared_table
+    from undertow.signals.decisions.table import DecisionTable, shared_table
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "columns": ("Reading",),
             "inputs": (
                 "DERIVED",
                 "feed_inputs",
@@ -26,7 +28,10 @@ else:
                 "ALIVE_SESSIONS",
                 "SessionPanel",
             ),
-            "requests": ("signal_spec",),
+            "requests": (
+                "feed_parameters",
+                "signal_spec",
+            ),
             "screen": (
                 "Screen",
                 "check_universe",
@@ -39,7 +44,6 @@ else:
             ),
             "table": (
                 "DecisionTable",
-                "feed_parameters",
                 "shared_table",
             ),
         },
@@ -49,6 +53,7 @@ __all__ = [
     "ALIVE_SESSIONS",
     "DERIVED",
     "DecisionTable",
+    "Reading",
     "Screen",
     "SessionPanel",
     "UniverseSizes",

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from undertow.market import FloatArray, How, ParameterError, UnknownNameError, did_you_mean
+from undertow.market import Feed, FloatArray, How, ParameterError, UnknownNameError, did_you_mean
 from undertow.signals.base import Parameter, Spec
 
 # Units of lengths: none makes sense at 0 or below, where the search range of a signal says so too.
@@ -85,3 +85,24 @@ def _check_unit(spec: Spec, name: str, column: FloatArray, parameter: Parameter)
         fractions = column[column != np.round(column)]
         if len(fractions):
             raise ParameterError(f"{spec.name}: `{name}` must be a whole number, got {fractions[0]:g}")
+
+
+def with_defaults(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
+    """Every parameter of a signal; defaults for those left out, whole ones as whole numbers."""
+    values = {name: float(parameters.get(name, parameter.default)) for name, parameter in spec.parameters.items()}
+    return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
+
+
+def feed_parameters(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
+    """Every parameter of a signal, in rows of a feed.
+
+    Parameters in hours become whole rows of the feed, and hours a year rows a year; defaults are filled in.
+    """
+
+    def in_rows(unit: str, value: float) -> float:
+        if unit == "rows":
+            return feed.bars(value)
+        return value * 60.0 / feed.interval.minutes if unit == "hours a year" and feed.interval.minutes else value
+
+    values = with_defaults(spec, parameters)
+    return {name: in_rows(spec.parameters[name].unit, value) for name, value in values.items()}

@@ -24,16 +24,23 @@ from undertow.market import (
     How,
     InstantArray,
     Market,
-    align,
     coarsen,
     decisions,
     first_known,
     window_ends,
 )
 from undertow.signals.base import Spec
+from undertow.signals.decisions.columns import Reading, Request, read_columns
 from undertow.signals.decisions.inputs import feed_inputs, session_inputs, session_known_at
 from undertow.signals.decisions.panel import SessionPanel
-from undertow.signals.decisions.requests import check_how, output_name, parameter_sets, signal_spec
+from undertow.signals.decisions.requests import (
+    check_how,
+    feed_parameters,
+    output_name,
+    parameter_sets,
+    signal_spec,
+    with_defaults,
+)
 from undertow.signals.decisions.screen import Screen, is_screen
 
 # Memory that the series of signals on their own clocks may take; the least recently used are dropped beyond it.
@@ -115,55 +122,53 @@ class DecisionTable(SessionPanel):
         Raises `ParameterError` on what is not a signal, an unknown `how` and impossible values, `UnknownNameError` on
         an output or a parameter that the signal does not have.
         """
+        return self.read(
+            signal, parameters, output=output, asset=asset, lag=lag, how=how, interval_hours=interval_hours
+        ).values
+
+    def read(
+        self,
+        signal: Any,
+        parameters: Mapping[str, npt.ArrayLike],
+        *,
+        output: str = "",
+        asset: str = "BTC",
+        lag: npt.ArrayLike = 0.0,
+        how: How = "last",
+        interval_hours: float = 0.0,
+        wanted: BoolArray | None = None,
+    ) -> Reading:
+        """As `signal`, as its distinct columns and the one of each set.
+
+        With `wanted` (T,) only at those decisions, and NaN elsewhere: the others cost nothing.
+        """
         spec = signal_spec(signal)
-        names = list(spec.parameters)
         sets = parameter_sets(spec, parameters, lag)
         output = output_name(spec, output)
         check_how(how)
         distinct, position = np.unique(sets, axis=0, return_inverse=True)
-        columns = []
-        for row in distinct:
-            key = (self._identity(spec), output, asset, how, interval_hours, *row)
-            # Another thread may drop it at any time, so the column is held here.
-            column = self._aligned.get(key)
-            if column is None:
-                values = dict(zip(names, row[:-1].tolist(), strict=True))
-                column = self._align_output(spec, output, asset, float(row[-1]), how, interval_hours, values)
-                self._aligned[key] = column
-            columns.append(column)
-        return np.stack(columns, axis=1)[:, position.ravel()]
+        request = Request(spec, output, asset, how, interval_hours, distinct, wanted)
+        if wanted is not None:
+            return Reading(read_columns(self, request), position.ravel())
+        head = (self.identity(spec), output, asset, how, interval_hours)
+        keys = [(*head, *row) for row in distinct.tolist()]
+        # Another thread may drop them at any time, so the columns are held here.
+        held = [self._aligned.get(key) for key in keys]
+        missing = [number for number, column in enumerate(held) if column is None]
+        if missing:
+            columns = read_columns(self, request._replace(sets=distinct[missing]))
+            self._aligned.update((keys[number], column) for number, column in zip(missing, columns, strict=True))
+            if len(missing) == len(keys):
+                return Reading(columns, position.ravel())
+            for number, column in zip(missing, columns, strict=True):
+                held[number] = column
+        return Reading(np.stack([column for column in held if column is not None]), position.ravel())
 
-    def _align_output(
-        self,
-        spec: Spec,
-        output: str,
-        asset: str,
-        lag: float,
-        how: How,
-        interval_hours: float,
-        parameters: Mapping[str, float],
-    ) -> FloatArray:
-        if spec.clock == "session":
-            values = self._session_outputs(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
-            return align(self.known_at(spec, asset), values, self.decisions.at, lag_hours=lag, how=how)
-        column, since = np.full(len(self), np.nan), self._since(spec, lag)
-        for feed in self.feeds(spec, asset, interval_hours):
-            values = self._output_in_hours(spec, feed, output, parameters)
-            aligned = feed.at(values, self.decisions.at, lag, how, since)
-            if np.isnan(aligned).any():
-                self._note_unused(spec, output, feed, parameters, aligned)
-            new = np.isnan(column) & np.isfinite(aligned)
-            column[new] = aligned[new]
-            self.used[feed.label] = self.used.get(feed.label, np.zeros(len(self), np.bool_)) | new
-        return column
+    def last_close(self, lag: float) -> InstantArray:
+        """The last close before each decision less a lag in hours (T,).
 
-    def _since(self, spec: Spec, lag: float) -> InstantArray | None:
-        """The last close before each decision less the lag (T,).
-
-        None where a signal does not count from it; the first close, which is later, for decisions before it.
+        For decisions before it the first close, which is later.
         """
-        if not spec.since_close:
-            return None
         closes = self.market.calendar.closes
         last = window_ends(closes, self.decisions.at, lag) - 1
         return np.where(last >= 0, closes[np.maximum(last, 0)], closes[0])
@@ -176,7 +181,8 @@ class DecisionTable(SessionPanel):
         """
         return session_known_at(signal_spec(signal), self, asset)
 
-    def _output_in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
+    def output_in_hours(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
+        """One output on the grid of a feed (G,); one that counts rows is in hours."""
         values = self._feed_output(spec, feed, output, parameters)
         return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
 
@@ -187,12 +193,13 @@ class DecisionTable(SessionPanel):
         """
         spec = signal_spec(signal)
         parameter_sets(spec, parameters, 0.0)
-        return self._session_outputs(spec, parameters, asset)
+        return self.sessions_of(spec, parameters, asset)
 
-    def _session_outputs(self, spec: Spec, parameters: Mapping[str, float], asset: str) -> tuple[FloatArray, ...]:
-        key = (self._identity(spec), asset, *parameters.items())
+    def sessions_of(self, spec: Spec, parameters: Mapping[str, float], asset: str) -> tuple[FloatArray, ...]:
+        """As `sessions`, of a signal and parameters that have been checked."""
+        key = (self.identity(spec), asset, *parameters.items())
         return self.cached(
-            key, lambda: spec.compute(session_inputs(spec, self, asset), _with_defaults(spec, parameters))
+            key, lambda: spec.compute(session_inputs(spec, self, asset), with_defaults(spec, parameters))
         )
 
     def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
@@ -208,8 +215,8 @@ class DecisionTable(SessionPanel):
             self.note_frozen(feed)
         return tuple(self._on_interval(feed, interval_hours) for feed in feeds)
 
-    def _note_unused(
-        self, spec: Spec, output: str, feed: Feed, parameters: Mapping[str, float], values: FloatArray
+    def note_unused(
+        self, spec: Spec, output: str, feed: Feed, parameters: Mapping[str, float], missing: BoolArray
     ) -> None:
         """Record in `unused` why a feed supplies no value of a signal.
 
@@ -220,9 +227,8 @@ class DecisionTable(SessionPanel):
             output: name of the output.
             feed: the feed.
             parameters: parameters of the signal, in hours.
-            values: the output at the decisions (T,).
+            missing: decisions at which it has no value though one is needed (T,).
         """
-        missing = np.isnan(values)
         rows, intervals = len(feed), len(feed) + feed.missing_intervals
         if not rows or not (missing.all() or rows < _FEW_ROWS * intervals):
             return
@@ -250,7 +256,7 @@ class DecisionTable(SessionPanel):
         # A feed that is as coarse already stays as it is.
         if not 0.0 < feed.interval.minutes < hours * 60.0:
             return feed
-        key = (self._identity(feed), hours)
+        key = (self.identity(feed), hours)
         if key not in self._coarse:
             self._coarse[key] = coarsen(feed, hours)
         return self._coarse[key]
@@ -265,7 +271,7 @@ class DecisionTable(SessionPanel):
         return self._feed_outputs(spec, feed, parameters)
 
     def _feed_outputs(self, spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
-        key = (self._identity(spec), self._identity(feed), *parameters.items())
+        key = (self.identity(spec), self.identity(feed), *parameters.items())
 
         def compute() -> tuple[FloatArray, ...]:
             outputs = spec.compute(feed_inputs(spec, self, feed), feed_parameters(spec, feed, parameters))
@@ -278,7 +284,7 @@ class DecisionTable(SessionPanel):
 
         By its own kernel, where it has one and the outputs are not all computed yet.
         """
-        key = (self._identity(spec), self._identity(feed), *parameters.items())
+        key = (self.identity(spec), self.identity(feed), *parameters.items())
         if output not in spec.output_kernels or key in self._series:
             return self._feed_outputs(spec, feed, parameters)[spec.outputs.index(output)]
 
@@ -288,7 +294,7 @@ class DecisionTable(SessionPanel):
 
         return self.cached((output, *key), compute)[0]
 
-    def _identity(self, definition: Spec | Feed) -> int:
+    def identity(self, definition: Spec | Feed) -> int:
         """A key of a specification or a feed, different for others of the same name."""
         return id(self._referenced.setdefault(id(definition), definition))
 
@@ -338,12 +344,12 @@ class DecisionTable(SessionPanel):
         output = output_name(spec, output)
         parameter_sets(spec, parameters, lag)
         if spec.clock == "session":
-            values = self._session_outputs(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
+            values = self.sessions_of(spec, parameters, asset)[spec.outputs.index(output)][:, 0]
             return first_known(self.known_at(spec, asset), breached(values), self.decisions.at, lag_hours=lag)
         out = np.full(len(self), np.datetime64("NaT", "ns"), dtype="datetime64[ns]")
-        unknown, since = np.ones(len(self), np.bool_), self._since(spec, lag)
+        unknown, since = np.ones(len(self), np.bool_), self.last_close(lag) if spec.since_close else None
         for feed in self.feeds(spec, asset):
-            values = self._output_in_hours(spec, feed, output, parameters)
+            values = self.output_in_hours(spec, feed, output, parameters)
             held = breached(values[feed.grid_rows])
             when = first_known(feed.known_at, held, self.decisions.at, lag_hours=lag, since=since)
             out = np.where(unknown, when, out)
@@ -360,23 +366,3 @@ def shared_table(market: Market, universe: str, fill: Fill = "open") -> Decision
     table of its own.
     """
     return DecisionTable(market, universe, fill)
-
-
-def _with_defaults(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
-    values = {name: float(parameters.get(name, parameter.default)) for name, parameter in spec.parameters.items()}
-    return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
-
-
-def feed_parameters(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Every parameter of a signal, in rows of a feed.
-
-    Parameters in hours become whole rows of the feed, and hours a year rows a year; defaults are filled in.
-    """
-
-    def in_rows(unit: str, value: float) -> float:
-        if unit == "rows":
-            return feed.bars(value)
-        return value * 60.0 / feed.interval.minutes if unit == "hours a year" and feed.interval.minutes else value
-
-    values = _with_defaults(spec, parameters)
-    return {name: in_rows(spec.parameters[name].unit, value) for name, value in values.items()}

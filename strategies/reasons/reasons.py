@@ -12,9 +12,10 @@ import pandas as pd
 from undertow.market import BoolArray, FloatArray, IntArray
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.reasons.kinds import label_of, largest
-from undertow.strategies.rules.evaluate import DECIMALS, evaluate_rules, ladder_of, read_condition
+from undertow.strategies.rules.evaluate import evaluate_rules, ladder_of, read_condition
 from undertow.strategies.rules.parts import ALARM
 from undertow.strategies.rules.rule import Rule
+from undertow.strategies.rules.scoring import DECIMALS
 from undertow.strategies.rules.tier_state import Machine, Observation, States
 
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.market import BoolArray, FloatArray, IntArray, ParameterError
+from undertow.market import PARALLEL_LOCK, BoolArray, FloatArray, IntArray, ParameterError
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
-from undertow.strategies.rules.parts import ALARM, Condition, Tier
+from undertow.strategies.rules.parts import Condition, Tier
 from undertow.strategies.rules.rule import Rule
-from undertow.strategies.rules.severity import severity_nb
+from undertow.strategies.rules.scoring import (
+    COMBINES,
+    FELL_BACK,
+    PARTIAL,
+    VETOED,
+    RuleCodes,
+    Scored,
+    Uint8Array,
+    walk_rules_nb,
+)
+from undertow.strategies.rules.severity import (
+    FALLBACK,
+    SEVERITIES,
+    Columns,
+    Int8Array,
+    Levels,
+    severity_codes_nb,
+)
 from undertow.strategies.rules.sources import selling_orders
-from undertow.strategies.rules.tier_machine import Ladder, TierPath, walk_tiers
-
-# A score that meets a tier's level exactly must not miss it by the rounding of a sum.
-DECIMALS = 12
+from undertow.strategies.rules.tier_machine import Clock, Ladder, SetsPath, TierPath, empty_path
 
 
 class ConditionValues(NamedTuple):
@@ -51,33 +65,26 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     groups: dict[object, list[int]] = {}
     for column, rule in enumerate(rules):
         groups.setdefault(shape_key(rule), []).append(column)
-    rows, sets = len(table), len(rules)
-    exposure, hedge, stale = np.ones((rows, sets)), np.zeros((rows, sets)), np.zeros((rows, sets), np.bool_)
-    flags = {name: np.zeros((rows, sets), np.bool_) for name in ("fallback", "partial", "vetoed")}
-    above = np.zeros((rows, sets), np.bool_)
-    for columns in groups.values():
-        evaluation = evaluate_rules(table, [rules[column] for column in columns])
-        exposure[:, columns] = evaluation.path.exposure
-        hedge[:, columns] = evaluation.path.hedge
-        stale[:, columns] = evaluation.path.stale
-        above[:, columns] = evaluation.path.tier > 0
-        for name, flag in evaluation.flags.items():
-            flags[name][:, columns] = flag
+    # By what the rules may do, not by what they did: a later session must not change an earlier decision.
+    hedged = any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder)
+    path, flags = _joined(
+        [(columns, _walk(table, [rules[column] for column in columns], hedged)[:2]) for columns in groups.values()]
+    )
+    exposure = path.exposure.T
     scores, score_of_set = selling_orders(table, np.array([rule.source for rule in rules]))
     basket = _one_name("basket", rules)
     share = np.array([rule.destination.share if rule.destination.basket else 0.0 for rule in rules])
     return Decision(
         exposure,
-        stale,
+        path.stale.T,
         score_of_set,
         scores,
-        flags,
+        _flags(flags),
         rotation=(1.0 - exposure) * share if basket else None,
         basket=basket,
-        # By what the rules may do, not by what they did: a later session must not change an earlier decision.
-        hedge=hedge if any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder) else None,
+        hedge=path.hedge.T if hedged else None,
         hedge_symbol=_one_name("hedge_symbol", rules),
-        above=above,
+        above=(path.tier > 0).T,
         resting=np.array([1.0 - rule.ladder[0].cash for rule in rules]),
     )
 
@@ -98,110 +105,126 @@ def _names_of(condition: Condition) -> tuple[str, ...]:
     return condition.signal, condition.output, condition.asset, condition.fallback
 
 
+def _joined(groups: list[tuple[list[int], tuple[SetsPath, Uint8Array]]]) -> tuple[SetsPath, Uint8Array]:
+    """Paths and flags of all groups, in the order of the rules."""
+    if len(groups) == 1:
+        return groups[0][1]
+    back = np.argsort(np.concatenate([columns for columns, _ in groups]))
+    paths = zip(*(path for _, (path, _) in groups), strict=True)
+    flags = np.concatenate([flags for _, (_, flags) in groups])[back]
+    return SetsPath(*(np.concatenate(parts)[back] for parts in paths)), flags
+
+
+def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
+    bits = {"fallback": FELL_BACK, "partial": PARTIAL, "vetoed": VETOED}
+    return {name: (flags & bit).astype(np.bool_).T for name, bit in bits.items()}
+
+
 def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
     """Scores, all-clear and tiers of rules of one shape."""
-    ungated, flags = _scored(table, rules)
-    score = ungated.copy()
-    for index in range(len(rules[0].gates)):
-        gates = [rule.gates[index] for rule in rules]
-        severity = read_condition(table, gates, _lags(rules)).severity
-        scaled = np.round(score * np.array([gate.scale for gate in gates]), DECIMALS)
-        score = np.where(severity == ALARM, scaled, score)
-        flags["partial"] |= np.isnan(severity) & ~np.isnan(score)
-    ladder = ladder_of(rules)
-    flags["vetoed"] = _tier_of(score, ladder.at) < _tier_of(ungated, ladder.at)
-    clear = _all_clear(table, rules)
-    level = table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns)))
-    path = walk_tiers(score, clear, table.hours, table.next_hours, level, ladder)
-    return Evaluation(score, ungated, clear, level, path, flags)
+    path, flags, scored = _walk(table, rules, hedged=True, keep=True)
+    score, ungated, clear = (part.T for part in scored)
+    return Evaluation(score, ungated, clear, _basket(table), TierPath(*(part.T for part in path)), _flags(flags))
+
+
+def _basket(table: DecisionTable) -> FloatArray:
+    """The level of the basket known at each decision (T,)."""
+    return table.cached(("basket",), lambda: (table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns))),))[0]
+
+
+def _walk(
+    table: DecisionTable, rules: Sequence[Rule], hedged: bool, keep: bool = False
+) -> tuple[SetsPath, Uint8Array, Scored]:
+    """Paths, flags and scores, each (P, T), of rules of one shape."""
+    lags, first = np.array([rule.timing.lag for rule in rules]), rules[0]
+    lines = _Lines(table, lags)
+    conditions = [lines.add([rule.trigger.when[number] for rule in rules]) for number in range(len(first.trigger.when))]
+    gates = [lines.add([rule.gates[number] for rule in rules]) for number in range(len(first.gates))]
+    clears = [lines.add([rule.reentry.when[number] for rule in rules]) for number in range(len(first.reentry.when))]
+    codes = RuleCodes(
+        np.concatenate(lines.codes),
+        _stacked(conditions, len(rules), np.int64),
+        _stacked([[c.weight for c in rule.trigger.when] for rule in rules], len(rules), np.float64, by_rule=True),
+        _stacked(gates, len(rules), np.int64),
+        _stacked([[gate.scale for gate in rule.gates] for rule in rules], len(rules), np.float64, by_rule=True),
+        _stacked(clears, len(rules), np.int64),
+        np.array([rule.trigger.known for rule in rules]),
+        COMBINES.index(first.trigger.combine),
+    )
+    clock = Clock(*map(np.ascontiguousarray, (table.hours, table.next_hours, _basket(table))))
+    sets, rows = len(rules), len(table)
+    path, flags = empty_path(sets, rows, hedged=hedged), np.empty((sets, rows), dtype=np.uint8)
+    scored = Scored(*(np.empty((sets, rows if keep else 0)) for _ in Scored._fields))
+    with PARALLEL_LOCK:
+        walk_rules_nb(codes, clock, ladder_of(rules), path, flags, scored)
+    return path, flags, scored
+
+
+def _stacked(rows: Sequence[Any], sets: int, kind: type, *, by_rule: bool = False) -> Any:
+    """Rows as (C, P), from (C, P) or from (P, C); without any as (0, P)."""
+    array = np.array(rows, dtype=kind)
+    return np.ascontiguousarray(array.T if by_rule else array).reshape(-1, sets)
+
+
+class _Lines:
+    """The distinct lines of severity codes of P rules, one condition after another."""
+
+    def __init__(self, table: DecisionTable, lags: FloatArray) -> None:
+        self.table, self.lags = table, lags
+        self.codes: list[Int8Array] = []
+        self.count = 0
+
+    def add(self, conditions: Sequence[Condition]) -> IntArray:
+        """The line of each set (P,) of one condition."""
+        _, codes, position = _read_codes(self.table, conditions, self.lags)
+        self.codes.append(codes)
+        position = position + self.count
+        self.count += len(codes)
+        return position
+
+
+def _read_codes(
+    table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray
+) -> tuple[tuple[Columns, Columns], Int8Array, IntArray]:
+    """One condition of P sets: its columns, distinct lines of codes (S, T), and the line of each set (P,)."""
+    first = conditions[0]
+    lag = np.array([rule_lag if c.lag is None else c.lag for c, rule_lag in zip(conditions, lags, strict=True)])
+    parameters = {name: np.array([c.parameters[name] for c in conditions]) for name in first.parameters}
+    names = {"output": first.output, "asset": first.asset, "lag": lag, "how": first.how}
+    columns = Columns(*table.read(first.spec, parameters, **names))
+    substitute = Columns(np.empty((0, len(table))), np.zeros(len(conditions), dtype=np.int64))
+    if first.fallback:
+        spec = first.model_copy(update={"signal": first.fallback}).spec
+        missing = np.isnan(columns.values).any(axis=0)
+        substitute = Columns(*table.read(spec, parameters, **names, wanted=missing))
+    side = first.side
+    numbers = np.array(
+        [
+            (c.level, side * np.inf if c.watch is None else c.watch, c.level if c.leave is None else c.leave)
+            for c in conditions
+        ]
+    )
+    keys = np.column_stack((columns.position, substitute.position, numbers))
+    distinct, chosen, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    levels = Levels(*np.ascontiguousarray(distinct[:, 2:].T), side)
+    with PARALLEL_LOCK:
+        codes = severity_codes_nb(
+            Columns(columns.values, columns.position[chosen]),
+            Columns(substitute.values, substitute.position[chosen]),
+            levels,
+        )
+    return (columns, substitute), codes, position.ravel()
 
 
 def read_condition(table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray) -> ConditionValues:
     """One condition of P sets; `lags` (P,) are hours, for conditions without a lag."""
-    first = conditions[0]
-    lag = np.array([rule_lag if c.lag is None else c.lag for c, rule_lag in zip(conditions, lags, strict=True)])
-    parameters = {name: np.array([c.parameters[name] for c in conditions]) for name in first.parameters}
-    values = table.signal(first.spec, parameters, output=first.output, asset=first.asset, lag=lag, how=first.how)
-    fallback = np.zeros(values.shape, np.bool_)
-    if first.fallback:
-        spec = first.model_copy(update={"signal": first.fallback}).spec
-        substitute = table.signal(spec, parameters, output=first.output, asset=first.asset, lag=lag, how=first.how)
-        fallback = np.isnan(values) & np.isfinite(substitute)
-        values = np.where(fallback, substitute, values)
-    alarm = np.array([c.level for c in conditions])
-    watch = np.array([np.nan if c.watch is None else c.watch for c in conditions])
-    leave = np.array([c.level if c.leave is None else c.leave for c in conditions])
-    return ConditionValues(values, severity_nb(np.ascontiguousarray(values), alarm, watch, leave, first.side), fallback)
-
-
-def _lags(rules: Sequence[Rule]) -> FloatArray:
-    return np.array([rule.timing.lag for rule in rules])
-
-
-def _scored(table: DecisionTable, rules: Sequence[Rule]) -> tuple[FloatArray, dict[str, BoolArray]]:
-    """The score (T, P) before gates, with the flags `fallback` and `partial`."""
-    shape, lags = (len(table), len(rules)), _lags(rules)
-    accumulator = ScoreAccumulator(rules[0].trigger.combine, shape)
-    fallback, partial = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-    for index in range(len(rules[0].trigger.when)):
-        conditions = [rule.trigger.when[index] for rule in rules]
-        reading = read_condition(table, conditions, lags)
-        accumulator.add(reading.severity, np.array([condition.weight for condition in conditions]))
-        fallback |= reading.fallback
-        partial |= np.isnan(reading.severity)
-    score = accumulator.result(np.array([rule.trigger.known for rule in rules]))
-    return score, {"fallback": fallback, "partial": partial & ~np.isnan(score)}
-
-
-class ScoreAccumulator:
-    """The sum of severities, one condition at a time: no array exceeds (T, P)."""
-
-    def __init__(self, combine: str, shape: tuple[int, int]) -> None:
-        self.combine = combine
-        self.highest, self.lowest = np.zeros(shape), np.ones(shape)
-        self.total, self.weight = np.zeros(shape), np.zeros(shape)
-        self.all_weight = np.zeros(shape[1])
-
-    def add(self, severity: FloatArray, weight: FloatArray) -> None:
-        """One condition (T, P) with its weights (P,)."""
-        known = ~np.isnan(severity)
-        self.highest = np.fmax(self.highest, severity)
-        self.lowest = np.fmin(self.lowest, severity)
-        self.total += np.where(known, severity, 0.0) * weight
-        self.weight += known * weight
-        self.all_weight = self.all_weight + weight
-
-    def result(self, known_share: FloatArray) -> FloatArray:
-        """The score (T, P), NaN where unknown conditions could change it.
-
-        A "score" is NaN where less than `known_share` (P,) of the weight is known.
-        """
-        complete = self.weight >= self.all_weight * (1.0 - 1e-12)
-        if self.combine == "any":
-            return np.where(complete | (self.highest == ALARM), self.highest, np.nan)
-        if self.combine == "all":
-            return np.where(complete | (self.lowest == 0.0), self.lowest, np.nan)
-        enough = (self.weight > 0) & (self.weight >= known_share * self.all_weight * (1.0 - 1e-12))
-        score = np.divide(self.total, self.weight, out=np.full(self.total.shape, np.nan), where=enough)
-        return np.asarray(np.round(score, DECIMALS), dtype=np.float64)
-
-
-def _all_clear(table: DecisionTable, rules: Sequence[Rule]) -> FloatArray:
-    """The all-clear (T, P): 1 if all conditions of the return are on, else 0; or NaN."""
-    clear = np.ones((len(table), len(rules)))
-    for index in range(len(rules[0].reentry.when)):
-        severity = read_condition(table, [rule.reentry.when[index] for rule in rules], _lags(rules)).severity
-        on = np.where(np.isnan(severity), np.nan, severity == ALARM)
-        clear = np.where((clear == 0) | (on == 0), 0.0, clear * on)
-    return clear
-
-
-def _tier_of(score: FloatArray, at: FloatArray) -> IntArray:
-    """The highest tier whose level the score reaches (T, P)."""
-    tier = np.zeros(score.shape, dtype=np.int64)
-    for number in range(1, len(at)):
-        tier = np.where(score >= at[number], number, tier)
-    return tier
+    (columns, substitute), codes, position = _read_codes(table, conditions, lags)
+    codes = codes[position]
+    fallback = codes >= FALLBACK
+    values = columns.values[columns.position]
+    if len(substitute.values):
+        values = np.where(fallback, substitute.values[substitute.position], values)
+    return ConditionValues(values.T, SEVERITIES[codes % FALLBACK].T, fallback.T)
 
 
 def ladder_of(rules: Sequence[Rule]) -> Ladder:

@@ -2,39 +2,74 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+from numba import njit, prange
 
-from undertow.market import BoolArray, FloatArray
+from undertow.market import BoolArray, FloatArray, IntArray
+
+Int8Array = npt.NDArray[np.int8]
 
 
-@njit(cache=True)
-def severity_nb(values: FloatArray, alarm: FloatArray, watch: FloatArray, leave: FloatArray, side: float) -> FloatArray:
-    """Severity (T, P): 0 ok, 0.5 watch, 1 alarm.
+# Codes of a severity, as indices: 0 ok, 0.5 watch, 1 alarm, or unknown. A value that was the fallback's adds a bit.
+SEVERITIES = np.array([0.0, 0.5, 1.0, np.nan])
+UNKNOWN, FALLBACK = 3, 4
 
-    An alarm lasts until the value is on the calm side of `leave`. NaN where the value is NaN; an alarm then lasts.
+
+class Levels(NamedTuple):
+    """The levels of a condition of S sets.
 
     Args:
-        values: (T, P) values of a signal
-        alarm: (P,) levels at which the alarm goes on
-        watch: (P,) milder levels, NaN for none
-        leave: (P,) levels on whose calm side an alarm goes off
+        alarm: (S,) levels at which the alarm goes on
+        watch: (S,) milder levels; infinity on the alarming side for none
+        leave: (S,) levels on whose calm side an alarm goes off
         side: 1 where high values alarm, -1 where low values do
     """
-    rows, sets = values.shape
-    out = np.empty((rows, sets))
-    on = np.zeros(sets, dtype=np.bool_)
-    for row in range(rows):
-        for column in range(sets):
-            value = values[row, column] * side
+
+    alarm: FloatArray
+    watch: FloatArray
+    leave: FloatArray
+    side: float
+
+
+class Columns(NamedTuple):
+    """Values of a condition of S sets: distinct columns (D, T), and the one of each set (S,)."""
+
+    values: FloatArray
+    position: IntArray
+
+
+@njit(cache=True, parallel=True)
+def severity_codes_nb(first: Columns, fallback: Columns, levels: Levels) -> Int8Array:
+    """Codes of severities (S, T): indices into `SEVERITIES`, plus `FALLBACK`.
+
+    An alarm lasts until the value is on the calm side of `leave`. Unknown where the value is NaN; an alarm then lasts.
+
+    Args:
+        first: the values that are read
+        fallback: those read where the first are NaN; without columns there is no fallback
+        levels: the levels
+    """
+    sets, rows, side = len(first.position), first.values.shape[1], levels.side
+    out = np.empty((sets, rows), dtype=np.int8)
+    for number in prange(sets):
+        values = first.values[first.position[number]]
+        others = fallback.values[fallback.position[number]] if len(fallback.values) else values
+        alarm, watch = levels.alarm[number] * side, levels.watch[number] * side
+        leave = levels.leave[number] * side
+        on = False
+        for row in range(rows):
+            value, code = values[row], 0
+            if np.isnan(value) and np.isfinite(others[row]):
+                value, code = others[row], FALLBACK
             if np.isnan(value):
-                out[row, column] = np.nan
+                out[number, row] = UNKNOWN
                 continue
-            on[column] = value >= alarm[column] * side or (on[column] and value >= leave[column] * side)
-            if on[column]:
-                out[row, column] = 1.0
-            else:
-                out[row, column] = 0.5 if value >= watch[column] * side else 0.0
+            value *= side
+            on = value >= alarm or (on and value >= leave)
+            out[number, row] = code + (2 if on else 1 if value >= watch else 0)
     return out
 
 
@@ -52,22 +87,3 @@ def alarms_nb(severity: FloatArray, threshold: float) -> tuple[BoolArray, BoolAr
             state = severity[row] >= threshold
         on[row] = state
     return on, begins
-
-
-def severity_np(values: FloatArray, alarm: FloatArray, watch: FloatArray, leave: FloatArray, side: float) -> FloatArray:
-    """The same as `severity_nb` with plain numpy.
-
-    Args:
-        values: (T, P) values of a signal
-        alarm: (P,) levels at which the alarm goes on
-        watch: (P,) milder levels, NaN for none
-        leave: (P,) levels on whose calm side an alarm goes off
-        side: 1 where high values alarm, -1 where low values do
-    """
-    out, on = np.full(values.shape, np.nan), np.zeros(values.shape[1], dtype=np.bool_)
-    for row, value in enumerate(values * side):
-        known = ~np.isnan(value)
-        on = np.where(known, (value >= alarm * side) | (on & (value >= leave * side)), on)
-        mild = np.where(value >= watch * side, 0.5, 0.0)
-        out[row] = np.where(known, np.where(on, 1.0, mild), np.nan)
-    return out

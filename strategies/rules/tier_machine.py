@@ -5,13 +5,13 @@ Two implementations, compiled and plain, which tests hold equal.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.market import PARALLEL_LOCK, BoolArray, FloatArray, IntArray
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -132,68 +132,104 @@ def _level_nb(
     return level
 
 
+class Clock(NamedTuple):
+    """What all sets share at T decisions.
+
+    Args:
+        hours: (T,) the 24/7 clock at each decision
+        next_hours: (T,) the clock at the next decision
+        index: (T,) level of the basket known at each decision
+    """
+
+    hours: FloatArray
+    next_hours: FloatArray
+    index: FloatArray
+
+
+class SetsPath(NamedTuple):
+    """The result of the machine, one line a set, each (P, T).
+
+    `hedge` has no columns where no tier has a hedge.
+    """
+
+    tier: Int8Array
+    event: Int8Array
+    exposure: FloatArray
+    hedge: FloatArray
+    stale: BoolArray
+
+
+def empty_path(sets: int, rows: int, *, hedged: bool = True) -> SetsPath:
+    """Arrays for the result of P sets over T decisions."""
+    return SetsPath(
+        np.empty((sets, rows), dtype=np.int8),
+        np.empty((sets, rows), dtype=np.int8),
+        np.empty((sets, rows)),
+        np.empty((sets, rows if hedged else 0)),
+        np.empty((sets, rows), dtype=np.bool_),
+    )
+
+
+@njit(cache=True)
+def walk_set_nb(
+    score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, column: int, path: SetsPath
+) -> None:
+    """Walk the tiers of one set over T decisions, into its line of `path`; see `walk_tiers`.
+
+    Args:
+        score: (T,) in [0, 1], or NaN
+        clear: (T,) all-clear, 1 or 0, or NaN
+        clock: what all sets share
+        ladder: the tiers of P sets
+        column: number of the set
+        path: where the result goes
+    """
+    at, allowed = ladder.at, ladder.allowed
+    sessions, steps = ladder.sessions[column], ladder.steps[column]
+    tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
+    level = start = 1.0 - ladder.cash[0, column]
+    armed = np.ones(len(at), dtype=np.bool_)
+    comes_back = False
+    for row in range(len(score)):
+        value, now = score[row], clock.hours[row]
+        known = not np.isnan(value)
+        event, goal, waits, reached, up = HELD, tier, False, -1, -1
+        if known:
+            reached = _reached_nb(value, at, column, armed)
+            up = _up_nb(tier, reached, armed, allowed) if now - calm_since >= ladder.cool_down[column] else -1
+        if up >= 0:
+            event, goal = (ENTERED if up > tier else RESTARTED), up
+            raised_at = clock.index[row]
+        elif tier > 0:
+            held = now - stayed_since
+            is_wrong = clock.index[row] / raised_at - 1.0 >= ladder.wrong[column]
+            over = held >= ladder.max_stay[tier, column]
+            ready = known and held >= ladder.min_stay[tier, column] and value < ladder.leave[tier, column]
+            event, goal = _exit_nb(tier, reached, is_wrong, over, ready, clear[row], allowed)
+            waits = ready and not is_wrong and not over and np.isnan(clear[row])
+        if event != HELD:
+            # Levels that the score reaches already are not met afresh; an unknown score reaches none.
+            armed[: min(goal, reached) + 1] = False
+            stayed_since = now
+            comes_back = event in (OVERSTAYED, WRONG)
+        if goal != tier:
+            calm_since = now if goal == 0 else calm_since
+            tier, moved_at, start = goal, now, level
+        late = clock.next_hours[row] - moved_at > ladder.deadline[column]
+        before, target = level, 1.0 - ladder.cash[tier, column]
+        level = _level_nb(level, start, target, sessions, steps, late, known or comes_back)
+        path.stale[column, row] = (waits or not known) and event == HELD and level == before
+        path.tier[column, row], path.event[column, row] = tier, event
+        path.exposure[column, row] = level
+        if path.hedge.shape[1]:
+            path.hedge[column, row] = ladder.hedge[tier, column]
+
+
 @njit(cache=True, parallel=True)
-def _tiers_nb(
-    score: FloatArray,
-    clear: FloatArray,
-    hours: FloatArray,
-    next_hours: FloatArray,
-    index: FloatArray,
-    at: FloatArray,
-    leave: FloatArray,
-    cash: FloatArray,
-    hedge: FloatArray,
-    min_stay: FloatArray,
-    max_stay: FloatArray,
-    allowed: BoolArray,
-    sessions: IntArray,
-    deadline: FloatArray,
-    steps: IntArray,
-    wrong: FloatArray,
-    cool_down: FloatArray,
-) -> tuple[Int8Array, Int8Array, FloatArray, FloatArray, BoolArray]:
-    """Walk the tiers of P sets over T decisions; see `walk_tiers`."""
-    rows, sets = score.shape
-    tier_of, event_of = np.zeros((rows, sets), dtype=np.int8), np.zeros((rows, sets), dtype=np.int8)
-    exposure, hedged = np.empty((rows, sets)), np.empty((rows, sets))
-    stale = np.zeros((rows, sets), dtype=np.bool_)
-    for column in prange(sets):
-        tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
-        level = start = 1.0 - cash[0, column]
-        armed = np.ones(len(at), dtype=np.bool_)
-        comes_back = False
-        for row in range(rows):
-            value, now = score[row, column], hours[row]
-            known = not np.isnan(value)
-            event, goal, waits, reached, up = HELD, tier, False, -1, -1
-            if known:
-                reached = _reached_nb(value, at, column, armed)
-                up = _up_nb(tier, reached, armed, allowed) if now - calm_since >= cool_down[column] else -1
-            if up >= 0:
-                event, goal = (ENTERED if up > tier else RESTARTED), up
-                raised_at = index[row]
-            elif tier > 0:
-                held = now - stayed_since
-                is_wrong = index[row] / raised_at - 1.0 >= wrong[column]
-                over = held >= max_stay[tier, column]
-                ready = known and held >= min_stay[tier, column] and value < leave[tier, column]
-                event, goal = _exit_nb(tier, reached, is_wrong, over, ready, clear[row, column], allowed)
-                waits = ready and not is_wrong and not over and np.isnan(clear[row, column])
-            if event != HELD:
-                # Levels that the score reaches already are not met afresh; an unknown score reaches none.
-                armed[: min(goal, reached) + 1] = False
-                stayed_since = now
-                comes_back = event in (OVERSTAYED, WRONG)
-            if goal != tier:
-                calm_since = now if goal == 0 else calm_since
-                tier, moved_at, start = goal, now, level
-            late = next_hours[row] - moved_at > deadline[column]
-            before, target = level, 1.0 - cash[tier, column]
-            level = _level_nb(level, start, target, sessions[column], steps[column], late, known or comes_back)
-            stale[row, column] = (waits or not known) and event == HELD and level == before
-            tier_of[row, column], event_of[row, column] = tier, event
-            exposure[row, column], hedged[row, column] = level, hedge[tier, column]
-    return tier_of, event_of, exposure, hedged, stale
+def _tiers_nb(score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, path: SetsPath) -> None:
+    """Walk the tiers of P sets, whose scores and all-clear are (P, T), into `path`."""
+    for column in prange(len(score)):
+        walk_set_nb(score[column], clear[column], clock, ladder, column, path)
 
 
 def walk_tiers(
@@ -224,8 +260,16 @@ def walk_tiers(
         ladder: the tiers of P sets
     """
     # One memory layout, so that the machine is compiled once.
-    arrays: list[Any] = [np.ascontiguousarray(part) for part in (score, clear, hours, next_hours, index, *ladder)]
-    return TierPath(*_tiers_nb(*arrays))
+    path = empty_path(score.shape[1], len(score))
+    with PARALLEL_LOCK:
+        _tiers_nb(
+            np.ascontiguousarray(score.T),
+            np.ascontiguousarray(clear.T),
+            Clock(*map(np.ascontiguousarray, (hours, next_hours, index))),
+            Ladder(*map(np.ascontiguousarray, ladder)),
+            path,
+        )
+    return TierPath(*(part.T for part in path))
 
 
 def walk_tiers_np(

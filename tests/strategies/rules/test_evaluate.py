@@ -28,13 +28,13 @@ from undertow.strategies import (
     Timing,
 )
 from undertow.strategies.rules.evaluate import (
-    ScoreAccumulator,
     decide_rules,
     evaluate_rules,
     ladder_of,
     read_condition,
     shape_key,
 )
+from undertow.strategies.rules.scoring import COMBINES, RuleCodes, score_set_nb
 from undertow.strategies.rules.sources import SOURCES
 
 NAN = np.nan
@@ -70,10 +70,22 @@ def rule(*when: Condition, combine: str = "any", **given: Any) -> Rule:
 
 def added(combine: str, severities: Array, weights: Array, known: float) -> Array:
     """The score (T,) of severities (T, C) with weights (C,)."""
-    adding = ScoreAccumulator(combine, (len(severities), 1))
-    for severity, weight in zip(severities.T, weights, strict=True):
-        adding.add(severity[:, None], np.array([weight]))
-    return adding.result(np.array([known]))[:, 0]
+    codes = np.where(np.isnan(severities), 3, 2 * np.nan_to_num(severities)).astype(np.int8).T.copy()
+    none, lines = np.empty((0, 1)), np.arange(len(weights))[:, None]
+    rules = RuleCodes(
+        codes,
+        lines,
+        np.asarray(weights, dtype=np.float64)[:, None],
+        none.astype(np.int64),
+        none,
+        none.astype(np.int64),
+        np.array([known]),
+        COMBINES.index(combine),
+    )
+    score, ungated = np.empty(len(severities)), np.empty(len(severities))
+    score_set_nb(rules, np.zeros((1, 1)), 0, score, ungated, np.empty(len(severities), dtype=np.uint8))
+    np.testing.assert_array_equal(score, ungated)
+    return score
 
 
 def by_completion(combine: str, severities: list[float]) -> float:

@@ -7,15 +7,36 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.strategies.rules.severity import alarms_nb, severity_nb, severity_np
+from undertow.strategies.rules.severity import FALLBACK, SEVERITIES, Columns, Levels, alarms_nb, severity_codes_nb
 
 NAN = np.nan
 Array = npt.NDArray[np.float64]
+NOTHING = np.empty((0, 0))
+
+
+def severities(values: Array, alarm: Array, watch: Array, leave: Array, side: float) -> Array:
+    """Severities (T, P) of values (T, P), one column a set; NaN for no level of watch."""
+    watch = np.where(np.isnan(watch), side * np.inf, watch)
+    position = np.arange(values.shape[1])
+    first = Columns(np.ascontiguousarray(values.T), position)
+    codes = severity_codes_nb(first, Columns(NOTHING, position), Levels(alarm, watch, leave, side))
+    return SEVERITIES[codes].T
+
+
+def severities_np(values: Array, alarm: Array, watch: Array, leave: Array, side: float) -> Array:
+    """The same with plain numpy, row by row."""
+    out, on = np.full(values.shape, NAN), np.zeros(values.shape[1], dtype=np.bool_)
+    for row, value in enumerate(values * side):
+        known = ~np.isnan(value)
+        on = np.where(known, (value >= alarm * side) | (on & (value >= leave * side)), on)
+        mild = np.where(value >= watch * side, 0.5, 0.0)
+        out[row] = np.where(known, np.where(on, 1.0, mild), NAN)
+    return out
 
 
 def one(values: list[float], alarm: float, watch: float = NAN, leave: float | None = None, side: float = 1.0) -> list:
     levels = [np.array([level]) for level in (alarm, watch, alarm if leave is None else leave)]
-    return severity_nb(np.array(values, dtype=np.float64)[:, None], *levels, side)[:, 0].tolist()
+    return severities(np.array(values, dtype=np.float64)[:, None], *levels, side)[:, 0].tolist()
 
 
 def test_at_or_above_the_level_is_an_alarm_and_at_or_above_the_milder_one_watch() -> None:
@@ -50,13 +71,13 @@ def drawn(draw: st.DrawFn) -> tuple[Array, Array, Array, Array, float]:
 
 @given(drawn())
 def test_the_compiled_one_equals_the_plain_one(given: tuple[Array, Array, Array, Array, float]) -> None:
-    np.testing.assert_array_equal(severity_nb(*given), severity_np(*given))
+    np.testing.assert_array_equal(severities(*given), severities_np(*given))
 
 
 @given(drawn(), st.integers(1, 39))
 def test_later_values_change_nothing(given: tuple[Array, Array, Array, Array, float], rows: int) -> None:
     values, *levels, side = given
-    np.testing.assert_array_equal(severity_nb(values[:rows].copy(), *levels, side), severity_nb(*given)[:rows])
+    np.testing.assert_array_equal(severities(values[:rows].copy(), *levels, side), severities(*given)[:rows])
 
 
 @given(drawn())
@@ -65,8 +86,19 @@ def test_without_hysteresis_it_is_two_comparisons(given: tuple[Array, Array, Arr
     expected = np.where(values * side >= watch * side, 0.5, 0.0)
     expected = np.where(values * side >= alarm * side, 1.0, expected)
     np.testing.assert_array_equal(
-        severity_nb(values, alarm, watch, alarm, side), np.where(np.isnan(values), NAN, expected)
+        severities(values, alarm, watch, alarm, side), np.where(np.isnan(values), NAN, expected)
     )
+
+
+def test_a_fallback_is_read_where_the_first_has_no_value_and_is_marked() -> None:
+    nan = np.nan
+    first = Columns(np.array([[nan, 3.0, nan, nan, 0.0], [9.0, 9.0, 9.0, 9.0, 9.0]]), np.array([0, 1]))
+    other = Columns(np.array([[0.0, 0.0, 2.0, nan, 2.0]]), np.array([0, 0]))
+    two = np.array([2.0, 2.0])
+    codes = severity_codes_nb(first, other, Levels(two, two, two, 1.0))
+    # The alarm of the third row is the fallback's; the fourth is unknown; the last value is the first's own.
+    np.testing.assert_array_equal(SEVERITIES[codes % FALLBACK], [[0.0, 1.0, 1.0, nan, 0.0], [1.0] * 5])
+    np.testing.assert_array_equal(codes >= FALLBACK, [[True, False, True, False, False], [False] * 5])
 
 
 def test_an_alarm_goes_on_once_and_lasts_while_it_is_unknown() -> None:

@@ -1,4 +1,4 @@
-"""Rolling rank and median by a tree of counts: equal to a slower way, to the last bit, whatever is missing."""
+"""Rolling rank and median of bits: equal to a slower way, to the last bit, whatever is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.signals.base.rank_tree import rolling_median_nb, rolling_rank_nb
+from undertow.signals.base.bits import rolling_median_nb, rolling_rank_nb
 from undertow.signals.base.rolling import rolling_spike_nb
 
 

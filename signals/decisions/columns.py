@@ -1,0 +1,213 @@
+"""Columns of the decision table: a signal read at the decisions, for many sets at once.
+
+Each distinct combination of parameters is computed once, and only where a decision reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from undertow.market import (
+    PARALLEL_LOCK,
+    BoolArray,
+    Feed,
+    FloatArray,
+    How,
+    InstantArray,
+    IntArray,
+    Spans,
+    decision_spans,
+)
+from undertow.signals.base import Spec
+from undertow.signals.decisions.inputs import feed_inputs
+from undertow.signals.decisions.requests import feed_parameters
+
+if TYPE_CHECKING:
+    from undertow.signals.decisions.table import DecisionTable
+
+_SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
+# Memory for the values of some windows at the rows that are read, bytes.
+_BLOCK_BYTES = 24e6
+
+
+class Reading(NamedTuple):
+    """A signal at the decisions, for P sets: the distinct columns, and the one of each set.
+
+    `columns` is (D, T), `position` (P,).
+    """
+
+    columns: FloatArray
+    position: IntArray
+
+    @property
+    def values(self) -> FloatArray:
+        """The value of every set at every decision (T, P)."""
+        return self.columns[self.position].T
+
+
+class Request(NamedTuple):
+    """What is read of a signal.
+
+    Args:
+        spec: definition of the signal.
+        output: name of the output.
+        asset: asset of the feeds.
+        how: "last", "min" or "max", as in `align`.
+        interval_hours: bars of so many hours; 0 for the feed's own.
+        sets: the distinct parameter sets in order, the lag in hours last (D, K + 1).
+        wanted: decisions whose value is needed (T,); None for all.
+    """
+
+    spec: Spec
+    output: str
+    asset: str
+    how: How
+    interval_hours: float
+    sets: FloatArray
+    wanted: BoolArray | None = None
+
+    def parameters(self, row: int) -> dict[str, float]:
+        """The parameters of a set by name."""
+        return dict(zip(self.spec.parameters, self.sets[row, :-1].tolist(), strict=True))
+
+
+def read_columns(table: DecisionTable, request: Request) -> FloatArray:
+    """The columns (D, T) of a request, one a distinct parameter set."""
+    if request.spec.clock == "session":
+        return _session_columns(table, request)
+    spec = request.spec
+    columns = np.full((len(request.sets), len(table)), np.nan)
+    for feed in table.feeds(spec, request.asset, request.interval_hours):
+        wanted = np.isnan(columns).any(axis=0)
+        if request.wanted is not None:
+            wanted &= request.wanted
+        found = _feed_columns(table, request, feed, wanted)
+        unknown = np.isnan(found[-1]) if request.wanted is None else np.isnan(found[-1]) & request.wanted
+        if unknown.any():
+            table.note_unused(spec, request.output, feed, request.parameters(len(found) - 1), unknown)
+        new = np.isnan(columns) & np.isfinite(found)
+        columns[new] = found[new]
+        table.used[feed.label] = table.used.get(feed.label, np.zeros(len(table), np.bool_)) | new.any(axis=0)
+    return columns
+
+
+def _session_columns(table: DecisionTable, request: Request) -> FloatArray:
+    known_at = table.known_at(request.spec, request.asset)
+    series = _Series(
+        known_at,
+        np.arange(len(known_at)),
+        ("sessions", table.identity(request.spec), request.asset),
+        lambda row: table.sessions_of(request.spec, request.parameters(row), request.asset)[
+            request.spec.outputs.index(request.output)
+        ][:, 0],
+    )
+    return _read(table, request, series, np.ones(len(table), np.bool_))
+
+
+def _feed_columns(table: DecisionTable, request: Request, feed: Feed, wanted: BoolArray) -> FloatArray:
+    spec, output = request.spec, request.output
+    series = _Series(
+        feed.known_at,
+        feed.grid_rows,
+        ("feed", table.identity(feed)),
+        lambda row: table.output_in_hours(spec, feed, output, request.parameters(row)),
+        feed.tolerance,
+    )
+    if output not in spec.at:
+        return _read(table, request, series, wanted)
+    columns = [feed_parameters(spec, feed, request.parameters(row)) for row in range(len(request.sets))]
+    inputs = table.cached(
+        ("inputs", table.identity(spec), table.identity(feed)),
+        lambda: tuple(values.ravel() for values in feed_inputs(spec, table, feed).values()),
+    )
+    scale = feed.interval.minutes / 60.0 if output in spec.in_rows else 1.0
+
+    def at(firsts: IntArray, rows: IntArray) -> FloatArray:
+        parameters = (np.array([columns[first][name] for first in firsts.tolist()]) for name in spec.parameters)
+        values: FloatArray = spec.at[output](*inputs, *parameters, rows)
+        return values if scale == 1.0 else values * scale
+
+    return _read(table, request, series._replace(at=at), wanted)
+
+
+class _Series(NamedTuple):
+    """A source of values: when its rows are known, and how they are computed.
+
+    Args:
+        known_at: when each row is known (H,), UTC.
+        places: place of each row in a whole series (H,).
+        key: what tells its rows from those of others.
+        whole: the whole series of a request's row.
+        tolerance: age beyond which a row does not count.
+        at: values (W, R) of the requests' rows (W,) at places (R,), where the signal has such a kernel.
+    """
+
+    known_at: InstantArray
+    places: IntArray
+    key: tuple[object, ...]
+    whole: Callable[[int], FloatArray]
+    tolerance: np.timedelta64 | None = None
+    at: Callable[[IntArray, IntArray], FloatArray] | None = None
+
+
+def _read(table: DecisionTable, request: Request, series: _Series, wanted: BoolArray) -> FloatArray:
+    """The columns (D, T) of one source; NaN at decisions that are not wanted, too."""
+    # Compiled code is loaded when a signal is read, not with the package.
+    from undertow.signals.decisions.spans import mark_rows_nb, read_spans_nb
+
+    out = np.full((len(request.sets), len(table)), np.nan)
+    if not wanted.any() or not len(series.known_at):
+        return out
+    lags, lag_of = np.unique(request.sets[:, -1], return_inverse=True)
+    spans = [_spans(table, request, series, float(lag)) for lag in lags]
+    starts, ends = (np.ascontiguousarray(np.stack(part)) for part in zip(*spans, strict=True))
+    ends[:, ~wanted] = starts[:, ~wanted]
+    rows = mark_rows_nb(starts, ends, wanted, len(series.known_at))
+    if not len(rows):
+        return out
+    position = np.zeros(len(series.known_at), dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    # Sets of one window lie side by side: they are in order, the lag last.
+    parameters = request.sets[:, :-1]
+    firsts = np.flatnonzero(np.concatenate(([True], (parameters[1:] != parameters[:-1]).any(axis=1))))
+    bounds = np.append(firsts, len(parameters))
+    for block in _blocks(len(firsts), len(rows)):
+        values = _values(series, firsts[block], series.places[rows])
+        groups = bounds[block.start : block.stop + 1]
+        with PARALLEL_LOCK:
+            read_spans_nb(values, position, groups, lag_of, (starts, ends), _SIDES[request.how], out)
+    return out
+
+
+def _values(series: _Series, firsts: IntArray, places: IntArray) -> FloatArray:
+    if series.at is not None:
+        with PARALLEL_LOCK:
+            return np.ascontiguousarray(series.at(firsts, places))
+    return np.stack([series.whole(first)[places] for first in firsts.tolist()])
+
+
+def _blocks(count: int, rows: int) -> Iterator[slice]:
+    size = max(1, int(_BLOCK_BYTES // (8 * rows)))
+    for first in range(0, count, size):
+        yield slice(first, min(first + size, count))
+
+
+def _spans(table: DecisionTable, request: Request, series: _Series, lag: float) -> tuple[IntArray, IntArray]:
+    extreme = request.how != "last"
+    since = table.last_close(lag) if request.spec.since_close else None
+
+    def spans() -> tuple[IntArray, IntArray]:
+        found: Spans = decision_spans(
+            series.known_at,
+            table.decisions.at,
+            lag_hours=lag,
+            tolerance=series.tolerance,
+            how="min" if extreme else "last",
+            since=since,
+        )
+        return found.starts, found.ends
+
+    return table.cached(("spans", *series.key, lag, extreme, since is not None), spans)
