@@ -15,11 +15,9 @@ from undertow.signals.base import (
     Spec,
     indicator,
     levels_of_nb,
-    lower_nb,
     rolling_max_nb,
     rows_since_low_nb,
     span_highs_nb,
-    span_lows_nb,
 )
 
 
@@ -90,16 +88,12 @@ def rows_since_low_at_nb(close: FloatArray, window: IntArray, rows: IntArray) ->
         window: rows of each window (W,).
         rows: rows that are read (R,).
     """
-    out = np.full((len(window), len(rows)), np.nan)
-    lows = span_lows_nb(close, window.max())
+    out = np.empty((len(window), len(rows)))
+    column = close.reshape((len(close), 1))
     for number in prange(len(window)):
-        length = window[number]
-        level = levels_of_nb(length) - 1
+        ages = rows_since_low_nb(column, window[number])
         for place, row in enumerate(rows):
-            if row + 1 >= length:
-                low = lower_nb(close, lows[level], row, row - length + (1 << level))
-                if low >= 0:
-                    out[number, place] = row - low
+            out[number, place] = ages[row, 0]
     return out
 
 

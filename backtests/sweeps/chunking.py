@@ -15,7 +15,7 @@ from undertow.strategies import Sets
 
 # Memory of one set while a strategy decides, in floats a session: the most among the named strategies, rounded up.
 # Where that is too much for the memory limit, and for a user-defined strategy, it is measured with a few sets.
-_DECIDING, _PROBE = 300, 16
+_DECIDING, _PROBE = 12, 16
 # Memory of the walk beside that: the exposure by set and by session, and values that become returns.
 _WALKING = 4
 

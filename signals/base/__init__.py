@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         UNBOUNDED,
         Bounds,
     )
-    from undertow.signals.base.extremes import levels_of_nb, lower_nb, span_highs_nb, span_lows_nb
+    from undertow.signals.base.extremes import levels_of_nb, span_highs_nb
     from undertow.signals.base.registry import (
         PAGES,
         SIGNALS,
@@ -66,9 +66,7 @@ else:
             ),
             "extremes": (
                 "levels_of_nb",
-                "lower_nb",
                 "span_highs_nb",
-                "span_lows_nb",
             ),
             "registry": (
                 "PAGES",
@@ -129,7 +127,6 @@ __all__ = [
     "levels_of_nb",
     "load",
     "load_path",
-    "lower_nb",
     "medians_nb",
     "ranks_nb",
     "refuse_code",
@@ -143,7 +140,6 @@ __all__ = [
     "rows_since_low_nb",
     "safe_ratio_nb",
     "span_highs_nb",
-    "span_lows_nb",
     "totals_nb",
     "trailing_median_nb",
     "trailing_moments_nb",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
 # Memory for the values of some windows at the rows that are read, bytes.
-_BLOCK_BYTES = 24e6
+_BLOCK_BYTES = 12e6
 
 
 class Reading(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,9 +67,10 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
         groups.setdefault(shape_key(rule), []).append(column)
     # By what the rules may do, not by what they did: a later session must not change an earlier decision.
     hedged = any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder)
-    path, flags = _joined(
-        [(columns, _walk(table, [rules[column] for column in columns], hedged)[:2]) for columns in groups.values()]
-    )
+    parts = [[rules[column] for column in columns] for columns in groups.values()]
+    lines = _read_lines(table, parts)
+    walked = [_walk(table, part, hedged, codes) for part, codes in zip(parts, lines, strict=True)]
+    path, flags = _joined([(columns, found[:2]) for columns, found in zip(groups.values(), walked, strict=True)])
     exposure = path.exposure.T
     scores, score_of_set = selling_orders(table, np.array([rule.source for rule in rules]))
     basket = _one_name("basket", rules)
@@ -92,17 +93,16 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
 def shape_key(rule: Rule) -> object:
     """What rules must share to be evaluated together: everything that is not a number."""
 
-    def of(condition: Condition) -> tuple[object, ...]:
-        names = tuple(sorted(condition.parameters))
-        return (*_names_of(condition), condition.side, condition.how, names, type(condition))
-
     tiers = tuple((tier.name, tier.to) for tier in rule.ladder)
-    conditions = (*map(of, rule.trigger.when), "gates", *map(of, rule.gates), "clear", *map(of, rule.reentry.when))
+    conditions = tuple(tuple(map(_kind, family)) for family in _families(rule))
     return rule.trigger.combine, conditions, tiers
 
 
-def _names_of(condition: Condition) -> tuple[str, ...]:
-    return condition.signal, condition.output, condition.asset, condition.fallback
+def _kind(condition: Condition) -> tuple[object, ...]:
+    """What conditions must share to be read together."""
+    names = tuple(sorted(condition.parameters))
+    signal = (condition.signal, condition.output, condition.asset, condition.fallback)
+    return (*signal, condition.side, condition.how, names)
 
 
 def _joined(groups: list[tuple[list[int], tuple[SetsPath, Uint8Array]]]) -> tuple[SetsPath, Uint8Array]:
@@ -122,7 +122,7 @@ def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
 
 def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
     """Scores, all-clear and tiers of rules of one shape."""
-    path, flags, scored = _walk(table, rules, hedged=True, keep=True)
+    path, flags, scored = _walk(table, rules, True, *_read_lines(table, [rules]), keep=True)
     score, ungated, clear = (part.T for part in scored)
     return Evaluation(score, ungated, clear, _basket(table), TierPath(*(part.T for part in path)), _flags(flags))
 
@@ -132,24 +132,60 @@ def _basket(table: DecisionTable) -> FloatArray:
     return table.cached(("basket",), lambda: (table.known(np.cumprod(1.0 + np.nan_to_num(table.basket_returns))),))[0]
 
 
+class _Lines(NamedTuple):
+    """Where the severities of the rules of one shape stand: lines of `codes` (S, T).
+
+    Conditions of the trigger (C, P), gates (G, P) and conditions of the return (A, P).
+    """
+
+    codes: Int8Array
+    conditions: IntArray
+    gates: IntArray
+    clears: IntArray
+
+
+def _read_lines(table: DecisionTable, parts: Sequence[Sequence[Rule]]) -> list[_Lines]:
+    """The severities of rules of several shapes; conditions of one kind are read together."""
+    slots: dict[object, list[tuple[int, int, int]]] = {}
+    for number, rules in enumerate(parts):
+        for family, conditions in enumerate(_families(rules[0])):
+            for position, condition in enumerate(conditions):
+                slots.setdefault(_kind(condition), []).append((number, family, position))
+    lines = [[np.empty((len(family), len(rules)), dtype=np.int64) for family in _families(rules[0])] for rules in parts]
+    codes: list[Int8Array] = []
+    count = 0
+    for places in slots.values():
+        conditions, lags = [], []
+        for number, family, position in places:
+            conditions += [_families(rule)[family][position] for rule in parts[number]]
+            lags += [rule.timing.lag for rule in parts[number]]
+        _, found, line = _read_codes(table, conditions, np.array(lags))
+        ends = np.cumsum([len(parts[number]) for number, _, _ in places])
+        for (number, family, position), of_rules in zip(places, np.split(line, ends[:-1]), strict=True):
+            lines[number][family][position] = of_rules + count
+        codes.append(found)
+        count += len(found)
+    joined = np.concatenate(codes)
+    return [_Lines(joined, *families) for families in lines]
+
+
+def _families(rule: Rule) -> tuple[Sequence[Condition], Sequence[Condition], Sequence[Condition]]:
+    return rule.trigger.when, rule.gates, rule.reentry.when
+
+
 def _walk(
-    table: DecisionTable, rules: Sequence[Rule], hedged: bool, keep: bool = False
+    table: DecisionTable, rules: Sequence[Rule], hedged: bool, lines: _Lines, *, keep: bool = False
 ) -> tuple[SetsPath, Uint8Array, Scored]:
     """Paths, flags and scores, each (P, T), of rules of one shape."""
-    lags, first = np.array([rule.timing.lag for rule in rules]), rules[0]
-    lines = _Lines(table, lags)
-    conditions = [lines.add([rule.trigger.when[number] for rule in rules]) for number in range(len(first.trigger.when))]
-    gates = [lines.add([rule.gates[number] for rule in rules]) for number in range(len(first.gates))]
-    clears = [lines.add([rule.reentry.when[number] for rule in rules]) for number in range(len(first.reentry.when))]
     codes = RuleCodes(
-        np.concatenate(lines.codes),
-        _stacked(conditions, len(rules), np.int64),
-        _stacked([[c.weight for c in rule.trigger.when] for rule in rules], len(rules), np.float64, by_rule=True),
-        _stacked(gates, len(rules), np.int64),
-        _stacked([[gate.scale for gate in rule.gates] for rule in rules], len(rules), np.float64, by_rule=True),
-        _stacked(clears, len(rules), np.int64),
+        lines.codes,
+        lines.conditions,
+        _numbers([[condition.weight for condition in rule.trigger.when] for rule in rules]),
+        lines.gates,
+        _numbers([[gate.scale for gate in rule.gates] for rule in rules]),
+        lines.clears,
         np.array([rule.trigger.known for rule in rules]),
-        COMBINES.index(first.trigger.combine),
+        COMBINES.index(rules[0].trigger.combine),
     )
     clock = Clock(*map(np.ascontiguousarray, (table.hours, table.next_hours, _basket(table))))
     sets, rows = len(rules), len(table)
@@ -160,27 +196,9 @@ def _walk(
     return path, flags, scored
 
 
-def _stacked(rows: Sequence[Any], sets: int, kind: type, *, by_rule: bool = False) -> Any:
-    """Rows as (C, P), from (C, P) or from (P, C); without any as (0, P)."""
-    array = np.array(rows, dtype=kind)
-    return np.ascontiguousarray(array.T if by_rule else array).reshape(-1, sets)
-
-
-class _Lines:
-    """The distinct lines of severity codes of P rules, one condition after another."""
-
-    def __init__(self, table: DecisionTable, lags: FloatArray) -> None:
-        self.table, self.lags = table, lags
-        self.codes: list[Int8Array] = []
-        self.count = 0
-
-    def add(self, conditions: Sequence[Condition]) -> IntArray:
-        """The line of each set (P,) of one condition."""
-        _, codes, position = _read_codes(self.table, conditions, self.lags)
-        self.codes.append(codes)
-        position = position + self.count
-        self.count += len(codes)
-        return position
+def _numbers(of_rules: list[list[float]]) -> FloatArray:
+    """Numbers of P rules as (C, P)."""
+    return np.ascontiguousarray(np.array(of_rules, dtype=np.float64).reshape(len(of_rules), -1).T)
 
 
 def _read_codes(

@@ -44,8 +44,7 @@ def crypto_order(table: DecisionTable) -> FloatArray:
     btc = _btc(table)
     slope = beta_nb(table.close, btc, HALF_YEAR)
     # The product of the slopes of the two regressions is the square of the correlation.
-    names = (np.ascontiguousarray(name[:, None]) for name in table.close.T)
-    inverse = np.column_stack([beta_nb(btc, name, HALF_YEAR) for name in names])
+    inverse = beta_nb(np.repeat(btc, table.close.shape[1], axis=1), table.close, HALF_YEAR)
     return table.known(np.sign(slope) * np.sqrt(np.clip(slope * inverse, 0.0, 1.0)))
 
 
