@@ -39,17 +39,15 @@ def drawdown_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> Float
         window: rows of each window (W,).
         rows: rows that are read (R,).
     """
-    out = np.full((len(window), len(rows)), np.nan)
+    out = np.empty((len(window), len(rows)))
     highs = span_highs_nb(close, window.max())
     for number in prange(len(window)):
         length = window[number]
         level = levels_of_nb(length) - 1
         high, first = highs[level], length - (1 << level)
         for place, row in enumerate(rows):
-            if row + 1 >= length:
-                highest = max(high[row], high[row - first])
-                if highest > -np.inf:
-                    out[number, place] = close[row] / highest - 1.0
+            highest = max(high[row], high[row - first]) if row + 1 >= length else -np.inf
+            out[number, place] = close[row] / highest - 1.0 if highest > -np.inf else np.nan
     return out
 
 

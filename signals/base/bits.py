@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from undertow.market import FloatArray, IntArray
 
@@ -20,12 +20,26 @@ _WORD, _BLOCK = 6, 10
 # Bits of a digit of a number, digits of a number, and the lowest digit of its bits.
 _DIGIT, _DIGITS = 11, 6
 _LOWEST = (1 << _DIGIT) - 1
+_TWO_TO_64 = 1 << 64
+
+
+def _count_ones(word: int) -> int:
+    """The number of ones in a word."""
+    return (int(word) % _TWO_TO_64).bit_count()
+
+
+def _first_one(word: int) -> int:
+    """The position of the lowest one of a word that has one."""
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+def _zeros_above(word: int) -> int:
+    """The number of zeros above the highest one of a word that has one."""
+    return 64 - (int(word) % _TWO_TO_64).bit_length()
 
 
 @intrinsic
-def _count_ones(_: Any, word: Any) -> Any:
-    """The number of ones in a word."""
-
+def _ctpop(_: Any, word: Any) -> Any:
     def build(_: Any, builder: Any, __: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
 
@@ -33,9 +47,7 @@ def _count_ones(_: Any, word: Any) -> Any:
 
 
 @intrinsic
-def _first_one(_: Any, word: Any) -> Any:
-    """The position of the lowest one of a word that has one."""
-
+def _cttz(_: Any, word: Any) -> Any:
     def build(context: Any, builder: Any, __: Any, args: Any) -> Any:
         return builder.cttz(args[0], context.get_constant(types.boolean, True))
 
@@ -43,13 +55,27 @@ def _first_one(_: Any, word: Any) -> Any:
 
 
 @intrinsic
-def _zeros_above(_: Any, word: Any) -> Any:
-    """The number of zeros above the highest one of a word that has one."""
-
+def _ctlz(_: Any, word: Any) -> Any:
     def build(context: Any, builder: Any, __: Any, args: Any) -> Any:
         return builder.ctlz(args[0], context.get_constant(types.boolean, True))
 
     return types.int64(types.int64), build
+
+
+# What a processor has an instruction for, in compiled code.
+@overload(_count_ones, strict=False)
+def _compiled_count(word: Any) -> Any:
+    return lambda word: _ctpop(word)
+
+
+@overload(_first_one, strict=False)
+def _compiled_first(word: Any) -> Any:
+    return lambda word: _cttz(word)
+
+
+@overload(_zeros_above, strict=False)
+def _compiled_zeros(word: Any) -> Any:
+    return lambda word: _ctlz(word)
 
 
 @njit(cache=True)
@@ -170,7 +196,7 @@ def _ones_below(words: IntArray, blocks: IntArray, place: int) -> int:
     for number in range(block << (_BLOCK - _WORD), word):
         total += _count_ones(words[number])
     if place & 63:
-        total += _count_ones(words[word] & ((np.int64(1) << (place & 63)) - 1))
+        total += _count_ones(words[word] & ~(np.int64(-1) << (place & 63)))
     return total
 
 
@@ -189,7 +215,7 @@ def _next_one(words: IntArray, place: int) -> int:
 def _one_before(words: IntArray, place: int) -> int:
     """The highest bit below a place; there must be one."""
     word = place >> _WORD
-    bits = words[word] & ((np.int64(1) << (place & 63)) - 1)
+    bits = words[word] & ~(np.int64(-1) << (place & 63))
     while bits == 0:
         word -= 1
         bits = words[word]

@@ -28,9 +28,9 @@ from undertow.signals.decisions.requests import feed_parameters
 if TYPE_CHECKING:
     from undertow.signals.decisions.table import DecisionTable
 
-_SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
+SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
 # Memory for the values of some windows at the rows that are read, bytes.
-_BLOCK_BYTES = 12e6
+_BLOCK_BYTES = 32e6
 
 
 class Reading(NamedTuple):
@@ -55,23 +55,21 @@ class Request(NamedTuple):
         spec: definition of the signal.
         output: name of the output.
         asset: asset of the feeds.
-        how: "last", "min" or "max", as in `align`.
         interval_hours: bars of so many hours; 0 for the feed's own.
-        sets: the distinct parameter sets in order, the lag in hours last (D, K + 1).
+        sets: the distinct parameter sets in order, then the lag in hours, and the value of `SIDES` last (D, K + 2).
         wanted: decisions whose value is needed (T,); None for all.
     """
 
     spec: Spec
     output: str
     asset: str
-    how: How
     interval_hours: float
     sets: FloatArray
     wanted: BoolArray | None = None
 
     def parameters(self, row: int) -> dict[str, float]:
         """The parameters of a set by name."""
-        return dict(zip(self.spec.parameters, self.sets[row, :-1].tolist(), strict=True))
+        return dict(zip(self.spec.parameters, self.sets[row, :-2].tolist(), strict=True))
 
 
 def read_columns(table: DecisionTable, request: Request) -> FloatArray:
@@ -79,19 +77,18 @@ def read_columns(table: DecisionTable, request: Request) -> FloatArray:
     if request.spec.clock == "session":
         return _session_columns(table, request)
     spec = request.spec
-    columns = np.full((len(request.sets), len(table)), np.nan)
-    for feed in table.feeds(spec, request.asset, request.interval_hours):
-        wanted = np.isnan(columns).any(axis=0)
-        if request.wanted is not None:
-            wanted &= request.wanted
-        found = _feed_columns(table, request, feed, wanted)
-        unknown = np.isnan(found[-1]) if request.wanted is None else np.isnan(found[-1]) & request.wanted
+    columns = np.empty((0, 0))
+    wanted = np.ones(len(table), np.bool_) if request.wanted is None else request.wanted
+    for number, feed in enumerate(table.feeds(spec, request.asset, request.interval_hours)):
+        missing = wanted if not number else wanted & np.isnan(columns).any(axis=0)
+        found = _feed_columns(table, request, feed, missing)
+        unknown = np.isnan(found[-1]) & wanted
         if unknown.any():
             table.note_unused(spec, request.output, feed, request.parameters(len(found) - 1), unknown)
-        new = np.isnan(columns) & np.isfinite(found)
-        columns[new] = found[new]
+        new = np.isfinite(found) if not number else np.isnan(columns) & np.isfinite(found)
+        columns = np.where(new, found, columns if number else np.nan) if number or not new.all() else found
         table.used[feed.label] = table.used.get(feed.label, np.zeros(len(table), np.bool_)) | new.any(axis=0)
-    return columns
+    return columns if len(columns) else np.full((len(request.sets), len(table)), np.nan)
 
 
 def _session_columns(table: DecisionTable, request: Request) -> FloatArray:
@@ -158,27 +155,28 @@ def _read(table: DecisionTable, request: Request, series: _Series, wanted: BoolA
     # Compiled code is loaded when a signal is read, not with the package.
     from undertow.signals.decisions.spans import mark_rows_nb, read_spans_nb
 
-    out = np.full((len(request.sets), len(table)), np.nan)
+    shape = (len(request.sets), len(table))
     if not wanted.any() or not len(series.known_at):
-        return out
-    lags, lag_of = np.unique(request.sets[:, -1], return_inverse=True)
-    spans = [_spans(table, request, series, float(lag)) for lag in lags]
+        return np.full(shape, np.nan)
+    kinds, kind_of = np.unique(request.sets[:, -2:], axis=0, return_inverse=True)
+    spans = [_spans(table, request, series, *kind) for kind in kinds.tolist()]
     starts, ends = (np.ascontiguousarray(np.stack(part)) for part in zip(*spans, strict=True))
     ends[:, ~wanted] = starts[:, ~wanted]
     rows = mark_rows_nb(starts, ends, wanted, len(series.known_at))
     if not len(rows):
-        return out
+        return np.full(shape, np.nan)
+    out = np.empty(shape)
     position = np.zeros(len(series.known_at), dtype=np.int64)
     position[rows] = np.arange(len(rows))
-    # Sets of one window lie side by side: they are in order, the lag last.
-    parameters = request.sets[:, :-1]
+    # Sets of one window lie side by side: they are in order, lag and side last.
+    parameters = request.sets[:, :-2]
     firsts = np.flatnonzero(np.concatenate(([True], (parameters[1:] != parameters[:-1]).any(axis=1))))
     bounds = np.append(firsts, len(parameters))
     for block in _blocks(len(firsts), len(rows)):
         values = _values(series, firsts[block], series.places[rows])
         groups = bounds[block.start : block.stop + 1]
         with PARALLEL_LOCK:
-            read_spans_nb(values, position, groups, lag_of, (starts, ends), _SIDES[request.how], out)
+            read_spans_nb(values, position, groups, kind_of.ravel(), (starts, ends), kinds[:, 1].copy(), out)
     return out
 
 
@@ -195,8 +193,10 @@ def _blocks(count: int, rows: int) -> Iterator[slice]:
         yield slice(first, min(first + size, count))
 
 
-def _spans(table: DecisionTable, request: Request, series: _Series, lag: float) -> tuple[IntArray, IntArray]:
-    extreme = request.how != "last"
+def _spans(
+    table: DecisionTable, request: Request, series: _Series, lag: float, side: float
+) -> tuple[IntArray, IntArray]:
+    extreme = side != 0.0
     since = table.last_close(lag) if request.spec.since_close else None
 
     def spans() -> tuple[IntArray, IntArray]:

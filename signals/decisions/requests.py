@@ -40,10 +40,11 @@ def output_name(spec: Spec, output: str) -> str:
     return output or spec.outputs[0]
 
 
-def check_how(how: str) -> None:
-    """Raise `ParameterError` unless `how` is one of last, min, max."""
+def check_how(how: How) -> How:
+    """The way to read a series; `ParameterError` unless it is one of last, min, max."""
     if how not in _HOWS:
         raise ParameterError(f"`how` must be one of {', '.join(_HOWS)}; got {how!r}{did_you_mean(str(how), _HOWS)}")
+    return how
 
 
 def parameter_sets(spec: Spec, parameters: Mapping[str, npt.ArrayLike], lag: npt.ArrayLike) -> FloatArray:

@@ -74,14 +74,26 @@ def _highest(scaled: FloatArray, highs: FloatArray, start: int, end: int) -> flo
     return max(highest, highs[end - 1])
 
 
+@njit(cache=True)
+def _extreme(series: FloatArray, scaled: FloatArray, highs: FloatArray, start: int, end: int) -> float:
+    """The highest of a span of scaled values; NaN where all are missing."""
+    highest = _highest(scaled, highs, start, end)
+    if highest > -np.inf:
+        return highest
+    for row in range(start, end):
+        if not np.isnan(series[row]):
+            return highest
+    return np.nan
+
+
 @njit(cache=True, parallel=True)
 def read_spans_nb(
     values: FloatArray,
     position: IntArray,
     groups: IntArray,
-    lags: IntArray,
+    kinds: IntArray,
     spans: tuple[IntArray, IntArray],
-    side: float,
+    sides: FloatArray,
     out: FloatArray,
 ) -> None:
     """One value a decision for every column, into `out` (D, T): NaN where its span is empty.
@@ -90,33 +102,32 @@ def read_spans_nb(
         values: values at the rows that are read (W, R), one line a parameter set.
         position: place of each row of the series among those rows (H,).
         groups: first column of each parameter set (W + 1,).
-        lags: the lag of each column, an index into the spans (D,).
+        kinds: how each column is read, an index into the spans (D,).
         spans: starts and ends (L, T) in rows of the series; empty where a decision reads nothing.
-        side: 0 for the last value, 1 for the highest, -1 for the lowest of the span, missing ones skipped.
+        sides: 0 for the last value, 1 for the highest, -1 for the lowest of a span, missing ones skipped (L,).
         out: where the values go (D, T).
     """
     starts, ends = spans
     for number in prange(len(values)):
         series = values[number]
-        scaled, highs = series, series
-        if side != 0.0:
-            scaled, highs = _strides(series, side)
+        needs_high = needs_low = False
         for column in range(groups[number], groups[number + 1]):
-            lag = lags[column]
+            needs_high = needs_high or sides[kinds[column]] > 0.0
+            needs_low = needs_low or sides[kinds[column]] < 0.0
+        rising = _strides(series, 1.0) if needs_high else (series, series)
+        falling = _strides(series, -1.0) if needs_low else (series, series)
+        for column in range(groups[number], groups[number + 1]):
+            kind = kinds[column]
+            side = sides[kind]
             for decision in range(starts.shape[1]):
-                start, end = starts[lag, decision], ends[lag, decision]
-                if start >= end:
+                size = ends[kind, decision] - starts[kind, decision]
+                if size <= 0:
                     out[column, decision] = np.nan
                     continue
-                last = position[end - 1]
+                end = position[ends[kind, decision] - 1] + 1
                 if side == 0.0:
-                    out[column, decision] = series[last]
-                    continue
-                highest = _highest(scaled, highs, last + 1 - (end - start), last + 1)
-                if highest == -np.inf:
-                    # All are missing, or the extreme is infinite indeed.
-                    highest = np.nan
-                    for row in range(last + 1 - (end - start), last + 1):
-                        if not np.isnan(series[row]):
-                            highest = -np.inf
-                out[column, decision] = highest * side
+                    out[column, decision] = series[end - 1]
+                elif side > 0.0:
+                    out[column, decision] = _extreme(series, rising[0], rising[1], end - size, end)
+                else:
+                    out[column, decision] = side * _extreme(series, falling[0], falling[1], end - size, end)

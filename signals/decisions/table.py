@@ -6,7 +6,7 @@ Each distinct combination of parameters is computed once.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -30,7 +30,7 @@ from undertow.market import (
     window_ends,
 )
 from undertow.signals.base import Spec
-from undertow.signals.decisions.columns import Reading, Request, read_columns
+from undertow.signals.decisions.columns import SIDES, Reading, Request, read_columns
 from undertow.signals.decisions.inputs import feed_inputs, session_inputs, session_known_at
 from undertow.signals.decisions.panel import SessionPanel
 from undertow.signals.decisions.requests import (
@@ -134,23 +134,26 @@ class DecisionTable(SessionPanel):
         output: str = "",
         asset: str = "BTC",
         lag: npt.ArrayLike = 0.0,
-        how: How = "last",
+        how: How | Sequence[How] = "last",
         interval_hours: float = 0.0,
         wanted: BoolArray | None = None,
     ) -> Reading:
-        """As `signal`, as its distinct columns and the one of each set.
+        """As `signal`, as its distinct columns and the one of each set; `how` is one for all or one a set.
 
         With `wanted` (T,) only at those decisions, and NaN elsewhere: the others cost nothing.
         """
         spec = signal_spec(signal)
         sets = parameter_sets(spec, parameters, lag)
         output = output_name(spec, output)
-        check_how(how)
+        sides = np.array([SIDES[check_how(each)] for each in ([how] if isinstance(how, str) else how)])
+        if len(sets) == 1 or len(sides) == 1:
+            sets = np.repeat(sets, max(len(sets), len(sides)) // len(sets), axis=0)
+        sets = np.column_stack((sets, np.broadcast_to(sides, len(sets))))
         distinct, position = np.unique(sets, axis=0, return_inverse=True)
-        request = Request(spec, output, asset, how, interval_hours, distinct, wanted)
+        request = Request(spec, output, asset, interval_hours, distinct, wanted)
         if wanted is not None:
             return Reading(read_columns(self, request), position.ravel())
-        head = (self.identity(spec), output, asset, how, interval_hours)
+        head = (self.identity(spec), output, asset, interval_hours)
         keys = [(*head, *row) for row in distinct.tolist()]
         # Another thread may drop them at any time, so the columns are held here.
         held = [self._aligned.get(key) for key in keys]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,9 +92,8 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
 
 def shape_key(rule: Rule) -> object:
     """What rules must share to be evaluated together: everything that is not a number."""
-
     tiers = tuple((tier.name, tier.to) for tier in rule.ladder)
-    conditions = tuple(tuple(map(_kind, family)) for family in _families(rule))
+    conditions = tuple(tuple((*_kind(c), c.side, c.how) for c in family) for family in _families(rule))
     return rule.trigger.combine, conditions, tiers
 
 
@@ -102,7 +101,7 @@ def _kind(condition: Condition) -> tuple[object, ...]:
     """What conditions must share to be read together."""
     names = tuple(sorted(condition.parameters))
     signal = (condition.signal, condition.output, condition.asset, condition.fallback)
-    return (*signal, condition.side, condition.how, names)
+    return (*signal, names)
 
 
 def _joined(groups: list[tuple[list[int], tuple[SetsPath, Uint8Array]]]) -> tuple[SetsPath, Uint8Array]:
@@ -208,23 +207,18 @@ def _read_codes(
     first = conditions[0]
     lag = np.array([rule_lag if c.lag is None else c.lag for c, rule_lag in zip(conditions, lags, strict=True)])
     parameters = {name: np.array([c.parameters[name] for c in conditions]) for name in first.parameters}
-    names = {"output": first.output, "asset": first.asset, "lag": lag, "how": first.how}
+    how = [c.how for c in conditions]
+    names: dict[str, Any] = {"output": first.output, "asset": first.asset, "lag": lag, "how": how}
     columns = Columns(*table.read(first.spec, parameters, **names))
     substitute = Columns(np.empty((0, len(table))), np.zeros(len(conditions), dtype=np.int64))
     if first.fallback:
         spec = first.model_copy(update={"signal": first.fallback}).spec
         missing = np.isnan(columns.values).any(axis=0)
         substitute = Columns(*table.read(spec, parameters, **names, wanted=missing))
-    side = first.side
-    numbers = np.array(
-        [
-            (c.level, side * np.inf if c.watch is None else c.watch, c.level if c.leave is None else c.leave)
-            for c in conditions
-        ]
-    )
+    numbers = np.array([_levels_of(condition) for condition in conditions])
     keys = np.column_stack((columns.position, substitute.position, numbers))
     distinct, chosen, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    levels = Levels(*np.ascontiguousarray(distinct[:, 2:].T), side)
+    levels = Levels(*np.ascontiguousarray(distinct[:, 2:].T))
     with PARALLEL_LOCK:
         codes = severity_codes_nb(
             Columns(columns.values, columns.position[chosen]),
@@ -232,6 +226,13 @@ def _read_codes(
             levels,
         )
     return (columns, substitute), codes, position.ravel()
+
+
+def _levels_of(condition: Condition) -> tuple[float, float, float, float]:
+    """The fields of `Levels` of one condition."""
+    level, side = condition.level, condition.side
+    watch = side * np.inf if condition.watch is None else condition.watch
+    return level, watch, level if condition.leave is None else condition.leave, side
 
 
 def read_condition(table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray) -> ConditionValues:

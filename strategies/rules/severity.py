@@ -25,13 +25,13 @@ class Levels(NamedTuple):
         alarm: (S,) levels at which the alarm goes on
         watch: (S,) milder levels; infinity on the alarming side for none
         leave: (S,) levels on whose calm side an alarm goes off
-        side: 1 where high values alarm, -1 where low values do
+        side: (S,) 1 where high values alarm, -1 where low values do
     """
 
     alarm: FloatArray
     watch: FloatArray
     leave: FloatArray
-    side: float
+    side: FloatArray
 
 
 class Columns(NamedTuple):
@@ -52,11 +52,12 @@ def severity_codes_nb(first: Columns, fallback: Columns, levels: Levels) -> Int8
         fallback: those read where the first are NaN; without columns there is no fallback
         levels: the levels
     """
-    sets, rows, side = len(first.position), first.values.shape[1], levels.side
+    sets, rows = len(first.position), first.values.shape[1]
     out = np.empty((sets, rows), dtype=np.int8)
     for number in prange(sets):
         values = first.values[first.position[number]]
         others = fallback.values[fallback.position[number]] if len(fallback.values) else values
+        side = levels.side[number]
         alarm, watch = levels.alarm[number] * side, levels.watch[number] * side
         leave = levels.leave[number] * side
         on = False

@@ -30,7 +30,8 @@ class RuleStrategy(Strategy):
     @classmethod
     def decide(cls, table: DecisionTable, sets: Sets) -> Decision:
         """The decision of the rules of every set."""
-        return evaluate.decide_rules(table, cls.rules_of(sets))
+        with _without_garbage_collection():
+            return evaluate.decide_rules(table, cls.rules_of(sets))
 
     @classmethod
     def rules_of(cls, sets: Sets) -> list[Rule]:

@@ -189,7 +189,7 @@ def test_two_signals_of_one_name_are_two_signals() -> None:
 
     def constant(value: float) -> float:
         # Made anew and dropped on each call: another object may lie at the same address later.
-        changed_spec = replace(spec, kernel=lambda price, window: price * 0.0 + value)
+        changed_spec = replace(spec, kernel=lambda price, window: price * 0.0 + value, at={})
         return float(table.signal(changed_spec, {"window": 24})[-1, 0])
 
     assert [constant(value) for value in range(20)] == list(range(20))

@@ -161,6 +161,12 @@ def test_an_honest_signal_passes(check: Callable[[Any], None]) -> None:
             bad(output_kernels={"vale": demeaned}),
             "`output_kernels` names `vale`, which is not an output: value",
         ),
+        (
+            ts.check_alone,
+            bad(at={"value": lambda close, window, rows: np.zeros((len(window), len(rows)))}),
+            r"`my-signal`\.value at row \d+ is not the same by its `at` kernel",
+        ),
+        (ts.check_alone, bad(at={"vale": demeaned}), "`at` names `vale`, which is not an output: value"),
         (ts.check_columns, bad(across_names=True), "differs from column 0, but it declares `across_names`"),
         (ts.check_definition, bad(source=""), "`my-signal`: it must name its `source`"),
         (ts.check_definition, bad(units=" "), "`my-signal`: it must state its `units`"),

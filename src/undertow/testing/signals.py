@@ -219,13 +219,17 @@ def check_parameters(signal: Any, parameters: SignalParameters = None, sampler: 
 
 
 def check_alone(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:
-    """Check that an output that is computed by itself is the same, bit for bit."""
+    """Check that an output that is computed by itself, or at some rows, is the same.
+
+    Bit for bit, at every row.
+    """
     spec = spec_of(signal)
-    for name in spec.output_kernels:
-        if name not in spec.outputs:
-            raise AssertionError(
-                f"`{spec.name}`: `output_kernels` names `{name}`, which is not an output: {', '.join(spec.outputs)}"
-            )
+    for kind in ("output_kernels", "at"):
+        for name in getattr(spec, kind):
+            if name not in spec.outputs:
+                raise AssertionError(
+                    f"`{spec.name}`: `{kind}` names `{name}`, which is not an output: {', '.join(spec.outputs)}"
+                )
     inputs = {name: np.ascontiguousarray(array) for name, array in inputs_of(spec, sampler).items()}
     values = {**short_parameters(spec), **(parameters or {})}
     together = dict(zip(spec.outputs, computed(spec, inputs, values), strict=True))
@@ -236,6 +240,26 @@ def check_alone(signal: Any, parameters: SignalParameters = None, sampler: Sampl
             raise AssertionError(
                 f"`{spec.name}`.{name} at row {int(np.argwhere(differs)[0, 0])} is not the same by itself"
             )
+    for name in spec.at:
+        _check_at(spec, name, inputs, values)
+
+
+def _check_at(spec: Spec, name: str, inputs: Inputs, values: dict[str, Any]) -> None:
+    """Several sets at once, at all rows and at every third one, against the whole series."""
+    sets = [values, *({**values, other: new} for other, new in changed_parameters(spec, values).items()), values]
+    parameters = [np.array([each[parameter] for each in sets]) for parameter in spec.parameters]
+    whole = [computed(spec, inputs, each)[spec.outputs.index(name)] for each in sets]
+    rows = len(whole[0])
+    for column in range(whole[0].shape[1]):
+        of_column = [np.ascontiguousarray(inputs[each][:, column]) for each in spec.inputs]
+        for step in (1, 3):
+            wanted = np.arange(step - 1, rows, step)
+            found = spec.at[name](*of_column, *parameters, wanted)
+            expected = np.stack([each[wanted, column] for each in whole])
+            differs = ~((found == expected) | (np.isnan(found) & np.isnan(expected)))
+            if differs.any():
+                row = int(wanted[np.argwhere(differs)[0, 1]])
+                raise AssertionError(f"`{spec.name}`.{name} at row {row} is not the same by its `at` kernel")
 
 
 def check_vectorbt(signal: Any, parameters: SignalParameters = None, sampler: Sampler = sample_inputs) -> None:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.signals.base.bits import rolling_median_nb, rolling_rank_nb
+from undertow.signals.base.bits import (
+    bit_places_nb,
+    medians_nb,
+    order_rows_nb,
+    ranks_nb,
+    rolling_median_nb,
+    rolling_rank_nb,
+)
 from undertow.signals.base.rolling import rolling_spike_nb
 
 
@@ -63,3 +70,30 @@ def test_a_median_needs_half_of_its_window_and_a_value_of_its_own() -> None:
     np.testing.assert_array_equal(medians, [np.nan] * 6 + [np.nan, 8.0])
     # Two of four are there at the third row, but its window has only three rows.
     np.testing.assert_array_equal(rolling_median_nb(values[:3], 3)[:, 0], [np.nan, np.nan, 2.0])
+
+
+@given(st.lists(st.one_of(st.floats(allow_nan=True), st.sampled_from([0.0, -0.0, 1.0, 1.0 + 1e-15])), max_size=60))
+def test_the_order_of_rows_is_that_of_a_stable_sort(values: list[float]) -> None:
+    given_values = np.array(values, dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(given_values))
+    expected = known[np.argsort(given_values[known], kind="stable")]
+    np.testing.assert_array_equal(order_rows_nb(given_values), expected)
+
+
+def test_numbers_that_differ_in_their_last_digits_alone_are_sorted_too() -> None:
+    values = 1.0 + 1e-13 * np.random.default_rng(0).permutation(3000)
+    np.testing.assert_array_equal(order_rows_nb(values), np.argsort(values, kind="stable"))
+
+
+def test_a_rank_is_the_same_at_some_rows_and_a_median_starts_where_it_is_told() -> None:
+    rng = np.random.default_rng(3)
+    values = np.round(rng.lognormal(size=5000), 2)
+    values[rng.random(5000) < 0.2] = np.nan
+    regimes = np.repeat([0.0, 1.0], 2500)
+    places, rows = bit_places_nb(values), np.flatnonzero(rng.random(5000) < 0.1)
+    whole = rolling_rank_nb(values[:, None], regimes[:, None], 500)[:, 0]
+    np.testing.assert_array_equal(ranks_nb(places, regimes, 500, rows), whole[rows])
+    median = np.full(5000, -1.0)
+    medians_nb(places, 2500, 4000, 500, median)
+    assert (np.concatenate((median[:2500], median[4000:])) == -1.0).all()
+    np.testing.assert_array_equal(median[2500:4000], rolling_median_nb(values[2500:4000, None].copy(), 500)[:, 0])

@@ -19,7 +19,7 @@ def severities(values: Array, alarm: Array, watch: Array, leave: Array, side: fl
     watch = np.where(np.isnan(watch), side * np.inf, watch)
     position = np.arange(values.shape[1])
     first = Columns(np.ascontiguousarray(values.T), position)
-    codes = severity_codes_nb(first, Columns(NOTHING, position), Levels(alarm, watch, leave, side))
+    codes = severity_codes_nb(first, Columns(NOTHING, position), Levels(alarm, watch, leave, np.full(len(alarm), side)))
     return SEVERITIES[codes].T
 
 
@@ -95,7 +95,7 @@ def test_a_fallback_is_read_where_the_first_has_no_value_and_is_marked() -> None
     first = Columns(np.array([[nan, 3.0, nan, nan, 0.0], [9.0, 9.0, 9.0, 9.0, 9.0]]), np.array([0, 1]))
     other = Columns(np.array([[0.0, 0.0, 2.0, nan, 2.0]]), np.array([0, 0]))
     two = np.array([2.0, 2.0])
-    codes = severity_codes_nb(first, other, Levels(two, two, two, 1.0))
+    codes = severity_codes_nb(first, other, Levels(two, two, two, np.ones(2)))
     # The alarm of the third row is the fallback's; the fourth is unknown; the last value is the first's own.
     np.testing.assert_array_equal(SEVERITIES[codes % FALLBACK], [[0.0, 1.0, 1.0, nan, 0.0], [1.0] * 5])
     np.testing.assert_array_equal(codes >= FALLBACK, [[True, False, True, False, False], [False] * 5])
