@@ -69,6 +69,15 @@ if TYPE_CHECKING:
     )
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
+    from undertow.market.portfolio import (
+        HeldLot,
+        HeldPortfolio,
+        WeightSource,
+        WeightTable,
+        read_holdings,
+        read_weights,
+        weights_of_text,
+    )
     from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
@@ -152,6 +161,15 @@ else:
             ),
             "lazy": ("lazy_names",),
             "market": ("Market",),
+            "portfolio": (
+                "HeldLot",
+                "HeldPortfolio",
+                "WeightSource",
+                "WeightTable",
+                "read_holdings",
+                "read_weights",
+                "weights_of_text",
+            ),
             "prices": (
                 "GAP_SESSIONS",
                 "PRICE_FIELDS",
@@ -182,6 +200,8 @@ __all__ = [
     "Feed",
     "Fill",
     "FloatArray",
+    "HeldLot",
+    "HeldPortfolio",
     "How",
     "InstantArray",
     "IntArray",
@@ -193,6 +213,8 @@ __all__ = [
     "UndertowError",
     "Universe",
     "UnknownNameError",
+    "WeightSource",
+    "WeightTable",
     "align",
     "check_positive",
     "check_returns",
@@ -221,6 +243,8 @@ __all__ = [
     "percent_hint",
     "period_starts",
     "price_changes",
+    "read_holdings",
+    "read_weights",
     "reason_of",
     "render_coverage",
     "safe_message",
@@ -229,6 +253,7 @@ __all__ = [
     "settlement_sessions",
     "simulate_market",
     "split_ratio",
+    "weights_of_text",
     "window_ends",
     "write_market",
 ]

@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_type_hints
 
 import typer
@@ -92,6 +93,12 @@ class AccountOptions:
     ] = None
     weighting: Annotated[
         str | None, typer.Option("--weighting", help="equal or inverse-volatility.", show_default="equal")
+    ] = None
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="Weights of the basket: CSV of symbol, weight and perhaps session."
+        ),
     ] = None
     rebalance: Annotated[
         str | None,
