@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from undertow.market.portfolio import (
         HeldLot,
         HeldPortfolio,
+        HoldingsSource,
         WeightSource,
         WeightTable,
         read_holdings,
@@ -164,6 +165,7 @@ else:
             "portfolio": (
                 "HeldLot",
                 "HeldPortfolio",
+                "HoldingsSource",
                 "WeightSource",
                 "WeightTable",
                 "read_holdings",
@@ -202,6 +204,7 @@ __all__ = [
     "FloatArray",
     "HeldLot",
     "HeldPortfolio",
+    "HoldingsSource",
     "How",
     "InstantArray",
     "IntArray",

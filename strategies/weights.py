@@ -88,9 +88,7 @@ def _take_effect(raw: FloatArray, rebalances: IntArray, rows: slice) -> tuple[Fl
     return base, rebalanced
 
 
-def _stated(
-    table: DecisionTable, rows: slice, rebalance: str, weights: WeightTable
-) -> tuple[FloatArray, IntArray]:
+def _stated(table: DecisionTable, rows: slice, rebalance: str, weights: WeightTable) -> tuple[FloatArray, IntArray]:
     """The stated weights (R, N) at each rebalance, and the rebalances (R,) as rows of the account."""
     weights.check(table.market, table.universe.name, table.symbols)
     sessions = table.decisions.sessions[rows]

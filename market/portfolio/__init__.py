@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.market.portfolio.holdings import CASH_ROW, HeldLot, HeldPortfolio, read_holdings
-    from undertow.market.portfolio.weights import WEIGHTS_PREFIX, WeightSource, WeightTable, read_weights, weights_of_text
+    from undertow.market.portfolio.holdings import CASH_ROW, HeldLot, HeldPortfolio, HoldingsSource, read_holdings
+    from undertow.market.portfolio.weights import (
+        WEIGHTS_PREFIX,
+        WeightSource,
+        WeightTable,
+        read_weights,
+        weights_of_text,
+    )
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -17,6 +23,7 @@ else:
                 "CASH_ROW",
                 "HeldLot",
                 "HeldPortfolio",
+                "HoldingsSource",
                 "read_holdings",
             ),
             "weights": (
@@ -34,6 +41,7 @@ __all__ = [
     "WEIGHTS_PREFIX",
     "HeldLot",
     "HeldPortfolio",
+    "HoldingsSource",
     "WeightSource",
     "WeightTable",
     "read_holdings",

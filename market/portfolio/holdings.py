@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,10 @@ class HeldPortfolio:
                 )
 
 
-def read_holdings(source: str | PathLike[str] | pd.DataFrame | HeldPortfolio) -> HeldPortfolio:
+HoldingsSource = HeldPortfolio | str | PathLike[str] | pd.DataFrame
+
+
+def read_holdings(source: object) -> HeldPortfolio:
     """What is held, from a file (.csv, .csv.gz, .parquet) or a DataFrame.
 
     The columns are symbol and shares, and perhaps cost (USD a share, as it was paid) and acquired (the day, YYYY-MM-DD);
@@ -82,7 +86,7 @@ def read_holdings(source: str | PathLike[str] | pd.DataFrame | HeldPortfolio) ->
     if isinstance(source, HeldPortfolio):
         return source
     if isinstance(source, str | PathLike):
-        table, name = read_user_table(source, _REQUIRED, _OPTIONAL, "holdings")  # type: ignore[arg-type]
+        table, name = read_user_table(Path(source), _REQUIRED, _OPTIONAL, "holdings")
     elif isinstance(source, pd.DataFrame):
         table, name = source.reset_index(drop=True), "`holdings`"
         check_columns(table, name, _REQUIRED, _OPTIONAL)
@@ -106,9 +110,7 @@ def read_holdings(source: str | PathLike[str] | pd.DataFrame | HeldPortfolio) ->
     return HeldPortfolio(lots, float(shares[is_cash].sum()), name)
 
 
-def _check_amounts(
-    name: str, symbols: pd.Series, shares: np.ndarray, cost: np.ndarray, is_cash: np.ndarray
-) -> None:
+def _check_amounts(name: str, symbols: pd.Series, shares: np.ndarray, cost: np.ndarray, is_cash: np.ndarray) -> None:
     for column, values, bad, problem in (
         ("shares", shares, np.isnan(shares), "is blank; write the number of shares, or remove the row"),
         ("shares", shares, (shares < 0) & ~is_cash, "is negative; leave out what is sold short"),

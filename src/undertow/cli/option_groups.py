@@ -15,10 +15,12 @@ import typer
 from undertow.cli.options import (
     EndOption,
     FillOption,
+    LotsOption,
     OptionalStrategyOption,
     RuleOption,
     SetOption,
     StartOption,
+    TaxRateOption,
     TrustOption,
     UniverseOption,
 )
@@ -68,15 +70,8 @@ class AccountOptions:
             "--borrow-bps", help="Cost of borrowing what is sold short, basis points a year.", show_default="50.0"
         ),
     ] = None
-    tax_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--tax-rate", help="Tax on realised gains, decimal; reported, never deducted.", show_default="0.2"
-        ),
-    ] = None
-    lots: Annotated[
-        str | None, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", show_default="hifo")
-    ] = None
+    tax_rate: TaxRateOption = None
+    lots: LotsOption = None
     maintenance: Annotated[
         float | None,
         typer.Option(

@@ -46,7 +46,7 @@ def changing() -> pd.DataFrame:
 def test_weights_are_those_of_the_file_at_every_rebalance(tmp_path: Path) -> None:
     sessions = sessions_of("2021-01-04", "2021-03-31")
     closes = walk_closes(sessions, ["AAA", "BBB", "QQQ"])
-    closes.loc[: "2021-02-05", "BBB"] = np.nan
+    closes.loc[:"2021-02-05", "BBB"] = np.nan
     market = load_priced(tmp_path / "market", closes)
     table = DecisionTable(market, "growth")
     stated = Account(weights=pd.Series({"AAA": 0.2, "BBB": 0.8})).weight_table
@@ -74,7 +74,9 @@ def test_a_new_set_trades_on_its_session_and_no_earlier(rebalance: str) -> None:
     later = changing()
     later.loc[later["session"] == day, "weight"] = [0.1, 0.9]
     other = ut.backtest(BuyAndHold(), simulated(), weights=later, rebalance=rebalance)
-    pd.testing.assert_frame_equal(run.series.loc[: day - pd.Timedelta(days=1)], other.series.loc[: day - pd.Timedelta(days=1)])
+    pd.testing.assert_frame_equal(
+        run.series.loc[: day - pd.Timedelta(days=1)], other.series.loc[: day - pd.Timedelta(days=1)]
+    )
     assert run.series.loc[day, "value"] != other.series.loc[day, "value"]
 
 
@@ -117,9 +119,7 @@ def test_a_walk_forward_with_weights_equals_its_backtest(tmp_path: Path) -> None
         **settings,
     )
     assert walk.run.recipe.weighting == Account(**settings).weighting
-    hold = ut.backtest(
-        BuyAndHold(), simulated(), start=walk.run.recipe.start, end=walk.run.recipe.end, **settings
-    )
+    hold = ut.backtest(BuyAndHold(), simulated(), start=walk.run.recipe.start, end=walk.run.recipe.end, **settings)
     np.testing.assert_allclose(walk.run.series["hold_value"], hold.series["value"], rtol=1e-9)
 
 
@@ -139,7 +139,7 @@ def test_a_saved_run_holds_its_weights_whatever_becomes_of_the_file(tmp_path: Pa
     content["weights"] = content["weights"].replace("0.5", "0.4").replace("0.3", "0.4")
     shutil.copytree(tmp_path / "run", tmp_path / "edited")
     (tmp_path / "edited" / "run.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(DataError, match="weighting: must be weights-[0-9a-f]{12}, as the weights are"):
+    with pytest.raises(DataError, match=r"weighting: must be weights-[0-9a-f]{12}, as the weights are"):
         ut.load_run(tmp_path / "edited")
 
 
@@ -168,7 +168,7 @@ def test_a_study_refuses_another_basket(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"trials": 4, "seed": 1, "storage": f"journal:{tmp_path / 'study'}"}
     ut.optimize(LiquidityDrain, simulated(), weights=weights_of_names(), **settings)
     ut.optimize(LiquidityDrain, simulated(), weights=weights_of_names()[::-1], **settings)
-    with pytest.raises(ParameterError, match="is of another weighting: weights-[0-9a-f]{12}, requested equal"):
+    with pytest.raises(ParameterError, match=r"is of another weighting: weights-[0-9a-f]{12}, requested equal"):
         ut.optimize(LiquidityDrain, simulated(), **settings)
 
 

@@ -82,10 +82,12 @@ def test_what_is_no_file_and_no_frame_is_refused(tmp_path: Path) -> None:
         read_weights(tmp_path / "none.csv")
     with pytest.raises(DataError, match="is not a file"):
         read_weights(tmp_path)
+    (tmp_path / "mine.txt").write_text("symbol,weight\nAAA,1\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"must be a .parquet, .csv or .csv.gz file"):
-        (tmp_path / "mine.txt").write_text("symbol,weight\nAAA,1\n", encoding="utf-8")
         read_weights(tmp_path / "mine.txt")
-    with pytest.raises(ParameterError, match="`weights` must be a file, a Series by symbol or a DataFrame, got int '5'"):
+    with pytest.raises(
+        ParameterError, match="`weights` must be a file, a Series by symbol or a DataFrame, got int '5'"
+    ):
         read_weights(5)
 
 
@@ -93,12 +95,16 @@ def test_names_that_cannot_be_held_are_named(tiny_market: Market) -> None:
     symbols = ("AAA", "BBB")
     with pytest.raises(UnknownNameError, match=r"unknown symbol `AAB`, did you mean `AAA`\?"):
         read_weights(pd.Series({"AAB": 0.5, "BBB": 0.5})).check(tiny_market, "growth", symbols)
-    with pytest.raises(ParameterError, match=r"2 names have no prices in the market: `AAB`, did you mean `AAA`, `ZZZZ`"):
+    with pytest.raises(
+        ParameterError, match=r"2 names have no prices in the market: `AAB`, did you mean `AAA`, `ZZZZ`"
+    ):
         read_weights(pd.Series({"AAB": 0.5, "ZZZZ": 0.5})).check(tiny_market, "growth", symbols)
     with pytest.raises(ParameterError, match="`weights`: not in universe `growth`: CCC; name a universe that has them"):
         read_weights(pd.Series({"AAA": 0.5, "CCC": 0.5})).check(tiny_market, "growth", symbols)
     saturday = read_weights(pd.DataFrame({"session": ["2024-11-23"], "symbol": ["AAA"], "weight": [1.0]}))
-    with pytest.raises(ParameterError, match="2024-11-23 is not a session of the calendar XNYS; the next one is 2024-11-25"):
+    with pytest.raises(
+        ParameterError, match="2024-11-23 is not a session of the calendar XNYS; the next one is 2024-11-25"
+    ):
         saturday.check(tiny_market, "growth", symbols)
 
 
