@@ -342,8 +342,8 @@ def _notes(priced: _Priced, plan: HeldPlan, table: DecisionTable, decision: Deci
     washed = [position.symbol for position in priced.stocks if _is_washed(position, plan, table)]
     if washed:
         notes.append(
-            f"Sold at a loss with shares bought in the {_WASH_DAYS} days before that stay: {', '.join(map(safe_text, washed))};"
-            " US tax defers such losses."
+            f"Sold at a loss with shares bought in the {_WASH_DAYS} days before that stay:"
+            f" {', '.join(map(safe_text, washed))}; US tax defers such losses."
         )
     for share, text in (
         (decision.rotation, f"to be held in {decision.basket}"),

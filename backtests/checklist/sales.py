@@ -43,8 +43,8 @@ def sized_sales(
 
     The order is that of the rule's source of cash on the decision's last session. Least tax goes lot by lot, those with
     the smallest gain for each dollar raised first, and lots of unknown cost last; where lots are sold by fifo it goes
-    name by name, as a backtest does. Whole shares are rounded so that the cash is raised with the fewest further ones; a
-    position that is sold in full is sold with its fraction of a share.
+    name by name, as a backtest does. Whole shares are rounded so that the cash is raised with the fewest further ones;
+    a position that is sold in full is sold with its fraction of a share.
 
     Args:
         positions: the names that may be sold.

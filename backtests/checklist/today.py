@@ -319,7 +319,7 @@ def _held_notes(market: Market, known: Market, *, blind: bool) -> tuple[str, ...
     last = market.sessions[-1]
     if last > known.sessions[-1]:
         notes.append(
-            f"Prices are adjusted for splits and dividends until {last.date()}: state shares and costs after later splits."
+            f"Prices are adjusted for splits and dividends until {last.date()}: shares and costs have to be, too."
         )
     return tuple(notes)
 

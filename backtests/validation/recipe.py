@@ -31,8 +31,8 @@ class WalkRecipe:
     Args:
         head: names and values of its settings.
         command: the command line that makes it again. None for a market that is not a folder, for a user-defined tuner
-            or gate, for an objective without a name, for weights that lie in no file, for events that are not the strategy's shocks, and for a space or
-            paths that no option describes.
+            or gate, for an objective without a name, for weights that lie in no file, for events that are not the
+            strategy's shocks, and for a space or paths that no option describes.
     """
 
     head: tuple[tuple[str, Any], ...]

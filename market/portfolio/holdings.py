@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from undertow.market.clock import BoolArray, FloatArray, InstantArray
 from undertow.market.errors import DataError, ParameterError, safe_text
 from undertow.market.folder.names import symbol_column
 from undertow.market.folder.tables import date_column, number_column
@@ -78,8 +79,9 @@ HoldingsSource = HeldPortfolio | str | PathLike[str] | pd.DataFrame
 def read_holdings(source: object) -> HeldPortfolio:
     """What is held, from a file (.csv, .csv.gz, .parquet) or a DataFrame.
 
-    The columns are symbol and shares, and perhaps cost (USD a share, as it was paid) and acquired (the day, YYYY-MM-DD);
-    both may be blank. A name may have several rows, one a lot. The row `cash` has the cash in USD in place of shares.
+    The columns are symbol and shares, and perhaps cost (USD a share, as it was paid) and acquired (the day,
+    YYYY-MM-DD); both may be blank. A name may have several rows, one a lot. The row `cash` has the cash in USD in place
+    of shares.
 
     Raises `DataError` with file, row and value, and `ParameterError` where `source` is neither.
     """
@@ -95,7 +97,7 @@ def read_holdings(source: object) -> HeldPortfolio:
     symbols, shares = symbol_column(table, name), number_column(table, "shares", name)
     blank = np.full(len(table), np.nan)
     cost = number_column(table, "cost", name) if "cost" in table.columns else blank
-    acquired = np.full(len(table), np.datetime64("NaT", "ns"))
+    acquired: InstantArray = np.full(len(table), np.datetime64("NaT", "ns"))
     if "acquired" in table.columns:
         acquired = date_column(table, "acquired", name, open_ended=True)
     is_cash = np.array([symbol.lower() == CASH_ROW for symbol in symbols])
@@ -110,7 +112,7 @@ def read_holdings(source: object) -> HeldPortfolio:
     return HeldPortfolio(lots, float(shares[is_cash].sum()), name)
 
 
-def _check_amounts(name: str, symbols: pd.Series, shares: np.ndarray, cost: np.ndarray, is_cash: np.ndarray) -> None:
+def _check_amounts(name: str, symbols: pd.Series, shares: FloatArray, cost: FloatArray, is_cash: BoolArray) -> None:
     for column, values, bad, problem in (
         ("shares", shares, np.isnan(shares), "is blank; write the number of shares, or remove the row"),
         ("shares", shares, (shares < 0) & ~is_cash, "is negative; leave out what is sold short"),

@@ -83,7 +83,7 @@ class WeightTable:
     @cached_property
     def weights(self) -> FloatArray:
         """The weights (S, K), a row a set and a column for each of `symbols`."""
-        table, columns = self._table, pd.Index(self.symbols).get_indexer(self._table["symbol"])
+        table, columns = self._table, pd.Index(self.symbols).get_indexer(pd.Index(self._table["symbol"]))
         rows = np.zeros(len(table), dtype=np.int64)
         if not self.is_constant:
             rows = np.searchsorted(self.sessions, np.asarray(table["session"], dtype="datetime64[ns]"))
@@ -126,8 +126,8 @@ class WeightTable:
         if outside:
             listed = ", ".join(map(safe_text, outside[:10])) + (f", {len(outside) - 10} more" if outside[10:] else "")
             raise ParameterError(
-                f"{where}: not in universe `{universe}`: {listed}; name a universe that has them with `universe`, or add"
-                " them to one in the market folder"
+                f"{where}: not in universe `{universe}`: {listed}; name a universe that has them with `universe`, or"
+                " add them to one in the market folder"
             )
         days = np.asarray(market.sessions, dtype="datetime64[ns]")
         inside = self.sessions[(self.sessions >= days[0]) & (self.sessions <= days[-1])]
