@@ -89,7 +89,7 @@ def _take_effect(raw: FloatArray, rebalances: IntArray, rows: slice) -> tuple[Fl
 
 
 def _stated(table: DecisionTable, rows: slice, rebalance: str, weights: WeightTable) -> tuple[FloatArray, IntArray]:
-    """The stated weights (R, N) at each rebalance, and the rebalances (R,) as rows of the account."""
+    """The stated weights (R, N) at each rebalance, and its row of the account (R,)."""
     weights.check(table.market, table.universe.name, table.symbols)
     sessions = table.decisions.sessions[rows]
     sets = weights.sets_at(sessions)

@@ -302,7 +302,8 @@ def _sale(position: Position, shares: float, account: Account, day: np.datetime6
     )
     known = [lot.gain for lot in lots if not np.isnan(lot.gain)]
     value = shares * price
-    return HeldOrder(position.symbol, "sell", shares, price, value, value * sell, sum(known) if known else np.nan, lots)
+    gain = sum(known) if known else np.nan
+    return HeldOrder(position.symbol, "sell", shares, price, value, cash=value * sell, gain=gain, lots=lots)
 
 
 def _purchases(positions: tuple[Position, ...], money: float, account: Account, *, fractional: bool) -> list[HeldOrder]:
@@ -316,7 +317,10 @@ def _purchases(positions: tuple[Position, ...], money: float, account: Account, 
         shares = shares if fractional else float(np.floor(shares + 1e-9))
         value = shares * position.price
         if shares > 0.0:
-            orders.append(HeldOrder(position.symbol, "buy", shares, position.price, value, -value * buy, np.nan, ()))
+            cost = value * buy
+            orders.append(
+                HeldOrder(position.symbol, "buy", shares, position.price, value, cash=-cost, gain=np.nan, lots=())
+            )
     return orders
 
 

@@ -28,6 +28,7 @@ from undertow.backtests.checklist.similar import Similar, similar
 from undertow.market import (
     DataError,
     FloatArray,
+    HeldPortfolio,
     HoldingsSource,
     Market,
     ParameterError,
@@ -37,7 +38,7 @@ from undertow.market import (
     read_holdings,
 )
 from undertow.signals.decisions import DecisionTable
-from undertow.strategies import Strategy
+from undertow.strategies import Decision, Strategy
 from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
 from undertow.strategies.rules import RuleStrategy, decide_rules
 
@@ -212,18 +213,8 @@ def today(
     stale = bool(decision.stale[row, 0])
     blind = _is_blind(drivers, row, unknown_share(lines))
     veto_noted = not explained.vetoed or explained.blocked.startswith("vetoed")
-    conditions, held = exit_conditions(drivers, row), None
-    if portfolio is not None:
-        portfolio.check_dates(instant)
-        held = plan_holdings(
-            portfolio,
-            table,
-            decision,
-            account,
-            fractional=fractional,
-            returns=conditions if explained.tier != "calm" else (),
-            notes=_held_notes(market, known, blind=blind),
-        )
+    conditions = exit_conditions(drivers, row)
+    returns = conditions if explained.tier != "calm" else ()
     notes = *pending_notes(lines), *_state_notes(drivers, row, stale, vetoed=not veto_noted)
     return Today(
         asof=instant_text(instant),
@@ -264,7 +255,7 @@ def today(
         changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
-        held=held,
+        held=_held(portfolio, market, table, decision, account, fractional=fractional, returns=returns, blind=blind),
     )
 
 
@@ -311,17 +302,32 @@ def _price_notes(known: Market, missing: int) -> list[str]:
     return [f"Prices end on {last.date()}: {lack} missing."]
 
 
-def _held_notes(market: Market, known: Market, *, blind: bool) -> tuple[str, ...]:
-    """Remarks on the orders of what is held: an unknown tier, and prices adjusted later."""
+def _held(
+    portfolio: HeldPortfolio | None,
+    market: Market,
+    table: DecisionTable,
+    decision: Decision,
+    account: Account,
+    *,
+    fractional: bool,
+    returns: tuple[str, ...],
+    blind: bool,
+) -> HeldPlan | None:
+    """The orders of what is held, with remarks on the tier and the prices."""
+    if portfolio is None:
+        return None
+    portfolio.check_dates(table.decisions.at[-1])
     notes = []
     if blind:
         notes.append("The tier is unknown: these orders follow the last one, which the rule holds.")
     last = market.sessions[-1]
-    if last > known.sessions[-1]:
+    if last > table.decisions.sessions[-1]:
         notes.append(
             f"Prices are adjusted for splits and dividends until {last.date()}: shares and costs have to be, too."
         )
-    return tuple(notes)
+    return plan_holdings(
+        portfolio, table, decision, account, fractional=fractional, returns=returns, notes=tuple(notes)
+    )
 
 
 def _last_two(values: FloatArray | None) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from undertow.market.clock import BoolArray, FloatArray, InstantArray
 from undertow.market.errors import DataError, ParameterError, safe_text
 from undertow.market.folder.names import symbol_column
 from undertow.market.folder.tables import date_column, number_column
-from undertow.market.portfolio.source import check_columns, read_user_table
+from undertow.market.portfolio.source import check_user_columns, read_user_table
 
 CASH_ROW = "cash"
 _REQUIRED, _OPTIONAL = ("symbol", "shares"), ("cost", "acquired")
@@ -91,7 +91,7 @@ def read_holdings(source: object) -> HeldPortfolio:
         table, name = read_user_table(Path(source), _REQUIRED, _OPTIONAL, "holdings")
     elif isinstance(source, pd.DataFrame):
         table, name = source.reset_index(drop=True), "`holdings`"
-        check_columns(table, name, _REQUIRED, _OPTIONAL)
+        check_user_columns(table, name, _REQUIRED, _OPTIONAL)
     else:
         raise ParameterError(f"`holdings` must be a file or a DataFrame, got {type(source).__name__}")
     symbols, shares = symbol_column(table, name), number_column(table, "shares", name)

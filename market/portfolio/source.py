@@ -32,11 +32,11 @@ def read_user_table(
             problem = "is not a file" if file.exists() else "not found"
             raise DataError(f"{name}: {problem}; name the file with `{option}`")
         table = read_columns(file, str(path), required)
-    check_columns(table, name, required, optional)
+    check_user_columns(table, name, required, optional)
     return table, name
 
 
-def check_columns(table: pd.DataFrame, name: str, required: Sequence[str], optional: Sequence[str]) -> None:
+def check_user_columns(table: pd.DataFrame, name: str, required: Sequence[str], optional: Sequence[str]) -> None:
     """Raise `DataError` unless a table has rows, the required columns and no others.
 
     Args:

@@ -17,7 +17,7 @@ from undertow.market.errors import DataError, ParameterError, UnknownNameError, 
 from undertow.market.folder.names import symbol_column
 from undertow.market.folder.tables import date_column, number_column
 from undertow.market.market import Market
-from undertow.market.portfolio.source import check_columns, read_user_table
+from undertow.market.portfolio.source import check_user_columns, read_user_table
 
 WEIGHTS_PREFIX = "weights-"
 # The farthest that the sum of a basket's weights may be from 1: rounding to six digits.
@@ -190,7 +190,7 @@ def _long(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _checked(table: pd.DataFrame, name: str, origin: str | None) -> WeightTable:
-    check_columns(table, name, _REQUIRED, _OPTIONAL)
+    check_user_columns(table, name, _REQUIRED, _OPTIONAL)
     if len(table) > _MOST_ROWS:
         raise DataError(f"{name}: has {len(table):,} rows, more than {_MOST_ROWS:,}; leave out weights of 0")
     symbols, weights = symbol_column(table, name), number_column(table, "weight", name)
