@@ -14,6 +14,7 @@ import pytest
 
 import undertow as ut
 from support.priced import load_priced, sessions_of, walk_closes
+from undertow.backtests import today
 from undertow.backtests.account import Account
 from undertow.backtests.ledger.ledger import Ledger
 from undertow.backtests.runs.entries import enter_run
@@ -184,3 +185,17 @@ def test_weights_that_an_account_cannot_have() -> None:
     assert not account.has_options
     assert "weights" not in account.as_dict()
     assert account.as_dict()["weighting"] == account.weighting
+
+
+def test_the_checklist_has_the_orders_of_a_stated_basket() -> None:
+    """Its account begins with the first weights, and holds no other names."""
+    first, second, _ = weights_of_names().index
+    days = simulated().sessions
+    rows = [(days[40], first, 0.5), (days[40], second, 0.5)]
+    weights = pd.DataFrame(rows, columns=["session", "symbol", "weight"])
+    found = today(
+        ut.strategies.RiskTiers(), simulated(), asof=f"{days[60]:%Y-%m-%d}T12:00Z", weights=weights, rebalance="daily"
+    )
+    assert {order.symbol for order in found.orders} == {first, second}
+    with pytest.raises(ParameterError, match=r"`weights` begin on .*, after the session that is decided"):
+        today(ut.strategies.RiskTiers(), simulated(), asof=f"{days[20]:%Y-%m-%d}T12:00Z", weights=weights)
