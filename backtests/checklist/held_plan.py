@@ -164,7 +164,7 @@ def plan_holdings(
     returns: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> HeldPlan:
-    """The orders that bring a real portfolio to the exposure of a decision's last session.
+    """The orders that bring a real portfolio to the exposure of the next fill.
 
     Stocks are the names of the universe; cash, the market's cash symbol and the names of the rule's basket are out of
     stocks. What the rule has out of stocks is a share of the whole value, names outside the universe included, which no
