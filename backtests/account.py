@@ -8,7 +8,17 @@ from typing import Any, TypedDict
 
 from undertow.backtests.command import shortest
 from undertow.backtests.costs import Costs
-from undertow.market import FILLS, Fill, ParameterError, check_positive, did_you_mean
+from undertow.market import (
+    FILLS,
+    Fill,
+    ParameterError,
+    WeightSource,
+    WeightTable,
+    check_positive,
+    did_you_mean,
+    read_weights,
+)
+from undertow.market.portfolio import WEIGHTS_PREFIX
 from undertow.strategies import REBALANCES, WEIGHTINGS
 
 _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
@@ -18,14 +28,17 @@ _COSTS = ("fee_bps", "slippage_bps", "haircut_bps", "borrow_bps", "tax_rate")
 class Account:
     """Settings that every run of a comparison, sweep or search shares.
 
-    Raises `ParameterError` on an unknown choice and on a capital of 0 or less.
+    Raises `ParameterError` on an unknown choice and on a capital of 0 or less, and as `read_weights` does.
 
     Args:
         fill: decide and fill before the "open" or before the "close" of a session.
         costs: costs of trading; by default 5 bps fee and 5 bps slippage.
-        weighting: base weights at full exposure, "equal" or "inverse-volatility".
+        weighting: base weights at full exposure, "equal" or "inverse-volatility"; with `weights` it becomes their name,
+            "weights-" and a digest of their content.
         rebalance: "daily", "weekly", "monthly", "quarterly" or "never".
         capital: starting capital, USD.
+        weights: weights of the basket in place of `weighting`: a file, a Series by symbol or a DataFrame; see
+            `read_weights`.
     """
 
     fill: Fill = "open"
@@ -33,11 +46,13 @@ class Account:
     weighting: str = "equal"
     rebalance: str = "monthly"
     capital: float = 1_000_000.0
+    weights: WeightSource | None = None
 
     def __post_init__(self) -> None:
+        self._take_weights()
         for name, choices in (("fill", FILLS), ("weighting", WEIGHTINGS), ("rebalance", REBALANCES)):
             value = getattr(self, name)
-            if value not in choices:
+            if value not in choices and not (name == "weighting" and self.weights is not None):
                 rule = " or ".join(choices) if name == "fill" else f"one of {', '.join(choices)}"
                 raise ParameterError(f"`{name}` must be {rule}; got {value!r}{did_you_mean(str(value), choices)}")
         costs: object = self.costs
@@ -48,9 +63,45 @@ class Account:
         # 1_000_000 and 1e6 are one capital: studies and ledgers compare the text.
         object.__setattr__(self, "capital", float(self.capital))
 
+    def _take_weights(self) -> None:
+        # The name of weights is a digest of them, so that whatever compares settings tells two baskets apart.
+        derived = str(self.weighting).startswith(WEIGHTS_PREFIX)
+        if self.weights is None:
+            if derived:
+                object.__setattr__(self, "weighting", WEIGHTINGS[0])
+            return
+        if self.weighting != WEIGHTINGS[0] and not derived:
+            raise ParameterError(f"`weights` state the base weights: leave out `weighting`, got {self.weighting!r}")
+        table = read_weights(self.weights)
+        object.__setattr__(self, "weights", table)
+        object.__setattr__(self, "weighting", table.label)
+
+    @property
+    def basket(self) -> tuple[str, str, WeightTable | None]:
+        """Weighting, rebalance and stated weights, as `base_weights` takes them."""
+        return self.weighting, self.rebalance, self.weight_table
+
+    @property
+    def weight_table(self) -> WeightTable | None:
+        """The stated weights, None where `weighting` makes them."""
+        return self.weights if isinstance(self.weights, WeightTable) else None
+
+    @property
+    def has_options(self) -> bool:
+        """Whether options of the command line can state this account.
+
+        They cannot where its weights lie in no file.
+        """
+        return self.weight_table is None or self.weight_table.origin is not None
+
     def as_dict(self) -> dict[str, Any]:
-        """The settings as plain values, costs as a nested dictionary."""
-        return asdict(self)
+        """The settings as plain values, costs as a nested dictionary.
+
+        Weights are named by `weighting`; their content is left out.
+        """
+        return {name: value for name, value in asdict(replace(self, weights=None)).items() if name != "weights"} | {
+            "weighting": self.weighting
+        }
 
     def keywords(self) -> dict[str, Any]:
         """The settings as keywords of `backtest`."""
@@ -59,12 +110,14 @@ class Account:
     def argv(self) -> list[str]:
         """The options of the command line that state this account.
 
-        Maintenance margin and wash sales are left out at their defaults.
+        Maintenance margin and wash sales are left out at their defaults. Weights are named by their file.
         """
         rates = [
             text for name in _COSTS for text in (f"--{name.replace('_', '-')}", shortest(getattr(self.costs, name)))
         ]
-        weights = ["--weighting", self.weighting, "--rebalance", self.rebalance]
+        table = self.weight_table
+        stated = ["--weighting", self.weighting] if table is None else ["--weights", str(table.origin)]
+        weights = [*stated, "--rebalance", self.rebalance]
         default = Costs()
         if self.costs.maintenance != default.maintenance:
             rates += ["--maintenance", shortest(self.costs.maintenance)]
@@ -81,6 +134,7 @@ class AccountSettings(TypedDict, total=False):
     weighting: str
     rebalance: str
     capital: float
+    weights: WeightSource | None
 
 
 def make_account(account: Account | None, settings: Mapping[str, Any]) -> Account:

@@ -71,6 +71,16 @@ if TYPE_CHECKING:
     )
     from undertow.market.lazy import lazy_names
     from undertow.market.market import Market
+    from undertow.market.portfolio import (
+        HeldLot,
+        HeldPortfolio,
+        HoldingsSource,
+        WeightSource,
+        WeightTable,
+        read_holdings,
+        read_weights,
+        weights_of_text,
+    )
     from undertow.market.prices import GAP_SESSIONS, PRICE_FIELDS, Prices
     from undertow.market.settlement import settlement_sessions
     from undertow.market.simulator import simulate_market
@@ -159,6 +169,16 @@ else:
             ),
             "lazy": ("lazy_names",),
             "market": ("Market",),
+            "portfolio": (
+                "HeldLot",
+                "HeldPortfolio",
+                "HoldingsSource",
+                "WeightSource",
+                "WeightTable",
+                "read_holdings",
+                "read_weights",
+                "weights_of_text",
+            ),
             "prices": (
                 "GAP_SESSIONS",
                 "PRICE_FIELDS",
@@ -190,6 +210,9 @@ __all__ = [
     "Feed",
     "Fill",
     "FloatArray",
+    "HeldLot",
+    "HeldPortfolio",
+    "HoldingsSource",
     "How",
     "InstantArray",
     "IntArray",
@@ -202,6 +225,8 @@ __all__ = [
     "UndertowError",
     "Universe",
     "UnknownNameError",
+    "WeightSource",
+    "WeightTable",
     "align",
     "check_positive",
     "check_returns",
@@ -231,6 +256,8 @@ __all__ = [
     "percent_hint",
     "period_starts",
     "price_changes",
+    "read_holdings",
+    "read_weights",
     "reason_of",
     "render_coverage",
     "safe_message",
@@ -239,6 +266,7 @@ __all__ = [
     "settlement_sessions",
     "simulate_market",
     "split_ratio",
+    "weights_of_text",
     "window_ends",
     "write_market",
 ]

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from undertow.strategies.strategy import Constant, Sets, Strategy
     from undertow.strategies.trend_filter import TrendFilter
     from undertow.strategies.vol_target import VolTarget
-    from undertow.strategies.weights import REBALANCES, WEIGHTINGS, Rebalance, Weighting, base_weights, rebalance_rows
+    from undertow.strategies.weights import (
+        REBALANCES,
+        WEIGHTINGS,
+        Rebalance,
+        Weighting,
+        base_weights,
+        rebalance_rows,
+        unpriced_weights,
+    )
     from undertow.strategies.winners_first import WinnersFirst
 else:
     __getattr__, __dir__ = lazy_names(
@@ -88,6 +96,7 @@ else:
                 "Weighting",
                 "base_weights",
                 "rebalance_rows",
+                "unpriced_weights",
             ),
             "winners_first": ("WinnersFirst",),
         },
@@ -137,4 +146,5 @@ __all__ = [
     "decided",
     "rebalance_rows",
     "shocks_of",
+    "unpriced_weights",
 ]

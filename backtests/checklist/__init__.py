@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.backtests.checklist.held_plan import HeldOrder, HeldPlan, HeldPosition, SoldLot, plan_holdings
     from undertow.backtests.checklist.instants import instant_text
     from undertow.backtests.checklist.lines import UNKNOWN_LIMIT, Line, alarms_to_come, checklist
     from undertow.backtests.checklist.orders import Order, coming_orders
@@ -16,6 +17,13 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "held_plan": (
+                "HeldOrder",
+                "HeldPlan",
+                "HeldPosition",
+                "SoldLot",
+                "plan_holdings",
+            ),
             "instants": ("instant_text",),
             "lines": (
                 "Line",
@@ -40,12 +48,17 @@ __all__ = [
     "EXIT_CODES",
     "UNKNOWN",
     "UNKNOWN_LIMIT",
+    "HeldOrder",
+    "HeldPlan",
+    "HeldPosition",
     "Line",
     "Order",
     "Similar",
+    "SoldLot",
     "Today",
     "alarms_to_come",
     "checklist",
     "coming_orders",
     "instant_text",
+    "plan_holdings",
 ]

@@ -11,6 +11,7 @@ from undertow.backtests.kernel.path import walk_plan
 from undertow.backtests.kernel.prices import PriceGrid, read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, decision_for_rows, plan_for_rows
 from undertow.backtests.kernel.state import REASONS
+from undertow.market import ParameterError
 from undertow.signals.decisions import ALIVE_SESSIONS, DecisionTable
 from undertow.strategies import Decision, base_weights
 
@@ -42,10 +43,10 @@ def coming_orders(table: DecisionTable, decision: Decision, account: Account) ->
     The account has followed the decision since the first session. It is that of a backtest, with its lots, stops and
     rebalances. The last session, whose prices are unknown yet, is priced at the last known closes, for every name with
     a price in the week before: whether a name without a price has ended is known later. Sales before purchases, each
-    largest first.
+    largest first. With stated weights the account begins with them.
     """
-    rows = slice(0, len(table))
-    base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
+    rows = slice(_first_row(table, account), len(table))
+    base, rebalanced = base_weights(table, rows, *account.basket)
     plan, costs = plan_for_rows(table, decision_for_rows(decision, rows), rows, base, rebalanced), account.costs
     grid = quoted(add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs))
     path = walk_plan(grid, plan, 0, costs, _CAPITAL)
@@ -62,6 +63,17 @@ def coming_orders(table: DecisionTable, decision: Decision, account: Account) ->
         for name in sent
     ]
     return tuple(sorted(orders, key=lambda order: (order.side == "buy", -order.share)))
+
+
+def _first_row(table: DecisionTable, account: Account) -> int:
+    """The first session of the account: the first one, or that of the first weights."""
+    weights = account.weight_table
+    if weights is None:
+        return 0
+    known = np.flatnonzero(weights.sets_at(table.decisions.sessions) >= 0)
+    if not len(known):
+        raise ParameterError(f"`weights` begin on {weights.first}, after the session that is decided")
+    return int(known[0])
 
 
 def quoted(grid: PriceGrid) -> PriceGrid:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account, AccountSettings, make_account
+from undertow.backtests.checklist.held_plan import HeldPlan, plan_holdings
 from undertow.backtests.checklist.instants import instant_text
 from undertow.backtests.checklist.lines import (
     UNKNOWN_LIMIT,
@@ -24,9 +25,20 @@ from undertow.backtests.checklist.lines import (
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
-from undertow.market import DataError, FloatArray, Market, ParameterError, instant_of, last_known, market_at
+from undertow.market import (
+    DataError,
+    FloatArray,
+    HeldPortfolio,
+    HoldingsSource,
+    Market,
+    ParameterError,
+    instant_of,
+    last_known,
+    market_at,
+    read_holdings,
+)
 from undertow.signals.decisions import DecisionTable
-from undertow.strategies import Strategy
+from undertow.strategies import Decision, Strategy
 from undertow.strategies.reasons import Reasons, counterfactual, escalations, exit_conditions, explain_row, reasons
 from undertow.strategies.rules import RuleStrategy, decide_rules
 
@@ -80,6 +92,7 @@ class Today:
         changes: changes of the inputs that would change the answer.
         notes: remarks.
         similar: returns after similar states.
+        held: orders of what is really held; None without holdings.
     """
 
     asof: str
@@ -120,6 +133,7 @@ class Today:
     changes: tuple[str, ...]
     notes: tuple[str, ...]
     similar: Similar
+    held: HeldPlan | None = None
 
     def __repr__(self) -> str:
         state = f"tier {self.tier}, exposure {self.exposure:.0%}, action {self.action}, {len(self.orders)} orders"
@@ -151,6 +165,8 @@ def today(
     *,
     asof: str | pd.Timestamp | None = None,
     universe: str = "growth",
+    holdings: HoldingsSource | None = None,
+    fractional: bool = False,
     account: Account | None = None,
     **settings: Unpack[AccountSettings],
 ) -> Today:
@@ -164,19 +180,22 @@ def today(
     others enter no tier.
 
     Raises `ParameterError` for a strategy that is not rule-based, `DataError` where the market lacks more than a week
-    of sessions that had closed by then, and where it has no feed for any condition of the trigger.
+    of sessions that had closed by then, where it has no feed for any condition of the trigger, and as `read_holdings`.
 
     Args:
         strategy: a rule-based strategy.
         market: prices and feeds.
         asof: instant with a time zone; by default the last one at which the market learned anything.
         universe: name of a universe or a screen.
+        holdings: what is really held, a file or a DataFrame as `read_holdings` takes; `held` has its orders.
+        fractional: whether these orders may be of parts of shares.
         account: settings of the account; its capital makes no difference, since orders are shares.
         settings: single settings of the account by name, in place of those in `account`.
     """
     if not isinstance(strategy, RuleStrategy):
         raise ParameterError(f"`{strategy.name()}` is not rule-based; name a rule-based strategy, such as risk-tiers")
     account = make_account(account, settings)
+    portfolio = None if holdings is None else read_holdings(holdings)
     strategy.check_market(market)
     instant = last_known(market) if asof is None else instant_of(asof)
     known, decisions = market_at(market, instant, account.fill)
@@ -194,6 +213,8 @@ def today(
     stale = bool(decision.stale[row, 0])
     blind = _is_blind(drivers, row, unknown_share(lines))
     veto_noted = not explained.vetoed or explained.blocked.startswith("vetoed")
+    conditions = exit_conditions(drivers, row)
+    returns = conditions if explained.tier != "calm" else ()
     notes = *pending_notes(lines), *_state_notes(drivers, row, stale, vetoed=not veto_noted)
     return Today(
         asof=instant_text(instant),
@@ -230,10 +251,11 @@ def today(
         lag_hours=tuple(sorted({rule.lag_of(condition) for condition in rule.trigger.when})),
         over_sessions=rule.timing.sessions,
         deadline_hours=rule.timing.deadline,
-        exit_conditions=(*exit_conditions(drivers, row), *pending_conditions(lines, calm=explained.tier == "calm")),
+        exit_conditions=(*conditions, *pending_conditions(lines, calm=explained.tier == "calm")),
         changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
         similar=similar(drivers, *_level(table), row),
+        held=_held(portfolio, market, table, decision, account, fractional=fractional, returns=returns, blind=blind),
     )
 
 
@@ -278,6 +300,34 @@ def _price_notes(known: Market, missing: int) -> list[str]:
     last = known.sessions[np.flatnonzero(np.isfinite(known.prices.close).any(axis=1))[-1]]
     lack = "1 closed session is" if missing == 1 else f"{missing} closed sessions are"
     return [f"Prices end on {last.date()}: {lack} missing."]
+
+
+def _held(
+    portfolio: HeldPortfolio | None,
+    market: Market,
+    table: DecisionTable,
+    decision: Decision,
+    account: Account,
+    *,
+    fractional: bool,
+    returns: tuple[str, ...],
+    blind: bool,
+) -> HeldPlan | None:
+    """The orders of what is held, with remarks on the tier and the prices."""
+    if portfolio is None:
+        return None
+    portfolio.check_dates(table.decisions.at[-1])
+    notes = []
+    if blind:
+        notes.append("The tier is unknown: these orders follow the last one, which the rule holds.")
+    last = market.sessions[-1]
+    if last > table.decisions.sessions[-1]:
+        notes.append(
+            f"Prices are adjusted for splits and dividends until {last.date()}: shares and costs have to be, too."
+        )
+    return plan_holdings(
+        portfolio, table, decision, account, fractional=fractional, returns=returns, notes=tuple(notes)
+    )
 
 
 def _last_two(values: FloatArray | None) -> tuple[float, float]:

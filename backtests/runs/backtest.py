@@ -15,7 +15,14 @@ from undertow.backtests.kernel.path import AccountPath, walk_plan
 from undertow.backtests.kernel.prices import read_price_grid
 from undertow.backtests.kernel.sleeves import add_sleeves, append_hold_set, decision_for_rows, plan_for_rows
 from undertow.backtests.runs.attribution import attribution
-from undertow.backtests.runs.describe import held_moves, run_counts, run_recipe, run_series, run_weights
+from undertow.backtests.runs.describe import (
+    held_moves,
+    run_counts,
+    run_recipe,
+    run_series,
+    run_weights,
+    weight_counts,
+)
 from undertow.backtests.runs.episodes import Acting, EpisodeClock, acted_before, episodes
 from undertow.backtests.runs.run import Run
 from undertow.backtests.runs.tax import tax_of
@@ -57,7 +64,7 @@ def backtest(
         universe: name of a universe, or a screen such as "growth | top 50 by dollar-volume | monthly".
         start: first session, a date; by default the market's first.
         end: last session, a date, included; by default the market's last.
-        account: fill, costs, weighting, rebalance and capital; by default `Account()`.
+        account: fill, costs, weighting or weights, rebalance and capital; by default `Account()`.
         settings: single settings of the account by name, in place of those in `account`: fill="close".
     """
     check_run(strategy, market, universe)
@@ -85,7 +92,11 @@ def backtest(
         weights=run_weights(run),
         orders=run.orders(market.cash, market.calendar.name),
         episodes=episodes(acting, _clock(table, rows, hold), run, hold),
-        counts={**run_counts(table, rows, run, decision), "moves": held_moves({"run": run, BuyAndHold.name(): hold})},
+        counts={
+            **run_counts(table, rows, run, decision),
+            **weight_counts(table, rows, account),
+            "moves": held_moves({"run": run, BuyAndHold.name(): hold}),
+        },
         build_portfolio=build,
         reasons=drivers,
         attribution_parts=attribution(grid, plan, run, hold),
@@ -195,7 +206,7 @@ def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, acc
     """
     strategy_class = type(strategies[0])
     decision = decided(strategy_class, table, strategy_class.stack(strategies))
-    base, rebalanced = base_weights(table, rows, account.weighting, account.rebalance)
+    base, rebalanced = base_weights(table, rows, *account.basket)
     return plan_for_rows(table, append_hold_set(decision_for_rows(decision, rows)), rows, base, rebalanced), decision
 
 

@@ -19,7 +19,7 @@ from undertow.backtests.runs.notes import MOST_MOVES, move_record
 from undertow.backtests.runs.run import Recipe
 from undertow.market import BoolArray, FloatArray, Market, align, is_extreme, market_findings, price_changes
 from undertow.signals.decisions import DecisionTable
-from undertow.strategies import Decision, Strategy
+from undertow.strategies import Decision, Strategy, unpriced_weights
 from undertow.strategies.rules import FreeRule
 
 _VERSIONED = ("undertow", "vectorbt", "vectorbt-rust", "numpy", "pandas", "numba", "exchange-calendars")
@@ -142,6 +142,16 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
     }
 
 
+def weight_counts(table: DecisionTable, rows: slice, account: Account) -> dict[str, dict[str, int]]:
+    """The names of stated weights without a price, with the number of rebalances.
+
+    `weights_without_price`; nothing for an account whose weights are not stated.
+    """
+    if account.weight_table is None:
+        return {}
+    return {"weights_without_price": unpriced_weights(table, rows, account.rebalance, account.weight_table)}
+
+
 def _gaps(market: Market, symbol: str | None, rows: slice) -> int:
     """The sessions on which a symbol has no close; 0 where none is named."""
     if symbol is None:
@@ -177,7 +187,7 @@ def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: A
     """
     market, sessions = table.market, table.decisions.sessions[rows]
     window = str(sessions[0].date()), str(sessions[-1].date())
-    settings = account.as_dict()
+    settings, stated = account.as_dict(), account.weight_table
     return Recipe(
         strategy=strategy.label,
         parameters=strategy.parameters,
@@ -197,14 +207,16 @@ def run_recipe(strategy: Strategy, table: DecisionTable, rows: slice, account: A
         sessions_a_year=market.calendar.sessions_a_year,
         versions={name: version(name) for name in _VERSIONED},
         command=_command(strategy, market, table.universe.name, window, account),
+        weights=None if stated is None else stated.text,
+        weights_file=None if stated is None else stated.origin,
     )
 
 
 def _command(
     strategy: Strategy, market: Market, universe: str, window: tuple[str, str], account: Account
 ) -> str | None:
-    """The command line of the run; None where market or rule lies in no file."""
-    if market.path is None or (strategy.origin is None and isinstance(strategy, FreeRule)):
+    """The command line of the run; None where market, rule or weights lie in no file."""
+    if market.path is None or not account.has_options or (strategy.origin is None and isinstance(strategy, FreeRule)):
         return None
     span = ["--universe", universe, "--start", window[0], "--end", window[1]]
     argv = ["undertow", "backtest", "--market", market.path, *_strategy_argv(strategy), *span, *account.argv()]

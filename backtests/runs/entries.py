@@ -80,9 +80,9 @@ def _comparable(column: pd.Series) -> pd.Series:
 def enter_run(ledger: Ledger, run: Run, strategy: type[Strategy]) -> TrialCount:
     """Count one backtest of a `strategy`; an equal recipe is counted once."""
     recipe = run.recipe
-    settings = {
-        name: value for name, value in asdict(recipe).items() if name not in ("command", "market_path", "versions")
-    }
+    # Stated weights are named by `weighting`.
+    left_out = ("command", "market_path", "versions", "weights", "weights_file")
+    settings = {name: value for name, value in asdict(recipe).items() if name not in left_out}
     search = SearchKey(
         recipe.strategy,
         recipe.market_fingerprint,

@@ -41,6 +41,7 @@ def data_notes(
         benchmark_sentence(series["benchmark_return"], benchmark),
         cash_sentence(series["cash_return"], cash),
         idle_sentence(series, counts.get("never_filled", ()), fill),
+        weights_sentence(counts.get("weights_without_price", {})),
         hedge_sentence(int(counts.get("hedge_sessions_without_price", 0)), len(series)),
     )
     return tuple(sentence for sentence in sentences if sentence)
@@ -156,6 +157,18 @@ def hedge_sentence(missing: int, sessions: int) -> str:
     if not missing:
         return ""
     return f"the symbol sold short has no price on {missing:,} of {sessions:,} sessions on which the rule had a hedge"
+
+
+def weights_sentence(counts: Mapping[str, int]) -> str:
+    """The names of stated weights that had no price at rebalances; empty without any."""
+    if not counts:
+        return ""
+    listed = ", ".join(f"{name} at {count:,}" for name, count in list(counts.items())[:_NAMED])
+    further = f" and {len(counts) - _NAMED:,} more" if len(counts) > _NAMED else ""
+    return (
+        f"stated weights without a price in the week before, spread over the other names, by rebalances: {listed}"
+        f"{further}"
+    )
 
 
 def longest_idle(returns: FloatArray) -> int:

@@ -26,7 +26,7 @@ from undertow.backtests.runs.endings import endings
 from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
 from undertow.backtests.runs.notes import benchmark_moves, data_notes, hold_label
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
-from undertow.market import FloatArray, ParameterError
+from undertow.market import FloatArray, ParameterError, weights_of_text
 from undertow.signals.base import PAGES, load, load_path
 from undertow.strategies.reasons import changes, explain, remark, vetoes
 
@@ -45,7 +45,10 @@ _CARD = ("cagr", "annual_volatility", "annual_sharpe", "max_drawdown", "annual_t
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a run, as plain values: equal recipes give equal bytes."""
+    """Everything that decides a run, as plain values: equal recipes give equal bytes.
+
+    `weighting` names stated weights by a digest, `weights` is their content as CSV and `weights_file` where they lay.
+    """
 
     strategy: str
     parameters: dict[str, Any]
@@ -75,6 +78,8 @@ class Recipe:
     lots: str = "hifo"
     maintenance: float = 0.30
     wash_sales: bool = False
+    weights: str | None = None
+    weights_file: str | None = None
 
     def __repr__(self) -> str:
         return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
@@ -83,6 +88,8 @@ class Recipe:
     def account(self) -> Account:
         """The settings of the account."""
         settings = asdict(self)
+        if self.weights is not None:
+            settings["weights"] = weights_of_text(self.weights, self.weights_file)
         settings["costs"] = Costs(**{cost.name: settings[cost.name] for cost in fields(Costs)})
         return Account(**{setting.name: settings[setting.name] for setting in fields(Account)})
 

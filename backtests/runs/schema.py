@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.attribution import Attribution
 from undertow.backtests.runs.run import Recipe
-from undertow.market import DataError, ParameterError, UndertowError
+from undertow.market import DataError, UndertowError
 
 AGAIN = "make the run again"
 # Beyond what any run has: bytes of a JSON file, rows and columns of a table, nesting, whole numbers, an amount in USD.
@@ -121,6 +121,7 @@ _SHAPES: dict[str, Any] = {
     "unused_feeds": dict[str, str],
     "data_findings": dict[str, str],
     "signal_sources": dict[str, _Count],
+    "weights_without_price": dict[str, _Count],
     "frozen_feeds": dict[str, _Count],
     "never_filled": list[str],
     "moves": list[Move],
@@ -186,9 +187,11 @@ def read_recipe(file: Path, content: dict[str, Any]) -> Recipe:
         if recipe.start > recipe.end or not 0 < recipe.sessions < _LARGEST:
             raise ValueError(f"{recipe.sessions} sessions from {recipe.start} to {recipe.end}")
         try:
-            _ = recipe.account
-        except ParameterError as error:
+            account = recipe.account
+        except UndertowError as error:
             raise ValueError(str(error)) from None
+        if account.weighting != recipe.weighting:
+            raise ValueError(f"weighting: must be {account.weighting}, as the weights are, got {recipe.weighting}")
     return recipe
 
 

@@ -102,7 +102,7 @@ class SweepTask:
         """
         table = shared_table(self.market, self.universe, self.account.fill)
         rows = session_rows(self.market, self.start, self.end)
-        base, rebalanced = base_weights(table, rows, self.account.weighting, self.account.rebalance)
+        base, rebalanced = base_weights(table, rows, *self.account.basket)
         if not base.any():
             # The same error as that of `backtest`: a sweep would measure cash alone.
             raise ParameterError(

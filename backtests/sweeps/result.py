@@ -22,7 +22,8 @@ from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.metrics import short_window
 from undertow.backtests.objectives import BASELINES, Metrics
 from undertow.backtests.runs.backtest import session_rows
-from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence
+from undertow.backtests.runs.describe import weight_counts
+from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence, weights_sentence
 from undertow.backtests.sweeps.argv import made_by, sets_argv
 from undertow.backtests.sweeps.baselines import baseline_figures, basket_moves, walk_baseline
 from undertow.backtests.sweeps.chunk import SweepTask
@@ -186,7 +187,12 @@ class Sweep:
     def notes(self) -> tuple[str, ...]:
         """Remarks on the data behind the figures, as `Run.notes` has them."""
         reason = short_window(len(self.sessions))
-        notes = (f"{reason}: they are blank" if reason else "", moves_sentence(self.moves))
+        weights = weight_counts(self.task.prepared.table, self.task.prepared.rows, self.account)
+        notes = (
+            f"{reason}: they are blank" if reason else "",
+            moves_sentence(self.moves),
+            weights_sentence(weights.get("weights_without_price", {})),
+        )
         return tuple(note for note in notes if note)
 
     def baseline_scores(self, by: By = BEST_FIGURE) -> dict[str, float]:
@@ -309,7 +315,7 @@ class Sweep:
     def command(self) -> str | None:
         """The command line that repeats the sweep.
 
-        None for a market that is not a folder, and for sets that no option states.
+        None for a market that is not a folder, for sets that no option states, and for weights that lie in no file.
         """
         return self.command_by()
 
@@ -320,7 +326,7 @@ class Sweep:
         """
         ranking = read_ranking(by)
         stated = sets_argv(self.strategy, self.sets, self.names, self.origin)
-        if self.market.path is None or stated is None:
+        if self.market.path is None or stated is None or not self.account.has_options:
             return None
         argv = ["undertow", "sweep", "--market", self.market.path, "--strategy", strategy_word(self.strategy), *stated]
         argv += ["--universe", self.universe, "--start", self.start, "--end", self.end, "--by", ranking.column]

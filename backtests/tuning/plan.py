@@ -72,7 +72,8 @@ class SearchPlan:
         return {
             "strategy": f"{self.strategy.__module__}:{self.strategy.__qualname__}",
             "market": self.market.fingerprint,
-            **self.settings,
+            # Weights are named by `weighting`.
+            **{name: value for name, value in self.settings.items() if name != "weights"},
             "costs": asdict(self.settings["costs"]),
             "objective": names_of(self.search.objectives),
             "constraints": names_of(self.search.bounds),

@@ -172,12 +172,13 @@ class Tuning:
         """The command line that makes the same trials again.
 
         Without the storage, which changes no trial. None for a market that is not a folder, an objective without a
-        name, user-defined first sets, and a space that `--narrow` cannot state.
+        name, user-defined first sets, weights that lie in no file, and a space that `--narrow` cannot state.
         """
         identity = self.identity
         is_default = identity["first"] == list(first_sets(self.strategy, self.space))
         stated = search_argv(self.strategy, self.space.free, self.space.fixed)
-        if self.market.path is None or stated is None or not is_default or not all(map(is_named, self.objectives)):
+        named = all(map(is_named, self.objectives))
+        if self.market.path is None or stated is None or not is_default or not named or not self.account.has_options:
             return None
         argv = ["undertow", "optimize", "--market", str(self.market.path), *stated]
         argv += [text for name in self.names for text in ("--objective", name)]

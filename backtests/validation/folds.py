@@ -165,7 +165,7 @@ def refuse_empty(table: DecisionTable, folds: Sequence[Fold], rows: slice, setti
     sessions, account = table.decisions.sessions[rows], settings.account
     for fold in folds:
         first, last = (rows.start + int(fold.train[row]) for row in (0, -1))
-        base, _ = base_weights(table, slice(first, last + 1), account.weighting, account.rebalance)
+        base, _ = base_weights(table, slice(first, last + 1), *account.basket)
         for role, part, held in (
             ("is trained on", fold.train, bool(base.any())),
             ("is tested on", fold.test, bool(table.alive[rows][fold.test].any())),

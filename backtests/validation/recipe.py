@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -31,8 +31,8 @@ class WalkRecipe:
     Args:
         head: names and values of its settings.
         command: the command line that makes it again. None for a market that is not a folder, for a user-defined tuner
-            or gate, for an objective without a name, for events that are not the strategy's shocks, and for a space or
-            paths that no option describes.
+            or gate, for an objective without a name, for weights that lie in no file, for events that are not the
+            strategy's shocks, and for a space or paths that no option describes.
     """
 
     head: tuple[tuple[str, Any], ...]
@@ -97,7 +97,7 @@ def search_key(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> Se
     identity = {
         "strategy": f"{strategy.__module__}:{strategy.__qualname__}",
         "market": market.fingerprint,
-        "account": {**settings.keywords(), "costs": asdict(settings.account.costs)},
+        "account": {"universe": settings.universe, **settings.account.as_dict()},
         # The tested sessions and the gate change no trial.
         "trained": [
             [str(sessions[fold.train[0]]), str(sessions[fold.train[-1]])] for fold in plan.split.folds(sessions)
@@ -137,6 +137,7 @@ def _argv(
     # The command line has the level of the default gate alone.
     default_gate = gate is None or gate.name == f"SPA p <= {gate.alpha:g}"
     repeatable = plan.tuner_name in TUNERS and default_gate and is_named(settings.objective)
+    repeatable = repeatable and settings.account.has_options
     searched = search_argv(plan.strategy, settings.space, settings.fixed)
     if not repeatable or market.path is None or searched is None:
         return None

@@ -44,6 +44,18 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
     if not file.is_file():
         problem = "is not a file" if file.exists() else "not found"
         raise DataError(f"{shown}: {problem}; fix its `path` in market.toml or remove the [[feed]]")
+    table = read_columns(file, path, required)
+    if table.empty:
+        raise DataError(f"{shown}: has no rows; remove its [[feed]] from market.toml or supply the file")
+    return table
+
+
+def read_columns(file: Path, path: str, required: Sequence[str]) -> pd.DataFrame:
+    """The table of a file, named `path` in messages, with the required columns.
+
+    Raises `DataError` as `read_table` does, on another suffix too; a table may have no rows.
+    """
+    shown = safe_text(path)
     if not path.lower().endswith((".parquet", ".csv", ".csv.gz")):
         raise DataError(f"{shown}: must be a .parquet, .csv or .csv.gz file; convert it")
     try:
@@ -64,8 +76,6 @@ def read_table(folder: Path, path: str, required: Sequence[str]) -> pd.DataFrame
             raise DataError(
                 f"{shown}: column `{column}` is missing{shape_hint(columns) or missing_hint(column, columns)}"
             )
-    if table.empty:
-        raise DataError(f"{shown}: has no rows; remove its [[feed]] from market.toml or supply the file")
     return table
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from undertow.backtests.checklist import UNKNOWN, Line, Order, Similar, Today
 from undertow.strategies.reasons import format_number
+from undertow.tearsheets.checklist.held import held_section
 from undertow.tearsheets.html.markup import (
     Html,
     facts,
@@ -30,7 +31,8 @@ _PAGE_ORDERS, _LINE_ORDERS = 20, 8
 def write_today(today: Today, path: str | Path) -> Path:
     """Write the checklist as one self-contained HTML page and return its path."""
     check_html_path(path, "html")
-    body = join([_title(today), _verdict(today), _checks(today), _orders(today), _reasons(today)])
+    held = [] if today.held is None else [held_section(today.held)]
+    body = join([_title(today), _verdict(today), *held, _checks(today), _orders(today), _reasons(today)])
     page = fill_template(
         "plain.html", title=f"{headline(today)} | Undertow", style=Html(resource("page.css")), body=body
     )

@@ -16,6 +16,7 @@ _LABELS = {
     "sessions": "Sessions",
     "fill": "Fill price",
     "weighting": "Base weights",
+    "weights_file": "File of the weights",
     "rebalance": "Rebalanced",
     "fee_bps": "Fee, bps",
     "slippage_bps": "Slippage, bps",

@@ -156,3 +156,64 @@ def test_a_rule_file_may_name_a_signal_of_the_current_folder(
     code, said, _ = call("today", "--rule", "own.toml", "--trust")
     assert code in (0, 30)
     assert "fallen" in said
+
+
+HELD = "symbol,shares,cost,acquired\nSIM01,100,50.0,2018-01-02\nSIM02,80,,\nZZZ,5,,\ncash,1000,,\n"
+
+
+def test_holdings_have_orders_in_text_json_and_page(call: Call, market: Path, tmp_path: Path) -> None:
+    file, page = tmp_path / "mine.csv", tmp_path / "today.html"
+    file.write_text(HELD, encoding="utf-8")
+    words = ("--market", market, "--asof", "2019-02-05T14:00Z", "--holdings", file)
+    plain, _, _ = call("today", *words[:4], "--json")
+    code, out, err = call("today", *words, "--html", page)
+    assert (code, err) == (plain, "")
+    assert "what is really held, at the last known prices" in out
+    assert "ZZZ is not touched: no price in the market" in " ".join(out.split())
+    assert "What is really held" in page.read_text(encoding="utf-8")
+    content = json.loads(call("today", *words, "--json", "--lots", "fifo", "--tax-rate", "0.3")[1])
+    held = content["held"]
+    assert (held["tax_rate"], held["lots"], held["cash"]) == (0.3, "fifo", 1000.0)
+    assert [position["symbol"] for position in held["positions"]] == ["SIM01", "SIM02", "ZZZ"]
+    assert held["out_of_stocks"] == pytest.approx((1 - content["exposure"]) * held["value"])
+    assert json.loads(call("today", *words[:4], "--json")[1])["held"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("symbol,shares\nSIM01,-5\n", "mine.csv: row 1 (SIM01): `shares` -5 is negative"),
+        ("symbol,shares,acquired\nSIM01,5,2030-01-02\n", "`acquired` 2030-01-02 is after 2019-02-05"),
+        ("symbol,shares\nSIM\x1b[31m,x\n", r"`symbol` 'SIM\x1b[31m' has characters that"),
+    ],
+)
+def test_bad_holdings_exit_with_two(call: Call, market: Path, tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(text, encoding="utf-8")
+    code, out, err = call("today", "--market", market, "--asof", "2019-02-05T14:00Z", "--holdings", file)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "\x1b" not in err
+    assert call("today", "--market", market, "--holdings", tmp_path / "none.csv")[0] == 2
+
+
+def test_weights_of_a_file_are_the_basket(call: Call, market: Path, tmp_path: Path) -> None:
+    file = tmp_path / "basket.csv"
+    file.write_text("symbol,weight\nSIM01,0.7\nSIM02,0.3\n", encoding="utf-8")
+    words = ("--market", market, "--strategy", "liquidity-drain", "--weights", file)
+    code, out, _ = call("backtest", *words, "--out", tmp_path / "run", "--json")
+    assert code == 0
+    figures = json.loads(out)["metrics"]
+    recipe = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert recipe["weights"] == "symbol,weight\nSIM01,0.7\nSIM02,0.3\n"
+    assert recipe["weighting"].startswith("weights-")
+    code, out, _ = call("sweep", *words, "--grid", "lag=24", "--json")
+    assert code == 0
+    (best,) = json.loads(out)["best"]
+    assert best["total_return"] == pytest.approx(figures["total_return"], rel=1e-9)
+    file.write_text("symbol,weight\nSIM01,0.7\nSIM2,0.2\n", encoding="utf-8")
+    code, out, err = call("backtest", *words)
+    assert (code, out) == (2, "")
+    assert "the weights sum to 0.9, and must sum to 1" in err
+    file.write_text("symbol,weight\nSIM01,0.7\nSIM2,0.3\n", encoding="utf-8")
+    assert "unknown symbol `SIM2`, did you mean `SIM02`?" in call("backtest", *words)[2]

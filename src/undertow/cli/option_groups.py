@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_type_hints
 
 import typer
@@ -14,10 +15,12 @@ import typer
 from undertow.cli.options import (
     EndOption,
     FillOption,
+    LotsOption,
     OptionalStrategyOption,
     RuleOption,
     SetOption,
     StartOption,
+    TaxRateOption,
     TrustOption,
     UniverseOption,
 )
@@ -67,15 +70,8 @@ class AccountOptions:
             "--borrow-bps", help="Cost of borrowing what is sold short, basis points a year.", show_default="50.0"
         ),
     ] = None
-    tax_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--tax-rate", help="Tax on realised gains, decimal; reported, never deducted.", show_default="0.2"
-        ),
-    ] = None
-    lots: Annotated[
-        str | None, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", show_default="hifo")
-    ] = None
+    tax_rate: TaxRateOption = None
+    lots: LotsOption = None
     maintenance: Annotated[
         float | None,
         typer.Option(
@@ -92,6 +88,12 @@ class AccountOptions:
     ] = None
     weighting: Annotated[
         str | None, typer.Option("--weighting", help="equal or inverse-volatility.", show_default="equal")
+    ] = None
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="Weights of the basket: CSV of symbol, weight and perhaps session."
+        ),
     ] = None
     rebalance: Annotated[
         str | None,

@@ -85,6 +85,13 @@ EndOption = Annotated[str | None, typer.Option("--end", help="Last session, YYYY
 FillOption = Annotated[
     str | None, typer.Option("--fill", help="Decide and fill before the open or the close.", show_default="open")
 ]
+TaxRateOption = Annotated[
+    float | None,
+    typer.Option("--tax-rate", help="Tax on realised gains, decimal; reported, never deducted.", show_default="0.2"),
+]
+LotsOption = Annotated[
+    str | None, typer.Option("--lots", help="Lots that a sale sells: hifo or fifo.", show_default="hifo")
+]
 LedgerOption = Annotated[
     Path | None, typer.Option("--ledger", help="Folder of the trial ledger.", show_default="results/ledger")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,10 @@ from undertow.cli.options import (
     FillOption,
     HtmlOption,
     JsonOption,
+    LotsOption,
     MarketOption,
     SeedOption,
+    TaxRateOption,
     UniverseOption,
 )
 from undertow.cli.output import print_json
@@ -22,6 +25,7 @@ from undertow.cli.resolve import check_targets, resolve_account, resolve_market,
 
 if TYPE_CHECKING:
     from undertow.backtests import Today
+    from undertow.backtests.checklist import HeldPlan
 
 DEFAULT_STRATEGY = "risk-tiers"
 _COLOURS = {"ok": "green", "watch": "yellow", "alarm": "red", "unknown": "magenta"}
@@ -35,7 +39,16 @@ def today_command(
         typer.Option(help="Instant with a zone, 2024-08-04T15:00Z, or now; default: the market's last."),
     ] = None,
     universe: UniverseOption = None,
+    holdings: Annotated[
+        Path | None,
+        typer.Option(
+            "--holdings", metavar="FILE", help="What you hold: CSV of symbol, shares and perhaps cost, acquired."
+        ),
+    ] = None,
+    fractional: Annotated[bool, typer.Option("--fractional", help="Orders of --holdings in parts of shares.")] = False,
     fill: FillOption = None,
+    tax_rate: TaxRateOption = None,
+    lots: LotsOption = None,
     html: HtmlOption = None,
     seed: SeedOption = 7,
     as_json: JsonOption = False,
@@ -47,18 +60,29 @@ def today_command(
     """
     with busy("starting"):
         from undertow.backtests import today as run_today
+        from undertow.market import read_holdings
         from undertow.tearsheets import write_today
 
         check_targets(html=html)
         chosen = resolve_rule(rule, DEFAULT_STRATEGY)
-        settings = chosen.with_settings({"universe": universe, "fill": fill})
+        settings = chosen.with_settings({"universe": universe, "fill": fill, "tax_rate": tax_rate, "lots": lots})
         account = resolve_account(settings)
+        # A file that cannot be read is reported before the market is.
+        portfolio = None if holdings is None else read_holdings(holdings)
     with busy("loading the market"):
         data = resolve_market(market, seed)
         chosen.check(data, settings)
     with busy("reading the signals"):
         universe = settings.get("universe", UNIVERSE)
-        checklist = run_today(chosen.strategy, data, asof=asof, universe=universe, account=account)
+        checklist = run_today(
+            chosen.strategy,
+            data,
+            asof=asof,
+            universe=universe,
+            holdings=portfolio,
+            fractional=fractional,
+            account=account,
+        )
     if html is not None:
         write_today(checklist, html)
     if as_json:
@@ -82,7 +106,8 @@ def _show(checklist: Today) -> None:
     show(f"{headline(checklist)} ({score}{label})")
     if checklist.blocked:
         show(checklist.blocked)
-    for note in (*checklist.notes, *order_lines(checklist), execution_text(checklist)):
+    orders = order_lines(checklist) if checklist.held is None else ()
+    for note in (*checklist.notes, *orders, execution_text(checklist)):
         show(note)
     if checklist.exit_conditions:
         conditions = "; ".join(checklist.exit_conditions)
@@ -90,6 +115,24 @@ def _show(checklist: Today) -> None:
     for change in checklist.changes:
         show(change)
     show(similar_states_sentence(checklist.similar))
+    if checklist.held is not None:
+        _show_held(checklist.held)
+
+
+def _show_held(held: HeldPlan) -> None:
+    from rich.table import Table
+
+    from undertow.cli.console import show
+    from undertow.tearsheets.checklist import HELD_COLUMNS, held_rows, held_sentences
+
+    table = Table(title="what is really held, at the last known prices", title_justify="left")
+    for name in HELD_COLUMNS:
+        table.add_column(name, justify="left" if name in ("name", "order") else "right")
+    for row in held_rows(held):
+        table.add_row(*row)
+    show(table)
+    for sentence in held_sentences(held):
+        show(sentence)
 
 
 def _lines(checklist: Today) -> object:
