@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         safe_message,
         safe_text,
     )
-    from undertow.market.feeds import SETTLEMENT_HOURS, Feed
+    from undertow.market.feeds import REGIME_KINDS, SETTLEMENT_HOURS, VENUE_REGIMES, Feed
     from undertow.market.folder import load_market, write_market
     from undertow.market.inspection import (
         Coverage,
@@ -144,7 +144,9 @@ else:
             ),
             "feeds": (
                 "Feed",
+                "REGIME_KINDS",
                 "SETTLEMENT_HOURS",
+                "VENUE_REGIMES",
             ),
             "folder": (
                 "load_market",
@@ -171,8 +173,10 @@ __all__ = [
     "GAP_SESSIONS",
     "HOUR",
     "PRICE_FIELDS",
+    "REGIME_KINDS",
     "SESSIONS_A_YEAR",
     "SETTLEMENT_HOURS",
+    "VENUE_REGIMES",
     "BookkeepingError",
     "BoolArray",
     "Calendar",

@@ -13,11 +13,11 @@ from undertow.signals.base import (
     SHARE,
     Parameter,
     Spec,
-    indicator,
     rolling_rank_nb,
     rolling_spike_nb,
     rolling_total_nb,
 )
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -74,7 +74,7 @@ def liquidation_rank_nb(
     return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
 
 
-LiquidationSpike = indicator(
+LiquidationSpike = regime_indicator(
     Spec(
         name="liquidation-spike",
         summary="How unusual the forced selling of longs is against its own recent past, within one venue regime.",

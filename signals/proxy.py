@@ -12,12 +12,12 @@ from undertow.signals.base import (
     RANK,
     Parameter,
     Spec,
-    indicator,
     rolling_median_nb,
     rolling_rank_nb,
     rolling_spike_nb,
     rolling_total_nb,
 )
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -80,7 +80,7 @@ def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizo
     return rolling_total_nb(fall * relative, regime, horizon)
 
 
-LiquidationProxy = indicator(
+LiquidationProxy = regime_indicator(
     Spec(
         name="liquidation-proxy",
         summary="A proxy for long liquidations from closes and volume; results that used it say so.",

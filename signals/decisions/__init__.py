@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.signals.decisions.at_decisions import at_decisions
     from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
+    from undertow.signals.decisions.known_values import KnownValues
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
     from undertow.signals.decisions.requests import signal_spec
     from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
@@ -17,11 +19,13 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "at_decisions": ("at_decisions",),
             "inputs": (
                 "DERIVED",
                 "feed_inputs",
                 "session_inputs",
             ),
+            "known_values": ("KnownValues",),
             "panel": (
                 "ALIVE_SESSIONS",
                 "SessionPanel",
@@ -49,9 +53,11 @@ __all__ = [
     "ALIVE_SESSIONS",
     "DERIVED",
     "DecisionTable",
+    "KnownValues",
     "Screen",
     "SessionPanel",
     "UniverseSizes",
+    "at_decisions",
     "check_universe",
     "feed_inputs",
     "feed_parameters",
