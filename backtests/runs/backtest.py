@@ -134,11 +134,11 @@ def book_account(*arguments: Any) -> Portfolio:
     return book_orders(*arguments)
 
 
-def stack_books(accounts: list[Portfolio], levels: pd.Index) -> Portfolio:
+def stack_books(*arguments: Any) -> Portfolio:
     """The portfolio of `stack_accounts`, with the same arguments."""
     from undertow.backtests.runs.vectorbt_portfolio import stack_accounts
 
-    return stack_accounts(accounts, levels)
+    return stack_accounts(*arguments)
 
 
 def check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:

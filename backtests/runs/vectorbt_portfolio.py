@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -195,34 +196,30 @@ def book_orders(
     return portfolio
 
 
-def stack_accounts(accounts: Sequence[Portfolio], levels: pd.Index) -> Portfolio:
+def stack_accounts(account: Portfolio, orders: Sequence[Any], levels: pd.Index) -> Portfolio:
     """Several accounts with equal columns as one portfolio, one group an account.
 
-    Nothing is booked anew: the orders of each account keep their fills.
+    Nothing is booked anew: orders keep their fills.
 
     Args:
-        accounts: the accounts (P,), on the same sessions, as `book_orders` returns them.
+        account: one of the accounts, as `book_orders` returns it; sessions, closes, capital and benchmark of all.
+        orders: order records of each account (P,), by vectorbt.
         levels: label of each account (P,), one or more levels, all different; the column levels above "symbol".
     """
-    first = accounts[0]
-    symbols = first.wrapper.columns
-    records, orders = [], 0
-    for number, account in enumerate(accounts):
-        record = account.order_records.copy()
-        record["col"] += number * len(symbols)
-        record["id"] += orders
-        orders += len(record)
-        records.append(record)
-    rows = np.repeat(np.arange(len(levels)), len(symbols))
-    groups = levels[rows]
-    names = [*levels.names, symbols.name]
+    symbols = account.wrapper.columns
+    counts = np.cumsum([0, *map(len, orders)])
+    records = np.concatenate(orders)
+    for number, (first, end) in enumerate(itertools.pairwise(counts)):
+        records["col"][first:end] += number * len(symbols)
+        records["id"][first:end] += first
+    groups = levels.repeat(len(symbols))
     arrays = [groups.get_level_values(level) for level in range(levels.nlevels)]
-    columns = pd.MultiIndex.from_arrays([*arrays, np.tile(symbols, len(levels))], names=names)
-    stacked: Portfolio = first.replace(
-        wrapper=first.wrapper.replace(columns=columns, group_by=groups),
-        close=np.tile(first.close.to_numpy(), len(levels)),
-        order_records=np.concatenate(records),
-        init_cash=np.concatenate([np.ravel(account.init_cash) for account in accounts]),
+    columns = pd.MultiIndex.from_arrays([*arrays, pd.Index(np.tile(symbols, len(levels)), name=symbols.name)])
+    stacked: Portfolio = account.replace(
+        wrapper=account.wrapper.replace(columns=columns, group_by=groups),
+        close=np.tile(account.close.to_numpy(), len(levels)),
+        order_records=records,
+        init_cash=np.full(len(levels), account.init_cash),
         call_seq=None,
     )
     return stacked

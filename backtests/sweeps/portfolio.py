@@ -46,7 +46,7 @@ def book_sets(task: SweepTask, sets: pd.DataFrame, varied: Sequence[str]) -> Por
     plan = plan_for_rows(table, in_run, rows, prepared.base, prepared.rebalanced)
     grid = add_sleeves(prepared.grid, table, rows, decision, costs)
     walk = partial(walk_plan, grid, plan, costs=costs, capital=account.capital)
-    hold, year, accounts = walk(len(sets)).values, market.calendar.sessions_a_year, []
+    hold, year, orders = walk(len(sets)).values, market.calendar.sessions_a_year, []
     for number, row in enumerate(sets.index):
         try:
             path = walk(number)
@@ -54,8 +54,8 @@ def book_sets(task: SweepTask, sets: pd.DataFrame, varied: Sequence[str]) -> Por
             raise DataError(f"set {row}: {error}") from None
         portfolio = book_account(grid, path.amounts, path.cash_trades, market.cash, account, hold, year)
         check_agreement(portfolio, path.values, account.capital)
-        accounts.append(portfolio)
-    return stack_books(accounts, set_levels(sets, varied))
+        orders.append(portfolio.order_records)
+    return stack_books(portfolio, orders, set_levels(sets, varied))
 
 
 def set_levels(sets: pd.DataFrame, varied: Sequence[str]) -> pd.Index:
