@@ -85,7 +85,8 @@ def set_rows(rows: Sequence[int] | pd.DataFrame | None, count: int) -> list[int]
         rows: row numbers, or rows of the sweep's table such as `best` returns; None for all.
         count: number of sets of the sweep.
     """
-    numbers = list(range(count) if rows is None else rows.index if isinstance(rows, pd.DataFrame) else np.ravel(rows))
+    chosen = range(count) if rows is None else rows.index if isinstance(rows, pd.DataFrame) else rows
+    numbers: list[int] = np.ravel(np.asarray(chosen)).tolist()
     if not 1 <= len(numbers) <= MOST_BOOKED:
         raise ParameterError(
             f"`rows` must be 1 to {MOST_BOOKED} sets, got {len(numbers):,}; choose some, such as sweep.best(top=20)"
@@ -96,4 +97,4 @@ def set_rows(rows: Sequence[int] | pd.DataFrame | None, count: int) -> list[int]
     if len(set(numbers)) < len(numbers):
         repeated = next(number for number in numbers if numbers.count(number) > 1)
         raise ParameterError(f"`rows` has row {repeated} twice; each set is one group of the portfolio")
-    return [int(number) for number in numbers]
+    return numbers
