@@ -88,14 +88,14 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         return {*super().writeable_attrs, "_metrics", "hold", "sessions_a_year"}
 
     def dumps(self, **kwargs: Any) -> bytes:
-        """Pickle to bytes, from which `vbt.Portfolio.loads` makes a portfolio of this class again."""
+        """Pickle to bytes; `vbt.Portfolio.loads` makes this class of them again."""
         # vectorbt makes an object of the class that is asked to load, and then sets its attributes: without its own
         # class it would annualise with 365 days.
         attributes = {**{name: getattr(self, name) for name in self.writeable_attrs}, "__class__": type(self)}
         return pickle.dumps((self.config.dumps(**kwargs), PickleableDict(attributes).dumps(**kwargs)))
 
     def save(self, fname: Any, **kwargs: Any) -> None:
-        """Save as a pickle, which `vbt.Portfolio.load` reads; a pickle runs code when it is loaded.
+        """Save as a pickle for `vbt.Portfolio.load`; loading a pickle runs code.
 
         Raises `ParameterError` on a file in the folder of a saved run, which holds no code.
         """
@@ -120,7 +120,7 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
 
     def benchmark_value(self, group_by: Any = None, wrap_kwargs: Any = None, engine: str | None = None) -> Any:
-        """The value of buy-and-hold for each account; vectorbt's benchmark for any other grouping."""
+        """Buy-and-hold for each account; vectorbt's benchmark for other groupings."""
         groups = self.wrapper.get_shape_2d(group_by=group_by)[1]
         accounts = groups == 1 or not self.wrapper.grouper.is_grouping_modified(group_by=group_by)
         if self.hold is None or not accounts or groups != np.size(self._init_cash):

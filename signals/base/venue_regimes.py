@@ -81,7 +81,7 @@ def _regimes_of(values: Any) -> list[list[str]] | None:
     stored = values.attrs.get(VENUE_REGIMES) if isinstance(values, pd.Series | pd.DataFrame) else None
     if stored is None or not isinstance(values.index, pd.DatetimeIndex) or not len(values):
         return None
-    first, last = values.index[0], values.index[-1]
+    first, last = values.index.min(), values.index.max()
     starts = pd.DatetimeIndex([start for start, _ in stored])
     starts = starts.tz_localize(None) if first.tz is None else starts.tz_convert(first.tz)
     within = (starts <= last) & (starts > first)

@@ -192,7 +192,7 @@ def _spec_of(source: Any) -> Spec:
 
 
 def _parameter_sets(spec: Spec, parameters: Mapping[str, Any], product: bool) -> dict[str, npt.NDArray[Any]]:
-    """The values of each parameter that was passed, one a set, in the order of the signal."""
+    """The values of each parameter, one a set; those left out have none."""
     if product:
         # Checked one by one: their numbers may differ.
         for name, value in parameters.items():
@@ -252,7 +252,7 @@ def _refuse_starts(market: Market, index: pd.Index) -> None:
     rows = "the index `time` of a feed's frame" if feed is None else f"the index of the feed {feed.label}"
     raise ParameterError(
         f"`source` has {rows}, the start of each row, before its value was known; pass `known_at`, such as"
-        " market.bars().known_at"
+        " market.bars().known_at, or the index itself where it has the instants"
     )
 
 
