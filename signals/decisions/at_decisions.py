@@ -106,7 +106,7 @@ def at_decisions(
         return _of_series(table, source, lags, how, _known_instants(market, source, known_at), stale_after, short_name)
     _refuse(["known_at"] if known_at is not None else [], "a series; an indicator knows its feeds' instants")
     spec = _spec_of(source)
-    sets = _parameter_sets(spec, parameters, param_product)
+    sets = _parameter_sets(spec, parameters, product=param_product)
     request = {"output": output or "", "asset": asset or "BTC", "interval_hours": interval_hours or 0.0, "how": how}
     return _of_signal(table, spec, sets, lags, request, short_name or spec.name.replace("-", "_"))
 
@@ -191,16 +191,18 @@ def _spec_of(source: Any) -> Spec:
     return signal_spec(source)
 
 
-def _parameter_sets(spec: Spec, parameters: Mapping[str, Any], product: bool) -> dict[str, npt.NDArray[Any]]:
+def _parameter_sets(spec: Spec, parameters: Mapping[str, Any], *, product: bool) -> dict[str, npt.NDArray[Any]]:
     """The values of each parameter, one a set; those left out have none."""
     if product:
         # Checked one by one: their numbers may differ.
         for name, value in parameters.items():
-            parameter_sets(spec, {name: value}, 0.0)
+            _parameter_sets(spec, {name: value}, product=False)
         names = [name for name in spec.parameters if name in parameters]
         combined = list(itertools.product(*(np.ravel(parameters[name]).tolist() for name in names)))
         return {name: np.array([row[number] for row in combined]) for number, name in enumerate(names)}
     count = len(parameter_sets(spec, parameters, 0.0))
+    if not count:
+        raise ParameterError(f"{spec.name}: every parameter must have one value or several, got none")
     names = [name for name in spec.parameters if name in parameters]
     return {name: np.resize(np.ravel(parameters[name]), count) for name in names}
 
@@ -228,11 +230,20 @@ def _known_instants(market: Market, source: pd.Series | pd.DataFrame, known_at: 
                 "`source` has times without a zone, so it is not known when each row was known; tz_localize them, or"
                 " pass `known_at`: market.calendar.closes for values of the market's sessions"
             )
-        if not stated:
-            _refuse_starts(market, known_at)
+        if not stated and known_at.name == _STARTS:
+            raise ParameterError(
+                "`source` has the index `time` of a feed's frame, the start of each row, before its value was known;"
+                " pass `known_at`, such as market.bars().known_at, or rename the index where it has the instants"
+            )
     elif known_at.dtype.kind != "M":
         raise ParameterError(f"`known_at` must be instants, got an array of {known_at.dtype}")
     known = instants(known_at)
+    feed = next((feed for feed in market.feeds if _is_starts_of(feed, known)), None)
+    if feed is not None:
+        raise ParameterError(
+            f"these are the starts of the rows of the feed {feed.label}, before their values were known; pass its"
+            " `known_at`, such as market.bars().known_at"
+        )
     if len(known) != len(source):
         raise ParameterError(f"`known_at` has {len(known):,} rows, `source` has {len(source):,}; they must be equal")
     if np.isnat(known).any():
@@ -244,23 +255,11 @@ def _known_instants(market: Market, source: pd.Series | pd.DataFrame, known_at: 
     return known
 
 
-def _refuse_starts(market: Market, index: pd.Index) -> None:
-    """Raise `ParameterError` on the index of a feed's frame: its rows are known later."""
-    feed = next((feed for feed in market.feeds if _is_index_of(feed, index)), None)
-    if feed is None and index.name != _STARTS:
-        return
-    rows = "the index `time` of a feed's frame" if feed is None else f"the index of the feed {feed.label}"
-    raise ParameterError(
-        f"`source` has {rows}, the start of each row, before its value was known; pass `known_at`, such as"
-        " market.bars().known_at, or the index itself where it has the instants"
-    )
-
-
-def _is_index_of(feed: Feed, index: pd.Index) -> bool:
-    if not isinstance(index, pd.DatetimeIndex) or len(index) != len(feed) or not len(feed):
+def _is_starts_of(feed: Feed, known: InstantArray) -> bool:
+    """Whether instants are the stamps of a feed whose rows are known later."""
+    if not len(feed) or len(known) != len(feed):
         return False
-    starts = instants(index)
-    return bool((starts == feed.times).all() and (feed.known_at > feed.times).any())
+    return bool((known == feed.times).all() and (feed.known_at > feed.times).any())
 
 
 def _tolerance(text: str) -> np.timedelta64:

@@ -182,6 +182,10 @@ def test_an_input_without_a_feed_is_noted() -> None:
 CLOSE = "market.bars().close"
 STATED: dict[str, tuple[str, type[Exception], str]] = {
     "starts": (f"at({CLOSE})", ParameterError, "start of each row.*known_at"),
+    "stated starts": (f"at({CLOSE}, known_at={CLOSE}.index)", ParameterError, "starts of the rows.*bars BTC 1h"),
+    "starts as an array": (f"at({CLOSE}, known_at=market.bars().times)", ParameterError, "starts of the rows"),
+    "no parameter": ("at(Drawdown, window=[])", ParameterError, "got none"),
+    "no product": ("at(Drawdown, window=[], param_product=True)", ParameterError, "got none"),
     "part of them": (f"at({CLOSE}.iloc[:100])", ParameterError, "index `time`.*known_at"),
     "renamed": (f"at({CLOSE}.rename_axis(None))", ParameterError, "bars BTC 1h.*known_at"),
     "no zone": ("at(market.prices.frame())", ParameterError, "without a zone.*calendar.closes"),
