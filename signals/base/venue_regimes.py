@@ -16,6 +16,8 @@ from undertow.market import REGIME_KINDS, VENUE_REGIMES, ParameterError
 from undertow.signals.base.spec import LazyIndicator, Spec, indicator
 
 _COLUMN = "regime"
+# The name of the index of a feed's frame.
+_INDEX = "time"
 
 
 class RegimeIndicator(LazyIndicator, type):
@@ -36,7 +38,8 @@ def regime_indicator(spec: Spec) -> Any:
     """Wrap a `Spec` with venue regimes among its inputs as a vectorbt indicator.
 
     As `indicator` does. Its `run` raises `ParameterError` where a regime is left out and the amounts come from a
-    feed's `frame` with several regimes in their span, and warns where it cannot know.
+    feed's `frame` with several regimes in their span, and warns where amounts of a feed have lost their regimes.
+    Amounts of the caller's own, an array or a Series with another index, are one regime where none is passed.
     """
     plain = indicator(spec)
     names = {"spec": spec, "__doc__": plain.__doc__, "__module__": plain.__module__}
@@ -65,12 +68,19 @@ def _check_regimes(spec: Spec, inputs: Mapping[str, Any]) -> None:
                 f"{spec.name}: `{amounts[0]}` has {len(several)} venue regimes ({first}{', ...' * (len(several) > 3)}),"
                 f' whose amounts are not comparable; pass {name}=frame["venue_regime"], the column of the feed\'s frame'
             )
-        if regimes and None in regimes and kind in REGIME_KINDS:
+        lost = any(found is None and _is_of_feed(inputs[key]) for key, found in zip(amounts, regimes, strict=True))
+        if lost and kind in REGIME_KINDS:
             warnings.warn(
                 f"{spec.name} takes all rows of `{amounts[0]}` as one venue regime; pass {name}= the column"
                 f" `venue_regime` of a feed's frame, or {name}=0 where the venue never changed",
                 stacklevel=4,
             )
+
+
+def _is_of_feed(values: Any) -> bool:
+    """Whether a pandas object has the index of a feed's frame, which most calculations keep."""
+    index = getattr(values, "index", None)
+    return isinstance(index, pd.DatetimeIndex) and index.name == _INDEX and index.tz is not None
 
 
 def _regimes_of(values: Any) -> list[list[str]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -69,14 +68,18 @@ def test_a_span_within_one_regime_needs_no_column() -> None:
         LiquidationSpike.run(frame().loc[: border + pd.Timedelta(hours=1), "long_usd"].tz_localize(None), window=100)
 
 
-@pytest.mark.parametrize("lost", [lambda amounts: amounts.to_numpy(), lambda amounts: amounts.rolling(3).sum()])
-def test_amounts_of_unknown_origin_are_a_warning(lost: Any) -> None:
+@pytest.mark.parametrize("lost", [lambda amounts: amounts.rolling(3).sum(), lambda amounts: amounts.ewm(3).mean()])
+def test_amounts_of_a_feed_that_lost_their_regimes_are_a_warning(lost: Any) -> None:
     amounts = lost(frame()["long_usd"])
-    with pytest.warns(UserWarning, match="liquidation-spike takes all rows .* as one venue regime; pass regime="):
+    with pytest.warns(UserWarning, match=r"liquidation-spike takes all rows .* as one venue regime; pass regime="):
         LiquidationSpike.run(amounts, window=100)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        LiquidationSpike.run(amounts, regime=0, window=100)
+    LiquidationSpike.run(amounts, regime=0, window=100)
+    LiquidationSpike.run(amounts, regime=frame()["venue_regime"], window=100)
+
+
+@pytest.mark.parametrize("own", [lambda amounts: amounts.to_numpy(), lambda amounts: pd.Series(amounts.to_numpy())])
+def test_amounts_of_the_caller_are_one_regime(own: Any) -> None:
+    LiquidationSpike.run(own(frame()["long_usd"]), window=100)
 
 
 def test_a_price_has_no_venue_unless_its_feed_says_so() -> None:
