@@ -78,7 +78,7 @@ def _check_regimes(spec: Spec, inputs: Mapping[str, Any]) -> None:
 
 
 def _is_of_feed(values: Any) -> bool:
-    """Whether a pandas object has the index of a feed's frame, which most calculations keep."""
+    """Whether it has the index of a feed's frame, which calculations keep."""
     index = getattr(values, "index", None)
     return isinstance(index, pd.DatetimeIndex) and index.name == _INDEX and index.tz is not None
 
