@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         safe_message,
         safe_text,
     )
-    from undertow.market.feeds import SETTLEMENT_HOURS, Feed
+    from undertow.market.feeds import REGIME_KINDS, SETTLEMENT_HOURS, VENUE_REGIMES, Feed
     from undertow.market.folder import load_market, write_market
     from undertow.market.inspection import (
         Coverage,
@@ -161,7 +161,9 @@ else:
             ),
             "feeds": (
                 "Feed",
+                "REGIME_KINDS",
                 "SETTLEMENT_HOURS",
+                "VENUE_REGIMES",
             ),
             "folder": (
                 "load_market",
@@ -199,8 +201,10 @@ __all__ = [
     "HOUR",
     "PARALLEL_LOCK",
     "PRICE_FIELDS",
+    "REGIME_KINDS",
     "SESSIONS_A_YEAR",
     "SETTLEMENT_HOURS",
+    "VENUE_REGIMES",
     "BookkeepingError",
     "BoolArray",
     "Calendar",

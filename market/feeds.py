@@ -20,6 +20,9 @@ from undertow.market.errors import DataError, UnknownNameError, did_you_mean
 from undertow.market.frozen import frozen_rows
 from undertow.market.spacing import EVENT_KINDS, MISSING, Missing, check_grid, check_interval, row_spacing, zero_rows
 
+# Kinds whose amounts are those of a venue, and the attribute of their frames that names its regimes.
+REGIME_KINDS = ("liquidations", "open_interest")
+VENUE_REGIMES = "venue_regimes"
 # How long a row stays usable after it became known, where market.toml does not say: long enough for an exchange halt or
 # a vendor's missed day, short enough that a feed which ended is not taken for news.
 _LEAST_TOLERANCE = 24 * HOUR
@@ -170,9 +173,22 @@ class Feed:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The rows as a DataFrame indexed by UTC `time`."""
+        """The rows as a DataFrame indexed by UTC `time`, the start of each row.
+
+        A value is known at `known_at`, later than its `time`. Liquidations, open interest and any feed with several
+        venue regimes have a column `venue_regime`: the number of the row's regime, ready for an indicator's `regime`.
+        The attribute "venue_regimes" of the frame and of its columns names each regime and its first row, from which
+        `LiquidationSpike.run` knows where amounts are not comparable.
+        """
         index = pd.DatetimeIndex(self.times, tz="UTC", name="time")
-        return pd.DataFrame(dict(self.columns), index=index)
+        columns: dict[str, FloatArray] = dict(self.columns)
+        if self.kind in REGIME_KINDS or len(self.regime_names) > 1:
+            columns["venue_regime"] = self.regimes.astype(np.float64)
+        frame = pd.DataFrame(columns, index=index)
+        starts = np.flatnonzero(np.diff(self.regimes, prepend=-1)).tolist()
+        # Texts: pandas writes attributes into parquet files as JSON.
+        frame.attrs[VENUE_REGIMES] = [[index[row].isoformat(), self.regime_names[self.regimes[row]]] for row in starts]
+        return frame
 
     @cached_property
     def grid_rows(self) -> IntArray:

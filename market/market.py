@@ -49,6 +49,10 @@ class Market:
     path: str | None = None
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.prices.universes is not self.universes:
+            object.__setattr__(self, "prices", self.prices.of_universes(self.universes))
+
     def __repr__(self) -> str:
         span = f"{self.sessions[0].date()} to {self.sessions[-1].date()}"
         return f"<Market {self.name!r}: {len(self.prices.symbols)} symbols, {span}, {len(self.feeds)} feeds>"

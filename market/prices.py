@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from undertow.market.calendar import Calendar
 from undertow.market.clock import BoolArray, FloatArray, IntArray
 from undertow.market.errors import UnknownNameError
+from undertow.market.universe import Universe
 
 PRICE_FIELDS = ("open", "high", "low", "close", "volume")
 # A name without a close on more sessions than these in a row has ended; a halt of a week is not an end.
@@ -26,7 +27,7 @@ class Prices:
 
     `open`, `high`, `low`, `close`, `volume` are (sessions, symbols), float64, NaN where there is no row or no value.
     The open is known at the session's open, the rest at its close. The sessions are all those of the calendar from the
-    first price to the last.
+    first price to the last. `universes` are those of the market that has the prices, by name.
     """
 
     calendar: Calendar
@@ -36,6 +37,7 @@ class Prices:
     low: FloatArray
     close: FloatArray
     volume: FloatArray
+    universes: Mapping[str, Universe] = field(default_factory=dict, init=False)
 
     @property
     def sessions(self) -> pd.DatetimeIndex:
@@ -49,6 +51,12 @@ class Prices:
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._positions
 
+    def of_universes(self, universes: Mapping[str, Universe]) -> Prices:
+        """The same panel with the universes of a market, for `frame`."""
+        prices = replace(self)
+        object.__setattr__(prices, "universes", universes)
+        return prices
+
     def columns_of(self, symbols: Sequence[str]) -> IntArray:
         """The columns of `symbols`, in their order.
 
@@ -59,11 +67,21 @@ class Prices:
                 raise UnknownNameError("symbol", symbol, self.symbols)
         return np.array([self._positions[symbol] for symbol in symbols], dtype=np.int64)
 
-    def frame(self, field: str = "close") -> pd.DataFrame:
-        """One field as a DataFrame (sessions, symbols)."""
+    def frame(self, field: str = "close", universe: str | None = None) -> pd.DataFrame:
+        """One field as a DataFrame (sessions, symbols), ready for vectorbt.
+
+        Of the symbols of a universe, in alphabetical order, with all their prices: those before a name belonged too.
+        `members` of `undertow.at_decisions` says when it belonged. Raises `UnknownNameError` on a field or universe
+        that does not exist, a screen included.
+        """
         if field not in PRICE_FIELDS:
             raise UnknownNameError("price field", field, PRICE_FIELDS)
-        return pd.DataFrame(getattr(self, field), index=self.sessions, columns=pd.Index(self.symbols, name="symbol"))
+        frame = pd.DataFrame(getattr(self, field), index=self.sessions, columns=pd.Index(self.symbols, name="symbol"))
+        if universe is None:
+            return frame
+        if universe not in self.universes:
+            raise UnknownNameError("universe", str(universe), self.universes)
+        return frame[[symbol for symbol in self.universes[universe].symbols if symbol in self]]
 
     @cached_property
     def first_rows(self) -> IntArray:

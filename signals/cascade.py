@@ -10,7 +10,8 @@ from numba import njit
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from undertow.market import FloatArray
-from undertow.signals.base import AT_LEAST_0, STATE, Parameter, Spec, indicator, rolling_rank_nb, rolling_total_nb
+from undertow.signals.base import AT_LEAST_0, STATE, Parameter, Spec, rolling_rank_nb, rolling_total_nb
+from undertow.signals.base.venue_regimes import regime_indicator
 
 CALM, FIRST, SECOND, EXHAUSTED = 0.0, 1.0, 2.0, 3.0
 
@@ -129,7 +130,7 @@ def cascade_nb(
     return stage, flushes, age
 
 
-Cascade = indicator(
+Cascade = regime_indicator(
     Spec(
         name="cascade",
         summary="Stage of a liquidation cascade: calm, first flush, second flush, exhausted.",

@@ -14,13 +14,13 @@ from undertow.signals.base import (
     Parameter,
     Spec,
     bit_places_nb,
-    indicator,
     ranks_nb,
     rolling_rank_nb,
     rolling_spike_nb,
     rolling_total_nb,
     totals_nb,
 )
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -108,7 +108,7 @@ def liquidation_rank_at_nb(
     return out
 
 
-LiquidationSpike = indicator(
+LiquidationSpike = regime_indicator(
     Spec(
         name="liquidation-spike",
         summary="How unusual the forced selling of longs is against its own recent past, within one venue regime.",

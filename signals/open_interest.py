@@ -7,7 +7,8 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray
-from undertow.signals.base import AT_LEAST_0, DRAWDOWN, FLAG, Parameter, Spec, indicator, rolling_spike_nb
+from undertow.signals.base import AT_LEAST_0, DRAWDOWN, FLAG, Parameter, Spec, rolling_spike_nb
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -156,7 +157,7 @@ def open_interest_divergence_nb(
 
 _REGIME = ("open_interest", "regime")
 
-OpenInterestChange = indicator(
+OpenInterestChange = regime_indicator(
     Spec(
         name="open-interest-change",
         summary="Change of open interest over a horizon, how unusual it is, and its fall from the trailing high.",
@@ -182,7 +183,7 @@ OpenInterestChange = indicator(
     )
 )
 
-OpenInterestDivergence = indicator(
+OpenInterestDivergence = regime_indicator(
     Spec(
         name="open-interest-divergence",
         summary="Open interest rising while the price falls: new leverage against the trend, fuel for a cascade.",

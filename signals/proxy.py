@@ -13,13 +13,13 @@ from undertow.signals.base import (
     Parameter,
     Spec,
     bit_places_nb,
-    indicator,
     medians_nb,
     ranks_nb,
     rolling_rank_nb,
     rolling_spike_nb,
     totals_nb,
 )
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -121,7 +121,7 @@ def _stress_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, horizo
     return out
 
 
-LiquidationProxy = indicator(
+LiquidationProxy = regime_indicator(
     Spec(
         name="liquidation-proxy",
         summary="A proxy for long liquidations from closes and volume; results that used it say so.",

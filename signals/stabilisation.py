@@ -13,11 +13,11 @@ from undertow.signals.base import (
     Parameter,
     Spec,
     full_nb,
-    indicator,
     rolling_max_nb,
     rows_since_low_nb,
     trailing_median_nb,
 )
+from undertow.signals.base.venue_regimes import regime_indicator
 from undertow.signals.open_interest import drop_from_high_nb
 from undertow.signals.volatility import realized_volatility_nb
 
@@ -116,7 +116,7 @@ def stabilisation_nb(
     return score, no_new_low, falling, funding_reset, open_interest_reset, reclaimed, share
 
 
-Stabilisation = indicator(
+Stabilisation = regime_indicator(
     Spec(
         name="stabilisation",
         summary="The all-clear after a fall: no new low, calmer, funding and leverage reset, part of it won back.",

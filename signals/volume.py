@@ -6,7 +6,8 @@ from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray
-from undertow.signals.base import RANK, Parameter, Spec, indicator, rolling_spike_nb, rolling_total_nb
+from undertow.signals.base import RANK, Parameter, Spec, rolling_spike_nb, rolling_total_nb
+from undertow.signals.base.venue_regimes import regime_indicator
 
 
 @njit(cache=True)
@@ -25,7 +26,7 @@ def volume_spike_nb(volume: FloatArray, regime: FloatArray, horizon: int, window
     return rolling_spike_nb(rolling_total_nb(volume, regime, horizon), regime, window)
 
 
-VolumeSpike = indicator(
+VolumeSpike = regime_indicator(
     Spec(
         name="volume-spike",
         summary="How unusual the volume of the last hours is against its own recent past.",

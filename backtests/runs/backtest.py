@@ -79,9 +79,9 @@ def backtest(
     grid = add_sleeves(read_price_grid(table, rows, costs.haircut), table, rows, decision, costs)
     run, hold = (walk_plan(grid, plan, number, costs, account.capital) for number in (0, 1))
     year = market.calendar.sessions_a_year
-    build = partial(_book, grid, run.amounts, run.cash_trades, market.cash, account, hold.values, year)
+    build = partial(book_account, grid, run.amounts, run.cash_trades, market.cash, account, hold.values, year)
     portfolio = build()
-    _check_agreement(portfolio, run.values, account.capital)
+    check_agreement(portfolio, run.values, account.capital)
     exposure = plan.decision.exposure[:, 0]
     drivers = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
     before = acted_before(decision, rows.start)[0]
@@ -137,14 +137,22 @@ def account_path(
     return walk_plan(grid, plan, 0, costs, account.capital)
 
 
-def _book(*arguments: Any) -> Portfolio:
+def book_account(*arguments: Any) -> Portfolio:
+    """The portfolio of `book_orders`, with the same arguments."""
     # vectorbt takes two seconds to import, and a sweep needs this module without it.
     from undertow.backtests.runs.vectorbt_portfolio import book_orders
 
     return book_orders(*arguments)
 
 
-def _check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:
+def stack_books(*arguments: Any) -> Portfolio:
+    """The portfolio of `stack_accounts`, with the same arguments."""
+    from undertow.backtests.runs.vectorbt_portfolio import stack_accounts
+
+    return stack_accounts(*arguments)
+
+
+def check_agreement(portfolio: Portfolio, values: FloatArray, capital: float) -> None:
     """Raise `BookkeepingError` where vectorbt's value and the kernel's differ."""
     booked = np.asarray(portfolio.value(), dtype=np.float64).ravel()
     difference = np.abs(booked - values) / np.maximum(capital, np.abs(values))

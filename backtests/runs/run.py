@@ -234,6 +234,15 @@ class Run:
         return self.series["exposure"]
 
     @property
+    def cash(self) -> pd.Series:
+        """The money that is not in stocks at each close (T,), USD.
+
+        Raised and idle cash together, the proceeds of a short position too. The books (`portfolio`) hold it as the
+        position in the cash symbol's column, the last one.
+        """
+        return (self.series["cash_share"] * self.series["value"]).rename("cash")
+
+    @property
     def name(self) -> str:
         """The strategy's name on the command line."""
         return self.recipe.strategy

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import vectorbt as vbt
 from vectorbt.portfolio.enums import Direction
-from vectorbt.utils.config import Config, Configured
+from vectorbt.utils.config import Config, PickleableDict
 
 from undertow.backtests.account import Account
 from undertow.backtests.kernel.prices import PriceGrid
 from undertow.backtests.metrics import LEAST_SPREAD
-from undertow.market import SESSIONS_A_YEAR, FloatArray
+from undertow.market import SESSIONS_A_YEAR, FloatArray, ParameterError
 
 
 def _calendar_period(self: Any) -> int:
@@ -66,21 +70,42 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
     counts rows, so what `portfolio.drawdowns` or `portfolio.trades` call days are sessions: five a week. Returns and
     falls that are only rounding are 0.
 
-    Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set. vectorbt's
-    benchmark divides the capital among all columns, those of the cash symbol and of unlisted names included, and never
-    rebalances.
+    Its benchmark is `hold` (T,), the value of the same basket held without the rule, where that is set; every account
+    of a sweep has the same one. vectorbt's benchmark divides the capital among all columns, those of the cash symbol
+    and of unlisted names included, and never rebalances.
+
+    The money that a run holds as cash is the position in the last column of an account, that of the cash symbol.
     """
 
-    def __init__(
-        self, *args: Any, hold: FloatArray | None = None, sessions_a_year: int = SESSIONS_A_YEAR, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.hold = hold
-        self.sessions_a_year = sessions_a_year
-        # Copies and pickles are made from the configuration of an object.
-        Configured.__init__(self, **{**self.config, "hold": hold, "sessions_a_year": sessions_a_year})
+    hold: FloatArray | None = None
+    sessions_a_year: int = SESSIONS_A_YEAR
 
     _metrics = _stats_metrics()
+
+    @property
+    def writeable_attrs(self) -> set[str]:
+        """The attributes that copies and pickles have beside the configuration."""
+        return {*super().writeable_attrs, "_metrics", "hold", "sessions_a_year"}
+
+    def dumps(self, **kwargs: Any) -> bytes:
+        """Pickle to bytes; `vbt.Portfolio.loads` makes this class of them again."""
+        # vectorbt makes an object of the class that is asked to load, and then sets its attributes: without its own
+        # class it would annualise with 365 days.
+        attributes = {**{name: getattr(self, name) for name in self.writeable_attrs}, "__class__": type(self)}
+        return pickle.dumps((self.config.dumps(**kwargs), PickleableDict(attributes).dumps(**kwargs)))
+
+    def save(self, fname: Any, **kwargs: Any) -> None:
+        """Save as a pickle for `vbt.Portfolio.load`; loading a pickle runs code.
+
+        Raises `ParameterError` on a file in the folder of a saved run, which holds no code.
+        """
+        folder = Path(fname).resolve().parent
+        if (folder / "run.json").is_file():
+            raise ParameterError(
+                f"`{fname}` is in the folder of a saved run, which holds no pickle; save the portfolio elsewhere, or"
+                " load the run and use its `portfolio`"
+            )
+        super().save(fname, **kwargs)
 
     @property
     def stats_defaults(self) -> dict[str, Any]:
@@ -95,10 +120,13 @@ class Portfolio(vbt.Portfolio):  # type: ignore[misc]
         return {**super().plots_defaults, "subplots": ["cum_returns", "drawdowns", "underwater", "gross_exposure"]}
 
     def benchmark_value(self, group_by: Any = None, wrap_kwargs: Any = None, engine: str | None = None) -> Any:
-        """The value of buy-and-hold; vectorbt's benchmark for any other grouping."""
-        if self.hold is None or self.wrapper.get_shape_2d(group_by=group_by) != (len(self.hold), 1):
+        """Buy-and-hold for each account; vectorbt's benchmark for other groupings."""
+        groups = self.wrapper.get_shape_2d(group_by=group_by)[1]
+        accounts = groups == 1 or not self.wrapper.grouper.is_grouping_modified(group_by=group_by)
+        if self.hold is None or not accounts or groups != np.size(self._init_cash):
             return super().benchmark_value(group_by=group_by, wrap_kwargs=wrap_kwargs, engine=engine)
-        return self.wrapper.wrap(self.hold[:, None], group_by=group_by, **(wrap_kwargs or {}))
+        values = np.repeat(self.hold[:, None], groups, axis=1)
+        return self.wrapper.wrap(values, group_by=group_by, **(wrap_kwargs or {}))
 
     def returns(self, *args: Any, **kwargs: Any) -> Any:
         """vectorbt's returns, 0 where they are only rounding."""
@@ -164,5 +192,34 @@ def book_orders(
         freq="1D",
         engine="rust",
     )
-    benchmarked: Portfolio = portfolio.replace(hold=hold, sessions_a_year=sessions_a_year)
-    return benchmarked
+    portfolio.hold, portfolio.sessions_a_year = hold, sessions_a_year
+    return portfolio
+
+
+def stack_accounts(account: Portfolio, orders: Sequence[Any], levels: pd.Index) -> Portfolio:
+    """Several accounts with equal columns as one portfolio, one group an account.
+
+    Nothing is booked anew: orders keep their fills.
+
+    Args:
+        account: one of the accounts, as `book_orders` returns it; sessions, closes, capital and benchmark of all.
+        orders: order records of each account (P,), by vectorbt.
+        levels: label of each account (P,), one or more levels, all different; the column levels above "symbol".
+    """
+    symbols = account.wrapper.columns
+    counts = np.cumsum([0, *map(len, orders)])
+    records = np.concatenate(orders)
+    for number, (first, end) in enumerate(itertools.pairwise(counts)):
+        records["col"][first:end] += number * len(symbols)
+        records["id"][first:end] += first
+    groups = levels.repeat(len(symbols))
+    arrays = [groups.get_level_values(level) for level in range(levels.nlevels)]
+    columns = pd.MultiIndex.from_arrays([*arrays, pd.Index(np.tile(symbols, len(levels)), name=symbols.name)])
+    stacked: Portfolio = account.replace(
+        wrapper=account.wrapper.replace(columns=columns, group_by=groups),
+        close=np.tile(account.close.to_numpy(), len(levels)),
+        order_records=records,
+        init_cash=np.full(len(levels), account.init_cash),
+        call_seq=None,
+    )
+    return stacked

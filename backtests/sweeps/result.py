@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,11 +28,15 @@ from undertow.backtests.sweeps.argv import made_by, sets_argv
 from undertow.backtests.sweeps.baselines import baseline_figures, basket_moves, walk_baseline
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
+from undertow.backtests.sweeps.portfolio import book_sets, set_rows
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
 from undertow.market import BoolArray, FloatArray, Market, ParameterError
 from undertow.market.files import write_atomic
 from undertow.signals.base import PAGES, load
 from undertow.strategies import BuyAndHold, Strategy
+
+if TYPE_CHECKING:
+    from undertow.backtests.runs.vectorbt_portfolio import Portfolio
 
 # More sets than these take more than seconds to compare, and fewer sessions cannot be compared.
 MOST_COMPARED, FEWEST_COMPARED_SESSIONS = 100, 60
@@ -246,6 +250,20 @@ class Sweep:
         if key not in self._candidates:
             self._candidates[key] = self._find_candidates(level, resamples, seed)
         return self._candidates[key]
+
+    def portfolio(self, rows: Sequence[int] | pd.DataFrame | None = None) -> Portfolio:
+        """Some sets as a vectorbt Portfolio, one group of columns a set.
+
+        The varied parameters are the column levels above "symbol". Each account equals `backtest` of its set to 1e-9;
+        the money that it holds as cash is the position in the cash symbol's column.
+
+        Raises `ParameterError` on more than 100 rows, on none, on unknown and repeated ones, `DataError` with the set
+        whose account is worth nothing.
+
+        Args:
+            rows: row numbers of the table, or rows of it such as `best(top=20)`; None for all.
+        """
+        return book_sets(self.task, self.sets.loc[set_rows(rows, len(self))], self.varied)
 
     def _find_candidates(self, level: float, resamples: int, seed: int) -> CandidateSets:
         hold = walk_baseline(BuyAndHold, self.task, keep_returns=True).returns

@@ -8,7 +8,9 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.signals.decisions.columns import Reading
+    from undertow.signals.decisions.at_decisions import at_decisions
     from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
+    from undertow.signals.decisions.known_values import KnownValues
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
     from undertow.signals.decisions.requests import feed_parameters, signal_spec
     from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
@@ -19,11 +21,13 @@ else:
         __name__,
         {
             "columns": ("Reading",),
+            "at_decisions": ("at_decisions",),
             "inputs": (
                 "DERIVED",
                 "feed_inputs",
                 "session_inputs",
             ),
+            "known_values": ("KnownValues",),
             "panel": (
                 "ALIVE_SESSIONS",
                 "SessionPanel",
@@ -54,9 +58,11 @@ __all__ = [
     "DERIVED",
     "DecisionTable",
     "Reading",
+    "KnownValues",
     "Screen",
     "SessionPanel",
     "UniverseSizes",
+    "at_decisions",
     "check_universe",
     "feed_inputs",
     "feed_parameters",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         simulate_market,
         write_market,
     )
-    from undertow.signals.decisions import DecisionTable
+    from undertow.signals.decisions import DecisionTable, at_decisions
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
     from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
@@ -96,7 +96,10 @@ else:
                 "simulate_market",
                 "write_market",
             ),
-            "signals.decisions": ("DecisionTable",),
+            "signals.decisions": (
+                "DecisionTable",
+                "at_decisions",
+            ),
             "strategies": (
                 "Decision",
                 "Sets",
@@ -145,6 +148,7 @@ __all__ = [
     "WalkForward",
     "WalkForwardResult",
     "alarm",
+    "at_decisions",
     "backtest",
     "backtests",
     "compare",

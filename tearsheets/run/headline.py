@@ -142,7 +142,9 @@ def _hold_note(rebalance: str) -> str:
 def reading_notes(run: Run) -> Html:
     """How to read the headline table."""
     recipe = run.recipe
-    cash = f"Raised cash earns the return of {recipe.cash}." if recipe.cash else "Raised cash earns nothing."
+    cash = f"Raised cash earns the return of {recipe.cash}: the books hold it as the column of that symbol."
+    if not recipe.cash:
+        cash = "Raised cash earns nothing."
     costs = (
         f"Every stock order pays a fee of {recipe.fee_bps:g} bps and slippage of {recipe.slippage_bps:g} bps; all"
         " figures are after both."

@@ -67,6 +67,19 @@ def test_the_first_screen_prints_what_it_shows(
     assert (tmp_path / "drain.html").stat().st_size > 1_000_000
 
 
+def test_the_way_through_vectorbt_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, section = README.read_text(encoding="utf-8").split("## For users of vectorbt")
+    code, output = list(blocks(section))[:2]
+    assert (code.language, output.language) == ("python", "text")
+    assert sum(bool(line.strip()) for line in code.text.splitlines()) == 15
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.text, str(README), "exec", dont_inherit=True), {})
+    assert capsys.readouterr().out.strip() == output.text.strip()
+    assert (tmp_path / "rules.html").stat().st_size > 1_000_000
+
+
 def test_links_and_pictures_exist() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
