@@ -79,7 +79,7 @@ def test_no_block_is_known_for_a_handful_of_rows() -> None:
     assert block_length(np.array([0.0, 1.0, 0.0, 2.0, 1.0])) == 1
 
 
-@pytest.mark.parametrize("rows, block, level", [(60, 1, 0.95), (252, 7, 0.9), (2513, 3, 0.99), (61, 15, 0.5)])
+@pytest.mark.parametrize(("rows", "block", "level"), [(60, 1, 0.95), (252, 7, 0.9), (2513, 3, 0.99), (61, 15, 0.5)])
 def test_widening_has_the_quantiles_of_scipy_stats(rows: int, block: int, level: float) -> None:
     tail, bias = 0.5 * (1.0 + level), max(1.0 - (2.0 * block - 1.0) / rows, 0.25)
     quantile = t.ppf(tail, max(rows / (1.5 * block) - 1.0, 3.0)) / norm.ppf(tail)
