@@ -150,7 +150,7 @@ _REASON_LENGTH = 200
 
 
 def _build_wide(name: str, first: pd.Timestamp, last: pd.Timestamp) -> _BuiltCalendar:
-    """A calendar for the requests that follow one, or of its dates alone where there are no others."""
+    """A calendar with a reserve for later requests; without one where it has none."""
     try:
         return _BuiltCalendar(first - _EARLIER, last + _LATER, _build(name, first - _EARLIER, last + _LATER))
     except (DataError, OverflowError, ValueError):
