@@ -33,13 +33,14 @@ lint: $(READY) ## Check style, format and types.
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks/*.py
 
-bench: $(READY) ## Time backtests, sweeps, rules, tuning and engines.
+bench: $(READY) ## Time backtests, sweeps, rules, tuning, engines and start-up.
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/signals.py
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/optimize.py
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/start.py
 
 constraints: ## Renew constraints.txt with the newest versions.
 	rm -rf build/fresh

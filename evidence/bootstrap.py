@@ -10,9 +10,8 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from arch.bootstrap import optimal_block_length
 from numba import njit
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 from undertow.market import FloatArray
 
@@ -112,12 +111,44 @@ def block_length(*series: FloatArray) -> int:
     """Mean block for the stationary bootstrap of series, whole rows, 1 or more.
 
     The mean of their optimal ones, rounded up. Source: Politis and White (2004), as corrected by Patton, Politis and
-    White (2009), from arch.
+    White (2009).
     """
-    best = [float(optimal_block_length(one)["stationary"].iloc[0]) for one in series if np.ptp(one) > 0]
+    best = [optimal_block(one) for one in series if np.ptp(one) > 0]
     known = [length for length in best if math.isfinite(length)]
     rows = len(series[0])
     return int(min(max(1, math.ceil(np.mean(known))), max(1, rows // 4))) if known else 1
+
+
+def optimal_block(values: FloatArray) -> float:
+    """The mean block of least error for the mean of a series (T,), rows, not rounded.
+
+    Autocovariances are weighed by a flat top up to twice the lag from which on autocorrelations are small: at least
+    five in a row, below 2 sqrt(log10(T) / T). NaN for a series too short for these lags or without any spread.
+    """
+    rows = len(values)
+    quiet = max(5, int(math.log10(rows)))
+    lags = math.ceil(math.sqrt(rows)) + quiet
+    if rows <= lags + 1:
+        return math.nan
+    centred = values - values.mean()
+    products = np.array([centred[lag:] @ centred[: rows - lag] for lag in range(lags + 1)])
+    later = np.array([centred[lag + 1 :] @ centred[lag + 1 :] for lag in range(lags + 1)])
+    earlier = np.array([centred[: -lag - 1] @ centred[: -lag - 1] for lag in range(lags + 1)])
+    bound = 2.0 * math.sqrt(math.log10(rows) / rows)
+    with np.errstate(invalid="ignore"):
+        small = np.abs(products) / np.sqrt(later * earlier) < bound
+    first = next((lag for lag in range(lags + 1 - quiet) if small[lag : lag + quiet].all()), None)
+    widest = lags if first is None else min(2 * max(first, 1), lags)
+    covariances = products / rows
+    slope, spread = 0.0, covariances[0]
+    for lag in range(1, widest + 1):
+        weight = min(1.0, 2.0 * (1.0 - lag / widest))
+        slope += 2.0 * weight * lag * covariances[lag]
+        spread += 2.0 * weight * covariances[lag]
+    if spread == 0.0:
+        return math.nan
+    best = (slope**2 / spread**2) ** (1.0 / 3.0) * rows ** (1.0 / 3.0)
+    return float(min(best, math.ceil(min(3.0 * math.sqrt(rows), rows / 3.0))))
 
 
 def widening(rows: int, block: float, level: float) -> float:
@@ -131,4 +162,4 @@ def widening(rows: int, block: float, level: float) -> float:
     """
     tail = 0.5 * (1.0 + level)
     bias = max(1.0 - (2.0 * block - 1.0) / rows, 0.25)
-    return float(t.ppf(tail, max(rows / (1.5 * block) - 1.0, 3.0)) / norm.ppf(tail) / math.sqrt(bias))
+    return float(stdtrit(max(rows / (1.5 * block) - 1.0, 3.0), tail) / ndtri(tail) / math.sqrt(bias))

@@ -113,7 +113,7 @@ def difference(
     Raises `ParameterError` on anything but returns, such as account values, gross returns and percent, on unequal
     lengths or sessions, on fewer than 60 sessions, on missing or infinite returns and total losses, on a negative
     `seed`, on no `resamples`, and on a `level` outside (0, 1). Source: Politis and Romano (1994), block length of
-    Politis and White (2004) as corrected by Patton, Politis and White (2009), from arch.
+    Politis and White (2004) as corrected by Patton, Politis and White (2009).
     """
     run, base = check_returns("returns", returns), check_returns("baseline", baseline)
     check_whole("seed", seed, 0)

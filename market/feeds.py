@@ -315,6 +315,8 @@ class Feed:
         Regimes without a row are dropped.
         """
         remaining, regimes = np.unique(self.regimes[rows], return_inverse=True)
+        if len(remaining) == len(self.regime_names) and rows.all():
+            return self
         return replace(
             self,
             regime_names=tuple(self.regime_names[number] for number in remaining),

@@ -13,9 +13,9 @@ alike, with the sides exchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,26 +41,42 @@ WASH_DAYS = 30  # calendar days before and after the sale
 _ROUNDING = 1e-9
 
 
-@dataclass
+# Nanoseconds of a calendar day. Sessions are counted in whole numbers: a run has tens of thousands of orders.
+_DAY = 86_400_000_000_000
+
+
+class _Order(NamedTuple):
+    """One order; `session` in nanoseconds."""
+
+    session: int
+    symbol: str
+    side: str
+    shares: float
+    value: float
+    costs: float
+    reason: str
+
+
+@dataclass(slots=True)
 class _Lot:
-    session: pd.Timestamp
+    session: int
     shares: float
     price: float
     # Whether its shares replace others, sold at a loss.
     replaces: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Loss:
     """A loss of one sale on the shares of one lot, as far as no shares replace it yet."""
 
     sale: dict[str, Any]
-    bought: pd.Timestamp
+    bought: int
     shares: float
     a_share: float
 
 
-@dataclass
+@dataclass(slots=True)
 class _Position:
     """The open lots of a name, and its losses of the last 30 days."""
 
@@ -81,9 +97,11 @@ def realised(orders: pd.DataFrame, costs: Costs) -> pd.DataFrame:
     """
     positions: dict[str, _Position] = {}
     sales: list[dict[str, Any]] = []
-    trades: list[Any] = orders[orders["reason"] != "cash sweep"].to_dict(orient="records")
-    for order in trades:
-        _book(order, positions.setdefault(order["symbol"], _Position()), costs, sales)
+    for order in _trades(orders):
+        position = positions.get(order.symbol)
+        if position is None:
+            position = positions[order.symbol] = _Position()
+        _book(order, position, costs, sales)
     for sale in sales:
         sale["gain"] += sale["deferred"]
         sale["tax"] = sale["gain"] * costs.tax_rate
@@ -91,15 +109,22 @@ def realised(orders: pd.DataFrame, costs: Costs) -> pd.DataFrame:
     return pd.DataFrame(sales, columns=list(SALES)).astype({"session": "datetime64[ns]"})
 
 
-def _book(order: dict[str, Any], position: _Position, costs: Costs, sales: list[dict[str, Any]]) -> None:
+def _trades(orders: pd.DataFrame) -> Iterator[_Order]:
+    trades = orders[orders["reason"] != "cash sweep"]
+    sessions = trades["session"].to_numpy(dtype="datetime64[ns]").astype(np.int64)
+    return map(_Order, sessions.tolist(), *(trades[name].tolist() for name in _Order._fields[1:]))
+
+
+def _book(order: _Order, position: _Position, costs: Costs, sales: list[dict[str, Any]]) -> None:
     """Close lots of the other side with an order, and open one with the rest."""
-    sign = 1.0 if order["side"] == "buy" else -1.0
-    session, lots = order["session"], position.lots
-    price = (order["value"] + sign * order["costs"]) / order["shares"]
-    closed, basis, days, parts = _close(lots, sign, order["shares"], session, costs.lots)
-    position.losses = [loss for loss in position.losses if (session - loss.sale["session"]).days <= WASH_DAYS]
-    if order["shares"] - closed > _ROUNDING * order["shares"]:
-        lot = _Lot(session, sign * (order["shares"] - closed), price)
+    sign = 1.0 if order.side == "buy" else -1.0
+    session, lots = order.session, position.lots
+    price = (order.value + sign * order.costs) / order.shares
+    closed, basis, days, parts = _close(lots, sign, order.shares, session, costs.lots)
+    if position.losses:
+        position.losses = [loss for loss in position.losses if _days(loss.sale["session"], session) <= WASH_DAYS]
+    if order.shares - closed > _ROUNDING * order.shares:
+        lot = _Lot(session, sign * (order.shares - closed), price)
         lots.append(lot)
         for loss in position.losses:
             loss.sale["bought_back"] = True
@@ -109,13 +134,27 @@ def _book(order: dict[str, Any], position: _Position, costs: Costs, sales: list[
         return
     proceeds, cost = (closed * price, basis) if sign < 0.0 else (basis, closed * price)
     gain = proceeds - cost
-    names = ("session", "symbol", "side", "reason")
-    sale = {name: order[name] for name in names} | {"shares": closed, "proceeds": proceeds, "basis": cost, "gain": gain}
-    sale |= {"held_days": days / closed, "loss": max(0.0, -gain), "bought_back": False, "deferred": 0.0}
+    sale: dict[str, Any] = {
+        "session": session,
+        "symbol": order.symbol,
+        "side": order.side,
+        "reason": order.reason,
+        "shares": closed,
+        "proceeds": proceeds,
+        "basis": cost,
+        "gain": gain,
+        "held_days": days / closed,
+        "loss": max(0.0, -gain),
+        "bought_back": False,
+        "deferred": 0.0,
+    }
     sales.append(sale)
     left = {bought for bought, _, _ in parts}
-    recent = [lot for lot in lots if lot.session not in left and 0 <= (session - lot.session).days <= WASH_DAYS]
-    recent = [lot for lot in recent if lot.shares * sign < 0.0]
+    recent = [
+        lot
+        for lot in lots
+        if 0 <= _days(lot.session, session) <= WASH_DAYS and lot.session not in left and lot.shares * sign < 0.0
+    ]
     sale["bought_back"] = sale["loss"] > 0.0 and bool(recent)
     for bought, shares, paid in sorted(parts, key=lambda part: part[0]):
         # Below 0 for a loss, whichever side is closed.
@@ -124,6 +163,11 @@ def _book(order: dict[str, Any], position: _Position, costs: Costs, sales: list[
             position.losses.append(loss)
             for lot in sorted(recent, key=lambda lot: lot.session) if costs.wash_sales else ():
                 _replace(loss, lot, lots)
+
+
+def _days(before: int, after: int) -> int:
+    """Calendar days between two sessions in nanoseconds."""
+    return (after - before) // _DAY
 
 
 def _replace(loss: _Loss, lot: _Lot, lots: list[_Lot]) -> None:
@@ -143,21 +187,22 @@ def _replace(loss: _Loss, lot: _Lot, lots: list[_Lot]) -> None:
 
 
 def _close(
-    lots: list[_Lot], sign: float, shares: float, session: pd.Timestamp, order: str
-) -> tuple[float, float, float, list[tuple[pd.Timestamp, float, float]]]:
+    lots: list[_Lot], sign: float, shares: float, session: int, order: str
+) -> tuple[float, float, float, list[tuple[int, float, float]]]:
     """Shares closed of the other side's lots, their cost or proceeds, and share-days.
 
     Then what was closed, lot by lot: session, shares and price.
     """
     closed = basis = days = 0.0
-    parts = []
-    by_age = sorted(lots, key=lambda lot: lot.session)
-    for lot in sorted(lots, key=lambda lot: sign * lot.price) if order == "hifo" else by_age:
-        if lot.shares * sign >= 0.0 or shares - closed <= _ROUNDING * shares:
-            continue
+    parts: list[tuple[int, float, float]] = []
+    others = [lot for lot in lots if lot.shares * sign < 0.0]
+    others.sort(key=(lambda lot: sign * lot.price) if order == "hifo" else (lambda lot: lot.session))
+    for lot in others:
+        if shares - closed <= _ROUNDING * shares:
+            break
         part = min(shares - closed, abs(lot.shares))
         closed, basis = closed + part, basis + part * lot.price
-        days += part * (session - lot.session).days
+        days += part * _days(lot.session, session)
         lot.shares += sign * part
         parts.append((lot.session, part, lot.price))
         if abs(lot.shares) <= _ROUNDING * shares:

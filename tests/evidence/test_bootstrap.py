@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from arch.bootstrap import StationaryBootstrap
+from arch.bootstrap import StationaryBootstrap, optimal_block_length
+from scipy.stats import norm, t
 
 from undertow.evidence import difference
-from undertow.evidence.bootstrap import block_length, block_sums_nb, resampled_means, widening
+from undertow.evidence.bootstrap import block_length, block_sums_nb, optimal_block, resampled_means, widening
 
 
 def plain_sums(values: np.ndarray, block: float, resamples: int, random: np.random.Generator) -> np.ndarray:
@@ -61,6 +62,28 @@ def test_the_block_grows_with_dependence_and_has_a_limit() -> None:
     assert block_length(noise) < 5 < block_length(slow)
     assert block_length(np.zeros(100)) == 1
     assert block_length(np.cumsum(rng.normal(size=80))) <= 20
+
+
+@pytest.mark.parametrize("rows", [20, 60, 61, 252, 1000, 2513])
+@pytest.mark.parametrize("dependence", [-0.4, 0.0, 0.3, 0.9, 1.0])
+def test_the_optimal_block_is_that_of_arch(rows: int, dependence: float) -> None:
+    values = np.random.default_rng(rows).standard_t(4, size=rows) * 0.01
+    for row in range(1, rows):
+        values[row] += dependence * values[row - 1]
+    expected = float(optimal_block_length(values)["stationary"].iloc[0])
+    assert optimal_block(values) == pytest.approx(expected, rel=1e-14)
+
+
+def test_no_block_is_known_for_a_handful_of_rows() -> None:
+    assert math.isnan(optimal_block(np.array([0.0, 1.0, 0.0, 2.0, 1.0])))
+    assert block_length(np.array([0.0, 1.0, 0.0, 2.0, 1.0])) == 1
+
+
+@pytest.mark.parametrize(("rows", "block", "level"), [(60, 1, 0.95), (252, 7, 0.9), (2513, 3, 0.99), (61, 15, 0.5)])
+def test_widening_has_the_quantiles_of_scipy_stats(rows: int, block: int, level: float) -> None:
+    tail, bias = 0.5 * (1.0 + level), max(1.0 - (2.0 * block - 1.0) / rows, 0.25)
+    quantile = t.ppf(tail, max(rows / (1.5 * block) - 1.0, 3.0)) / norm.ppf(tail)
+    assert widening(rows, block, level) == float(quantile / math.sqrt(bias))
 
 
 def test_widening_is_that_of_student_and_goes_with_the_sessions() -> None:

@@ -125,15 +125,31 @@ def test_refusals():
 
 def test_a_span_within_one_that_was_built_is_the_same_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(built, "_built", {})
-    spans = [("2020-02-01", "2020-04-30"), ("2019-06-03", "2020-03-13"), ("2019-06-03", "2020-12-31")]
+    spans = [("2020-02-01", "2020-04-30"), ("2019-06-03", "2020-03-13"), ("2018-06-03", "2020-12-31")]
     spans.append(("2020-03-07", "2020-03-07"))
     first = [load_calendar("XNYS", *map(pd.Timestamp, span)) for span in spans]
-    assert [(f"{stored.first:%Y-%m-%d}", f"{stored.last:%Y-%m-%d}") for stored in built._built["XNYS"]] == [spans[2]]
+    # The second lies within the reserve of the first; the third holds both.
+    assert [(f"{stored.first:%Y-%m-%d}", f"{stored.last:%Y-%m-%d}") for stored in built._built["XNYS"]] == [
+        ("2017-04-29", "2021-03-01")
+    ]
     for span, built_calendar in zip(spans, first, strict=True):
-        monkeypatch.setattr(built, "_built", {})
-        alone = load_calendar("XNYS", *map(pd.Timestamp, span))
+        alone = built._build("XNYS", *map(pd.Timestamp, span))
         for part in ("sessions", "opens", "closes"):
             np.testing.assert_array_equal(getattr(built_calendar, part), getattr(alone, part))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"), [("XSAU", "2021-06-01", "2021-12-30"), ("24/7", "2262-01-01", "2262-04-01")]
+)
+def test_a_calendar_without_a_reserve_has_its_own_dates_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str, start: str, end: str
+) -> None:
+    # Riyadh's begins in 2021, and no instant lies beyond April 2262.
+    monkeypatch.setattr(built, "_built", {})
+    assert len(calendar(start, end, name).sessions) == len(
+        built._build(name, *map(pd.Timestamp, (start, end))).sessions
+    )
+    assert [(f"{stored.first:%Y-%m-%d}", f"{stored.last:%Y-%m-%d}") for stored in built._built[name]] == [(start, end)]
 
 
 @pytest.mark.parametrize(

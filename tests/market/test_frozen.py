@@ -157,6 +157,7 @@ def test_a_row_is_judged_by_the_rows_before_it(seed: int) -> None:
         part = whole.keep(past)
         np.testing.assert_array_equal(part[column], whole[column][:rows])
         np.testing.assert_array_equal(part.frozen_rows, whole.frozen_rows[:rows])
+    assert whole.keep(np.ones(len(whole), np.bool_)) is whole
     again = replace(whole)
     np.testing.assert_array_equal(again[column], whole[column])
     np.testing.assert_array_equal(again.frozen_rows, whole.frozen_rows)
