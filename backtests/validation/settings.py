@@ -112,7 +112,7 @@ class Tuner(Protocol):
 def search_tuner(
     strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> TunedFold:
-    """`optimize` on the training sessions: the defaults, a Sobol design, then a sampler.
+    """`optimize` on the training sessions: defaults, Sobol design, then a sampler.
 
     Args:
         strategy: class of the strategy.

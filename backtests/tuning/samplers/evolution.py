@@ -11,7 +11,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from undertow.backtests.tuning.samplers.names import CMAES
-from undertow.backtests.tuning.samplers.points import Rank, point_of, rank_of, rows_at
+from undertow.backtests.tuning.samplers.points import TrialRank, point_of, rank_of, rows_at
 from undertow.backtests.tuning.samplers.proposals import Proposal, SearchProblem
 from undertow.market import FloatArray
 
@@ -24,9 +24,9 @@ Generation = list[tuple[int, FrozenTrial]]
 
 
 class EvolutionSampler:
-    """CMA-ES (Hansen 2016) on the unit cube, a batch a generation, from the best set of the design.
+    """CMA-ES (Hansen 2016) on the unit cube, a batch a generation.
 
-    A distribution whose best trial has not been bettered for 10 + 30 D / batch generations, or that has shrunk to a
+    It starts from the best set of the design. A distribution whose best trial has not been bettered for 10 + 30 D / batch generations, or that has shrunk to a
     point, is given up for a new one around a random point. Results count by their order alone, so that constraints and
     failed trials have a place in it. Needs the extra `cmaes`.
 
@@ -40,7 +40,7 @@ class EvolutionSampler:
         self._cma = importlib.import_module("cmaes").CMA
         self._learnt: list[int] = []
         self._model: Any = None
-        self._best: Rank | None = None
+        self._best: TrialRank | None = None
         self._stale = 0
 
     def propose(self, batch: int, count: int, seen: Mapping[int, FrozenTrial]) -> list[Proposal]:
@@ -104,7 +104,7 @@ class EvolutionSampler:
         best: FloatArray = self._points(trials)[ranks.index(min(ranks))]
         return best
 
-    def _ranks(self, trials: Generation) -> list[Rank]:
+    def _ranks(self, trials: Generation) -> list[TrialRank]:
         return [rank_of(position, trial, self._problem.sign) for position, trial in trials]
 
     def _points(self, trials: Generation) -> FloatArray:

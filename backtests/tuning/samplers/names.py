@@ -24,12 +24,12 @@ def default_sampler(objectives: int) -> str:
 
 
 def default_batch(sampler: str) -> int:
-    """The number of sets that a sampler proposes at a time, where a search does not set it."""
+    """The number of sets that a sampler proposes at a time, by default."""
     return _BATCHES[sampler]
 
 
 def check_sampler(sampler: object, objectives: int) -> None:
-    """Raise `ParameterError` where a search of so many objectives cannot use a sampler."""
+    """Raise `ParameterError` where a search of `objectives` cannot use a sampler."""
     if not isinstance(sampler, str) or sampler not in SAMPLERS:
         suggestion = did_you_mean(str(sampler), SAMPLERS)
         raise ParameterError(f"`sampler` must be one of {', '.join(SAMPLERS)}; got {sampler!r}{suggestion}")

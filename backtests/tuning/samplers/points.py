@@ -48,7 +48,7 @@ def point_of(distribution: BaseDistribution, value: Any) -> float:
 
 
 def cells(distribution: BaseDistribution) -> float:
-    """The number of values that a distribution has; infinite for a real number without steps."""
+    """The number of values of a distribution, infinite for reals without steps."""
     if isinstance(distribution, CategoricalDistribution):
         return len(distribution.choices)
     assert isinstance(distribution, IntDistribution | FloatDistribution)
@@ -58,7 +58,7 @@ def cells(distribution: BaseDistribution) -> float:
 
 
 @dataclass(frozen=True, order=True)
-class Rank:
+class TrialRank:
     """The place of a trial among others, the best one first.
 
     A trial that keeps the constraints comes before those that miss them by less and by more in all, these before those
@@ -70,12 +70,15 @@ class Rank:
     position: int
 
 
-def rank_of(position: int, trial: FrozenTrial, sign: float) -> Rank:
-    """The rank of a finished trial; `sign` is 1 where the objective is maximised, -1 where it is minimised."""
+def rank_of(position: int, trial: FrozenTrial, sign: float) -> TrialRank:
+    """The rank of a finished trial.
+
+    `sign` is 1 where the objective is maximised, -1 where it is minimised.
+    """
     if trial.state != TrialState.COMPLETE:
-        return Rank(math.inf, math.inf, position)
+        return TrialRank(math.inf, math.inf, position)
     missed = sum(max(amount, 0.0) for amount in trial.constraints.values())
-    return Rank(missed, -sign * float(trial.values[0]), position)
+    return TrialRank(missed, -sign * float(trial.values[0]), position)
 
 
 class Leaders:
@@ -95,7 +98,7 @@ class Leaders:
         self._most = most
         self.tried: set[Set] = set()
         self._positions: set[int] = set()
-        self._ranked: dict[Rank, Set] = {}
+        self._ranked: dict[TrialRank, Set] = {}
 
     def update(self, seen: Mapping[int, FrozenTrial]) -> list[Set]:
         """The leaders among the trials `seen`, by position, the best one first."""

@@ -86,7 +86,7 @@ class SearchProblem:
         return np.random.default_rng(self.seeds(batch))
 
 
-class Sampler(Protocol):
+class BatchSampler(Protocol):
     """Proposes the sets of every batch behind the design.
 
     What it proposes is a function of the problem, the batch and the trials that the batch may see, so that it makes no

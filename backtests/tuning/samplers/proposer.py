@@ -13,7 +13,7 @@ from undertow.backtests.tuning.attributes import GENERATION
 from undertow.backtests.tuning.samplers.evolution import EvolutionSampler
 from undertow.backtests.tuning.samplers.names import CMAES, GIVEN, NSGA2, REFINE, SOBOL, TPE
 from undertow.backtests.tuning.samplers.parzen import NSGA2Sampler, ParzenSampler
-from undertow.backtests.tuning.samplers.proposals import Proposal, Sampler, SearchProblem
+from undertow.backtests.tuning.samplers.proposals import BatchSampler, Proposal, SearchProblem
 from undertow.backtests.tuning.samplers.refinement import RefinementSampler
 from undertow.backtests.tuning.samplers.sequence import SequenceSampler
 
@@ -27,7 +27,7 @@ _SAMPLERS: dict[str, type[Any]] = {
 
 
 class Proposer:
-    """Proposes batch by batch: the first sets and a design, then what a sampler proposes.
+    """Proposes batch by batch: the first sets and a design, then by a sampler.
 
     Args:
         problem: what is known of the search before its first trial.
@@ -38,7 +38,7 @@ class Proposer:
         self.space = dict(problem.space)
         self.schedule = problem.schedule
         self._problem = problem
-        self._sampler: Sampler = _SAMPLERS[sampler](problem)
+        self._sampler: BatchSampler = _SAMPLERS[sampler](problem)
         # The design is the first generation of NSGA-II.
         self._system = {GENERATION: 0} if sampler == NSGA2 else {}
 

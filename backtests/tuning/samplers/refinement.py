@@ -60,7 +60,10 @@ class RefinementSampler:
         """The next batch sees them."""
 
     def _points(self, batch: int) -> FloatArray:
-        """Points (P, 3 + 2 D): start, size, number of moves; which parameters move; where to."""
+        """Points (P, 3 + 2 D) of a batch.
+
+        Start, size and number of moves; which parameters move; where to.
+        """
         from scipy.stats import qmc
 
         problem = self._problem
@@ -110,7 +113,10 @@ class RefinementSampler:
 
 
 def _chosen(lots: FloatArray, points: FloatArray) -> BoolArray:
-    """Which of D parameters move (P, D): at least one, each with probability D^-u, u even in [0, 1)."""
+    """Which of D parameters move (P, D), at least one.
+
+    Each moves with probability D^-u, where u are points (P,) even in [0, 1).
+    """
     axes = lots.shape[1]
     moves: BoolArray = lots < (float(axes) ** -points)[:, None]
     moves[np.arange(len(lots)), lots.argmin(axis=1)] = True
@@ -118,6 +124,6 @@ def _chosen(lots: FloatArray, points: FloatArray) -> BoolArray:
 
 
 def _reflected(points: FloatArray) -> FloatArray:
-    """Points within [0, 1): what lies beyond an end, by less than the range, is mirrored at it."""
+    """Points within [0, 1): what lies beyond an end is mirrored at it."""
     inside = np.abs(points)
     return np.minimum(np.where(inside >= 1.0, 2.0 - inside, inside), np.nextafter(1.0, 0.0))
