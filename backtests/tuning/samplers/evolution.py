@@ -26,9 +26,9 @@ Generation = list[tuple[int, FrozenTrial]]
 class EvolutionSampler:
     """CMA-ES (Hansen 2016) on the unit cube, a batch a generation.
 
-    It starts from the best set of the design. A distribution whose best trial has not been bettered for 10 + 30 D / batch generations, or that has shrunk to a
-    point, is given up for a new one around a random point. Results count by their order alone, so that constraints and
-    failed trials have a place in it. Needs the extra `cmaes`.
+    It starts from the best set of the design. A distribution whose best trial has not been bettered for 10 + 30 D /
+    batch generations, or that has shrunk to a point, is given up for a new one around a random point. Results count
+    by their order alone, so that constraints and failed trials have a place in it. Needs the extra `cmaes`.
 
     Args:
         problem: what is known of the search before its first trial.
