@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial
 from undertow.backtests.tuning.samplers.names import REFINE
 from undertow.backtests.tuning.samplers.points import Leaders, Set, cells, plain_values, point_of, rows_at
 from undertow.backtests.tuning.samplers.proposals import Proposal, SearchProblem
-from undertow.backtests.tuning.samplers.summits import Summits
 from undertow.market import BoolArray, FloatArray
 
 # The best sets whose surroundings are searched; the better ones more often.
@@ -28,12 +27,11 @@ _SPARE = 4
 class RefinementSampler:
     """Draws sets in boxes around the best ones, most parameters held.
 
-    Every set starts at one of the best eight so far, or, half of the time, at one of the best eight that lie apart
-    from each other, so that a search does not end on the first summit. It keeps most parameters and moves the others
-    within a box whose size is drawn anew: one parameter or all of them, by a five-hundredth of the range or by half
-    of it. Boxes of every size at once need no schedule by which they shrink, so that a search can be continued at any
-    time. A choice that moves is drawn anew. One scrambled Sobol sequence a batch draws the start, the number of
-    parameters that move, the size and the moves. No set is tried twice while others are left.
+    Every set starts at one of the best eight so far, keeps most of its parameters, and moves the others within a box
+    whose size is drawn anew: one parameter or all of them, by a five-hundredth of the range or by half of it. Boxes of
+    every size at once need no schedule by which they shrink, so that a search can be continued at any time. A choice
+    that moves is drawn anew. One scrambled Sobol sequence a batch draws the start, the number of parameters that move,
+    the size and the moves. No set is tried twice while others are left.
 
     Args:
         problem: what is known of the search before its first trial.
@@ -42,18 +40,17 @@ class RefinementSampler:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._leaders = Leaders(problem.space, problem.sign, _LEADERS)
-        self._summits = Summits(problem.space, problem.sign, _LEADERS)
         self._is_choice = np.array([isinstance(values, CategoricalDistribution) for values in problem.space.values()])
         # A smaller box would leave a whole number where it is.
         self._steps = np.array([1.0 / cells(values) for values in problem.space.values()])
 
     def propose(self, batch: int, count: int, seen: Mapping[int, FrozenTrial]) -> list[Proposal]:
         """The first `count` sets of the batch."""
-        problem, leaders, summits = self._problem, self._leaders.update(seen), self._summits.update(seen)
+        problem, leaders = self._problem, self._leaders.update(seen)
         points = self._points(batch)
         axes = len(problem.space)
         if leaders:
-            candidates = self._moved(leaders, summits, points[:, :3], points[:, 3 : 3 + axes], points[:, 3 + axes :])
+            candidates = self._moved(leaders, points[:, :3], points[:, 3 : 3 + axes], points[:, 3 + axes :])
         else:
             # Where no trial has a result yet, all of the space is as good.
             candidates = rows_at(problem.space, points[:, 3 + axes :])
@@ -75,32 +72,23 @@ class RefinementSampler:
         return points
 
     def _moved(
-        self,
-        leaders: Sequence[Set],
-        summits: Sequence[Set],
-        plan: FloatArray,
-        lots: FloatArray,
-        targets: FloatArray,
+        self, leaders: Sequence[Set], plan: FloatArray, lots: FloatArray, targets: FloatArray
     ) -> list[dict[str, Any]]:
-        """Sets (P) that start at leaders and summits.
+        """Sets (P) that start at leaders.
 
         Args:
             leaders: the best sets, the best one first.
-            summits: the best sets that lie apart, the best one first.
             plan: start, size and number of moves (P, 3).
             lots: which parameters move (P, D).
             targets: where they move to (P, D).
         """
-        starts = [*leaders, *summits]
-        at_summit, place = np.divmod(2.0 * plan[:, 0], 1.0)
-        places = np.where(at_summit > 0, len(summits), len(leaders)) * place**_PREFERENCE
-        start = places.astype(int) + len(leaders) * at_summit.astype(int)
+        start = (len(leaders) * plan[:, 0] ** _PREFERENCE).astype(int)
         size = _SMALLEST * (_LARGEST / _SMALLEST) ** plan[:, 1]
         moves = _chosen(lots, plan[:, 2])
         space = self._problem.space
         columns = []
         for axis, distribution in enumerate(space.values()):
-            values = [parameters[axis] for parameters in starts]
+            values = [leader[axis] for leader in leaders]
             if self._is_choice[axis]:
                 goals = targets[:, axis]
             else:
@@ -108,7 +96,7 @@ class RefinementSampler:
                 goals = _reflected(centres + (2 * targets[:, axis] - 1) * np.maximum(size, self._steps[axis]))
             drawn = plain_values(distribution, goals)
             columns.append(
-                [drawn[row] if moves[row, axis] else values[number] for row, number in enumerate(start.tolist())]
+                [drawn[row] if moves[row, axis] else values[leader] for row, leader in enumerate(start.tolist())]
             )
         return [dict(zip(space, row, strict=True)) for row in zip(*columns, strict=True)]
 

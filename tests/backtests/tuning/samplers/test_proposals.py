@@ -18,7 +18,6 @@ from undertow.backtests.sweeps.design import values_at
 from undertow.backtests.tuning.samplers.points import Leaders, cells, point_of, rank_of, rows_at
 from undertow.backtests.tuning.samplers.proposals import SearchProblem
 from undertow.backtests.tuning.samplers.proposer import Proposer
-from undertow.backtests.tuning.samplers.summits import Summits
 from undertow.backtests.tuning.study import TrialResult, finished_trial
 
 Space = dict[str, BaseDistribution]
@@ -132,7 +131,6 @@ def test_refinement_moves_some_parameters_of_a_leader_and_repeats_no_set() -> No
     assert len(set(sets)) == len(sets)
     ranked = sorted(range(8 + 2 * 32), key=lambda position: rank_of(position, trials[position], 1.0))
     leaders = [sets[position] for position in ranked[:8]]
-    leaders += Summits(space, 1.0, 8).update({position: trials[position] for position in range(8 + 2 * 32)})
     moved = [
         min(sum(own != other for own, other in zip(values, leader, strict=True)) for leader in leaders)
         for values in sets[8 + 2 * 32 :]
@@ -172,21 +170,6 @@ def test_leaders_are_ranked_by_constraints_first_and_have_different_results() ->
     assert few.update({number: trials[number] for number in (0, 3)}) == [(3,), (0,)]
     assert few.update(trials) == [(1,), (5,)]
     assert few.update({0: trials[0]}) == [(0,)]
-
-
-def test_summits_lie_apart_and_the_best_of_each_place_is_kept() -> None:
-    space: Space = {"x": FloatDistribution(0, 1), "choice": CategoricalDistribution(("a", "b"))}
-    table = [(0.10, "a", 1.0), (0.20, "a", 3.0), (0.60, "a", 2.0), (0.10, "b", 0.5), (0.21, "b", 4.0), (0.9, "a", None)]
-    trials = {}
-    for number, (x, choice, value) in enumerate(table):
-        trials[number] = finished(number, 0, {"x": x, "choice": choice}, space, value)
-    # On average 0.10 and 0.20 differ by 0.05, 0.20 and 0.60 by 0.2; another choice is 0.5 by itself.
-    assert Summits(space, 1.0, 8).update(trials) == [(0.21, "b"), (0.20, "a"), (0.60, "a")]
-    assert Summits(space, -1.0, 8).update(trials) == [(0.10, "b"), (0.10, "a"), (0.60, "a")]
-    few = Summits(space, 1.0, 1)
-    assert few.update({0: trials[0]}) == [(0.10, "a")]
-    assert few.update(trials) == [(0.21, "b")]
-    assert few.update({2: trials[2]}) == [(0.60, "a")]
 
 
 @needs_cmaes
