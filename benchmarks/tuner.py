@@ -288,10 +288,16 @@ def search(
 def at(points: Sequence[Sequence[float]], seconds: float, set_ms: float | None) -> float:
     """The best of a curve after so many seconds; `set_ms` in place of the time of its evaluation."""
     best = -math.inf
-    for proposing, loop, evaluating, sets, value in points:
-        if proposing + loop + (evaluating if set_ms is None else sets * set_ms / 1e3) <= seconds:
-            best = value
+    for point in points:
+        if seconds_of(point, set_ms) <= seconds:
+            best = point[-1]
     return best
+
+
+def seconds_of(point: Sequence[float], set_ms: float | None) -> float:
+    """The seconds of a point of a curve; `set_ms` in place of the time of its evaluation."""
+    proposing, loop, evaluating, sets, _ = point
+    return proposing + loop + (evaluating if set_ms is None else sets * set_ms / 1e3)
 
 
 def after(points: Sequence[Sequence[float]], sets: int) -> float:
@@ -324,7 +330,7 @@ def show(runs: Runs, set_ms: float | None) -> None:
         ends = [points[-1] for key, points in runs.items() if key[0] == name]
         if ends:
             sets = mean(end[3] for end in ends)
-            seconds = mean(end[0] + end[1] + (end[2] if set_ms is None else end[3] * set_ms / 1e3) for end in ends)
+            seconds = mean(seconds_of(end, set_ms) for end in ends)
             costs = (f"{1e3 * mean(end[part] / end[3] for end in ends):.2f}" for part in (0, 1))
             table.add_row(name, str(len(ends)), *costs, f"{sets:,.0f}", f"{seconds:.1f}")
     console.print(table)
@@ -361,12 +367,16 @@ def _mean(values: Any) -> str:
 
 
 def draw(runs: Runs, set_ms: float | None, path: Path, objective: str = "sharpe") -> None:
-    """The best against seconds: a panel for real data, one for the simulated markets; band from worst to best seed."""
+    """The best against seconds: a panel for real data, one for the simulated markets; a dot where the runs end.
+
+    Of the runs that every sampler has made. The band on real data is from the worst to the best seed.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    shared = set.intersection(*({key[1:] for key in runs if key[0] == name} for name in MAIN))
     moments = np.geomspace(0.3, MOMENTS[-1], 120)
     figure, axes = plt.subplots(1, 2, figsize=(9.0, 3.4), layout="constrained")
     panels = ((REAL, True), ("simulated markets, mean", False))
@@ -375,14 +385,18 @@ def draw(runs: Runs, set_ms: float | None, path: Path, objective: str = "sharpe"
             mine = [
                 points
                 for key, points in runs.items()
-                if key[0] == name and key[2] == objective and (key[1] == REAL) == is_real
+                if key[0] == name and key[1:] in shared and key[2] == objective and (key[1] == REAL) == is_real
             ]
             if not mine:
                 continue
             curves = np.array([[at(points, moment, set_ms) for moment in moments] for points in mine])
             curves[np.isinf(curves)] = np.nan
             middle = curves.mean(axis=0)
-            (line,) = axis.plot(moments, middle, label=name, linewidth=1.8)
+            last = mean(min(MOMENTS[-1], seconds_of(points[-1], set_ms)) for points in mine)
+            under_way = moments <= last
+            (line,) = axis.plot(moments[under_way], middle[under_way], label=name, linewidth=1.8)
+            axis.plot(moments[under_way][-1:], middle[under_way][-1:], "o", color=line.get_color())
+            axis.plot(moments, middle, ":", linewidth=1.0, color=line.get_color())
             if is_real:
                 axis.fill_between(moments, curves.min(axis=0), curves.max(axis=0), color=line.get_color(), alpha=0.15)
         axis.set(title=title, xscale="log", xlabel="seconds", ylabel=f"best {objective}, in the sample")
