@@ -24,8 +24,9 @@ from rich.table import Table
 
 from undertow.backtests.objectives import read_objectives
 from undertow.backtests.tuning.claims import LocalClaims
-from undertow.backtests.tuning.optimize import BATCH
-from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
+from undertow.backtests.tuning.samplers.names import default_batch
+from undertow.backtests.tuning.samplers.proposals import SearchProblem
+from undertow.backtests.tuning.samplers.proposer import Proposer
 from undertow.backtests.tuning.search import SearchLoop
 from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.backtests.tuning.study import TrialResult, make_study
@@ -67,7 +68,8 @@ def ours(storage: str | None, trials: int) -> Taken:
     begun, cpu = time.perf_counter(), time.process_time()
     with silence_optuna(), open_storage(storage) as kept:
         study = make_study(kept, "ours", {"seed": SEED}, read_objectives("sharpe"))
-        proposer = Timed(SPACE, ["maximize"], (), STARTUP, BatchSchedule(STARTUP, BATCH), SEED)
+        problem = SearchProblem(SPACE, ["maximize"], (), design=STARTUP, batch=default_batch("tpe"), seed=SEED)
+        proposer = Timed(problem, "tpe")
         SearchLoop(study, proposer, LocalClaims(), evaluate, trials=trials, max_failed=0.5).run()
     wall = time.perf_counter() - begun
     return Taken(wall, time.process_time() - cpu, wall - proposer.seconds)

@@ -21,7 +21,7 @@ from undertow.market.files import lock
 
 FOLDER = Path("results/ledger")
 VARIABLE = "UNDERTOW_LEDGER"
-DESIGNS = ("given", "sobol", "tpe", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
+DESIGNS = ("given", "sobol", "refine", "tpe", "cmaes", "nsga2", "grid", "random", "walk-forward", "cpcv", "backtest")
 # No search has more: a line that claims them is none of the ledger's.
 _MOST_TRIALS = 10**12
 _TEXT_FIELDS = ("when", "strategy", "market", "universe", "study", "key", "design")

@@ -8,7 +8,7 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.backtests.tuning.missing_feeds import missing_feeds
-    from undertow.backtests.tuning.optimize import BATCH, optimize
+    from undertow.backtests.tuning.optimize import optimize
     from undertow.backtests.tuning.plan import SearchPlan
     from undertow.backtests.tuning.result import Tuning
     from undertow.backtests.tuning.search import TuningError
@@ -21,10 +21,7 @@ else:
         __name__,
         {
             "missing_feeds": ("missing_feeds",),
-            "optimize": (
-                "BATCH",
-                "optimize",
-            ),
+            "optimize": ("optimize",),
             "plan": ("SearchPlan",),
             "result": ("Tuning",),
             "search": ("TuningError",),
@@ -43,7 +40,6 @@ else:
     )
 
 __all__ = [
-    "BATCH",
     "Search",
     "SearchPlan",
     "Space",

@@ -21,6 +21,7 @@ from undertow.backtests.tuning.claims import LEASE, Claims, LocalClaims, SharedC
 from undertow.backtests.tuning.evaluate import baseline_metrics
 from undertow.backtests.tuning.plan import SearchPlan, run_settings
 from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.samplers.names import check_batch, default_batch
 from undertow.backtests.tuning.search import SearchCounter, SearchLoop
 from undertow.backtests.tuning.settings import Search, SearchSettings, make_search
 from undertow.backtests.tuning.space import first_sets, make_space
@@ -35,10 +36,7 @@ from undertow.market import Market, ParameterError, check_whole, is_number
 from undertow.signals.decisions import shared_table
 from undertow.strategies import Strategy, shocks_of
 
-BATCH = 16
 TRIALS = 400
-# All points are drawn before the first set is tried.
-MOST_SOBOL = 1_000_000
 
 
 class OptimizeSettings(AccountSettings, SearchSettings, total=False):
@@ -56,8 +54,7 @@ def optimize(
     end: str | pd.Timestamp | None = None,
     account: Account | None = None,
     first: Sequence[Mapping[str, Any]] = (),
-    batch: int = BATCH,
-    sobol: int | None = None,
+    batch: int | None = None,
     jobs: int = 1,
     lease: float = LEASE,
     ledger: Ledger | str | Path | None = None,
@@ -67,8 +64,9 @@ def optimize(
     """Search a strategy's parameters for the best objective, or for a front.
 
     The defaults, the corner where the strategy acts least and the sets in `first` come before a scrambled Sobol design;
-    all of these are one sweep. Then TPE, or NSGA-II for several objectives, proposes one batch after another, each one
-    sweep. A study that is continued is brought to the total number of trials; by default 400.
+    all of these are one sweep. Then a sampler proposes one batch after another, each one sweep: by default refinement,
+    which draws sets in boxes of every size around the best ones, or NSGA-II for several objectives. A study that is
+    continued is brought to the total number of trials, by default 400, with the sampler and the design it began with.
 
     The trials are a function of the data, the arguments and `seed` alone, whatever `jobs`, the storage and
     interruptions. Several workers may share a study in a database server: no trial is lost or made twice, but which
@@ -82,14 +80,14 @@ def optimize(
         strategy: class of the strategy.
         market: market, from `load_market` or `simulate_market`.
         seed: seed of the design and of every batch.
-        search: objective, constraints, trials, max_failed, fixed, narrowed, storage and study.
+        search: objective, constraints, trials, max_failed, fixed, narrowed, storage, study, sampler and design.
         universe: name of a universe or a screen.
         start: first session, None for the market's first.
         end: last session, None for the market's last.
         account: fill, costs, weighting, rebalance and capital of every trial.
         first: sets that are tried first, each a dictionary by parameter.
-        batch: number of sets that the sampler proposes at a time.
-        sobol: points of the Sobol design; by default 16 to 128, by the number of parameters.
+        batch: number of sets that the sampler proposes at a time; by default 16 (tpe, nsga2), 32 (refine, cmaes) or 256
+            (sobol).
         jobs: number of threads.
         lease: seconds without a sign of life after which another worker takes a batch over.
         ledger: folder or `Ledger` that counts every trial.
@@ -99,14 +97,28 @@ def optimize(
     of_account, of_search = split_keywords(settings, Account, Search)
     check_search(strategy, market, universe, None)
     account, search = make_account(account, of_account), make_search(search, of_search)
-    _check_numbers(seed, jobs, batch, sobol, lease)
+    sampler = search.sampler_name
+    batch = default_batch(sampler) if batch is None else batch
+    _check_numbers(seed, jobs, batch, lease)
+    check_batch(sampler, batch)
     check_storage(search.storage)
     space = make_space(strategy, search.fixed, search.narrowed)
     strategy.create(space.fixed).check_market(market)
     of_run = run_settings(market, universe, start, end, account)
-    sets, points = first_sets(strategy, space, first), space.sobol if sobol is None else int(sobol)
-    # NumPy's numbers cannot be stored in a study, and a ledger compares the written form.
-    plan = SearchPlan(strategy, market, search, of_run, space, sets, sobol=points, batch=int(batch), seed=int(seed))
+    points = space.points if search.design is None else search.design
+    plan = SearchPlan(
+        strategy,
+        market,
+        search,
+        of_run,
+        space,
+        sets=first_sets(strategy, space, first),
+        design=points,
+        sampler=sampler,
+        # NumPy's numbers cannot be stored in a study, and a ledger compares the written form.
+        batch=int(batch),
+        seed=int(seed),
+    )
     counter, baselines = _checked(plan, ledger)
     with silence_optuna(), open_storage(search.storage) as storage:
         study = plan.make_study(storage)
@@ -138,14 +150,9 @@ def _checked(
     return None if opened is None else plan.counter(opened), baselines
 
 
-def _check_numbers(seed: int, jobs: int, batch: int, sobol: int | None, lease: float) -> None:
+def _check_numbers(seed: int, jobs: int, batch: int, lease: float) -> None:
     for name, value, minimum in (("seed", seed, 0), ("jobs", jobs, 1), ("batch", batch, 1)):
         check_whole(name, value, minimum)
-    # Without a number of points the space has one.
-    if sobol is not None:
-        check_whole("sobol", sobol, 0)
-        if sobol > MOST_SOBOL:
-            raise ParameterError(f"`sobol` must be {MOST_SOBOL:,} points or fewer, got {sobol:,}")
     if not is_number(lease) or not 1.0 <= lease <= 86_400.0:
         raise ParameterError(f"`lease` must be in [1, 86400] seconds, got {lease!r}")
 

@@ -17,7 +17,8 @@ from undertow.backtests.objective_code import codes
 from undertow.backtests.objectives import Direction, Metrics
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.tuning.evaluate import Evaluator
-from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
+from undertow.backtests.tuning.samplers.proposals import SearchProblem
+from undertow.backtests.tuning.samplers.proposer import Proposer
 from undertow.backtests.tuning.search import SearchCounter, Trials
 from undertow.backtests.tuning.settings import Search
 from undertow.backtests.tuning.space import Parameters, Space
@@ -38,7 +39,8 @@ class SearchPlan:
         settings: universe, start, end and the fields of the account, as `sweep` takes them.
         space: searched and fixed parameters.
         sets: sets that are tried first.
-        sobol: points of the Sobol design behind them.
+        design: points of the Sobol design behind them.
+        sampler: name of the sampler that proposes the sets behind the design.
         batch: number of sets that the sampler proposes at a time.
         seed: seed of the design and of every batch.
     """
@@ -49,7 +51,8 @@ class SearchPlan:
     settings: Mapping[str, Any]
     space: Space
     sets: tuple[Parameters, ...]
-    sobol: int
+    design: int
+    sampler: str
     batch: int
     seed: int
 
@@ -79,7 +82,8 @@ class SearchPlan:
             "constraints": names_of(self.search.bounds),
             "space": self.space.plain(),
             "first": list(self.sets),
-            "sobol": self.sobol,
+            "sampler": self.sampler,
+            "design": self.design,
             "batch": self.batch,
             "seed": self.seed,
             **codes(self.strategy, self.search.objectives),
@@ -106,10 +110,16 @@ class SearchPlan:
         """The study of the search, made where there is none."""
         return make_study(storage, self.study_name, self.identity, self.search.objectives)
 
+    @property
+    def problem(self) -> SearchProblem:
+        """What a sampler knows of the search before its first trial."""
+        return SearchProblem(
+            self.space.free, self.directions, self.sets, design=self.design, batch=self.batch, seed=self.seed
+        )
+
     def proposer(self) -> Proposer:
         """The proposer of every batch."""
-        schedule = BatchSchedule(len(self.sets) + self.sobol, self.batch)
-        return Proposer(self.space.free, self.directions, self.sets, self.sobol, schedule, self.seed)
+        return Proposer(self.problem, self.sampler)
 
     def evaluator(self, baselines: Mapping[str, Metrics], jobs: int) -> Evaluator:
         """The evaluator of every batch, on `jobs` threads."""

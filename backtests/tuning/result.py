@@ -38,9 +38,9 @@ from undertow.strategies import BuyAndHold, Strategy
 class Tuning:
     """The result of `optimize`.
 
-    `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol, tpe, nsga2), state
-    (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where met, NaN where the trial failed), the
-    parameters, the metrics and the error of a failed one.
+    `trials` has one row a trial in the order of the search: trial, batch, design (given, sobol or another sampler),
+    state (complete, fail), `objective NAME`, feasible, `missed CONSTRAINT` (0 where met, NaN where the trial failed),
+    the parameters, the metrics and the error of a failed one.
 
     Args:
         plan: everything that decides the trials.
@@ -187,7 +187,7 @@ class Tuning:
         max_failed = self.plan.search.max_failed
         argv += [] if max_failed == MAX_FAILED else ["--max-failed", repr(float(max_failed))]
         argv += ["--trials", str(len(self.trials)), "--batch", str(identity["batch"])]
-        argv += ["--sobol", str(identity["sobol"]), "--seed", str(identity["seed"])]
+        argv += ["--sampler", identity["sampler"], "--design", str(identity["design"]), "--seed", str(identity["seed"])]
         return shlex.join([*argv, *self.account.argv()])
 
     def backtest(self) -> Run:

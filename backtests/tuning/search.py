@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from undertow.backtests.ledger.ledger import Ledger, SearchKey
 from undertow.backtests.tuning.attributes import DESIGN, ERROR, check_kept_parameters
 from undertow.backtests.tuning.claims import Claim, Claims
-from undertow.backtests.tuning.proposals import Proposal, Proposer
 from undertow.backtests.tuning.rows import add_trials
+from undertow.backtests.tuning.samplers.proposals import Proposal
+from undertow.backtests.tuning.samplers.proposer import Proposer
 from undertow.backtests.tuning.study import TrialResult, finished_by_position, finished_trial
 from undertow.market import UndertowError
 

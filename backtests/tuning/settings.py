@@ -12,10 +12,13 @@ from optuna.storages import BaseStorage
 
 from undertow.backtests.checks import check_trials
 from undertow.backtests.objectives import Constraint, Metrics, Objective, read_constraints, read_objectives
+from undertow.backtests.tuning.samplers.names import check_sampler, default_sampler
 from undertow.backtests.tuning.storage import check_address, check_study
-from undertow.market import ParameterError, check_share, did_you_mean
+from undertow.market import ParameterError, check_share, check_whole, did_you_mean
 
 MAX_FAILED = 0.5
+# All points are drawn before the first set is tried.
+_MOST_POINTS = 1_000_000
 
 Objectives = str | Objective | Callable[[Metrics], float] | Sequence[Any]
 Constraints = str | Constraint | Sequence[str | Constraint]
@@ -38,6 +41,9 @@ class Search:
         narrowed: (low, high) or a list of choices by parameter, within the parameter's own range.
         storage: "journal:FILE", a path, a database address or a storage of Optuna; None keeps the study in memory.
         study: name of the study; None for the strategy's name.
+        sampler: what proposes the sets behind the design: "refine", "tpe", "cmaes", "sobol" or, for several objectives,
+            "nsga2"; None for refine or, for several, nsga2.
+        design: points of the Sobol design that comes first; None for 16 to 128, by the number of parameters.
     """
 
     objective: Objectives = "sharpe"
@@ -48,6 +54,8 @@ class Search:
     narrowed: Mapping[str, Any] | None = None
     storage: str | Path | BaseStorage | None = None
     study: str | None = None
+    sampler: str | None = None
+    design: int | None = None
 
     def __post_init__(self) -> None:
         if self.trials is not None:
@@ -60,8 +68,15 @@ class Search:
         if self.storage is not None and not isinstance(self.storage, BaseStorage):
             check_address(self.storage)
         check_study(self.study)
+        if self.design is not None:
+            check_whole("design", self.design, 0)
+            if self.design > _MOST_POINTS:
+                raise ParameterError(f"`design` must be {_MOST_POINTS:,} points or fewer, got {self.design:,}")
+            object.__setattr__(self, "design", int(self.design))
         # Read once here, so that a name that is unknown is reported before any work.
         _ = self.objectives, self.bounds
+        if self.sampler is not None:
+            check_sampler(self.sampler, len(self.objectives))
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
@@ -72,6 +87,11 @@ class Search:
     def bounds(self) -> tuple[Constraint, ...]:
         """The constraints of `constraints`, possibly none."""
         return read_constraints(self.constraints)
+
+    @property
+    def sampler_name(self) -> str:
+        """The sampler, by default that of the number of objectives."""
+        return default_sampler(len(self.objectives)) if self.sampler is None else self.sampler
 
     def trials_or(self, default: int) -> int:
         """The number of trials, `default` where none is set."""
@@ -89,6 +109,8 @@ class SearchSettings(TypedDict, total=False):
     narrowed: Mapping[str, Any] | None
     storage: str | Path | BaseStorage | None
     study: str | None
+    sampler: str | None
+    design: int | None
 
 
 def make_search(search: Search | None, settings: Mapping[str, Any]) -> Search:

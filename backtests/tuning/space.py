@@ -48,7 +48,7 @@ class Space:
         return within and all(parameters[name] == value for name, value in self.fixed.items())
 
     @property
-    def sobol(self) -> int:
+    def points(self) -> int:
         """The default points of a Sobol design: a power of two, 4 to 8 a parameter."""
         return min(max(1 << (4 * len(self.free) - 1).bit_length(), _FEWEST_POINTS), _MOST_POINTS)
 

@@ -272,7 +272,7 @@ def finished_trial(
     Args:
         position: position in the search, from 0.
         batch: number of its batch.
-        design: who proposed it: given, sobol, tpe or nsga2.
+        design: who proposed it: given, or the name of a sampler.
         parameters: values by parameter.
         space: distributions by parameter.
         result: objectives, constraints and metrics, or the error.

@@ -38,7 +38,7 @@ from undertow.strategies import Strategy, VolTarget
 # Objectives that differ by less are equal.
 _ROUNDING = 1e-9
 # Settings of a search that one design over the whole span cannot follow.
-_UNUSED = ("constraints", "storage", "study")
+_UNUSED = ("constraints", "storage", "study", "sampler", "design")
 
 
 class CpcvKeywords(AccountSettings, SearchSettings, total=False):

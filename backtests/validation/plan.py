@@ -25,7 +25,14 @@ from undertow.backtests.validation.gate import (
     refuse_short,
 )
 from undertow.backtests.validation.result import HOLD, ON_FAIL
-from undertow.backtests.validation.settings import TUNERS, Tuner, WalkSettings, make_walk_settings, resolve_events
+from undertow.backtests.validation.settings import (
+    SEARCH,
+    TUNERS,
+    Tuner,
+    WalkSettings,
+    make_walk_settings,
+    resolve_events,
+)
 from undertow.backtests.validation.splits import WalkForward, make_split
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.backtests.validation.storage import locate_studies
@@ -134,7 +141,7 @@ def plan_walk(
         start: first session; None for the market's first.
         end: last session; None for the market's last.
         split: the split; None for `WalkForward()`.
-        search: objective, constraints, trials a fold, fixed and narrowed parameters, storage of the studies.
+        search: objective, constraints, trials a fold, fixed and narrowed parameters, sampler, storage of the studies.
         seed: seed of the tuning.
         account: settings of the account.
         engine: engine that tunes the folds; None for one worker in this process.
@@ -170,6 +177,9 @@ def plan_walk(
         raise ParameterError(
             f"`storage` can only be used with the tuners {' and '.join(TUNERS)}, got the tuner {tuner_name}"
         )
+    if tuner_name != SEARCH and (search.sampler is not None or search.design is not None):
+        setting = "sampler" if search.sampler is not None else "design"
+        raise ParameterError(f"`{setting}` can only be used with the tuner {SEARCH}, got the tuner {tuner_name}")
     studies = locate_studies(search.storage, search.study, strategy.name(), engine)
     return WalkPlan(
         strategy=strategy,

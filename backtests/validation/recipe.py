@@ -19,7 +19,7 @@ from undertow.backtests.validation.events import Events, event_spans, shock_even
 from undertow.backtests.validation.gate import FoldGate
 from undertow.backtests.validation.plan import Robustness, WalkPlan
 from undertow.backtests.validation.schedule import ScheduledSpan
-from undertow.backtests.validation.settings import TUNERS
+from undertow.backtests.validation.settings import SEARCH, TUNERS
 from undertow.backtests.validation.splits_cpcv import CombinatorialPurgedKFold
 from undertow.market import Market, ParameterError
 
@@ -78,6 +78,7 @@ def walk_recipe(
         *([("constraints", _constraint_names(plan))] if settings.constraints else []),
         ("trials a fold", settings.trials),
         ("tuner", plan.tuner_name),
+        *([("sampler", settings.sampler)] if plan.tuner_name == SEARCH else []),
         ("seed of the tuning", plan.seed),
         *([("gate", gate.name)] if gate is not None else []),
     ]
@@ -108,6 +109,7 @@ def search_key(plan: WalkPlan, market: Market, sessions: pd.DatetimeIndex) -> Se
             settings.trials,
             plan.tuner_name,
             plan.seed,
+            *([settings.sampler, settings.design] if plan.tuner_name == SEARCH else []),
         ],
         "space": {name: distribution_to_json(values) for name, values in settings.space.items()},
         "fixed": dict(settings.fixed),
@@ -177,6 +179,8 @@ def _walk_argv(plan: WalkPlan, sessions: pd.DatetimeIndex) -> list[str]:
     for constraint in settings.constraints:
         argv += ["--constraint", constraint.name]
     argv += ["--trials", str(settings.trials), "--tuner", plan.tuner_name, "--seed", str(plan.seed)]
+    argv += ["--sampler", settings.sampler] if plan.tuner_name == SEARCH else []
+    argv += [] if settings.design is None else ["--design", str(settings.design)]
     argv += [] if settings.max_failed == MAX_FAILED else ["--max-failed", shortest(settings.max_failed)]
     return [*argv, *settings.account.argv()]
 

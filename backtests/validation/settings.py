@@ -15,6 +15,7 @@ from undertow.backtests.objectives import Constraint, Objective, read_objectives
 from undertow.backtests.tuning.evaluate import Evaluator, baseline_metrics
 from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.samplers.names import REFINE
 from undertow.backtests.tuning.settings import MAX_FAILED, Search
 from undertow.backtests.tuning.space import space_left
 from undertow.backtests.validation.events import SHOCKS, shock_events
@@ -47,6 +48,8 @@ class WalkSettings:
         space: ranges by parameter that are searched; empty where nothing is tuned.
         unsearched: choices of the strategy's own space that the walk leaves out, as "parameter=choice".
         studies: storage of the folds' studies, None for memory.
+        sampler: what proposes the sets of a fold behind its design.
+        design: points of the Sobol design of a fold; None for the default.
     """
 
     universe: str = "growth"
@@ -59,6 +62,8 @@ class WalkSettings:
     space: Mapping[str, BaseDistribution] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
     studies: StudyLocation | None = None
+    sampler: str = REFINE
+    design: int | None = None
 
     def keywords(self) -> dict[str, Any]:
         """The universe and the account as keywords of `backtest` and `sweep`."""
@@ -107,7 +112,7 @@ class Tuner(Protocol):
 def search_tuner(
     strategy: type[Strategy], market: Market, start: pd.Timestamp, end: pd.Timestamp, seed: int, settings: WalkSettings
 ) -> TunedFold:
-    """`optimize` on the training sessions: the defaults, a Sobol design, then TPE.
+    """`optimize` on the training sessions: defaults, Sobol design, then a sampler.
 
     Args:
         strategy: class of the strategy.
@@ -119,7 +124,7 @@ def search_tuner(
 
     Raises what `optimize` raises.
     """
-    return _tune(strategy, market, start, end, seed, settings, sobol=None)
+    return _tune(strategy, market, start, end, seed, settings, design=settings.design)
 
 
 def design_tuner(
@@ -137,10 +142,11 @@ def design_tuner(
         seed: seed of the design.
         settings: settings of the walk; with an empty space there is one trial.
     """
-    return _tune(strategy, market, start, end, seed, settings, sobol=settings.trials)
+    return _tune(strategy, market, start, end, seed, settings, design=settings.trials)
 
 
-TUNERS: dict[str, Tuner] = {"search": search_tuner, "design": design_tuner}
+SEARCH = "search"
+TUNERS: dict[str, Tuner] = {SEARCH: search_tuner, "design": design_tuner}
 
 
 def _tune(
@@ -151,7 +157,7 @@ def _tune(
     seed: int,
     settings: WalkSettings,
     *,
-    sobol: int | None,
+    design: int | None,
 ) -> TunedFold:
     if not settings.space:
         return _evaluate_fixed(strategy, market, start, end, settings)
@@ -163,6 +169,8 @@ def _tune(
         max_failed=settings.max_failed,
         fixed={**settings.fixed, **{name: defaults[name] for name in defaults if name not in settings.space}},
         narrowed=settings.space,
+        sampler=settings.sampler,
+        design=design,
         **({} if settings.studies is None else settings.studies.study_of(seed, start, end)),
     )
     tuning = optimize(
@@ -174,7 +182,6 @@ def _tune(
         start=start,
         end=end,
         account=settings.account,
-        sobol=sobol,
         jobs=os.cpu_count() or 1,
     )
     value = float(tuning.best[f"objective {settings.objective.name}"])
@@ -252,6 +259,8 @@ def make_walk_settings(
         max_failed=search.max_failed,
         fixed=space.fixed,
         space=free,
+        sampler=search.sampler_name,
+        design=search.design,
         unsearched=tuple(f"{name}={LEAST_TAX_FIRST}" for name, values in space.free.items() if values != free[name]),
     )
 

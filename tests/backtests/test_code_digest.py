@@ -219,7 +219,7 @@ def test_an_edited_strategy_counts_anew(market: Market, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for slope in (0.5, 0.6, 0.5):
         kind = written(slope=slope)
-        optimize(kind, market, trials=4, sobol=2, batch=2, seed=1, ledger=ledger)
+        optimize(kind, market, trials=4, design=2, batch=2, seed=1, ledger=ledger)
         enter_run(ledger, backtest(kind(), market), kind)
     assert ledger.trials_so_far(market.fingerprint) == 10
 
@@ -227,7 +227,7 @@ def test_an_edited_strategy_counts_anew(market: Market, tmp_path: Path) -> None:
 def test_a_study_does_not_go_on_with_edited_code_or_other_versions(
     market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings: dict[str, Any] = {"storage": f"journal:{tmp_path / 's.log'}", "sobol": 2, "batch": 2, "seed": 1}
+    settings: dict[str, Any] = {"storage": f"journal:{tmp_path / 's.log'}", "design": 2, "batch": 2, "seed": 1}
     assert len(optimize(written(), market, trials=2, **settings).trials) == 2
     assert len(optimize(written(), market, trials=4, **settings).trials) == 4
     with pytest.raises(ParameterError, match="holds trials of this strategy before its code was changed"):

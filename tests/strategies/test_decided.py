@@ -123,7 +123,7 @@ def test_shocks_that_are_none_are_named_before_a_search(market: Market, shocks: 
         backtest(Shocked(), market)
     seen: list[int] = []
     with pytest.raises(ParameterError, match=message):
-        optimize(Shocked, market, trials=3, seed=1, sobol=1, progress=seen.append)
+        optimize(Shocked, market, trials=3, seed=1, design=1, progress=seen.append)
     assert seen == []
 
 
@@ -139,4 +139,4 @@ def test_shocks_in_any_unit_are_instants(market: Market, kind: str) -> None:
         )
     ]
     assert backtest(Shocked(), market).lag_hours == whole
-    assert optimize(Shocked, market, trials=2, seed=1, sobol=1).lag_hours == whole
+    assert optimize(Shocked, market, trials=2, seed=1, design=1).lag_hours == whole

@@ -39,8 +39,9 @@ def optimize_command(
     strategy: StrategyOption,
     market: MarketOption = None,
     trials: Annotated[int, typer.Option(help="Trials in the study, those it has already included.")] = 400,
-    batch: Annotated[int | None, typer.Option(help="Trials proposed at a time.", show_default="16")] = None,
-    sobol: Annotated[int | None, typer.Option(help="Points of the design that comes first.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Trials proposed at a time.", show_default="16 to 256, by the sampler")
+    ] = None,
     storage: Annotated[
         str | None, typer.Option(help="journal:FILE or a database address; without it the study is not stored.")
     ] = None,
@@ -57,13 +58,13 @@ def optimize_command(
 ) -> None:
     """Search a strategy's parameters.
 
-    First a Sobol design, then TPE, or NSGA-II for several objectives. Equal seeds give equal trials, however often the
-    search is interrupted. With a database server, start the command on as many machines as you like: they share the
-    study, and which trials they make depends on which machine is faster.
+    First a Sobol design, then a sampler: refinement around the best sets, or NSGA-II for several objectives. Equal
+    seeds give equal trials, however often the search is interrupted. With a database server, start the command on as
+    many machines as you like: they share the study, and which trials they make depends on which machine is faster.
     """
     with busy("starting"):
         from undertow.backtests import Ledger
-        from undertow.backtests.tuning import BATCH, check_storage, make_space, optimize
+        from undertow.backtests.tuning import check_storage, make_space, optimize
 
         check_targets(out=out, result="best.json", html=html)
         check_storage(storage)
@@ -82,8 +83,7 @@ def optimize_command(
             search=goal,
             **resolve_span(account.settings()),
             account=trading,
-            batch=BATCH if batch is None else batch,
-            sobol=sobol,
+            batch=batch,
             jobs=jobs if jobs is not None else os.cpu_count() or 1,
             ledger=Ledger(ledger),
             progress=progress,

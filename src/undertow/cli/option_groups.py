@@ -149,6 +149,23 @@ class SearchOptions:
     max_failed: Annotated[float, typer.Option("--max-failed", help="Share of failed trials that ends the search.")] = (
         0.5
     )
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            "--sampler",
+            help="Behind the design: refine, tpe, cmaes (needs an extra), sobol, or nsga2 for several objectives.",
+            show_default="refine, or nsga2",
+        ),
+    ] = None
+    design: Annotated[
+        int | None,
+        typer.Option(
+            "--design",
+            "--sobol",
+            help="Points of the Sobol design that comes first.",
+            show_default="16 to 128, by the number of parameters",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

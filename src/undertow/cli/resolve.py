@@ -119,7 +119,7 @@ def resolve_search(
 
     Args:
         space: fixed and narrowed parameters.
-        search: objectives, constraints and the share of failed trials.
+        search: objectives, constraints, share of failed trials, sampler and design.
         trials: number of trials.
         storage: where the study is stored; None for memory.
         study: name of the study; None for the strategy's.
@@ -139,6 +139,8 @@ def resolve_search(
         narrowed=read_ranges(space.narrow),
         storage=storage,
         study=study,
+        sampler=search.sampler,
+        design=search.design,
     )
 
 

@@ -249,7 +249,7 @@ def test_what_a_study_shows_has_been_counted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("undertow.backtests.tuning.search.add_trials", killed)
     market = simulate_market(seed=7, years=1, names=5)
     with pytest.raises(KeyboardInterrupt):
-        optimize(VolTarget, market, trials=7, seed=7, sobol=4, ledger=tmp_path)
+        optimize(VolTarget, market, trials=7, seed=7, design=4, ledger=tmp_path)
     assert Ledger(tmp_path).trials_so_far(market.fingerprint) == 6
 
 
@@ -289,7 +289,7 @@ def test_folder_from_the_environment_and_errors(tmp_path: Path, monkeypatch: pyt
 
 def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> None:
     market = simulate_market(seed=7, years=1, names=5)
-    settings = {"seed": 7, "sobol": 4, "batch": 4, "ledger": tmp_path}
+    settings = {"seed": 7, "design": 4, "batch": 4, "ledger": tmp_path}
     first = optimize(VolTarget, market, trials=7, **settings)  # type: ignore[arg-type]
     longer = optimize(VolTarget, market, trials=9, **settings)  # type: ignore[arg-type]
     other = optimize(VolTarget, market, trials=5, **{**settings, "seed": 8})  # type: ignore[arg-type]
@@ -297,8 +297,8 @@ def test_a_search_is_counted_once_however_often_it_is_run(tmp_path: Path) -> Non
     assert [(count.before, count.own, count.total) for count in counts if count] == [(0, 7, 7), (0, 9, 9), (9, 5, 14)]
     assert Ledger(tmp_path).trials_so_far(market.fingerprint, "growth") == 14
     designs = [line["design"] for line in Ledger(tmp_path).lines(market.fingerprint)]
-    assert designs == ["given", "sobol", "tpe", "tpe", "given", "sobol"]
-    assert optimize(VolTarget, market, trials=5, seed=9, sobol=4).trial_count is None
+    assert designs == ["given", "sobol", "refine", "refine", "given", "sobol"]
+    assert optimize(VolTarget, market, trials=5, seed=9, design=4).trial_count is None
 
 
 class Needed(DrawdownDeRisk):

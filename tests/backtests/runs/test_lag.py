@@ -78,7 +78,7 @@ def test_what_it_says() -> None:
 
 
 def test_a_search_has_that_of_its_best(market: Market) -> None:
-    tuning = optimize(ut.strategies.LiquidityDrain, market, trials=6, sobol=2, seed=3, end="2020-03-31")
+    tuning = optimize(ut.strategies.LiquidityDrain, market, trials=6, design=2, seed=3, end="2020-03-31")
     assert tuning.lag_hours == tuning.backtest().lag_hours
     assert tuning.lag_hours is not None
     assert tuning.summary()["lag_hours"]["median"] == tuning.lag_hours.median

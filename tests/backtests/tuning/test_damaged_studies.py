@@ -16,7 +16,7 @@ from undertow.backtests.tuning.storage import open_storage
 from undertow.market import DataError, Market
 from undertow.strategies import VolTarget
 
-SEARCH: dict[str, Any] = {"trials": 6, "sobol": 2, "batch": 2, "seed": 3}
+SEARCH: dict[str, Any] = {"trials": 6, "design": 2, "batch": 2, "seed": 3}
 
 
 @pytest.fixture(scope="module")

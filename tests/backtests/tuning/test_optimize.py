@@ -33,8 +33,9 @@ from undertow.backtests.sweeps.argv import narrowed_argv
 from undertow.backtests.sweeps.design import grid
 from undertow.backtests.sweeps.sweep import sweep
 from undertow.backtests.tuning.optimize import optimize
-from undertow.backtests.tuning.proposals import BatchSchedule, Proposer
 from undertow.backtests.tuning.result import Tuning
+from undertow.backtests.tuning.samplers.proposals import SearchProblem
+from undertow.backtests.tuning.samplers.proposer import Proposer
 from undertow.backtests.tuning.search import TuningError
 from undertow.backtests.tuning.space import space_left
 from undertow.backtests.tuning.storage import silence_optuna
@@ -55,8 +56,8 @@ from undertow.market import (
 from undertow.strategies import BuyAndHold, DefensiveRotation, DrawdownDeRisk, VolTarget
 from undertow.tearsheets.sweep.heatmap import write_sweep
 
-SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
-FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "sobol": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
+SHORT: dict[str, Any] = {"seed": 7, "trials": 24, "design": 8, "batch": 4}
+FRONT: dict[str, Any] = {"seed": 5, "trials": 60, "design": 8, "batch": 8, "objective": ["sharpe", "drawdown"]}
 GENERATION = "NSGAIISampler:generation"
 
 
@@ -76,8 +77,8 @@ def text(tuning: Tuning) -> str:
     return written.getvalue()
 
 
-def test_first_come_the_defaults_and_the_least_cash_then_the_design_then_tpe(short: Tuning) -> None:
-    assert short.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["tpe"] * 14
+def test_first_come_the_defaults_and_the_least_cash_then_the_design_then_the_sampler(short: Tuning) -> None:
+    assert short.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["refine"] * 14
     assert short.trials["trial"].tolist() == list(range(24))
     assert short.trials["batch"].tolist() == [0] * 10 + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 2
     parameters = short.trials[list(DrawdownDeRisk.model_fields)].to_dict(orient="records")
@@ -143,12 +144,11 @@ def front(market: Market) -> Tuning:
 
 def test_a_front_of_many_generations_is_taken_up_again() -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
-    schedule = BatchSchedule(2, 2)
     ways: list[Direction] = ["maximize", "maximize"]
     trials: dict[int, FrozenTrial] = {}
 
     def proposer() -> Proposer:
-        return Proposer(space, ways, [], 2, schedule, 1)
+        return Proposer(SearchProblem(space, ways, [], design=2, batch=2, seed=1), "nsga2")
 
     for position in range(1300):
         x = (position * 0.618) % 1
@@ -178,7 +178,7 @@ def killed(self, logs):
     whole(self, logs)
 JournalFileBackend.append_logs = killed
 optimize(DrawdownDeRisk, simulate_market(seed=7, years=1.5, names=5), storage="journal:" + sys.argv[1],
-         ledger=sys.argv[3], seed=7, trials=24, sobol=8, batch=4)
+         ledger=sys.argv[3], seed=7, trials=24, design=8, batch=4)
 """
 
 
@@ -283,7 +283,7 @@ def refused(metrics: Mapping[str, Any]) -> float:
         ({"seed": None}, ParameterError, "`seed` must be a whole number, 0 or more, got None"),
         ({"seed": -1}, ParameterError, "`seed` must be a whole number, 0 or more, got -1"),
         ({"jobs": None}, ParameterError, "`jobs` must be a whole number, 1 or more, got None"),
-        ({"sobol": 2.5}, ParameterError, "`sobol` must be a whole number, 0 or more, got 2.5"),
+        ({"design": 2.5}, ParameterError, "`design` must be a whole number, 0 or more, got 2.5"),
         ({"capital": "1e6"}, ParameterError, "`capital` must be positive, a finite number, got '1e6'"),
         ({"storage": 3}, ParameterError, "`storage` must be journal:FILE or a database address"),
         ({"jobs": 0}, ParameterError, "`jobs` must be"),
@@ -374,14 +374,14 @@ def greedy(metrics: dict[str, Any]) -> float:
 
 
 def test_an_objective_that_changes_its_row_changes_nothing_else(market: Market) -> None:
-    settings = {**SHORT, "trials": 3, "sobol": 2, "constraints": "cagr>=-1"}
+    settings = {**SHORT, "trials": 3, "design": 2, "constraints": "cagr>=-1"}
     tuning = optimize(DrawdownDeRisk, market, objective=[greedy, "cagr"], **settings)
     assert (tuning.trials["state"] == "complete").all()
     assert tuning.trials[f"objective {__name__}:greedy"].tolist() == tuning.trials["cagr"].tolist()
 
 
 def test_a_path_is_a_journal(market: Market, tmp_path: Path) -> None:
-    settings = {**SHORT, "trials": 3, "sobol": 2}
+    settings = {**SHORT, "trials": 3, "design": 2}
     first = optimize(DrawdownDeRisk, market, storage=tmp_path / "study.log", **settings)
     continued = optimize(DrawdownDeRisk, market, storage=f"journal:{tmp_path / 'study.log'}", **settings)
     pd.testing.assert_frame_equal(first.trials, continued.trials, check_exact=True)
@@ -473,7 +473,7 @@ def test_the_command_makes_the_same_trials_again(tmp_path: Path, capsys: pytest.
 
 def test_what_no_command_line_can_say_has_no_command(market: Market, tmp_path: Path) -> None:
     world = load_market(write_market(market, tmp_path / "market"))
-    few = {**SHORT, "trials": 3, "sobol": 0}
+    few = {**SHORT, "trials": 3, "design": 0}
     assert optimize(DrawdownDeRisk, world, **few).command is not None
     assert optimize(DrawdownDeRisk, market, **few).command is None
     assert optimize(DrawdownDeRisk, world, objective=lambda metrics: metrics["cagr"], **few).command is None

@@ -28,7 +28,7 @@ from undertow.backtests.validation.walk_forward import walk_forward
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
-SHORT: dict[str, Any] = {"seed": 7, "trials": 4, "sobol": 2, "batch": 2}
+SHORT: dict[str, Any] = {"seed": 7, "trials": 4, "design": 2, "batch": 2}
 
 
 @pytest.fixture(scope="module")

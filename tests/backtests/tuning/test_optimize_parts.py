@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from undertow.backtests.metrics import drawdowns, return_metrics, ulcer_index
 from undertow.backtests.objectives import NAMED, Constraint, read_constraints, read_objectives
 from undertow.backtests.sweeps.design import design
-from undertow.backtests.tuning.proposals import BatchSchedule
+from undertow.backtests.tuning.samplers.proposals import BatchSchedule
 from undertow.backtests.tuning.space import first_sets, make_space
 from undertow.backtests.tuning.study import judge
 from undertow.market import ParameterError
@@ -255,9 +255,9 @@ def test_every_strategys_quiet_corner_is_in_its_space(name: str) -> None:
 
 
 def test_points_of_a_design_by_parameters() -> None:
-    assert make_space(LiquidityDrain).sobol == 64
-    assert make_space(DrawdownDeRisk).sobol == 32
-    assert make_space(VolTarget).sobol == 16
+    assert make_space(LiquidityDrain).points == 64
+    assert make_space(DrawdownDeRisk).points == 32
+    assert make_space(VolTarget).points == 16
     assert issubclass(Quiet, Strategy)
 
 

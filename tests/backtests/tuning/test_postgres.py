@@ -27,7 +27,7 @@ from undertow.backtests.tuning.storage import open_storage, silence_optuna
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import VolTarget
 
-SETTINGS = {"seed": 7, "trials": 42, "sobol": 8, "batch": 4, "study": "shared", "lease": 3.0}
+SETTINGS = {"seed": 7, "trials": 42, "design": 8, "batch": 4, "study": "shared", "lease": 3.0}
 
 
 def binaries() -> Path | None:
@@ -133,7 +133,7 @@ def check_whole(tuning: Tuning) -> None:
     assert {trial.state.name for trial in trials} == {"COMPLETE"}
     assert sorted(trial.number for trial in trials) == list(range(42))
     assert tuning.trials["trial"].tolist() == list(range(42))
-    assert tuning.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["tpe"] * 32
+    assert tuning.trials["design"].tolist() == ["given"] * 2 + ["sobol"] * 8 + ["refine"] * 32
 
 
 def test_one_worker_alone_makes_the_trials_of_a_study_in_memory(server: str) -> None:

@@ -80,7 +80,7 @@ def test_keywords_go_to_the_record_that_has_them() -> None:
 def test_records_and_keywords_are_one_search() -> None:
     market = simulate_market(seed=7, years=1, names=5)
     search, account = Search(objective="calmar", trials=9, fixed={"lag": 12}), Account(fill="close", capital=5e5)
-    by_records = optimize(DrawdownDeRisk, market, search=search, account=account, seed=3, sobol=4, batch=2)
+    by_records = optimize(DrawdownDeRisk, market, search=search, account=account, seed=3, design=4, batch=2)
     plain = optimize(
         DrawdownDeRisk,
         market,
@@ -90,7 +90,7 @@ def test_records_and_keywords_are_one_search() -> None:
         fill="close",
         capital=500_000,
         seed=3,
-        sobol=4,
+        design=4,
         batch=2,
     )
     assert by_records.trials.to_csv() == plain.trials.to_csv()
@@ -107,7 +107,7 @@ def test_the_public_functions_have_few_parameters() -> None:
 
 
 def test_a_search_is_saved_as_a_folder(tmp_path: Path) -> None:
-    tuning = optimize(DrawdownDeRisk, simulate_market(seed=7, years=1, names=5), trials=3, sobol=1, seed=3)
+    tuning = optimize(DrawdownDeRisk, simulate_market(seed=7, years=1, names=5), trials=3, design=1, seed=3)
     folder = tuning.save(tmp_path / "best")
     assert {"run.json", "trials.csv", "best.json", "study.html"} <= {path.name for path in folder.iterdir()}
     assert json.loads((folder / "best.json").read_text()) == json.loads(json.dumps(json_ready(tuning.summary())))

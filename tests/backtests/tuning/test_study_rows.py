@@ -110,7 +110,7 @@ def last_moment(session):
     if done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 optimize(DrawdownDeRisk, simulate_market(seed=7, years=1.5, names=5), storage="sqlite:///" + sys.argv[1], seed=7,
-         trials=24, sobol=8, batch=4)
+         trials=24, design=8, batch=4)
 """
 
 
@@ -121,7 +121,7 @@ def test_a_batch_whose_writer_is_killed_at_the_last_moment_is_not_there(tmp_path
     # The defaults and the design, one batch, and nothing of the next.
     assert len(tables(path)["trials"]) == 10 + 4
     market = simulate_market(seed=7, years=1.5, names=5)
-    settings: dict[str, Any] = {"seed": 7, "trials": 24, "sobol": 8, "batch": 4}
+    settings: dict[str, Any] = {"seed": 7, "trials": 24, "design": 8, "batch": 4}
     stored = optimize(DrawdownDeRisk, market, storage=f"sqlite:///{path}", **settings)
     assert stored.trials.to_csv() == optimize(DrawdownDeRisk, market, **settings).trials.to_csv()
 
@@ -139,9 +139,9 @@ def test_a_database_that_stops_answering_is_a_named_error(tmp_path: Path, monkey
     monkeypatch.setattr(Session, "flush", full)
     monkeypatch.setattr(study_rows, "_PAUSES", (0.0, 0.0))
     with pytest.raises(DataError, match=r"`storage` sqlite:///.* cannot be used: disk is full; every batch that was"):
-        optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, sobol=2)
+        optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, design=2)
     monkeypatch.undo()
-    assert len(optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, sobol=2).trials) == 4
+    assert len(optimize(DrawdownDeRisk, market, storage=address, seed=7, trials=4, design=2).trials) == 4
 
 
 def test_a_storage_of_ones_own_that_refuses_says_so_in_optunas_words(

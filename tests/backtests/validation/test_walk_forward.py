@@ -382,7 +382,7 @@ def test_folds_are_tuned_by_the_search_of_optimize() -> None:
     settings = {"start": fold.train[0], "end": fold.train[1], "fixed": FIXED, "narrowed": NARROWED}
     tuning = optimize(LiquidityDrain, market(), objective="calmar", trials=24, seed=3, **settings)
     pd.testing.assert_frame_equal(fold.trials, tuning.trials, check_exact=True)
-    assert set(fold.trials["design"]) == {"given", "sobol", "tpe"}
+    assert set(fold.trials["design"]) == {"given", "sobol", "refine"}
     assert fold.parameters == tuning.best_parameters
     assert fold.in_sample["objective"] == tuning.trials["calmar"].max() == fold.in_sample["calmar"]
     assert fold.out_of_sample["objective"] == fold.out_of_sample["calmar"]
