@@ -8,11 +8,12 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.backtests.sweeps.axes import MOST_SETS, read_axes, read_value
+    from undertow.backtests.sweeps.candidates import CandidateSets
     from undertow.backtests.sweeps.chunk import is_less_better
     from undertow.backtests.sweeps.design import design, grid, random_sets, stepped
     from undertow.backtests.sweeps.memory import bytes_of
     from undertow.backtests.sweeps.ranking import Ranking, read_ranking
-    from undertow.backtests.sweeps.result import MOST_COMPARED, CandidateSets, Sweep
+    from undertow.backtests.sweeps.result import MOST_COMPARED, Sweep
     from undertow.backtests.sweeps.sweep import sweep
 else:
     __getattr__, __dir__ = lazy_names(
@@ -23,6 +24,7 @@ else:
                 "read_axes",
                 "read_value",
             ),
+            "candidates": ("CandidateSets",),
             "chunk": ("is_less_better",),
             "design": (
                 "design",
@@ -36,7 +38,6 @@ else:
                 "read_ranking",
             ),
             "result": (
-                "CandidateSets",
                 "MOST_COMPARED",
                 "Sweep",
             ),

@@ -26,11 +26,12 @@ from undertow.backtests.runs.describe import weight_counts
 from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence, weights_sentence
 from undertow.backtests.sweeps.argv import made_by, sets_argv
 from undertow.backtests.sweeps.baselines import baseline_figures, basket_moves, walk_baseline
+from undertow.backtests.sweeps.candidates import CandidateSets
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.portfolio import book_sets, set_rows
 from undertow.backtests.sweeps.ranking import By, Ranking, read_ranking
-from undertow.market import BoolArray, FloatArray, Market, ParameterError
+from undertow.market import FloatArray, Market, ParameterError
 from undertow.market.files import write_atomic
 from undertow.signals.base import PAGES, load
 from undertow.strategies import BuyAndHold, Strategy
@@ -47,37 +48,6 @@ _PAGE = "undertow.tearsheets.sweep.heatmap:write_sweep"
 # Rows and columns of the card in a notebook.
 _CARD_ROWS = 5
 _CARD_FIGURES = ("annual_sharpe", "cagr", "max_drawdown", "annual_turnover")
-
-
-@dataclass(frozen=True, eq=False)
-class CandidateSets:
-    """The sets that cannot be distinguished from the best by growth of capital.
-
-    Any of them may be the best. The model confidence set holds the best with probability `level` or more.
-
-    Args:
-        level: probability, decimal.
-        included: which sets (P,) are in it.
-        buy_and_hold: whether buy-and-hold is in it too.
-        table: varied parameters of the included sets, one row a set.
-        sentence: the answer in one sentence.
-    """
-
-    level: float
-    included: BoolArray
-    buy_and_hold: bool
-    table: pd.DataFrame = field(repr=False)
-    sentence: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The answer as plain values."""
-        return {
-            "level": self.level,
-            "sets": len(self.table),
-            "buy_and_hold": self.buy_and_hold,
-            "sentence": self.sentence,
-            "parameters": records(self.table),
-        }
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -65,17 +65,17 @@ def _ctlz(_: Any, word: Any) -> Any:
 # What a processor has an instruction for, in compiled code.
 @overload(_count_ones, strict=False)
 def _compiled_count(word: Any) -> Any:
-    return lambda word: _ctpop(word)
+    return lambda word: _ctpop(word)  # type: ignore[call-arg]
 
 
 @overload(_first_one, strict=False)
 def _compiled_first(word: Any) -> Any:
-    return lambda word: _cttz(word)
+    return lambda word: _cttz(word)  # type: ignore[call-arg]
 
 
 @overload(_zeros_above, strict=False)
 def _compiled_zeros(word: Any) -> Any:
-    return lambda word: _ctlz(word)
+    return lambda word: _ctlz(word)  # type: ignore[call-arg]
 
 
 @njit(cache=True)

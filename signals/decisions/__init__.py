@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.signals.decisions.columns import Reading
     from undertow.signals.decisions.at_decisions import at_decisions
+    from undertow.signals.decisions.columns import Reading
     from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
     from undertow.signals.decisions.known_values import KnownValues
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
@@ -57,8 +57,8 @@ __all__ = [
     "ALIVE_SESSIONS",
     "DERIVED",
     "DecisionTable",
-    "Reading",
     "KnownValues",
+    "Reading",
     "Screen",
     "SessionPanel",
     "UniverseSizes",

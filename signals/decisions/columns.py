@@ -6,7 +6,7 @@ Each distinct combination of parameters is computed once, and only where a decis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -199,7 +199,7 @@ def _spans(
     extreme = side != 0.0
     since = table.last_close(lag) if request.spec.since_close else None
 
-    def spans() -> tuple[IntArray, IntArray]:
+    def spans() -> tuple[Any, ...]:
         found: Spans = decision_spans(
             series.known_at,
             table.decisions.at,
@@ -210,4 +210,5 @@ def _spans(
         )
         return found.starts, found.ends
 
-    return table.cached(("spans", *series.key, lag, extreme, since is not None), spans)
+    starts, ends = table.cached(("spans", *series.key, lag, extreme, since is not None), spans)
+    return np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)

@@ -66,12 +66,12 @@ def _highest(scaled: FloatArray, highs: FloatArray, start: int, end: int) -> flo
     if end - start < _STRIDE:
         for row in range(start, end):
             highest = max(highest, scaled[row])
-        return highest
+        return float(highest)
     row = start + _STRIDE - 1
     while row < end:
         highest = max(highest, highs[row])
         row += _STRIDE
-    return max(highest, highs[end - 1])
+    return float(max(highest, highs[end - 1]))
 
 
 @njit(cache=True)

@@ -123,7 +123,7 @@ def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
     """Scores, all-clear and tiers of rules of one shape."""
     path, flags, scored = _walk(table, rules, True, *_read_lines(table, [rules]), keep=True)
     score, ungated, clear = (part.T for part in scored)
-    return Evaluation(score, ungated, clear, _basket(table), TierPath(*(part.T for part in path)), _flags(flags))
+    return Evaluation(score, ungated, clear, _basket(table), path.by_session(), _flags(flags))
 
 
 def _basket(table: DecisionTable) -> FloatArray:
@@ -214,7 +214,7 @@ def _read_codes(
     if first.fallback:
         spec = first.model_copy(update={"signal": first.fallback}).spec
         missing = np.isnan(columns.values).any(axis=0)
-        substitute = Columns(*table.read(spec, parameters, **names, wanted=missing))
+        substitute = Columns(*table.read(spec, parameters, **names, wanted=np.asarray(missing)))
     numbers = np.array([_levels_of(condition) for condition in conditions])
     keys = np.column_stack((columns.position, substitute.position, numbers))
     distinct, chosen, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)

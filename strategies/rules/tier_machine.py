@@ -5,7 +5,7 @@ Two implementations, compiled and plain, which tests hold equal.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -138,12 +138,12 @@ class Clock(NamedTuple):
     Args:
         hours: (T,) the 24/7 clock at each decision
         next_hours: (T,) the clock at the next decision
-        index: (T,) level of the basket known at each decision
+        basket: (T,) level of the basket known at each decision
     """
 
     hours: FloatArray
     next_hours: FloatArray
-    index: FloatArray
+    basket: FloatArray
 
 
 class SetsPath(NamedTuple):
@@ -157,6 +157,10 @@ class SetsPath(NamedTuple):
     exposure: FloatArray
     hedge: FloatArray
     stale: BoolArray
+
+    def by_session(self) -> TierPath:
+        """The same as (T, P)."""
+        return TierPath(self.tier.T, self.event.T, self.exposure.T, self.hedge.T, self.stale.T)
 
 
 def empty_path(sets: int, rows: int, *, hedged: bool = True) -> SetsPath:
@@ -199,10 +203,10 @@ def walk_set_nb(
             up = _up_nb(tier, reached, armed, allowed) if now - calm_since >= ladder.cool_down[column] else -1
         if up >= 0:
             event, goal = (ENTERED if up > tier else RESTARTED), up
-            raised_at = clock.index[row]
+            raised_at = clock.basket[row]
         elif tier > 0:
             held = now - stayed_since
-            is_wrong = clock.index[row] / raised_at - 1.0 >= ladder.wrong[column]
+            is_wrong = clock.basket[row] / raised_at - 1.0 >= ladder.wrong[column]
             over = held >= ladder.max_stay[tier, column]
             ready = known and held >= ladder.min_stay[tier, column] and value < ladder.leave[tier, column]
             event, goal = _exit_nb(tier, reached, is_wrong, over, ready, clear[row], allowed)
@@ -261,15 +265,16 @@ def walk_tiers(
     """
     # One memory layout, so that the machine is compiled once.
     path = empty_path(score.shape[1], len(score))
+    arrays: list[Any] = [np.ascontiguousarray(part) for part in ladder]
     with PARALLEL_LOCK:
         _tiers_nb(
             np.ascontiguousarray(score.T),
             np.ascontiguousarray(clear.T),
             Clock(*map(np.ascontiguousarray, (hours, next_hours, index))),
-            Ladder(*map(np.ascontiguousarray, ladder)),
+            Ladder(*arrays),
             path,
         )
-    return TierPath(*(part.T for part in path))
+    return path.by_session()
 
 
 def walk_tiers_np(
