@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,7 +25,7 @@ from undertow.backtests.runs.describe import weight_counts
 from undertow.backtests.runs.notes import hold_label, hold_sentence, moves_sentence, weights_sentence
 from undertow.backtests.sweeps.argv import made_by, sets_argv
 from undertow.backtests.sweeps.baselines import baseline_figures, basket_moves, walk_baseline
-from undertow.backtests.sweeps.candidates import CandidateSets
+from undertow.backtests.sweeps.candidates import CandidateSets, records
 from undertow.backtests.sweeps.chunk import SweepTask
 from undertow.backtests.sweeps.chunking import walk_sets
 from undertow.backtests.sweeps.portfolio import book_sets, set_rows
@@ -362,12 +361,6 @@ class Sweep:
         if ranking.objective is None:
             return self.table
         return self.table.assign(**{ranking.column: self._scores(ranking)})
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as plain values, NaN as None."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows
 
 
 def _distinct(values: pd.Series) -> int:
