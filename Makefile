@@ -35,6 +35,7 @@ lint: $(READY) ## Check style, format and types.
 
 bench: $(READY) ## Time backtests, sweeps, rules, tuning, engines and start-up.
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/walks.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/signals.py
 	$(BIN)/python benchmarks/rules.py

@@ -1,171 +1,127 @@
-"""Speed of sweeps, as ratios measured in one run, and how time and memory grow.
+"""Whole sweeps - signals, decisions, accounts, figures - against vectorbt, the walk alone, and another version.
 
-The task of `run.py` for 1,000 exposure paths: the segment walk that a sweep uses and the order kernel, both with every
-metric; the plain kernel of `plain.py`, four metrics; and a loop of vectorbt calls, value only. Two kinds of paths: 40
-changes at random dates, and what a rule makes, twelve short stays in cash. At last whole sweeps, signals and all, in
-processes of their own.
+2,000 random sets over the whole search space of three strategies, each in a fresh process whose compiled code is
+loaded before the clock starts; tables and signals are not. Ratios are to one vectorbt call of the same size
+(`Portfolio.from_orders(...).value()`, Rust engine) and to the walk of the same decisions without their making.
+
+python benchmarks/sweeps.py [--market DIR] [--before CHECKOUT] [--sets 2000]
 """
 
 from __future__ import annotations
 
-import resource
+import argparse
+import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from plain import plain_nb
 from rich.console import Console
 from rich.table import Table
-from run import COST, NAMES, SESSIONS, by_vectorbt, world
 
-from undertow.backtests.costs import Costs
-from undertow.backtests.kernel.prices import PriceGrid
-from undertow.backtests.sweeps.paths import by_kernel, by_segments
-from undertow.strategies.plan import Decision, Plan
-from undertow.strategies.weights import rebalance_rows
-
-PATHS = 1000
-
-
-def prices(sessions: int, names: int) -> tuple[PriceGrid, Any, Any]:
-    rng = np.random.default_rng(1)
-    close = 50 * np.exp(np.cumsum(rng.normal(0.0004, 0.02, (sessions, names)), axis=0))
-    opens = close * np.exp(rng.normal(0, 0.003, close.shape))
-    rebalances = rebalance_rows(pd.bdate_range("2015-01-01", periods=sessions), "monthly")
-    rebalanced = np.full(sessions, -1)
-    rebalanced[rebalances] = np.arange(len(rebalances))
-    cash = np.ones(sessions)
-    base = np.full((len(rebalances), names), 1.0 / names)
-    days, labels = pd.bdate_range("2015-01-01", periods=sessions), tuple(map(str, range(names)))
-    tape = PriceGrid(days, labels, opens, opens, close, np.full(close.shape, np.nan), cash, cash, 0)
-    return tape, base, rebalanced
-
-
-def changing(sessions: int, paths: int) -> Any:
-    """Exposure in {1, 0.5, 0}, changing 40 times in ten years."""
-    rng = np.random.default_rng(2)
-    changes = max(1, 40 * sessions // 2520)
-    out = np.empty((paths, sessions))
-    for path in range(paths):
-        at = np.sort(rng.choice(np.arange(1, sessions), changes, replace=False))
-        out[path] = np.repeat(np.array([1.0, 0.5, 0.0])[np.arange(changes + 1) % 3], np.diff([0, *at, sessions]))
-    return out
-
-
-def episodes(sessions: int, paths: int) -> Any:
-    """Fully invested but for twelve weeks at half in ten years."""
-    rng = np.random.default_rng(3)
-    out = np.ones((paths, sessions))
-    for path in range(paths):
-        for at in rng.integers(0, sessions, max(1, 12 * sessions // 2520)):
-            out[path, at : at + 5] = 0.5
-    return out
-
-
-def seconds(work: Callable[[], Any], runs: int = 3, clock: Callable[[], float] = time.perf_counter) -> float:
-    """The fastest of some runs, after one that compiles: other work on the machine only ever slows things down."""
-    work()
-    taken = []
-    for _ in range(runs):
-        begun = clock()
-        work()
-        taken.append(clock() - begun)
-    return min(taken)
-
-
-def walk(way: Callable[..., Any], given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
-    tape, base, rebalanced = given
-    plan = Plan(Decision.proportional(np.ascontiguousarray(exposure.T)), base, rebalanced)
-    return lambda: way(tape, plan, Costs(1e4 * COST, 1e4 * COST), 1e6)
-
-
-def by_plain(given: tuple[PriceGrid, Any, Any], exposure: Any) -> Callable[[], Any]:
-    tape, _, rebalanced = given
-    return lambda: plain_nb(tape.fill, tape.close, rebalanced >= 0, exposure, 1e6, 2 * COST)
-
-
-def compare(console: Console) -> None:
-    tape, task = prices(SESSIONS, NAMES), world()
-    table = Table(title=f"{PATHS:,} exposure paths, {SESSIONS:,} sessions x {NAMES} names; CPU time is of all threads")
-    for heading in ("way", "paths", "sets/s", "times vectorbt", "CPU \N{MICRO SIGN}s a set", "times vectorbt by CPU"):
-        table.add_column(heading, justify="right" if heading not in ("way", "paths") else "left")
-    clocks = (time.perf_counter, time.process_time)
-    loop = [seconds(lambda: by_vectorbt(task), 5, clock) for clock in clocks]
-    for kind, make in (("40 changes", changing), ("12 short stays", episodes)):
-        exposure = make(SESSIONS, PATHS)
-        for name, way in (("segment walk, all metrics", by_segments), ("order kernel, all metrics", by_kernel)):
-            wall, cpu = (seconds(walk(way, tape, exposure), 5, clock) / PATHS for clock in clocks)
-            figures = (f"{1 / wall:,.0f}", f"{loop[0] / wall:,.0f}", f"{1e6 * cpu:,.0f}", f"{loop[1] / cpu:,.0f}")
-            table.add_row(name, kind, *figures)
-        wall, cpu = (seconds(by_plain(tape, exposure), 5, clock) / PATHS for clock in clocks)
-        figures = (f"{1 / wall:,.0f}", f"{loop[0] / wall:,.0f}", f"{1e6 * cpu:,.0f}", f"{loop[1] / cpu:,.0f}")
-        table.add_row("plain kernel, four metrics", kind, *figures)
-    table.add_row(
-        "loop of vectorbt calls, value only", "40 changes", f"{1 / loop[0]:.1f}", "1", f"{1e6 * loop[1]:,.0f}", "1"
-    )
-    console.print(table)
-
-
-def scaling(console: Console) -> None:
-    table = Table(title="segment walk, 40 changes in ten years: time in proportion to")
-    for heading in ("sets", "sessions", "names", "ms", "ns a set and session", "ps a set, session and name"):
-        table.add_column(heading, justify="right")
-    middle = (1000, 2520, 100)
-    sizes = [(250, *middle[1:]), (500, *middle[1:]), middle, (2000, *middle[1:]), (4000, *middle[1:])]
-    sizes += [(1000, 630, 100), (1000, 1260, 100), (1000, 5040, 100)]
-    sizes += [(1000, 2520, 25), (1000, 2520, 50), (1000, 2520, 200), (1000, 2520, 500)]
-    for sets, sessions, names in sizes:
-        taken = seconds(walk(by_segments, prices(sessions, names), changing(sessions, sets)))
-        each = 1e9 * taken / sets / sessions
-        table.add_row(
-            f"{sets:,}", f"{sessions:,}", f"{names}", f"{1e3 * taken:,.0f}", f"{each:.1f}", f"{1e3 * each / names:.0f}"
-        )
-    console.print(table)
-
-
-WHOLE = """
-import resource, sys, time
+# Runs in this version and in earlier ones.
+PROCESS = """
+import json, resource, sys, time
 import numpy as np
-from undertow.backtests.sweeps.design import design
+import undertow.strategies as strategies
+from undertow.backtests.account import Account
+from undertow.backtests.kernel.sleeves import decision_for_rows
+from undertow.backtests.sweeps import chunk
+from undertow.backtests.sweeps.design import random_sets
 from undertow.backtests.sweeps.sweep import sweep
-from undertow.market import simulate_market
-from undertow.strategies import DrawdownDeRisk
-names, sets = int(sys.argv[1]), int(sys.argv[2])
-market = simulate_market(seed=1, years=9.5, names=names)
-parameters = design(DrawdownDeRisk.search_space(), sets, seed=1)
+from undertow.market import load_market, simulate_market
+from undertow.signals.decisions.table import shared_table
+from undertow.strategies import decided
+
+folder, name, source, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+market = load_market(folder) if folder else simulate_market(seed=1, years=9.5, names=100)
+window = {"start": "2018-01-02", "end": "2025-06-30"} if folder else {}
+strategy = getattr(strategies, name)
+sets = random_sets(strategy.search_space(), count, seed=1)
+if source:
+    sets["source"] = source
+sweep(strategy, market, sets[:64], **window)
+shared_table.cache_clear()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-sweep(DrawdownDeRisk, market, parameters[:4])
-begun = time.perf_counter()
-sweep(DrawdownDeRisk, market, parameters, memory_bytes="500MB")
-taken = time.perf_counter() - begun
+begun, cpu = time.perf_counter(), time.process_time()
+table = sweep(strategy, market, sets, **window).table
+taken, cpu = time.perf_counter() - begun, time.process_time() - cpu
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(f"{len(market.sessions)} {taken:.1f} {before:.2f} {most:.2f}")
+task = chunk.SweepTask(strategy, market, "growth", window.get("start"), window.get("end"), Account())
+walk = 0.0
+for first in range(0, count, 250):
+    part = {key: values[first : first + 250] for key, values in strategy.sets_of(sets).items()}
+    decision = decided(strategy, task.prepared.table, part)
+    begun = time.perf_counter()
+    chunk._walk_decision(task, decision, False)
+    walk += time.perf_counter() - begun
+digest = {key: float(np.nansum(table[key].to_numpy(dtype=float))) for key in ("cagr", "max_drawdown", "episodes")}
+sizes = [len(task.prepared.grid.sessions), task.prepared.grid.close.shape[1]]
+names = ("taken", "cpu", "walk", "before", "most", "digest", "sizes")
+print(json.dumps({name: globals()[name] for name in names}))
 """
+VECTORBT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import run
+run.SESSIONS, run.NAMES = int(sys.argv[2]), int(sys.argv[3])
+given = run.world()
+print(run.median_ms(lambda: run.by_vectorbt(given), 9) / 1e3)
+"""
+TASKS = (
+    ("DrawdownDeRisk", ""),
+    ("LiquidityDrain", ""),
+    ("LiquidityDrain", "proportional"),
+    ("RiskTiers", ""),
+)
+_HERE = Path(__file__).parent
 
 
-def whole(console: Console) -> None:
-    table = Table(title="whole sweeps of drawdown-de-risk, Sobol designs, memory_bytes 500MB")
-    for heading in ("names", "sessions", "sets", "s", "sets/s", "GB with the market loaded", "GB at most"):
-        table.add_column(heading, justify="right")
-    for names, sets in ((100, 1000), (100, 10_000), (500, 10_000)):
-        done = subprocess.run(
-            [sys.executable, "-c", WHOLE, str(names), str(sets)], capture_output=True, text=True, check=True
-        )
-        sessions, taken, before, most = done.stdout.split()
-        table.add_row(f"{names}", sessions, f"{sets:,}", taken, f"{sets / float(taken):,.0f}", before, most)
+def measured(code: str, *given: object, checkout: str = "") -> Any:
+    environment = {**os.environ, "PYTHONPATH": str(Path(checkout) / "src")} if checkout else dict(os.environ)
+    command = [sys.executable, "-c", code, *map(str, given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def table_of(console: Console, folder: str, before: str, sets: int) -> None:
+    name = Path(folder).name if folder else "simulated, 100 names"
+    table = Table(title=f"{sets:,} random sets, {name}")
+    heads = ("strategy", "s", "sets/s", "times a vectorbt call", "share of the walk", "GB", "before: s", "GB", "times")
+    for head in heads:
+        table.add_column(head, justify="left" if head == "strategy" else "right")
+    for strategy, source in TASKS:
+        given = (PROCESS, folder, strategy, source, sets)
+        now = measured(*given)
+        call = measured(VECTORBT, _HERE, *now["sizes"])
+        cells = [
+            f"{strategy} {source}".strip(),
+            f"{now['taken']:.2f}",
+            f"{sets / now['taken']:,.0f}",
+            f"{call / (now['taken'] / sets):,.0f}",
+            f"{now['walk'] / now['taken']:.0%}",
+            f"{now['most'] - now['before']:.2f}",
+        ]
+        if before:
+            old = measured(*given, checkout=before)
+            if old["digest"] != now["digest"]:
+                console.print(f"{strategy}: sums of figures {old['digest']} before, {now['digest']} now")
+            cells += [f"{old['taken']:.2f}", f"{old['most'] - old['before']:.2f}", f"{old['taken'] / now['taken']:.1f}"]
+        table.add_row(*cells)
+        console.print(f"{cells[0]}: one vectorbt call of {now['sizes']} takes {1e3 * call:.0f} ms")
     console.print(table)
 
 
 def main() -> None:
-    console = Console(width=120)
-    compare(console)
-    scaling(console)
-    whole(console)
-    console.print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--market", default="")
+    parser.add_argument("--before", default="")
+    parser.add_argument("--sets", type=int, default=2000)
+    given = parser.parse_args()
+    console = Console(width=130)
+    for folder in ("", given.market) if given.market else ("",):
+        table_of(console, folder, given.before, given.sets)
 
 
 if __name__ == "__main__":
