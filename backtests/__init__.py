@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.backtests.account import Account, AccountSettings, make_account
+    from undertow.backtests.account import Account, AccountSettings, Recipe, make_account
     from undertow.backtests.checklist.today import Today, today
     from undertow.backtests.costs import LOTS, Costs
     from undertow.backtests.engines import BACKENDS, Engine, EngineSettings, make_engine, run_tasks
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         read_objectives,
     )
     from undertow.backtests.runs.backtest import backtest, session_rows
-    from undertow.backtests.runs.run import Recipe, Run
+    from undertow.backtests.runs.run import Run
     from undertow.backtests.runs.saved import load_run, save_run
 else:
     __getattr__, __dir__ = lazy_names(
@@ -56,6 +56,7 @@ else:
             "account": (
                 "Account",
                 "AccountSettings",
+                "Recipe",
                 "make_account",
             ),
             "checklist.today": (
@@ -112,10 +113,7 @@ else:
                 "backtest",
                 "session_rows",
             ),
-            "runs.run": (
-                "Recipe",
-                "Run",
-            ),
+            "runs.run": ("Run",),
             "runs.saved": (
                 "load_run",
                 "save_run",

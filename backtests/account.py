@@ -17,6 +17,7 @@ from undertow.market import (
     check_positive,
     did_you_mean,
     read_weights,
+    weights_of_text,
 )
 from undertow.market.portfolio import WEIGHTS_PREFIX
 from undertow.strategies import REBALANCES, WEIGHTINGS
@@ -151,3 +152,54 @@ def make_account(account: Account | None, settings: Mapping[str, Any]) -> Accoun
         raise ParameterError(f"`account` must be an `Account`, got {type(account).__name__}")
     changed = {name: value for name, value in settings.items() if not (name == "costs" and value is None)}
     return replace(account or Account(), **changed)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run, as plain values: equal recipes give equal bytes.
+
+    `weighting` names stated weights by a digest, `weights` is their content as CSV and `weights_file` where they lay.
+    """
+
+    strategy: str
+    parameters: dict[str, Any]
+    universe: str
+    start: str
+    end: str
+    sessions: int
+    fill: str
+    weighting: str
+    rebalance: str
+    fee_bps: float
+    slippage_bps: float
+    haircut_bps: float
+    capital: float
+    market: str
+    market_path: str | None
+    market_fingerprint: str
+    calendar: str
+    benchmark: str | None
+    cash: str | None
+    seed: int | None
+    sessions_a_year: int
+    versions: dict[str, str]
+    command: str | None
+    borrow_bps: float = 50.0
+    tax_rate: float = 0.20
+    lots: str = "hifo"
+    maintenance: float = 0.30
+    wash_sales: bool = False
+    weights: str | None = None
+    weights_file: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
+
+    @property
+    def account(self) -> Account:
+        """The settings of the account."""
+        settings = asdict(self)
+        if self.weights is not None:
+            settings["weights"] = weights_of_text(self.weights, self.weights_file)
+        settings["costs"] = Costs(**{cost.name: settings[cost.name] for cost in fields(Costs)})
+        return Account(**{setting.name: settings[setting.name] for setting in fields(Account)})

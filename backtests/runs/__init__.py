@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         span_text,
         valued_sessions,
     )
-    from undertow.backtests.runs.run import Recipe, Run
+    from undertow.backtests.runs.run import Run
     from undertow.backtests.runs.saved import load_run, save_run
     from undertow.backtests.runs.tax import WASH_DAYS, by_year, rate_text, realised, tax_sentence, tax_summary
 else:
@@ -57,10 +57,7 @@ else:
                 "valued_sessions",
                 "span_text",
             ),
-            "run": (
-                "Recipe",
-                "Run",
-            ),
+            "run": ("Run",),
             "saved": (
                 "load_run",
                 "save_run",
@@ -81,7 +78,6 @@ __all__ = [
     "WASH_DAYS",
     "Attribution",
     "LagHours",
-    "Recipe",
     "Run",
     "by_year",
     "card_html",

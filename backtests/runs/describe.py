@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.account import Account
+from undertow.backtests.account import Account, Recipe
 from undertow.backtests.command import rule_trust_argv, strategy_word
 from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.kernel.sleeves import hedge_symbol
 from undertow.backtests.runs.notes import MOST_MOVES, move_record
-from undertow.backtests.runs.run import Recipe
 from undertow.market import BoolArray, FloatArray, Market, align, is_extreme, market_findings, price_changes
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Decision, Strategy, unpriced_weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests.account import Account
+from undertow.backtests.account import Account, Recipe
 from undertow.backtests.costs import Costs
 from undertow.backtests.metrics import (
     METRICS,
@@ -26,7 +26,7 @@ from undertow.backtests.runs.endings import endings
 from undertow.backtests.runs.lag_hours import LagHours, summarize_lag
 from undertow.backtests.runs.notes import benchmark_moves, data_notes, hold_label
 from undertow.backtests.runs.tax import realised, tax_sentence, tax_summary
-from undertow.market import FloatArray, ParameterError, weights_of_text
+from undertow.market import FloatArray, ParameterError
 from undertow.signals.base import PAGES, load, load_path
 from undertow.strategies.reasons import changes, explain, remark, vetoes
 
@@ -41,57 +41,6 @@ if TYPE_CHECKING:
 NO_PORTFOLIO = "a loaded run has no vectorbt portfolio; run the `command` in its run.json again"
 _SAVE = "undertow.backtests.runs.saved:save_run"
 _CARD = ("cagr", "annual_volatility", "annual_sharpe", "max_drawdown", "annual_turnover", "average_exposure")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a run, as plain values: equal recipes give equal bytes.
-
-    `weighting` names stated weights by a digest, `weights` is their content as CSV and `weights_file` where they lay.
-    """
-
-    strategy: str
-    parameters: dict[str, Any]
-    universe: str
-    start: str
-    end: str
-    sessions: int
-    fill: str
-    weighting: str
-    rebalance: str
-    fee_bps: float
-    slippage_bps: float
-    haircut_bps: float
-    capital: float
-    market: str
-    market_path: str | None
-    market_fingerprint: str
-    calendar: str
-    benchmark: str | None
-    cash: str | None
-    seed: int | None
-    sessions_a_year: int
-    versions: dict[str, str]
-    command: str | None
-    borrow_bps: float = 50.0
-    tax_rate: float = 0.20
-    lots: str = "hifo"
-    maintenance: float = 0.30
-    wash_sales: bool = False
-    weights: str | None = None
-    weights_file: str | None = None
-
-    def __repr__(self) -> str:
-        return f"<Recipe of {self.strategy!r} on {self.universe!r} of {self.market!r}, {self.start} to {self.end}>"
-
-    @property
-    def account(self) -> Account:
-        """The settings of the account."""
-        settings = asdict(self)
-        if self.weights is not None:
-            settings["weights"] = weights_of_text(self.weights, self.weights_file)
-        settings["costs"] = Costs(**{cost.name: settings[cost.name] for cost in fields(Costs)})
-        return Account(**{setting.name: settings[setting.name] for setting in fields(Account)})
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from undertow.backtests.account import Recipe
 from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.runs.attribution import Attribution
-from undertow.backtests.runs.run import NO_PORTFOLIO, Recipe, Run
+from undertow.backtests.runs.run import NO_PORTFOLIO, Run
 from undertow.backtests.runs.schema import (
     AGAIN,
     read_attribution,

@@ -17,9 +17,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from typing_extensions import TypedDict
 
+from undertow.backtests.account import Recipe
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.runs.attribution import Attribution
-from undertow.backtests.runs.run import Recipe
 from undertow.market import DataError, UndertowError
 
 AGAIN = "make the run again"

@@ -80,7 +80,7 @@ def _compiled_zeros(word: Any) -> Any:
 
 @njit(cache=True)
 def _sort_digits(keys: IntArray, rows: IntArray, first: int) -> tuple[IntArray, IntArray]:
-    """Keys and their rows by the digits from `first` up, those of equal digits as they were.
+    """Keys and rows by the digits from `first` up, equals as they were.
 
     Both arrays are used up.
     """
@@ -113,7 +113,7 @@ def _sort_digits(keys: IntArray, rows: IntArray, first: int) -> tuple[IntArray, 
 
 @njit(cache=True)
 def _settle(keys: IntArray, rows: IntArray) -> bool:
-    """Sort keys whose high digits are sorted; False where that would take too many moves."""
+    """Sort keys whose high digits are sorted; False where that takes too long."""
     moves = 0
     for place in range(1, len(keys)):
         key, row, target = keys[place], rows[place], place
@@ -157,7 +157,7 @@ def order_rows_nb(values: FloatArray) -> IntArray:
 
 @njit(cache=True)
 def bit_places_nb(values: FloatArray) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-    """The place of each row's value (T,) among all, those of its equals, and the values.
+    """The place of each row's value (T,) among all, and of its equals.
 
     Places count from 0, -1 for a missing value. Equals lie from `low` up to but without `high` (T,). `ordered` (n,) are
     the values, ascending.
@@ -267,7 +267,7 @@ def ranks_nb(
 
 @njit(cache=True)
 def _without(words: IntArray, leaving: int, middle: int, below: int, count: int) -> tuple[int, int]:
-    """The middle and the values below it after a value has left, with `count` that remain."""
+    """The middle and the values below it after a value has left; `count` remain."""
     if leaving < middle:
         return middle, below - 1
     if leaving > middle or not count:

@@ -6,7 +6,7 @@ Each distinct combination of parameters is computed once, and only where a decis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,9 +24,7 @@ from undertow.market import (
 from undertow.signals.base import Spec
 from undertow.signals.decisions.inputs import feed_inputs
 from undertow.signals.decisions.requests import feed_parameters
-
-if TYPE_CHECKING:
-    from undertow.signals.decisions.table import DecisionTable
+from undertow.signals.decisions.series import SeriesTable
 
 SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
 # Memory for the values of some windows at the rows that are read, bytes.
@@ -72,7 +70,7 @@ class Request(NamedTuple):
         return dict(zip(self.spec.parameters, self.sets[row, :-2].tolist(), strict=True))
 
 
-def read_columns(table: DecisionTable, request: Request) -> FloatArray:
+def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
     """The columns (D, T) of a request, one a distinct parameter set."""
     if request.spec.clock == "session":
         return _session_columns(table, request)
@@ -91,7 +89,7 @@ def read_columns(table: DecisionTable, request: Request) -> FloatArray:
     return columns if len(columns) else np.full((len(request.sets), len(table)), np.nan)
 
 
-def _session_columns(table: DecisionTable, request: Request) -> FloatArray:
+def _session_columns(table: SeriesTable, request: Request) -> FloatArray:
     known_at = table.known_at(request.spec, request.asset)
     series = _Series(
         known_at,
@@ -104,7 +102,7 @@ def _session_columns(table: DecisionTable, request: Request) -> FloatArray:
     return _read(table, request, series, np.ones(len(table), np.bool_))
 
 
-def _feed_columns(table: DecisionTable, request: Request, feed: Feed, wanted: BoolArray) -> FloatArray:
+def _feed_columns(table: SeriesTable, request: Request, feed: Feed, wanted: BoolArray) -> FloatArray:
     spec, output = request.spec, request.output
     series = _Series(
         feed.known_at,
@@ -150,7 +148,7 @@ class _Series(NamedTuple):
     at: Callable[[IntArray, IntArray], FloatArray] | None = None
 
 
-def _read(table: DecisionTable, request: Request, series: _Series, wanted: BoolArray) -> FloatArray:
+def _read(table: SeriesTable, request: Request, series: _Series, wanted: BoolArray) -> FloatArray:
     """The columns (D, T) of one source; NaN at decisions that are not wanted, too."""
     # Compiled code is loaded when a signal is read, not with the package.
     from undertow.signals.decisions.spans import mark_rows_nb, read_spans_nb
@@ -193,9 +191,7 @@ def _blocks(count: int, rows: int) -> Iterator[slice]:
         yield slice(first, min(first + size, count))
 
 
-def _spans(
-    table: DecisionTable, request: Request, series: _Series, lag: float, side: float
-) -> tuple[IntArray, IntArray]:
+def _spans(table: SeriesTable, request: Request, series: _Series, lag: float, side: float) -> tuple[IntArray, IntArray]:
     extreme = side != 0.0
     since = table.last_close(lag) if request.spec.since_close else None
 

@@ -89,7 +89,7 @@ def _check_unit(spec: Spec, name: str, column: FloatArray, parameter: Parameter)
 
 
 def with_defaults(spec: Spec, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Every parameter of a signal; defaults for those left out, whole ones as whole numbers."""
+    """Every parameter of a signal, with its defaults; whole ones as whole numbers."""
     values = {name: float(parameters.get(name, parameter.default)) for name, parameter in spec.parameters.items()}
     return {name: int(value) if spec.parameters[name].whole else value for name, value in values.items()}
 

@@ -43,7 +43,10 @@ def mark_rows_nb(starts: IntArray, ends: IntArray, wanted: BoolArray, count: int
 
 @njit(cache=True)
 def _strides(values: FloatArray, side: float) -> tuple[FloatArray, FloatArray]:
-    """Values times `side`, minus infinity where missing, and their highest of `_STRIDE` rows."""
+    """Values times `side`, and their highest of `_STRIDE` rows.
+
+    Minus infinity where missing.
+    """
     rows = len(values)
     scaled = np.empty(rows)
     for row in range(rows):
@@ -96,7 +99,9 @@ def read_spans_nb(
     sides: FloatArray,
     out: FloatArray,
 ) -> None:
-    """One value a decision for every column, into `out` (D, T): NaN where its span is empty.
+    """One value a decision for every column, into `out` (D, T).
+
+    NaN where a span is empty.
 
     Args:
         values: values at the rows that are read (W, R), one line a parameter set.

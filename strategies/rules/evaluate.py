@@ -18,14 +18,13 @@ from undertow.strategies.rules.scoring import (
     PARTIAL,
     VETOED,
     RuleCodes,
-    Scored,
     Uint8Array,
     walk_rules_nb,
 )
 from undertow.strategies.rules.severity import (
     FALLBACK,
     SEVERITIES,
-    Columns,
+    ConditionColumns,
     Int8Array,
     Levels,
     severity_codes_nb,
@@ -121,8 +120,8 @@ def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
 
 def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
     """Scores, all-clear and tiers of rules of one shape."""
-    path, flags, scored = _walk(table, rules, True, *_read_lines(table, [rules]), keep=True)
-    score, ungated, clear = (part.T for part in scored)
+    path, flags, scores = _walk(table, rules, True, *_read_lines(table, [rules]), keep=True)
+    score, ungated, clear = (part.T for part in scores)
     return Evaluation(score, ungated, clear, _basket(table), path.by_session(), _flags(flags))
 
 
@@ -144,7 +143,10 @@ class _Lines(NamedTuple):
 
 
 def _read_lines(table: DecisionTable, parts: Sequence[Sequence[Rule]]) -> list[_Lines]:
-    """The severities of rules of several shapes; conditions of one kind are read together."""
+    """The severities of rules of several shapes.
+
+    Conditions of one kind are read together.
+    """
     slots: dict[object, list[tuple[int, int, int]]] = {}
     for number, rules in enumerate(parts):
         for family, conditions in enumerate(_families(rules[0])):
@@ -174,8 +176,8 @@ def _families(rule: Rule) -> tuple[Sequence[Condition], Sequence[Condition], Seq
 
 def _walk(
     table: DecisionTable, rules: Sequence[Rule], hedged: bool, lines: _Lines, *, keep: bool = False
-) -> tuple[SetsPath, Uint8Array, Scored]:
-    """Paths, flags and scores, each (P, T), of rules of one shape."""
+) -> tuple[SetsPath, Uint8Array, FloatArray]:
+    """Paths and flags (P, T), and scores (3, P, T) where kept, of rules of one shape."""
     codes = RuleCodes(
         lines.codes,
         lines.conditions,
@@ -189,10 +191,10 @@ def _walk(
     clock = Clock(*map(np.ascontiguousarray, (table.hours, table.next_hours, _basket(table))))
     sets, rows = len(rules), len(table)
     path, flags = empty_path(sets, rows, hedged=hedged), np.empty((sets, rows), dtype=np.uint8)
-    scored = Scored(*(np.empty((sets, rows if keep else 0)) for _ in Scored._fields))
+    scores = np.empty((3, sets, rows if keep else 0))
     with PARALLEL_LOCK:
-        walk_rules_nb(codes, clock, ladder_of(rules), path, flags, scored)
-    return path, flags, scored
+        walk_rules_nb(codes, clock, ladder_of(rules), path, flags, scores)
+    return path, flags, scores
 
 
 def _numbers(of_rules: list[list[float]]) -> FloatArray:
@@ -202,27 +204,30 @@ def _numbers(of_rules: list[list[float]]) -> FloatArray:
 
 def _read_codes(
     table: DecisionTable, conditions: Sequence[Condition], lags: FloatArray
-) -> tuple[tuple[Columns, Columns], Int8Array, IntArray]:
-    """One condition of P sets: its columns, distinct lines of codes (S, T), and the line of each set (P,)."""
+) -> tuple[tuple[ConditionColumns, ConditionColumns], Int8Array, IntArray]:
+    """One condition of P sets.
+
+    Its columns, distinct lines of codes (S, T), and the line of each set (P,).
+    """
     first = conditions[0]
     lag = np.array([rule_lag if c.lag is None else c.lag for c, rule_lag in zip(conditions, lags, strict=True)])
     parameters = {name: np.array([c.parameters[name] for c in conditions]) for name in first.parameters}
     how = [c.how for c in conditions]
     names: dict[str, Any] = {"output": first.output, "asset": first.asset, "lag": lag, "how": how}
-    columns = Columns(*table.read(first.spec, parameters, **names))
-    substitute = Columns(np.empty((0, len(table))), np.zeros(len(conditions), dtype=np.int64))
+    columns = ConditionColumns(*table.read(first.spec, parameters, **names))
+    substitute = ConditionColumns(np.empty((0, len(table))), np.zeros(len(conditions), dtype=np.int64))
     if first.fallback:
         spec = first.model_copy(update={"signal": first.fallback}).spec
         missing = np.isnan(columns.values).any(axis=0)
-        substitute = Columns(*table.read(spec, parameters, **names, wanted=np.asarray(missing)))
+        substitute = ConditionColumns(*table.read(spec, parameters, **names, wanted=np.asarray(missing)))
     numbers = np.array([_levels_of(condition) for condition in conditions])
     keys = np.column_stack((columns.position, substitute.position, numbers))
     distinct, chosen, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     levels = Levels(*np.ascontiguousarray(distinct[:, 2:].T))
     with PARALLEL_LOCK:
         codes = severity_codes_nb(
-            Columns(columns.values, columns.position[chosen]),
-            Columns(substitute.values, substitute.position[chosen]),
+            ConditionColumns(columns.values, columns.position[chosen]),
+            ConditionColumns(substitute.values, substitute.position[chosen]),
             levels,
         )
     return (columns, substitute), codes, position.ravel()

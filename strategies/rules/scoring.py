@@ -49,17 +49,6 @@ class RuleCodes(NamedTuple):
     combine: int
 
 
-class Scored(NamedTuple):
-    """Scores of P rules, each (P, T), or without columns where only the path is needed.
-
-    `score` is after the gates, `ungated` before them; `clear` is 1 where the all-clear is on, 0 or NaN.
-    """
-
-    score: FloatArray
-    ungated: FloatArray
-    clear: FloatArray
-
-
 @njit(cache=True)
 def _rounded(value: float) -> float:
     return float(np.rint(value * _SCALE) / _SCALE)
@@ -67,7 +56,7 @@ def _rounded(value: float) -> float:
 
 @njit(cache=True)
 def _combined(rules: RuleCodes, column: int, row: int) -> tuple[float, bool, bool]:
-    """The score before gates, whether a condition is unknown, and whether one fell back.
+    """The score before gates; whether a condition is unknown, and one fell back.
 
     NaN where unknown conditions could change it, and for a "score" where too little of the weight is known.
     """
@@ -136,7 +125,7 @@ def score_set_nb(
 
 @njit(cache=True)
 def clear_set_nb(rules: RuleCodes, column: int, clear: FloatArray) -> None:
-    """The all-clear (T,) of one set: 1 if all conditions of the return are on, else 0; or NaN."""
+    """The all-clear (T,) of one set: 1 if all its conditions are on, else 0; or NaN."""
     for row in range(len(clear)):
         off = unknown = False
         for number in range(len(rules.clears)):
@@ -148,7 +137,7 @@ def clear_set_nb(rules: RuleCodes, column: int, clear: FloatArray) -> None:
 
 @njit(cache=True, parallel=True)
 def walk_rules_nb(
-    rules: RuleCodes, clock: Clock, ladder: Ladder, path: SetsPath, flags: Uint8Array, scored: Scored
+    rules: RuleCodes, clock: Clock, ladder: Ladder, path: SetsPath, flags: Uint8Array, scores: FloatArray
 ) -> None:
     """Tiers, flags and, where there is room, scores of P rules of one shape.
 
@@ -158,7 +147,7 @@ def walk_rules_nb(
         ladder: the tiers
         path: where the tiers go
         flags: where the flags go (P, T)
-        scored: where the scores go, without columns where they are not needed
+        scores: where score, score before the gates and all-clear go (3, P, T); without columns where not needed
     """
     rows = rules.codes.shape[1]
     for column in prange(len(rules.known)):
@@ -166,7 +155,7 @@ def walk_rules_nb(
         score_set_nb(rules, ladder.at, column, score, ungated, flags[column])
         clear_set_nb(rules, column, clear)
         walk_set_nb(score, clear, clock, ladder, column, path)
-        for row in range(scored.score.shape[1]):
-            scored.score[column, row] = score[row]
-            scored.ungated[column, row] = ungated[row]
-            scored.clear[column, row] = clear[row]
+        for row in range(scores.shape[2]):
+            scores[0, column, row] = score[row]
+            scores[1, column, row] = ungated[row]
+            scores[2, column, row] = clear[row]

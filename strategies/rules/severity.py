@@ -34,7 +34,7 @@ class Levels(NamedTuple):
     side: FloatArray
 
 
-class Columns(NamedTuple):
+class ConditionColumns(NamedTuple):
     """Values of a condition of S sets: distinct columns (D, T), and the one of each set (S,)."""
 
     values: FloatArray
@@ -42,7 +42,7 @@ class Columns(NamedTuple):
 
 
 @njit(cache=True, parallel=True)
-def severity_codes_nb(first: Columns, fallback: Columns, levels: Levels) -> Int8Array:
+def severity_codes_nb(first: ConditionColumns, fallback: ConditionColumns, levels: Levels) -> Int8Array:
     """Codes of severities (S, T): indices into `SEVERITIES`, plus `FALLBACK`.
 
     An alarm lasts until the value is on the calm side of `leave`. Unknown where the value is NaN; an alarm then lasts.

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, prange
 
 from undertow.market import PARALLEL_LOCK, BoolArray, FloatArray, IntArray
-
-Int8Array = npt.NDArray[np.int8]
+from undertow.strategies.rules.severity import Int8Array
 
 # The events on which a tier changes.
 HELD, ENTERED, RESTARTED, CLEARED, OVERSTAYED, WRONG = 0, 1, 2, 3, 4, 5
@@ -178,7 +176,7 @@ def empty_path(sets: int, rows: int, *, hedged: bool = True) -> SetsPath:
 def walk_set_nb(
     score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, column: int, path: SetsPath
 ) -> None:
-    """Walk the tiers of one set over T decisions, into its line of `path`; see `walk_tiers`.
+    """Walk the tiers of one set, into its line of `path`; see `walk_tiers`.
 
     Args:
         score: (T,) in [0, 1], or NaN

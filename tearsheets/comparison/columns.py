@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests import annual_turnover, carried_returns, cash_metrics, known_span, return_metrics
-from undertow.backtests.runs import Recipe, Run, tax_summary
+from undertow.backtests import Recipe, annual_turnover, carried_returns, cash_metrics, known_span, return_metrics
+from undertow.backtests.runs import Run, tax_summary
 from undertow.market import SESSIONS_A_YEAR, FloatArray, IntArray, ParameterError
 from undertow.tearsheets.html.palette import BASELINE
 from undertow.tearsheets.html.text import quantity

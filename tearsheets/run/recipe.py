@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from undertow.backtests.runs import Recipe, Run
+from undertow.backtests import Recipe
+from undertow.backtests.runs import Run
 from undertow.tearsheets.html.markup import Html, facts, section, tag
 from undertow.tearsheets.html.text import BLANK, count, title, value_text
 

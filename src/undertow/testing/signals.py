@@ -245,7 +245,7 @@ def check_alone(signal: Any, parameters: SignalParameters = None, sampler: Sampl
 
 
 def _check_at(spec: Spec, name: str, inputs: Inputs, values: dict[str, Any]) -> None:
-    """Several sets at once, at all rows and at every third one, against the whole series."""
+    """Several sets at once, at all rows and at every third, against the series."""
     sets = [values, *({**values, other: new} for other, new in changed_parameters(spec, values).items()), values]
     parameters = [np.array([each[parameter] for each in sets]) for parameter in spec.parameters]
     whole = [computed(spec, inputs, each)[spec.outputs.index(name)] for each in sets]

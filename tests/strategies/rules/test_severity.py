@@ -7,7 +7,14 @@ import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.strategies.rules.severity import FALLBACK, SEVERITIES, Columns, Levels, alarms_nb, severity_codes_nb
+from undertow.strategies.rules.severity import (
+    FALLBACK,
+    SEVERITIES,
+    ConditionColumns,
+    Levels,
+    alarms_nb,
+    severity_codes_nb,
+)
 
 NAN = np.nan
 Array = npt.NDArray[np.float64]
@@ -18,8 +25,10 @@ def severities(values: Array, alarm: Array, watch: Array, leave: Array, side: fl
     """Severities (T, P) of values (T, P), one column a set; NaN for no level of watch."""
     watch = np.where(np.isnan(watch), side * np.inf, watch)
     position = np.arange(values.shape[1])
-    first = Columns(np.ascontiguousarray(values.T), position)
-    codes = severity_codes_nb(first, Columns(NOTHING, position), Levels(alarm, watch, leave, np.full(len(alarm), side)))
+    first = ConditionColumns(np.ascontiguousarray(values.T), position)
+    codes = severity_codes_nb(
+        first, ConditionColumns(NOTHING, position), Levels(alarm, watch, leave, np.full(len(alarm), side))
+    )
     return SEVERITIES[codes].T
 
 
@@ -92,8 +101,8 @@ def test_without_hysteresis_it_is_two_comparisons(given: tuple[Array, Array, Arr
 
 def test_a_fallback_is_read_where_the_first_has_no_value_and_is_marked() -> None:
     nan = np.nan
-    first = Columns(np.array([[nan, 3.0, nan, nan, 0.0], [9.0, 9.0, 9.0, 9.0, 9.0]]), np.array([0, 1]))
-    other = Columns(np.array([[0.0, 0.0, 2.0, nan, 2.0]]), np.array([0, 0]))
+    first = ConditionColumns(np.array([[nan, 3.0, nan, nan, 0.0], [9.0, 9.0, 9.0, 9.0, 9.0]]), np.array([0, 1]))
+    other = ConditionColumns(np.array([[0.0, 0.0, 2.0, nan, 2.0]]), np.array([0, 0]))
     two = np.array([2.0, 2.0])
     codes = severity_codes_nb(first, other, Levels(two, two, two, np.ones(2)))
     # The alarm of the third row is the fallback's; the fourth is unknown; the last value is the first's own.
