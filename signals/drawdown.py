@@ -30,7 +30,7 @@ def drawdown_nb(close: FloatArray, window: int) -> FloatArray:
     return close / rolling_max_nb(close, window) - 1.0
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, error_model="numpy")
 def drawdown_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> FloatArray:
     """`drawdown_nb` of one column (T,), for W windows at chosen rows: (W, R).
 
@@ -60,7 +60,7 @@ def drop_nb(close: FloatArray, horizon: int) -> FloatArray:
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def drop_at_nb(close: FloatArray, horizon: IntArray, rows: IntArray) -> FloatArray:
     """`drop_nb` of one column (T,), for W horizons at chosen rows: (W, R).
 

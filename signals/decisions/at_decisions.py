@@ -227,10 +227,10 @@ def _known_instants(market: Market, source: pd.Series | pd.DataFrame, known_at: 
             ) from None
         if known_at.tz is None:
             raise ParameterError(
-                "`source` has times without a zone, so it is not known when each row was known; tz_localize them, or"
-                " pass `known_at`: market.calendar.closes for values of the market's sessions"
+                "`source` has times without a zone, so it is not known when each row was known; pass"
+                " `known_at`: market.calendar.closes for values of the market's sessions"
             )
-        if not stated and known_at.name == _STARTS:
+        if known_at.name == _STARTS:
             raise ParameterError(
                 "`source` has the index `time` of a feed's frame, the start of each row, before its value was known;"
                 " pass `known_at`, such as market.bars().known_at, or rename the index where it has the instants"
@@ -243,6 +243,11 @@ def _known_instants(market: Market, source: pd.Series | pd.DataFrame, known_at: 
         raise ParameterError(
             f"these are the starts of the rows of the feed {feed.label}, before their values were known; pass its"
             " `known_at`, such as market.bars().known_at"
+        )
+    if len(known) and np.isin(known, np.asarray(market.sessions, dtype="datetime64[ns]")).all():
+        raise ParameterError(
+            "these are the dates of sessions at midnight, before their prices were known; pass `known_at`, such as"
+            " market.calendar.closes for values of the market's closes"
         )
     if len(known) != len(source):
         raise ParameterError(f"`known_at` has {len(known):,} rows, `source` has {len(source):,}; they must be equal")

@@ -80,9 +80,11 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
     for number, feed in enumerate(table.feeds(spec, request.asset, request.interval_hours)):
         missing = wanted if not number else wanted & np.isnan(columns).any(axis=0)
         found = _feed_columns(table, request, feed, missing)
-        unknown = np.isnan(found[-1]) & wanted
-        if unknown.any():
-            table.note_unused(spec, request.output, feed, request.parameters(len(found) - 1), unknown)
+        if (np.isnan(found[-1]) & missing).any():
+            # Why, by what it has at every decision, whether it is needed there or not.
+            last, everywhere = request._replace(sets=request.sets[-1:]), np.ones(len(table), np.bool_)
+            whole = found[-1] if missing.all() else _feed_columns(table, last, feed, everywhere)[0]
+            table.note_unused(spec, request.output, feed, last.parameters(0), np.isnan(whole))
         new = np.isfinite(found) if not number else np.isnan(columns) & np.isfinite(found)
         columns = np.where(new, found, columns if number else np.nan) if number or not new.all() else found
         table.used[feed.label] = table.used.get(feed.label, np.zeros(len(table), np.bool_)) | new.any(axis=0)
@@ -193,7 +195,8 @@ def _blocks(count: int, rows: int) -> Iterator[slice]:
 
 def _spans(table: SeriesTable, request: Request, series: _Series, lag: float, side: float) -> tuple[IntArray, IntArray]:
     extreme = side != 0.0
-    since = table.last_close(lag) if request.spec.since_close else None
+    spec = request.spec
+    since = table.last_close(lag) if spec.since_close and spec.clock == "feed" else None
 
     def spans() -> tuple[Any, ...]:
         found: Spans = decision_spans(

@@ -165,7 +165,7 @@ class SeriesTable(SessionPanel):
             output: name of the output.
             feed: the feed.
             parameters: parameters of the signal, in hours.
-            missing: decisions at which it has no value though one is needed (T,).
+            missing: decisions at which it has no value (T,).
         """
         rows, intervals = len(feed), len(feed) + feed.missing_intervals
         if not rows or not (missing.all() or rows < _FEW_ROWS * intervals):

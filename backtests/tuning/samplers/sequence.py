@@ -29,7 +29,9 @@ class SequenceSampler:
 
         problem = self._problem
         sequence = qmc.Sobol(len(problem.space), scramble=True, rng=problem.seed)
-        points = sequence.fast_forward(problem.design + (batch - 1) * problem.batch).random(count)
+        begun = problem.design + (batch - 1) * problem.batch
+        # scipy does not skip nothing.
+        points = (sequence.fast_forward(begun) if begun else sequence).random(count)
         return [Proposal(parameters, SOBOL, {}) for parameters in rows_at(problem.space, points)]
 
     def complete(self, done: Mapping[int, FrozenTrial]) -> None:

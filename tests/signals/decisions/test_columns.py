@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertow.market import align, simulate_market
-from undertow.signals import Drawdown, LiquidationProxy, LiquidationSpike, RowsSinceLow, Trend, WeekendGap
+from undertow.market import align, coarsen, simulate_market
+from undertow.signals import Drawdown, Drop, LiquidationProxy, LiquidationSpike, RowsSinceLow, Trend, WeekendGap
 from undertow.signals.decisions.spans import mark_rows_nb, read_spans_nb
 from undertow.signals.decisions.table import DecisionTable
 
@@ -73,6 +74,39 @@ def test_only_wanted_decisions_are_read() -> None:
     part = table().read(LiquidationProxy, {"window": 720.0}, output="rank", how="max", wanted=wanted).values
     np.testing.assert_array_equal(part, np.where(wanted[:, None], whole, NAN))
     assert np.isnan(table().read(Drawdown, {}, wanted=np.zeros(len(table()), np.bool_)).values).all()
+
+
+def test_a_coarser_feed_that_is_not_needed_is_not_said_to_lack_a_value() -> None:
+    market = table().market
+    four = coarsen(next(feed for feed in market.feeds_of("bars", "BTC")), 4)
+    both = DecisionTable(replace(market, feeds=(*market.feeds, four)), "growth")
+    assert np.isfinite(both.signal(Drawdown, {"window": 24})).mean() > 0.99
+    assert not both.unused
+
+
+def test_a_fallback_without_any_value_says_why_though_it_is_read_at_some_decisions() -> None:
+    market = table().market
+    bars = market.feeds_of("bars", "BTC")[0]
+    short = bars.keep(np.arange(len(bars)) < 1000)
+    few = DecisionTable(replace(market, feeds=(short,)), "growth")
+    wanted = np.arange(len(few)) < 40
+    few.read(LiquidationProxy, {}, output="rank", how="max", wanted=wanted)
+    ((_, reason),) = few.unused.items()
+    assert "no value on any session: it has 1,000 rows" in reason
+
+
+def test_a_price_of_zero_gives_no_error_and_no_number() -> None:
+    close, rows = np.array([1.0, 0.0, 0.0, 1.0]), np.arange(4)
+    two = np.array([1, 2])
+    with np.errstate(all="ignore"):
+        for signal in (Drop, Drawdown):
+            ((output, kernel),) = signal.spec.at.items()
+            whole = [
+                signal.spec.compute_one(output, {"close": close[:, None]}, {name: n})
+                for n in (1, 2)
+                for name in signal.spec.parameters
+            ]
+            np.testing.assert_array_equal(kernel(close, two, rows), np.stack([each[:, 0] for each in whole]))
 
 
 @given(st.integers(0, 100_000))
