@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         window_ends,
     )
     from undertow.market.coarser import coarsen
-    from undertow.market.compiled import PARALLEL_LOCK, drop_stale_code
+    from undertow.market.compiled import drop_stale_code, in_threads
     from undertow.market.errors import (
         BookkeepingError,
         DataError,
@@ -135,8 +135,8 @@ else:
             ),
             "coarser": ("coarsen",),
             "compiled": (
-                "PARALLEL_LOCK",
                 "drop_stale_code",
+                "in_threads",
             ),
             "inspection": (
                 "Coverage",
@@ -199,7 +199,6 @@ __all__ = [
     "FILLS",
     "GAP_SESSIONS",
     "HOUR",
-    "PARALLEL_LOCK",
     "PRICE_FIELDS",
     "REGIME_KINDS",
     "SESSIONS_A_YEAR",
@@ -244,6 +243,7 @@ __all__ = [
     "file_boundary",
     "first_known",
     "in_decimals",
+    "in_threads",
     "instant_of",
     "instants",
     "is_extreme",

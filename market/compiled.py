@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 
 # Folders with compiled code, and those whose constants such code has frozen into it.
 FOLDERS = (
@@ -22,8 +22,6 @@ FOLDERS = (
     "backtests/segments",
     "evidence",
 )
-# Held by whoever runs compiled code on all cores: not every threading layer of numba may be entered by two threads.
-PARALLEL_LOCK = Lock()
 _STAMP = "__pycache__/compiled.txt"
 
 
@@ -57,6 +55,32 @@ def drop_stale_code(package: Path) -> bool:
     except OSError:
         return False
     return bool(stale)
+
+
+def in_threads(work: Callable[[int, int], None], count: int, *, size: int = 0, threads: int = 0) -> None:
+    """Call `work(begin, end)` for parts of `count` pieces of compiled work, in threads.
+
+    The parts depend on the number of threads where no size is given, so a piece's result must not depend on its part.
+
+    Args:
+        work: what is done; compiled code in it lets other threads run.
+        count: number of pieces.
+        size: the most pieces of a part; 0: an equal share for every thread.
+        threads: number of threads; 0: as many as compiled code uses.
+    """
+    from numba import get_num_threads
+
+    threads = threads or int(get_num_threads())
+    share = max(1, -(-count // threads))
+    size = min(size, share) if size else share
+    parts = [(begin, min(begin + size, count)) for begin in range(0, count, size)]
+    if threads == 1 or len(parts) < 2:
+        for part in parts:
+            work(*part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda part: work(*part), parts):
+            pass
 
 
 def _sources(folders: list[Path]) -> list[tuple[Path, os.stat_result]]:

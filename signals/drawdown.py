@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray, IntArray
@@ -30,7 +30,7 @@ def drawdown_nb(close: FloatArray, window: int) -> FloatArray:
     return close / rolling_max_nb(close, window) - 1.0
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def drawdown_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> FloatArray:
     """`drawdown_nb` of one column (T,), for W windows at chosen rows: (W, R).
 
@@ -41,7 +41,7 @@ def drawdown_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> Float
     """
     out = np.empty((len(window), len(rows)))
     highs = span_highs_nb(close, window.max())
-    for number in prange(len(window)):
+    for number in range(len(window)):
         length = window[number]
         level = levels_of_nb(length) - 1
         high, first = highs[level], length - (1 << level)
@@ -60,7 +60,7 @@ def drop_nb(close: FloatArray, horizon: int) -> FloatArray:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def drop_at_nb(close: FloatArray, horizon: IntArray, rows: IntArray) -> FloatArray:
     """`drop_nb` of one column (T,), for W horizons at chosen rows: (W, R).
 
@@ -77,7 +77,7 @@ def drop_at_nb(close: FloatArray, horizon: IntArray, rows: IntArray) -> FloatArr
     return out
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def rows_since_low_at_nb(close: FloatArray, window: IntArray, rows: IntArray) -> FloatArray:
     """`rows_since_low_nb` of one column (T,), for W windows at chosen rows: (W, R).
 
@@ -88,7 +88,7 @@ def rows_since_low_at_nb(close: FloatArray, window: IntArray, rows: IntArray) ->
     """
     out = np.empty((len(window), len(rows)))
     column = close.reshape((len(close), 1))
-    for number in prange(len(window)):
+    for number in range(len(window)):
         ages = rows_since_low_nb(column, window[number])
         for place, row in enumerate(rows):
             out[number, place] = ages[row, 0]

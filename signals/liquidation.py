@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray, IntArray
@@ -77,7 +77,7 @@ def liquidation_rank_nb(
     return rolling_rank_nb(rolling_total_nb(long_usd, regime, horizon), regime, window)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def liquidation_rank_at_nb(
     long_usd: FloatArray,
     short_usd: FloatArray,
@@ -103,7 +103,7 @@ def liquidation_rank_at_nb(
     for length in np.unique(horizon):
         places = bit_places_nb(totals_nb(long_usd, regime, length))
         numbers = np.flatnonzero(horizon == length)
-        for position in prange(len(numbers)):
+        for position in range(len(numbers)):
             out[numbers[position]] = ranks_nb(places, regime, window[numbers[position]], rows)
     return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from optuna.distributions import IntDistribution
 
 from undertow.market import FloatArray, IntArray
@@ -58,7 +58,7 @@ def proxy_rank_nb(close: FloatArray, volume: FloatArray, regime: FloatArray, hor
     return rolling_rank_nb(_stress_nb(close, volume, regime, horizon, window), regime, window)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def proxy_rank_at_nb(
     close: FloatArray, volume: FloatArray, regime: FloatArray, horizon: IntArray, window: IntArray, rows: IntArray
 ) -> FloatArray:
@@ -75,7 +75,7 @@ def proxy_rank_at_nb(
     out = np.full((len(window), len(rows)), np.nan)
     last = rows[-1] + 1 if len(rows) else 0
     fall, places = _falls(close[:last]), bit_places_nb(volume[:last])
-    for number in prange(len(window)):
+    for number in range(len(window)):
         stress = _stress(fall, volume[:last], places, regime[:last], horizon[number], window[number])
         out[number] = ranks_nb(bit_places_nb(stress), regime, window[number], rows)
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,11 @@ from undertow.backtests.segments.cut import cut_segments
 from undertow.backtests.segments.follow import reference_nb
 from undertow.backtests.segments.metrics import metrics_many_nb
 from undertow.backtests.segments.paths import walk_segments_nb
-from undertow.market import PARALLEL_LOCK, SESSIONS_A_YEAR, FloatArray, IntArray
+from undertow.market import SESSIONS_A_YEAR, FloatArray, IntArray
 from undertow.strategies import Decision, Plan
+
+# Not every threading layer of numba may be entered by two threads at once.
+_KERNEL_LOCK = Lock()
 
 
 class WalkedSets(NamedTuple):
@@ -61,7 +65,7 @@ def by_segments(
     orders = _orders(plan.decision, segments.names, plan.base.shape)
     cash_returns = carried_returns(grid.cash_returns if cash is None else cash)
     sets = SetPlans(exposure, orders, plan.decision.score_of_set.astype(np.int64))
-    with PARALLEL_LOCK:
+    with _KERNEL_LOCK:
         walked = walk_segments_nb(segments, reference, sets, rates, capital, cash_returns, float(year), keep)
     return WalkedSets(*walked)
 
@@ -90,7 +94,7 @@ def by_kernel(
         keep: whether the values at every close are kept.
     """
     cash_returns = carried_returns(grid.cash_returns if cash is None else cash)
-    with PARALLEL_LOCK:
+    with _KERNEL_LOCK:
         values, sums, counts = walk_all(grid, plan, costs, capital)
         metrics = metrics_many_nb(values, capital, cash_returns, float(year))
     ruined = (values <= 0.0).any(axis=1)

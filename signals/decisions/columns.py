@@ -5,13 +5,12 @@ Each distinct combination of parameters is computed once, and only where a decis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from undertow.market import (
-    PARALLEL_LOCK,
     BoolArray,
     Feed,
     FloatArray,
@@ -20,6 +19,7 @@ from undertow.market import (
     IntArray,
     Spans,
     decision_spans,
+    in_threads,
 )
 from undertow.signals.base import Spec
 from undertow.signals.decisions.inputs import feed_inputs
@@ -28,7 +28,7 @@ from undertow.signals.decisions.series import SeriesTable
 
 SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
 # Memory for the values of some windows at the rows that are read, bytes.
-_BLOCK_BYTES = 32e6
+_BLOCK_BYTES = 16e6
 
 
 class Reading(NamedTuple):
@@ -172,25 +172,22 @@ def _read(table: SeriesTable, request: Request, series: _Series, wanted: BoolArr
     parameters = request.sets[:, :-2]
     firsts = np.flatnonzero(np.concatenate(([True], (parameters[1:] != parameters[:-1]).any(axis=1))))
     bounds = np.append(firsts, len(parameters))
-    for block in _blocks(len(firsts), len(rows)):
-        values = _values(series, firsts[block], series.places[rows])
-        groups = bounds[block.start : block.stop + 1]
-        with PARALLEL_LOCK:
-            read_spans_nb(values, position, groups, kind_of.ravel(), (starts, ends), kinds[:, 1].copy(), out)
+
+    def read(begin: int, end: int) -> None:
+        values = _values(series, firsts[begin:end], series.places[rows])
+        groups = bounds[begin : end + 1]
+        read_spans_nb(values, position, groups, kind_of.ravel(), (starts, ends), kinds[:, 1].copy(), out)
+
+    size = max(1, int(_BLOCK_BYTES // (8 * len(rows))))
+    # Whole series are computed by code that may not be made for threads.
+    in_threads(read, len(firsts), size=size, threads=0 if series.at is not None else 1)
     return out
 
 
 def _values(series: _Series, firsts: IntArray, places: IntArray) -> FloatArray:
     if series.at is not None:
-        with PARALLEL_LOCK:
-            return np.ascontiguousarray(series.at(firsts, places))
+        return np.ascontiguousarray(series.at(firsts, places))
     return np.stack([series.whole(first)[places] for first in firsts.tolist()])
-
-
-def _blocks(count: int, rows: int) -> Iterator[slice]:
-    size = max(1, int(_BLOCK_BYTES // (8 * rows)))
-    for first in range(0, count, size):
-        yield slice(first, min(first + size, count))
 
 
 def _spans(table: SeriesTable, request: Request, series: _Series, lag: float, side: float) -> tuple[IntArray, IntArray]:

@@ -7,7 +7,7 @@ does for a single series.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from undertow.market import BoolArray, FloatArray, IntArray
 
@@ -89,7 +89,7 @@ def _extreme(series: FloatArray, scaled: FloatArray, highs: FloatArray, start: i
     return np.nan
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def read_spans_nb(
     values: FloatArray,
     position: IntArray,
@@ -113,7 +113,7 @@ def read_spans_nb(
         out: where the values go (D, T).
     """
     starts, ends = spans
-    for number in prange(len(values)):
+    for number in range(len(values)):
         series = values[number]
         needs_high = needs_low = False
         for column in range(groups[number], groups[number + 1]):

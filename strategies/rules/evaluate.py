@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undertow.market import PARALLEL_LOCK, BoolArray, FloatArray, IntArray, ParameterError
+from undertow.market import BoolArray, FloatArray, IntArray, ParameterError, in_threads
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules.parts import Condition, Tier
@@ -192,8 +192,12 @@ def _walk(
     sets, rows = len(rules), len(table)
     path, flags = empty_path(sets, rows, hedged=hedged), np.empty((sets, rows), dtype=np.uint8)
     scores = np.empty((3, sets, rows if keep else 0))
-    with PARALLEL_LOCK:
-        walk_rules_nb(codes, clock, ladder_of(rules), path, flags, scores)
+    ladder = ladder_of(rules)
+
+    def walk(begin: int, end: int) -> None:
+        walk_rules_nb(codes, clock, ladder, path, flags, scores, begin, end)
+
+    in_threads(walk, sets)
     return path, flags, scores
 
 
@@ -224,12 +228,17 @@ def _read_codes(
     keys = np.column_stack((columns.position, substitute.position, numbers))
     distinct, chosen, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     levels = Levels(*np.ascontiguousarray(distinct[:, 2:].T))
-    with PARALLEL_LOCK:
-        codes = severity_codes_nb(
-            ConditionColumns(columns.values, columns.position[chosen]),
-            ConditionColumns(substitute.values, substitute.position[chosen]),
-            levels,
+    first_of, second_of = columns.position[chosen], substitute.position[chosen]
+    codes = np.empty((len(chosen), len(table)), dtype=np.int8)
+
+    def encode(begin: int, end: int) -> None:
+        codes[begin:end] = severity_codes_nb(
+            columns._replace(position=first_of[begin:end]),
+            substitute._replace(position=second_of[begin:end]),
+            Levels(*(values[begin:end] for values in levels)),
         )
+
+    in_threads(encode, len(chosen))
     return (columns, substitute), codes, position.ravel()
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from undertow.market import FloatArray, IntArray
 from undertow.strategies.rules.severity import FALLBACK, SEVERITIES, UNKNOWN, Int8Array
@@ -135,11 +135,18 @@ def clear_set_nb(rules: RuleCodes, column: int, clear: FloatArray) -> None:
         clear[row] = 0.0 if off else np.nan if unknown else 1.0
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def walk_rules_nb(
-    rules: RuleCodes, clock: Clock, ladder: Ladder, path: SetsPath, flags: Uint8Array, scores: FloatArray
+    rules: RuleCodes,
+    clock: Clock,
+    ladder: Ladder,
+    path: SetsPath,
+    flags: Uint8Array,
+    scores: FloatArray,
+    begin: int,
+    end: int,
 ) -> None:
-    """Tiers, flags and, where there is room, scores of P rules of one shape.
+    """Tiers, flags and, where there is room, scores of some of P rules of one shape.
 
     Args:
         rules: severities and weights
@@ -148,9 +155,11 @@ def walk_rules_nb(
         path: where the tiers go
         flags: where the flags go (P, T)
         scores: where score, score before the gates and all-clear go (3, P, T); without columns where not needed
+        begin: the first rule
+        end: the rule after the last
     """
     rows = rules.codes.shape[1]
-    for column in prange(len(rules.known)):
+    for column in range(begin, end):
         score, ungated, clear = np.empty(rows), np.empty(rows), np.empty(rows)
         score_set_nb(rules, ladder.at, column, score, ungated, flags[column])
         clear_set_nb(rules, column, clear)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from undertow.market import BoolArray, FloatArray, IntArray
 
@@ -41,7 +41,7 @@ class ConditionColumns(NamedTuple):
     position: IntArray
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def severity_codes_nb(first: ConditionColumns, fallback: ConditionColumns, levels: Levels) -> Int8Array:
     """Codes of severities (S, T): indices into `SEVERITIES`, plus `FALLBACK`.
 
@@ -54,7 +54,7 @@ def severity_codes_nb(first: ConditionColumns, fallback: ConditionColumns, level
     """
     sets, rows = len(first.position), first.values.shape[1]
     out = np.empty((sets, rows), dtype=np.int8)
-    for number in prange(sets):
+    for number in range(sets):
         values = first.values[first.position[number]]
         others = fallback.values[fallback.position[number]] if len(fallback.values) else values
         side = levels.side[number]

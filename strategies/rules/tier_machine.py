@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from undertow.market import PARALLEL_LOCK, BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray
 from undertow.strategies.rules.severity import Int8Array
 
 # The events on which a tier changes.
@@ -227,10 +227,10 @@ def walk_set_nb(
             path.hedge[column, row] = ladder.hedge[tier, column]
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _tiers_nb(score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, path: SetsPath) -> None:
     """Walk the tiers of P sets, whose scores and all-clear are (P, T), into `path`."""
-    for column in prange(len(score)):
+    for column in range(len(score)):
         walk_set_nb(score[column], clear[column], clock, ladder, column, path)
 
 
@@ -264,14 +264,13 @@ def walk_tiers(
     # One memory layout, so that the machine is compiled once.
     path = empty_path(score.shape[1], len(score))
     arrays: list[Any] = [np.ascontiguousarray(part) for part in ladder]
-    with PARALLEL_LOCK:
-        _tiers_nb(
-            np.ascontiguousarray(score.T),
-            np.ascontiguousarray(clear.T),
-            Clock(*map(np.ascontiguousarray, (hours, next_hours, index))),
-            Ladder(*arrays),
-            path,
-        )
+    _tiers_nb(
+        np.ascontiguousarray(score.T),
+        np.ascontiguousarray(clear.T),
+        Clock(*map(np.ascontiguousarray, (hours, next_hours, index))),
+        Ladder(*arrays),
+        path,
+    )
     return path.by_session()
 
 

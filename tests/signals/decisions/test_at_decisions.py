@@ -182,7 +182,13 @@ def test_an_input_without_a_feed_is_noted() -> None:
 CLOSE = "market.bars().close"
 STATED: dict[str, tuple[str, type[Exception], str]] = {
     "starts": (f"at({CLOSE})", ParameterError, "start of each row.*known_at"),
-    "stated starts": (f"at({CLOSE}, known_at={CLOSE}.index)", ParameterError, "starts of the rows.*bars BTC 1h"),
+    "stated starts": (f"at({CLOSE}, known_at={CLOSE}.index)", ParameterError, "the start of each row"),
+    "sliced starts": (f"at({CLOSE}.iloc[9:], known_at={CLOSE}.index[9:])", ParameterError, "the start of each row"),
+    "labels of sessions": (
+        "at(market.prices.frame('close').iloc[10:, 0].tz_localize('UTC'))",
+        ParameterError,
+        "dates of sessions at midnight",
+    ),
     "starts as an array": (f"at({CLOSE}, known_at=market.bars().times)", ParameterError, "starts of the rows"),
     "no parameter": ("at(Drawdown, window=[])", ParameterError, "got none"),
     "no product": ("at(Drawdown, window=[], param_product=True)", ParameterError, "got none"),
@@ -195,7 +201,7 @@ STATED: dict[str, tuple[str, type[Exception], str]] = {
     "numbers": (f"at({CLOSE}, known_at=np.arange(3))", ParameterError, "must be instants"),
     "nat": ("at(pd.Series([1.0], index=pd.DatetimeIndex([pd.NaT], tz='UTC')))", ParameterError, "NaT"),
     "text": (
-        "at(pd.Series(['a'], index=pd.DatetimeIndex(['2018-03-01'], tz='UTC')))",
+        "at(pd.Series(['a'], index=pd.DatetimeIndex(['2018-03-01T12'], tz='UTC')))",
         ParameterError,
         "must have numbers",
     ),
