@@ -58,7 +58,7 @@ def drop_stale_code(package: Path) -> bool:
 
 
 def in_threads(work: Callable[[int, int], None], count: int, *, size: int = 0, threads: int = 0) -> None:
-    """Call `work(begin, end)` for parts of `count` pieces of compiled work, in threads.
+    """Call `work(begin, end)` for parts of `count` compiled pieces, in threads.
 
     The parts depend on the number of threads where no size is given, so a piece's result must not depend on its part.
 

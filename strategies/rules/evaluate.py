@@ -195,7 +195,7 @@ def _walk(
     ladder = ladder_of(rules)
 
     def walk(begin: int, end: int) -> None:
-        walk_rules_nb(codes, clock, ladder, path, flags, scores, begin, end)
+        walk_rules_nb(codes, clock, ladder, path, flags, scores, begin=begin, end=end)
 
     in_threads(walk, sets)
     return path, flags, scores
