@@ -62,7 +62,7 @@ def _ctlz(_: Any, word: Any) -> Any:
     return types.int64(types.int64), build
 
 
-# What a processor has an instruction for, in compiled code.
+# What a processor has an instruction for, in compiled code. An intrinsic takes a typing context that no call writes.
 @overload(_count_ones, strict=False)
 def _compiled_count(word: Any) -> Any:
     return lambda word: _ctpop(word)  # type: ignore[call-arg]

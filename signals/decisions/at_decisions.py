@@ -244,7 +244,9 @@ def _known_instants(market: Market, source: pd.Series | pd.DataFrame, known_at: 
             f"these are the starts of the rows of the feed {feed.label}, before their values were known; pass its"
             " `known_at`, such as market.bars().known_at"
         )
-    if len(known) and np.isin(known, np.asarray(market.sessions, dtype="datetime64[ns]")).all():
+    # On a calendar without nights the dates of sessions are closes of the sessions before as well.
+    labels = np.isin(known, np.asarray(market.sessions, dtype="datetime64[ns]"))
+    if len(known) and labels.all() and not np.isin(known, market.calendar.closes).all():
         raise ParameterError(
             "these are the dates of sessions at midnight, before their prices were known; pass `known_at`, such as"
             " market.calendar.closes for values of the market's closes"

@@ -24,7 +24,7 @@ from undertow.market import (
 from undertow.signals.base import Spec
 from undertow.signals.decisions.inputs import feed_inputs
 from undertow.signals.decisions.requests import feed_parameters
-from undertow.signals.decisions.series import SeriesTable
+from undertow.signals.decisions.series import SeriesTable, is_sparse
 
 SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
 # Memory for the values of some windows at the rows that are read, bytes.
@@ -80,7 +80,9 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
     for number, feed in enumerate(table.feeds(spec, request.asset, request.interval_hours)):
         missing = wanted if not number else wanted & np.isnan(columns).any(axis=0)
         found = _feed_columns(table, request, feed, missing)
-        if (np.isnan(found[-1]) & missing).any():
+        unknown = np.isnan(found[-1])[missing]
+        # A feed with most of its rows has a reason to be noted only where it has no value at all.
+        if unknown.any() and (unknown.all() or is_sparse(feed)):
             # Why, by what it has at every decision, whether it is needed there or not.
             last, everywhere = request._replace(sets=request.sets[-1:]), np.ones(len(table), np.bool_)
             whole = found[-1] if missing.all() else _feed_columns(table, last, feed, everywhere)[0]

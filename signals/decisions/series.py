@@ -34,6 +34,11 @@ _FEW_ROWS = 0.75
 _SERIES_LOCK = Lock()
 
 
+def is_sparse(feed: Feed) -> bool:
+    """Whether a feed has rows on so few of its intervals that windows may not be full."""
+    return len(feed) < _FEW_ROWS * (len(feed) + feed.missing_intervals)
+
+
 class SeriesTable(SessionPanel):
     """The names of a universe at the decisions, and signals on their own clocks.
 
@@ -168,7 +173,7 @@ class SeriesTable(SessionPanel):
             missing: decisions at which it has no value (T,).
         """
         rows, intervals = len(feed), len(feed) + feed.missing_intervals
-        if not rows or not (missing.all() or rows < _FEW_ROWS * intervals):
+        if not rows or not (missing.all() or is_sparse(feed)):
             return
         number = "any session"
         if not missing.all():
@@ -181,7 +186,7 @@ class SeriesTable(SessionPanel):
         reason = f"none of its windows of {lookback:,} rows is full where it is needed"
         if intervals < lookback:
             reason = f"it has {rows:,} rows, and {lookback:,} are needed for the first value"
-        elif rows < _FEW_ROWS * intervals:
+        elif is_sparse(feed):
             reason = (
                 f"it has rows on {rows:,} of its {intervals:,} intervals ({rows / intervals:.0%}), and at least half of"
                 f" a window ({-(-lookback // 2):,} of {lookback:,}) is needed"

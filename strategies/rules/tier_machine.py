@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from undertow.market import BoolArray, FloatArray, IntArray
+from undertow.market import BoolArray, FloatArray, IntArray, in_threads
 from undertow.strategies.rules.severity import Int8Array
 
 # The events on which a tier changes.
@@ -228,9 +228,11 @@ def walk_set_nb(
 
 
 @njit(cache=True, nogil=True)
-def _tiers_nb(score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, path: SetsPath) -> None:
-    """Walk the tiers of P sets, whose scores and all-clear are (P, T), into `path`."""
-    for column in range(len(score)):
+def _tiers_nb(
+    score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, path: SetsPath, begin: int, end: int
+) -> None:
+    """Walk the tiers of some of P sets into `path`; scores and all-clear are (P, T)."""
+    for column in range(begin, end):
         walk_set_nb(score[column], clear[column], clock, ladder, column, path)
 
 
@@ -264,13 +266,13 @@ def walk_tiers(
     # One memory layout, so that the machine is compiled once.
     path = empty_path(score.shape[1], len(score))
     arrays: list[Any] = [np.ascontiguousarray(part) for part in ladder]
-    _tiers_nb(
-        np.ascontiguousarray(score.T),
-        np.ascontiguousarray(clear.T),
-        Clock(*map(np.ascontiguousarray, (hours, next_hours, index))),
-        Ladder(*arrays),
-        path,
-    )
+    by_set, clear_by_set = np.ascontiguousarray(score.T), np.ascontiguousarray(clear.T)
+    clock = Clock(*map(np.ascontiguousarray, (hours, next_hours, index)))
+
+    def walk(begin: int, end: int) -> None:
+        _tiers_nb(by_set, clear_by_set, clock, Ladder(*arrays), path, begin=begin, end=end)
+
+    in_threads(walk, len(by_set))
     return path.by_session()
 
 

@@ -136,7 +136,7 @@ def test_whole_shares_raise_at_least_the_cash_with_the_fewest_more(table: Decisi
     assert all(count == round(count) for count in sales(whole).values())
     assert 561.0 <= whole.raised < 561.0 + 100.0
     assert sales(whole) == {"AAA": 4.0, "BBB": 3.0, "CCC": 3.0}
-    # A position that goes in full goes with its fraction.
+    # A position that is sold in full is sold with its fraction.
     rest = plan(table, lots(("AAA", 10.5, np.nan, None)), decision(table, 0.0))
     assert sales(rest) == {"AAA": 10.5}
     assert np.isnan(rest.tax)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import vectorbt as vbt
 
 import undertow as ut
+from support.priced import load_priced, sessions_of, walk_closes
 from undertow.market import DataError, Market, ParameterError, UnknownNameError, simulate_market
 from undertow.signals.decisions import DecisionTable, KnownValues
 
@@ -256,3 +258,12 @@ def test_an_error_leaves_no_trace_in_the_next_request() -> None:
     with pytest.raises(DataError):
         ut.at_decisions(simulated(), Drawdown, asset="DOGE")
     assert ut.at_decisions(simulated(), Drawdown).notes == ()
+
+
+def test_closes_of_a_calendar_without_nights_are_known_instants(tmp_path: Path) -> None:
+    # There the close of a session is the midnight that labels the next one.
+    days = sessions_of("2021-01-01", "2021-06-30", "24/7")
+    market = load_priced(tmp_path / "market", walk_closes(days, ["AAA", "BBB", "QQQ"]), calendar="24/7")
+    closes = market.prices.frame("close")["AAA"]
+    known = ut.at_decisions(market, closes, known_at=market.calendar.closes).frame.iloc[:, 0]
+    np.testing.assert_array_equal(known.to_numpy()[1:], closes.to_numpy()[:-1])
