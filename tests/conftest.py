@@ -17,14 +17,6 @@ from undertow.market import Market, load_market
 settings.register_profile("undertow", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("undertow")
 
-# The longest by far: begun first, so that no worker is left alone with one at the end.
-LONGEST = ("test_wheel.py", "test_plugin.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the others in their order."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
-
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Folder:

@@ -72,8 +72,10 @@ def set_levels(sets: pd.DataFrame, varied: Sequence[str]) -> pd.Index:
 
 
 def _label(value: Any) -> Any:
-    # A list or a rule is known by its text.
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    # A list or a rule is known by its text; a missing value equals nothing, so that no label could choose it.
+    if value is None or value != value:
+        return "none"
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def set_rows(rows: Sequence[int] | pd.DataFrame | None, count: int) -> list[int]:

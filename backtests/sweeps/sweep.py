@@ -62,7 +62,8 @@ def sweep(
         end: last session, None for the market's last.
         account: fill, costs, weighting, rebalance and capital of every set.
         engine: where chunks of sets run; by default in this process on all cores.
-        memory_bytes: memory of all workers together beside the market and the result, bytes or a text like "500MB".
+        memory_bytes: memory of all workers together beside the market, the result and 16 MB a thread, bytes or a text
+            like "500MB".
         returns: keep the session returns (P, T), decimal, close to close, instead of walking again for them.
         ledger: folder or `Ledger` that counts every set as a trial once the work is done, equal sets once.
         settings: fields of `Account` and `Engine` in place of those of `account` and `engine`.

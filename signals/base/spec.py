@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from undertow.market import ParameterError
 from undertow.signals.base.bounds import UNBOUNDED, Bounds
 
 Range = IntDistribution | FloatDistribution
@@ -72,7 +73,10 @@ class Spec:
             accepts any level.
         decimal: outputs that are shares or returns, which pages show in percent.
         since_close: whether values count from the exchange's last close: a decision then reads only what became known
-            since it, and "min" and "max" are the extremes since it.
+            since it, and "min" and "max" are the extremes since it. For the clock "feed": at a close of the exchange
+            nothing has become known since.
+
+    Raises `ParameterError` where `since_close` is set on the clock "session".
     """
 
     name: str
@@ -94,6 +98,13 @@ class Spec:
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
     decimal: tuple[str, ...] = ()
     since_close: bool = False
+
+    def __post_init__(self) -> None:
+        if self.since_close and self.clock == "session":
+            raise ParameterError(
+                f'signal `{self.name}`: `since_close` counts rows of a feed; the clock "session" has values of '
+                'closes. Use the clock "feed", or leave `since_close` out'
+            )
 
     def __reduce__(self) -> tuple[Callable[[str, str], Spec], tuple[str, str]]:
         for module in (getattr(part, "__module__", "") for part in (self.lookback, self.kernel)):

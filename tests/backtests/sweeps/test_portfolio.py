@@ -15,7 +15,7 @@ import vectorbt as vbt
 import undertow as ut
 from undertow.backtests import Costs, Run, backtest
 from undertow.backtests.sweeps import Sweep, grid, sweep
-from undertow.backtests.sweeps.portfolio import MOST_BOOKED
+from undertow.backtests.sweeps.portfolio import MOST_BOOKED, set_levels
 from undertow.market import Market, ParameterError, simulate_market
 
 S = ut.strategies
@@ -108,6 +108,11 @@ def test_sets_that_levels_do_not_tell_apart_have_their_row() -> None:
 def test_bad_rows_have_named_errors(rows: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         swept("cash").portfolio(rows)
+
+
+def test_a_missing_parameter_has_a_label_that_chooses_it() -> None:
+    index = set_levels(pd.DataFrame({"calm": [np.nan, 12.0], "rule": [None, "a"]}), ["calm", "rule"])
+    assert index.tolist() == [("none", "none"), (12.0, "a")]
 
 
 def test_more_sets_than_can_be_booked_must_be_chosen() -> None:
