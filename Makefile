@@ -19,6 +19,7 @@ demo: $(READY) ## Run the flagship and its baselines on a simulated market; tear
 	$(BIN)/undertow demo
 
 test: $(READY) ## Run the whole test suite on all cores.
+	$(BIN)/python tests/support/compile.py
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 docs: $(READY) ## Run README and documents as they are written, with times; about two minutes.

@@ -87,9 +87,9 @@ class Reach:
         self._modules: dict[Path, dict[str, list[ast.stmt]]] = {}
 
     def digest(self, path: Path) -> str:
-        """Digest of every definition of other files that a file's functions with a compiled form reach.
+        """Digest of the definitions in other files that a file's functions reach.
 
-        A function counts where it has a decorator or a name that ends in `_nb` or `_np`.
+        Functions count that have a compiled form: a decorator, or a name that ends in `_nb` or `_np`.
 
         Args:
             path: file of a module with compiled functions.
@@ -131,7 +131,7 @@ class Reach:
         return self._modules[path]
 
     def _imported(self, place: tuple[Path, str], statement: ast.ImportFrom | ast.Import) -> list[tuple[Path, str]]:
-        """Where an imported name is defined: nothing where that lies outside the package, all names of a module."""
+        """Where an imported name is defined, for a module all its names."""
         path, name = place
         original = next((each.name for each in statement.names if (each.asname or each.name) == name), name)
         if isinstance(statement, ast.Import):

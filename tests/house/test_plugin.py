@@ -67,14 +67,13 @@ def install_by_hand(source: Path, target: Path) -> None:
     (folder / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
 
 
-@pytest.fixture(scope="module", params=["pip", "by hand"])
-def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if request.param == "pip" and not can_build_wheels():
-        pytest.skip("pip cannot build here without a network: setuptools 70.1 or later, or wheel, is not installed")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """By pip, or by hand where pip cannot build without a network: setuptools before 70.1 and no wheel."""
     home = tmp_path_factory.mktemp("plugin")
     # A build writes beside its sources, so it gets its own copy.
     source = Path(shutil.copytree(PLUGIN, home / "source", ignore=shutil.ignore_patterns("__pycache__", "build")))
-    (install_by_pip if request.param == "pip" else install_by_hand)(source, home / "site")
+    (install_by_pip if can_build_wheels() else install_by_hand)(source, home / "site")
     return home / "site"
 
 
@@ -101,10 +100,7 @@ def test_it_is_reached_as_module_and_class_without_being_installed(tmp_path: Pat
     assert "Volume surge" in (tmp_path / "surge.html").read_text(encoding="utf-8")
 
 
-def test_its_own_contract_tests_pass(installed: Path, request: pytest.FixtureRequest) -> None:
-    # They test the plug-in's code, which is the same however it was installed: once, by pip where it can.
-    if "by hand" in request.node.callspec.id and can_build_wheels():
-        pytest.skip("they run on the plug-in that pip installed")
+def test_its_own_contract_tests_pass(installed: Path) -> None:
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(PLUGIN / "tests"), path=installed, at=installed)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
