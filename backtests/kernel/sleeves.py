@@ -42,8 +42,9 @@ def append_hold_set(decision: Decision) -> Decision:
     def append(values: Any, last: float) -> Any:
         if values is None:
             return None
-        column = np.full((*values.shape[:-1], 1), last, dtype=values.dtype)
-        return np.concatenate([values, column], axis=-1)
+        # Sets lie one after the other in memory, and stay so.
+        line = np.full((1, *values.shape[:-1]), last, dtype=values.dtype)
+        return np.concatenate([values.T, line]).T
 
     return replace(
         decision,

@@ -190,18 +190,23 @@ def covered(decision: Decision, rows: slice) -> BoolArray:
 
 def select_sets(decision: Decision, mask: BoolArray) -> Decision:
     """The decision of some of its sets, those where `mask` (P,) is true."""
+
+    def select(values: Any) -> Any:
+        # Sets lie one after the other in memory, and stay so.
+        return None if values is None else values.T[mask].T
+
     return replace(
         decision,
-        exposure=decision.exposure[:, mask],
-        stale=decision.stale[:, mask],
+        exposure=select(decision.exposure),
+        stale=select(decision.stale),
         score_of_set=decision.score_of_set[mask],
-        flags={name: flag[:, mask] for name, flag in decision.flags.items()},
-        rotation=None if decision.rotation is None else decision.rotation[:, mask],
-        hedge=None if decision.hedge is None else decision.hedge[:, mask],
-        stop=None if decision.stop is None else decision.stop[mask],
-        stop_wait=None if decision.stop_wait is None else decision.stop_wait[mask],
-        above=None if decision.above is None else decision.above[:, mask],
-        resting=None if decision.resting is None else decision.resting[..., mask],
+        flags={name: select(flag) for name, flag in decision.flags.items()},
+        rotation=select(decision.rotation),
+        hedge=select(decision.hedge),
+        stop=select(decision.stop),
+        stop_wait=select(decision.stop_wait),
+        above=select(decision.above),
+        resting=select(decision.resting),
     )
 
 

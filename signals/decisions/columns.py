@@ -87,8 +87,14 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
             last, everywhere = request._replace(sets=request.sets[-1:]), np.ones(len(table), np.bool_)
             whole = found[-1] if missing.all() else _feed_columns(table, last, feed, everywhere)[0]
             table.note_unused(spec, request.output, feed, last.parameters(0), np.isnan(whole))
-        new = np.isfinite(found) if not number else np.isnan(columns) & np.isfinite(found)
-        columns = np.where(new, found, columns if number else np.nan) if number or not new.all() else found
+        # In place: memory that is touched for the first time costs more than what is done in it.
+        new = np.isfinite(found)
+        if number:
+            new &= np.isnan(columns)
+            np.copyto(columns, found, where=new)
+        else:
+            np.copyto(found, np.nan, where=~new)
+            columns = found
         table.used[feed.label] = table.used.get(feed.label, np.zeros(len(table), np.bool_)) | new.any(axis=0)
     return columns if len(columns) else np.full((len(request.sets), len(table)), np.nan)
 

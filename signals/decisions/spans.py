@@ -42,16 +42,15 @@ def mark_rows_nb(starts: IntArray, ends: IntArray, wanted: BoolArray, count: int
 
 
 @njit(cache=True)
-def _strides(values: FloatArray, side: float) -> tuple[FloatArray, FloatArray]:
-    """Values times `side`, and their highest of `_STRIDE` rows.
+def _strides(values: FloatArray, side: float, scaled: FloatArray, highs: FloatArray, other: FloatArray) -> FloatArray:
+    """Values times `side` into `scaled`, and their highest of `_STRIDE` rows.
 
-    Minus infinity where missing.
+    Minus infinity where missing. `highs` and `other` are room for the highest: one of them is returned.
     """
     rows = len(values)
-    scaled = np.empty(rows)
     for row in range(rows):
         scaled[row] = -np.inf if np.isnan(values[row]) else values[row] * side
-    highs, other = scaled.copy(), np.empty(rows)
+        highs[row] = scaled[row]
     step = 1
     while step < _STRIDE:
         other[:step] = highs[:step]
@@ -60,7 +59,7 @@ def _strides(values: FloatArray, side: float) -> tuple[FloatArray, FloatArray]:
             target[row] = max(late[row], early[row])
         highs, other = other, highs
         step *= 2
-    return scaled, highs
+    return highs
 
 
 @njit(cache=True)
@@ -113,14 +112,17 @@ def read_spans_nb(
         out: where the values go (D, T).
     """
     starts, ends = spans
+    # One room for all windows, one set of lines a direction.
+    rows = values.shape[1]
+    high, low = np.empty((3, rows if sides.max() > 0.0 else 0)), np.empty((3, rows if sides.min() < 0.0 else 0))
     for number in range(len(values)):
         series = values[number]
         needs_high = needs_low = False
         for column in range(groups[number], groups[number + 1]):
             needs_high = needs_high or sides[kinds[column]] > 0.0
             needs_low = needs_low or sides[kinds[column]] < 0.0
-        rising = _strides(series, 1.0) if needs_high else (series, series)
-        falling = _strides(series, -1.0) if needs_low else (series, series)
+        rising = _strides(series, 1.0, high[0], high[1], high[2]) if needs_high else series
+        falling = _strides(series, -1.0, low[0], low[1], low[2]) if needs_low else series
         for column in range(groups[number], groups[number + 1]):
             kind = kinds[column]
             side = sides[kind]
@@ -133,6 +135,6 @@ def read_spans_nb(
                 if side == 0.0:
                     out[column, decision] = series[end - 1]
                 elif side > 0.0:
-                    out[column, decision] = _extreme(series, rising[0], rising[1], end - size, end)
+                    out[column, decision] = _extreme(series, high[0], rising, end - size, end)
                 else:
-                    out[column, decision] = side * _extreme(series, falling[0], falling[1], end - size, end)
+                    out[column, decision] = side * _extreme(series, low[0], falling, end - size, end)

@@ -68,8 +68,9 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     hedged = any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder)
     parts = [[rules[column] for column in columns] for columns in groups.values()]
     lines = _read_lines(table, parts)
-    walked = [_walk(table, part, hedged, codes) for part, codes in zip(parts, lines, strict=True)]
-    path, flags = _joined([(columns, found[:2]) for columns, found in zip(groups.values(), walked, strict=True)])
+    path, flags = empty_path(len(rules), len(table), hedged=hedged), np.empty((len(rules), len(table)), dtype=np.uint8)
+    for columns, part, codes in zip(groups.values(), parts, lines, strict=True):
+        _walk(table, part, codes, np.array(columns), path, flags)
     exposure = path.exposure.T
     scores, score_of_set = selling_orders(table, np.array([rule.source for rule in rules]))
     basket = _one_name("basket", rules)
@@ -103,16 +104,6 @@ def _kind(condition: Condition) -> tuple[object, ...]:
     return (*signal, names)
 
 
-def _joined(groups: list[tuple[list[int], tuple[SetsPath, Uint8Array]]]) -> tuple[SetsPath, Uint8Array]:
-    """Paths and flags of all groups, in the order of the rules."""
-    if len(groups) == 1:
-        return groups[0][1]
-    back = np.argsort(np.concatenate([columns for columns, _ in groups]))
-    paths = zip(*(path for _, (path, _) in groups), strict=True)
-    flags = np.concatenate([flags for _, (_, flags) in groups])[back]
-    return SetsPath(*(np.concatenate(parts)[back] for parts in paths)), flags
-
-
 def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
     bits = {"fallback": FELL_BACK, "partial": PARTIAL, "vetoed": VETOED}
     return {name: (flags & bit).astype(np.bool_).T for name, bit in bits.items()}
@@ -120,7 +111,9 @@ def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
 
 def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
     """Scores, all-clear and tiers of rules of one shape."""
-    path, flags, scores = _walk(table, rules, True, *_read_lines(table, [rules]), keep=True)
+    path, flags = empty_path(len(rules), len(table)), np.empty((len(rules), len(table)), dtype=np.uint8)
+    scores = np.empty((3, *flags.shape))
+    _walk(table, rules, _read_lines(table, [rules])[0], np.arange(len(rules)), path, flags, scores)
     score, ungated, clear = (part.T for part in scores)
     return Evaluation(score, ungated, clear, _basket(table), path.by_session(), _flags(flags))
 
@@ -175,9 +168,15 @@ def _families(rule: Rule) -> tuple[Sequence[Condition], Sequence[Condition], Seq
 
 
 def _walk(
-    table: DecisionTable, rules: Sequence[Rule], hedged: bool, lines: _Lines, *, keep: bool = False
-) -> tuple[SetsPath, Uint8Array, FloatArray]:
-    """Paths and flags (P, T), and scores (3, P, T) where kept, of rules of one shape."""
+    table: DecisionTable,
+    rules: Sequence[Rule],
+    lines: _Lines,
+    places: IntArray,
+    path: SetsPath,
+    flags: Uint8Array,
+    scores: FloatArray | None = None,
+) -> None:
+    """Paths, flags and, where wanted, scores (3, P, T) of rules of one shape, into their places."""
     codes = RuleCodes(
         lines.codes,
         lines.conditions,
@@ -187,18 +186,16 @@ def _walk(
         lines.clears,
         np.array([rule.trigger.known for rule in rules]),
         COMBINES.index(rules[0].trigger.combine),
+        places,
     )
     clock = Clock(*map(np.ascontiguousarray, (table.hours, table.next_hours, _basket(table))))
-    sets, rows = len(rules), len(table)
-    path, flags = empty_path(sets, rows, hedged=hedged), np.empty((sets, rows), dtype=np.uint8)
-    scores = np.empty((3, sets, rows if keep else 0))
     ladder = ladder_of(rules)
+    kept = np.empty((3, 0, 0)) if scores is None else scores
 
     def walk(begin: int, end: int) -> None:
-        walk_rules_nb(codes, clock, ladder, path, flags, scores, begin=begin, end=end)
+        walk_rules_nb(codes, clock, ladder, path, flags, kept, begin=begin, end=end)
 
-    in_threads(walk, sets)
-    return path, flags, scores
+    in_threads(walk, len(rules))
 
 
 def _numbers(of_rules: list[list[float]]) -> FloatArray:

@@ -37,6 +37,7 @@ class RuleCodes(NamedTuple):
         clears: (A, P) line of each condition of the return
         known: (P,) share of the weight that must be known for a "score"
         combine: index into `COMBINES`
+        places: (P,) where each set goes among those of all shapes
     """
 
     codes: Int8Array
@@ -47,6 +48,7 @@ class RuleCodes(NamedTuple):
     clears: IntArray
     known: FloatArray
     combine: int
+    places: IntArray
 
 
 @njit(cache=True)
@@ -152,8 +154,8 @@ def walk_rules_nb(
         rules: severities and weights
         clock: what all sets share
         ladder: the tiers
-        path: where the tiers go
-        flags: where the flags go (P, T)
+        path: where the tiers of the sets of all shapes go
+        flags: where their flags go, a line a set
         scores: where score, score before the gates and all-clear go (3, P, T); without columns where not needed
         begin: the first rule
         end: the rule after the last
@@ -161,9 +163,10 @@ def walk_rules_nb(
     rows = rules.codes.shape[1]
     for column in range(begin, end):
         score, ungated, clear = np.empty(rows), np.empty(rows), np.empty(rows)
-        score_set_nb(rules, ladder.at, column, score, ungated, flags[column])
+        place = rules.places[column]
+        score_set_nb(rules, ladder.at, column, score, ungated, flags[place])
         clear_set_nb(rules, column, clear)
-        walk_set_nb(score, clear, clock, ladder, column, path)
+        walk_set_nb(score, clear, clock, ladder, (column, place), path)
         for row in range(scores.shape[2]):
             scores[0, column, row] = score[row]
             scores[1, column, row] = ungated[row]

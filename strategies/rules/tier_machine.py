@@ -174,7 +174,7 @@ def empty_path(sets: int, rows: int, *, hedged: bool = True) -> SetsPath:
 
 @njit(cache=True)
 def walk_set_nb(
-    score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, column: int, path: SetsPath
+    score: FloatArray, clear: FloatArray, clock: Clock, ladder: Ladder, number: tuple[int, int], path: SetsPath
 ) -> None:
     """Walk the tiers of one set, into its line of `path`; see `walk_tiers`.
 
@@ -183,9 +183,10 @@ def walk_set_nb(
         clear: (T,) all-clear, 1 or 0, or NaN
         clock: what all sets share
         ladder: the tiers of P sets
-        column: number of the set
+        number: of the set in the ladder, and its line in the path
         path: where the result goes
     """
+    column, line = number
     at, allowed = ladder.at, ladder.allowed
     sessions, steps = ladder.sessions[column], ladder.steps[column]
     tier, stayed_since, moved_at, calm_since, raised_at = 0, 0.0, 0.0, -np.inf, np.nan
@@ -220,11 +221,11 @@ def walk_set_nb(
         late = clock.next_hours[row] - moved_at > ladder.deadline[column]
         before, target = level, 1.0 - ladder.cash[tier, column]
         level = _level_nb(level, start, target, sessions, steps, late, known or comes_back)
-        path.stale[column, row] = (waits or not known) and event == HELD and level == before
-        path.tier[column, row], path.event[column, row] = tier, event
-        path.exposure[column, row] = level
+        path.stale[line, row] = (waits or not known) and event == HELD and level == before
+        path.tier[line, row], path.event[line, row] = tier, event
+        path.exposure[line, row] = level
         if path.hedge.shape[1]:
-            path.hedge[column, row] = ladder.hedge[tier, column]
+            path.hedge[line, row] = ladder.hedge[tier, column]
 
 
 @njit(cache=True, nogil=True)
@@ -233,7 +234,7 @@ def _tiers_nb(
 ) -> None:
     """Walk the tiers of some of P sets into `path`; scores and all-clear are (P, T)."""
     for column in range(begin, end):
-        walk_set_nb(score[column], clear[column], clock, ladder, column, path)
+        walk_set_nb(score[column], clear[column], clock, ladder, (column, column), path)
 
 
 def walk_tiers(

@@ -81,6 +81,7 @@ def added(combine: str, severities: Array, weights: Array, known: float) -> Arra
         none.astype(np.int64),
         np.array([known]),
         COMBINES.index(combine),
+        np.zeros(1, dtype=np.int64),
     )
     score, ungated = np.empty(len(severities)), np.empty(len(severities))
     score_set_nb(rules, np.zeros((1, 1)), 0, score, ungated, np.empty(len(severities), dtype=np.uint8))
