@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from undertow.market.feeds import REGIME_KINDS, SETTLEMENT_HOURS, VENUE_REGIMES, Feed
     from undertow.market.folder import load_market, write_market
+    from undertow.market.imports import ImportOptions, ImportPlan, Roles, import_market, market_from_frames, plan_import
     from undertow.market.inspection import (
         Coverage,
         is_extreme,
@@ -137,6 +138,14 @@ else:
             "compiled": (
                 "drop_stale_code",
                 "in_threads",
+            ),
+            "imports": (
+                "ImportOptions",
+                "ImportPlan",
+                "Roles",
+                "import_market",
+                "market_from_frames",
+                "plan_import",
             ),
             "inspection": (
                 "Coverage",
@@ -217,11 +226,14 @@ __all__ = [
     "HeldPortfolio",
     "HoldingsSource",
     "How",
+    "ImportOptions",
+    "ImportPlan",
     "InstantArray",
     "IntArray",
     "Market",
     "ParameterError",
     "Prices",
+    "Roles",
     "Span",
     "Spans",
     "Truth",
@@ -242,6 +254,7 @@ __all__ = [
     "drop_stale_code",
     "file_boundary",
     "first_known",
+    "import_market",
     "in_decimals",
     "in_threads",
     "instant_of",
@@ -257,8 +270,10 @@ __all__ = [
     "market_at",
     "market_coverage",
     "market_findings",
+    "market_from_frames",
     "percent_hint",
     "period_starts",
+    "plan_import",
     "price_changes",
     "read_holdings",
     "read_weights",

@@ -121,7 +121,7 @@ class Reach:
         return _digest(f"{Path(file).relative_to(self.package)} {name} {text}".encode() for file, name, text in others)
 
     def _definitions(self, path: Path) -> dict[str, list[ast.stmt]]:
-        """Statements of a file by the name that they define; overloads by the function that they stand for."""
+        """Statements of a file by name; overloads by the function they stand for."""
         if path not in self._modules:
             found: dict[str, list[ast.stmt]] = {}
             for statement in _statements(ast.parse(path.read_bytes()).body):

@@ -6,9 +6,11 @@ Each number carries the instant at which it was known.
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +54,19 @@ class Market:
     def __post_init__(self) -> None:
         if self.prices.universes is not self.universes:
             object.__setattr__(self, "prices", self.prices.of_universes(self.universes))
+
+    @classmethod
+    def from_frames(cls, prices: Any, **tables: Any) -> Market:
+        """A market from tables in memory; the arguments are those of `market_from_frames`.
+
+        >>> import pandas as pd
+        >>> days = pd.bdate_range("2024-03-04", "2024-03-08")
+        >>> Market.from_frames({"close": pd.DataFrame({"AAPL": 170.0, "QQQ": 440.0}, index=days)}).benchmark
+        'QQQ'
+        """
+        # What a table is lies above this module.
+        found: Market = importlib.import_module("undertow.market.imports").market_from_frames(prices, **tables)
+        return found
 
     def __repr__(self) -> str:
         span = f"{self.sessions[0].date()} to {self.sessions[-1].date()}"

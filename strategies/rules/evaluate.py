@@ -176,7 +176,7 @@ def _walk(
     flags: Uint8Array,
     scores: FloatArray | None = None,
 ) -> None:
-    """Paths, flags and, where wanted, scores (3, P, T) of rules of one shape, into their places."""
+    """Paths, flags and, if wanted, scores (3, P, T) of rules of one shape."""
     codes = RuleCodes(
         lines.codes,
         lines.conditions,

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from undertow.cli.market_import import import_command
 from undertow.cli.options import JsonOption, SeedOption, YearsOption
 from undertow.cli.output import print_json
 from undertow.cli.progress import busy
 
 market_app = typer.Typer(help="Check or make a market folder.")
+market_app.command("import")(import_command)
 
 
 @market_app.command("check")

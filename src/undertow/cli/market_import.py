@@ -1,0 +1,131 @@
+"""`undertow market import`: a vendor's files to a market folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undertow.cli.options import JsonOption
+from undertow.cli.output import print_json
+from undertow.cli.progress import busy
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from undertow.market import ImportPlan
+
+_PathsArgument = Annotated[list[Path], typer.Argument(help="Files, folders and patterns.", metavar="PATHS...")]
+_OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="New folder for the market.")]
+_PlanOption = Annotated[bool, typer.Option("--plan", help="Show what would be done, and write nothing.")]
+_YesOption = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
+_AsOption = Annotated[str, typer.Option("--as", metavar="KIND", help="What the files are: prices, bars, macro, …")]
+_SymbolOption = Annotated[str, typer.Option("--symbol", metavar="NAME", help="Whose the files are.")]
+_ZoneOption = Annotated[str, typer.Option("--timezone", metavar="ZONE", help="Zone of times written without one.")]
+_StampOption = Annotated[str, typer.Option("--stamp", metavar="start|end", help="What a time stands for.")]
+_MapOption = Annotated[list[str] | None, typer.Option("--map", metavar="NAME=ROLE", help="What a column holds.")]
+_UnitOption = Annotated[str, typer.Option("--unit", metavar="usd|coin", help="Unit of liquidations, open interest.")]
+_AdjustedOption = Annotated[str, typer.Option("--adjusted", metavar="yes|no", help="Are closes adjusted?")]
+_DatesOption = Annotated[str, typer.Option("--dates", metavar="day-first|month-first", help="Order in 01/02/2024.")]
+_DecimalOption = Annotated[str, typer.Option("--decimal", metavar="point|comma", help="What 1,234 stands for.")]
+_BenchmarkOption = Annotated[str, typer.Option("--benchmark", metavar="NAME", help="Symbol of the index; or guessed.")]
+_CashOption = Annotated[str, typer.Option("--cash", metavar="NAME", help="Symbol of cash; or guessed.")]
+
+
+def import_command(
+    paths: _PathsArgument,
+    out: _OutOption = None,
+    plan_only: _PlanOption = False,
+    yes: _YesOption = False,
+    kind: _AsOption = "",
+    symbol: _SymbolOption = "",
+    timezone: _ZoneOption = "",
+    stamp: _StampOption = "",
+    columns: _MapOption = None,
+    unit: _UnitOption = "",
+    adjusted: _AdjustedOption = "",
+    dates: _DatesOption = "",
+    decimal: _DecimalOption = "",
+    benchmark: _BenchmarkOption = "",
+    cash: _CashOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a market folder from a vendor's files, after showing what each of them is."""
+    from undertow.market import ImportOptions, ParameterError, Roles, plan_import
+
+    if out is None and not plan_only:
+        raise ParameterError("`--out` is needed: the new folder for the market; or --plan to see what would be done")
+    options = ImportOptions(
+        kind=kind,
+        symbol=symbol,
+        timezone=timezone,
+        stamp=stamp,
+        columns=_renamed(columns or []),
+        unit=unit,
+        adjusted=adjusted,
+        dates=dates,
+        decimal=decimal,
+    )
+    with busy("reading the files"):
+        plan = plan_import(paths, options=options, roles=Roles(benchmark=benchmark, cash=cash))
+    if as_json:
+        print_json(plan.to_dict())
+    else:
+        _show(plan)
+    if plan_only or out is None:
+        return
+    if plan.questions:
+        raise ParameterError("nothing is written before these are answered:\n" + "\n".join(plan.questions))
+    if not yes and not _accepted(out):
+        raise ParameterError("nothing is written: accept the plan with --yes, or see it with --plan")
+    with busy("writing the market"):
+        folder = plan.write(out)
+    if not as_json:
+        typer.echo(f"market: {folder}\nnext: undertow market check {folder}")
+
+
+def _accepted(out: Path) -> bool:
+    return sys.stdin.isatty() and typer.confirm(f"Write {out}?")
+
+
+def _renamed(columns: list[str]) -> dict[str, str]:
+    from undertow.market import ParameterError
+
+    renamed = {}
+    for text in columns:
+        name, equals, role = text.rpartition("=")
+        if not equals or not name or not role:
+            raise ParameterError(f"`--map` must be NAME=ROLE, such as 'Adj Close=close'; got {text!r}")
+        renamed[name] = role
+    return renamed
+
+
+def _show(plan: ImportPlan) -> None:
+    from undertow.cli.console import show
+
+    for table in _tables(plan):
+        show(table)
+    stocks = plan.stocks
+    members = f"all: {len(stocks)} stocks, members throughout, which is hindsight" if stocks else "none"
+    universes = [part.name for part in plan.parts if part.kind == "universe"]
+    typer.echo(
+        f"benchmark {plan.benchmark or 'none'}, cash {plan.cash or 'none'}, universe {', '.join(universes) or members}"
+    )
+    for question in plan.questions:
+        typer.echo(f"to be answered: {question}")
+
+
+def _tables(plan: ImportPlan) -> list[Table]:
+    from rich.table import Table
+
+    table = Table(title="what the files are")
+    for head in ("file", "kind", "name", "stamp", "rows", "from", "to", "notes"):
+        table.add_column(head, justify="right" if head == "rows" else "left", overflow="fold")
+    rows = plan.to_dict()["files"]
+    for row in rows:
+        notes = "; ".join([row["shape"], *row["notes"]])
+        cells = (Path(row["file"]).name, row["kind"], row["name"], row["stamp"])
+        table.add_row(*cells, f"{row['rows']:,}", row["first"] or "", row["last"] or "", notes)
+    return [table]
