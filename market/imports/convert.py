@@ -135,13 +135,16 @@ def _part(
     values = {
         role: _numbers(table, role, column, rows, options)
         for role, column in columns.items()
-        if role not in ("time", "clock", "symbol", "close_time", "start", "end")
+        if role not in ("time", "clock", "symbol", "close_time", "start", "end", "venue_regime")
     }
     instants, dates = times.instants[rows], times.dates[rows]
     keep = instants.notna().to_numpy()
     notes = [*table.sheet.notes]
     if not keep.all():
         notes.append(f"{int((~keep).sum()):,} rows without a time left out")
+    left_out = _left_out(table)
+    if left_out:
+        notes.append(f"columns left out: {left_out}")
     minutes = _minutes(instants[keep])
     kind = table.kind
     if kind == "quotes":
@@ -169,6 +172,8 @@ def _part(
     questions += asked
     frame, unit, more, asked = _amounts(kind, values, options)
     frame.insert(0, "time", starts.to_numpy())
+    if "venue_regime" in columns and kind in ("liquidations", "open_interest", "funding"):
+        frame["venue_regime"] = table.sheet.cells.loc[rows, columns["venue_regime"]].astype(str).to_numpy()
     frame["time"] = pd.to_datetime(frame["time"], utc=True)
     frame = frame[keep].reset_index(drop=True)
     return VendorPart(
@@ -189,6 +194,16 @@ def _part(
 def _mapped(table: Recognised, columns: Mapping[str, int]) -> dict[str, str]:
     header = table.sheet.header
     return {role: header[0][number] if header else f"#{number + 1}" for role, number in columns.items()}
+
+
+def _left_out(table: Recognised) -> str:
+    """Columns that are not read, at most five by name."""
+    if not table.sheet.header or table.wide:
+        return ""
+    numbers = set(table.columns.values())
+    names = [name for number, name in enumerate(table.sheet.header[0]) if number not in numbers]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return safe_text(", ".join(names[:5])) + more
 
 
 def _minutes(instants: pd.Series) -> int:

@@ -107,7 +107,7 @@ def _without_repeats(rows: pd.DataFrame, key: list[str], paths: list[str]) -> tu
     again = rows.duplicated(key, keep="first")
     if not again.any():
         return rows, 0
-    numbers = [name for name in rows.columns if name not in (*key, "_file")]
+    numbers = [name for name in rows.columns if name not in (*key, "_file", "venue_regime")]
     first = rows[~again].set_index(key)
     later = rows[again].set_index(key)
     matched = first.loc[later.index]

@@ -47,6 +47,7 @@ open_interest_usd: openinterestusd sumopeninterestvalue openinterestvalue aggreg
 open_interest: openinterest sumopeninterest oi aggregatedopeninterest
 funding_rate: fundingrate lastfundingrate fundingratedecimal
 funding_percent: fundingratepercent fundingratepct
+venue_regime: venueregime regime
 start: start from datefrom added startdate
 end: end to dateto removed enddate thru
 """

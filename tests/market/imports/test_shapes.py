@@ -85,6 +85,14 @@ def test_other_feeds_need_no_option(files: Path) -> None:
     assert vix.known_at[0] == np.datetime64("2024-01-02T21:15")
 
 
+def test_regimes_are_kept_and_other_columns_are_named(files: Path) -> None:
+    rows = ["2024-01-01,BTC,1,2,a,7", "2024-01-02,BTC,1,3,b,7", "2024-01-03,BTC,2,3,b,7"]
+    write(files, "liq.csv", "time,symbol,long_usd,short_usd,venue_regime,venues\n" + "\n".join(rows) + "\n")
+    (part,) = ut.plan_import([files / "files"]).parts
+    assert part.notes == ("columns left out: venues",)
+    assert imported(files).liquidations().regime_names == ("a", "b")
+
+
 def test_an_unknown_unit_is_asked_and_coins_become_usd(files: Path) -> None:
     vendors.coinalyze(files / "files")
     vendors.klines(files / "files")
