@@ -63,8 +63,10 @@ if TYPE_CHECKING:
     from undertow.market.imports import ImportOptions, ImportPlan, Roles, import_market, market_from_frames, plan_import
     from undertow.market.inspection import (
         Coverage,
+        Doubt,
         is_extreme,
         market_coverage,
+        market_doubts,
         market_findings,
         price_changes,
         render_coverage,
@@ -149,8 +151,10 @@ else:
             ),
             "inspection": (
                 "Coverage",
+                "Doubt",
                 "is_extreme",
                 "market_coverage",
+                "market_doubts",
                 "price_changes",
                 "split_ratio",
                 "market_findings",
@@ -219,6 +223,7 @@ __all__ = [
     "Coverage",
     "DataError",
     "Decisions",
+    "Doubt",
     "Feed",
     "Fill",
     "FloatArray",
@@ -269,6 +274,7 @@ __all__ = [
     "market_ahead",
     "market_at",
     "market_coverage",
+    "market_doubts",
     "market_findings",
     "market_from_frames",
     "percent_hint",

@@ -7,20 +7,27 @@ from typing import TYPE_CHECKING
 from undertow.market.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.market.inspection.coverage import Coverage, is_extreme, market_coverage, price_changes, split_ratio
+    from undertow.market.inspection.changes import is_extreme, price_changes, split_ratio
+    from undertow.market.inspection.coverage import Coverage, market_coverage
+    from undertow.market.inspection.doctor import market_doubts
+    from undertow.market.inspection.doubt import Doubt
     from undertow.market.inspection.findings import market_findings
     from undertow.market.inspection.tables import render_coverage
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "coverage": (
-                "Coverage",
+            "changes": (
                 "is_extreme",
-                "market_coverage",
                 "price_changes",
                 "split_ratio",
             ),
+            "coverage": (
+                "Coverage",
+                "market_coverage",
+            ),
+            "doctor": ("market_doubts",),
+            "doubt": ("Doubt",),
             "findings": ("market_findings",),
             "tables": ("render_coverage",),
         },
@@ -28,8 +35,10 @@ else:
 
 __all__ = [
     "Coverage",
+    "Doubt",
     "is_extreme",
     "market_coverage",
+    "market_doubts",
     "market_findings",
     "price_changes",
     "render_coverage",

@@ -13,17 +13,15 @@ import pandas as pd
 
 from undertow.market.clock import HOUR, BoolArray, FloatArray
 from undertow.market.feeds import Feed
+from undertow.market.inspection.changes import is_extreme, price_changes
+from undertow.market.inspection.doctor import market_doubts
+from undertow.market.inspection.doubt import Doubt
 from undertow.market.inspection.findings import FROZEN_PRICE_SESSIONS, feed_findings, market_findings
 from undertow.market.market import Market
 from undertow.market.prices import Prices
 from undertow.market.universe import Universe
 
-# A one-session move beyond this is an error of the data more often than not. Every whole ratio of a split lies beyond.
-EXTREME = 0.45
 _EXTREMES_LISTED = 10
-# Ratios of splits, and units of a currency (100), and how near to one a ratio of closes counts as it.
-_SPLITS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100], dtype=np.float64)
-_NEAR_SPLIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -136,10 +134,11 @@ class Coverage:
     universes: tuple[UniverseCoverage, ...]
     prices: PriceCoverage
     findings: dict[str, str]
+    doubts: tuple[Doubt, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionaries, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "doubts": [doubt.as_dict() for doubt in self.doubts]}
 
 
 def market_coverage(market: Market) -> Coverage:
@@ -157,34 +156,8 @@ def market_coverage(market: Market) -> Coverage:
         universes=tuple(_universe(market.universes[name], market.prices) for name in sorted(market.universes)),
         prices=_prices(market.prices),
         findings=market_findings(market) | feed_findings(market),
+        doubts=market_doubts(market),
     )
-
-
-def price_changes(close: FloatArray) -> FloatArray:
-    """Changes of closes (T, N) from the last known close to each; NaN without both.
-
-    A move across a gap counts on the session after the gap.
-    """
-    rows = np.arange(len(close))[:, None]
-    last = np.maximum.accumulate(np.where(np.isfinite(close), rows, 0), axis=0)
-    before = np.full_like(close, np.nan)
-    before[1:] = np.take_along_axis(close, last[:-1], axis=0)
-    return np.asarray(close / before - 1.0, dtype=np.float64)
-
-
-def is_extreme(changes: FloatArray) -> BoolArray:
-    """Which changes lie beyond `EXTREME`; False for NaN."""
-    return np.asarray(np.abs(changes) > EXTREME, dtype=np.bool_)
-
-
-def split_ratio(change: float) -> str:
-    """The split that a change is close to, such as "4:1" or "1:10"; empty for none."""
-    ratio = max(1.0 + change, 1e-12)
-    size = max(ratio, 1.0 / ratio)
-    nearest = _SPLITS[np.argmin(np.abs(np.log(_SPLITS / size)))]
-    if abs(size / nearest - 1.0) > _NEAR_SPLIT:
-        return ""
-    return f"{nearest:g}:1" if ratio < 1.0 else f"1:{nearest:g}"
 
 
 def _day(instant: pd.Timestamp | np.datetime64) -> str:

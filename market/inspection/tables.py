@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from undertow.market.inspection.coverage import EXTREME, Coverage, PriceCoverage, split_ratio
+from undertow.market.inspection.changes import EXTREME, split_ratio
+from undertow.market.inspection.coverage import Coverage, PriceCoverage
 
 _NAMES_SHOWN = 12
 
@@ -154,7 +155,15 @@ def _move_table(prices: PriceCoverage) -> Table:
 
 
 def _finding_table(report: Coverage) -> Table:
-    return _table("What looks wrong", ("", ""), tuple(report.findings.items()))
+    rows: list[tuple[object, ...]] = [
+        (doubt.severity, f"{doubt.where}: {doubt.kind}", doubt.count, f"{doubt.example}; {doubt.repair}")
+        for doubt in report.doubts
+    ]
+    # Notes of the loader; the others are doubts.
+    doubted = {doubt.where for doubt in report.doubts} | {feed.path for feed in report.feeds}
+    notes = {where: text for where, text in report.findings.items() if where.removeprefix("cash ") not in doubted}
+    rows += [("warning", where, "", text) for where, text in notes.items()]
+    return _table("What looks wrong", ("severity", "what", "count", "first case, and what to do"), rows)
 
 
 def _some(names: Sequence[str]) -> str:
