@@ -1,4 +1,4 @@
-"""A doubt about data: how grave, where, how often, the first case, and the line of repair."""
+"""A doubt about data: how grave, where, how often, first case, line of repair."""
 
 from __future__ import annotations
 

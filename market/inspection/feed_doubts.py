@@ -150,7 +150,7 @@ def _correlation(first: FloatArray, second: FloatArray, shift: int) -> float:
 
 
 def _levels(feed: Feed) -> Iterator[Doubt]:
-    """A level that changes within a venue regime, from one month to the next and for good."""
+    """A level that changes for good within a venue regime."""
     rows = max(int(_LEVEL_DAYS * 24 * HOUR / feed.interval.timedelta), 1) if feed.interval.minutes else _LEVEL_DAYS
     if rows > 20 * _LEVEL_DAYS:
         return
