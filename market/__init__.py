@@ -60,7 +60,16 @@ if TYPE_CHECKING:
     )
     from undertow.market.feeds import REGIME_KINDS, SETTLEMENT_HOURS, VENUE_REGIMES, Feed
     from undertow.market.folder import load_market, write_market
-    from undertow.market.imports import ImportOptions, ImportPlan, Roles, import_market, market_from_frames, plan_import
+    from undertow.market.imports import (
+        FolderUpdate,
+        ImportOptions,
+        ImportPlan,
+        Roles,
+        import_market,
+        market_from_frames,
+        plan_import,
+        plan_update,
+    )
     from undertow.market.inspection import (
         Coverage,
         Doubt,
@@ -142,6 +151,8 @@ else:
                 "in_threads",
             ),
             "imports": (
+                "FolderUpdate",
+                "plan_update",
                 "ImportOptions",
                 "ImportPlan",
                 "Roles",
@@ -227,6 +238,7 @@ __all__ = [
     "Feed",
     "Fill",
     "FloatArray",
+    "FolderUpdate",
     "HeldLot",
     "HeldPortfolio",
     "HoldingsSource",
@@ -280,6 +292,7 @@ __all__ = [
     "percent_hint",
     "period_starts",
     "plan_import",
+    "plan_update",
     "price_changes",
     "read_holdings",
     "read_weights",

@@ -131,7 +131,7 @@ class ImportPlan:
     def _write(self, joined: Sequence[Joined], root: Path) -> None:
         entries = []
         for feed in joined:
-            entry = _entry(feed)
+            entry = feed_entry(feed)
             path = root / entry["path"]
             path.parent.mkdir(parents=True, exist_ok=True)
             if feed.kind == "universe":
@@ -147,8 +147,8 @@ class ImportPlan:
             entries.append({"path": "universes/all.csv", "kind": "universe", "name": "all"})
         roles = self.roles
         top = {"name": roles.name, "calendar": roles.calendar, "benchmark": self.benchmark, "cash": self.cash}
-        blocks = [_lines({key: value for key, value in top.items() if value}, [f"format = {FORMAT}"])]
-        blocks += [_lines(entry, ["[[feed]]"]) for entry in entries]
+        blocks = [manifest_lines({key: value for key, value in top.items() if value}, [f"format = {FORMAT}"])]
+        blocks += [manifest_lines(entry, ["[[feed]]"]) for entry in entries]
         (root / "market.toml").write_text("\n".join(blocks), encoding="utf-8")
 
 
@@ -175,7 +175,12 @@ def _row(part: VendorPart) -> dict[str, Any]:
     }
 
 
-def _entry(feed: Joined) -> dict[str, str]:
+def feed_entry(feed: Joined) -> dict[str, str]:
+    """A feed as market.toml names it.
+
+    Args:
+        feed: the feed.
+    """
     folder = _FOLDERS.get(feed.kind, feed.kind)
     plain = re.sub(r"[^\w-]+", "_", feed.name) or "prices"
     stem = plain if feed.kind in ("prices", "universe", "macro", "funding") else f"{plain}_{feed.interval}"
@@ -188,7 +193,13 @@ def _entry(feed: Joined) -> dict[str, str]:
     return {**entry, "interval": feed.interval, "delay": feed.delay}
 
 
-def _lines(table: dict[str, str], head: list[str]) -> str:
+def manifest_lines(table: dict[str, str], head: list[str]) -> str:
+    """Keys and values as lines of market.toml.
+
+    Args:
+        table: the keys.
+        head: lines above them.
+    """
     return (
         "\n".join([*head, *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())]) + "\n"
     )

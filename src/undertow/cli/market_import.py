@@ -15,10 +15,12 @@ from undertow.cli.progress import busy
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from undertow.market import ImportPlan
+    from undertow.market import FolderUpdate, ImportPlan
 
 _PathsArgument = Annotated[list[Path], typer.Argument(help="Files, folders and patterns.", metavar="PATHS...")]
 _OutOption = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="New folder for the market.")]
+_IntoOption = Annotated[Path | None, typer.Option("--into", metavar="FOLDER", help="Market folder to add to.")]
+_AcceptOption = Annotated[bool, typer.Option("--accept", help="Take a restated past; the rows before are kept.")]
 _PlanOption = Annotated[bool, typer.Option("--plan", help="Show what would be done, and write nothing.")]
 _YesOption = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 _AsOption = Annotated[str, typer.Option("--as", metavar="KIND", help="What the files are: prices, bars, macro, …")]
@@ -50,13 +52,18 @@ def import_command(
     decimal: _DecimalOption = "",
     benchmark: _BenchmarkOption = "",
     cash: _CashOption = "",
+    into: _IntoOption = None,
+    accept: _AcceptOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a market folder from a vendor's files, after showing what each of them is."""
-    from undertow.market import ImportOptions, ParameterError, Roles, plan_import
+    """Make a market folder from a vendor's files, or add them to one; shows what they are."""
+    from undertow.market import ImportOptions, ParameterError, Roles, plan_import, plan_update
 
-    if out is None and not plan_only:
-        raise ParameterError("`--out` is needed: the new folder for the market; or --plan to see what would be done")
+    if (out is None) == (into is None) and not (plan_only and out is None):
+        raise ParameterError(
+            "either `--out`, the new folder for the market, or `--into`, the folder to add to; or --plan alone to see"
+            " what the files are"
+        )
     options = ImportOptions(
         kind=kind,
         symbol=symbol,
@@ -70,20 +77,29 @@ def import_command(
     )
     with busy("reading the files"):
         plan = plan_import(paths, options=options, roles=Roles(benchmark=benchmark, cash=cash))
-    if as_json:
-        print_json(plan.to_dict())
-    else:
-        _show(plan)
-    if plan_only or out is None:
-        return
-    if plan.questions:
+    if plan.questions and not plan_only:
+        _report(plan, None, as_json)
         raise ParameterError("nothing is written before these are answered:\n" + "\n".join(plan.questions))
-    if not yes and not _accepted(out):
+    update = None if into is None or plan.questions else plan_update(plan, into)
+    _report(plan, update, as_json)
+    target = out or into
+    if plan_only or target is None:
+        return
+    if not yes and not _accepted(target):
         raise ParameterError("nothing is written: accept the plan with --yes, or see it with --plan")
     with busy("writing the market"):
-        folder = plan.write(out)
+        folder = plan.write(target) if update is None else update.write(accept=accept)
     if not as_json:
         typer.echo(f"market: {folder}\nnext: undertow market check {folder}")
+
+
+def _report(plan: ImportPlan, update: FolderUpdate | None, as_json: bool) -> None:
+    if as_json:
+        print_json(plan.to_dict() | ({} if update is None else update.to_dict()))
+        return
+    _show(plan)
+    if update is not None:
+        _show_update(update)
 
 
 def _accepted(out: Path) -> bool:
@@ -115,6 +131,21 @@ def _show(plan: ImportPlan) -> None:
     )
     for question in plan.questions:
         typer.echo(f"to be answered: {question}")
+
+
+def _show_update(update: FolderUpdate) -> None:
+    from rich.table import Table
+
+    from undertow.cli.console import show
+
+    table = Table(title=f"what changes in {update.folder}")
+    for head in ("feed", "name", "new rows", "from", "to", "earlier prices times", "restated", "note"):
+        table.add_column(head, justify="right" if head in ("new rows", "earlier prices times", "restated") else "left")
+    for change in update.changes:
+        factor = "" if change.factor == 1.0 else f"{change.factor:.6g}"
+        cells = (change.kind, change.name, f"{change.added:,}", change.first, change.last, factor)
+        table.add_row(*cells, f"{change.restated:,}" if change.restated else "", change.example)
+    show(table)
 
 
 def _tables(plan: ImportPlan) -> list[Table]:
