@@ -1,4 +1,4 @@
-"""Newer files added to a market folder: overlaps compared, adjustments applied, restated rows reported."""
+"""Newer files added to a market folder: overlaps compared, adjustments applied."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def import_command(
     accept: _AcceptOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a market folder from a vendor's files, or add them to one; shows what they are."""
+    """Make a market folder from vendors' files, or add them to one."""
     from undertow.market import ImportOptions, ParameterError, Roles, plan_import, plan_update
 
     if (out is None) == (into is None) and not (plan_only and out is None):
