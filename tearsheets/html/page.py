@@ -9,6 +9,11 @@ from typing import Any
 from undertow.market import ParameterError
 from undertow.tearsheets.html.markup import Html, fill_template, resource, script_json
 
+# plotly.js 4.1.1 with cartesian charts alone, a third of the whole; MIT, see plotly-LICENSE.txt. A test compares its
+# checksum, and its version with that of the package which writes the charts.
+PLOTLY = "plotly-cartesian.min.js"
+PLOTLY_SHA256 = "79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a"
+
 
 def assemble(
     name: str, body: Html, charts: Iterable[dict[str, Any]], sessions: Sequence[str] = (), style: str = ""
@@ -22,15 +27,12 @@ def assemble(
         sessions: the `x` of traces that have none
         style: CSS rules of this page alone
     """
-    # plotly is slow to import, and a page without charts does not need it.
-    from plotly.offline import get_plotlyjs
-
     return fill_template(
         "page.html",
         title=f"{name} | Undertow",
         style=Html(resource("page.css") + style),
         body=body,
-        plotly=Html(get_plotlyjs()),
+        plotly=Html(resource(PLOTLY)),
         charts=script_json({"sessions": list(sessions), "charts": list(charts)}),
         scripts=Html(resource("scripts.html")),
     )

@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from plotly.offline import get_plotlyjs
 
 from undertow.backtests import Costs, Recipe, Run, backtest, load_run
 from undertow.backtests.ledger.trial_count import TrialCount
@@ -28,7 +27,8 @@ from undertow.backtests.runs.episodes import EPISODE_COLUMNS
 from undertow.market import ParameterError, simulate_market
 from undertow.strategies import BuyAndHold, Condition, FreeRule, LiquidityDrain, Rule, Tier, Trigger
 from undertow.tearsheets import compare, comparison_table, write_comparison, write_figure, write_tearsheet
-from undertow.tearsheets.html.markup import nowrap_numbers
+from undertow.tearsheets.html.markup import nowrap_numbers, resource
+from undertow.tearsheets.html.page import PLOTLY
 from undertow.tearsheets.html.palette import log_ticks, shock_marks
 from undertow.tearsheets.html.text import MINUS, percent, plain, shortlist, title, typeset
 from undertow.tearsheets.run.charts import btc_chart, equity_chart, turnover_chart
@@ -158,8 +158,8 @@ def with_columns(run: Run, **columns: Any) -> Run:
 def body_of(path: Path) -> str:
     """The page without plotly's own code."""
     page = path.read_text(encoding="utf-8")
-    assert page.count(get_plotlyjs()) == 1
-    return page.replace(get_plotlyjs(), "")
+    assert page.count(resource(PLOTLY)) == 1
+    return page.replace(resource(PLOTLY), "")
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ from undertow.backtests.tuning.result import Tuning
 from undertow.backtests.tuning.storage import silence_optuna
 from undertow.market import Market, ParameterError, simulate_market
 from undertow.strategies import DrawdownDeRisk, VolTarget
+from undertow.tearsheets.html.markup import resource
+from undertow.tearsheets.html.page import PLOTLY
 from undertow.tearsheets.html.text import MINUS
 from undertow.tearsheets.study.charts import MOST_DRAWN, drawn_rows, importances, map_chart, map_names
 from undertow.tearsheets.study.luck import expected_best, luck_sentence, luck_verdict
@@ -150,10 +152,8 @@ def test_a_page_does_not_grow_with_the_search(tuning: Tuning) -> None:
 
 
 def test_the_page_is_light(tuning: Tuning, tmp_path: Path) -> None:
-    from plotly.offline import get_plotlyjs
-
     page, charts = read(tuning, tmp_path / "study.html")
-    assert len(page) - len(get_plotlyjs()) < 500_000
+    assert len(page) - len(resource(PLOTLY)) < 500_000
     assert all(trace["type"] in ("scatter", "bar", "heatmap") for chart in charts for trace in chart["data"])
 
 
