@@ -219,8 +219,8 @@ def _curve(market: Market, paths: Paths, shocks: Shocks, rows: slice, settings: 
         detectable_window=float((1.96 + POWER_QUANTILE) * windows.error[0]),
         influence=influence_of(points[:, split:], known, after, fixed, settings["resamples"], settings["seed"]),
         groups=grouped(
-            moves,
-            event_groups(market, known),
+            np.column_stack((points[:, split], moves[:, WINDOWS.index("S1 open to S2 close")], moves[:, 0])),
+            event_groups(market, known, places.within_session),
             settings["resamples"],
             settings["seed"],
         ),
@@ -243,7 +243,9 @@ def _shift_share(paths: Paths, known: InstantArray, rows: slice) -> float:
 
     The events keep their distances, weekday and hour, and lose their tie to the market. NaN for fewer than 20 shifts.
     """
-    first, last = paths.instants[2 * (rows.start + BEFORE)], paths.instants[2 * (rows.stop - AFTER) - 1]
+    halves = paths.instants[2 * rows.start : 2 * rows.stop]
+    usable_halves = halves[paths.usable(places_of(paths.instants, halves))]
+    first, last = usable_halves[0], max(usable_halves[-1], known.max())
     weeks = int((last - first) // _WEEK)
     if weeks < _FEWEST_SHIFTS:
         return float("nan")

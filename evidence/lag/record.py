@@ -34,7 +34,8 @@ class LagCurve:
         detectable_window: the same of the 24-48h window, one window alone.
         influence: one event left out: range of the mean at `best`, the events that carry the verdict, without the
             largest.
-        groups: by year, since 2018, since 2020, weekend, liquidations: events, 24-48h, and S1 open to S2 close (held).
+        groups: by year, since 2018, since 2020, weekend, within a session, liquidations: events, the base to S1 open,
+            S1 open to S2 close (held), and 24-48h.
         settings: what was computed, and what was left out.
     """
 
@@ -64,7 +65,7 @@ class LagCurve:
 
     def sentence(self) -> str:
         """The verdict in words."""
-        row, window = self.table.loc[self.best], self.windows.loc["24-48h"]
+        row, window, held = self.table.loc[self.best], *(self.windows.loc[name] for name in (WINDOWS[0], WINDOWS[2]))
         verdict = "an effect" if self.found else "no effect that can be distinguished from chance"
         direction = f", {'down' if row['mean'] < 0 else 'up'}" if self.found else ""
         fragile = ""
@@ -75,9 +76,10 @@ class LagCurve:
             f"{verdict.capitalize()}{direction}: after {len(self.events)} {_plain(self.settings['shocks'])}"
             f" ({self.settings['start']} to {self.settings['end']}) {self.settings['basket']} was {row['mean']:+.2%} at"
             f" {self.best}, beyond its usual drift (band {row['band_low']:+.2%} to {row['band_high']:+.2%}, p"
-            f" {self.p_best:.2g} over ten points); 24 to 48 hours after: {window['mean']:+.2%}"
-            f" (pointwise {window['low']:+.2%} to {window['high']:+.2%}). The smallest effect seen with 80 % power is"
-            f" {self.detectable:.2%} an event at {self.best}, {self.detectable_window:.2%} for 24 to 48 hours."
+            f" {self.p_best:.2g} over ten points); from S1 open, the first open at which one could"
+            f" sell, to S2 close: {_pointwise(held)}; 24 to 48 hours after: {_pointwise(window)}. The smallest effect"
+            f" seen with 80 % power is {self.detectable:.2%} an event at {self.best}, {self.detectable_window:.2%} for"
+            " 24 to 48 hours."
             f" {len(POINTS)} points and {len(WINDOWS)} windows were looked at.{fragile}"
         )
 
@@ -109,7 +111,10 @@ class LagCurve:
             notes.append(f"{settings['carried_prices']} missing prices are the price before them")
         within = int(self.events["within_session"].sum())
         if within:
-            notes.append(f"{within} shocks became known within a session, whose close could still be traded")
+            notes.append(
+                f"{within} shocks became known within a session: its close could still be traded, and what stocks did"
+                " from its open to the shock counts as after"
+            )
         source = f"hourly bars of {settings['basket']}" if self.hourly else "opens and closes"
         notes.append(f"the clock reads {source}; before S1 open (or that close) nobody who learnt of it could sell")
         return notes
@@ -168,6 +173,10 @@ class LagCurve:
         figure.update_xaxes(title_text="hours since the shock was known", row=1, col=2)
         figure.update_layout(template="plotly_white", margin={"l": 60, "r": 20, "t": 40, "b": 60}, height=420)
         return figure
+
+
+def _pointwise(window: pd.Series) -> str:
+    return f"{window['mean']:+.2%} (pointwise {window['low']:+.2%} to {window['high']:+.2%})"
 
 
 def _plain(name: str) -> str:

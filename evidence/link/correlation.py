@@ -55,7 +55,7 @@ def correlation_interval(x: FloatArray, y: FloatArray) -> dict[str, float]:
 
 
 def adjusted_correlation(r: float, variance_ratio: float) -> float:
-    """A correlation of volatile times as of calm ones: Forbes and Rigobon (2002), equation 11.
+    """A correlation of volatile times as of calm ones (Forbes and Rigobon 2002).
 
     r / sqrt(1 + d (1 - r²)), d the variance of the asset in volatile times over that in calm ones, less 1.
     """
