@@ -65,7 +65,8 @@ class LagCurve:
 
     def sentence(self) -> str:
         """The verdict in words."""
-        row, window, held = self.table.loc[self.best], *(self.windows.loc[name] for name in (WINDOWS[0], WINDOWS[2]))
+        row, moves = self.table.loc[self.best], self.windows.to_dict("index")
+        window, held = moves["24-48h"], moves["S1 open to S2 close"]
         verdict = "an effect" if self.found else "no effect that can be distinguished from chance"
         direction = f", {'down' if row['mean'] < 0 else 'up'}" if self.found else ""
         fragile = ""
@@ -175,7 +176,7 @@ class LagCurve:
         return figure
 
 
-def _pointwise(window: pd.Series) -> str:
+def _pointwise(window: dict[Any, float]) -> str:
     return f"{window['mean']:+.2%} (pointwise {window['low']:+.2%} to {window['high']:+.2%})"
 
 
