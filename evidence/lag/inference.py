@@ -15,6 +15,8 @@ FEWEST_EVENTS = 5
 LEVEL = 0.95
 # Normal quantile of a power of 80 %.
 POWER_QUANTILE = 0.84
+# Standard errors of log returns below this are rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,9 @@ def mean_band(values: FloatArray, counts: FloatArray, *, fixed_errors: bool = Fa
     """Means of events (n, K) with intervals from resamples (R, n).
 
     A resample's t is its mean less that of the events, over its own standard error, or over that of the events with
-    `fixed_errors`; intervals are symmetric in |t|, NaN where one resample in twenty has no spread. Source: Efron and
-    Tibshirani (1993), chapter 12, for the studentised bootstrap; Romano and Wolf (2005) for the band of the largest.
+    `fixed_errors` and where the resample has no spread; intervals are symmetric in |t|. A column that is the same for
+    every event has t = 0. Source: Efron and Tibshirani (1993), chapter 12, for the studentised bootstrap; Romano and
+    Wolf (2005) for the band of the largest.
 
     Raises `ParameterError` on fewer than five events.
     """
@@ -74,28 +77,25 @@ def mean_band(values: FloatArray, counts: FloatArray, *, fixed_errors: bool = Fa
     centred = values - mean
     error = values.std(axis=0, ddof=1) / np.sqrt(events)
     moved = counts @ centred / events
-    if fixed_errors:
-        sizes = _ratio(np.abs(moved), np.broadcast_to(error, moved.shape))
-    else:
+    errors = np.broadcast_to(error, moved.shape)
+    if not fixed_errors:
+        # No event that moved is in some resamples, where few did.
         spread = counts @ centred**2 / events - moved**2
         floor = 1e-12 * np.square(centred).mean(axis=0)
-        errors = np.sqrt(np.where(spread > floor, spread, 0.0) / (events - 1))
-        sizes = _ratio(np.abs(moved), errors)
+        errors = np.where(spread > floor, np.sqrt(np.maximum(spread, 0.0) / (events - 1)), errors)
+    sizes = _ratio(np.abs(moved), errors)
     pointwise = np.quantile(sizes, LEVEL, axis=0, method="higher")
     largest = sizes.max(axis=1)
     critical = float(np.quantile(largest, LEVEL, method="higher"))
     own = _ratio(np.abs(mean), error)
     best = int(np.argmax(own))
-    # Where few events moved at all, many resamples have no spread, and there is no interval.
-    narrow = np.where(np.isfinite(pointwise), pointwise, np.nan) * error
-    wide = (critical if np.isfinite(critical) else np.nan) * error
     return MeanBand(
         mean=mean,
         error=error,
-        low=mean - narrow,
-        high=mean + narrow,
-        band_low=mean - wide,
-        band_high=mean + wide,
+        low=mean - pointwise * error,
+        high=mean + pointwise * error,
+        band_low=mean - critical * error,
+        band_high=mean + critical * error,
         critical=critical,
         p_best=float((1 + np.count_nonzero(largest >= own[best])) / (1 + len(largest))),
         best=best,
@@ -118,6 +118,5 @@ def largest_t(values: FloatArray) -> FloatArray:
 
 
 def _ratio(size: FloatArray, error: FloatArray) -> FloatArray:
-    """Size over error: 0 of 0 over 0, infinite of another size over 0."""
-    blank = np.where(size > 0.0, np.inf, 0.0)
-    return np.divide(size, error, out=blank, where=error > 0.0)
+    """Size over error; 0 where the error is that of rounding."""
+    return np.divide(size, error, out=np.zeros(np.broadcast(size, error).shape), where=error > _ROUNDING)

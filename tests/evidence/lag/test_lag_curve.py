@@ -294,3 +294,13 @@ def test_the_command_prints_json_and_writes_a_page(call: Call, market: Market, t
     assert (code, out) == (2, "")
     assert "`fall` must be in (0, 1)" in err
     assert "10 points and 4 windows were looked at" in " ".join(call(*argv).out.split())
+
+
+def test_a_column_without_a_spread_has_no_t() -> None:
+    values = np.zeros((12, 3))
+    values[:, 0] = -1e-6
+    values[0, 1] = 0.01
+    values[:, 2] = np.random.default_rng(0).standard_normal(12) + 3.0
+    band = mean_band(values, event_counts(12, 500, seed=0))
+    assert band.best == 2
+    assert np.isfinite([band.critical, *band.low, *band.high]).all()
