@@ -1,4 +1,4 @@
-"""Evidence: intervals, alarm scores, timing, and tests that allow for many trials."""
+"""Evidence: lag curves, who is sold, the link, intervals, timing, many trials."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from undertow.evidence.alarm import AlarmScore, alarm
     from undertow.evidence.confidence import ConfidenceSet, confidence_set
     from undertow.evidence.difference import FEWEST_SESSIONS, Difference, Interval, difference
+    from undertow.evidence.lag import LagCurve, lag_curve
+    from undertow.evidence.link import Linkage, linkage
     from undertow.evidence.spa import SPATest
     from undertow.evidence.timing import TimingEffect, timing
+    from undertow.evidence.who import SoldFirst, sold_first
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -30,10 +33,22 @@ else:
                 "Interval",
                 "difference",
             ),
+            "lag": (
+                "LagCurve",
+                "lag_curve",
+            ),
+            "link": (
+                "Linkage",
+                "linkage",
+            ),
             "spa": ("SPATest",),
             "timing": (
                 "TimingEffect",
                 "timing",
+            ),
+            "who": (
+                "SoldFirst",
+                "sold_first",
             ),
         },
     )
@@ -44,10 +59,16 @@ __all__ = [
     "ConfidenceSet",
     "Difference",
     "Interval",
+    "LagCurve",
+    "Linkage",
     "SPATest",
+    "SoldFirst",
     "TimingEffect",
     "alarm",
     "confidence_set",
     "difference",
+    "lag_curve",
+    "linkage",
+    "sold_first",
     "timing",
 ]

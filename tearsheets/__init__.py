@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from undertow.tearsheets.comparison.page import write_comparison
     from undertow.tearsheets.comparison.table import Comparison, compare, comparison_table
     from undertow.tearsheets.events.page import write_event_page
+    from undertow.tearsheets.evidence.page import write_evidence
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.page import write_tearsheet
     from undertow.tearsheets.signals.page import write_signal_page
@@ -29,6 +30,7 @@ else:
                 "comparison_table",
             ),
             "events.page": ("write_event_page",),
+            "evidence.page": ("write_evidence",),
             "run.figure": ("write_figure",),
             "run.page": ("write_tearsheet",),
             "signals.page": ("write_signal_page",),
@@ -50,6 +52,7 @@ __all__ = [
     "line_chart",
     "write_comparison",
     "write_event_page",
+    "write_evidence",
     "write_figure",
     "write_signal_page",
     "write_study_page",

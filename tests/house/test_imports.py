@@ -19,7 +19,10 @@ ORDER = {
     "signals": ("base", "decisions"),
     "strategies": ("rules", "reasons"),
     "backtests": ("kernel", "segments", "ledger", "runs", "sweeps", "tuning", "validation"),
-    "tearsheets": ("html", "run", "comparison", "sweep", "study", "walk_forward", "signals", "events", "checklist"),
+    "evidence": ("lag", "who", "link"),
+    "tearsheets": (
+        *("html", "run", "comparison", "sweep", "study", "walk_forward", "signals", "events", "checklist", "evidence"),
+    ),
 }
 HOUSE = House(PROJECT)
 

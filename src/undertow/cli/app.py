@@ -17,6 +17,7 @@ import typer
 from undertow.cli.backtest import backtest_command
 from undertow.cli.compare import compare_command
 from undertow.cli.demo import demo_command
+from undertow.cli.evidence import evidence_app
 from undertow.cli.list import list_command
 from undertow.cli.market import market_app
 from undertow.cli.optimize import optimize_command
@@ -49,6 +50,7 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(with_option_groups(_command))
 app.add_typer(market_app, name="market")
 app.add_typer(signals_app, name="signals")
+app.add_typer(evidence_app, name="evidence")
 
 
 def _print_version(requested: bool) -> None:
@@ -138,7 +140,7 @@ def _interrupted(error: BaseException | None) -> bool:
 def run_command(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; print errors that the user can fix."""
     arguments = list(argv)
-    if arguments in ([], ["market"], ["signals"]):
+    if arguments in ([], ["market"], ["signals"], ["evidence"]):
         arguments.append("--help")
     try:
         _refuse_odd(arguments)
