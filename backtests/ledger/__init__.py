@@ -7,12 +7,32 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.backtests.ledger.deflated import (
+        DeflatedSharpe,
+        SharpeMoments,
+        deflated_sharpe,
+        expected_maximum,
+        minimum_backtest_years,
+        minimum_track_record,
+        probabilistic_sharpe,
+        sharpe_moments,
+    )
     from undertow.backtests.ledger.ledger import DESIGNS, Ledger, SearchKey, key_of, open_ledger
     from undertow.backtests.ledger.trial_count import TrialCount
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "deflated": (
+                "DeflatedSharpe",
+                "SharpeMoments",
+                "deflated_sharpe",
+                "expected_maximum",
+                "minimum_backtest_years",
+                "minimum_track_record",
+                "probabilistic_sharpe",
+                "sharpe_moments",
+            ),
             "ledger": (
                 "DESIGNS",
                 "Ledger",
@@ -26,9 +46,17 @@ else:
 
 __all__ = [
     "DESIGNS",
+    "DeflatedSharpe",
     "Ledger",
     "SearchKey",
+    "SharpeMoments",
     "TrialCount",
+    "deflated_sharpe",
+    "expected_maximum",
     "key_of",
+    "minimum_backtest_years",
+    "minimum_track_record",
     "open_ledger",
+    "probabilistic_sharpe",
+    "sharpe_moments",
 ]
