@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         How,
         InstantArray,
         IntArray,
+        Lifetimes,
         Span,
         Spans,
         align,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
         instants,
         window_ends,
     )
-    from undertow.market.coarser import coarsen
+    from undertow.market.coarser import around_the_clock, coarsen
     from undertow.market.compiled import drop_stale_code, in_threads
     from undertow.market.errors import (
         BookkeepingError,
@@ -124,6 +125,7 @@ else:
                 "How",
                 "InstantArray",
                 "IntArray",
+                "Lifetimes",
                 "SESSIONS_A_YEAR",
                 "Span",
                 "Spans",
@@ -133,7 +135,7 @@ else:
                 "instants",
                 "window_ends",
             ),
-            "coarser": ("coarsen",),
+            "coarser": ("around_the_clock", "coarsen"),
             "compiled": (
                 "drop_stale_code",
                 "in_threads",
@@ -219,6 +221,7 @@ __all__ = [
     "How",
     "InstantArray",
     "IntArray",
+    "Lifetimes",
     "Market",
     "ParameterError",
     "Prices",
@@ -231,6 +234,7 @@ __all__ = [
     "WeightSource",
     "WeightTable",
     "align",
+    "around_the_clock",
     "check_positive",
     "check_returns",
     "check_share",

@@ -114,7 +114,7 @@ def _missing(market: Market, driver: Condition, instant: np.datetime64) -> str:
 
 def _now(table: DecisionTable, driver: Condition, row: int) -> float:
     """The driver's last value known at a decision, without its lag."""
-    undelayed = driver.model_copy(update={"lag": 0.0, "seen": "last"})
+    undelayed = driver.model_copy(update={"lag": 0.0, "read": "now"})
     return float(read_condition(table, [undelayed], np.zeros(1)).values[row, 0])
 
 
