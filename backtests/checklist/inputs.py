@@ -54,7 +54,7 @@ def _observed(table: DecisionTable, condition: Condition, spec: Spec, instant: n
         elif kind != "sessions" and column != "regime":
             ends = [
                 _last_observation(market, feed, column)
-                for feed in (bars if kind == first else _feeds(market, kind, column, asset_of_rule))
+                for feed in (bars if bars and kind == first else _feeds(market, kind, column, asset_of_rule))
                 if column in (*feed.columns, *DERIVED) and np.isfinite(_values(feed, column)).any()
             ]
             if not ends and argument not in spec.defaults:
