@@ -18,6 +18,7 @@ UNKNOWN_STATE = "unknown"
 HORIZONS = (1, 5, 20)
 # The horizon over which the next state is counted, sessions.
 NEXT = 20
+WARNING = ("off", "on")
 # How many precursors make an early warning.
 WARNS_AT = 2.0
 PLAYBOOK = {
@@ -72,7 +73,8 @@ class MarketState:
     Args:
         name: name of the state, or "unknown".
         since: first session of the state, empty where unknown.
-        entries: how often it was entered before.
+        record_of: state whose past entries are counted: the present one, or "on" of a warning; empty where unknown.
+        entries: how often that was entered before the present entry.
         followed: what followed its entries after 20 sessions.
         outcomes: what stocks did after its entries.
         playbook: what it suggests, empty for a state that suggests nothing.
@@ -80,6 +82,7 @@ class MarketState:
 
     name: str
     since: str
+    record_of: str
     entries: int
     followed: tuple[Following, ...]
     outcomes: tuple[Outcome, ...]
@@ -102,10 +105,13 @@ def scenario_at(table: DecisionTable, level: FloatArray, row: int) -> MarketStat
 
 
 def warning_at(table: DecisionTable, level: FloatArray, row: int) -> MarketState:
-    """The early warning of a row's decision, on where two of three precursors are."""
+    """The early warning of a row's decision: on where two of three precursors are.
+
+    Its record is that of warnings, whether one is on now or not.
+    """
     count = table.signal(CompressionWarning, {}, output="count")[:, 0]
     states = np.where(np.isnan(count), np.nan, np.where(count >= WARNS_AT, 1.0, 0.0))
-    return _state(table, states, ("off", "on"), level, row)
+    return _state(table, states, WARNING, level, row, of=1)
 
 
 def _values(table: DecisionTable, signal: Any) -> FloatArray:
@@ -121,19 +127,34 @@ def _state(
     level: FloatArray,
     row: int,
     playbook: dict[str, str] | None = None,
+    of: int | None = None,
 ) -> MarketState:
+    """The state of a row, and the record of its entries, or of those of the state `of`.
+
+    Args:
+        table: decisions up to the present one.
+        states: number of the state at each decision (T,), NaN where unknown.
+        names: names of the states by number.
+        level: level of the basket known at each decision (T,).
+        row: row of the present decision.
+        playbook: what a state suggests, by its name.
+        of: state whose entries are counted; None: the present one.
+    """
     known = np.isfinite(states)
     name = names[int(states[row])] if known[row] else UNKNOWN_STATE
     suggestion = (playbook or {}).get(name, "")
     if not known[row]:
-        return MarketState(name, "", 0, (), (), suggestion)
-    same = known & (states == states[row])
-    entered = _entries(same, known)
+        return MarketState(name, "", "", 0, (), (), suggestion)
+    entered = _entries(states == states[row], known)
     begin = int(entered[entered <= row][-1]) if (entered <= row).any() else 0
-    past = entered[entered < begin]
+    counted = int(states[row]) if of is None else of
+    entries = _entries(states == counted, known)
+    # The present stay in a state is no part of its record.
+    past = entries[entries < (begin if counted == int(states[row]) else row)]
     return MarketState(
         name,
         str(table.decisions.sessions[begin].date()),
+        names[counted],
         len(past),
         _following(states, names, past, row),
         tuple(_outcome(level, past, horizon, row) for horizon in HORIZONS),
@@ -173,8 +194,8 @@ def _outcome(level: FloatArray, past: IntArray, horizon: int, row: int) -> Outco
 
 
 def _median(returns: FloatArray) -> float:
-    return float(np.median(returns)) if len(returns) else float("nan")
+    return float(np.median(returns)) if len(returns) else np.nan
 
 
 def _positive(returns: FloatArray) -> float:
-    return float((returns > 0.0).mean()) if len(returns) else float("nan")
+    return float((returns > 0.0).mean()) if len(returns) else np.nan

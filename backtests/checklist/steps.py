@@ -38,12 +38,17 @@ def observed_steps(table: DecisionTable, row: int, instant: np.datetime64) -> tu
         row: row of the decision.
         instant: present instant, UTC.
     """
-    conclude = {MACRO: _macro, LEADERSHIP: _leadership, CRYPTO: _crypto, CORRELATION: _correlation}
     steps = []
     for name, checks in panel(table.market).items():
         lines = tuple(_line(table, check, row, instant) for check in checks)
-        steps.append(Step(name, lines, conclude[name](_States(checks, lines))))
+        steps.append(Step(name, lines, conclusion_of(name, checks, lines)))
     return tuple(steps)
+
+
+def conclusion_of(name: str, checks: tuple[Check, ...], lines: tuple[Line, ...]) -> str:
+    """One sentence on the states of an observing step's checks."""
+    conclude = {MACRO: _macro, LEADERSHIP: _leadership, CRYPTO: _crypto, CORRELATION: _correlation}
+    return conclude[name](_States(checks, lines))
 
 
 def action_step(
@@ -173,7 +178,7 @@ def _line(table: DecisionTable, check: Check, row: int, instant: np.datetime64) 
         now=float(read_condition(table, [now], np.zeros(1)).values[row, 0]) if condition.how != "last" else value,
         coming="",
         fallback=condition.fallback if fallback else "",
-        contribution=float("nan"),
+        contribution=np.nan,
         decimal=is_decimal(condition),
         weight=0.0,
         missing=missing_of(table.market, condition, instant) if state == "unknown" else "",
@@ -181,7 +186,7 @@ def _line(table: DecisionTable, check: Check, row: int, instant: np.datetime64) 
 
 
 def _unknown(condition: Condition, missing: str) -> Line:
-    nan = float("nan")
+    nan = np.nan
     return Line(
         name=condition.name,
         state="unknown",

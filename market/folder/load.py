@@ -181,7 +181,8 @@ def _in_exchange_hours(
             f" hours of {calendar.name}; leave `hours` out where bars come around the clock, or drop these rows"
         )
     rows = "1 row starts" if len(outside) == 1 else f"{len(outside):,} rows start"
-    remark = f"{entry.path}: {rows} outside the hours of {calendar.name} and are not used, the first at {stamp} UTC."
+    are = "is" if len(outside) == 1 else "are"
+    remark = f"{entry.path}: {rows} outside the hours of {calendar.name} and {are} not used, the first at {stamp} UTC."
     return hours, inside, (remark,)
 
 

@@ -39,9 +39,10 @@ def _record(state: MarketState) -> str:
     if not state.since:
         return ""
     if not state.entries:
-        return "; never entered before"
+        return f"; {state.record_of} was never entered before"
     parts = [f"{following.name} {share(following.share, 0)}" for following in state.followed]
-    after = f"; after {quantity(state.entries, 'earlier entry', 'earlier entries')}"
+    into = "" if state.record_of == state.name else f" into {state.record_of}"
+    after = f"; after {quantity(state.entries, 'earlier entry', 'earlier entries')}{into}"
     followed = f", {NEXT} sessions later: {', '.join(parts)}" if parts else ""
     moves = [
         f"{outcome.horizon} {'session' if outcome.horizon == 1 else 'sessions'} {percent(outcome.median)}"

@@ -346,7 +346,7 @@ def test_a_lag_says_so(world: Market) -> None:
     )
     assert result.blocked == ""
     # By its last value it may be over by then: no decision can be named.
-    last = asked(market, rule_of(Trigger(when=(late.model_copy(update={"read": "last"}),)), CASH))
+    last = asked(market, rule_of(Trigger(when=(late.model_copy(update={"read": "now"}),)), CASH))
     assert last.exit_conditions == ("BTC fall waits for its lag of 30 hours",)
     assert last.notes[0] == "BTC fall is at its alarm now; the rule reads it 30 hours later, if it still is."
 
