@@ -45,7 +45,8 @@ def coarsen(feed: Feed, hours: float) -> Feed:
     ended = times + span <= feed.times[-1] + feed.interval.timedelta
     expected = np.full(len(starts), hours * 60 / minutes)
     known_at = times + span + feed.delay.timedelta
-    return _folded(feed, starts, expected, ended, replace(feed.interval, minutes=hours * 60), times, known_at, None)
+    interval = replace(feed.interval, minutes=hours * 60)
+    return _folded(feed, starts, expected, ended, interval, times, known_at=known_at, hours=None)
 
 
 def _coarsen_sessions(feed: Feed, grid: ExchangeHours, hours: float) -> Feed:
@@ -71,7 +72,8 @@ def _coarsen_sessions(feed: Feed, grid: ExchangeHours, hours: float) -> Feed:
     ended = grid.starts[lasts[bars]] <= feed.times[-1]
     expected = (lasts - begins + 1)[bars].astype(np.float64)
     span = replace(feed.interval, minutes=hours * 60)
-    return _folded(feed, starts, expected, ended, span, coarse.starts[bars], coarse.known_at[bars], coarse)
+    times, known_at = coarse.starts[bars], coarse.known_at[bars]
+    return _folded(feed, starts, expected, ended, span, times, known_at=known_at, hours=coarse)
 
 
 def _folded(
@@ -81,6 +83,7 @@ def _folded(
     ended: BoolArray,
     interval: Span,
     times: InstantArray,
+    *,
     known_at: InstantArray,
     hours: ExchangeHours | None,
 ) -> Feed:

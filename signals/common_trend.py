@@ -16,7 +16,7 @@ from undertow.signals.volatility import realized_volatility_nb
 def common_trend_nb(
     btc: FloatArray, stocks: FloatArray, window: int, short: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Whether both fall while volatility rises, both trends, and volatility, all (T, N).
+    """Stress, both trends, and volatility, all (T, N).
 
     A trend is the close over the mean of the last `window` closes, less 1. volatility = that of the last `short` log
     returns of bitcoin over that of the last `window`. stress is 1 where both trends are below 0 and volatility is above

@@ -1,4 +1,4 @@
-"""Policy: the tailwind of falling yields, and the path that the two-year yield expects."""
+"""Policy: the tailwind of falling yields, and the path that the market expects."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ PolicyTailwind = indicator(
 def policy_path_nb(
     two_year: FloatArray, effective: FloatArray, target: FloatArray, horizon: int, window: int, since: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """The expected path, its change, that in deviations, and moves of the target, all (T, N).
+    """The expected path, its change and shock, and moves of the target (T, N).
 
     gap = two-year yield less the effective rate: above 0 where rises are expected, below 0 where cuts are. change and z
     are those of `shock_nb` on the gap. target = target rate less that of `since` rows before. NaN where an end is

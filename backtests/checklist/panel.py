@@ -22,7 +22,7 @@ BREAKS = (("1h", 24, -0.03), ("4h", 72, -0.07), ("1d", 336, -0.12))
 TRENDS = (("1h", 120, 24), ("4h", 480, 96))
 
 
-class Check(NamedTuple):
+class PanelCheck(NamedTuple):
     """A check of a step: a condition, read at the decision.
 
     `key` names it for the conclusions.
@@ -32,7 +32,7 @@ class Check(NamedTuple):
     condition: Condition
 
 
-def panel(market: Market) -> dict[str, tuple[Check, ...]]:
+def panel(market: Market) -> dict[str, tuple[PanelCheck, ...]]:
     """The checks of each observing step, by its name."""
     return {
         MACRO: _macro(),
@@ -42,11 +42,11 @@ def panel(market: Market) -> dict[str, tuple[Check, ...]]:
     }
 
 
-def _check(key: str, title: str, signal: str, output: str = "", **levels: object) -> Check:
-    return Check(key, Condition(signal=signal, output=output, lag=0.0, title=title, **levels))  # type: ignore[arg-type]
+def _check(key: str, title: str, signal: str, output: str = "", **levels: object) -> PanelCheck:
+    return PanelCheck(key, Condition(signal=signal, output=output, lag=0.0, title=title, **levels))  # type: ignore[arg-type]
 
 
-def _macro() -> tuple[Check, ...]:
+def _macro() -> tuple[PanelCheck, ...]:
     shock = {"above": 2.0, "watch": 1.25}
     return (
         _check("nominal", "10-year yield shock", "rates-shock", "z_nominal", **shock),
@@ -59,7 +59,7 @@ def _macro() -> tuple[Check, ...]:
     )
 
 
-def _leadership(market: Market) -> tuple[Check, ...]:
+def _leadership(market: Market) -> tuple[PanelCheck, ...]:
     few: dict[str, object] = {"above": None, "below": 0.25, "watch": 0.4}
     checks = [
         _check("lead", "lead over the index", "leadership", "z", below=-1.5, watch=-0.75),
@@ -72,7 +72,7 @@ def _leadership(market: Market) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _crypto() -> tuple[Check, ...]:
+def _crypto() -> tuple[PanelCheck, ...]:
     day = {"horizon": 24.0, "window": 2160.0}
     spike = {"parameters": day, "above": 0.98, "watch": 0.93, "fallback": "liquidation-proxy"}
     return (
@@ -84,7 +84,7 @@ def _crypto() -> tuple[Check, ...]:
     )
 
 
-def _correlation() -> tuple[Check, ...]:
+def _correlation() -> tuple[PanelCheck, ...]:
     title = "correlation over 63 sessions"
     checks = [_check("sessions", title, "btc-equity-correlation", "correlation", above=0.5, watch=0.3)]
     for interval, window, short in TRENDS:

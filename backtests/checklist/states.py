@@ -129,7 +129,7 @@ def _state(
     playbook: dict[str, str] | None = None,
     of: int | None = None,
 ) -> MarketState:
-    """The state of a row, and the record of its entries, or of those of the state `of`.
+    """The state of a row, and the record of its entries, or of those of `of`.
 
     Args:
         table: decisions up to the present one.

@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.backtests.checklist.inputs import input_age
 from undertow.backtests.checklist.lines import Line, missing_of, state_of
-from undertow.backtests.checklist.panel import ACTION, CORRELATION, CRYPTO, LEADERSHIP, MACRO, Check, panel
+from undertow.backtests.checklist.panel import ACTION, CORRELATION, CRYPTO, LEADERSHIP, MACRO, PanelCheck, panel
 from undertow.backtests.checklist.states import needs_benchmark
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies.reasons import is_decimal
@@ -45,7 +45,7 @@ def observed_steps(table: DecisionTable, row: int, instant: np.datetime64) -> tu
     return tuple(steps)
 
 
-def conclusion_of(name: str, checks: tuple[Check, ...], lines: tuple[Line, ...]) -> str:
+def conclusion_of(name: str, checks: tuple[PanelCheck, ...], lines: tuple[Line, ...]) -> str:
     """One sentence on the states of an observing step's checks."""
     conclude = {MACRO: _macro, LEADERSHIP: _leadership, CRYPTO: _crypto, CORRELATION: _correlation}
     return conclude[name](_States(checks, lines))
@@ -77,7 +77,7 @@ def action_step(
 class _States:
     """The states of a step's checks by their keys."""
 
-    def __init__(self, checks: tuple[Check, ...], lines: tuple[Line, ...]) -> None:
+    def __init__(self, checks: tuple[PanelCheck, ...], lines: tuple[Line, ...]) -> None:
         self.lines = lines
         self._pairs = [(check.key, line) for check, line in zip(checks, lines, strict=True)]
 
@@ -157,7 +157,7 @@ def _correlation(states: _States) -> str:
     return f"{lead}, {linked}{trades} ({states.summary()})"
 
 
-def _line(table: DecisionTable, check: Check, row: int, instant: np.datetime64) -> Line:
+def _line(table: DecisionTable, check: PanelCheck, row: int, instant: np.datetime64) -> Line:
     condition = check.condition
     if needs_benchmark(condition.spec) and table.market.benchmark is None:
         return _unknown(condition, "the market names no benchmark")

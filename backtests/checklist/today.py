@@ -212,12 +212,10 @@ def today(
     missing = _missing_sessions(known, instant)
     table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = decide_rules(table, [rule])
-    drivers = reasons(table, rule)
+    decision, drivers = decide_rules(table, [rule]), reasons(table, rule)
     explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
-    coming = alarms_to_come(rule, market, instant, universe, account.fill)
-    lines = checklist(table, drivers, row, instant, coming)
+    lines = checklist(table, drivers, row, instant, alarms_to_come(rule, market, instant, universe, account.fill))
     check_data(market, drivers, lines, instant)
     visible = most_severe(lines)
     stale = bool(decision.stale[row, 0])
@@ -225,9 +223,8 @@ def today(
     veto_noted = not explained.vetoed or explained.blocked.startswith("vetoed")
     conditions = exit_conditions(drivers, row)
     returns = conditions if explained.tier != "calm" else ()
+    action, tier = _action(exposure, hedge, blind=blind), UNKNOWN if blind else explained.tier
     level, gaps = _level(table)
-    action = _action(exposure, hedge, blind=blind)
-    tier = UNKNOWN if blind else explained.tier
     notes = *pending_notes(lines), *_state_notes(drivers, row, stale, vetoed=not veto_noted)
     return Today(
         asof=instant_text(instant),

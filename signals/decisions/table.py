@@ -28,7 +28,6 @@ from undertow.market import (
 from undertow.signals.decisions.columns import SIDES, Reading, Request, signal_columns
 from undertow.signals.decisions.panel import SessionPanel
 from undertow.signals.decisions.requests import (
-    CountedHours,
     SignalSource,
     check_how,
     output_name,
@@ -99,7 +98,6 @@ class DecisionTable(SeriesTable):
         how: How = "last",
         interval_hours: float = 0.0,
         universe: str = "",
-        hours: CountedHours = "session",
     ) -> FloatArray:
         """One output of a signal at the decisions, (T, P), for P parameter sets at once.
 
@@ -118,12 +116,11 @@ class DecisionTable(SeriesTable):
             how: "last", or "min" or "max" since the decision before, as in `align`.
             interval_hours: compute it on bars of so many hours, each known when it has closed; 0: the feed's own bars.
             universe: universe or screen whose names it reads, or the symbol of one; the table's where empty.
-            hours: on bars that keep exchange hours, whether hours are those of trading ("session") or of the clock.
 
         Raises `ParameterError` on what is not a signal, an unknown `how` and impossible values, `UnknownNameError` on
         an output or a parameter that the signal does not have.
         """
-        source = SignalSource(output, asset, interval_hours, universe, hours)
+        source = SignalSource(output, asset, interval_hours, universe)
         return self.read(signal, parameters, source, lag=lag, how=how).values
 
     def read(

@@ -7,7 +7,7 @@ from undertow.strategies.rules.parts import Condition
 
 
 def check_interval_of(market: Market, condition: Condition, where: str) -> None:
-    """Raise `DataError` where a condition names bars that no feed of its signal can make.
+    """Raise `DataError` where a condition names bars that no feed can make.
 
     They are shorter than the rows of every feed, or do not hold whole rows. A feed with longer rows beside a finer one
     is read by its own. A market without the feed is none of these: the signal then has no value, and says so.

@@ -34,7 +34,7 @@ def interval_hours(interval: str) -> float:
     return span.minutes / 60.0
 
 
-def check_bars(signal: str, spec: Spec, interval: str, hours: str, parameters: Mapping[str, float]) -> None:
+def check_condition_bars(signal: str, spec: Spec, interval: str, hours: str, parameters: Mapping[str, float]) -> None:
     """Raise `ValueError` where a signal has no bars, or a window is shorter than one.
 
     Args:
@@ -72,7 +72,14 @@ def check_universe_key(signal: str, spec: Spec, universe: str) -> None:
 
 @lru_cache(maxsize=4096)
 def check_names(signal: str, fallback: str, output: str, parameters: tuple[str, ...]) -> None:
-    """Raise `ValueError` on an unknown name; names that passed are not checked again."""
+    """Raise `ValueError` on an unknown name; names that passed are not checked again.
+
+    Args:
+        signal: name of the signal
+        fallback: name of the signal that is read where it has no value; empty without one
+        output: name of the output; empty for the first
+        parameters: names of the parameters
+    """
     spec = _checked_spec("signal", signal, output, parameters)
     if not fallback:
         return
@@ -108,7 +115,7 @@ def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...])
     return spec
 
 
-def check_value(signal: str, spec: Spec, name: str, value: float) -> None:
+def check_parameter(signal: str, spec: Spec, name: str, value: float) -> None:
     """Raise `ValueError` where a parameter has a value that makes no sense.
 
     Args:

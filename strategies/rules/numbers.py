@@ -101,7 +101,7 @@ copyreg.pickle(_NumbersClass, _reduced)
 
 
 def numbers_of(rule: Rule) -> dict[str, float]:
-    """Every number of a rule by its key, such as `trigger.when[1].below`; lists from 1."""
+    """Every number of a rule by its key, such as `trigger.when[1].below`."""
     return dict(_numbers(rule.model_dump(), ""))
 
 

@@ -11,7 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from undertow.market import did_you_mean
 from undertow.signals.base import SIGNALS, Spec, load, refuse_code
 from undertow.signals.decisions import CountedHours, Screen, SignalSource, is_screen
-from undertow.strategies.rules.checks import check_bars, check_names, check_universe_key, check_value, interval_hours
+from undertow.strategies.rules.checks import (
+    check_condition_bars,
+    check_names,
+    check_parameter,
+    check_universe_key,
+    interval_hours,
+)
 from undertow.strategies.rules.levels import check_level
 
 
@@ -165,8 +171,8 @@ class Condition(Part):
         check_names(self.signal, self.fallback, self.output, tuple(self.parameters))
         spec, side = self.spec, self.side
         for name, value in self.parameters.items():
-            check_value(self.signal, spec, name, value)
-        check_bars(self.signal, spec, self.interval, self.hours, self.parameters)
+            check_parameter(self.signal, spec, name, value)
+        check_condition_bars(self.signal, spec, self.interval, self.hours, self.parameters)
         check_universe_key(self.signal, spec, self.universe)
         levels = {"above": self.above, "below": self.below, "watch": self.watch, "leave": self.leave}
         for key, level in levels.items():

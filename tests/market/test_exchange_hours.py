@@ -11,10 +11,20 @@ import pytest
 
 from support.exchange_bars import HOUR, index_bars, with_index
 from support.tiny import Folder
-from undertow.market import DataError, Market, Span, load_calendar, load_market, simulate_market, write_market
+from undertow.market import (
+    DataError,
+    FloatArray,
+    Market,
+    Span,
+    load_calendar,
+    load_market,
+    simulate_market,
+    write_market,
+)
 from undertow.market.calendar import exchange_hours
 from undertow.market.coarser import around_the_clock, coarsen
 from undertow.signals import Drop, RealizedVolatility, RowsSinceLow
+from undertow.signals.decisions import CountedHours, SignalSource
 from undertow.signals.decisions.table import DecisionTable
 
 THANKSGIVING = load_calendar("XNYS", pd.Timestamp("2024-11-25"), pd.Timestamp("2024-12-10"))
@@ -57,6 +67,10 @@ def test_after_a_weekend_the_last_bar_is_not_stale() -> None:
     assert np.isnan(DecisionTable(plain, "growth").signal(Drop, {"horizon": 6}, asset="QQQ")).mean() > 0.2
 
 
+def on_clock(table: DecisionTable, horizon: float) -> FloatArray:
+    return table.read(Drop, {"horizon": horizon}, SignalSource(asset="QQQ", hours="clock")).values
+
+
 def test_hours_are_those_of_trading_or_of_the_clock() -> None:
     market = world()
     table, feed = DecisionTable(market, "growth"), market.bars("QQQ")
@@ -66,22 +80,22 @@ def test_hours_are_those_of_trading_or_of_the_clock() -> None:
     trading = table.signal(Drop, {"horizon": 24}, asset="QQQ")[monday, 0]
     assert trading == pytest.approx(close[-1] / close[-25] - 1.0)
     # A day before Monday's open is Sunday: nothing has moved.
-    assert table.signal(Drop, {"horizon": 24}, asset="QQQ", hours="clock")[monday, 0] == 0.0
-    days = table.signal(Drop, {"horizon": 72}, asset="QQQ", hours="clock")[monday, 0]
+    assert on_clock(table, 24)[monday, 0] == 0.0
+    days = on_clock(table, 72)[monday, 0]
     friday = feed.known_at <= table.decisions.at[monday] - 72 * HOUR
     assert days == pytest.approx(close[-1] / feed["close"][friday][-1] - 1.0)
 
 
 @pytest.mark.parametrize("hours", ["session", "clock"])
 @pytest.mark.parametrize("interval", [0.0, 4.0, 24.0])
-def test_the_future_changes_nothing(hours: str, interval: float) -> None:
+def test_the_future_changes_nothing(hours: CountedHours, interval: float) -> None:
     market, rows = world(), (60, 121, 190)
-    read = {"asset": "QQQ", "hours": hours, "interval_hours": interval}
-    whole = DecisionTable(market, "growth").signal(Drop, {"horizon": 48}, **read)  # type: ignore[arg-type]
+    source = SignalSource(asset="QQQ", hours=hours, interval_hours=interval)
+    whole = DecisionTable(market, "growth").read(Drop, {"horizon": 48}, source).values
     assert np.isfinite(whole).mean() > 0.9
     for row in rows:
         cut = DecisionTable(market.until(market.sessions[row]), "growth")
-        np.testing.assert_array_equal(cut.signal(Drop, {"horizon": 48}, **read), whole[: row + 1])  # type: ignore[arg-type]
+        np.testing.assert_array_equal(cut.read(Drop, {"horizon": 48}, source).values, whole[: row + 1])
 
 
 def test_coarse_bars_begin_and_end_with_the_session() -> None:
@@ -122,9 +136,9 @@ def test_a_folder_keeps_the_hours(tmp_path: object) -> None:
     assert loaded.fingerprint == market.fingerprint
 
 
-def bars_of(tiny: Folder, stamps: list[str], extra: str = 'hours = "session"') -> None:
+def bars_of(tiny: Folder, stamps: list[str], extra: str = 'hours = "session"', interval: str = "1h") -> None:
     tiny.write("qqq.csv", ["time,open,high,low,close,volume", *(f"{stamp}:00Z,10,11,9,10,5" for stamp in stamps)])
-    entry = ["", "[[feed]]", 'path = "qqq.csv"', 'kind = "bars"', 'asset = "QQQ"', 'interval = "1h"', extra]
+    entry = ["", "[[feed]]", 'path = "qqq.csv"', 'kind = "bars"', 'asset = "QQQ"', f'interval = "{interval}"', extra]
     tiny.write("market.toml", [*tiny.lines("market.toml"), *entry])
 
 
@@ -146,7 +160,6 @@ def test_rows_outside_the_hours_are_left_out_and_counted(tiny: Folder) -> None:
             'hours = "sessions"',
             "must be clock or session, got 'sessions', did you mean `session`",
         ),
-        (["2024-11-18T15:00"], 'hours = "session"\ninterval = "4h"', "Cannot overwrite a value"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tiny: Folder, stamps: list[str], extra: str, message: str) -> None:
@@ -156,6 +169,11 @@ def test_what_cannot_be_used_is_refused(tiny: Folder, stamps: list[str], extra: 
 
 
 def test_only_bars_of_an_hour_or_less_keep_hours(tiny: Folder) -> None:
+    before = tiny.lines("market.toml")
+    bars_of(tiny, ["2024-11-18T15:00"], interval="4h")
+    with pytest.raises(DataError, match="needs an `interval` of an hour or less, got 4h"):
+        tiny.load()
+    tiny.write("market.toml", before)
     tiny.replace("market.toml", 'kind = "liquidations"', 'kind = "liquidations"\nhours = "session"')
     with pytest.raises(DataError, match="is for bars of stocks, not for liquidations"):
         tiny.load()
