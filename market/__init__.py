@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         How,
         InstantArray,
         IntArray,
+        Lifetimes,
         Span,
         Spans,
         align,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
         instants,
         window_ends,
     )
-    from undertow.market.coarser import coarsen
+    from undertow.market.coarser import around_the_clock, coarsen
     from undertow.market.compiled import drop_stale_code, in_threads
     from undertow.market.errors import (
         BookkeepingError,
@@ -136,6 +137,7 @@ else:
                 "How",
                 "InstantArray",
                 "IntArray",
+                "Lifetimes",
                 "SESSIONS_A_YEAR",
                 "Span",
                 "Spans",
@@ -145,7 +147,7 @@ else:
                 "instants",
                 "window_ends",
             ),
-            "coarser": ("coarsen",),
+            "coarser": ("around_the_clock", "coarsen"),
             "compiled": (
                 "drop_stale_code",
                 "in_threads",
@@ -247,6 +249,7 @@ __all__ = [
     "ImportPlan",
     "InstantArray",
     "IntArray",
+    "Lifetimes",
     "Market",
     "ParameterError",
     "Prices",
@@ -260,6 +263,7 @@ __all__ = [
     "WeightSource",
     "WeightTable",
     "align",
+    "around_the_clock",
     "check_positive",
     "check_returns",
     "check_share",

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from undertow.market.clock import SESSIONS_A_YEAR, InstantArray, IntArray, instants
+from undertow.market.clock import HOUR, SESSIONS_A_YEAR, InstantArray, IntArray, Span, instants
 from undertow.market.errors import DataError, ParameterError, did_you_mean, safe_text
 
 Fill = Literal["open", "close"]
@@ -61,6 +61,66 @@ class Calendar:
         inside = position < len(days)
         out[inside] = self.closes[position[inside]]
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class ExchangeHours:
+    """The bars of an exchange's trading hours, session after session.
+
+    Args:
+        starts: start of every bar (G,), UTC, whether a feed has a row for it or not.
+        known_at: when it is known (G,): at its end, at the close of its session where that is earlier, and its delay.
+        expires: until when it counts as the last one (G,): nights, weekends and holidays do not age it.
+        session: number of its session (G,).
+        row_hours: trading hours that a bar stands for.
+        share: trading hours as a share of the 24/7 clock, for annual figures.
+    """
+
+    starts: InstantArray
+    known_at: InstantArray
+    expires: InstantArray
+    session: IntArray
+    row_hours: float
+    share: float
+
+
+def exchange_hours(
+    calendar: Calendar, first: np.datetime64, interval: Span, delay: Span, tolerance: np.timedelta64
+) -> ExchangeHours:
+    """The bars of a feed that keeps the hours of a calendar.
+
+    A bar starts on the grid of `first` and `interval` inside [open, close) of a session.
+
+    Args:
+        calendar: sessions that reach past the last bar.
+        first: start of one of the bars, UTC.
+        interval: length of a bar, at most an hour.
+        delay: time from the end of a bar until it is known.
+        tolerance: trading time up to which the last bar counts.
+    """
+    step = interval.timedelta
+    phase = (first - np.datetime64(0, "ns")) % step
+    origin = np.datetime64(0, "ns") + phase
+    begin = -((origin - calendar.opens) // step)
+    end = -((origin - calendar.closes) // step)
+    counts = (end - begin).astype(np.int64)
+    session = np.repeat(np.arange(len(counts)), counts)
+    number = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = origin + (begin.astype(np.int64)[session] + number) * step
+    ends = np.minimum(starts + step, calendar.closes[session])
+    length = calendar.closes - calendar.opens
+    until = np.cumsum(length.astype(np.int64))
+    before = until - length.astype(np.int64)
+    last = before[session] + (ends - calendar.opens[session]).astype(np.int64) + int(tolerance.astype(np.int64))
+    later = np.searchsorted(until, last, side="right")
+    inside = np.minimum(later, len(until) - 1)
+    reached = calendar.opens[inside] + (last - before[inside]).astype("timedelta64[ns]")
+    expires = np.where(later < len(until), reached, calendar.closes[-1] + tolerance)
+    hours = float(step / HOUR)
+    share = float(np.median(counts)) * hours * calendar.sessions_a_year / 8760.0 if len(counts) else 1.0
+    wait = delay.timedelta
+    known_at, until_when = (np.asarray(x + wait, dtype="datetime64[ns]") for x in (ends, expires))
+    return ExchangeHours(starts, known_at, until_when, session, hours, share)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 InstantArray = npt.NDArray[np.datetime64]
 How = Literal["last", "min", "max"]
+# The age up to which a row counts: one for all rows, or one a row (H,).
+Lifetimes = np.timedelta64 | npt.NDArray[np.timedelta64]
 
 _SPAN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(min|h|d|sessions?)\s*$")
 _UNIT_MINUTES = {"min": 1.0, "h": 60.0, "d": 1440.0}
@@ -114,7 +116,7 @@ def align(
     decisions: InstantArray,
     *,
     lag_hours: float = 0.0,
-    tolerance: np.timedelta64 | None = None,
+    tolerance: Lifetimes | None = None,
     how: How = "last",
     since: InstantArray | None = None,
 ) -> FloatArray:
@@ -136,7 +138,7 @@ def align(
         values: the series, (H,) or (H, K); the result is (T,) or (T, K).
         decisions: the decision instants (T,), sorted, UTC.
         lag_hours: hours on the 24/7 clock, 0 or more.
-        tolerance: age beyond which the last known row gives NaN; None for any age.
+        tolerance: age beyond which the last known row gives NaN, one for all rows or one a row (H,); None: any age.
         how: "last", "min" or "max".
         since: the instant from which rows count at each decision (T,), UTC; None: no such instant.
 
@@ -174,7 +176,7 @@ def decision_spans(
     decisions: InstantArray,
     *,
     lag_hours: float = 0.0,
-    tolerance: np.timedelta64 | None = None,
+    tolerance: Lifetimes | None = None,
     how: How = "last",
     since: InstantArray | None = None,
 ) -> Spans:
@@ -187,7 +189,7 @@ def decision_spans(
         known_at: when each row became known (H,), sorted, UTC.
         decisions: the decision instants (T,), sorted, UTC.
         lag_hours: hours on the 24/7 clock, 0 or more.
-        tolerance: age beyond which the last known row does not count; None for any age.
+        tolerance: age beyond which the last known row does not count, for all rows or one a row (H,); None: any age.
         how: "last", "min" or "max".
         since: the instant from which rows count at each decision (T,), UTC; None: no such instant.
 
@@ -203,7 +205,8 @@ def decision_spans(
         if since is not None:
             known &= last >= since
         if tolerance is not None:
-            known &= decisions - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns") - last <= tolerance
+            limit = tolerance[np.maximum(ends - 1, 0)] if isinstance(tolerance, np.ndarray) else tolerance
+            known &= decisions - np.timedelta64(round(lag_hours * 3_600_000_000_000), "ns") - last <= limit
     starts = np.maximum(ends - 1, 0)
     if how != "last" and len(ends):
         starts = np.minimum(_starts(known_at, ends, since), starts)

@@ -14,8 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from undertow.market.calendar import Calendar
-from undertow.market.clock import DAY, HOUR, BoolArray, FloatArray, How, InstantArray, IntArray, Span, align
+from undertow.market.calendar import Calendar, ExchangeHours
+from undertow.market.clock import (
+    DAY,
+    HOUR,
+    BoolArray,
+    FloatArray,
+    How,
+    InstantArray,
+    IntArray,
+    Lifetimes,
+    Span,
+    align,
+)
 from undertow.market.errors import DataError, UnknownNameError, did_you_mean
 from undertow.market.frozen import frozen_rows
 from undertow.market.spacing import EVENT_KINDS, MISSING, Missing, check_grid, check_interval, row_spacing, zero_rows
@@ -27,6 +38,8 @@ VENUE_REGIMES = "venue_regimes"
 # a vendor's missed day, short enough that a feed which ended is not taken for news.
 _LEAST_TOLERANCE = 24 * HOUR
 _SESSION_TOLERANCE = 10 * 24 * HOUR
+# The same of bars that keep exchange hours, in trading time: a session that a vendor missed.
+EXCHANGE_TOLERANCE = 7 * HOUR
 # The longest time between two settlements of funding.
 SETTLEMENT_HOURS = 8.0
 # The longest silence of events that is taken for calm.
@@ -60,6 +73,9 @@ class Feed:
         zero_rows: rows of zero that were put in.
         frozen: by column, the rows (H,) whose value was removed because it had repeated for too long.
         spacing: smallest gap between two rows; None: that of `times`.
+        hours: bars of the exchange's hours, where the feed keeps them: its rows then follow each other over nights and
+            weekends, and age in trading time.
+        carried: whether rows between sessions carry the last close, so that repeats are no failure of the feed.
     """
 
     kind: str
@@ -78,6 +94,8 @@ class Feed:
     zero_rows: int = 0
     frozen: Mapping[str, BoolArray] = field(default_factory=dict)
     spacing: np.timedelta64 | None = None
+    hours: ExchangeHours | None = None
+    carried: bool = False
 
     def __post_init__(self) -> None:
         if self.missing not in MISSING:
@@ -117,6 +135,8 @@ class Feed:
             object.__setattr__(self, name, value)
 
     def _blank_frozen(self) -> None:
+        if self.carried:
+            return
         before = {name: rows for name, rows in self.frozen.items() if len(rows) == len(self) and rows.any()}
         frozen = frozen_rows(self.kind, self.times, self.columns, self.interval, self.tolerance)
         if frozen:
@@ -159,9 +179,36 @@ class Feed:
             return self.stale_after
         if self.interval.sessions:
             return _SESSION_TOLERANCE
+        if self.hours is not None:
+            return max(EXCHANGE_TOLERANCE, 3 * self.interval.timedelta)
         if self.missing == "zero":
             return max(_EVENT_TOLERANCE, 3 * self.interval.timedelta)
         return max(_LEAST_TOLERANCE, 3 * self.interval.timedelta)
+
+    @cached_property
+    def lifetimes(self) -> Lifetimes:
+        """How long rows count as the last one: for all, or one a row (H,) by exchange hours."""
+        if self.hours is None:
+            return self.tolerance
+        rows = self._exchange_rows
+        return self.hours.expires[rows] - self.hours.known_at[rows]
+
+    def expires_at(self, row: int) -> np.datetime64:
+        """Until when a row counts, if no later one is known."""
+        lifetimes = self.lifetimes
+        lifetime = lifetimes[row] if isinstance(lifetimes, np.ndarray) else lifetimes
+        return np.datetime64(self.known_at[row] + lifetime)
+
+    @property
+    def row_hours(self) -> float:
+        """Hours that a row stands for; trading hours of a feed with exchange hours."""
+        return self.interval.minutes / 60.0 if self.hours is None else self.hours.row_hours
+
+    @property
+    def _exchange_rows(self) -> IntArray:
+        """The place of each row (H,) among the bars of the exchange's hours."""
+        starts = self.times[:0] if self.hours is None else self.hours.starts
+        return np.searchsorted(starts, self.times).astype(np.int64)
 
     @property
     def is_regular(self) -> bool:
@@ -198,6 +245,9 @@ class Feed:
         """
         if not self.is_regular or not len(self):
             return np.arange(len(self), dtype=np.int64)
+        if self.hours is not None:
+            places = self._exchange_rows
+            return np.asarray(places - places[0], dtype=np.int64)
         rows: IntArray = ((self.times - self.times[0]) // self.interval.timedelta).astype(np.int64)
         return rows
 
@@ -234,8 +284,7 @@ class Feed:
 
     def bars(self, hours: float) -> int:
         """The number of this feed's intervals in `hours`, at least one."""
-        minutes = self.interval.minutes or 60.0
-        return max(1, round(hours * 60.0 / minutes))
+        return max(1, round(hours / (self.row_hours or 1.0)))
 
     def at(
         self,
@@ -255,8 +304,8 @@ class Feed:
             since: the instant from which rows count at each decision (T,), as in `align`.
         """
         on_rows = np.asarray(values, dtype=np.float64)[self.grid_rows]
-        tolerance = self.tolerance
-        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=tolerance, how=how, since=since)
+        limit = self.lifetimes
+        return align(self.known_at, on_rows, decisions, lag_hours=lag_hours, tolerance=limit, how=how, since=since)
 
     @cached_property
     def settlement_hours(self) -> FloatArray:

@@ -167,6 +167,8 @@ class Market:
         for feed in self.feeds:
             add(feed.kind, feed.asset, str(feed.interval), str(feed.delay), feed.times, feed.regimes, feed.regime_names)
             add(*(part for name in sorted(feed.columns) for part in (name, feed.columns[name])))
+            if feed.hours is not None:
+                add("exchange hours")
             if feed.stale_after is not None:
                 add("tolerance", feed.stale_after)
         for name in sorted(self.universes):

@@ -20,6 +20,12 @@ class Universe:
     name: str
     spans: pd.DataFrame
 
+    @classmethod
+    def of_symbol(cls, symbol: str) -> Universe:
+        """A universe of one name, a member throughout."""
+        open_ended = pd.DatetimeIndex([pd.NaT])
+        return cls(symbol, pd.DataFrame({"symbol": [symbol], "start": open_ended, "end": open_ended}))
+
     @property
     def symbols(self) -> tuple[str, ...]:
         """Every symbol that ever belonged, in alphabetical order."""

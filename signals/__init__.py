@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from undertow.signals.breadth import Breadth, NewLows
     from undertow.signals.calibration import ProxyCalibration, calibrate_proxy
     from undertow.signals.cascade import Cascade
+    from undertow.signals.common_trend import CommonTrend, CommonTrendSpy
+    from undertow.signals.compression import CompressionWarning
     from undertow.signals.contagion import AltcoinContagion
     from undertow.signals.correlation import AveragePairwiseCorrelation, BtcEquityCorrelation
     from undertow.signals.drawdown import Drawdown, Drop, RowsSinceLow, drop_nb
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from undertow.signals.funding import Funding
     from undertow.signals.leadership import Leadership, LeadershipBreak
     from undertow.signals.liquidation import LiquidationSpike, liquidation_spike_nb
-    from undertow.signals.macro import CreditShock, DollarShock, RatesShock
+    from undertow.signals.macro import CreditShock, DollarShock, RatesShock, YieldsAndDollar
     from undertow.signals.open_interest import OpenInterestChange, OpenInterestDivergence
-    from undertow.signals.policy import PolicyTailwind
+    from undertow.signals.policy import PolicyPath, PolicyTailwind
     from undertow.signals.proxy import LiquidationProxy
     from undertow.signals.regime import Regime
     from undertow.signals.scenarios import Scenario
@@ -62,6 +64,11 @@ else:
                 "calibrate_proxy",
             ),
             "cascade": ("Cascade",),
+            "common_trend": (
+                "CommonTrend",
+                "CommonTrendSpy",
+            ),
+            "compression": ("CompressionWarning",),
             "contagion": ("AltcoinContagion",),
             "correlation": (
                 "AveragePairwiseCorrelation",
@@ -87,12 +94,16 @@ else:
                 "CreditShock",
                 "DollarShock",
                 "RatesShock",
+                "YieldsAndDollar",
             ),
             "open_interest": (
                 "OpenInterestChange",
                 "OpenInterestDivergence",
             ),
-            "policy": ("PolicyTailwind",),
+            "policy": (
+                "PolicyPath",
+                "PolicyTailwind",
+            ),
             "proxy": ("LiquidationProxy",),
             "regime": ("Regime",),
             "scenarios": ("Scenario",),
@@ -134,6 +145,9 @@ __all__ = [
     "Breadth",
     "BtcEquityCorrelation",
     "Cascade",
+    "CommonTrend",
+    "CommonTrendSpy",
+    "CompressionWarning",
     "CreditShock",
     "DollarShock",
     "Drawdown",
@@ -149,6 +163,7 @@ __all__ = [
     "OpenInterestChange",
     "OpenInterestDivergence",
     "Parameter",
+    "PolicyPath",
     "PolicyTailwind",
     "ProxyCalibration",
     "RatesShock",
@@ -165,6 +180,7 @@ __all__ = [
     "VolatilityShock",
     "VolumeSpike",
     "WeekendGap",
+    "YieldsAndDollar",
     "base",
     "beta_nb",
     "calibrate_proxy",

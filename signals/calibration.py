@@ -68,7 +68,7 @@ def calibrate_proxy(
     real = _rank(LiquidationSpike, real_feed, horizon, window)
     bars = market.bars(asset)
     proxy = align(
-        bars.known_at, _rank(LiquidationProxy, bars, horizon, window), real_feed.known_at, tolerance=bars.tolerance
+        bars.known_at, _rank(LiquidationProxy, bars, horizon, window), real_feed.known_at, tolerance=bars.lifetimes
     )
     overlap = np.isfinite(real) & np.isfinite(proxy)
     hits = real[overlap] >= real_threshold

@@ -101,3 +101,39 @@ CreditShock = indicator(
         clock="session",
     )
 )
+
+
+@njit(cache=True)
+def yields_and_dollar_nb(
+    nominal: FloatArray, dollar: FloatArray, horizon: int, window: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The smaller of two shocks, and both: yields and dollar up together, all (T, N).
+
+    z are those of `shock_nb` on the yield and of `log_shock_nb` on the dollar. NaN of the smaller where one is NaN.
+
+    Args:
+        nominal: nominal yield (T, N), percent.
+        dollar: dollar index (T, N).
+        horizon: rows of the changes.
+        window: rows of the deviations.
+    """
+    _, yields = shock_nb(nominal, horizon, window)
+    _, currency = log_shock_nb(dollar, horizon, window)
+    return np.minimum(yields, currency), yields, currency
+
+
+YieldsAndDollar = indicator(
+    Spec(
+        name="yields-and-dollar",
+        summary="Whether the 10-year yield and the dollar rise together: the smaller of their two shocks.",
+        kernel=yields_and_dollar_nb,
+        inputs={"nominal": ("macro", "DGS10"), "dollar": ("macro", "DTWEXBGS")},
+        parameters=_PARAMETERS,
+        outputs=("both", "z_nominal", "z_dollar"),
+        units="standard deviations of changes over the horizon; above 1 both rise by more than one",
+        lookback=lambda horizon, window: (horizon + window,) * 3,
+        source=_SOURCE,
+        clock="session",
+        scale_free=("dollar",),
+    )
+)

@@ -1,4 +1,4 @@
-"""The policy tailwind: falling yields lift stocks while bitcoin is sold."""
+"""Policy: the tailwind of falling yields, and the path that the market expects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from undertow.market import FloatArray
 from undertow.signals.base import FLAG, RETURN, Parameter, Spec, indicator
 from undertow.signals.drawdown import drop_nb
+from undertow.signals.macro import shock_nb
 
 _ROUNDING = 1e-9
 
@@ -65,5 +66,56 @@ PolicyTailwind = indicator(
         scale_free=("equity", "btc"),
         bounds={"gate": FLAG, "equity_return": RETURN, "btc_return": RETURN},
         decimal=("equity_return", "btc_return"),
+    )
+)
+
+
+@njit(cache=True)
+def policy_path_nb(
+    two_year: FloatArray, effective: FloatArray, target: FloatArray, horizon: int, window: int, since: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """The expected path, its change and shock, and moves of the target (T, N).
+
+    gap = two-year yield less the effective rate: above 0 where rises are expected, below 0 where cuts are. change and z
+    are those of `shock_nb` on the gap. target = target rate less that of `since` rows before. NaN where an end is
+    missing; z also as in `shock_nb`.
+
+    Args:
+        two_year: two-year yield (T, N), percent.
+        effective: effective policy rate (T, N), percent.
+        target: upper end of the target range (T, N), percent.
+        horizon: rows of the change.
+        window: rows of the deviation.
+        since: rows over which moves of the target add up.
+    """
+    gap = two_year - effective
+    change, z = shock_nb(gap, horizon, window)
+    moved = np.full(target.shape, np.nan)
+    if since < len(target):
+        moved[since:] = target[since:] - target[: len(target) - since]
+    return gap, change, z, moved
+
+
+PolicyPath = indicator(
+    Spec(
+        name="policy-path",
+        summary="The two-year yield less the effective policy rate, its shocks, and changes of the target.",
+        kernel=policy_path_nb,
+        inputs={
+            "two_year": ("macro", "DGS2"),
+            "effective": ("macro", "EFFR"),
+            "target": ("macro", "DFEDTARU"),
+        },
+        parameters={
+            "horizon": Parameter(5, IntDistribution(1, 63, log=True), unit="sessions"),
+            "window": Parameter(252, IntDistribution(63, 504, log=True), unit="sessions"),
+            "since": Parameter(63, IntDistribution(5, 252, log=True), unit="sessions"),
+        },
+        outputs=("gap", "change", "z", "target"),
+        units="percentage points; z in standard deviations of the gap's changes",
+        lookback=lambda horizon, window, since: (1, horizon + 1, horizon + window, since + 1),
+        source="our own definition; the yields are known a session late",
+        clock="session",
+        defaults={"target": np.nan},
     )
 )

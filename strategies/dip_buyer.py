@@ -30,7 +30,7 @@ class DipBuyer(RuleStrategy):
 
     def rule(self) -> Rule:
         """A calm tier with the reserve in cash, and a tier without it."""
-        fell = Condition(signal="drawdown", parameters={"window": self.window}, below=self.depth, seen="last", lag=0.0)
+        fell = Condition(signal="drawdown", parameters={"window": self.window}, below=self.depth, read="now", lag=0.0)
         return Rule(
             name=self.name(),
             # 0 hours without a new low is true of every fall, so it needs no condition.
@@ -47,7 +47,7 @@ class DipBuyer(RuleStrategy):
             signal="rows-since-low",
             parameters={"window": self.window},
             above=self.calm,
-            seen="last",
+            read="now",
             lag=0.0,
             title="hours since BTC's low",
         )

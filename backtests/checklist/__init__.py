@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from undertow.backtests.checklist.lines import UNKNOWN_LIMIT, Line, alarms_to_come, checklist
     from undertow.backtests.checklist.orders import Order, coming_orders
     from undertow.backtests.checklist.similar import Similar
+    from undertow.backtests.checklist.states import HORIZONS, NEXT, Following, MarketState, Outcome
+    from undertow.backtests.checklist.steps import Step
     from undertow.backtests.checklist.today import EXIT_CODES, UNKNOWN, Today
 else:
     __getattr__, __dir__ = lazy_names(
@@ -36,6 +38,14 @@ else:
                 "coming_orders",
             ),
             "similar": ("Similar",),
+            "states": (
+                "Following",
+                "HORIZONS",
+                "MarketState",
+                "NEXT",
+                "Outcome",
+            ),
+            "steps": ("Step",),
             "today": (
                 "EXIT_CODES",
                 "Today",
@@ -46,15 +56,21 @@ else:
 
 __all__ = [
     "EXIT_CODES",
+    "HORIZONS",
+    "NEXT",
     "UNKNOWN",
     "UNKNOWN_LIMIT",
+    "Following",
     "HeldOrder",
     "HeldPlan",
     "HeldPosition",
     "Line",
+    "MarketState",
     "Order",
+    "Outcome",
     "Similar",
     "SoldLot",
+    "Step",
     "Today",
     "alarms_to_come",
     "checklist",

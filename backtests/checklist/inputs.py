@@ -33,15 +33,20 @@ def input_age(table: DecisionTable, condition: Condition, instant: np.datetime64
     if condition.fallback and not fallback:
         specs.append(fallback_spec(condition))
     for spec in specs:
-        observed = _observed(table, condition.asset, spec, instant)
+        observed = _observed(table, condition, spec, instant)
         if observed:
             return float((instant - min(observed)) / HOUR)
     return float("nan")
 
 
-def _observed(table: DecisionTable, asset_of_rule: str, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
+def _observed(table: DecisionTable, condition: Condition, spec: Spec, instant: np.datetime64) -> list[np.datetime64]:
     """The last observation of each input of a signal; empty where one is absent."""
-    market, observed = table.market, []
+    market, observed, source = table.market, [], condition.source
+    if source.universe not in ("", table.universe.name):
+        table = table.of_universe(source.universe)
+    (first, _), asset_of_rule = next(iter(spec.inputs.values())), condition.asset
+    # Of coarser bars the last one that has closed.
+    bars = list(table.feeds(spec, source)) if spec.clock == "feed" else []
     for argument, (kind, column) in spec.inputs.items():
         if kind == "prices":
             rows = np.isfinite(market.prices.close[:, table.columns]).any(axis=1) & (market.calendar.closes <= instant)
@@ -49,8 +54,8 @@ def _observed(table: DecisionTable, asset_of_rule: str, spec: Spec, instant: np.
         elif kind != "sessions" and column != "regime":
             ends = [
                 _last_observation(market, feed, column)
-                for feed in _feeds(market, kind, column, asset_of_rule)
-                if np.isfinite(_values(feed, column)).any()
+                for feed in (bars if bars and kind == first else _feeds(market, kind, column, asset_of_rule))
+                if column in (*feed.columns, *DERIVED) and np.isfinite(_values(feed, column)).any()
             ]
             if not ends and argument not in spec.defaults:
                 return []
@@ -135,11 +140,11 @@ def _state(market: Market, feed: Feed, column: str, instant: np.datetime64) -> s
     if not len(known):
         return "has no value"
     last = instant_text(_last_observation(market, feed, column))
-    if feed.known_at[-1] + feed.tolerance < instant:
+    if feed.expires_at(-1) < instant:
         return f"ended {last}"
     if _is_frozen(feed, column):
         return f"frozen since {last}: it repeats its last row"
-    stale = feed.known_at[known[-1]] + feed.tolerance < instant
+    stale = feed.expires_at(int(known[-1])) < instant
     return f"has had no value since {last}" if stale else ""
 
 

@@ -76,7 +76,7 @@ def checklist(
     known_score = np.isfinite(reasons.score[row])
 
     def line(position: int, name: str, driver: Condition) -> Line:
-        state, lag = _state(float(reasons.severity[row, position])), reasons.rule.lag_of(driver)
+        state, lag = state_of(float(reasons.severity[row, position])), reasons.rule.lag_of(driver)
         unknown, fallback = state == "unknown", bool(reasons.fallback[row, position])
         return Line(
             name=name,
@@ -94,7 +94,7 @@ def checklist(
             contribution=float(contributions[position]) if known_score and not unknown else float("nan"),
             decimal=is_decimal(driver),
             weight=weights[position],
-            missing=_missing(table.market, driver, instant) if unknown else "",
+            missing=missing_of(table.market, driver, instant) if unknown else "",
         )
 
     drivers = zip(reasons.names, reasons.rule.drivers, strict=True)
@@ -108,13 +108,14 @@ def _weights(reasons: Reasons) -> list[float]:
     return [*(weight / sum(weights) for weight in weights), *[0.0] * gates]
 
 
-def _missing(market: Market, driver: Condition, instant: np.datetime64) -> str:
+def missing_of(market: Market, driver: Condition, instant: np.datetime64) -> str:
+    """What a check without a value lacks."""
     return lack_of_data(market, driver, instant) or "too little history, or a gap"
 
 
 def _now(table: DecisionTable, driver: Condition, row: int) -> float:
     """The driver's last value known at a decision, without its lag."""
-    undelayed = driver.model_copy(update={"lag": 0.0, "seen": "last"})
+    undelayed = driver.model_copy(update={"lag": 0.0, "read": "now"})
     return float(read_condition(table, [undelayed], np.zeros(1)).values[row, 0])
 
 
@@ -233,7 +234,8 @@ def most_severe(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return tuple(lines[row] for row in sorted(ranked[:LINES]))
 
 
-def _state(severity: float) -> str:
+def state_of(severity: float) -> str:
+    """The name of a severity: ok, watch, alarm or unknown."""
     if np.isnan(severity):
         return "unknown"
     return "alarm" if severity == ALARM else "watch" if severity > 0 else "ok"

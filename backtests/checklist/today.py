@@ -25,6 +25,8 @@ from undertow.backtests.checklist.lines import (
 )
 from undertow.backtests.checklist.orders import Order, coming_orders
 from undertow.backtests.checklist.similar import Similar, similar
+from undertow.backtests.checklist.states import MarketState, regime_at, scenario_at, warning_at
+from undertow.backtests.checklist.steps import Step, action_step, observed_steps
 from undertow.market import (
     DataError,
     FloatArray,
@@ -92,6 +94,10 @@ class Today:
         changes: changes of the inputs that would change the answer.
         notes: remarks.
         similar: returns after similar states.
+        steps: the checklist in five steps: macro, leadership, crypto, correlation and timeframes, action.
+        regime: regime of the market, and what followed it.
+        scenario: scenario A, B, C or none, and what followed it.
+        warning: early warning of three precursors, and what followed it.
         held: orders of what is really held; None without holdings.
     """
 
@@ -133,6 +139,10 @@ class Today:
     changes: tuple[str, ...]
     notes: tuple[str, ...]
     similar: Similar
+    steps: tuple[Step, ...]
+    regime: MarketState
+    scenario: MarketState
+    warning: MarketState
     held: HeldPlan | None = None
 
     def __repr__(self) -> str:
@@ -202,12 +212,10 @@ def today(
     missing = _missing_sessions(known, instant)
     table = DecisionTable(known, universe, account.fill, decisions)
     rule, row = strategy.rule(), len(table) - 1
-    decision = decide_rules(table, [rule])
-    drivers = reasons(table, rule)
+    decision, drivers = decide_rules(table, [rule]), reasons(table, rule)
     explained = explain_row(drivers, row)
     exposure, hedge, rotation = map(_last_two, (decision.exposure, decision.hedge, decision.rotation))
-    coming = alarms_to_come(rule, market, instant, universe, account.fill)
-    lines = checklist(table, drivers, row, instant, coming)
+    lines = checklist(table, drivers, row, instant, alarms_to_come(rule, market, instant, universe, account.fill))
     check_data(market, drivers, lines, instant)
     visible = most_severe(lines)
     stale = bool(decision.stale[row, 0])
@@ -215,6 +223,8 @@ def today(
     veto_noted = not explained.vetoed or explained.blocked.startswith("vetoed")
     conditions = exit_conditions(drivers, row)
     returns = conditions if explained.tier != "calm" else ()
+    action, tier = _action(exposure, hedge, blind=blind), UNKNOWN if blind else explained.tier
+    level, gaps = _level(table)
     notes = *pending_notes(lines), *_state_notes(drivers, row, stale, vetoed=not veto_noted)
     return Today(
         asof=instant_text(instant),
@@ -223,11 +233,11 @@ def today(
         filled_at=instant_text(decisions.filled_at[row]),
         strategy=strategy.label,
         universe=table.universe.name,
-        tier=UNKNOWN if blind else explained.tier,
+        tier=tier,
         tier_held=explained.tier,
         tier_before=explained.before,
         event=explained.event,
-        action=_action(exposure, hedge, blind=blind),
+        action=action,
         score=explained.score,
         stale=stale,
         exposure=exposure[1],
@@ -254,7 +264,11 @@ def today(
         exit_conditions=(*conditions, *pending_conditions(lines, calm=explained.tier == "calm")),
         changes=tuple(filter(None, (counterfactual(drivers, row), *escalations(drivers, row)))),
         notes=(*notes, *_price_notes(known, missing), *unknown_notes(lines), *_unpriced_notes(table)),
-        similar=similar(drivers, *_level(table), row),
+        similar=similar(drivers, level, gaps, row),
+        steps=(*observed_steps(table, row, instant), action_step(lines, action, exposure, hedge, tier)),
+        regime=regime_at(table, level, row),
+        scenario=scenario_at(table, level, row),
+        warning=warning_at(table, level, row),
         held=_held(portfolio, market, table, decision, account, fractional=fractional, returns=returns, blind=blind),
     )
 

@@ -93,7 +93,7 @@ def _btc(table: DecisionTable) -> FloatArray:
     bars = table.market.feeds_of("bars", "BTC")
     if not bars:
         return np.full(len(table), np.nan)
-    return align(bars[0].known_at, bars[0]["close"], table.market.calendar.closes, tolerance=bars[0].tolerance)
+    return align(bars[0].known_at, bars[0]["close"], table.market.calendar.closes, tolerance=bars[0].lifetimes)
 
 
 def run_weights(run: AccountPath) -> pd.DataFrame:

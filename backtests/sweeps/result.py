@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from undertow.backtests.account import Account
-from undertow.backtests.command import strategy_word
+from undertow.backtests.command import strategy_argv
 from undertow.backtests.engines import Engine
 from undertow.backtests.ledger.trial_count import TrialCount
 from undertow.backtests.metrics import short_window
@@ -313,9 +313,10 @@ class Sweep:
         """
         ranking = read_ranking(by)
         stated = sets_argv(self.strategy, self.sets, self.names, self.origin)
-        if self.market.path is None or stated is None or not self.account.has_options:
+        named = strategy_argv(self.strategy)
+        if self.market.path is None or stated is None or named is None or not self.account.has_options:
             return None
-        argv = ["undertow", "sweep", "--market", self.market.path, "--strategy", strategy_word(self.strategy), *stated]
+        argv = ["undertow", "sweep", "--market", self.market.path, *named, *stated]
         argv += ["--universe", self.universe, "--start", self.start, "--end", self.end, "--by", ranking.column]
         return shlex.join([*argv, *self.account.argv()])
 

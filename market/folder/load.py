@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from undertow.market.calendar import Calendar
+from undertow.market.calendar import Calendar, ExchangeHours, exchange_hours
 from undertow.market.clock import BoolArray, FloatArray, InstantArray, IntArray
 from undertow.market.errors import DataError, did_you_mean, file_boundary, safe_text
-from undertow.market.feeds import Feed, known_instants
+from undertow.market.feeds import EXCHANGE_TOLERANCE, Feed, known_instants
 from undertow.market.folder.manifest import FeedEntry, Manifest, read_manifest
 from undertow.market.folder.names import clean_name, symbol_column
 from undertow.market.folder.prices import load_prices, manifest_calendar
@@ -78,7 +78,9 @@ def _load(folder: str | Path, manifest: Manifest) -> Market:
             if entry.kind == "universe":
                 universes[entry.name] = _load_universe(root, entry, prices)
             elif entry.kind != "prices":
-                feeds.append(_load_feed(root, entry, prices.calendar))
+                feed, outside = _load_feed(root, entry, prices.calendar)
+                feeds.append(feed)
+                notes = (*notes, *outside)
     # Where no row means that nothing happened, nothing has happened since the last one either, for a while.
     end = max([prices.calendar.closes[-1], *(feed.known_at[-1] for feed in feeds if not feed.interval.sessions)])
     feeds = [feed.zeros_until(end) for feed in feeds]
@@ -104,7 +106,7 @@ def _has_prices(prices: Prices, symbol: str) -> bool:
     return symbol in prices and bool(prices.last_rows[prices.columns_of([symbol])[0]] >= 0)
 
 
-def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
+def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> tuple[Feed, tuple[str, ...]]:
     required = ("time", *_COLUMNS.get(entry.kind, ()))
     table = read_table(root, entry.path, required)
     times = date_column(table, "time", entry.path) if entry.kind == "macro" else time_column(table, entry.path)
@@ -122,13 +124,22 @@ def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
     columns = {name: values[keep] for name, values in columns.items()}
     check_increasing(times, entry.path, rows=np.flatnonzero(keep))
     _check_values(entry, times, columns)
+    hours: ExchangeHours | None = None
+    outside: tuple[str, ...] = ()
+    if entry.hours == "session":
+        hours, inside, outside = _in_exchange_hours(entry, times, calendar)
+        times, regimes = times[inside], regimes[inside]
+        columns = {name: values[inside] for name, values in columns.items()}
     if entry.interval.sessions or entry.delay.sessions:
         sessions = entry.interval.sessions + entry.delay.sessions
         first, last = _before(times[0]), _after(times[-1], sessions)
         calendar_of_feed = manifest_calendar(calendar.name, first, last)
     else:
         calendar_of_feed = calendar
-    known_at = known_instants(times, entry.interval, entry.delay, calendar_of_feed)
+    if hours is None:
+        known_at = known_instants(times, entry.interval, entry.delay, calendar_of_feed)
+    else:
+        known_at = hours.known_at[np.searchsorted(hours.starts, times)]
     feed = Feed(
         kind=entry.kind,
         asset=entry.asset,
@@ -143,9 +154,36 @@ def _load_feed(root: Path, entry: FeedEntry, calendar: Calendar) -> Feed:
         stale_after=entry.tolerance.timedelta if entry.tolerance else None,
         repeated_rows=int(repeated.sum()),
         missing=entry.missing,
+        hours=hours,
     )
     _check_cover(feed, calendar)
-    return feed
+    return feed, outside
+
+
+def _in_exchange_hours(
+    entry: FeedEntry, times: InstantArray, calendar: Calendar
+) -> tuple[ExchangeHours, BoolArray, tuple[str, ...]]:
+    """The bars of the exchange's hours, which rows (H,) are among them, and a remark.
+
+    Raises `DataError` where more than half of the rows are not.
+    """
+    schedule = manifest_calendar(calendar.name, _before(times[0]), _after(times[-1], _FEW_SESSIONS))
+    tolerance = entry.tolerance.timedelta if entry.tolerance else max(EXCHANGE_TOLERANCE, 3 * entry.interval.timedelta)
+    hours = exchange_hours(schedule, times[0], entry.interval, entry.delay, tolerance)
+    inside = np.isin(times, hours.starts)
+    outside = np.flatnonzero(~inside)
+    if not len(outside):
+        return hours, inside, ()
+    stamp = np.datetime_as_string(times[outside[0]], unit="m")
+    if 2 * len(outside) > len(times):
+        raise DataError(
+            f"{entry.path}: row {outside[0] + 1} ({stamp}): {len(outside):,} of {len(times):,} rows start outside the"
+            f" hours of {calendar.name}; leave `hours` out where bars come around the clock, or drop these rows"
+        )
+    rows = "1 row starts" if len(outside) == 1 else f"{len(outside):,} rows start"
+    are = "is" if len(outside) == 1 else "are"
+    remark = f"{entry.path}: {rows} outside the hours of {calendar.name} and {are} not used, the first at {stamp} UTC."
+    return hours, inside, (remark,)
 
 
 def _before(time: np.datetime64) -> pd.Timestamp:
@@ -189,7 +227,7 @@ def _check_values(entry: FeedEntry, times: InstantArray, columns: dict[str, Floa
         for name, values in columns.items():
             problem = f"`{name}` must not be negative, got {{}}; write the amount without a sign"
             check_values(values < 0, problem, values, entry.path, times)
-    if entry.interval.minutes:
+    if entry.interval.minutes and entry.hours != "session":
         offset = (times - times[0]) % entry.interval.timedelta
         rows = np.flatnonzero(offset != np.timedelta64(0, "ns"))
         if len(rows):

@@ -23,7 +23,9 @@ _TOP = {
     "feed": list,
 }
 _RULES = {int: "a whole number", str: "text", bool: "true or false", list: "written as [[feed]], once a file"}
-_FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance", "missing")
+_FEED = ("path", "kind", "asset", "interval", "delay", "name", "tolerance", "missing", "hours")
+_HOURS = ("clock", "session")
+_LONGEST_EXCHANGE_BAR = 60.0
 _LARGEST_FILE = 1_000_000
 _LONGEST_PATH = 1_000
 # The keys that each kind of feed needs beside its path, and its default interval and delay.
@@ -50,6 +52,7 @@ class FeedEntry:
     delay: Span
     tolerance: Span | None
     missing: Missing = "unknown"
+    hours: str = "clock"
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def _entry(file: Path, number: int, raw: Any) -> FeedEntry:
             delay=Span.parse(raw.get("delay", delay), "delay"),
             tolerance=Span.parse(raw["tolerance"], "tolerance") if "tolerance" in raw else None,
             missing=_missing(raw.get("missing", "unknown"), kind),
+            hours=_hours(raw.get("hours", "clock"), kind),
         )
     except DataError as error:
         raise DataError(f"{where} ({raw['path']}): {error}") from None
@@ -189,10 +193,23 @@ def _missing(value: str, kind: str) -> Missing:
     )
 
 
+def _hours(value: str, kind: str) -> str:
+    if value not in _HOURS:
+        raise DataError(f"`hours` must be clock or session, got {value!r}{did_you_mean(value, _HOURS)}")
+    if value == "session" and kind != "bars":
+        raise DataError(f'`hours` = "session" is for bars of stocks, not for {kind}; leave it out')
+    return value
+
+
 def _check_spans(where: str, entry: FeedEntry) -> None:
     # Without a length a bar would be known at its start.
     if entry.kind in ("bars", "liquidations") and not (entry.interval.minutes or entry.interval.sessions):
         raise DataError(f"{where}: `interval` of {entry.kind} must be longer than 0, such as 1h or 1d")
+    if entry.hours == "session" and not 0.0 < entry.interval.minutes <= _LONGEST_EXCHANGE_BAR:
+        raise DataError(
+            f'{where}: `hours` = "session" needs an `interval` of an hour or less, got {entry.interval}; longer bars'
+            " are made from them by a condition's `interval`"
+        )
     if entry.tolerance is not None and not entry.tolerance.minutes:
         raise DataError(
             f"{where}: `tolerance` must be a length of clock time such as 36h or 10d, got {entry.tolerance}"

@@ -126,6 +126,8 @@ def _feed_entry(feed: Feed, path: str) -> dict[str, str]:
         entry["asset"] = feed.asset
     if feed.missing != "unknown":
         entry["missing"] = feed.missing
+    if feed.hours is not None:
+        entry["hours"] = "session"
     if feed.stale_after is not None:
         entry["tolerance"] = f"{feed.stale_after / np.timedelta64(1, 'm'):.6f}min"
     return entry

@@ -184,7 +184,7 @@ def _feed(feed: Feed, end: np.datetime64) -> FeedCoverage:
         frozen_rows=int(feed.frozen_rows.sum()),
         frozen=bool(feed.frozen_rows[known]),
         age_hours=round(float(age / HOUR), 2),
-        stale=bool(age > feed.tolerance),
+        stale=bool(end > feed.expires_at(int(known))),
         regimes=_regimes(feed),
         **_bars(feed),
     )

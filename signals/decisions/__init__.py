@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from undertow.signals.decisions.inputs import DERIVED, feed_inputs, session_inputs
     from undertow.signals.decisions.known_values import KnownValues
     from undertow.signals.decisions.panel import ALIVE_SESSIONS, SessionPanel
-    from undertow.signals.decisions.requests import feed_parameters, signal_spec
+    from undertow.signals.decisions.requests import (
+        COUNTED_HOURS,
+        CountedHours,
+        SignalSource,
+        feed_parameters,
+        signal_spec,
+    )
     from undertow.signals.decisions.screen import Screen, check_universe, is_screen, liquidity
     from undertow.signals.decisions.sizes import UniverseSizes, universe_sizes
     from undertow.signals.decisions.table import DecisionTable, shared_table
@@ -33,6 +39,9 @@ else:
                 "SessionPanel",
             ),
             "requests": (
+                "COUNTED_HOURS",
+                "CountedHours",
+                "SignalSource",
                 "feed_parameters",
                 "signal_spec",
             ),
@@ -55,12 +64,15 @@ else:
 
 __all__ = [
     "ALIVE_SESSIONS",
+    "COUNTED_HOURS",
     "DERIVED",
+    "CountedHours",
     "DecisionTable",
     "KnownValues",
     "Reading",
     "Screen",
     "SessionPanel",
+    "SignalSource",
     "UniverseSizes",
     "at_decisions",
     "check_universe",

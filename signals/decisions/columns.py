@@ -17,13 +17,14 @@ from undertow.market import (
     How,
     InstantArray,
     IntArray,
+    Lifetimes,
     Spans,
     decision_spans,
     in_threads,
 )
 from undertow.signals.base import Spec
 from undertow.signals.decisions.inputs import feed_inputs
-from undertow.signals.decisions.requests import feed_parameters
+from undertow.signals.decisions.requests import SignalSource, feed_parameters
 from undertow.signals.decisions.series import SeriesTable, is_sparse
 
 SIDES: Mapping[How, float] = {"last": 0.0, "min": -1.0, "max": 1.0}
@@ -51,17 +52,13 @@ class Request(NamedTuple):
 
     Args:
         spec: definition of the signal.
-        output: name of the output.
-        asset: asset of the feeds.
-        interval_hours: bars of so many hours; 0 for the feed's own.
+        source: where it is read, with the name of the output.
         sets: the distinct parameter sets in order, then the lag in hours, and the value of `SIDES` last (D, K + 2).
         wanted: decisions whose value is needed (T,); None for all.
     """
 
     spec: Spec
-    output: str
-    asset: str
-    interval_hours: float
+    source: SignalSource
     sets: FloatArray
     wanted: BoolArray | None = None
 
@@ -77,7 +74,7 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
     spec = request.spec
     columns = np.empty((0, 0))
     wanted = np.ones(len(table), np.bool_) if request.wanted is None else request.wanted
-    for number, feed in enumerate(table.feeds(spec, request.asset, request.interval_hours)):
+    for number, feed in enumerate(table.feeds(spec, request.source)):
         missing = wanted if not number else wanted & np.isnan(columns).any(axis=0)
         found = _feed_columns(table, request, feed, missing)
         unknown = np.isnan(found[-1])[missing]
@@ -86,7 +83,7 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
             # Why, by what it has at every decision, whether it is needed there or not.
             last, everywhere = request._replace(sets=request.sets[-1:]), np.ones(len(table), np.bool_)
             whole = found[-1] if missing.all() else _feed_columns(table, last, feed, everywhere)[0]
-            table.note_unused(spec, request.output, feed, last.parameters(0), np.isnan(whole))
+            table.note_unused(spec, request.source.output, feed, last.parameters(0), np.isnan(whole))
         # In place: memory that is touched for the first time costs more than what is done in it.
         new = np.isfinite(found)
         if number:
@@ -100,26 +97,26 @@ def signal_columns(table: SeriesTable, request: Request) -> FloatArray:
 
 
 def _session_columns(table: SeriesTable, request: Request) -> FloatArray:
-    known_at = table.known_at(request.spec, request.asset)
+    known_at = table.known_at(request.spec, request.source.asset)
     series = _Series(
         known_at,
         np.arange(len(known_at)),
-        ("sessions", table.identity(request.spec), request.asset),
-        lambda row: table.sessions_of(request.spec, request.parameters(row), request.asset)[
-            request.spec.outputs.index(request.output)
+        ("sessions", table.identity(request.spec), request.source.asset),
+        lambda row: table.sessions_of(request.spec, request.parameters(row), request.source.asset)[
+            request.spec.outputs.index(request.source.output)
         ][:, 0],
     )
     return _read(table, request, series, np.ones(len(table), np.bool_))
 
 
 def _feed_columns(table: SeriesTable, request: Request, feed: Feed, wanted: BoolArray) -> FloatArray:
-    spec, output = request.spec, request.output
+    spec, output = request.spec, request.source.output
     series = _Series(
         feed.known_at,
         feed.grid_rows,
         ("feed", table.identity(feed)),
         lambda row: table.output_in_hours(spec, feed, output, request.parameters(row)),
-        feed.tolerance,
+        feed.lifetimes,
     )
     if output not in spec.at:
         return _read(table, request, series, wanted)
@@ -128,7 +125,7 @@ def _feed_columns(table: SeriesTable, request: Request, feed: Feed, wanted: Bool
         ("inputs", table.identity(spec), table.identity(feed)),
         lambda: tuple(values.ravel() for values in feed_inputs(spec, table, feed).values()),
     )
-    scale = feed.interval.minutes / 60.0 if output in spec.in_rows else 1.0
+    scale = feed.row_hours if output in spec.in_rows else 1.0
 
     def at(firsts: IntArray, rows: IntArray) -> FloatArray:
         parameters = (np.array([columns[first][name] for first in firsts.tolist()]) for name in spec.parameters)
@@ -146,7 +143,7 @@ class _Series(NamedTuple):
         places: place of each row in a whole series (H,).
         key: what tells its rows from those of others.
         whole: the whole series of a request's row.
-        tolerance: age beyond which a row does not count.
+        tolerance: age beyond which a row does not count, one for all or one a row.
         at: values (W, R) of the requests' rows (W,) at places (R,), where the signal has such a kernel.
     """
 
@@ -154,7 +151,7 @@ class _Series(NamedTuple):
     places: IntArray
     key: tuple[object, ...]
     whole: Callable[[int], FloatArray]
-    tolerance: np.timedelta64 | None = None
+    tolerance: Lifetimes | None = None
     at: Callable[[IntArray, IntArray], FloatArray] | None = None
 
 

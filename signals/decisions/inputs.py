@@ -11,9 +11,11 @@ from undertow.market import (
     HOUR,
     PRICE_FIELDS,
     SETTLEMENT_HOURS,
+    BoolArray,
     Feed,
     FloatArray,
     InstantArray,
+    Lifetimes,
     ParameterError,
     align,
     did_you_mean,
@@ -142,7 +144,12 @@ def _last_known(feed: Feed, column: str, at: InstantArray) -> FloatArray:
     if feed.kind == "macro":
         # A value that was removed, because it had repeated for too long, is no blank.
         rows = np.isfinite(values) | feed.frozen.get(column, np.zeros(len(feed), np.bool_))
-    return align(feed.known_at[rows], values[rows], at, tolerance=feed.tolerance)
+    return align(feed.known_at[rows], values[rows], at, tolerance=_lifetimes(feed, rows))
+
+
+def _lifetimes(feed: Feed, rows: BoolArray) -> Lifetimes:
+    lifetimes = feed.lifetimes
+    return lifetimes[rows] if isinstance(lifetimes, np.ndarray) else lifetimes
 
 
 def _hours_since(instants: InstantArray, feed: Feed) -> FloatArray:
@@ -151,7 +158,10 @@ def _hours_since(instants: InstantArray, feed: Feed) -> FloatArray:
     Missing intervals of the feed included.
     """
     known_at = feed.known_at
-    if feed.is_regular:
+    if feed.hours is not None:
+        first = int(np.searchsorted(feed.hours.starts, feed.times[0]))
+        known_at = feed.hours.known_at[first : first + int(feed.grid_rows[-1]) + 1]
+    elif feed.is_regular:
         known_at = known_at[0] + np.arange(int(feed.grid_rows[-1]) + 1) * feed.interval.timedelta
     last = np.searchsorted(instants, known_at, side="right") - 1
     return np.where(last >= 0, (known_at - instants[np.maximum(last, 0)]) / HOUR, np.nan)

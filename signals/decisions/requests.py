@@ -6,7 +6,7 @@ An unknown name must not pass for a default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,27 @@ from undertow.signals.base import Parameter, Spec
 # Units of lengths: none makes sense at 0 or below, where the search range of a signal says so too.
 LENGTH_UNITS = ("rows", "sessions", "settlements", "rows a year", "hours a year")
 _HOWS: tuple[str, ...] = get_args(How)
+# How hours are counted on bars of stocks: trading hours, or the 24/7 clock.
+CountedHours = Literal["session", "clock"]
+COUNTED_HOURS: tuple[CountedHours, ...] = get_args(CountedHours)
+
+
+class SignalSource(NamedTuple):
+    """Where a signal is read: its output, feeds, bars and universe.
+
+    Args:
+        output: name of the output; the first one where empty.
+        asset: asset of the feeds.
+        interval_hours: bars of so many hours, each known when it has closed; 0: the feed's own bars.
+        universe: universe or screen whose names are read, or the symbol of one; that of the table where empty.
+        hours: how hours are counted on a feed that keeps exchange hours: "session" trading hours, or "clock".
+    """
+
+    output: str = ""
+    asset: str = "BTC"
+    interval_hours: float = 0.0
+    universe: str = ""
+    hours: CountedHours = "session"
 
 
 def signal_spec(signal: Any) -> Spec:
@@ -103,7 +124,10 @@ def feed_parameters(spec: Spec, feed: Feed, parameters: Mapping[str, float]) -> 
     def in_rows(unit: str, value: float) -> float:
         if unit == "rows":
             return feed.bars(value)
-        return value * 60.0 / feed.interval.minutes if unit == "hours a year" and feed.interval.minutes else value
+        if unit != "hours a year" or not feed.row_hours:
+            return value
+        share = 1.0 if feed.hours is None else feed.hours.share
+        return value * share / feed.row_hours
 
     values = with_defaults(spec, parameters)
     return {name: in_rows(spec.parameters[name].unit, value) for name, value in values.items()}

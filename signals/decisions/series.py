@@ -18,13 +18,20 @@ from undertow.market import (
     InstantArray,
     Market,
     Universe,
+    around_the_clock,
     coarsen,
     window_ends,
 )
 from undertow.signals.base import Spec
 from undertow.signals.decisions.inputs import feed_inputs, session_inputs, session_known_at
 from undertow.signals.decisions.panel import SessionPanel
-from undertow.signals.decisions.requests import feed_parameters, parameter_sets, signal_spec, with_defaults
+from undertow.signals.decisions.requests import (
+    SignalSource,
+    feed_parameters,
+    parameter_sets,
+    signal_spec,
+    with_defaults,
+)
 
 # Memory that the series of signals on their own clocks may take; the least recently used are dropped beyond it.
 SERIES_BYTES = 256e6
@@ -54,7 +61,7 @@ class SeriesTable(SessionPanel):
         self.series_bytes = SERIES_BYTES
         # Specifications and feeds are keyed by their identity, which is unique only while they are referenced.
         self._referenced: dict[int, Spec | Feed] = {}
-        self._coarse: dict[tuple[int, float], Feed] = {}
+        self._coarse: dict[tuple[int, float, bool], Feed] = {}
         self._series: OrderedDict[tuple[Any, ...], tuple[FloatArray, ...]] = OrderedDict()
         self._series_size = 0
 
@@ -102,7 +109,7 @@ class SeriesTable(SessionPanel):
             parameters: parameters of the signal by name, lengths in hours.
         """
         values = self._feed_output(spec, feed, output, parameters)
-        return values * (feed.interval.minutes / 60.0) if output in spec.in_rows else values
+        return values * feed.row_hours if output in spec.in_rows else values
 
     def _feed_output(self, spec: Spec, feed: Feed, output: str, parameters: Mapping[str, float]) -> FloatArray:
         """One output (G,).
@@ -136,26 +143,31 @@ class SeriesTable(SessionPanel):
         last = window_ends(closes, self.decisions.at, lag) - 1
         return np.where(last >= 0, closes[np.maximum(last, 0)], closes[0])
 
-    def feeds(self, spec: Spec, asset: str, interval_hours: float = 0.0) -> tuple[Feed, ...]:
-        """The feeds of a signal's first input, finest first.
+    def feeds(self, spec: Spec, source: SignalSource) -> tuple[Feed, ...]:
+        """The feeds of a signal's first input on the bars of a source, finest first.
 
         A signal without one is recorded in `absent`.
         """
         kind, _ = next(iter(spec.inputs.values()))
+        kind, _, named = kind.partition(":")
+        asset = named or source.asset
         feeds = self.market.feeds_of(kind, asset)
         if not feeds:
             self.absent[spec.name] = f"no feed of kind {kind!r} for {asset}"
         for feed in feeds:
             self.note_frozen(feed)
-        return tuple(self._on_interval(feed, interval_hours) for feed in feeds)
+        return tuple(self._on_bars(feed, source) for feed in feeds)
 
-    def _on_interval(self, feed: Feed, hours: float) -> Feed:
+    def _on_bars(self, feed: Feed, source: SignalSource) -> Feed:
+        filled = source.hours == "clock" and feed.hours is not None
         # A feed that is as coarse already stays as it is.
-        if not 0.0 < feed.interval.minutes < hours * 60.0:
+        coarser = 0.0 < feed.interval.minutes < source.interval_hours * 60.0
+        if not filled and not coarser:
             return feed
-        key = (self.identity(feed), hours)
+        key = (self.identity(feed), source.interval_hours if coarser else 0.0, filled)
         if key not in self._coarse:
-            self._coarse[key] = coarsen(feed, hours)
+            bars = around_the_clock(feed) if filled else feed
+            self._coarse[key] = coarsen(bars, source.interval_hours) if coarser else bars
         return self._coarse[key]
 
     def note_unused(

@@ -22,10 +22,10 @@ _BITCOIN = {
     "open interest shock": ("open-interest-change", "open-interest-divergence"),
     "altcoin contagion": ("altcoin-contagion",),
     "stabilisation": ("stabilisation", "rows-since-low"),
-    "correlation with BTC": ("btc-equity-correlation",),
+    "correlation with BTC": ("btc-equity-correlation", "common-trend", "common-trend-spy"),
 }
 _OTHERS = {
-    "rates shock": ("rates-shock", "policy-tailwind", "scenario"),
+    "rates shock": ("rates-shock", "policy-tailwind", "policy-path", "yields-and-dollar", "scenario"),
     "dollar shock": ("dollar-shock",),
     "leadership break": ("leadership", "leadership-break", "breadth", "new-lows", "selloff", "basket-selloff", "trend"),
     "volatility event": (
@@ -39,6 +39,7 @@ _OTHERS = {
         "average-pairwise-correlation",
         "absorption-ratio",
         "regime",
+        "compression-warning",
     ),
 }
 # States, not events: they name a shock only where no event contributed.

@@ -9,6 +9,7 @@ from undertow.market import lazy_names
 if TYPE_CHECKING:
     from undertow.strategies.rules.evaluate import decide_rules, evaluate_rules, ladder_of, read_condition
     from undertow.strategies.rules.file import RuleFile, as_toml, load_rule, parts_of, presets, read_rule, rule_text
+    from undertow.strategies.rules.numbers import RuleNumbers, numbers_of, rule_numbers
     from undertow.strategies.rules.parts import (
         ALARM,
         WATCH,
@@ -46,6 +47,11 @@ else:
                 "presets",
                 "read_rule",
                 "rule_text",
+            ),
+            "numbers": (
+                "RuleNumbers",
+                "numbers_of",
+                "rule_numbers",
             ),
             "parts": (
                 "ALARM",
@@ -109,6 +115,7 @@ __all__ = [
     "Reentry",
     "Rule",
     "RuleFile",
+    "RuleNumbers",
     "RuleStrategy",
     "Source",
     "States",
@@ -122,10 +129,12 @@ __all__ = [
     "evaluate_rules",
     "ladder_of",
     "load_rule",
+    "numbers_of",
     "parts_of",
     "presets",
     "read_condition",
     "read_rule",
+    "rule_numbers",
     "rule_text",
     "selling_orders",
     "walk_tiers",

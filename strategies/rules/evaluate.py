@@ -100,7 +100,7 @@ def shape_key(rule: Rule) -> object:
 def _kind(condition: Condition) -> tuple[object, ...]:
     """What conditions must share to be read together."""
     names = tuple(sorted(condition.parameters))
-    signal = (condition.signal, condition.output, condition.asset, condition.fallback)
+    signal = (condition.signal, condition.source, condition.fallback)
     return (*signal, names)
 
 
@@ -214,7 +214,7 @@ def _read_codes(
     lag = np.array([rule_lag if c.lag is None else c.lag for c, rule_lag in zip(conditions, lags, strict=True)])
     parameters = {name: np.array([c.parameters[name] for c in conditions]) for name in first.parameters}
     how = [c.how for c in conditions]
-    names: dict[str, Any] = {"output": first.output, "asset": first.asset, "lag": lag, "how": how}
+    names: dict[str, Any] = {"source": first.source, "lag": lag, "how": how}
     columns = ConditionColumns(*table.read(first.spec, parameters, **names))
     substitute = ConditionColumns(np.empty((0, len(table))), np.zeros(len(conditions), dtype=np.int64))
     if first.fallback:

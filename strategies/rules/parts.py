@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from undertow.market import PRICE_FIELDS, UndertowError, did_you_mean
+from undertow.market import did_you_mean
 from undertow.signals.base import SIGNALS, Spec, load, refuse_code
-from undertow.signals.decisions import Screen, is_screen
+from undertow.signals.decisions import CountedHours, Screen, SignalSource, is_screen
+from undertow.strategies.rules.checks import (
+    check_condition_bars,
+    check_names,
+    check_parameter,
+    check_universe_key,
+    interval_hours,
+)
 from undertow.strategies.rules.levels import check_level
 
 
@@ -27,11 +34,9 @@ Hours = Annotated[float, Field(ge=0.0, le=8760.0, strict=True, allow_inf_nan=Fal
 Positive = Annotated[float, Field(gt=0.0, strict=True, allow_inf_nan=False)]
 Sessions = Annotated[int, BeforeValidator(_not_text), Field(ge=1, le=60)]
 Combine = Literal["any", "all", "score"]
-Seen = Literal["worst", "last"]
+Read = Literal["worst", "now"]
 
 WATCH, ALARM = 0.5, 1.0
-# Longer windows, in hours or sessions, are typos: more than eleven years of hours.
-LONGEST_WINDOW = 100_000
 _ROUNDING = 1e-9
 
 
@@ -70,8 +75,12 @@ class Condition(Part):
         below: alarm at or below this level
         watch: a milder level
         leave: level on the calm side of which an alarm goes off; the alarm's level where None
-        seen: "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
-            recovered is seen) or "last"; None: "worst" for feed signals
+        interval: length of the bars on which a feed signal is computed, such as "4h", each known when it has closed;
+            those of the feed where empty
+        hours: of bars that keep exchange hours, whether hours are those of trading ("session") or of the clock
+        universe: universe, screen or symbol whose names the signal reads; that of the run where empty
+        read: "worst" (the most alarming value since the previous decision, so that a weekend cascade which has
+            recovered is seen) or "now" (the value at the decision); None: "worst" for feed signals
         lag: hours; that of the rule's timing where None
         fallback: a signal with the same output, parameters and clock, read where the first has no value
         weight: weight of the condition in a trigger with combine "score"
@@ -90,7 +99,10 @@ class Condition(Part):
     below: Number | None = None
     watch: Number | None = None
     leave: Number | None = None
-    seen: Seen | None = None
+    interval: str = ""
+    hours: CountedHours = "session"
+    universe: str = ""
+    read: Read | None = None
     lag: Hours | None = None
     fallback: str = ""
     weight: Positive = 1.0
@@ -116,18 +128,24 @@ class Condition(Part):
     @property
     def how(self) -> Literal["last", "min", "max"]:
         """How `align` reads the signal; signals with one value a session by their last."""
-        seen = self.seen or ("worst" if self.spec.clock == "feed" else "last")
-        if seen == "last":
+        read = self.read or ("worst" if self.spec.clock == "feed" else "now")
+        if read == "now":
             return "last"
         return "max" if self.side > 0 else "min"
 
     @property
     def name(self) -> str:
-        """The title, or else the signal, with its output where it has several."""
+        """The title, or else the signal, with its output, bars and universe."""
         if self.title:
             return self.title
         outputs = self.spec.outputs
-        return f"{self.signal} {self.output or outputs[0]}" if len(outputs) > 1 or self.output else self.signal
+        output = (self.output or outputs[0]) if len(outputs) > 1 or self.output else ""
+        return " ".join(part for part in (self.signal, output, self.interval, self.universe) if part)
+
+    @property
+    def source(self) -> SignalSource:
+        """Where the signal is read, as the decision table is requested."""
+        return SignalSource(self.output, self.asset, interval_hours(self.interval), self.universe, self.hours)
 
     def model_post_init(self, _: Any) -> None:
         """Check the fields together, once: not again for each rule that has the part."""
@@ -150,10 +168,12 @@ class Condition(Part):
         # Names that passed are not checked again: what a file may name is decided before.
         refuse_code(self.signal)
         refuse_code(self.fallback)
-        _check_names(self.signal, self.fallback, self.output, tuple(self.parameters))
+        check_names(self.signal, self.fallback, self.output, tuple(self.parameters))
         spec, side = self.spec, self.side
         for name, value in self.parameters.items():
-            _check_value(self.signal, spec, name, value)
+            check_parameter(self.signal, spec, name, value)
+        check_condition_bars(self.signal, spec, self.interval, self.hours, self.parameters)
+        check_universe_key(self.signal, spec, self.universe)
         levels = {"above": self.above, "below": self.below, "watch": self.watch, "leave": self.leave}
         for key, level in levels.items():
             if level is not None:
@@ -180,11 +200,11 @@ class Trigger(Part):
 class Gate(Condition):
     """A condition that scales the score by `scale` while it is on; 0 is a veto.
 
-    Read at the decision itself, by its last value, unless `lag` and `seen` are set. Where it is unknown the score is
+    Read at the decision itself, by its last value, unless `lag` and `read` are set. Where it is unknown the score is
     not scaled. Sessions on which gates kept the score from a tier are counted and recorded.
     """
 
-    seen: Seen | None = "last"
+    read: Read | None = "now"
     lag: Hours | None = 0.0
     scale: Share = 0.0
 
@@ -192,13 +212,13 @@ class Gate(Condition):
 class AllClear(Condition):
     """A condition for the return, read at the decision itself by its last value.
 
-    `lag` and `seen` change that. Its level may be the end of the range, which every value reaches: no new low for 0
+    `lag` and `read` change that. Its level may be the end of the range, which every value reaches: no new low for 0
     hours is always true.
     """
 
     _open_ended: ClassVar[bool] = True
 
-    seen: Seen | None = "last"
+    read: Read | None = "now"
     lag: Hours | None = 0.0
 
 
@@ -312,58 +332,3 @@ class Reentry(Part):
         """Check that the stop is a decimal."""
         if self.wrong is not None and self.wrong > 1.0:
             raise ValueError(f"`wrong` must be a decimal rise in (0, 1], got {self.wrong:g}; 4 % is 0.04")
-
-
-@lru_cache(maxsize=4096)
-def _check_names(signal: str, fallback: str, output: str, parameters: tuple[str, ...]) -> None:
-    """Raise `ValueError` on an unknown name; names that passed are not checked again."""
-    spec = _checked_spec("signal", signal, output, parameters)
-    if not fallback:
-        return
-    other = _checked_spec("fallback", fallback, output, parameters)
-    if (output or spec.outputs[0]) != (output or other.outputs[0]) or spec.clock != other.clock:
-        raise ValueError(
-            f"`fallback`: `{fallback}` gives `{other.outputs[0]}` on the {other.clock} clock, `{signal}` gives"
-            f" `{spec.outputs[0]}` on the {spec.clock} clock; name an `output` that both have on one clock"
-        )
-
-
-def _checked_spec(key: str, name: str, output: str, parameters: tuple[str, ...]) -> Spec:
-    try:
-        signal = load(SIGNALS, name)
-    except UndertowError as error:
-        raise ValueError(f"`{key}`: {error}") from None
-    spec = getattr(signal, "spec", signal)
-    if not isinstance(spec, Spec):
-        raise ValueError(f"`{key}`: `{name}` is not a signal")
-    if (
-        spec.clock == "session"
-        and not spec.across_names
-        and any(("prices", x) in spec.inputs.values() for x in PRICE_FIELDS)
-    ):
-        raise ValueError(f"`{key}`: `{name}` has one value a name; a condition needs one value a session")
-    if output and output not in spec.outputs:
-        suggestion = did_you_mean(output, spec.outputs)
-        raise ValueError(f"`output`: `{name}` has no output `{output}`{suggestion}; allowed: {_list(spec.outputs)}")
-    for parameter in parameters:
-        if parameter not in spec.parameters:
-            suggestion, allowed = did_you_mean(parameter, spec.parameters), _list(spec.parameters)
-            raise ValueError(f"`parameters`: `{name}` has no parameter `{parameter}`{suggestion}; allowed: {allowed}")
-    return spec
-
-
-def _check_value(signal: str, spec: Spec, name: str, value: float) -> None:
-    parameter = spec.parameters[name]
-    if parameter.unit == "rows":
-        rule, valid = f"hours in (0, {LONGEST_WINDOW}]", 0 < value <= LONGEST_WINDOW
-    elif parameter.whole:
-        rule = f"a whole number of {parameter.unit} in [1, {LONGEST_WINDOW}]"
-        valid = 1 <= value <= LONGEST_WINDOW and value == int(value)
-    else:
-        rule, valid = "a finite number", math.isfinite(value)
-    if not valid:
-        raise ValueError(f"`parameters`: `{name}` of `{signal}` must be {rule}, got {value:g}")
-
-
-def _list(names: Any) -> str:
-    return ", ".join(names) or "none"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from undertow.market import BoolArray, InstantArray, Market, UnknownNameError
-from undertow.signals.decisions import DecisionTable, check_universe
+from undertow.signals.decisions import DecisionTable, check_universe, is_screen
 from undertow.strategies.plan import Decision
 from undertow.strategies.rules import evaluate
+from undertow.strategies.rules.bars import check_interval_of
 from undertow.strategies.rules.parts import ALARM, WATCH, Condition
 from undertow.strategies.rules.rule import Rule
 from undertow.strategies.rules.severity import alarms_nb
@@ -44,16 +45,27 @@ class RuleStrategy(Strategy):
             return [cls.model_construct(**dict(zip(sets, row, strict=True))).rule() for row in rows]
 
     def check_market(self, market: Market) -> None:
-        """Raise an error where the rule names a universe or symbol not in `market`.
+        """Raise an error where the rule names what `market` lacks.
 
-        The error names the file and the key.
+        A universe, a symbol, or bars shorter than those of every feed; the error names the file and the key.
         """
-        destination = self.rule().destination
+        rule = self.rule()
+        for family, conditions in (("trigger.when", rule.trigger.when), ("gates", rule.gates)):
+            self._check_conditions(market, family, conditions)
+        self._check_conditions(market, "reentry.when", rule.reentry.when)
+        destination = rule.destination
         if destination.basket:
             check_universe(market, destination.basket, self._key("basket", destination.basket))
         symbol = destination.hedge_symbol
         if symbol and symbol not in market.prices:
             raise UnknownNameError("symbol", symbol, market.prices.symbols, self._key("hedge_symbol", symbol))
+
+    def _check_conditions(self, market: Market, family: str, conditions: Sequence[Condition]) -> None:
+        for number, condition in enumerate(conditions, start=1):
+            where, name = f"{self.origin or self.label}: {family}[{number}]", condition.universe
+            if name and (is_screen(name) or name not in market.prices):
+                check_universe(market, name, f"{where}.universe")
+            check_interval_of(market, condition, f"{where}.interval")
 
     def _key(self, field: str, destination: str) -> str:
         """The file, or else the rule, and the key of a destination in it, for errors."""
@@ -119,8 +131,7 @@ def _alarms(table: DecisionTable, condition: Condition, lag: float, mild: bool) 
             signal,
             condition.parameters,
             lambda values: values * condition.side >= level * condition.side,
-            output=condition.output,
-            asset=condition.asset,
+            condition.source,
             lag=lag,
         )
 

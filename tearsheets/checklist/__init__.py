@@ -8,18 +8,21 @@ from undertow.market import lazy_names
 
 if TYPE_CHECKING:
     from undertow.tearsheets.checklist.held import HELD_COLUMNS, held_rows, held_sentences
-    from undertow.tearsheets.checklist.page import (
+    from undertow.tearsheets.checklist.lines import (
         check_value,
         contribution_text,
         current_value,
         data_age,
+        levels_text,
+    )
+    from undertow.tearsheets.checklist.page import (
         execution_text,
         headline,
-        levels_text,
         order_lines,
         similar_states_sentence,
         write_today,
     )
+    from undertow.tearsheets.checklist.steps import STEP_COLUMNS, state_sentences, step_rows
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -29,23 +32,31 @@ else:
                 "held_rows",
                 "held_sentences",
             ),
-            "page": (
+            "lines": (
                 "check_value",
                 "contribution_text",
                 "current_value",
                 "data_age",
+                "levels_text",
+            ),
+            "page": (
                 "execution_text",
                 "headline",
-                "levels_text",
                 "order_lines",
                 "similar_states_sentence",
                 "write_today",
+            ),
+            "steps": (
+                "STEP_COLUMNS",
+                "state_sentences",
+                "step_rows",
             ),
         },
     )
 
 __all__ = [
     "HELD_COLUMNS",
+    "STEP_COLUMNS",
     "check_value",
     "contribution_text",
     "current_value",
@@ -57,5 +68,7 @@ __all__ = [
     "levels_text",
     "order_lines",
     "similar_states_sentence",
+    "state_sentences",
+    "step_rows",
     "write_today",
 ]

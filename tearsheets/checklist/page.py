@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
-from undertow.backtests.checklist import UNKNOWN, Line, Order, Similar, Today
-from undertow.strategies.reasons import format_number
+from undertow.backtests.checklist import UNKNOWN, Order, Similar, Today
 from undertow.tearsheets.checklist.held import held_section
+from undertow.tearsheets.checklist.lines import (
+    check_value,
+    contribution_text,
+    current_value,
+    data_age,
+    levels_text,
+    state_cell,
+)
+from undertow.tearsheets.checklist.steps import steps_section
 from undertow.tearsheets.html.markup import (
     Html,
     facts,
@@ -32,7 +39,9 @@ def write_today(today: Today, path: str | Path) -> Path:
     """Write the checklist as one self-contained HTML page and return its path."""
     check_html_path(path, "html")
     held = [] if today.held is None else [held_section(today.held)]
-    body = join([_title(today), _verdict(today), *held, _checks(today), _orders(today), _reasons(today)])
+    body = join(
+        [_title(today), _verdict(today), *held, steps_section(today), _checks(today), _orders(today), _reasons(today)]
+    )
     page = fill_template(
         "plain.html", title=f"{headline(today)} | Undertow", style=Html(resource("page.css")), body=body
     )
@@ -124,43 +133,6 @@ def _groups(today: Today) -> list[tuple[str, list[Order]]]:
     return [(headings[key], orders) for key, orders in groups.items() if orders]
 
 
-def levels_text(line: Line) -> str:
-    """The levels at which a check starts to watch, to alarm, and to end the alarm."""
-    sign = "\N{GREATER-THAN OR EQUAL TO}" if line.side == "above" else "\N{LESS-THAN OR EQUAL TO}"
-
-    def text(level: float) -> str:
-        return typeset(format_number(level, decimal=line.decimal, digits=3))
-
-    watch = "" if line.watch is None else f"watch {sign} {text(line.watch)}, "
-    off = "" if line.leave is None else f", off {'below' if line.side == 'above' else 'above'} {text(line.leave)}"
-    return f"{watch}alarm {sign} {text(line.alarm)}{off}"
-
-
-def check_value(line: Line) -> str:
-    """The value of a check; a dash where it is unknown."""
-    if math.isnan(line.value):
-        return BLANK
-    levels = [level for level in (line.watch, line.alarm, line.leave) if level is not None]
-    return typeset(format_number(line.value, *levels, decimal=line.decimal, digits=3))
-
-
-def current_value(line: Line) -> str:
-    """The value of a check without its lag; a dash where it is unknown."""
-    return check_value(replace(line, value=line.now))
-
-
-def contribution_text(line: Line) -> str:
-    """What a check adds to the score; a dash where that is unknown."""
-    return BLANK if math.isnan(line.contribution) else plain(line.contribution, 3)
-
-
-def data_age(line: Line) -> str:
-    """The age of the oldest observation that a check reads, without its lag."""
-    if math.isnan(line.age_hours):
-        return "no data"
-    return f"{plain(line.age_hours, 0)} h" if line.age_hours < 120 else f"{plain(line.age_hours / 24, 0)} d"
-
-
 def similar_states_sentence(similar: Similar) -> str:
     """The returns that followed similar states, with their number."""
     reference = f"all sessions: median {percent(similar.all_median)}, {share(similar.all_positive, 0)} positive"
@@ -208,7 +180,7 @@ def _checks(today: Today) -> Html:
     rows = [
         (
             line.name,
-            _state(line),
+            state_cell(line),
             check_value(line),
             current_value(line),
             levels_text(line),
@@ -221,12 +193,7 @@ def _checks(today: Today) -> Html:
     has_lag = any(line.lag_hours for line in today.lines)
     lag = [note("The rule acts on the lagged Value; Now is the latest known value.")] if has_lag else []
     head = ("Check", "State", "Value", "Now", "Levels", "Data age", "Adds to the score")
-    return section("Checklist", table(head, rows), *lag, *hidden)
-
-
-def _state(line: Line) -> Html:
-    text = f"unknown: {line.missing}" if line.missing else line.state
-    return tag("td", text, kind={"alarm": "loss", "watch": "gain"}.get(line.state, ""))
+    return section("What the rule acts on", table(head, rows), *lag, *hidden)
 
 
 def _orders(today: Today) -> Html:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from undertow.market import Feed
 from undertow.signals.base import Spec
-from undertow.signals.decisions import DecisionTable, feed_parameters
+from undertow.signals.decisions import DecisionTable, SignalSource, feed_parameters
 
 _DEFAULT_REASON = "an input is missing or constant"
 
@@ -39,7 +39,7 @@ def missing_reason(
     if spec.clock == "session":
         shortfall = _session_shortfall(table, spec.lookback(**parameters)[index], at)
     else:
-        feeds = table.feeds(spec, asset)
+        feeds = table.feeds(spec, SignalSource(asset=asset))
         if not feeds:
             return table.absent[spec.name]
         instants = {feed: min(at, feed.known_at[-1]) if ever else at for feed in feeds}
@@ -61,7 +61,7 @@ def group_by_reason(reasons: Mapping[str, str]) -> str:
 
 
 def _last(feed: Feed) -> np.datetime64:
-    ends: np.datetime64 = feed.known_at[-1] + feed.tolerance
+    ends: np.datetime64 = feed.expires_at(-1)
     return ends
 
 

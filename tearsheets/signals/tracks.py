@@ -21,7 +21,7 @@ from undertow.market import (
     did_you_mean,
 )
 from undertow.signals.base import Parameter, Spec
-from undertow.signals.decisions import DecisionTable
+from undertow.signals.decisions import DecisionTable, SignalSource
 
 # For a signal with a value for each name, these quantiles are drawn: a band around the median.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -103,7 +103,7 @@ def signal_tracks(
         values = dict(zip(spec.outputs, table.sessions(spec, parameters, asset), strict=True))
         known_at = table.known_at(spec, asset)
         return {name: [Track("", known_at, _across(spec, table, values[name]))] for name in outputs}
-    feeds = table.feeds(spec, asset)
+    feeds = table.feeds(spec, SignalSource(asset=asset))
     if not feeds:
         labels = ", ".join(sorted({feed.label for feed in table.market.feeds})) or "none"
         absent = table.absent[spec.name]
@@ -124,7 +124,7 @@ def asset_track(table: DecisionTable, asset: str, by_session: bool) -> Track | N
     if not by_session:
         return Track(asset, grid_known_at(bars[0]), bars[0].on_grid("close")[:, None])
     closes = table.market.calendar.closes
-    known = align(bars[0].known_at, bars[0]["close"], closes, tolerance=bars[0].tolerance)
+    known = align(bars[0].known_at, bars[0]["close"], closes, tolerance=bars[0].lifetimes)
     return Track(asset, closes, known[:, None])
 
 

@@ -77,6 +77,31 @@ def resolve_rule(options: RuleOptions, default: str | None = None) -> RuleFile:
     return read_trusted(options.rule, options.trust)
 
 
+def resolve_swept(strategy: str | None, rule: str | None, trust: bool) -> tuple[type[Strategy], RuleFile]:
+    """The class that is swept, and the file with its settings.
+
+    Of `--strategy`, or of the numbers of the rule in the file `--rule`. Raises `ParameterError` where both are stated,
+    or neither, and where the file names a strategy instead of parts.
+    """
+    from undertow.market import ParameterError
+    from undertow.strategies import BuyAndHold
+    from undertow.strategies.rules import FreeRule, RuleFile, rule_numbers
+
+    if (strategy is None) == (rule is None):
+        raise ParameterError("give either --strategy (see `undertow list strategies`) or --rule (a file or a preset)")
+    if rule is None:
+        strategy_class = resolve_strategy_class(str(strategy))
+        # A strategy of `--strategy` has no settings of its own.
+        return strategy_class, RuleFile(BuyAndHold())
+    file = read_trusted(rule, trust)
+    if not isinstance(file.strategy, FreeRule):
+        raise ParameterError(
+            f"{rule}: names the strategy `{file.strategy.name()}`, not the parts of a rule; sweep it with --strategy,"
+            f" or save its parts (`undertow rule {file.strategy.name()} --parts`)"
+        )
+    return rule_numbers(file.strategy.definition, rule), file
+
+
 def read_trusted(path: str, trust: bool) -> RuleFile:
     """The rule of a file or preset, which may name user-defined code with `trust`."""
     from undertow.strategies.rules import read_rule

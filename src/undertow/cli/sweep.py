@@ -15,8 +15,10 @@ from undertow.cli.options import (
     LedgerOption,
     MarketOption,
     OldCsvOption,
+    OptionalStrategyOption,
+    RuleOption,
     SeedOption,
-    StrategyOption,
+    TrustOption,
     one_file,
 )
 from undertow.cli.output import print_json
@@ -28,7 +30,7 @@ from undertow.cli.resolve import (
     resolve_account,
     resolve_market,
     resolve_span,
-    resolve_strategy_class,
+    resolve_swept,
     warn_of_missing_feeds,
 )
 from undertow.cli.sweep_sets import sets_from
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
 
 def sweep_command(
     *,
-    strategy: StrategyOption,
+    strategy: OptionalStrategyOption = None,
+    rule: RuleOption = None,
+    trust: TrustOption = False,
     market: MarketOption = None,
     grid: Annotated[
         list[str] | None, typer.Option(help="parameter=low:high:step or parameter=a,b,c; repeat for a grid of several.")
@@ -64,7 +68,8 @@ def sweep_command(
 ) -> None:
     """Try many parameter sets of one strategy at once.
 
-    The best of many is luck until it is shown not to be.
+    With --rule the parameters are the numbers of a rule file by their keys, such as trigger.when[2].below. The best of
+    many is luck until it is shown not to be.
     """
     from undertow.market import ParameterError
 
@@ -79,20 +84,23 @@ def sweep_command(
         import_from_here()
         read_ranking(by)
         bytes_of("memory", memory)
-        strategy_class, fixed = resolve_strategy_class(strategy), read_assignments(space.set_)
+        strategy_class, file = resolve_swept(strategy, rule, trust)
+        fixed = read_assignments(space.set_)
         parameters = sets_from(
             strategy_class, grid, random=random, sobol=sobol, fixed=fixed, narrow=space.narrow, seed=seed
         )
-        trading, workers = resolve_account(account.settings()), Engine(**engine.settings())
+        settings = file.with_settings(account.settings())
+        trading, workers = resolve_account(settings), Engine(**engine.settings())
     with busy("loading the market"):
         data = resolve_market(market, seed)
-        warn_of_missing_feeds(strategy_class, data, account.universe or UNIVERSE, trading.fill, fixed)
+        file.check(data, settings)
+        warn_of_missing_feeds(strategy_class, data, settings.get("universe", UNIVERSE), trading.fill, fixed)
     with busy(f"trying {len(parameters):,} sets"):
         result = sweep(
             strategy_class,
             data,
             parameters,
-            **resolve_span(account.settings()),
+            **resolve_span(settings),
             account=trading,
             engine=workers,
             memory_bytes=memory,

@@ -96,8 +96,19 @@ def today_command(
 
 def _show(checklist: Today) -> None:
     from undertow.cli.console import show
-    from undertow.tearsheets.checklist import execution_text, headline, order_lines, similar_states_sentence
+    from undertow.tearsheets.checklist import (
+        execution_text,
+        headline,
+        order_lines,
+        similar_states_sentence,
+        state_sentences,
+    )
 
+    show(_steps(checklist))
+    for number, step in enumerate(checklist.steps, start=1):
+        show(f"{number}. {step.name}: {step.conclusion}")
+    for sentence in state_sentences(checklist):
+        show(sentence)
     show(_lines(checklist))
     if checklist.hidden:
         show(f"{checklist.hidden} more conditions, less alarming, are not shown")
@@ -135,13 +146,30 @@ def _show_held(held: HeldPlan) -> None:
         show(sentence)
 
 
+def _steps(checklist: Today) -> object:
+    from rich.table import Table
+    from rich.text import Text
+
+    from undertow.tearsheets.checklist import STEP_COLUMNS, step_rows
+
+    table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
+    for name in STEP_COLUMNS:
+        table.add_column(name, justify="left" if name in ("check", "state", "levels") else "right")
+    # The last step has no checks of its own: those of the rule follow.
+    for number, step in enumerate(checklist.steps[:-1], start=1):
+        table.add_row(Text(f"{number}. {step.name}", style="bold"), end_section=False)
+        for name, state, *others in step_rows(step.lines):
+            table.add_row(f"  {name}", Text(state, style=_COLOURS[state]), *others)
+    return table
+
+
 def _lines(checklist: Today) -> object:
     from rich.table import Table
     from rich.text import Text
 
     from undertow.tearsheets.checklist import check_value, contribution_text, current_value, data_age, levels_text
 
-    table = Table(title=f"as of {checklist.asof}, for {checklist.session}", title_justify="left")
+    table = Table(title=f"what {checklist.strategy} acts on", title_justify="left")
     for name in ("check", "state", "value", "now", "levels", "age", "adds"):
         table.add_column(name, justify="left" if name in ("check", "state", "levels") else "right")
     for line in checklist.lines:

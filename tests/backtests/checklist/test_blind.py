@@ -16,7 +16,7 @@ from undertow.backtests import today
 from undertow.backtests.checklist import Today
 from undertow.market import Feed, Fill, Market, Span, simulate_market
 from undertow.signals import Vix, WeekendGap
-from undertow.signals.decisions import DecisionTable
+from undertow.signals.decisions import DecisionTable, SignalSource
 from undertow.strategies import (
     Condition,
     FreeRule,
@@ -99,7 +99,7 @@ def test_the_backtest_reads_the_same_span(crashed: Market) -> None:
         known = bars["close"][(bars.known_at >= closed) & (bars.known_at <= table.decisions.at[row])]
         start = bars["close"][bars.known_at <= closed][-1]
         assert worst[row] == pytest.approx(known.min() / start - 1.0), row
-    fell = table.first_breach(WeekendGap, {}, lambda values: values <= -0.04 + 1e-9, output="gap")
+    fell = table.first_breach(WeekendGap, {}, lambda values: values <= -0.04 + 1e-9, SignalSource(output="gap"))
     assert fell[ROW] == crashed.calendar.closes[ROW - 1] + 3 * HOUR
 
 
@@ -292,7 +292,7 @@ def falling(market: Market, *spans: tuple[int, int]) -> Market:
     return bars_by_hand(market, prices)
 
 
-FALL = Condition(signal="drawdown", parameters={"window": 8760}, below=-0.15, lag=0.0, seen="last", title="BTC fall")
+FALL = Condition(signal="drawdown", parameters={"window": 8760}, below=-0.15, lag=0.0, read="now", title="BTC fall")
 
 
 def rule_of(trigger: Trigger, tier: Tier, **parts: object) -> FreeRule:
@@ -329,14 +329,14 @@ def test_a_cool_down_says_so(world: Market) -> None:
 
 
 def test_too_low_a_score_says_so(world: Market) -> None:
-    other = Condition(signal="drop", below=-0.9, lag=0.0, seen="last", weight=3.0)
+    other = Condition(signal="drop", below=-0.9, lag=0.0, read="now", weight=3.0)
     rule = rule_of(Trigger(when=(FALL, other), combine="score"), Tier(name="cash", at=0.5, cash=0.5))
     result = asked(falling(world, (ROW - 1, ROW + 5)), rule)
     assert result.blocked == "too little: BTC fall at alarm, but the score of 0.25 is below 0.5, where cash begins"
 
 
 def test_a_lag_says_so(world: Market) -> None:
-    late = FALL.model_copy(update={"lag": 30.0, "seen": "worst"})
+    late = FALL.model_copy(update={"lag": 30.0, "read": "worst"})
     market = falling(world, (ROW, ROW + 5))
     result = asked(market, rule_of(Trigger(when=(late,)), CASH))
     coming = result.lines[0].coming
@@ -346,7 +346,7 @@ def test_a_lag_says_so(world: Market) -> None:
     )
     assert result.blocked == ""
     # By its last value it may be over by then: no decision can be named.
-    last = asked(market, rule_of(Trigger(when=(late.model_copy(update={"seen": "last"}),)), CASH))
+    last = asked(market, rule_of(Trigger(when=(late.model_copy(update={"read": "now"}),)), CASH))
     assert last.exit_conditions == ("BTC fall waits for its lag of 30 hours",)
     assert last.notes[0] == "BTC fall is at its alarm now; the rule reads it 30 hours later, if it still is."
 

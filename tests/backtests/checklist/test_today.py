@@ -283,11 +283,11 @@ def held_back(rule: RuleStrategy, market: Market, rows: range, fill: Fill) -> in
 
 
 @pytest.mark.parametrize("fill", ["open", "close"])
-@pytest.mark.parametrize("seen", ["worst", "last"])
+@pytest.mark.parametrize("read", ["worst", "now"])
 def test_an_alarm_that_the_lag_holds_back_is_announced_for_the_decision_it_comes_at(
-    world: Market, fill: Fill, seen: Any
+    world: Market, fill: Fill, read: Any
 ) -> None:
-    fall = Condition(signal="drawdown", parameters={"window": 72}, below=-0.08, seen=seen)
+    fall = Condition(signal="drawdown", parameters={"window": 72}, below=-0.08, read=read)
     rule = Rule(name="own", trigger=Trigger(when=(fall,)), tiers=(Tier(name="cash", at=1.0, cash=0.4),))
     late = rule.model_copy(update={"timing": Timing(lag=50)})
     assert held_back(FreeRule(definition=late), world, range(200, 290), fill) > 2

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from undertow.market import align, coarsen, simulate_market
 from undertow.signals import Drawdown, Drop, LiquidationProxy, LiquidationSpike, RowsSinceLow, Trend, WeekendGap
+from undertow.signals.decisions import SignalSource
 from undertow.signals.decisions.spans import mark_rows_nb, read_spans_nb
 from undertow.signals.decisions.table import DecisionTable
 
@@ -28,7 +29,7 @@ def by_align(signal: Any, output: str, hours: float, lag: float, how: Any) -> An
     """One column by the whole series and `align`: what a single set had before sets were read together."""
     decisions, spec = table(), signal.spec
     column = np.full(len(decisions), NAN)
-    for feed in decisions.feeds(spec, "BTC"):
+    for feed in decisions.feeds(spec, SignalSource(asset="BTC")):
         given = {"window": hours} if "window" in spec.parameters else {}
         values = decisions.output_in_hours(spec, feed, output, given)
         since = decisions.last_close(lag) if spec.since_close else None
@@ -51,7 +52,7 @@ def test_every_set_is_that_of_align_alone(signal: Any, output: str) -> None:
     windows, lags = np.array([720.0, 1000.0, 720.0, 900.0]), np.array([0.0, 7.5, 48.0, 0.0])
     hows: list[Any] = ["min", "last", "max", "min"]
     given = {"window": windows} if "window" in signal.spec.parameters else {}
-    found = table().read(signal, given, output=output, lag=lags, how=hows).values
+    found = table().read(signal, given, SignalSource(output=output), lag=lags, how=hows).values
     expected = [by_align(signal, output, *each) for each in zip(windows, lags, hows, strict=True)]
     np.testing.assert_array_equal(found, np.stack(expected, axis=1))
     assert np.isfinite(found).any()
@@ -70,8 +71,10 @@ def test_a_session_signal_is_read_by_align_too() -> None:
 
 def test_only_wanted_decisions_are_read() -> None:
     wanted = np.arange(len(table())) % 3 == 0
-    whole = table().read(LiquidationProxy, {"window": 720.0}, output="rank", how="max").values
-    part = table().read(LiquidationProxy, {"window": 720.0}, output="rank", how="max", wanted=wanted).values
+    whole = table().read(LiquidationProxy, {"window": 720.0}, SignalSource(output="rank"), how="max").values
+    part = (
+        table().read(LiquidationProxy, {"window": 720.0}, SignalSource(output="rank"), how="max", wanted=wanted).values
+    )
     np.testing.assert_array_equal(part, np.where(wanted[:, None], whole, NAN))
     assert np.isnan(table().read(Drawdown, {}, wanted=np.zeros(len(table()), np.bool_)).values).all()
 
@@ -90,7 +93,7 @@ def test_a_fallback_without_any_value_says_why_though_it_is_read_at_some_decisio
     short = bars.keep(np.arange(len(bars)) < 1000)
     few = DecisionTable(replace(market, feeds=(short,)), "growth")
     wanted = np.arange(len(few)) < 40
-    few.read(LiquidationProxy, {}, output="rank", how="max", wanted=wanted)
+    few.read(LiquidationProxy, {}, SignalSource(output="rank"), how="max", wanted=wanted)
     ((_, reason),) = few.unused.items()
     assert "no value on any session: it has 1,000 rows" in reason
 

@@ -218,8 +218,8 @@ def test_a_condition_may_have_a_lag_of_its_own() -> None:
 
 def test_the_worst_since_the_last_decision_counts_or_the_last() -> None:
     worst, last = (
-        read_condition(table(), [FALL.model_copy(update={"seen": seen})], np.zeros(1)).values[:, 0]
-        for seen in ("worst", "last")
+        read_condition(table(), [FALL.model_copy(update={"read": read})], np.zeros(1)).values[:, 0]
+        for read in ("worst", "now")
     )
     assert (worst <= last).all()
     assert (worst < last).any()
@@ -291,7 +291,7 @@ def test_rules_that_differ_in_numbers_alone_share_a_structure() -> None:
     for other in (
         rule(FALL, combine="all"),
         rule(FALL, FEAR),
-        rule(FALL.model_copy(update={"seen": "last"})),
+        rule(FALL.model_copy(update={"read": "now"})),
         rule(FALL.model_copy(update={"parameters": {}})),
         rule(FALL.model_copy(update={"asset": "ETH"})),
         rule(FALL, gates=(Gate(signal="drawdown", below=-0.5),)),

@@ -307,7 +307,7 @@ def test_what_a_condition_reads() -> None:
     vix = Condition(signal="vix", output="spike", above=0.5)
     # Signals of the sessions clock have one value a session; the worst of feeds counts, a weekend's too.
     assert (vix.level, vix.side, vix.how, vix.name) == (0.5, 1.0, "last", "vix spike")
-    assert Condition(signal="vix", above=1, seen="worst").how == "max"
+    assert Condition(signal="vix", above=1, read="worst").how == "max"
     assert Condition(signal="drawdown", above=0).how == "max"
     assert Condition(signal="drawdown", above=0, title="fall").name == "fall"
     for kind in (Gate, AllClear):
