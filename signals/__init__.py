@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from undertow.signals.regime import Regime
     from undertow.signals.scenarios import Scenario
     from undertow.signals.selloff import BasketSelloff, Selloff
+    from undertow.signals.shared_budget import SharedBudget, kept_stocks_nb, risk_ceiling_nb
     from undertow.signals.speed import DrawdownSpeed
     from undertow.signals.stabilisation import Stabilisation
     from undertow.signals.trend import Trend
@@ -100,6 +101,11 @@ else:
                 "BasketSelloff",
                 "Selloff",
             ),
+            "shared_budget": (
+                "SharedBudget",
+                "kept_stocks_nb",
+                "risk_ceiling_nb",
+            ),
             "speed": ("DrawdownSpeed",),
             "stabilisation": ("Stabilisation",),
             "trend": ("Trend",),
@@ -157,6 +163,7 @@ __all__ = [
     "RowsSinceLow",
     "Scenario",
     "Selloff",
+    "SharedBudget",
     "Spec",
     "Stabilisation",
     "SupportBreach",
@@ -171,6 +178,8 @@ __all__ = [
     "decisions",
     "drop_nb",
     "indicator",
+    "kept_stocks_nb",
     "liquidation_spike_nb",
     "realized_volatility_nb",
+    "risk_ceiling_nb",
 ]

@@ -58,7 +58,18 @@ def is_entry(function: Function) -> bool:
 
 # Public entry points, whose keywords users type, and what pages are written with.
 ENTRY_POINTS = {
-    *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today", "watch", "plan_walk"),
+    *(
+        "backtest",
+        "sweep",
+        "optimize",
+        "walk_forward",
+        "cpcv",
+        "walk_seeds",
+        "simulate_market",
+        "today",
+        "watch",
+        "plan_walk",
+    ),
     *("write_sweep", "write_signal_page", "at_decisions"),
 }
 
