@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from undertow.signals.contagion import AltcoinContagion
     from undertow.signals.correlation import AveragePairwiseCorrelation, BtcEquityCorrelation
     from undertow.signals.drawdown import Drawdown, Drop, RowsSinceLow, drop_nb
-    from undertow.signals.forced_exposure import ForcedExposure
+    from undertow.signals.forced_exposure import ForcedExposure, IndexForcedExposure
     from undertow.signals.funding import Funding
     from undertow.signals.leadership import Leadership, LeadershipBreak
     from undertow.signals.liquidation import LiquidationSpike, liquidation_spike_nb
@@ -74,7 +74,10 @@ else:
                 "RowsSinceLow",
                 "drop_nb",
             ),
-            "forced_exposure": ("ForcedExposure",),
+            "forced_exposure": (
+                "ForcedExposure",
+                "IndexForcedExposure",
+            ),
             "funding": ("Funding",),
             "leadership": (
                 "Leadership",
@@ -147,6 +150,7 @@ __all__ = [
     "Drop",
     "ForcedExposure",
     "Funding",
+    "IndexForcedExposure",
     "Leadership",
     "LeadershipBreak",
     "LiquidationProxy",
