@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from undertow.signals.contagion import AltcoinContagion
     from undertow.signals.correlation import AveragePairwiseCorrelation, BtcEquityCorrelation
     from undertow.signals.drawdown import Drawdown, Drop, RowsSinceLow, drop_nb
-    from undertow.signals.forced_exposure import ForcedExposure
+    from undertow.signals.forced_exposure import ForcedExposure, IndexForcedExposure
     from undertow.signals.funding import Funding
     from undertow.signals.leadership import Leadership, LeadershipBreak
     from undertow.signals.liquidation import LiquidationSpike, liquidation_spike_nb
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from undertow.signals.regime import Regime
     from undertow.signals.scenarios import Scenario
     from undertow.signals.selloff import BasketSelloff, Selloff
+    from undertow.signals.shared_budget import SharedBudget, kept_stocks_nb, risk_ceiling_nb
     from undertow.signals.speed import DrawdownSpeed
     from undertow.signals.stabilisation import Stabilisation
     from undertow.signals.trend import Trend
@@ -80,7 +81,10 @@ else:
                 "RowsSinceLow",
                 "drop_nb",
             ),
-            "forced_exposure": ("ForcedExposure",),
+            "forced_exposure": (
+                "ForcedExposure",
+                "IndexForcedExposure",
+            ),
             "funding": ("Funding",),
             "leadership": (
                 "Leadership",
@@ -110,6 +114,11 @@ else:
             "selloff": (
                 "BasketSelloff",
                 "Selloff",
+            ),
+            "shared_budget": (
+                "SharedBudget",
+                "kept_stocks_nb",
+                "risk_ceiling_nb",
             ),
             "speed": ("DrawdownSpeed",),
             "stabilisation": ("Stabilisation",),
@@ -155,6 +164,7 @@ __all__ = [
     "Drop",
     "ForcedExposure",
     "Funding",
+    "IndexForcedExposure",
     "Leadership",
     "LeadershipBreak",
     "LiquidationProxy",
@@ -172,6 +182,7 @@ __all__ = [
     "RowsSinceLow",
     "Scenario",
     "Selloff",
+    "SharedBudget",
     "Spec",
     "Stabilisation",
     "SupportBreach",
@@ -187,6 +198,8 @@ __all__ = [
     "decisions",
     "drop_nb",
     "indicator",
+    "kept_stocks_nb",
     "liquidation_spike_nb",
     "realized_volatility_nb",
+    "risk_ceiling_nb",
 ]

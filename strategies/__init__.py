@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from undertow.strategies.rules.parts import AllClear, Condition, Destination, Gate, Reentry, Tier, Timing, Trigger
     from undertow.strategies.rules.rule import Rule
     from undertow.strategies.rules.strategy import FreeRule, RuleStrategy
+    from undertow.strategies.shared_risk_budget import SharedRiskBudget
     from undertow.strategies.stop_loss import StopLoss
     from undertow.strategies.strategy import Constant, Sets, Strategy
     from undertow.strategies.trend_filter import TrendFilter
@@ -81,6 +82,7 @@ else:
                 "FreeRule",
                 "RuleStrategy",
             ),
+            "shared_risk_budget": ("SharedRiskBudget",),
             "stop_loss": ("StopLoss",),
             "strategy": (
                 "Constant",
@@ -130,6 +132,7 @@ __all__ = [
     "Rule",
     "RuleStrategy",
     "Sets",
+    "SharedRiskBudget",
     "ShortTerm",
     "StopLoss",
     "Strategy",

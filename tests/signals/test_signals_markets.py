@@ -22,6 +22,7 @@ from undertow.signals import (
     CreditShock,
     DollarShock,
     ForcedExposure,
+    IndexForcedExposure,
     PolicyTailwind,
     RatesShock,
     Vix,
@@ -96,6 +97,12 @@ def test_forced_exposure_by_hand() -> None:
     ran = ForcedExposure.run(close, window=2, decay=0.5, target=target, cap=1.0)
     assert_allclose(ran.exposure, [NAN, NAN, 1, 0.5])
     assert_allclose(ran.cut, [NAN, NAN, NAN, -0.5])
+    # Funds of USD 3 bn that halve it sell 1.5 bn; what they buy back is no sale.
+    funds = {"window": 2, "decay": 0.5, "target": target, "cap": 1.0, "assets": 3e9}
+    assert_allclose(ForcedExposure.run(close, **funds).sold, [NAN, NAN, NAN, 1.5e9])
+    assert_allclose(IndexForcedExposure.run(close, **funds).sold, [NAN, NAN, NAN, 1.5e9])
+    still = series([*close, close.iloc[-1], close.iloc[-1]])
+    assert_allclose(ForcedExposure.run(still, **funds).sold[4:], [0.0, 0.0])
     assert_allclose(ForcedExposure.run(close, window=2, decay=0.5, target=10.0, cap=1.5).exposure[2:], 1.5)
     assert_allclose(ForcedExposure.run(close * 0 + 1, window=2, target=0.1, cap=2.0).exposure[2:], 2.0)
 

@@ -29,6 +29,7 @@ from undertow.cli.streams import open_streams
 from undertow.cli.sweep import sweep_command
 from undertow.cli.today import today_command
 from undertow.cli.walk_forward import walk_forward_command
+from undertow.cli.watch import watch_command
 
 app = typer.Typer(
     add_completion=False,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "list": list_command,
     "today": today_command,
+    "watch": watch_command,
     "sweep": sweep_command,
     "rule": rule_command,
     "optimize": optimize_command,
