@@ -178,7 +178,7 @@ def signal_shocks(market: Market, condition: str, apart: float, asset: str, univ
             raise ParameterError(f"`shock`: `{spec.name}` has a value for each name; name a signal of the market")
         at, values = [table.known_at(spec, asset)], [panel[:, 0]]
     else:
-        feeds = table.feeds(spec, asset)
+        feeds = table.feeds(spec, SignalSource(asset=asset))
         if not feeds:
             raise DataError(f"`shock`: market {market.name!r} has {table.absent[spec.name]}, which {spec.name} needs")
         for feed in feeds:
