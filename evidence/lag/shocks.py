@@ -157,7 +157,7 @@ def signal_shocks(market: Market, condition: str, apart: float, asset: str, univ
     Raises `ParameterError` on a condition that is none and on a signal with a value for each name.
     """
     from undertow.signals.base import SIGNALS, load
-    from undertow.signals.decisions import DecisionTable, signal_spec
+    from undertow.signals.decisions import DecisionTable, SignalSource, signal_spec
 
     match = _CONDITION.match(condition)
     if match is None:
