@@ -162,7 +162,7 @@ def _line(table: DecisionTable, check: PanelCheck, row: int, instant: np.datetim
     if needs_benchmark(condition.spec) and table.market.benchmark is None:
         return _unknown(condition, "the market names no benchmark")
     reading = read_condition(table, [condition], np.zeros(1))
-    value, fallback = float(reading.values[row, 0]), bool(reading.fallback[row, 0])
+    value, fallback = _number(reading.values[row, 0]), bool(reading.fallback[row, 0])
     state = state_of(float(reading.severity[row, 0]))
     now = condition.model_copy(update={"read": "now"})
     return Line(
@@ -173,9 +173,9 @@ def _line(table: DecisionTable, check: PanelCheck, row: int, instant: np.datetim
         alarm=condition.level,
         leave=condition.leave,
         side="above" if condition.side > 0 else "below",
-        age_hours=input_age(table, condition, instant, fallback=fallback),
+        age_hours=_number(input_age(table, condition, instant, fallback=fallback)),
         lag_hours=0.0,
-        now=float(read_condition(table, [now], np.zeros(1)).values[row, 0]) if condition.how != "last" else value,
+        now=_number(read_condition(table, [now], np.zeros(1)).values[row, 0]) if condition.how != "last" else value,
         coming="",
         fallback=condition.fallback if fallback else "",
         contribution=np.nan,
@@ -183,6 +183,11 @@ def _line(table: DecisionTable, check: PanelCheck, row: int, instant: np.datetim
         weight=0.0,
         missing=missing_of(table.market, condition, instant) if state == "unknown" else "",
     )
+
+
+def _number(value: float) -> float:
+    # One object for what is missing, so that equal checklists compare as equal.
+    return np.nan if np.isnan(value) else float(value)
 
 
 def _unknown(condition: Condition, missing: str) -> Line:

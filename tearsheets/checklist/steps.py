@@ -59,11 +59,15 @@ def steps_section(today: Today) -> Html:
     parts = []
     for number, step in enumerate(today.steps, start=1):
         parts.append(tag("h3", f"{number}. {step.name[:1].upper()}{step.name[1:]}"))
-        parts.append(tag("p", step.conclusion, kind="lead"))
+        parts.append(tag("p", f"{step.conclusion[:1].upper()}{step.conclusion[1:]}.", kind="lead"))
         rows = [
             (name, state_cell(line), *others)
             for line, (name, _, *others) in zip(step.lines, step_rows(step.lines), strict=True)
         ]
         if rows:
             parts.append(table(("Check", "State", "Value", "Levels", "Data age"), rows))
-    return section("The checklist in five steps", *parts, *(note(f"{text}.") for text in state_sentences(today)))
+    return section(
+        "The checklist in five steps",
+        *parts,
+        *(note(f"{text[:1].upper()}{text[1:]}.") for text in state_sentences(today)),
+    )
