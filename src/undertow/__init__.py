@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         walk_seeds,
     )
     from undertow.evidence import (
+        EvidenceReport,
         LagCurve,
         Linkage,
         SoldFirst,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         alarm,
         confidence_set,
         difference,
+        evidence_report,
         lag_curve,
         linkage,
         sold_first,
@@ -91,6 +93,7 @@ else:
                 "walk_seeds",
             ),
             "evidence": (
+                "EvidenceReport",
                 "LagCurve",
                 "Linkage",
                 "SPATest",
@@ -98,6 +101,7 @@ else:
                 "alarm",
                 "confidence_set",
                 "difference",
+                "evidence_report",
                 "lag_curve",
                 "linkage",
                 "sold_first",
@@ -151,6 +155,7 @@ __all__ = [
     "Decision",
     "DecisionTable",
     "Engine",
+    "EvidenceReport",
     "LagCurve",
     "Ledger",
     "Linkage",
@@ -178,6 +183,7 @@ __all__ = [
     "design",
     "difference",
     "evidence",
+    "evidence_report",
     "grid",
     "lag_curve",
     "linkage",
