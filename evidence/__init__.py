@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from undertow.evidence.difference import FEWEST_SESSIONS, Difference, Interval, difference
     from undertow.evidence.lag import LagCurve, lag_curve
     from undertow.evidence.link import Linkage, linkage
+    from undertow.evidence.report import EvidenceReport, evidence_report
     from undertow.evidence.spa import SPATest
     from undertow.evidence.timing import TimingEffect, timing
     from undertow.evidence.who import SoldFirst, sold_first
@@ -41,6 +42,10 @@ else:
                 "Linkage",
                 "linkage",
             ),
+            "report": (
+                "EvidenceReport",
+                "evidence_report",
+            ),
             "spa": ("SPATest",),
             "timing": (
                 "TimingEffect",
@@ -58,6 +63,7 @@ __all__ = [
     "AlarmScore",
     "ConfidenceSet",
     "Difference",
+    "EvidenceReport",
     "Interval",
     "LagCurve",
     "Linkage",
@@ -67,6 +73,7 @@ __all__ = [
     "alarm",
     "confidence_set",
     "difference",
+    "evidence_report",
     "lag_curve",
     "linkage",
     "sold_first",

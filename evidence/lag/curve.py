@@ -37,6 +37,7 @@ from undertow.evidence.lag.shocks import (
     price_shocks,
     signal_shocks,
 )
+from undertow.evidence.lag.truth import true_moves
 from undertow.market import FloatArray, InstantArray, Market, ParameterError
 
 _WEEK = np.timedelta64(7, "D").astype("timedelta64[ns]")
@@ -190,6 +191,9 @@ def _curve(market: Market, paths: Paths, shocks: Shocks, rows: slice, settings: 
         },
         index=pd.Index((*BEFORE_POINTS, *POINTS), name="point"),
     )
+    truth = true_moves(market, paths.basket, places, rows)
+    if truth is not None:
+        table["truth"] = truth
     best = POINTS[after.best]
     return LagCurve(
         events=pd.DataFrame(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from undertow.evidence.lag.points import POINTS, WINDOWS
 
-_INK, _BAND, _MUTED = "#0b5cad", "rgba(11,92,173,0.14)", "#59636e"
+_INK, _BAND, _MUTED, _TRUTH = "#0b5cad", "rgba(11,92,173,0.14)", "#59636e", "#c2410c"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class LagCurve:
 
     Args:
         events: a row an event: known_at (UTC), size, within_session, move (at the point `best`), 24-48h.
-        table: a row a point, S-3 open to S5 close; `tradable` from the first open after the shock on.
+        table: a row a point, S-3 open to S5 close; `tradable` from the first open after the shock on; in a simulated
+            market `truth`, the forced move that was put in, for `growth` and the benchmark.
         windows: 24-48h and 0-24h after the shock, S1 open to S2 close, and pre: S-3 open to the base.
         clock: a row an hour, -72 to 120, price as of.
         hourly: whether the clock reads bars of the symbol, or opens and closes.
@@ -164,6 +165,13 @@ class LagCurve:
                 row=1,
                 col=column,
             )
+        if "truth" in after:
+            true = {"color": _TRUTH, "width": 2, "dash": "dash"}
+            figure.add_trace(
+                go.Scatter(x=list(after.index), y=list(after["truth"]), name="the truth of the simulator", line=true),
+                row=1,
+                col=1,
+            )
         figure.add_vline(x=0, line={"color": _MUTED, "dash": "dot", "width": 1}, row=1, col=2)
         figure.add_hline(y=0, line={"color": _MUTED, "width": 1})
         figure.add_annotation(
@@ -173,6 +181,7 @@ class LagCurve:
         figure.update_yaxes(tickformat="+.1%")
         figure.update_xaxes(title_text="hours since the shock was known", row=1, col=2)
         figure.update_layout(template="plotly_white", margin={"l": 60, "r": 20, "t": 40, "b": 60}, height=420)
+        figure.update_layout(legend={"orientation": "h", "y": -0.25})
         return figure
 
 

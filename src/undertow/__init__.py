@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         walk_seeds,
     )
     from undertow.evidence import (
+        EvidenceReport,
         LagCurve,
         Linkage,
         SoldFirst,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         alarm,
         confidence_set,
         difference,
+        evidence_report,
         lag_curve,
         linkage,
         sold_first,
@@ -94,6 +96,7 @@ else:
                 "walk_seeds",
             ),
             "evidence": (
+                "EvidenceReport",
                 "LagCurve",
                 "Linkage",
                 "SPATest",
@@ -101,6 +104,7 @@ else:
                 "alarm",
                 "confidence_set",
                 "difference",
+                "evidence_report",
                 "lag_curve",
                 "linkage",
                 "sold_first",
@@ -158,6 +162,7 @@ __all__ = [
     "DecisionTable",
     "Engine",
     "ImportOptions",
+    "EvidenceReport",
     "LagCurve",
     "Ledger",
     "Linkage",
@@ -185,6 +190,7 @@ __all__ = [
     "design",
     "difference",
     "evidence",
+    "evidence_report",
     "grid",
     "import_market",
     "lag_curve",

@@ -17,7 +17,8 @@ from undertow.tearsheets.html.page import assemble, check_html_path
 _STYLE = """
 .finding { height: 420px; }
 .verdicts { font-size: 17px; line-height: 1.5; max-width: 76ch; }
-.evidence th, .evidence td { white-space: nowrap; }
+.evidence th, .evidence td { white-space: nowrap; text-align: right; }
+.evidence th:first-child { text-align: left; }
 """
 
 
@@ -54,25 +55,24 @@ def write_evidence(findings: Finding | Sequence[Finding], path: str | Path, *, t
     parts: list[Html] = [tag("header", tag("p", "Undertow evidence", kind="eyebrow"), tag("h1", title))]
     if len(listed) > 1:
         parts.append(section("Verdict", *(tag("p", finding.sentence(), kind="verdicts") for finding in listed)))
-    parts += [_section(finding, f"finding{number}") for number, finding in enumerate(listed)]
+    parts += [_section(finding, f"finding{number}", several=len(listed) > 1) for number, finding in enumerate(listed)]
     page = assemble(title, join(parts), charts, style=_STYLE)
     return write_atomic(path, page.encode("utf-8"))
 
 
-def _section(finding: Finding, name: str) -> Html:
+def _section(finding: Finding, name: str, *, several: bool) -> Html:
     box = tag("div", id=name, kind="chart finding", role="img", aria_label=finding.sentence())
     tables = [
         join((tag("h3", heading), table(head, rows, kind="evidence")))
         for heading, frame in finding.tables().items()
         for head, rows in [frame_cells(frame)]
     ]
-    return section(
-        finding.heading,
-        tag("p", finding.sentence(), kind="verdicts"),
-        tag("figure", box),
-        *(note(f"{text}.") for text in finding.notes()),
-        *tables,
-    )
+    notes = [note(f"{text[:1].upper()}{text[1:]}.") for text in finding.notes()]
+    if several:
+        # The verdicts stand above, and the figures are for who wants them.
+        details = tag("details", tag("summary", "Figures"), *notes, *tables)
+        return section(finding.heading, tag("figure", box), details)
+    return section("Verdict", tag("p", finding.sentence(), kind="verdicts"), tag("figure", box), *notes, *tables)
 
 
 def _chart(finding: Finding, name: str) -> dict[str, Any]:

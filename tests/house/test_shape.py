@@ -59,17 +59,8 @@ def is_entry(function: Function) -> bool:
 # Public entry points, whose keywords users type, and what pages are written with.
 ENTRY_POINTS = {
     *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today"),
-    *(
-        "plan_walk",
-        "write_sweep",
-        "write_signal_page",
-        "at_decisions",
-        "market_from_frames",
-        "lag_curve",
-        "sold_first",
-        "linkage",
-        "watch",
-    ),
+    *("plan_walk", "write_sweep", "write_signal_page", "at_decisions", "market_from_frames", "lag_curve"),
+    *("sold_first", "linkage", "watch", "evidence_report"),
 }
 
 
