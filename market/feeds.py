@@ -187,7 +187,7 @@ class Feed:
 
     @cached_property
     def lifetimes(self) -> Lifetimes:
-        """How long rows count as the last one: for all, or one a row (H,) by exchange hours."""
+        """How long a row counts as the last one: one for all, or one a row (H,)."""
         if self.hours is None:
             return self.tolerance
         rows = self._exchange_rows

@@ -101,15 +101,13 @@ class _States:
 
 
 def _macro(states: _States) -> str:
+    sides = {"rates": ("nominal", "real", "path"), "credit": ("credit",), "the dollar": ("dollar",)}
+    shocks = [name for name, keys in sides.items() if states.alarms(*keys)]
     lead = "quiet"
     if states.alarms("together"):
         lead = "tightening: yields and dollar rise together"
-    elif states.alarms("nominal", "real", "path"):
-        lead = "a shock of rates"
-    elif states.alarms("credit"):
-        lead = "a shock of credit"
-    elif states.alarms("dollar"):
-        lead = "a shock of the dollar"
+    elif shocks:
+        lead = f"a shock of {' and '.join(shocks)}"
     elif states.alarms("target"):
         lead = "policy tightens"
     elif any(line.state == "watch" for line in states.lines):

@@ -1,4 +1,4 @@
-"""The five steps and the states of the market, as texts and as a section of the page."""
+"""The five steps and the states of the market, as texts and on the page."""
 
 from __future__ import annotations
 

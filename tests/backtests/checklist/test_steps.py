@@ -95,6 +95,7 @@ def line(name: str, state: str) -> Line:
         (MACRO, ("path",), "a shock of rates"),
         (MACRO, ("target",), "policy tightens"),
         (MACRO, ("credit",), "a shock of credit"),
+        (MACRO, ("real", "credit"), "a shock of rates and credit"),
         (LEADERSHIP, ("lead",), "leaders fall behind the index"),
         (LEADERSHIP, ("breadth",), "few names hold up in 1 of 1 baskets"),
         (CRYPTO, ("price", "liquidations"), "a cascade: price falls and positions are closed by force"),
