@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from undertow.evidence.difference import FEWEST_SESSIONS, Difference, Interval, difference
     from undertow.evidence.lag import LagCurve, lag_curve
     from undertow.evidence.link import Linkage, linkage
+    from undertow.evidence.luck import Overfitting, Skill, overfitting, skill
     from undertow.evidence.spa import SPATest
     from undertow.evidence.timing import TimingEffect, timing
     from undertow.evidence.who import SoldFirst, sold_first
@@ -41,6 +42,12 @@ else:
                 "Linkage",
                 "linkage",
             ),
+            "luck": (
+                "Overfitting",
+                "Skill",
+                "overfitting",
+                "skill",
+            ),
             "spa": ("SPATest",),
             "timing": (
                 "TimingEffect",
@@ -61,7 +68,9 @@ __all__ = [
     "Interval",
     "LagCurve",
     "Linkage",
+    "Overfitting",
     "SPATest",
+    "Skill",
     "SoldFirst",
     "TimingEffect",
     "alarm",
@@ -69,6 +78,8 @@ __all__ = [
     "difference",
     "lag_curve",
     "linkage",
+    "overfitting",
+    "skill",
     "sold_first",
     "timing",
 ]

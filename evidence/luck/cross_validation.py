@@ -44,7 +44,9 @@ class Overfitting:
         return len(self.logits)
 
     def __repr__(self) -> str:
-        return f"Overfitting({self.pbo:.1%} of {self.splits:,} splits, {self.rules:,} rules, {self.sessions:,} sessions)"
+        return (
+            f"Overfitting({self.pbo:.1%} of {self.splits:,} splits, {self.rules:,} rules, {self.sessions:,} sessions)"
+        )
 
 
 def overfitting(returns: npt.ArrayLike, *, blocks: int = _BLOCKS) -> Overfitting:
