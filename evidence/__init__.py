@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from undertow.evidence.lag import LagCurve, lag_curve
     from undertow.evidence.link import Linkage, linkage
     from undertow.evidence.report import EvidenceReport, evidence_report
+    from undertow.evidence.luck import Overfitting, Skill, overfitting, skill
     from undertow.evidence.spa import SPATest
     from undertow.evidence.timing import TimingEffect, timing
     from undertow.evidence.who import SoldFirst, sold_first
@@ -45,6 +46,11 @@ else:
             "report": (
                 "EvidenceReport",
                 "evidence_report",
+            "luck": (
+                "Overfitting",
+                "Skill",
+                "overfitting",
+                "skill",
             ),
             "spa": ("SPATest",),
             "timing": (
@@ -67,7 +73,9 @@ __all__ = [
     "Interval",
     "LagCurve",
     "Linkage",
+    "Overfitting",
     "SPATest",
+    "Skill",
     "SoldFirst",
     "TimingEffect",
     "alarm",
@@ -76,6 +84,8 @@ __all__ = [
     "evidence_report",
     "lag_curve",
     "linkage",
+    "overfitting",
+    "skill",
     "sold_first",
     "timing",
 ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from undertow.backtests.sweeps.design import design, grid, random_sets, stepped
     from undertow.backtests.sweeps.memory import bytes_of
     from undertow.backtests.sweeps.ranking import Ranking, read_ranking
+    from undertow.backtests.sweeps.rearranged import Rearranged, rearranged
     from undertow.backtests.sweeps.result import MOST_COMPARED, Sweep
     from undertow.backtests.sweeps.sweep import sweep
 else:
@@ -37,6 +38,10 @@ else:
                 "Ranking",
                 "read_ranking",
             ),
+            "rearranged": (
+                "Rearranged",
+                "rearranged",
+            ),
             "result": (
                 "MOST_COMPARED",
                 "Sweep",
@@ -50,6 +55,7 @@ __all__ = [
     "MOST_SETS",
     "CandidateSets",
     "Ranking",
+    "Rearranged",
     "Sweep",
     "bytes_of",
     "design",
@@ -59,6 +65,7 @@ __all__ = [
     "read_axes",
     "read_ranking",
     "read_value",
+    "rearranged",
     "stepped",
     "sweep",
 ]

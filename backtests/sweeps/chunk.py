@@ -122,12 +122,12 @@ def run_chunk(task: SweepTask, chunk: Chunk) -> ChunkResult:
     prepared = task.prepared
     decision = decided(task.strategy, prepared.table, chunk.sets)
     prepared.table.forget()
-    walked = _walk_decision(task, decision, chunk.keep_returns)
+    walked = walk_decision(task, decision, chunk.keep_returns)
     in_run = decision_for_rows(decision, prepared.rows)
     if in_run.hedge is not None:
         in_run = plan_for_rows(prepared.table, in_run, prepared.rows, prepared.base, prepared.rebalanced).decision
     figures = _figures(in_run, walked, acted_before(decision, prepared.rows.start), task.year)
-    returns = _returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
+    returns = session_returns(walked.values, task.account.capital) if chunk.keep_returns else walked.values
     return ChunkResult(figures, returns)
 
 
@@ -149,7 +149,7 @@ def decision_bytes(task: SweepTask, sets: Sets) -> int:
     return peak - before
 
 
-def _walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSets:
+def walk_decision(task: SweepTask, decision: Decision, keep: bool) -> WalkedSets:
     """Walk every set by segments where they cover it, else by the order kernel."""
     prepared, costs, capital = task.prepared, task.account.costs, task.account.capital
     plain = covered(decision, prepared.rows)
@@ -225,7 +225,8 @@ def _figures(decision: Decision, walked: WalkedSets, before: BoolArray, year: in
     return metrics
 
 
-def _returns(values: FloatArray, capital: float) -> FloatArray:
+def session_returns(values: FloatArray, capital: float) -> FloatArray:
+    """Returns (P, T), decimal, of account values at the close (P, T)."""
     growth = np.empty_like(values)
     growth[:, 0] = values[:, 0] / capital - 1.0
     growth[:, 1:] = values[:, 1:] / values[:, :-1] - 1.0
