@@ -19,6 +19,7 @@ from undertow.market import (
     UnknownNameError,
     period_starts,
     read_weights,
+    safe_text,
 )
 
 SORTED = ("winners", "losers", "high-beta", "low-beta")
@@ -218,6 +219,10 @@ def _symbol_leg(market: Market, name: str) -> Leg:
 
 
 def _weighted_leg(market: Market, path: str) -> Leg:
+    if not Path(path).is_file():
+        raise ParameterError(
+            f"`basket` {safe_text(path)}: no such file; name a symbol, a universe or a file of weights"
+        )
     table = read_weights(path)
     table.check(market, "any", table.symbols)
     rows = table.sets_at(pd.DatetimeIndex(market.sessions))

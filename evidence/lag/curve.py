@@ -123,6 +123,7 @@ def lag_curve(
         "fixed_errors": fixed_errors,
         "before_span": outside,
         "without_prices": unpriced,
+        "requested": top_liquidations,
         "carried_prices": sum(leg.carried for leg in (chosen.first, chosen.second) if leg is not None),
         "market": market.name,
     }

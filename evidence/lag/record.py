@@ -9,6 +9,7 @@ import pandas as pd
 
 from undertow.evidence.lag.points import POINTS, WINDOWS
 
+_ROUNDING = 1e-12
 _INK, _BAND, _MUTED, _TRUTH = "#0b5cad", "rgba(11,92,173,0.14)", "#59636e", "#c2410c"
 
 
@@ -62,7 +63,8 @@ class LagCurve:
     def found(self) -> bool:
         """Whether the simultaneous band excludes zero at any of the ten points."""
         after = self.table.loc[list(POINTS)]
-        return bool(((after["band_low"] > 0.0) | (after["band_high"] < 0.0)).any())
+        # A basket less itself differs from zero by rounding.
+        return bool(((after["band_low"] > _ROUNDING) | (after["band_high"] < -_ROUNDING)).any())
 
     def sentence(self) -> str:
         """The verdict in words."""
@@ -109,6 +111,8 @@ class LagCurve:
             notes.append(
                 f"{settings['without_prices']} shocks are left out: a price of {settings['basket']} is missing"
             )
+        if (settings["requested"] or 0) > len(self.events):
+            notes.append(f"{settings['requested']} days were requested; no more have prices and lie five days apart")
         if settings["carried_prices"]:
             notes.append(f"{settings['carried_prices']} missing prices are the price before them")
         within = int(self.events["within_session"].sum())

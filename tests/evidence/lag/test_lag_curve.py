@@ -232,6 +232,9 @@ def test_a_simulated_effect_is_found_and_none_where_there_is_none() -> None:
 def test_other_shocks_and_baskets(market: Market, tmp_path: Path) -> None:
     top = lag_curve(market, top_liquidations=8, resamples=RESAMPLES)
     assert len(top.events) == 8
+    every = lag_curve(market, top_liquidations=9_999, resamples=RESAMPLES)
+    assert any(note.startswith("9999 days were requested") for note in every.notes())
+    assert not lag_curve(market, basket="growth-beta*growth", resamples=RESAMPLES).found
     known = pd.DatetimeIndex(top.events["known_at"])
     assert (known[1:] - known[:-1]).min() >= pd.Timedelta(days=5)
     signal = signal_shocks(market, "drawdown <= -0.2", 120.0, "BTC", "growth")
@@ -257,6 +260,7 @@ def test_other_shocks_and_baskets(market: Market, tmp_path: Path) -> None:
         ({"basket": "grwth"}, UnknownNameError, "growth"),
         ({"shock": "drawdown"}, ParameterError, "`shock` must be signal.output"),
         ({"top_liquidations": 2}, ParameterError, "`top_liquidations` must be"),
+        ({"basket": "none.csv"}, ParameterError, "`basket` none.csv: no such file"),
         ({"resamples": 3}, ParameterError, "`resamples`"),
         ({"events": ["2024-08-05T00:00"]}, DataError, "is no instant with a zone"),
         ({"events": "none.csv"}, DataError, "cannot be read"),
