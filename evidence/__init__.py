@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from undertow.evidence.difference import FEWEST_SESSIONS, Difference, Interval, difference
     from undertow.evidence.lag import LagCurve, lag_curve
     from undertow.evidence.link import Linkage, linkage
-    from undertow.evidence.report import EvidenceReport, evidence_report
     from undertow.evidence.luck import Overfitting, Skill, overfitting, skill
+    from undertow.evidence.report import EvidenceReport, evidence_report
     from undertow.evidence.spa import SPATest
     from undertow.evidence.timing import TimingEffect, timing
     from undertow.evidence.who import SoldFirst, sold_first
@@ -46,6 +46,7 @@ else:
             "report": (
                 "EvidenceReport",
                 "evidence_report",
+            ),
             "luck": (
                 "Overfitting",
                 "Skill",

@@ -6,9 +6,9 @@ import typer
 
 from undertow.cli.lag import lag_command
 from undertow.cli.link import link_command
-from undertow.cli.report import report_command
 from undertow.cli.luck import luck_command
 from undertow.cli.option_groups import with_option_groups
+from undertow.cli.report import report_command
 from undertow.cli.who import who_command
 
 evidence_app = typer.Typer(help="Is the effect there, when, in whom, and is the rule more than luck.")
