@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from undertow.market.inspection import (
         Coverage,
         Doubt,
+        error_findings,
         is_extreme,
         market_coverage,
         market_doubts,
@@ -165,6 +166,7 @@ else:
             "inspection": (
                 "Coverage",
                 "Doubt",
+                "error_findings",
                 "is_extreme",
                 "market_coverage",
                 "market_doubts",
@@ -273,6 +275,7 @@ __all__ = [
     "decisions",
     "did_you_mean",
     "drop_stale_code",
+    "error_findings",
     "file_boundary",
     "first_known",
     "import_market",

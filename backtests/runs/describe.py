@@ -16,7 +16,16 @@ from undertow.backtests.kernel.path import AccountPath
 from undertow.backtests.kernel.prices import carried
 from undertow.backtests.kernel.sleeves import hedge_symbol
 from undertow.backtests.runs.notes import MOST_MOVES, move_record
-from undertow.market import BoolArray, FloatArray, Market, align, is_extreme, market_findings, price_changes
+from undertow.market import (
+    BoolArray,
+    FloatArray,
+    Market,
+    align,
+    error_findings,
+    is_extreme,
+    market_findings,
+    price_changes,
+)
 from undertow.signals.decisions import DecisionTable
 from undertow.strategies import Decision, Strategy, unpriced_weights
 from undertow.strategies.rules import FreeRule
@@ -134,7 +143,7 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "frozen_feeds": {
             feed: int(frozen[rows].sum()) for feed, frozen in sorted(table.frozen.items()) if frozen[rows].any()
         },
-        "data_findings": market_findings(table.market),
+        "data_findings": market_findings(table.market) | error_findings(table.market, rows, table.columns),
         "signal_sources": {
             feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
         },

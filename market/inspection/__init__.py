@@ -9,7 +9,7 @@ from undertow.market.lazy import lazy_names
 if TYPE_CHECKING:
     from undertow.market.inspection.changes import is_extreme, price_changes, split_ratio
     from undertow.market.inspection.coverage import Coverage, market_coverage
-    from undertow.market.inspection.doctor import market_doubts
+    from undertow.market.inspection.doctor import error_findings, market_doubts
     from undertow.market.inspection.doubt import Doubt
     from undertow.market.inspection.findings import market_findings
     from undertow.market.inspection.tables import render_coverage
@@ -26,7 +26,7 @@ else:
                 "Coverage",
                 "market_coverage",
             ),
-            "doctor": ("market_doubts",),
+            "doctor": ("error_findings", "market_doubts"),
             "doubt": ("Doubt",),
             "findings": ("market_findings",),
             "tables": ("render_coverage",),
@@ -36,6 +36,7 @@ else:
 __all__ = [
     "Coverage",
     "Doubt",
+    "error_findings",
     "is_extreme",
     "market_coverage",
     "market_doubts",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from undertow.market.clock import IntArray
 from undertow.market.inspection.doubt import GRAVITY, Doubt
 from undertow.market.inspection.feed_doubts import feed_doubts
 from undertow.market.inspection.price_doubts import price_doubts
@@ -19,3 +22,16 @@ def market_doubts(market: Market) -> tuple[Doubt, ...]:
     """
     doubts = [*price_doubts(market), *feed_doubts(market)]
     return tuple(sorted(doubts, key=lambda doubt: GRAVITY.index(doubt.severity)))
+
+
+def error_findings(market: Market, rows: slice, columns: IntArray) -> dict[str, str]:
+    """The doubts of severity error about what a run uses, one line a place.
+
+    Args:
+        market: the market.
+        rows: sessions of the run.
+        columns: columns of its names in the prices (N,).
+    """
+    used = replace(market, prices=market.prices.select(rows, columns), universes={}, benchmark=None)
+    doubts = [doubt for doubt in market_doubts(used) if doubt.severity == "error"]
+    return {doubt.where: f"{doubt.kind}: {doubt.example}; {doubt.repair}" for doubt in doubts}

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from undertow.backtests import backtest
 from undertow.market import Doubt, Feed, Market, Universe, market_doubts
+from undertow.strategies import DrawdownDeRisk
 
 FIELDS = ("open", "high", "low", "close", "volume")
 Panels = dict[str, Any]
@@ -218,3 +220,11 @@ def test_a_fault_is_found(real_market: Market, as_it_is: tuple[Doubt, ...], faul
     assert all(doubt.example and doubt.repair and doubt.count for doubt in new)
     # One fault is not reported as many.
     assert len(new) <= 3, new
+
+
+def test_a_run_repeats_the_errors_of_what_it_uses(real_market: Market) -> None:
+    rule, span = DrawdownDeRisk(), {"start": "2023-01-03", "end": "2024-12-31"}
+    run = backtest(rule, raw_split(real_market), universe="semis", **span)
+    assert run.counts["data_findings"]["NVDA"].startswith("a split that is not adjusted: -89.9% on 2024-06-10")
+    assert "NVDA" not in backtest(rule, raw_split(real_market), universe="software", **span).counts["data_findings"]
+    assert not backtest(rule, real_market, universe="semis", **span).counts["data_findings"]
