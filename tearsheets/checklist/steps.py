@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from undertow.backtests.checklist import NEXT, Line, MarketState, Today
 from undertow.tearsheets.checklist.lines import check_value, data_age, levels_text, state_cell
@@ -14,8 +15,13 @@ STEP_COLUMNS = ("check", "state", "value", "levels", "age")
 
 
 def step_rows(lines: tuple[Line, ...]) -> list[tuple[str, str, str, str, str]]:
-    """The rows of a step's table, by `STEP_COLUMNS`."""
-    return [(line.name, line.state, check_value(line), levels_text(line), data_age(line)) for line in lines]
+    """The rows of a step's table, by `STEP_COLUMNS`.
+
+    An unknown check has what it lacks in place of its levels.
+    """
+    return [
+        (line.name, line.state, check_value(line), line.missing or levels_text(line), data_age(line)) for line in lines
+    ]
 
 
 def state_sentences(today: Today) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ def steps_section(today: Today) -> Html:
         parts.append(tag("h3", f"{number}. {step.name[:1].upper()}{step.name[1:]}"))
         parts.append(tag("p", f"{step.conclusion[:1].upper()}{step.conclusion[1:]}.", kind="lead"))
         rows = [
-            (name, state_cell(line), *others)
+            (name, state_cell(replace(line, missing="")), *others)
             for line, (name, _, *others) in zip(step.lines, step_rows(step.lines), strict=True)
         ]
         if rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from support.exchange_bars import HOUR, index_bars, with_index
 from support.tiny import Folder
 from undertow.market import (
     DataError,
+    Feed,
     FloatArray,
     Market,
     Span,
@@ -177,3 +179,30 @@ def test_only_bars_of_an_hour_or_less_keep_hours(tiny: Folder) -> None:
     tiny.replace("market.toml", 'kind = "liquidations"', 'kind = "liquidations"\nhours = "session"')
     with pytest.raises(DataError, match="is for bars of stocks, not for liquidations"):
         tiny.load()
+
+
+def test_the_real_index_is_known_after_every_weekend(real_market: Market, shared: Path) -> None:
+    file = shared / "data" / "us-hourly" / "QQQ.parquet"
+    if not file.is_file():
+        pytest.skip("real data is absent: shared/data/us-hourly is not beside the project")
+    bars = pd.read_parquet(file)
+    times = np.asarray(bars["time"].dt.tz_convert(None), dtype="datetime64[ns]")
+    calendar = load_calendar("XNYS", real_market.sessions[0], real_market.sessions[-1] + pd.Timedelta(days=45))
+    grid = exchange_hours(calendar, times[0], Span(60.0), Span(), 7 * HOUR)
+    # Three bars of a half day; the one at its close, 13:00 in New York, is outside.
+    inside = np.isin(times, grid.starts)
+    assert (len(times), int((~inside).sum())) == (14_280, 18)
+    columns = {name: bars[name].to_numpy(np.float64)[inside] for name in ("open", "high", "low", "close", "volume")}
+    known_at = grid.known_at[np.searchsorted(grid.starts, times[inside])]
+    regimes = np.zeros(int(inside.sum()), dtype=np.int64)
+    feed = Feed("bars", "QQQ", "x", Span(60.0), Span(), times[inside], known_at, columns, regimes, hours=grid)
+    unknown: list[int] = []
+    mondays: list[float] = []
+    for kept in (feed, replace(feed, hours=None)):
+        table = DecisionTable(replace(real_market, feeds=(kept,)), "growth")
+        values = table.signal(Drop, {"horizon": 1}, asset="QQQ")[:, 0]
+        unknown.append(int(np.isnan(values).sum()))
+        mondays.append(float(values[real_market.sessions.get_loc("2024-08-05")]))
+    # The first session alone; without the hours every session after a weekend or a holiday.
+    assert unknown == [1, 520]
+    assert np.isfinite(mondays).tolist() == [True, False]
