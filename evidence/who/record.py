@@ -97,9 +97,7 @@ class SoldFirst:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Its tables by heading."""
-        return {
-            "mean simple return to the close of S2 by fifth, from the base (the last price before) and from S1 open": self.table
-        }
+        return {"mean simple return by fifth to the close of S2, from the base and from S1 open": self.table}
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values; keys as in docs/json.md."""
