@@ -10,11 +10,12 @@ import pandas as pd
 _COLOURS = {"base": "#0b5cad", "open": "#c2410c"}
 _NAMES = {
     "return": "last quarter's return",
-    "beta": "beta to the benchmark",
+    "beta": "beta",
     "volatility": "volatility",
-    "correlation": "correlation with the asset",
+    "correlation": "correlation",
     "dollar_volume": "dollar volume",
 }
+_SHORT = {"base": "base", "open": "S1 open"}
 _FROM = {"base": "from the last price before", "open": "from S1 open"}
 
 
@@ -56,13 +57,13 @@ class SoldFirst:
             for response, result in responses.items():
                 quintiles = {f"Q{number}": value for number, value in enumerate(result["quintiles"], 1)}
                 spread, calm = result["q5_q1"], result["less_calm"]
-                rows[f"{_NAMES[name]}, {_FROM[response]}"] = quintiles | {
+                rows[f"{_NAMES[name]}, {_SHORT[response]}"] = quintiles | {
                     "Q5-Q1": spread["mean"],
-                    "low": spread["low"],
-                    "high": spread["high"],
+                    "Q5-Q1 low": spread["low"],
+                    "Q5-Q1 high": spread["high"],
                     "less calm": calm["mean"],
-                    "calm low": calm["low"],
-                    "calm high": calm["high"],
+                    "less calm low": calm["low"],
+                    "less calm high": calm["high"],
                 }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("sorted by")
 
@@ -96,7 +97,7 @@ class SoldFirst:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Its tables by heading."""
-        return {"mean simple return to the close of S2, by quintile": self.table}
+        return {"mean simple return by fifth to the close of S2, from the base and from S1 open": self.table}
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values; keys as in docs/json.md."""

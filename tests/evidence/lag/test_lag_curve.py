@@ -308,3 +308,13 @@ def test_a_column_without_a_spread_has_no_t() -> None:
     band = mean_band(values, event_counts(12, 500, seed=0))
     assert band.best == 2
     assert np.isfinite([band.critical, *band.low, *band.high]).all()
+
+
+def test_one_null_world_in_twenty_leaves_its_band() -> None:
+    random = np.random.default_rng(11)
+    # 50 events of fat-tailed steps, cumulated over ten points.
+    worlds = [np.cumsum(random.standard_t(4, size=(50, 10)), axis=1) for _ in range(200)]
+    rejected = [
+        mean_band(world, event_counts(50, 300, seed=number)).p_best < 0.05 for number, world in enumerate(worlds)
+    ]
+    assert 0.02 <= np.mean(rejected) <= 0.09
