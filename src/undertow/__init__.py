@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from undertow.evidence import (
         LagCurve,
         Linkage,
+        Skill,
         SoldFirst,
         SPATest,
         alarm,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         difference,
         lag_curve,
         linkage,
+        skill,
         sold_first,
         timing,
     )
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
     from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
+    from undertow.testing import Audit, audit
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -94,12 +97,14 @@ else:
                 "LagCurve",
                 "Linkage",
                 "SPATest",
+                "Skill",
                 "SoldFirst",
                 "alarm",
                 "confidence_set",
                 "difference",
                 "lag_curve",
                 "linkage",
+                "skill",
                 "sold_first",
                 "timing",
             ),
@@ -130,6 +135,10 @@ else:
                 "write_comparison",
                 "write_tearsheet",
             ),
+            "testing": (
+                "Audit",
+                "audit",
+            ),
         },
         packages=(
             "backtests",
@@ -143,6 +152,7 @@ else:
 
 __all__ = [
     "Account",
+    "Audit",
     "BookkeepingError",
     "CombinatorialPurgedKFold",
     "Comparison",
@@ -160,6 +170,7 @@ __all__ = [
     "SPATest",
     "Search",
     "Sets",
+    "Skill",
     "SoldFirst",
     "Strategy",
     "Sweep",
@@ -170,6 +181,7 @@ __all__ = [
     "WalkForwardResult",
     "alarm",
     "at_decisions",
+    "audit",
     "backtest",
     "backtests",
     "compare",
@@ -188,6 +200,7 @@ __all__ = [
     "optimize",
     "signals",
     "simulate_market",
+    "skill",
     "sold_first",
     "strategies",
     "sweep",
