@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         EvidenceReport,
         LagCurve,
         Linkage,
+        Skill,
         SoldFirst,
         SPATest,
         alarm,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         evidence_report,
         lag_curve,
         linkage,
+        skill,
         sold_first,
         timing,
     )
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from undertow.strategies import Decision, Sets, Strategy
     from undertow.strategies.rules import load_rule
     from undertow.tearsheets import Comparison, compare, write_comparison, write_tearsheet
+    from undertow.testing import Audit, audit
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -100,6 +103,7 @@ else:
                 "LagCurve",
                 "Linkage",
                 "SPATest",
+                "Skill",
                 "SoldFirst",
                 "alarm",
                 "confidence_set",
@@ -107,6 +111,7 @@ else:
                 "evidence_report",
                 "lag_curve",
                 "linkage",
+                "skill",
                 "sold_first",
                 "timing",
             ),
@@ -140,6 +145,10 @@ else:
                 "write_comparison",
                 "write_tearsheet",
             ),
+            "testing": (
+                "Audit",
+                "audit",
+            ),
         },
         packages=(
             "backtests",
@@ -153,6 +162,7 @@ else:
 
 __all__ = [
     "Account",
+    "Audit",
     "BookkeepingError",
     "CombinatorialPurgedKFold",
     "Comparison",
@@ -172,6 +182,7 @@ __all__ = [
     "SPATest",
     "Search",
     "Sets",
+    "Skill",
     "SoldFirst",
     "Strategy",
     "Sweep",
@@ -182,6 +193,7 @@ __all__ = [
     "WalkForwardResult",
     "alarm",
     "at_decisions",
+    "audit",
     "backtest",
     "backtests",
     "compare",
@@ -203,6 +215,7 @@ __all__ = [
     "plan_import",
     "signals",
     "simulate_market",
+    "skill",
     "sold_first",
     "strategies",
     "sweep",

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from undertow.cli.audit import audit_command
 from undertow.cli.backtest import backtest_command
 from undertow.cli.compare import compare_command
 from undertow.cli.demo import demo_command
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "rule": rule_command,
     "optimize": optimize_command,
     "walk-forward": walk_forward_command,
+    "audit": audit_command,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(with_option_groups(_command))

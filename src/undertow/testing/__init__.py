@@ -24,11 +24,17 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
+    from undertow.testing.audits import Audit, AuditCheck, audit
     from undertow.testing.contracts import SignalContract, StrategyContract
     from undertow.testing.inputs import sample_inputs
 else:
     __getattr__, __dir__ = lazy_names(
-        __name__, {"contracts": ("SignalContract", "StrategyContract"), "inputs": ("sample_inputs",)}
+        __name__,
+        {
+            "audits": ("Audit", "AuditCheck", "audit"),
+            "contracts": ("SignalContract", "StrategyContract"),
+            "inputs": ("sample_inputs",),
+        },
     )
 
-__all__ = ["SignalContract", "StrategyContract", "sample_inputs"]
+__all__ = ["Audit", "AuditCheck", "SignalContract", "StrategyContract", "audit", "sample_inputs"]
