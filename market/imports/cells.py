@@ -63,7 +63,7 @@ class Times(NamedTuple):
     dated: bool
 
 
-def numbers_of(cells: pd.Series, where: str, first_row: int, decimal: Decimal = "") -> FloatArray:
+def cell_numbers(cells: pd.Series, where: str, first_row: int, decimal: Decimal = "") -> FloatArray:
     """Cells as float64 (R,), blanks NaN.
 
     Thousands separators, a decimal comma, currency signs, and K, M, B after a number are understood.
@@ -118,7 +118,7 @@ def _decimal_of(texts: pd.Series, where: str) -> Decimal:
     )
 
 
-def times_of(cells: pd.Series, where: str, first_row: int, order: str = "") -> Times:
+def cell_times(cells: pd.Series, where: str, first_row: int, order: str = "") -> Times:
     """Cells as times.
 
     Epochs in seconds to nanoseconds, dates as 20240102, 2024-01-02, 1/31/2024, 31.01.2024, 2 Jan 2024, each with a

@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, safe_text
 from undertow.market.imports.adjust import adjusted_quotes
-from undertow.market.imports.cells import AmbiguousError, Decimal, Times, numbers_of, times_of
+from undertow.market.imports.cells import AmbiguousError, Decimal, Times, cell_numbers, cell_times
 from undertow.market.imports.names import coin_of, plain_symbol
 from undertow.market.imports.options import ImportOptions
 from undertow.market.imports.recognise import Recognised, asset_of, rows_by_name
@@ -108,9 +108,9 @@ def _times(table: Recognised, options: ImportOptions) -> Times:
             padded = clocks.str.zfill(6)
             clocks = padded.str[:2] + ":" + padded.str[2:4] + ":" + padded.str[4:]
         if not (clocks == "00:00:00").all():
-            dates = times_of(cells, _where(table, "time"), sheet.first_row, order).dates
+            dates = cell_times(cells, _where(table, "time"), sheet.first_row, order).dates
             cells = dates.dt.strftime("%Y-%m-%d") + " " + clocks
-    return times_of(cells, _where(table, "time"), sheet.first_row, order)
+    return cell_times(cells, _where(table, "time"), sheet.first_row, order)
 
 
 def _where(table: Recognised, role: str, column: int | None = None) -> str:
@@ -122,7 +122,9 @@ def _where(table: Recognised, role: str, column: int | None = None) -> str:
 
 def _numbers(table: Recognised, role: str, column: int, rows: pd.Index, options: ImportOptions) -> FloatArray:
     decimal: Decimal = "comma" if options.decimal == "comma" else "point" if options.decimal else ""
-    return numbers_of(table.sheet.cells.loc[rows, column], _where(table, role, column), table.sheet.first_row, decimal)
+    return cell_numbers(
+        table.sheet.cells.loc[rows, column], _where(table, role, column), table.sheet.first_row, decimal
+    )
 
 
 def _part(
@@ -332,7 +334,7 @@ def _universe(table: Recognised, options: ImportOptions) -> VendorPart:
             if column.isna().all() or (column.astype(str).str.strip() == "").all():
                 frame[name] = pd.NaT
                 continue
-            frame[name] = times_of(
+            frame[name] = cell_times(
                 column, _where(table, name), table.sheet.first_row, options.dates.removesuffix("-first")
             ).dates.to_numpy()
     blank = frame["symbol"] == ""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from undertow.market.errors import ParameterError, UnknownNameError, did_you_mean
-from undertow.market.imports.recognise import KINDS
+from undertow.market.imports.recognise import FILE_KINDS
 
 _CHOICES = {
-    "kind": ("", *KINDS),
+    "kind": ("", *FILE_KINDS),
     "stamp": ("", "start", "end"),
     "unit": ("", "usd", "coin"),
     "adjusted": ("", "yes", "no"),

@@ -12,7 +12,7 @@ from undertow.market.errors import DataError, did_you_mean, safe_text
 from undertow.market.imports.names import coin_in, coin_of, is_series, role_of, series_in, symbol_in
 from undertow.market.imports.sheets import Sheet
 
-KINDS = ("prices", "bars", "liquidations", "open_interest", "funding", "macro", "universe")
+FILE_KINDS = ("prices", "bars", "liquidations", "open_interest", "funding", "macro", "universe")
 _OHLC = ("open", "high", "low", "close")
 _KLINES = ("time", "open", "high", "low", "close", "volume", "close_time")
 _DUMP = ("time", "open", "high", "low", "close", "volume")
@@ -25,7 +25,7 @@ class Recognised:
 
     Args:
         sheet: the table.
-        kind: one of `KINDS`; "quotes" for open to close of whatever it turns out to be.
+        kind: one of `FILE_KINDS`; "quotes" for open to close of whatever it turns out to be.
         columns: number of a column in the sheet by what it holds; of macro series by name.
         wide: numbers of columns by symbol, then by what they hold, of a table with one column a name.
         symbol: of all rows, where the table has no column of symbols.
