@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from undertow.backtests import Account, Costs, annual_sharpe
+from undertow.backtests import Account, annual_sharpe
 from undertow.backtests.sweeps import Rearranged, rearranged
 from undertow.market import DataError, Feed, Fill, Market
 from undertow.signals.decisions import DecisionTable
@@ -111,7 +111,9 @@ class Audit:
         from plotly import graph_objects as go
 
         ratios = self.settings.get("sharpe_over_hold", {})
-        figure = go.Figure(go.Bar(x=list(ratios.values()), y=list(ratios), orientation="h", marker={"color": "#1f3a5f"}))
+        figure = go.Figure(
+            go.Bar(x=list(ratios.values()), y=list(ratios), orientation="h", marker={"color": "#1f3a5f"})
+        )
         figure.update_layout(showlegend=False, margin={"l": 220, "r": 20, "t": 20, "b": 50})
         figure.update_xaxes(title="annual Sharpe ratio of log returns over buy-and-hold")
         figure.update_yaxes(autorange="reversed")
@@ -199,7 +201,8 @@ def _checked(name: str, check: Callable[[], None], detail: str) -> AuditCheck:
 
 
 def _of_the_future(strategy: type[Strategy], market: Market, universe: str, rows: list[int]) -> Iterator[AuditCheck]:
-    suite, fills = simulated(), ("open", "close")
+    suite = simulated()
+    fills: tuple[Fill, ...] = ("open", "close")
     for fill in fills:
         yield _checked(
             f"future unknown, fill at the {fill}",
