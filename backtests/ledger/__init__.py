@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from undertow.backtests.ledger.deflated import (
         DeflatedSharpe,
         SharpeMoments,
+        deflated_returns,
+        deflated_sentence,
         deflated_sharpe,
         expected_maximum,
         minimum_backtest_years,
@@ -26,6 +28,8 @@ else:
             "deflated": (
                 "DeflatedSharpe",
                 "SharpeMoments",
+                "deflated_returns",
+                "deflated_sentence",
                 "deflated_sharpe",
                 "expected_maximum",
                 "minimum_backtest_years",
@@ -51,6 +55,8 @@ __all__ = [
     "SearchKey",
     "SharpeMoments",
     "TrialCount",
+    "deflated_returns",
+    "deflated_sentence",
     "deflated_sharpe",
     "expected_maximum",
     "key_of",

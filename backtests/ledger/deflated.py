@@ -146,3 +146,32 @@ def deflated_sharpe(moments: SharpeMoments, trials: int, variance: float | None 
 
 def _square_of_error(moments: SharpeMoments) -> float:
     return 1.0 - moments.skew * moments.sharpe + (moments.kurtosis - 1.0) / 4.0 * moments.sharpe**2
+
+
+def deflated_returns(returns: FloatArray, hold: FloatArray, trials: int) -> dict[str, DeflatedSharpe]:
+    """The deflated ratio of log returns over buy-and-hold, `over_hold`, and `absolute`.
+
+    An absolute one of 0.99 is mostly the market's own return. NaN where an account lost everything.
+
+    Args:
+        returns: session returns (T,), decimal.
+        hold: those of buy-and-hold (T,).
+        trials: number of trials ever made, 1 or more.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        run, base = np.log1p(returns), np.log1p(hold)
+        series = {"over_hold": run - base, "absolute": run}
+    known = {name: values if np.isfinite(values).all() else np.zeros(len(values)) for name, values in series.items()}
+    return {name: deflated_sharpe(sharpe_moments(values), trials) for name, values in known.items()}
+
+
+def deflated_sentence(deflated: dict[str, DeflatedSharpe]) -> str:
+    """The probability that a run beats buy-and-hold by more than luck, as text."""
+    over_hold, absolute = deflated["over_hold"], deflated["absolute"]
+    if math.isnan(over_hold.dsr):
+        return "It never differs from buy-and-hold: there is no skill to judge."
+    trials = f"{over_hold.trials:,} trial{'s' if over_hold.trials != 1 else ''}"
+    return (
+        f"After {trials} its Sharpe ratio over buy-and-hold is above what luck gives with a probability of"
+        f" {over_hold.dsr:.0%} (deflated; absolute {absolute.dsr:.0%}, mostly the market's own return)."
+    )

@@ -12,6 +12,7 @@ import pandas as pd
 
 from undertow.backtests.account import Account, Recipe
 from undertow.backtests.costs import Costs
+from undertow.backtests.ledger.deflated import DeflatedSharpe, deflated_returns
 from undertow.backtests.metrics import (
     METRICS,
     annual_turnover,
@@ -307,6 +308,20 @@ class Run:
         """The trial count as plain values; None where no ledger counts."""
         return None if self.trial_count is None else asdict(self.trial_count)
 
+    @cached_property
+    def deflated(self) -> dict[str, DeflatedSharpe]:
+        """The Sharpe ratio after all trials of the ledger, `over_hold` and `absolute`.
+
+        Of log returns; one trial where no ledger counts. See `deflated_sharpe`.
+        """
+        trials = 1 if self.trial_count is None else max(1, self.trial_count.total)
+        return deflated_returns(_array(self.series["return"]), _array(self.series["hold_return"]), trials)
+
+    @property
+    def deflated_as_dict(self) -> dict[str, dict[str, Any]]:
+        """The deflated Sharpe ratios as plain values."""
+        return {name: ratio.as_dict() for name, ratio in self.deflated.items()}
+
     def summary(self) -> dict[str, Any]:
         """The content of `--json`."""
         recipe = self.recipe
@@ -318,6 +333,7 @@ class Run:
             "end": recipe.end,
             "sessions": recipe.sessions,
             "metrics": self.metrics,
+            "deflated": self.deflated_as_dict,
             "baselines": self.baselines,
             "labels": {"buy-and-hold": hold_label(recipe.rebalance)},
             "lag_hours": None if self.lag_hours is None else asdict(self.lag_hours),

@@ -59,7 +59,7 @@ def save_run(run: Run, folder: str | Path) -> Path:
     with replacing(target) as draft:
         recipe = {**asdict(run.recipe), "counts": run.counts, "ledger": run.trial_count_as_dict}
         write_json(draft / "run.json", recipe)
-        write_json(draft / "metrics.json", {"run": run.metrics, **run.baselines})
+        write_json(draft / "metrics.json", {"run": run.metrics, **run.baselines, "deflated": run.deflated_as_dict})
         write_json(draft / "tax.json", run.tax_as_dict)
         for name, table in zip(TABLES, (run.series, run.weights, run.orders, run.episodes), strict=True):
             table.to_parquet(draft / f"{name}.parquet")

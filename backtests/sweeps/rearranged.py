@@ -54,7 +54,8 @@ class Rearranged:
         market = self.task.market
         if symbol not in market.prices:
             raise ParameterError(f"market {market.name!r} has no prices of `{symbol}`; name a symbol that it has")
-        span = pd.DataFrame({"symbol": [symbol], "start": pd.to_datetime([pd.NaT]), "end": pd.to_datetime([pd.NaT])})
+        unbounded = np.array(["NaT"], dtype="datetime64[ns]")
+        span = pd.DataFrame({"symbol": [symbol], "start": unbounded, "end": unbounded})
         name = f"{symbol} alone"
         other = replace(market, universes={**market.universes, name: Universe(name, span)})
         proportional = np.full(len(self.decision.score_of_set), PROPORTIONAL, dtype=np.int64)
@@ -81,7 +82,7 @@ class Rearranged:
             whole[rows] = panel[rows, 0][sources].T
             return whole
 
-        def repeated(values: np.ndarray | None) -> np.ndarray | None:  # type: ignore[type-arg]
+        def repeated(values: np.ndarray | None) -> np.ndarray | None:
             return None if values is None else np.repeat(values[:1], count)
 
         exposure = placed(self.decision.exposure)

@@ -96,7 +96,7 @@ def skill(
     if not np.isfinite(scores).any():
         raise ParameterError("no set has a Sharpe ratio on these sessions; widen the window or change the sets")
     row = int(np.nanargmax(scores))
-    rule = strategy.create(sets.iloc[row].to_dict())
+    rule = strategy.create({str(name): value for name, value in sets.iloc[row].items()})
     run = backtest(rule, market, **span, account=account)
     counted = 0 if walked.trial_count is None else walked.trial_count.total + walked.trial_count.other_data
     # Returns of the runs with an ended account are missing: they are trials all the same.

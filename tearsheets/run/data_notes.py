@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from undertow.backtests.ledger import deflated_sentence
 from undertow.backtests.runs import Run, endings_sentence
 from undertow.market import GAP_SESSIONS
 from undertow.tearsheets.html.markup import Html, note, section, table, tag
@@ -175,10 +176,14 @@ def _universe_notes(counts: dict[str, Any]) -> list[str]:
 
 
 def _trial_note(run: Run) -> str:
+    deflated = deflated_sentence(run.deflated)
     if run.trial_count is None:
-        return "No ledger was kept, so other trials on this data are not counted."
+        return f"No ledger was kept, so other trials on this data are not counted. {deflated}"
     caution = " The best of many trials looks good by chance alone." if run.trial_count.total > 1 else ""
-    return run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from") + caution
+    return (
+        run.trial_count.sentence("This is" if run.trial_count.own == 1 else "It was chosen from")
+        + f"{caution} {deflated}"
+    )
 
 
 def _sessions(number: int, total: int) -> str:

@@ -201,7 +201,8 @@ def _checked(name: str, check: Callable[[], None], detail: str) -> AuditCheck:
 
 
 def _of_the_future(strategy: type[Strategy], market: Market, universe: str, rows: list[int]) -> Iterator[AuditCheck]:
-    suite, fills = simulated(), ("open", "close")
+    suite = simulated()
+    fills: tuple[Fill, ...] = ("open", "close")
     for fill in fills:
         yield _checked(
             f"future unknown, fill at the {fill}",

@@ -106,7 +106,9 @@ def test_a_folder_holds_what_the_words_say(run: ut.Run, tmp_path: Path) -> None:
     assert recipe["versions"]["undertow"]
     metrics = strict_json(folder / "metrics.json")
     assert metrics["run"] == run.metrics
-    assert set(metrics) == {"run", "buy-and-hold", "GROW"}
+    assert set(metrics) == {"run", "buy-and-hold", "GROW", "deflated"}
+    assert metrics["deflated"] == store.json_ready(run.deflated_as_dict)
+    assert set(metrics["deflated"]) == {"over_hold", "absolute"}
     assert [file for file in folder.parent.iterdir() if file.name != "run"] == []
 
 
