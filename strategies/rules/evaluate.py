@@ -122,9 +122,9 @@ def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
 
 
 def _short_of_target(path: SetsPath, rules: Sequence[Rule]) -> dict[str, BoolArray]:
-    """The sessions (T, P) on which a tier was left for a lower one before its cash was raised.
+    """Sessions (T, P) on which a tier was left before its cash was raised.
 
-    Where a rule raises its cash in one session, none is.
+    Left for a lower one, that is. Where a rule raises its cash in one session, none is.
     """
     short = np.zeros(path.tier.T.shape, dtype=np.bool_)
     for column, rule in enumerate(rules):

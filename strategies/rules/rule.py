@@ -84,7 +84,7 @@ class Rule(Part):
 
 
 def _with_hedges(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    """The tiers with a number for each hedge: that of the tier below where none is stated."""
+    """The tiers with a number for each hedge, of the tier below where none is stated."""
     out: list[Tier] = []
     below = 0.0
     for tier in tiers:
