@@ -41,7 +41,7 @@ def ewma_volatility_nb(close: FloatArray, window: int, decay: float) -> FloatArr
 def forced_exposure_nb(
     close: FloatArray, window: int, decay: float, target: float, cap: float, assets: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Exposure min(cap, target / volatility), its change in a row and the sales, (T, N).
+    """Exposure min(cap, target / volatility), its change and the sales, each (T, N).
 
     The exposure is the cap where the volatility is 0. NaN where the volatility is; the change needs two exposures.
     Funds with `assets` that all follow it sell `assets` times a fall of the exposure, in USD.

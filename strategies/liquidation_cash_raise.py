@@ -17,7 +17,7 @@ class LiquidationCashRaise(RuleStrategy):
 
     Acts `lag` hours after the liquidations were known. Only the liquidations start it and only the clock ends it: the
     smallest rule that acts on the thesis, so that what drawdowns, sources of cash and the all-clear add to it can be
-    measured. The cash is raised in `sessions` steps, all of it before `deadline` hours are over.
+    measured. The cash is raised in `sessions` steps, all of it before `deadline` hours are over; the hold waits for it.
     """
 
     summary: ClassVar[str] = "Raise cash after a liquidation spike, return on time"
@@ -32,11 +32,13 @@ class LiquidationCashRaise(RuleStrategy):
     source: SourceOfCash = "proportional"
 
     def rule(self) -> Rule:
-        """One tier on the spike, left when its time is over."""
+        """One tier on the spike, left when its time is over and the cash is raised."""
+        timing = Timing(lag=self.lag, sessions=self.sessions, deadline=self.deadline)
+        stay = max(float(self.hold), timing.raise_hours + 1.0 if self.sessions > 1 else 0.0)
         return Rule(
             name=self.name(),
             trigger=Trigger(when=(liquidation_spike(self.spike_days, self.spike),)),
-            tiers=(Tier(name="cash", at=1.0, cash=self.cash, max_stay=self.hold, min_stay=self.hold),),
-            timing=Timing(lag=self.lag, sessions=self.sessions, deadline=self.deadline),
+            tiers=(Tier(name="cash", at=1.0, cash=self.cash, max_stay=stay, min_stay=stay),),
+            timing=timing,
             source=self.source,
         )

@@ -63,7 +63,9 @@ class SharedRiskBudget(Strategy):
 def budget_exposure_nb(
     loss: FloatArray, btc: FloatArray, equity: FloatArray, rho: FloatArray, gap: FloatArray, numbers: FloatArray
 ) -> FloatArray:
-    """The share of the stocks that is kept at each decision (T, P), NaN where a number is.
+    """The share of the stocks that is kept at each decision (T, P).
+
+    NaN where a number is.
 
     The return of bitcoin since the last close enters its variance with the weight of one session, 1 - decay, and its
     loss in full; the correlation stays.

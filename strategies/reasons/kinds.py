@@ -35,6 +35,8 @@ _OTHERS = {
         "basket-volatility-shock",
         "realized-volatility",
         "forced-exposure",
+        "index-forced-exposure",
+        "shared-budget",
         "credit-shock",
         "average-pairwise-correlation",
         "absorption-ratio",

@@ -32,6 +32,9 @@ from undertow.strategies.rules.severity import (
 from undertow.strategies.rules.sources import selling_orders
 from undertow.strategies.rules.tier_machine import Clock, Ladder, SetsPath, TierPath, empty_path
 
+# An exposure this close to its target has reached it.
+_NEAR = 1e-9
+
 
 class ConditionValues(NamedTuple):
     """One condition of every set, each (T, P).
@@ -65,7 +68,7 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
     for column, rule in enumerate(rules):
         groups.setdefault(shape_key(rule), []).append(column)
     # By what the rules may do, not by what they did: a later session must not change an earlier decision.
-    hedged = any(tier.hedge > 0.0 for rule in rules for tier in rule.ladder)
+    hedged = any(tier.hedge for rule in rules for tier in rule.ladder)
     parts = [[rules[column] for column in columns] for columns in groups.values()]
     lines = _read_lines(table, parts)
     path, flags = empty_path(len(rules), len(table), hedged=hedged), np.empty((len(rules), len(table)), dtype=np.uint8)
@@ -80,7 +83,7 @@ def decide_rules(table: DecisionTable, rules: Sequence[Rule]) -> Decision:
         path.stale.T,
         score_of_set,
         scores,
-        _flags(flags),
+        _flags(flags) | _short_of_target(path, rules),
         rotation=(1.0 - exposure) * share if basket else None,
         basket=basket,
         hedge=path.hedge.T if hedged else None,
@@ -107,6 +110,21 @@ def _kind(condition: Condition) -> tuple[object, ...]:
 def _flags(flags: Uint8Array) -> dict[str, BoolArray]:
     bits = {"fallback": FELL_BACK, "partial": PARTIAL, "vetoed": VETOED}
     return {name: (flags & bit).astype(np.bool_).T for name, bit in bits.items()}
+
+
+def _short_of_target(path: SetsPath, rules: Sequence[Rule]) -> dict[str, BoolArray]:
+    """Sessions (T, P) on which a tier was left before its cash was raised.
+
+    Left for a lower one, that is. Where a rule raises its cash in one session, none is.
+    """
+    short = np.zeros(path.tier.T.shape, dtype=np.bool_)
+    for column, rule in enumerate(rules):
+        if rule.timing.sessions == 1:
+            continue
+        tier, exposure = path.tier[column], path.exposure[column]
+        target = np.array([1.0 - tier.cash for tier in rule.ladder])[tier[:-1]]
+        short[1:, column] = (tier[1:] < tier[:-1]) & (exposure[:-1] > target + _NEAR)
+    return {"short_of_target": short}
 
 
 def evaluate_rules(table: DecisionTable, rules: Sequence[Rule]) -> Evaluation:
@@ -273,7 +291,7 @@ def ladder_of(rules: Sequence[Rule]) -> Ladder:
         at=tiers("at"),
         leave=tiers("leave"),
         cash=tiers("cash"),
-        hedge=tiers("hedge"),
+        hedge=tiers("hedge", missing=0.0),
         min_stay=tiers("min_stay"),
         max_stay=tiers("max_stay"),
         allowed=_allowed(ladders[0]),

@@ -234,7 +234,8 @@ class Tier(Part):
         at: score at which the tier is entered
         leave: score below which it may be left, at most `at`; None: any score
         cash: share of capital taken out of stocks
-        hedge: share of capital sold short, at most what stays in stocks
+        hedge: share of capital sold short, at most what stays in stocks; None: that of the tier below it, as far as so
+            much stays in stocks, and 0 in the lowest: what a tier has put on stays on in higher ones
         min_stay: shortest stay, hours
         max_stay: longest stay, hours; None: no limit
         to: names of the tiers that may follow; None: any
@@ -244,7 +245,7 @@ class Tier(Part):
     at: Share = 0.0
     leave: Share | None = None
     cash: Share = 0.0
-    hedge: Share = 0.0
+    hedge: Share | None = None
     min_stay: Hours = 0.0
     max_stay: Hours | None = None
     to: tuple[str, ...] | None = None
@@ -267,10 +268,11 @@ class Tier(Part):
                 f" {self.max_stay:g} hours"
             )
         # Shares such as 0.7 and 0.3 may add up to a rounding above 1.
-        if self.cash + self.hedge > 1.0 + _ROUNDING:
+        hedge = self.hedge or 0.0
+        if self.cash + hedge > 1.0 + _ROUNDING:
             raise ValueError(
                 f"tier `{self.name}`: `cash` and `hedge` must add up to 1 or less, or more is sold short than is held;"
-                f" got {self.cash:g} and {self.hedge:g}"
+                f" got {self.cash:g} and {hedge:g}"
             )
 
 
@@ -282,11 +284,23 @@ class Timing(Part):
         sessions: number of sessions over which the cash is raised
         deadline: hours since the tier was entered by which all the cash is raised, at once where fewer than `sessions`
             remain; None: no limit
+
+    A tier's longest stay must be longer than the raise, or it could end before the cash is raised.
     """
 
     lag: Hours = 24.0
     sessions: Sessions = 1
     deadline: Hours | None = None
+
+    @property
+    def raise_hours(self) -> float:
+        """Hours within which all the cash is raised, whatever the weekends and holidays.
+
+        With every session a day, a weekend of two more days in five sessions, and a holiday: the deadline if sooner.
+        """
+        steps = self.sessions - 1
+        longest = 24.0 * (steps + 2 * math.ceil(steps / 5) + 1) if steps else 0.0
+        return longest if self.deadline is None or not steps else min(longest, self.deadline)
 
 
 class Destination(Part):

@@ -44,8 +44,9 @@ class Rule(Part):
 
     @property
     def ladder(self) -> tuple[Tier, ...]:
-        """The tiers, calm first."""
-        return self.tiers if self.tiers[0].at == 0.0 else (CALM, *self.tiers)
+        """The tiers, calm first, with the hedges that stay on in higher ones."""
+        tiers = self.tiers if self.tiers[0].at == 0.0 else (CALM, *self.tiers)
+        return _with_hedges(tiers) if any(tier.hedge for tier in tiers) else tiers
 
     def lag_of(self, condition: Condition) -> float:
         """Hours from when a condition of the trigger was known to the decision."""
@@ -68,8 +69,9 @@ class Rule(Part):
             raise ValueError("a tier may not be named `unknown`: the checklist means by it that no tier is known")
         for number, tier in enumerate(self.ladder):
             _check_transitions(tier, names, number)
+            _check_stay(tier, self.timing)
         symbol = self.destination.hedge_symbol
-        if symbol and not any(tier.hedge > 0.0 for tier in self.ladder):
+        if symbol and not any(tier.hedge for tier in self.ladder):
             raise ValueError(
                 f"`destination.hedge_symbol` {symbol!r} can only be used with a tier that has a `hedge`; no tier has"
             )
@@ -79,6 +81,27 @@ class Rule(Part):
         if len(self.drivers) > MOST_DRIVERS:
             raise ValueError(f"a rule has at most {MOST_DRIVERS} conditions and gates, got {len(self.drivers)}")
         return self
+
+
+def _with_hedges(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    """The tiers with a number for each hedge, of the tier below where none is stated."""
+    out: list[Tier] = []
+    below = 0.0
+    for tier in tiers:
+        below = min(below, 1.0 - tier.cash) if tier.hedge is None else tier.hedge
+        out.append(tier if tier.hedge is not None else tier.model_copy(update={"hedge": below}))
+    return tuple(out)
+
+
+def _check_stay(tier: Tier, timing: Timing) -> None:
+    """Raise `ValueError` where a tier may end by time before its cash is raised."""
+    raises = tier.at > 0.0 and tier.cash > 0.0 and timing.sessions > 1
+    if raises and tier.max_stay is not None and tier.max_stay <= timing.raise_hours:
+        raise ValueError(
+            f"tier `{tier.name}`: `max_stay` of {tier.max_stay:g} hours may be over before its cash is raised, which"
+            f" takes up to {timing.raise_hours:g} hours over {timing.sessions} sessions; give a longer `max_stay`,"
+            " fewer `timing.sessions`, or a `timing.deadline` before its end"
+        )
 
 
 def _check_transitions(tier: Tier, names: list[str], number: int) -> None:

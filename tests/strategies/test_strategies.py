@@ -175,8 +175,24 @@ def test_liquidation_cash_raise_sells_in_steps_before_the_deadline_and_returns_o
     for row in plain:
         back = row + 1 + int(np.argmax(found[row + 1 :] > 0.99))
         last = max(each for each in np.flatnonzero(walked.event[:back, 0] != 0))
-        assert hours[back] - hours[last] >= 72
-        assert hours[back - 1] - hours[last] < 72
+        # The hold of 72 hours waits for the cash: two sessions are at most 96 hours apart, Friday and Tuesday.
+        assert hours[back] - hours[last] >= 97
+        assert hours[back - 1] - hours[last] < 97
+
+
+def test_liquidation_cash_raise_reaches_its_target_whatever_the_hold() -> None:
+    slow = LiquidationCashRaise(spike=0.97, cash=0.3, sessions=3, deadline=96, hold=24)
+    decision = decided(slow)
+    assert decision.above is not None
+    above, found = decision.above[:, 0], decision.exposure[:, 0]
+    left = np.flatnonzero(above[:-1] & ~above[1:])
+    assert len(left) > 5
+    np.testing.assert_allclose(found[left], 0.7)
+    assert not decision.flags["short_of_target"].any()
+    tier = slow.rule().tiers[0]
+    assert (tier.min_stay, tier.max_stay) == (97.0, 97.0)
+    # What the preset does has not changed: its deadline is before the end of its hold.
+    assert LiquidationCashRaise().rule().tiers[0].max_stay == 72.0
 
 
 def test_winners_first_is_vetoed_while_growth_leads() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from undertow.market import lazy_names
 
 if TYPE_CHECKING:
-    from undertow.backtests.checklist.watch.alert import Alert, Change, Standing, changes_between
+    from undertow.backtests.checklist.watch.alert import Alert, Standing, StandingChange, changes_between
     from undertow.backtests.checklist.watch.channels import Channel, CommandChannel, FileChannel, Webhook
-    from undertow.backtests.checklist.watch.loop import Check, read_every, watch
+    from undertow.backtests.checklist.watch.loop import WatchCheck, read_every, watch
     from undertow.backtests.checklist.watch.state import WatchState, open_state, state_path
     from undertow.backtests.checklist.watch.stopped import stopped_feeds
 else:
@@ -18,7 +18,7 @@ else:
         {
             "alert": (
                 "Alert",
-                "Change",
+                "StandingChange",
                 "Standing",
                 "changes_between",
             ),
@@ -29,7 +29,7 @@ else:
                 "Webhook",
             ),
             "loop": (
-                "Check",
+                "WatchCheck",
                 "read_every",
                 "watch",
             ),
@@ -44,12 +44,12 @@ else:
 
 __all__ = [
     "Alert",
-    "Change",
     "Channel",
-    "Check",
     "CommandChannel",
     "FileChannel",
     "Standing",
+    "StandingChange",
+    "WatchCheck",
     "WatchState",
     "Webhook",
     "changes_between",

@@ -38,7 +38,7 @@ _SENT = (
 
 
 @dataclass(frozen=True)
-class Change:
+class StandingChange:
     """One change since the last alert.
 
     Args:
@@ -102,7 +102,7 @@ class Alert:
     number: int
     watch: str
     asof: str
-    changes: tuple[Change, ...]
+    changes: tuple[StandingChange, ...]
     checklist: dict[str, Any]
     text: str
 
@@ -112,14 +112,14 @@ class Alert:
         return plain
 
 
-def changes_between(before: Standing | None, after: Standing, today: Today) -> tuple[Change, ...]:
+def changes_between(before: Standing | None, after: Standing, today: Today) -> tuple[StandingChange, ...]:
     """What has changed from one standing to the next; empty where nothing has.
 
     The first standing of a watch is one too: its tier, the checks in alarm and the feeds that stand still.
     """
     changes = []
     if before is None or before.tier != after.tier:
-        changes.append(Change("tier", today.strategy, "" if before is None else before.tier, after.tier))
+        changes.append(StandingChange("tier", today.strategy, "" if before is None else before.tier, after.tier))
     lines = {line.name: line for line in today.lines}
     alarms_before = set() if before is None else set(before.alarms)
     for name in (*after.alarms, *sorted(alarms_before)):
@@ -127,17 +127,17 @@ def changes_between(before: Standing | None, after: Standing, today: Today) -> t
         if is_on != was_on:
             line = lines.get(name)
             state = "alarm" if is_on else "no alarm" if line is None else line.state
-            changes.append(Change("alarm", name, "alarm" if was_on else "", state, _value(line)))
+            changes.append(StandingChange("alarm", name, "alarm" if was_on else "", state, _value(line)))
     stopped_before = {} if before is None else before.stopped
     for name in sorted({*stopped_before, *after.stopped}):
         if (name in stopped_before) != (name in after.stopped):
             is_stopped = name in after.stopped
             last = f"last row known {after.stopped[name]}" if is_stopped else ""
-            changes.append(Change("feed", name, "", "stopped" if is_stopped else "running again", last))
+            changes.append(StandingChange("feed", name, "", "stopped" if is_stopped else "running again", last))
     return tuple(changes)
 
 
-def make_alert(number: int, watch: str, changes: tuple[Change, ...], today: Today) -> Alert:
+def make_alert(number: int, watch: str, changes: tuple[StandingChange, ...], today: Today) -> Alert:
     """The alert of some changes.
 
     Args:
@@ -157,7 +157,7 @@ def _value(line: Line | None) -> str:
     return format_number(line.value, decimal=line.decimal)
 
 
-def _text(changes: tuple[Change, ...], today: Today) -> str:
+def _text(changes: tuple[StandingChange, ...], today: Today) -> str:
     """The changes, and what would be done at the next fill."""
     tier = f"tier {today.tier}, " + (f"{today.action}, " if today.action else "")
     hedge = f", {today.hedge:.0%} short {today.hedge_symbol}" if today.hedge else ""

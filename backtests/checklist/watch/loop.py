@@ -24,7 +24,7 @@ from undertow.market import DataError, Market, ParameterError, instant_of, last_
 from undertow.strategies import Strategy
 from undertow.strategies.rules import RuleStrategy
 
-Clock = Literal["last", "now"]
+WatchClock = Literal["last", "now"]
 _EVERY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*")
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 _LONGEST = 7 * 86_400.0
@@ -33,7 +33,7 @@ _READER = "reader"
 
 
 @dataclass(frozen=True)
-class Check:
+class WatchCheck:
     """One check of the folder.
 
     Args:
@@ -83,14 +83,14 @@ def watch(
     folder: str | Path,
     *,
     every: str = "15m",
-    clock: Clock = "last",
+    clock: WatchClock = "last",
     universe: str = "growth",
     channels: Sequence[Channel] = (),
     state: str | Path | None = None,
     checks: int | None = None,
     account: Account | None = None,
     **settings: Unpack[AccountSettings],
-) -> Iterator[Check]:
+) -> Iterator[WatchCheck]:
     """Check a market folder again and again, and send what has changed.
 
     Alerts are the changes of the tier, of a check that begins or ends to be an alarm, and of a feed that stops or runs
@@ -145,14 +145,14 @@ class _Watcher:
     strategy: Strategy
     folder: Path
     every: float
-    clock: Clock
+    clock: WatchClock
     universe: str
     account: Account
     channels: tuple[Channel, ...]
     market: Market | None = None
     today: Today | None = None
 
-    def run(self, target: Path, name: str, checks: int | None) -> Iterator[Check]:
+    def run(self, target: Path, name: str, checks: int | None) -> Iterator[WatchCheck]:
         with open_state(target, name) as state:
             arrivals = Arrivals(self.folder, self.every, state.ends)
             dropped = state.drop_others([_READER, *(channel.label for channel in self.channels)])
@@ -170,7 +170,7 @@ class _Watcher:
                     return
                 time.sleep(self.every)
 
-    def _check(self, state: WatchState, arrivals: Arrivals) -> Check:
+    def _check(self, state: WatchState, arrivals: Arrivals) -> WatchCheck:
         market, problem = arrivals.market()
         remarks = [problem] if problem else []
         if market is not None:
@@ -183,7 +183,7 @@ class _Watcher:
             remarks.append(str(error))
         remarks += self._send(state)
         today = self.today
-        return Check(
+        return WatchCheck(
             asof="" if today is None else today.asof,
             tier="" if today is None else today.tier,
             exit_code=2 if today is None else today.exit_code,

@@ -71,7 +71,7 @@ class WatchState:
         self.save()
 
     def drop_others(self, channels: list[str]) -> tuple[str, ...]:
-        """Forget what channels that are no longer used have not received; a remark a channel."""
+        """Forget what channels no longer used have not received; a remark a channel."""
         left = sorted({channel for item in self.pending for channel in item["left"]} - set(channels))
         for item in self.pending:
             item["left"] = [channel for channel in item["left"] if channel in channels]

@@ -35,7 +35,10 @@ def stopped_feeds(market: Market, instant: np.datetime64) -> dict[str, str]:
 
 
 def _known_at(feed: Feed) -> InstantArray:
-    """The instants at which rows with a value were known, and every row's where none has one."""
+    """The instants at which rows with a value were known.
+
+    Those of all rows where none has one.
+    """
     finite = np.zeros(len(feed), dtype=np.bool_)
     for values in feed.columns.values():
         finite |= np.isfinite(values)

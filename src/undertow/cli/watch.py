@@ -16,7 +16,7 @@ from undertow.cli.resolve import resolve_account, resolve_rule
 from undertow.cli.streams import printable
 
 if TYPE_CHECKING:
-    from undertow.backtests.checklist.watch import Channel, Check
+    from undertow.backtests.checklist.watch import Channel, WatchCheck
 
 DEFAULT_STRATEGY = "risk-tiers"
 
@@ -85,7 +85,7 @@ def watch_command(
     raise typer.Exit(exit_code)
 
 
-def _show(check: Check, *, first: bool, as_json: bool, once: bool) -> None:
+def _show(check: WatchCheck, *, first: bool, as_json: bool, once: bool) -> None:
     """Alerts on standard output, what could not be read or sent on standard error."""
     if as_json:
         from undertow.backtests import json_ready

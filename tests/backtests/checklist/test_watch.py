@@ -22,9 +22,9 @@ from support.paths import PROJECT
 from support.tiny import BTC, LIQUIDATIONS, PRICES, Folder
 from support.watched import EVERY, PHASES, RULE, append, begin, prices, rows
 from undertow.backtests.checklist.watch import (
-    Check,
     CommandChannel,
     FileChannel,
+    WatchCheck,
     Webhook,
     open_state,
     read_every,
@@ -41,7 +41,7 @@ def grown(tmp_path: Path) -> Folder:
     return begin(tmp_path / "tiny")
 
 
-def checked(folder: Folder, **settings: Any) -> Check:
+def checked(folder: Folder, **settings: Any) -> WatchCheck:
     """One check of a new process."""
     (check,) = watch(RULE, folder.path, every=EVERY, state=folder.path.parent / "state.json", checks=1, **settings)
     return check

@@ -316,7 +316,7 @@ def rules(draw: st.DrawFn) -> Rule:
     back = AllClear(signal="rows-since-low", parameters={"window": 168}, above=draw(st.sampled_from([12.0, 48.0])))
     low, high = draw(st.sampled_from([0.0, 0.2])), draw(st.sampled_from([0.3, 1.0]))
     tiers = (
-        Tier(name="watch", at=0.3, cash=low, hedge=low, max_stay=draw(st.sampled_from([None, 96.0]))),
+        Tier(name="watch", at=0.3, cash=low, hedge=low, max_stay=draw(st.sampled_from([None, 168.0]))),
         Tier(name="cash", at=0.9, leave=0.5, cash=high, min_stay=24),
     )
     return Rule(
@@ -328,6 +328,23 @@ def rules(draw: st.DrawFn) -> Rule:
         destination=draw(st.sampled_from([Destination(), Destination(basket="defensive", share=low)])),
         reentry=Reentry(when=draw(st.sampled_from([(), (back,)])), steps=draw(st.integers(1, 3)), wrong=draw(RISES)),
     )
+
+
+def test_a_tier_that_is_left_before_its_cash_is_raised_is_counted() -> None:
+    """The all-clear is always on and the stay ends at once: a raise over three sessions is cut off."""
+    tiers = (Tier(name="cash", at=1.0, cash=0.6),)
+    cut = rule(FALL, tiers=tiers, timing=Timing(lag=0.0, sessions=3))
+    decision = decide_rules(table(), [cut, rule(FALL, tiers=tiers, timing=Timing(lag=0.0))])
+    short, exposure, above = decision.flags["short_of_target"], decision.exposure, decision.above
+    assert above is not None
+    # By hand, session by session: back in calm, and the exposure was not down to 0.4.
+    expected = [
+        row > 0 and not above[row, 0] and above[row - 1, 0] and exposure[row - 1, 0] > 0.4 + 1e-9
+        for row in range(len(exposure))
+    ]
+    assert short[:, 0].tolist() == expected
+    assert sum(expected) > 0
+    assert not short[:, 1].any()
 
 
 @settings(max_examples=20)

@@ -13,7 +13,7 @@ from undertow.backtests import backtest
 from undertow.cli.resolve import resolve_strategy
 from undertow.market import DataError, Market, ParameterError, simulate_market
 from undertow.signals.base.registry import STRATEGIES, load, registered
-from undertow.strategies import BuyAndHold, Gate, RiskTiers, RuleStrategy, Tier
+from undertow.strategies import BuyAndHold, Gate, RiskTiers, Rule, RuleStrategy, Tier
 from undertow.strategies.rules.file import as_toml, parts_of, presets, read_rule, rule_text
 
 EXAMPLE = PROJECT / "examples" / "rules" / "weekend-crash.toml"
@@ -37,8 +37,34 @@ def test_every_named_strategy_has_a_preset_that_says_its_defaults(name: str) -> 
     assert all(f"\n{parameter} = " in rule_text(name) for parameter in kind.model_fields)
 
 
+# Presets of parts: the flagship with another gate, and with another return.
+VARIANTS = ("risk-tiers-divergence", "risk-tiers-stabilised")
+
+
 def test_there_is_no_preset_without_a_strategy() -> None:
-    assert set(presets()) == set(OURS)
+    assert set(presets()) == {*OURS, *VARIANTS}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_of_the_flagship_differs_in_what_it_says(name: str) -> None:
+    variant, flagship = parts_of(read_rule(name).strategy), RiskTiers().rule()
+    assert variant.name == name
+    # Weights are written as they read: 0.0625 for the last digit of a product.
+    numbers = numbers_of(flagship.trigger.model_dump())
+    assert numbers_of(variant.trigger.model_dump()) == pytest.approx(numbers, abs=1e-12)
+    assert [one.name for one in variant.trigger.when] == [one.name for one in flagship.trigger.when]
+    fields = set(Rule.model_fields) - {"trigger"}
+    differing = {field for field in fields if getattr(variant, field) != getattr(flagship, field)}
+    assert differing == {"name", "summary", "tiers", "gates" if "divergence" in name else "reentry"}
+    # The hedge of `watch` stays on above it; the flagship states that its own does not.
+    assert [tier.hedge for tier in variant.ladder] == [0.0, 0.15, 0.15, 0.15]
+    assert [tier.hedge for tier in flagship.ladder] == [0.0, 0.15, 0.0, 0.0]
+    assert [tier.cash for tier in variant.ladder] == [tier.cash for tier in flagship.ladder]
+    if "divergence" in name:
+        assert [gate.scale for gate in variant.gates] == [0.0]
+    else:
+        signals = [condition.signal for condition in variant.reentry.when]
+        assert signals == ["rows-since-low", "volatility-shock", "btc-equity-correlation"]
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if issubclass(load(STRATEGIES, name), RuleStrategy)])

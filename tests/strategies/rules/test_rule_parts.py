@@ -24,6 +24,7 @@ from undertow.strategies import (
     Timing,
     Trigger,
 )
+from undertow.strategies.rules.evaluate import ladder_of
 
 FALL = Condition(signal="drawdown", below=-0.15)
 CASH = Tier(name="cash", at=1.0, cash=0.5)
@@ -299,6 +300,33 @@ def test_calm_is_put_before_the_tiers_unless_the_first_is_calm() -> None:
     assert [tier.name for tier in rule().ladder] == ["calm", "cash"]
     own = rule(tiers=(Tier(name="reserve", at=0, cash=0.2), CASH))
     assert [tier.name for tier in own.ladder] == ["reserve", "cash"]
+
+
+def test_a_hedge_stays_on_in_higher_tiers_unless_they_say_otherwise() -> None:
+    watch, high = Tier(name="watch", at=0.3, hedge=0.4), Tier(name="cash", at=1.0, cash=0.8)
+    middle = Tier(name="reduce", at=0.6, cash=0.3)
+    # Of 20 % in stocks no more than 20 % is hedged; what a tier states holds, and holds above it.
+    assert [tier.hedge for tier in rule(tiers=(watch, middle, high)).ladder] == [0.0, 0.4, 0.4, pytest.approx(0.2)]
+    off = middle.model_copy(update={"hedge": 0.0})
+    assert [tier.hedge for tier in rule(tiers=(watch, off, high)).ladder] == [0.0, 0.4, 0.0, 0.0]
+    assert ladder_of([rule(tiers=(watch, middle, high))]).hedge[:, 0].tolist() == pytest.approx([0.0, 0.4, 0.4, 0.2])
+    assert ladder_of([rule()]).hedge[:, 0].tolist() == [0.0, 0.0]
+    # A rule without any hedge has none.
+    assert [tier.hedge for tier in rule().ladder] == [None, None]
+
+
+def test_a_stay_that_ends_before_the_cash_is_raised_is_refused() -> None:
+    tier = Tier(name="cash", at=1.0, cash=0.3, max_stay=72)
+    message = "`max_stay` of 72 hours may be over before its cash is raised, which takes up to 96 hours over 3 sessions"
+    with pytest.raises(ValidationError, match=message):
+        rule(tiers=(tier,), timing=Timing(sessions=3, deadline=96))
+    assert rule(tiers=(tier,), timing=Timing(sessions=3, deadline=48)).timing.raise_hours == 48.0
+    # Three sessions: two days, a weekend and a holiday are 120 hours; one session needs none.
+    assert Timing(sessions=3).raise_hours == 120.0
+    assert Timing(deadline=96).raise_hours == 0.0
+    with pytest.raises(ValidationError, match="`max_stay` of 72 hours"):
+        rule(tiers=(tier,), timing=Timing(sessions=3))
+    assert rule(tiers=(tier.model_copy(update={"max_stay": 121.0}),), timing=Timing(sessions=3)).timing.sessions == 3
 
 
 def test_what_a_condition_reads() -> None:
