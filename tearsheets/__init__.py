@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from undertow.tearsheets.comparison.page import write_comparison
     from undertow.tearsheets.comparison.table import Comparison, compare, comparison_table
     from undertow.tearsheets.events.page import write_event_page
+    from undertow.tearsheets.replay.page import write_replay
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.page import write_tearsheet
     from undertow.tearsheets.signals.page import write_signal_page
@@ -29,6 +30,7 @@ else:
                 "comparison_table",
             ),
             "events.page": ("write_event_page",),
+            "replay.page": ("write_replay",),
             "run.figure": ("write_figure",),
             "run.page": ("write_tearsheet",),
             "signals.page": ("write_signal_page",),
@@ -51,6 +53,7 @@ __all__ = [
     "write_comparison",
     "write_event_page",
     "write_figure",
+    "write_replay",
     "write_signal_page",
     "write_study_page",
     "write_sweep",

@@ -18,8 +18,19 @@ ORDER = {
     "market": ("files", "simulator", "folder", "inspection"),
     "signals": ("base", "decisions"),
     "strategies": ("rules", "reasons"),
-    "backtests": ("kernel", "segments", "ledger", "runs", "sweeps", "tuning", "validation"),
-    "tearsheets": ("html", "run", "comparison", "sweep", "study", "walk_forward", "signals", "events", "checklist"),
+    "backtests": ("objectives", "kernel", "segments", "ledger", "runs", "replay", "sweeps", "tuning", "validation"),
+    "tearsheets": (
+        "html",
+        "run",
+        "comparison",
+        "sweep",
+        "study",
+        "walk_forward",
+        "signals",
+        "events",
+        "checklist",
+        "replay",
+    ),
 }
 HOUSE = House(PROJECT)
 
