@@ -85,13 +85,13 @@ def backtest(
     exposure = plan.decision.exposure[:, 0]
     drivers = reasons(table, strategy.rule()).rows(rows) if isinstance(strategy, RuleStrategy) else None
     before = acted_before(decision, rows.start)[0]
-    acting = _acting(shocks_of(strategy, table)[rows], plan.decision, drivers, bool(before))
+    acting = acting_of(shocks_of(strategy, table)[rows], plan.decision, drivers, bool(before))
     result = Run(
         recipe=run_recipe(strategy, table, rows, account),
         series=run_series(table, rows, run, hold, exposure),
         weights=run_weights(run),
         orders=run.orders(market.cash, market.calendar.name),
-        episodes=episodes(acting, _clock(table, rows, hold), run, hold),
+        episodes=episodes(acting, episode_clock(table, rows, hold), run, hold),
         counts={
             **run_counts(table, rows, run, decision),
             **weight_counts(table, rows, account),
@@ -218,7 +218,15 @@ def make_plan(table: DecisionTable, strategies: list[Strategy], rows: slice, acc
     return plan_for_rows(table, append_hold_set(decision_for_rows(decision, rows)), rows, base, rebalanced), decision
 
 
-def _acting(shocks: InstantArray, decision: Decision, drivers: Reasons | None, before: bool) -> Acting:
+def acting_of(shocks: InstantArray, decision: Decision, drivers: Reasons | None, before: bool) -> Acting:
+    """The state of a rule on every session of a run.
+
+    Args:
+        shocks: instant at which the trigger became known (T,), NaT without one.
+        decision: decision of one set on the same sessions.
+        drivers: drivers of a rule-based strategy, None for others.
+        before: whether the rule acted on the session before the first one, or there is none.
+    """
     stocks = decision.exposure[:, 0]
     exposure = stocks - (0.0 if decision.hedge is None else decision.hedge[:, 0])
     unlabelled = np.full(len(exposure), "", dtype=object)
@@ -233,7 +241,8 @@ def _acting(shocks: InstantArray, decision: Decision, drivers: Reasons | None, b
     return Acting(active, exposure, stocks, shocks, drivers.tiers.to_numpy(dtype=object), labels, before)
 
 
-def _clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock:
+def episode_clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock:
+    """Decisions, opens, closes and overnight returns of the basket on the sessions of `rows`."""
     decisions = table.decisions
     in_run = Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
     calendar, prices = table.market.calendar, table.market.prices

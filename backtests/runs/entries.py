@@ -11,7 +11,7 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.ledger.ledger import Ledger, SearchKey, key_of
 from undertow.backtests.ledger.trial_count import TrialCount
-from undertow.backtests.objective_code import codes
+from undertow.backtests.objectives import codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.runs.run import Run
 from undertow.market import DataError, Market, is_number

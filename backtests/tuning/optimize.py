@@ -15,8 +15,7 @@ from undertow.backtests.checks import check_search
 from undertow.backtests.identity import is_own
 from undertow.backtests.keywords import split_keywords
 from undertow.backtests.ledger.ledger import Ledger, open_ledger
-from undertow.backtests.objective_code import refuse_nameless
-from undertow.backtests.objectives import Metrics
+from undertow.backtests.objectives import Metrics, refuse_nameless
 from undertow.backtests.tuning.claims import LEASE, Claims, LocalClaims, SharedClaims
 from undertow.backtests.tuning.evaluate import baseline_metrics
 from undertow.backtests.tuning.plan import SearchPlan, run_settings

@@ -13,8 +13,7 @@ from optuna.storages import BaseStorage
 
 from undertow.backtests.account import Account
 from undertow.backtests.ledger.ledger import Ledger, SearchKey, key_of
-from undertow.backtests.objective_code import codes
-from undertow.backtests.objectives import Direction, Metrics
+from undertow.backtests.objectives import Direction, Metrics, codes
 from undertow.backtests.runs.backtest import session_rows
 from undertow.backtests.tuning.evaluate import Evaluator
 from undertow.backtests.tuning.samplers.proposals import SearchProblem

@@ -16,8 +16,7 @@ import pandas as pd
 from undertow.backtests.account import Account
 from undertow.backtests.folders import replacing, write_json
 from undertow.backtests.ledger.trial_count import TrialCount
-from undertow.backtests.objective_code import is_named
-from undertow.backtests.objectives import Constraint, Metrics, Objective
+from undertow.backtests.objectives import Constraint, Metrics, Objective, is_named
 from undertow.backtests.runs.backtest import backtest, session_rows
 from undertow.backtests.runs.lag_hours import LagHours, lag_hours
 from undertow.backtests.runs.notes import hold_label, moves_sentence

@@ -12,7 +12,7 @@ from optuna.distributions import distribution_to_json
 
 from undertow.backtests.command import shortest
 from undertow.backtests.ledger.ledger import SearchKey, key_of
-from undertow.backtests.objective_code import codes, is_named
+from undertow.backtests.objectives import codes, is_named
 from undertow.backtests.tuning.argv import search_argv
 from undertow.backtests.tuning.settings import MAX_FAILED
 from undertow.backtests.validation.events import Events, event_spans, shock_events

@@ -18,10 +18,11 @@ ORDER = {
     "market": ("files", "simulator", "folder", "inspection"),
     "signals": ("base", "decisions"),
     "strategies": ("rules", "reasons"),
-    "backtests": ("kernel", "segments", "ledger", "runs", "sweeps", "tuning", "validation"),
+    "backtests": ("objectives", "kernel", "segments", "ledger", "runs", "replay", "sweeps", "tuning", "validation"),
     "evidence": ("lag", "who", "link"),
     "tearsheets": (
         *("html", "run", "comparison", "sweep", "study", "walk_forward", "signals", "events", "checklist", "evidence"),
+        "replay",
     ),
 }
 HOUSE = House(PROJECT)

@@ -24,6 +24,7 @@ from undertow.cli.market import market_app
 from undertow.cli.optimize import optimize_command
 from undertow.cli.option_groups import with_option_groups
 from undertow.cli.options import OLD_NAMES
+from undertow.cli.replay import replay_command
 from undertow.cli.rule import rule_command
 from undertow.cli.signals import signals_app
 from undertow.cli.streams import open_streams
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_command,
     "today": today_command,
     "watch": watch_command,
+    "replay": replay_command,
     "sweep": sweep_command,
     "rule": rule_command,
     "optimize": optimize_command,

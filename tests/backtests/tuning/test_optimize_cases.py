@@ -17,8 +17,7 @@ import pytest
 from undertow.backtests.costs import Costs
 from undertow.backtests.identity import digest
 from undertow.backtests.ledger.ledger import Ledger
-from undertow.backtests.objective_code import is_named
-from undertow.backtests.objectives import Objective, read_constraints, read_objectives
+from undertow.backtests.objectives import Objective, is_named, read_constraints, read_objectives
 from undertow.backtests.tuning.optimize import optimize
 from undertow.backtests.tuning.result import Tuning, dominated
 from undertow.backtests.tuning.search import TuningError

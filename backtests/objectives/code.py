@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from undertow.backtests.identity import digest, is_own
-from undertow.backtests.objectives import Objective, read_objectives
+from undertow.backtests.objectives.measures import Objective, read_objectives
 from undertow.market import ParameterError
 from undertow.strategies import Strategy
 
