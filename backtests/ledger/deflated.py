@@ -149,7 +149,7 @@ def _square_of_error(moments: SharpeMoments) -> float:
 
 
 def deflated_returns(returns: FloatArray, hold: FloatArray, trials: int) -> dict[str, DeflatedSharpe]:
-    """The deflated ratio of log returns over buy-and-hold, `over_hold`, and `absolute`.
+    """Deflated ratios of log returns: `over_hold`, less buy-and-hold, and `absolute`.
 
     An absolute one of 0.99 is mostly the market's own return. NaN where an account lost everything.
 

@@ -107,7 +107,15 @@ def placements_within(
 def within_volatility(
     spans: list[tuple[int, int]], classes: IntArray, rest: int, count: int, seed: int
 ) -> tuple[IntArray, int]:
-    """Each episode begins on a session of its volatility class; see `placements_within`."""
+    """Each episode begins on a session of its volatility class; see `placements_within`.
+
+    Args:
+        spans: the episodes.
+        classes: class of volatility (T,) of each session.
+        rest: session that is read outside of episodes.
+        count: number of placements P.
+        seed: seed of the draws.
+    """
     allowed = [classes == classes[first] for first, _ in spans]
     return placements_within(spans, allowed, rest, count, seed)
 
@@ -115,11 +123,19 @@ def within_volatility(
 def on_calm_dates(
     spans: list[tuple[int, int]], classes: IntArray, rest: int, count: int, seed: int
 ) -> tuple[IntArray, int]:
-    """Each episode begins on a session of the two calmest classes; see `placements_within`."""
+    """Each episode begins on one of the calmest sessions; see `placements_within`.
+
+    Args:
+        spans: the episodes.
+        classes: class of volatility (T,) of each session.
+        rest: session that is read outside of episodes.
+        count: number of placements P.
+        seed: seed of the draws.
+    """
     return placements_within(spans, [classes < _CALM for _ in spans], rest, count, seed)
 
 
-def without_each(spans: list[tuple[int, int]], sessions: int, rest: int) -> IntArray:
+def episodes_left_out(spans: list[tuple[int, int]], sessions: int, rest: int) -> IntArray:
     """The decisions less one episode (E, T), for each episode."""
     out = np.repeat(np.arange(sessions, dtype=np.int64)[None, :], len(spans), axis=0)
     for row, (first, after) in enumerate(spans):

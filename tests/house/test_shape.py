@@ -59,7 +59,7 @@ def is_entry(function: Function) -> bool:
 # Public entry points, whose keywords users type, and what pages are written with.
 ENTRY_POINTS = {
     *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today", "plan_walk"),
-    *("write_sweep", "write_signal_page", "at_decisions", "lag_curve", "sold_first", "linkage"),
+    *("write_sweep", "write_signal_page", "at_decisions", "lag_curve", "sold_first", "linkage", "skill"),
 }
 
 
