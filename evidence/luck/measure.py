@@ -62,7 +62,7 @@ def skill(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Skill:
-    """Whether the best of some parameter sets of a strategy is more than luck; see `Skill`.
+    """Whether the best of some parameter sets is more than luck; see `Skill`.
 
     The best is the set with the highest annual Sharpe ratio. It is deflated by the number of trials, of the log returns
     over buy-and-hold and, beside them, absolute; all figures are in-sample and none of them shows that a rule works:
