@@ -73,7 +73,7 @@ def sharpe_moments(returns: FloatArray) -> SharpeMoments:
 
 
 def probabilistic_sharpe(moments: SharpeMoments, benchmark: float = 0.0) -> float:
-    """The probability that the true Sharpe ratio is above `benchmark`, both per session.
+    """Probability that the true Sharpe ratio is above `benchmark`, both per session.
 
     NaN where the ratio is. Source: Bailey and López de Prado (2012), The Sharpe Ratio Efficient Frontier.
     """
@@ -110,7 +110,7 @@ def expected_maximum(trials: int) -> float:
 
 
 def minimum_backtest_years(trials: int, annual_sharpe: float = 1.0) -> float:
-    """The years below which the best of `trials` without skill is expected to reach a ratio.
+    """The years below which the best of `trials` by luck is expected to reach a ratio.
 
     Source: Bailey, Borwein, López de Prado and Zhu (2014), Pseudo-Mathematics and Financial Charlatanism.
     """
@@ -149,7 +149,7 @@ def _square_of_error(moments: SharpeMoments) -> float:
 
 
 def deflated_returns(returns: FloatArray, hold: FloatArray, trials: int) -> dict[str, DeflatedSharpe]:
-    """The deflated ratio of log returns over buy-and-hold, `over_hold`, and `absolute`.
+    """Deflated ratios of log returns: `over_hold`, less buy-and-hold, and `absolute`.
 
     An absolute one of 0.99 is mostly the market's own return. NaN where an account lost everything.
 

@@ -50,7 +50,7 @@ class Overfitting:
 
 
 def overfitting(returns: npt.ArrayLike, *, blocks: int = _BLOCKS) -> Overfitting:
-    """The probability of backtest overfitting of N rules, chosen by their Sharpe ratio.
+    """The probability of backtest overfitting of N rules, by their Sharpe ratio.
 
     Every half of the blocks is the sample in turn, the other half is what came out of it. Rules whose ratios are equal
     share the mean of their ranks; a rule that never varies has a ratio of 0. The design must have been fixed

@@ -25,7 +25,7 @@ from undertow.evidence.difference import difference
 from undertow.evidence.luck.cross_validation import Overfitting, overfitting
 from undertow.evidence.luck.intervals import metric_intervals, reality_check
 from undertow.evidence.luck.placebos import annual_ratios, placebos
-from undertow.evidence.luck.placements import episode_spans, without_each
+from undertow.evidence.luck.placements import episode_spans, episodes_left_out
 from undertow.evidence.luck.record import Skill
 from undertow.evidence.spa import SPATest
 from undertow.market import FloatArray, Market, ParameterError, check_whole
@@ -62,7 +62,7 @@ def skill(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Skill:
-    """Whether the best of some parameter sets of a strategy is more than luck; see `Skill`.
+    """Whether the best of some parameter sets is more than luck; see `Skill`.
 
     The best is the set with the highest annual Sharpe ratio. It is deflated by the number of trials, of the log returns
     over buy-and-hold and, beside them, absolute; all figures are in-sample and none of them shows that a rule works:
@@ -219,7 +219,7 @@ def _without_each(decisions: Rearranged, returns: FloatArray, sessions: pd.Datet
     own = float(annual_ratios(returns[None, :], year)[0])
     if not spans:
         return pd.DataFrame({"sessions": [], "sharpe": [], "sharpe_without": []}).rename_axis("session")
-    without = annual_ratios(decisions.returns(without_each(spans, len(returns), decisions.resting)), year)
+    without = annual_ratios(decisions.returns(episodes_left_out(spans, len(returns), decisions.resting)), year)
     table = pd.DataFrame(
         {"sessions": [after - first for first, after in spans], "sharpe": own - without, "sharpe_without": without},
         index=pd.Index([str(sessions[first].date()) for first, _ in spans], name="session"),

@@ -64,7 +64,7 @@ class Placebos:
 
 
 def placebos(rule: Rearranged, hold: FloatArray, *, count: int = 1_000, seed: int = 0, year: int = 252) -> Placebos:
-    """The same episodes of a rule at other times, walked with the same account and costs.
+    """The episodes of a rule at other times, with the same account and costs.
 
     Empty where the rule has no episode, or leaves no session free to move one by.
 

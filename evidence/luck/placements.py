@@ -55,7 +55,7 @@ def circular_shifts(sessions: int, count: int, seed: int) -> IntArray:
 
 
 def volatility_classes(returns: FloatArray) -> IntArray:
-    """The fifth (T,) of each session by the volatility of the 21 sessions before it, 0 the calmest.
+    """The fifth (T,) by the volatility of the 21 sessions before, 0 the calmest.
 
     The first 21 sessions have the class of the 22nd.
     """
@@ -69,7 +69,7 @@ def volatility_classes(returns: FloatArray) -> IntArray:
 def placements_within(
     spans: list[tuple[int, int]], allowed: list[BoolArray], rest: int, count: int, seed: int
 ) -> tuple[IntArray, int]:
-    """Each episode begins at random on a session that is allowed to it (P, T), and how often none was free.
+    """Placements (P, T) on allowed sessions, and how often none of them was free.
 
     Episodes are placed in random order and neither overlap nor touch. One for which no allowed session is left begins
     on any free one, and stays out where there is none.
@@ -107,7 +107,15 @@ def placements_within(
 def within_volatility(
     spans: list[tuple[int, int]], classes: IntArray, rest: int, count: int, seed: int
 ) -> tuple[IntArray, int]:
-    """Each episode begins on a session of its volatility class; see `placements_within`."""
+    """Placements on sessions of the same volatility; see `placements_within`.
+
+    Args:
+        spans: the episodes.
+        classes: class of volatility (T,) of each session.
+        rest: session that is read outside of episodes.
+        count: number of placements P.
+        seed: seed of the draws.
+    """
     allowed = [classes == classes[first] for first, _ in spans]
     return placements_within(spans, allowed, rest, count, seed)
 
@@ -115,11 +123,19 @@ def within_volatility(
 def on_calm_dates(
     spans: list[tuple[int, int]], classes: IntArray, rest: int, count: int, seed: int
 ) -> tuple[IntArray, int]:
-    """Each episode begins on a session of the two calmest classes; see `placements_within`."""
+    """Each episode begins on one of the calmest sessions; see `placements_within`.
+
+    Args:
+        spans: the episodes.
+        classes: class of volatility (T,) of each session.
+        rest: session that is read outside of episodes.
+        count: number of placements P.
+        seed: seed of the draws.
+    """
     return placements_within(spans, [classes < _CALM for _ in spans], rest, count, seed)
 
 
-def without_each(spans: list[tuple[int, int]], sessions: int, rest: int) -> IntArray:
+def episodes_left_out(spans: list[tuple[int, int]], sessions: int, rest: int) -> IntArray:
     """The decisions less one episode (E, T), for each episode."""
     out = np.repeat(np.arange(sessions, dtype=np.int64)[None, :], len(spans), axis=0)
     for row, (first, after) in enumerate(spans):

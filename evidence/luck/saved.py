@@ -69,7 +69,7 @@ def read_tried(folder: str | Path) -> Tried:
 
 
 def read_sets(path: str | Path, strategy: type[Strategy]) -> pd.DataFrame:
-    """The sets in the table of a saved sweep, .csv or .parquet: its columns that are parameters.
+    """The sets in the table of a saved sweep, .csv or .parquet.
 
     Raises `ParameterError` where none is, `DataError` where the file cannot be read.
     """

@@ -60,7 +60,7 @@ def is_entry(function: Function) -> bool:
 ENTRY_POINTS = {
     *("backtest", "sweep", "optimize", "walk_forward", "cpcv", "walk_seeds", "simulate_market", "today"),
     *("plan_walk", "write_sweep", "write_signal_page", "at_decisions", "market_from_frames", "lag_curve"),
-    *("sold_first", "linkage", "watch", "evidence_report"),
+    *("sold_first", "linkage", "watch", "evidence_report", "skill"),
 }
 
 

@@ -60,7 +60,7 @@ def audit_command(
 
 
 def _strategy_class(name: str) -> type[Strategy]:
-    """The class of a name, of module:Class, or of path.py:Class, whose folder is importable then."""
+    """The class of a name, of module:Class, or of path.py:Class."""
     import sys
 
     from undertow.market import ParameterError

@@ -107,7 +107,7 @@ class Audit:
         return f"`{self.strategy}` passes the audit: no decision knew what came after it{remark}."
 
     def figure(self) -> Any:
-        """The Sharpe ratio over buy-and-hold under each changed condition, as a plotly figure."""
+        """Sharpe ratios over buy-and-hold by condition, as a plotly figure."""
         from plotly import graph_objects as go
 
         ratios = self.settings.get("sharpe_over_hold", {})
@@ -143,7 +143,7 @@ def audit(
     resamples: int = 0,
     seed: int = 9,
 ) -> Audit:
-    """Look for decisions that knew what came later, and for results that rest on details.
+    """Look for decisions that knew what came later, and results that rest on details.
 
     What became known after an instant is removed, mirrored and replaced by noise, at several instants and for both
     fills, on the suite's markets and on `market`; there each feed, prices and memberships are changed apart too. Then

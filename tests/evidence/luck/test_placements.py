@@ -10,11 +10,11 @@ from undertow.backtests.sweeps import rearranged
 from undertow.evidence.luck.placements import (
     circular_shifts,
     episode_spans,
+    episodes_left_out,
     on_calm_dates,
     random_placements,
     volatility_classes,
     within_volatility,
-    without_each,
 )
 from undertow.market import Market, simulate_market
 
@@ -68,7 +68,7 @@ def test_unmoved_decisions_are_the_backtest_and_less_an_episode_is_that_episode_
     same = decisions.returns(np.arange(sessions)[None, :])[0]
     assert np.abs(same - run.returns.to_numpy()).max() < 1e-12
     spans = episode_spans(decisions.away)
-    without = decisions.returns(without_each(spans, sessions, decisions.resting))
+    without = decisions.returns(episodes_left_out(spans, sessions, decisions.resting))
     first, after = spans[1]
     assert np.abs(without[1, : first - 1] - same[: first - 1]).max() < 1e-12
     held = run.series["hold_return"].to_numpy()[first + 1 : after]
