@@ -13,7 +13,7 @@ import pandas as pd
 
 from undertow.market import DataError, safe_text
 
-FORMAT = 1
+CATALOGUE_FORMAT = 1
 _EPISODE = {"key": str, "title": str, "first": date, "shock": datetime, "last": date, "drivers": list, "sources": list}
 _HALT = {"start": datetime, "end": datetime, "level": int, "source": str}
 
@@ -102,8 +102,8 @@ def _facts(text: str, where: str) -> MarketFacts:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{where}: not TOML: {safe_text(str(error))}; fix that line") from None
-    if content.get("format", FORMAT) != FORMAT:
-        raise DataError(f"{where}: `format` must be {FORMAT}, got {content['format']!r}")
+    if content.get("format", CATALOGUE_FORMAT) != CATALOGUE_FORMAT:
+        raise DataError(f"{where}: `format` must be {CATALOGUE_FORMAT}, got {content['format']!r}")
     unknown = sorted(content.keys() - {"format", "episode", "halt"})
     if unknown:
         raise DataError(f"{where}: unknown `{safe_text(unknown[0])}`; a catalogue has [[episode]] and [[halt]] tables")

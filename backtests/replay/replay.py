@@ -72,7 +72,7 @@ class Replay:
         """One column of `rows` as rules by episode."""
         wide = self.rows.pivot(index="rule", columns="episode", values=column)
         keys = [episode.key for episode in self.facts.episodes]
-        return wide.reindex(index=self.rows["rule"].drop_duplicates(), columns=keys)
+        return wide.loc[self.rows["rule"].drop_duplicates(), keys]
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `--json`."""
@@ -153,7 +153,7 @@ def replay(
 
 
 def _covered(market: Market, facts: MarketFacts) -> tuple[MarketFacts, dict[str, str]]:
-    """The episodes that the sessions of a market cover, with a session before; the others with the reason."""
+    """The episodes that a market covers, with a session before; the others, and why."""
     sessions = market.sessions
     span = f"the market has sessions from {sessions[0].date()} to {sessions[-1].date()}"
     inside = [

@@ -242,7 +242,7 @@ def acting_of(shocks: InstantArray, decision: Decision, drivers: Reasons | None,
 
 
 def episode_clock(table: DecisionTable, rows: slice, hold: AccountPath) -> EpisodeClock:
-    """Decisions, opens, closes and overnight returns of the basket on the sessions of `rows`."""
+    """Decisions, opens, closes and overnight returns of the basket in a run."""
     decisions = table.decisions
     in_run = Decisions(decisions.sessions[rows], decisions.at[rows], decisions.filled_at[rows], decisions.fill)
     calendar, prices = table.market.calendar, table.market.prices
