@@ -223,7 +223,7 @@ def _return(path: AccountPath, first: int, stop: int) -> float:
 
 
 def _plain(record: Mapping[Any, Any]) -> dict[str, Any]:
-    """A record with instants as texts in UTC, dates as dates, none where there is no value."""
+    """A record with instants as texts in UTC, and none where there is no value."""
     return {str(name): _plain_value(value) for name, value in record.items()}
 
 

@@ -29,6 +29,22 @@ def test_the_command_writes_one_page_with_every_verdict(call: Call, tmp_path: Pa
     assert call("evidence", "report", "--market", folder, "--fall", "0.99")[0] == 2
 
 
+def test_with_a_strategy_the_report_has_luck_and_audit(call: Call, tmp_path: Path) -> None:
+    folder, page = tmp_path / "market", tmp_path / "report.html"
+    ut.write_market(simulate_market(seed=3, years=3, names=8), folder)
+    command = ("evidence", "report", "--market", folder, "--resamples", "200", "--json")
+    printed = call(*command, "--strategy", "drawdown-de-risk", "--grid", "lag=0,24", "--html", page)
+    assert printed.code == 0, printed.err
+    content = json.loads(printed.out)
+    assert len(content["verdict"]) == 5
+    assert {"dsr_over_hold", "pbo", "placebo"} <= set(content["luck"])
+    assert content["audit"]["outcome"] in ("pass", "warn")
+    assert page.read_text(encoding="utf-8").count('class="chart finding"') == 5
+    refused = call(*command, "--grid", "lag=0,24")
+    assert refused.code == 2
+    assert "`--grid` has the sets of a strategy" in refused.err
+
+
 def test_the_truth_of_the_simulator_is_in_the_picture() -> None:
     market = simulate_market(seed=5, years=6, effect=1.0)
     report = evidence_report(market, resamples=200)

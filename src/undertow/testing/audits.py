@@ -116,6 +116,7 @@ class Audit:
         )
         figure.update_layout(showlegend=False, margin={"l": 220, "r": 20, "t": 20, "b": 50})
         figure.update_xaxes(title="annual Sharpe ratio of log returns over buy-and-hold")
+        figure.update_yaxes(automargin=True)
         figure.update_yaxes(autorange="reversed")
         return figure
 
