@@ -54,6 +54,10 @@ def sample_inputs(rows: int = ROWS, columns: int = 2, seed: int = SEED) -> Input
         "since_open": np.repeat((np.arange(rows)[:, None] + 6) % 24.0, columns, axis=1),
         # The first two names stay, the others come and go.
         "member": ((rng.random(shape) < 0.9) | (np.arange(columns) < 2)).astype(np.float64),
+        "two_year": _level(rng, shape) / 5.0,
+        "effective": _level(rng, shape) / 5.0,
+        # Set in quarters of a percent.
+        "target": np.round(0.8 * _level(rng, shape)) / 4.0,
     }
 
 
