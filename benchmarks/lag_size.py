@@ -42,7 +42,7 @@ def one_seed(settings: dict[str, Any], seed: int) -> dict[str, float]:
         "found": float(curve.found),
         "detectable": curve.detectable,
         "impact": float(impact.mean()) if len(impact) else float("nan"),
-        "mean": float(curve.table.loc["S2 close", "mean"]),
+        "mean": float(curve.table["mean"]["S2 close"]),
     }
 
 

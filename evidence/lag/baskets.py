@@ -35,12 +35,18 @@ class Leg:
         name: the basket as the user names it.
         steps: log returns (2T,): from the close before to the open, from the open to the close, session by session;
             NaN where there is no price.
-        carried: prices that were missing within the span of a symbol, where the price before stands for them.
+        missing: prices of a symbol (2T,) that are not there within its span, where the price before stands for them:
+            no event has a point there. None where there are none.
     """
 
     name: str
     steps: FloatArray
-    carried: int = 0
+    missing: BoolArray | None = None
+
+    @property
+    def carried(self) -> int:
+        """Number of prices that the one before stands for."""
+        return 0 if self.missing is None else int(self.missing.sum())
 
     def daily(self) -> FloatArray:
         """Log returns from close to close (T,)."""
@@ -215,7 +221,9 @@ def _symbol_leg(market: Market, name: str) -> Leg:
     inside = np.arange(present[0], present[-1] + 1)
     latest = present[np.searchsorted(present, inside, side="right") - 1]
     steps[inside[1:]] = np.diff(np.log(prices[latest]))
-    return Leg(name, steps, int(len(inside) - len(present)))
+    missing = np.zeros(len(prices), dtype=np.bool_)
+    missing[inside] = ~np.isfinite(prices[inside])
+    return Leg(name, steps, missing)
 
 
 def _weighted_leg(market: Market, path: str) -> Leg:

@@ -137,7 +137,7 @@ def _shocks(market: Market, kinds: dict[str, Any], hours: tuple[float, float], a
     kind = stated[0] if stated else "fall"
     value = kinds[kind] if stated else 0.10
     if kind == "events":
-        return dated_shocks(value)
+        return dated_shocks(value, hours[1])
     if kind == "shock":
         return signal_shocks(market, str(value), hours[1], asset, universe)
     if kind == "top_liquidations":
@@ -221,7 +221,7 @@ def _curve(market: Market, paths: Paths, shocks: Shocks, rows: slice, settings: 
         p_best=after.p_best,
         p_shift=_shift_share(paths, known, rows),
         detectable=after.detectable,
-        detectable_window=float((1.96 + POWER_QUANTILE) * windows.error[0]),
+        detectable_window=float((windows.high[0] - windows.low[0]) / 2.0 + POWER_QUANTILE * windows.error[0]),
         influence=influence_of(points[:, split:], known, after, fixed, settings["resamples"], settings["seed"]),
         groups=grouped(
             np.column_stack((points[:, split], moves[:, WINDOWS.index("S1 open to S2 close")], moves[:, 0])),

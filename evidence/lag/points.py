@@ -60,7 +60,8 @@ class Paths:
         halves = slice(2 * rows.start, 2 * rows.stop)
         self._raw = [np.concatenate(([0.0], np.cumsum(np.nan_to_num(leg.steps)))) for leg in self._legs]
         self._level = [np.concatenate(([0.0], np.cumsum(_less_drift(leg.steps, halves)))) for leg in self._legs]
-        self._missing = [np.concatenate(([0], np.cumsum(np.isnan(leg.steps)))) for leg in self._legs]
+        gaps = [np.isnan(leg.steps) if leg.missing is None else np.isnan(leg.steps) | leg.missing for leg in self._legs]
+        self._missing = [np.concatenate(([0], np.cumsum(gap))) for gap in gaps]
 
     def usable(self, places: Places) -> BoolArray:
         """Events (n,) with three sessions before, five after, and every price."""

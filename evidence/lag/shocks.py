@@ -196,11 +196,11 @@ def signal_shocks(market: Market, condition: str, apart: float, asset: str, univ
     return Shocks(known[accepted], series[accepted], f"shocks {spec.name}.{output} {match[3]} {level:g}")
 
 
-def dated_shocks(source: object) -> Shocks:
+def dated_shocks(source: object, apart: float = 0.0) -> Shocks:
     """Shocks of a list of UTC instants, or of a file with one instant a line.
 
-    A first line "time" is a heading. Raises `DataError` with file, line and value on what is no instant, or has no
-    zone.
+    A first line "time" is a heading; one less than `apart` hours after the last accepted one belongs to it. Raises
+    `DataError` with file, line and value on what is no instant, or has no zone.
     """
     if isinstance(source, str | Path):
         path, name = Path(source), safe_text(str(source))
@@ -218,7 +218,8 @@ def dated_shocks(source: object) -> Shocks:
     known = [_instant(where, value) for where, value in entries if str(value)]
     if not known:
         raise DataError("`events` has no instant; write one a line, such as 2024-08-05T00:00Z")
-    at = np.unique(np.array(known, dtype="datetime64[ns]"))
+    dated = np.unique(np.array(known, dtype="datetime64[ns]"))
+    at = dated[_apart(dated, apart)]
     return Shocks(at, np.full(len(at), np.nan), "dated events")
 
 

@@ -157,9 +157,12 @@ def _weeks(
 
 
 def _week_numbers(days: InstantArray) -> IntArray:
-    """The number of the week of each day, from Monday on."""
+    """The number of the week of each day, from Saturday on.
+
+    Monday's return has the weekend in it.
+    """
     # 1970-01-01 was a Thursday.
-    return (days.astype("datetime64[D]").astype(np.int64) + 3) // 7
+    return (days.astype("datetime64[D]").astype(np.int64) + 5) // 7
 
 
 def _weekend(sessions: pd.DatetimeIndex, weekend: FloatArray, steps: FloatArray, split: str) -> dict[str, Any]:

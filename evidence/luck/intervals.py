@@ -84,4 +84,4 @@ def reality_check(returns: FloatArray, hold: FloatArray, *, resamples: int = 10_
     best, above = float(gap.mean(axis=1).max()), 0
     for drawn in resampled_means(gap.T, math.isqrt(len(hold)), resamples, seed):
         above += int((drawn.max(axis=1) >= best).sum())
-    return above / resamples
+    return (1 + above) / (1 + resamples)

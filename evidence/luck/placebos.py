@@ -41,11 +41,13 @@ class Placebos:
     @property
     def percentile(self) -> dict[str, float]:
         """Share of the placebos that the rule beats, ties by half, by kind."""
+        # A placebo without a ratio is none.
+        drawn = {kind: ratios[np.isfinite(ratios)] for kind, ratios in self.drawn.items()}
         return {
             kind: float(((ratios < self.sharpe).sum() + (ratios == self.sharpe).sum() / 2.0) / len(ratios))
             if len(ratios)
             else math.nan
-            for kind, ratios in self.drawn.items()
+            for kind, ratios in drawn.items()
         }
 
     @property

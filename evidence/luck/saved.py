@@ -53,7 +53,8 @@ def read_tried(folder: str | Path) -> Tried:
         )
     run = load_run(source)
     recipe, sets = run.recipe, pd.DataFrame([run.recipe.parameters])
-    guided, trials = False, 0 if run.trial_count is None else run.trial_count.total
+    count = run.trial_count
+    guided, trials = False, 0 if count is None else count.total + count.other_data
     if (source / "best.json").is_file():
         sets, guided, counted = _study(source, list(recipe.parameters))
         trials = max(trials, counted)
@@ -92,7 +93,8 @@ def _study(source: Path, names: list[str]) -> tuple[pd.DataFrame, bool, int]:
         table = pd.read_csv(source / "trials.csv")
         complete = table[table["state"] == "complete"]
         known = [name for name in names if name in complete]
-        counted = int((content.get("ledger") or {}).get("total", 0))
+        ledger = content.get("ledger") or {}
+        counted = int(ledger.get("total", 0)) + int(ledger.get("other_data", 0))
         guided = not set(complete["design"]) <= _FIXED
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"the study in {str(source)!r} cannot be read: {error}; save it again") from None

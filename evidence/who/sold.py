@@ -66,7 +66,7 @@ def sold_first(
     inside = (places.last - (2 * BEFORE - 1) >= 2 * rows.start) & (places.first + 2 * AFTER <= 2 * rows.stop)
     known = shocks.at[inside]
     moves = np.array([members.quintile_moves(instant) for instant in known]).reshape(-1, len(SORTS), len(RESPONSES), 5)
-    calm, controls = _calm_differences(market, members, known, asset)
+    calm, controls = _calm_differences(market, members, known, asset, rows)
     if len(known) < FEWEST_EVENTS:
         raise ParameterError(
             f"{len(known)} {shocks.name} lie in the span; it takes {FEWEST_EVENTS}: name smaller falls or a longer span"
@@ -95,13 +95,16 @@ def sold_first(
     )
 
 
-def _calm_differences(market: Market, members: Members, known: InstantArray, asset: str) -> tuple[FloatArray, int]:
-    """Mean Q5 less Q1 of the controls of events (n, sorts, 2), and their number."""
+def _calm_differences(
+    market: Market, members: Members, known: InstantArray, asset: str, rows: slice
+) -> tuple[FloatArray, int]:
+    """Mean Q5 less Q1 of controls within the span (n, sorts, 2), and their number."""
     feed = market.bars(asset)
     changes = price_changes_within(feed, CALM_HOURS, -1.0)[feed.grid_rows]
     falls = feed.known_at[changes <= -CALM_FALL]
     # Controls lie where the asset is known, so that their calm is.
-    first, last = feed.known_at[0] + np.timedelta64(10, "D"), feed.known_at[-1] - np.timedelta64(10, "D")
+    first = max(feed.known_at[0] + np.timedelta64(10, "D"), market.calendar.opens[rows.start])
+    last = min(feed.known_at[-1] - np.timedelta64(10, "D"), market.calendar.closes[rows.stop - 1])
     out = np.full((len(known), len(SORTS), len(RESPONSES)), np.nan)
     cache: dict[np.datetime64, FloatArray] = {}
     total = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from undertow.evidence.lag.baskets import (
     BETA_SESSIONS,
@@ -94,9 +95,10 @@ class Members:
 
 
 def calm_instants(known: np.datetime64, falls: InstantArray, first: np.datetime64, last: np.datetime64) -> InstantArray:
-    """The same instant of at most eight other weeks without a fall, nearest first.
+    """The same hour of the exchange in at most eight other weeks, nearest first.
 
-    Up to 26 weeks before and after, no fall within ten days; of two that are as near the earlier one first.
+    Up to 26 weeks before and after, no fall within ten days; of two that are as near the earlier one first. The hour is
+    that of New York: in UTC a control of the other half of the year would lie on the other side of an open or close.
 
     Args:
         known: when the shock was known.
@@ -105,7 +107,10 @@ def calm_instants(known: np.datetime64, falls: InstantArray, first: np.datetime6
         last: no control is later.
     """
     weeks = np.array([sign * week for week in range(1, _WEEKS + 1) for sign in (-1, 1)])
-    candidates = known + weeks * np.timedelta64(7, "D").astype("timedelta64[ns]")
+    local = pd.Timestamp(known, tz="UTC").tz_convert(_EXCHANGE).tz_localize(None)
+    shifted = pd.DatetimeIndex(local + pd.to_timedelta(7 * weeks, unit="D"))
+    zoned = shifted.tz_localize(_EXCHANGE, ambiguous=np.ones(len(weeks), dtype=np.bool_), nonexistent="shift_forward")
+    candidates = zoned.tz_convert("UTC").tz_localize(None).to_numpy(dtype="datetime64[ns]")
     margin = np.timedelta64(10, "D").astype("timedelta64[ns]")
     near = np.searchsorted(falls, candidates + margin, side="right") > np.searchsorted(falls, candidates - margin)
     calm: InstantArray = candidates[~near & (candidates >= first) & (candidates <= last)][:_MOST_CONTROLS]
@@ -113,3 +118,4 @@ def calm_instants(known: np.datetime64, falls: InstantArray, first: np.datetime6
 
 
 _WEEKS, _MOST_CONTROLS = 26, 8
+_EXCHANGE = "America/New_York"
