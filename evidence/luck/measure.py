@@ -194,7 +194,10 @@ def _deflated(returns: FloatArray, tried: _Tried, *, over_hold: bool) -> Deflate
 
 def _overfitting(tried: _Tried, guided: bool) -> tuple[Overfitting | None, list[str]]:
     if guided:
-        return None, ["PBO is refused for the path of a guided search: its later sets were chosen by the same sessions"]
+        return None, [
+            "the sets are judged by their Sharpe ratio, whatever the search looked for: the best need not be its own",
+            "PBO is refused for the path of a guided search: its later sets were chosen by the same sessions",
+        ]
     if len(tried.returns) < 2:
         return None, ["PBO needs two sets or more"]
     return overfitting(tried.returns), []
