@@ -135,10 +135,10 @@ class Reach:
         path, name = place
         original = next((each.name for each in statement.names if (each.asname or each.name) == name), name)
         if isinstance(statement, ast.Import):
-            parts, original = original.split("."), ""
+            parts, original, level = original.split("."), "", 0
         else:
-            parts = (statement.module or "").split(".")
-        above = path.parent if not getattr(statement, "level", 0) else path.parents[statement.level - 1]  # type: ignore[union-attr]
+            parts, level = (statement.module or "").split("."), statement.level
+        above = path.parents[max(level - 1, 0)]
         base = self.package.joinpath(*parts[1:]) if parts[0] == self.package.name else above.joinpath(*parts)
         for file in (base.with_suffix(".py"), base / "__init__.py", base / original / "__init__.py"):
             if file.is_file() and original in self._definitions(file):

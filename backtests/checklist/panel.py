@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from undertow.market import Market
 from undertow.strategies.rules import Condition
@@ -42,8 +42,8 @@ def panel(market: Market) -> dict[str, tuple[PanelCheck, ...]]:
     }
 
 
-def _check(key: str, title: str, signal: str, output: str = "", **levels: object) -> PanelCheck:
-    return PanelCheck(key, Condition(signal=signal, output=output, lag=0.0, title=title, **levels))  # type: ignore[arg-type]
+def _check(key: str, title: str, signal: str, output: str = "", **levels: Any) -> PanelCheck:
+    return PanelCheck(key, Condition(signal=signal, output=output, lag=0.0, title=title, **levels))
 
 
 def _macro() -> tuple[PanelCheck, ...]:

@@ -25,18 +25,22 @@ def adjusted_quotes(
     Args:
         values: columns (R,) by name, rows in order of time: close, and open, high, low, volume, adj_close, dividend,
             split where the file has them.
-        adjusted: "yes" where the closes are adjusted already, "no" where they are raw, "" where it is not known.
+        adjusted: "yes" where closes without adjusted ones beside them are adjusted already, "no" where they are raw, ""
+            where it is not known.
         by_vendor: whether the vendor adjusts its closes by default.
     """
     quotes = {name: values[name] for name in (*_PRICES, "volume") if name in values}
     if "close" not in values:
-        return {**quotes, "close": values["adj_close"]}, ["the adjusted close is the close"], []
-    if adjusted == "yes":
-        return quotes, ["adjusted, as said"], []
-    if "adj_close" in values and not adjusted:
+        raw = [name for name in quotes if name != "volume"]
+        note = f"adjusted closes alone; {', '.join(raw)} left out, which are not adjusted" if raw else "adjusted closes"
+        kept = {name: column for name, column in quotes.items() if name == "volume"}
+        return {**kept, "close": values["adj_close"]}, [note], []
+    if "adj_close" in values:
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = values["adj_close"] / values["close"]
         return _times(quotes, factor, 1.0), ["open to close times adjusted close / close"], []
+    if adjusted == "yes":
+        return quotes, ["adjusted, as said"], []
     close = values["close"]
     paid = np.nan_to_num(values.get("dividend", np.zeros(len(close))))
     split = np.nan_to_num(values.get("split", np.zeros(len(close))))

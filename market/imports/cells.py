@@ -74,7 +74,7 @@ def cell_numbers(cells: pd.Series, where: str, first_row: int, decimal: Decimal 
         cells: the cells (R,).
         where: file and column, for the message.
         first_row: line of the first cell in the file.
-        decimal: "comma" or "point", where it is known.
+        decimal: "comma" or "point", for texts that fit both.
     """
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return cells.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -87,7 +87,7 @@ def cell_numbers(cells: pd.Series, where: str, first_row: int, decimal: Decimal 
         scale = plain.str[-1].str.lower().map(_SCALES).fillna(1.0)
         plain = plain.str.replace(r"[kmbtKMBT]$", "", regex=True)
         if plain.str.contains(",", regex=False).any():
-            comma = (decimal or _decimal_of(plain, where)) == "comma"
+            comma = _decimal_of(plain, where, decimal) == "comma"
             plain = (
                 plain.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
                 if comma
@@ -103,7 +103,8 @@ def cell_numbers(cells: pd.Series, where: str, first_row: int, decimal: Decimal 
     return numbers.to_numpy(dtype=np.float64)
 
 
-def _decimal_of(texts: pd.Series, where: str) -> Decimal:
+def _decimal_of(texts: pd.Series, where: str, stated: Decimal) -> Decimal:
+    """What a comma is, by the texts where they show it, else as stated."""
     with_comma = texts[texts.str.contains(",", regex=False)]
     body = with_comma.str.lstrip("+-")
     thousands = body.str.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?")
@@ -112,6 +113,8 @@ def _decimal_of(texts: pd.Series, where: str) -> Decimal:
         return "point"
     if (decimals & ~thousands).any():
         return "comma"
+    if stated:
+        return stated
     raise AmbiguousError(
         f"{where}: {safe_text(repr(with_comma.iloc[0]))} is a number of thousands or one with decimals",
         "--decimal point|comma",

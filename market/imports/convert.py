@@ -12,7 +12,7 @@ from undertow.market.clock import FloatArray
 from undertow.market.errors import DataError, safe_text
 from undertow.market.imports.adjust import adjusted_quotes
 from undertow.market.imports.cells import AmbiguousError, Decimal, Times, cell_numbers, cell_times
-from undertow.market.imports.names import coin_of, plain_symbol
+from undertow.market.imports.names import plain_symbol
 from undertow.market.imports.options import ImportOptions
 from undertow.market.imports.recognise import Recognised, asset_of, rows_by_name
 
@@ -130,8 +130,9 @@ def _numbers(table: Recognised, role: str, column: int, rows: pd.Index, options:
 def _part(
     table: Recognised, times: Times, name: str, rows: pd.Index, columns: Mapping[str, int], options: ImportOptions
 ) -> VendorPart:
-    name = options.symbol or name
-    questions = [] if name or not table.question else [table.question]
+    questions = [] if name or options.symbol or not table.question else [table.question]
+    # A name in the file, or of it, is certain: the option answers where there is none.
+    name = name or options.symbol
     # In order of time, the earlier line first where two have one time.
     rows = rows[np.argsort(times.instants[rows].to_numpy(), kind="stable")]
     values = {
@@ -150,8 +151,9 @@ def _part(
     minutes = _minutes(instants[keep])
     kind = table.kind
     if kind == "quotes":
-        around = bool(coin_of(name)) or (instants[keep].dt.day_of_week >= 5).mean() > _AROUND_THE_CLOCK
-        kind = options.kind or ("bars" if around or minutes < _DAY else "prices")
+        # By its days, not by its name: LTC and LINK are tickers of stocks, too.
+        around = (instants[keep].dt.day_of_week >= 5).mean() > _AROUND_THE_CLOCK
+        kind = table.sheet.kind or ("bars" if around or minutes < _DAY else "prices")
     mapped = _mapped(table, columns)
     if kind == "prices":
         frame, more, asked = _prices(
@@ -233,7 +235,7 @@ def _prices(
         else instants.dt.tz_convert(_EXCHANGE).dt.tz_localize(None).dt.normalize()
     )
     quotes, notes, questions = adjusted_quotes(values, options.adjusted, by_vendor=by_vendor)
-    if "open" not in values:
+    if "open" not in quotes:
         notes.append("closes alone: with --fill open no order is filled")
     frame = pd.DataFrame(
         {"session": sessions.to_numpy(), **{name: quotes.get(name, np.full(len(sessions), np.nan)) for name in _QUOTES}}
@@ -248,7 +250,7 @@ def _starts(
     questions = []
     zone = "UTC"
     if not times.zoned and not times.dated:
-        if options.timezone:
+        if options.timezone and not table.vendor_zone:
             zone = options.timezone
             try:
                 instants = (
@@ -267,7 +269,8 @@ def _starts(
         return instants, f"settlement, {zone}, {times.form}", questions
     written = instants.dropna()
     late = (written.dt.second >= 59).all() if len(written) else False
-    ends = options.stamp == "end" or (not options.stamp and bool(late))
+    # What a vendor's stamps stand for is certain where its shape says so.
+    ends = bool(late) or (options.stamp == "end" and not table.vendor_zone)
     if ends:
         rounded = (instants + pd.Timedelta(seconds=1)).dt.floor("s") if late else instants
         instants = rounded.dt.floor("min") - pd.Timedelta(minutes=minutes)

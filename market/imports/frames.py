@@ -19,7 +19,6 @@ from undertow.market.imports.sheets import Sheet, frame_sheet
 from undertow.market.market import Market
 
 _PANELS = ("open", "high", "low", "close", "volume", "adj_close")
-_NAMED = ("bars", "liquidations", "open_interest", "funding")
 
 
 def market_from_frames(
@@ -53,22 +52,17 @@ def market_from_frames(
         roles: name, calendar, benchmark and cash symbol.
         options: what the tables do not say themselves.
     """
-    sheets: list[tuple[Sheet, str]] = [(sheet, "") for sheet in _price_sheets(prices)]
+    sheets = _price_sheets(prices)
     tables = {"bars": bars, "liquidations": liquidations, "open_interest": open_interest, "funding": funding}
-    for kind in _NAMED:
-        for asset, table in _by_name(tables[kind]).items():
-            sheets.append((frame_sheet(f"{kind}[{asset!r}]", asset, _frame(table)), kind))
-    for name, table in (macro if isinstance(macro, Mapping) else {} if macro is None else {"macro": macro}).items():
-        sheets.append((frame_sheet(f"macro[{name!r}]", str(name), _frame(table)), "macro"))
+    for kind, named in tables.items():
+        for asset, table in _by_name(named).items():
+            sheets.append(frame_sheet(f"{kind}[{asset!r}]", asset, _frame(table), kind))
+    series = macro if isinstance(macro, Mapping) else {} if macro is None else {"macro": macro}
+    for name, table in series.items():
+        sheets.append(frame_sheet(f"macro[{name!r}]", str(name), _frame(table), "macro"))
     for name, members in _universes(universe).items():
-        sheets.append((frame_sheet(f"universe[{name!r}]", name, members), "universe"))
-    options = options or ImportOptions()
-    plans = [
-        plan_sheets([sheet for sheet, of_kind in sheets if of_kind == kind], replace(options, kind=said), Roles())
-        for kind, said in (("", "prices"), *((kind, "") for kind in _NAMED), ("macro", "macro"), ("universe", ""))
-    ]
-    parts = tuple(part for plan in plans for part in plan.parts)
-    plan = replace(plans[0], parts=parts, roles=roles or Roles())
+        sheets.append(frame_sheet(f"universe[{name!r}]", name, members, "universe"))
+    plan = plan_sheets(sheets, options or ImportOptions(), roles or Roles())
     with tempfile.TemporaryDirectory() as folder:
         market = load_market(plan.write(Path(folder) / "frames"))
     return replace(market, path=None)
@@ -103,16 +97,16 @@ def _is_data(tables: Any) -> bool:
 def _price_sheets(prices: Any) -> list[Sheet]:
     if _is_data(prices) or (isinstance(prices, Mapping) and not set(prices) <= set(_PANELS)):
         tables = {name: _with_symbol(_frame(table), name) for name, table in _by_name(prices).items()}
-        return [frame_sheet(f"prices[{name!r}]", name, table) for name, table in tables.items()]
+        return [frame_sheet(f"prices[{name!r}]", name, table, "prices") for name, table in tables.items()]
     if isinstance(prices, Mapping):
         panels = {field: _frame(panel) for field, panel in prices.items()}
         if "close" not in panels and "adj_close" not in panels:
             raise ParameterError(f"`prices`: panels need `close`, got {', '.join(panels)}")
-        return [frame_sheet("prices", "prices", pd.concat(panels, axis=1))]
+        return [frame_sheet("prices", "prices", pd.concat(panels, axis=1), "prices")]
     frame = _frame(prices)
     closes = {"close", "adj close", "adj_close"} & {str(name).lower() for name in frame}
     wide = frame.columns.nlevels == 1 and not closes
-    return [frame_sheet("prices", "prices", pd.concat({"close": frame}, axis=1) if wide else frame)]
+    return [frame_sheet("prices", "prices", pd.concat({"close": frame}, axis=1) if wide else frame, "prices")]
 
 
 def _with_symbol(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -75,8 +75,9 @@ def coin_of(text: str) -> str:
 def coin_in(stem: str) -> str:
     """The coin that a file's name begins with or has among its parts; "" for none."""
     parts = re.split(r"[-_. ]+", stem)
-    joined = [coin_of(text) for text in (stem, "-".join(parts[:2]), *parts)]
-    return next((coin for coin in joined if coin), "")
+    # A part in small letters may be a word: near, link, uni.
+    named = [coin_of(text) for text in (stem, "-".join(parts[:2]), *(part for part in parts if part.isupper()))]
+    return next((coin for coin in named if coin), "")
 
 
 def symbol_in(stem: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +210,8 @@ def plan_import(
 ) -> ImportPlan:
     """What an import of a vendor's files would do.
 
-    Raises `ParameterError` on a path that names no file, `DataError` with file and row on what cannot be read, and with
-    what was seen and the nearest known shape on what is not recognised.
+    Raises `ParameterError` on a path that names no file, `DataError` with file and row on a cell that cannot be read,
+    and with its first lines and the nearest known shape on a table of no known shape.
 
     Args:
         paths: files, folders and patterns.
@@ -234,6 +234,9 @@ def plan_sheets(sheets: Sequence[Sheet], options: ImportOptions, roles: Roles) -
     for column in options.columns:
         if column not in named:
             raise UnknownNameError("column", column, named, "`columns`")
+    if len(sheets) == 1 and options.kind:
+        # One table is what the user says; of several the option decides for those that can be two things.
+        sheets = [replace(sheets[0], kind=options.kind)]
     parts = [
         part for sheet in sheets for part in vendor_parts(recognise(sheet, options.columns, options.kind), options)
     ]

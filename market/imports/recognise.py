@@ -45,7 +45,7 @@ class Recognised:
 
 
 def recognise(sheet: Sheet, renamed: Mapping[str, str], kind: str = "") -> Recognised:
-    """What a table is.
+    """What a table is; what the user says decides where a table can be two things.
 
     Raises `DataError` with what was seen and the nearest known shape where it is none.
 
@@ -81,7 +81,7 @@ def recognise(sheet: Sheet, renamed: Mapping[str, str], kind: str = "") -> Recog
             )
     if "open_interest" in roles and not quotes:
         return _of_coin(Recognised(sheet, "open_interest", roles, shape="open interest in coins"))
-    if quotes and kind != "macro":
+    if quotes and sheet.kind != "macro":
         return _quotes(sheet, roles, names)
     return _table_of_series(sheet, roles, names, kind)
 
@@ -135,6 +135,7 @@ def _stacked_header(sheet: Sheet) -> Recognised:
     fields, symbols = lines if any(role_of(cell) in _OHLC for cell in lines[0][1:]) else lines[::-1]
     wide: dict[str, dict[str, int]] = {}
     time = 0
+    left: list[str] = []
     for number, (column, symbol) in enumerate(zip(fields, symbols, strict=True)):
         role = role_of(column)
         if number == 0 or role == "time":
@@ -142,8 +143,12 @@ def _stacked_header(sheet: Sheet) -> Recognised:
             continue
         if role in _FIELDS and symbol:
             wide.setdefault(symbol, {})[role] = number
+        else:
+            left.append(" ".join(filter(None, (symbol, column))))
     if not wide:
         raise _unknown(sheet, "two header lines without open to close and symbols")
+    if left:
+        sheet = replace(sheet, notes=(*sheet.notes, f"columns left out: {safe_text(', '.join(left[:5]))}"))
     return Recognised(sheet, "quotes", {"time": time}, wide, shape="yfinance, two header lines")
 
 

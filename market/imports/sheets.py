@@ -42,6 +42,7 @@ class Sheet:
         cells: the data, columns numbered from 0.
         first_row: line of the first data in the file, from 1.
         notes: what was skipped or assumed in reading it.
+        kind: what it is, where its caller knows; "" where it is to be recognised.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Sheet:
     cells: pd.DataFrame
     first_row: int = 1
     notes: tuple[str, ...] = ()
+    kind: str = ""
 
     @property
     def seen(self) -> str:
@@ -127,13 +129,14 @@ def _sheets(path: str, name: str, content: bytes) -> list[Sheet]:
     raise DataError(f"{safe_text(path)}: `{suffix or 'no suffix'}` is not known; known are {', '.join(_SUFFIXES)}")
 
 
-def frame_sheet(path: str, stem: str, frame: pd.DataFrame) -> Sheet:
+def frame_sheet(path: str, stem: str, frame: pd.DataFrame, kind: str = "") -> Sheet:
     """A table of pandas as a sheet; an index with a name or with times is a column.
 
     Args:
         path: what it is called in messages.
         stem: what a symbol or an asset may be read from.
         frame: the table.
+        kind: what it is, where that is known.
     """
     if not isinstance(frame.index, pd.RangeIndex):
         names = [
@@ -150,7 +153,7 @@ def frame_sheet(path: str, stem: str, frame: pd.DataFrame) -> Sheet:
         else:
             frame = frame.rename_axis(index=list(map(str, names))).reset_index()
     levels = [tuple(map(str, frame.columns.get_level_values(level))) for level in range(frame.columns.nlevels)]
-    return Sheet(path, stem, tuple(levels), frame.set_axis(range(frame.shape[1]), axis=1), first_row=1)
+    return Sheet(path, stem, tuple(levels), frame.set_axis(range(frame.shape[1]), axis=1), kind=kind)
 
 
 def _text_sheet(path: str, stem: str, content: bytes) -> Sheet:

@@ -9,6 +9,7 @@ import numpy as np
 from undertow.market.clock import HOUR, FloatArray
 from undertow.market.feeds import Feed
 from undertow.market.inspection.doubt import Doubt
+from undertow.market.inspection.findings import frozen_span
 from undertow.market.market import Market
 
 # Hours by which bars are tried against those of another coin and against the index.
@@ -82,14 +83,13 @@ def _gaps(feed: Feed) -> Iterator[Doubt]:
 def _frozen(feed: Feed) -> Iterator[Doubt]:
     if not feed.frozen:
         return
-    rows = np.flatnonzero(feed.frozen_rows)
-    now = rows[-1] == len(feed) - 1
+    count, first, last, now = frozen_span(feed)
     yield Doubt(
         "error" if now else "warning",
         "a feed that stands still",
         feed.label,
-        len(rows),
-        f"{_at(feed, int(rows[0]))} to {_at(feed, int(rows[-1]))}" + (", its last row included" if now else ""),
+        count,
+        f"{first} to {last}" + (", its last row included" if now else ""),
         "supply those rows again, or raise `tolerance` if nothing did change",
     )
 
@@ -115,8 +115,10 @@ def _spikes(feed: Feed) -> Iterator[Doubt]:
 def _zones(feed: Feed, market: Market) -> Iterator[Doubt]:
     """Bars that move with those of another coin some hours apart."""
     for other in market.feeds_of("bars"):
+        # Bars of an exchange do not follow each other by the hour.
         if (
-            other is feed
+            feed.hours is not None
+            or other.hours is not None
             or other.interval != feed.interval
             or feed.interval.timedelta != HOUR
             or other.asset <= feed.asset

@@ -32,15 +32,26 @@ def feed_findings(market: Market) -> dict[str, str]:
     return {feed.path: _frozen(feed) for feed in market.feeds if feed.frozen}
 
 
-def _flat_cash(market: Market, symbol: str) -> str:
+def flat_cash(market: Market, symbol: str) -> tuple[int, str, str]:
+    """The most sessions in a row without any return of the cash symbol, the first and the last of them.
+
+    0 where they are too few to be an error.
+    """
     close = market.prices.close[:, market.prices.columns_of([symbol])[0]]
     rows = np.flatnonzero(np.isfinite(close))
     count, last = longest_run(close[rows])
     if count < FLAT_CASH_SESSIONS:
-        return ""
+        return 0, "", ""
     sessions = market.sessions[rows]
+    return count, str(sessions[last - count + 1].date()), str(sessions[last].date())
+
+
+def _flat_cash(market: Market, symbol: str) -> str:
+    count, first, last = flat_cash(market, symbol)
+    if not count:
+        return ""
     return (
-        f"no return on {count:,} sessions in a row, {sessions[last - count + 1].date()} to {sessions[last].date()}:"
+        f"no return on {count:,} sessions in a row, {first} to {last}:"
         " cash earned nothing then; supply its prices with distributions (adjusted closes), or name another symbol"
     )
 
@@ -56,12 +67,18 @@ def longest_run(values: FloatArray) -> tuple[int, int]:
     return int(lengths[last]), last
 
 
-def _frozen(feed: Feed) -> str:
+def frozen_span(feed: Feed) -> tuple[int, str, str, bool]:
+    """Frozen rows of a feed that has some: number, first, last, and whether the last row is one."""
     rows = np.flatnonzero(feed.frozen_rows)
-    first, last = (np.datetime_as_string(feed.times[row], unit="m") for row in (rows[0], rows[-1]))
+    first, last = (str(np.datetime_as_string(feed.times[row], unit="m")) for row in (rows[0], rows[-1]))
+    return len(rows), first, last, bool(rows[-1] == len(feed) - 1)
+
+
+def _frozen(feed: Feed) -> str:
+    count, first, last, stands = frozen_span(feed)
     columns = "" if len(feed.frozen) == len(feed.columns) else f" in {', '.join(feed.frozen)}"
-    now = ", its last row included" if rows[-1] == len(feed) - 1 else ""
+    now = ", its last row included" if stands else ""
     return (
-        f"{len(rows):,} rows{columns} repeat what was before for longer than its tolerance, {first} to {last}{now}:"
+        f"{count:,} rows{columns} repeat what was before for longer than its tolerance, {first} to {last}{now}:"
         " they have no value; supply them again, or raise `tolerance` if nothing did change"
     )

@@ -11,7 +11,7 @@ import numpy as np
 from undertow.market.clock import BoolArray, FloatArray
 from undertow.market.inspection.changes import price_changes, split_ratio
 from undertow.market.inspection.doubt import Doubt
-from undertow.market.inspection.findings import FLAT_CASH_SESSIONS, longest_run
+from undertow.market.inspection.findings import flat_cash, longest_run
 from undertow.market.market import Market
 
 # A move of this size can be a split; a name on fewer sessions is not judged against others.
@@ -273,11 +273,9 @@ class PriceDoubts:
         symbol = self.market.cash
         if symbol is None or symbol not in self.prices:
             return
-        column = self.prices.columns_of([symbol])[0]
-        rows = np.flatnonzero(self._closed[:, column])
-        count, last = longest_run(self.prices.close[rows, column])
-        if count >= FLAT_CASH_SESSIONS:
-            example = f"no return from {self._day(int(rows[last - count]))} to {self._day(int(rows[last]))}"
+        count, first, last = flat_cash(self.market, symbol)
+        if count:
+            example = f"no return from {first} to {last}"
             yield Doubt("error", "cash without a return", symbol, count, example, "supply prices with distributions")
 
     def survivors(self) -> Iterator[Doubt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def _of_the_future(strategy: type[Strategy], market: Market, universe: str, rows
     for fill in fills:
         yield _checked(
             f"future unknown, fill at the {fill}",
-            lambda fill=fill: check_no_look_ahead(strategy, suite, fill),  # type: ignore[misc]
+            partial(check_no_look_ahead, strategy, suite, fill),
             "removed, mirrored and replaced by noise at three instants of the suite's market",
         )
     yield _checked(
@@ -224,7 +225,7 @@ def _of_the_future(strategy: type[Strategy], market: Market, universe: str, rows
         for source in sources.names:
             yield _checked(
                 f"{source}, fill at the {fill}",
-                lambda sources=sources, source=source: sources.check(source, rows),  # type: ignore[misc]
+                partial(sources.check, source, rows),
                 f"what became known later was changed in it alone, at {len(rows)} instants",
             )
 

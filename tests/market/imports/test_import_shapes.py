@@ -236,3 +236,50 @@ def test_the_command_shows_asks_and_writes(files: Path, call: Call) -> None:
     again = call(*paths, "--out", files / "market", "--unit", "usd", "--yes")
     assert again.code == 2
     assert "holds files: name another" in again.err
+
+
+def test_tickers_that_are_coins_too_are_known_by_their_days(files: Path) -> None:
+    for name in ("LTC", "LINK"):
+        vendors.quotes(name).to_csv(files / "files" / f"{name}.csv")
+    vendors.quotes("AAPL").to_csv(files / "files" / "near_term.csv")
+    parts = {Path(part.path).name: part for part in ut.plan_import([files / "files"]).parts}
+    assert {(part.kind, part.name) for name, part in parts.items() if name != "near_term.csv"} == {
+        ("prices", "LTC"),
+        ("prices", "LINK"),
+    }
+    assert parts["near_term.csv"].kind == "prices"
+
+
+def test_an_option_answers_what_is_asked_and_changes_nothing_that_is_certain(files: Path) -> None:
+    (files / "files" / "more").mkdir()
+    vendors.klines(files / "files")
+    vendors.metrics(files / "files")
+    vendors.yfinance_unadjusted(files / "files")
+    vendors.thousands(files / "files" / "more")
+    write(files, "two.csv", "Date,Alpha,Beta\n2024-01-02,1,2\n")
+    certain = {part.path: part for part in ut.plan_import([files / "files"]).parts if not part.questions}
+    said = ImportOptions(
+        kind="macro",
+        symbol="MSFT",
+        timezone="America/New_York",
+        stamp="end",
+        adjusted="yes",
+        decimal="comma",
+        dates="day-first",
+    )
+    answered = {part.path: part for part in ut.plan_import([files / "files"], options=said).parts}
+    assert len(certain) == len(answered) - 1
+    for path, part in certain.items():
+        assert (answered[path].kind, answered[path].name) == (part.kind, part.name)
+        pd.testing.assert_frame_equal(answered[path].frame, part.frame)
+    assert answered[str(files / "files" / "two.csv")].kind == "macro"
+
+
+def test_what_is_left_out_is_named(files: Path) -> None:
+    write(files, "AAPL.csv", "Date,Open,Adj Close,Volume\n2024-01-02,400,100,5\n2024-01-03,404,101,5\n")
+    (part,) = ut.plan_import([files / "files"]).parts
+    assert part.notes[0] == "adjusted closes alone; open left out, which are not adjusted"
+    assert part.frame["open"].isna().all()
+    write(files, "AAPL.csv", "Price,Close,Capital Gains\nTicker,AAPL,AAPL\nDate,,\n2024-01-02,1,0\n")
+    (part,) = ut.plan_import([files / "files"]).parts
+    assert part.notes == ("columns left out: AAPL Capital Gains", "closes alone: with --fill open no order is filled")
