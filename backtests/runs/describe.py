@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -143,11 +144,24 @@ def run_counts(table: DecisionTable, rows: slice, run: AccountPath, decision: De
         "frozen_feeds": {
             feed: int(frozen[rows].sum()) for feed, frozen in sorted(table.frozen.items()) if frozen[rows].any()
         },
-        "data_findings": market_findings(table.market) | error_findings(table.market, rows, table.columns),
+        "data_findings": market_findings(table.market) | _error_findings(table, rows),
         "signal_sources": {
             feed: int(used[rows].sum()) for feed, used in sorted(table.used.items()) if used[rows].any()
         },
     }
+
+
+# What is wrong in the data depends on the market, the names and the sessions alone, and takes a third of a backtest.
+_FOUND: WeakKeyDictionary[Market, dict[tuple[int, int, bytes], dict[str, str]]] = WeakKeyDictionary()
+
+
+def _error_findings(table: DecisionTable, rows: slice) -> dict[str, str]:
+    """The errors of the data behind a run, found once for each market, span and list of names."""
+    of_market = _FOUND.setdefault(table.market, {})
+    used = (int(rows.start), int(rows.stop), np.asarray(table.columns).tobytes())
+    if used not in of_market:
+        of_market[used] = error_findings(table.market, rows, table.columns)
+    return of_market[used]
 
 
 def weight_counts(table: DecisionTable, rows: slice, account: Account) -> dict[str, dict[str, int]]:

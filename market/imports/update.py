@@ -266,7 +266,9 @@ def _series(feed: Joined, before: pd.DataFrame) -> tuple[pd.DataFrame, list[Feed
         example = f"{name} of {time} {both[name].iloc[row]:g} is {new[row, column]:g}"
     kept = before[~before["time"].isin(rows["time"])]
     if "venue_regime" in before and "venue_regime" not in rows:
-        rows = rows.assign(venue_regime=before["venue_regime"].iloc[-1])
+        regime = before["venue_regime"].iloc[-1]
+        rows = rows.assign(venue_regime=regime)
+        example = "; ".join(filter(None, (example, f"the new rows are of the venue regime {regime}")))
     others = [name for name in before if name not in rows]
     if others:
         rows = rows.merge(before[["time", *others]], on="time", how="left")
