@@ -156,7 +156,7 @@ _FOUND: WeakKeyDictionary[Market, dict[tuple[int, int, bytes], dict[str, str]]] 
 
 
 def _error_findings(table: DecisionTable, rows: slice) -> dict[str, str]:
-    """The errors of the data behind a run, found once for each market, span and list of names."""
+    """The errors of the data behind a run, found once for a market, span and names."""
     of_market = _FOUND.setdefault(table.market, {})
     used = (int(rows.start), int(rows.stop), np.asarray(table.columns).tobytes())
     if used not in of_market:

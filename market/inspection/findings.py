@@ -33,9 +33,9 @@ def feed_findings(market: Market) -> dict[str, str]:
 
 
 def flat_cash(market: Market, symbol: str) -> tuple[int, str, str]:
-    """The most sessions in a row without any return of the cash symbol, the first and the last of them.
+    """The longest time without any return of the cash symbol.
 
-    0 where they are too few to be an error.
+    Sessions in a row, the first and the last of them; 0 where they are too few to be an error.
     """
     close = market.prices.close[:, market.prices.columns_of([symbol])[0]]
     rows = np.flatnonzero(np.isfinite(close))
