@@ -68,7 +68,7 @@ def longest_run(values: FloatArray) -> tuple[int, int]:
 
 
 def frozen_span(feed: Feed) -> tuple[int, str, str, bool]:
-    """Frozen rows of a feed that has some: number, first, last, and whether the last row is one."""
+    """Frozen rows of a feed that has some: number, first, last, whether it ends so."""
     rows = np.flatnonzero(feed.frozen_rows)
     first, last = (str(np.datetime_as_string(feed.times[row], unit="m")) for row in (rows[0], rows[-1]))
     return len(rows), first, last, bool(rows[-1] == len(feed) - 1)
