@@ -73,7 +73,9 @@ if TYPE_CHECKING:
     )
     from undertow.market.inspection import (
         Coverage,
+        CoverageTable,
         Doubt,
+        coverage_tables,
         error_findings,
         is_extreme,
         market_coverage,
@@ -165,6 +167,8 @@ else:
             ),
             "inspection": (
                 "Coverage",
+                "CoverageTable",
+                "coverage_tables",
                 "Doubt",
                 "error_findings",
                 "is_extreme",
@@ -236,6 +240,7 @@ __all__ = [
     "BoolArray",
     "Calendar",
     "Coverage",
+    "CoverageTable",
     "DataError",
     "Decisions",
     "Doubt",
@@ -271,6 +276,7 @@ __all__ = [
     "check_share",
     "check_whole",
     "coarsen",
+    "coverage_tables",
     "decision_spans",
     "decisions",
     "did_you_mean",

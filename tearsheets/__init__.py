@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from undertow.tearsheets.comparison.table import Comparison, compare, comparison_table
     from undertow.tearsheets.events.page import write_event_page
     from undertow.tearsheets.evidence.page import write_evidence
+    from undertow.tearsheets.market.page import write_market_page
     from undertow.tearsheets.replay.page import write_replay
     from undertow.tearsheets.run.figure import write_figure
     from undertow.tearsheets.run.page import write_tearsheet
@@ -32,6 +33,7 @@ else:
             ),
             "events.page": ("write_event_page",),
             "evidence.page": ("write_evidence",),
+            "market.page": ("write_market_page",),
             "replay.page": ("write_replay",),
             "run.figure": ("write_figure",),
             "run.page": ("write_tearsheet",),
@@ -56,6 +58,7 @@ __all__ = [
     "write_event_page",
     "write_evidence",
     "write_figure",
+    "write_market_page",
     "write_replay",
     "write_signal_page",
     "write_study_page",

@@ -37,6 +37,7 @@ class VendorPart:
         minutes: the interval of a row; 0 for sessions and instants.
         stamp: how times were written and read.
         unit: "coin" where amounts are still to be multiplied by a price.
+        hours: "session" for bars that keep an exchange's hours.
         notes: what was done or assumed.
         questions: what must be answered first, each with its option.
     """
@@ -50,6 +51,7 @@ class VendorPart:
     minutes: int = 0
     stamp: str = ""
     unit: str = ""
+    hours: str = ""
     notes: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
 

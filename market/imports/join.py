@@ -31,6 +31,7 @@ class Joined:
         delay: as market.toml writes it.
         repeats: rows of several files that agree, kept once.
         files: the files, in order.
+        hours: "session" for bars that keep an exchange's hours.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Joined:
     delay: str
     repeats: int
     files: tuple[str, ...]
+    hours: str = ""
 
 
 def join_parts(parts: Sequence[VendorPart]) -> list[Joined]:
@@ -100,7 +102,9 @@ def _joined(kind: str, name: str, minutes: int, group: Sequence[VendorPart]) -> 
     frame = rows.drop(columns="_file").reset_index(drop=True)
     if kind == "prices":
         frame = frame[["session", "symbol", "open", "high", "low", "close", "volume"]]
-    return Joined(kind, name, frame, *_spans(kind, name, minutes), repeats, tuple(part.path for part in group))
+    return Joined(
+        kind, name, frame, *_spans(kind, name, minutes), repeats, tuple(part.path for part in group), group[0].hours
+    )
 
 
 def _without_repeats(rows: pd.DataFrame, key: list[str], paths: list[str]) -> tuple[pd.DataFrame, int]:

@@ -14,8 +14,9 @@ import pandas as pd
 from undertow.market.errors import DataError, ParameterError, UnknownNameError, safe_text
 from undertow.market.files import replacement
 from undertow.market.folder.load import load_market
-from undertow.market.folder.manifest import FORMAT
+from undertow.market.folder.manifest import FORMAT, read_manifest
 from undertow.market.imports.convert import VendorPart, vendor_parts
+from undertow.market.imports.hours import in_exchange_hours
 from undertow.market.imports.join import Joined, join_parts
 from undertow.market.imports.names import BENCHMARKS, CASH, FUNDS
 from undertow.market.imports.options import ImportOptions
@@ -40,6 +41,18 @@ class Roles:
     calendar: str = "XNYS"
     benchmark: str = ""
     cash: str = ""
+
+    @classmethod
+    def of_folder(cls, folder: str | Path) -> Roles:
+        """What a market folder says.
+
+        Raises `DataError` where it cannot be read.
+
+        Args:
+            folder: the market folder.
+        """
+        manifest = read_manifest(Path(folder))
+        return cls(manifest.name, manifest.calendar, manifest.benchmark or "", manifest.cash or "")
 
 
 @dataclass(frozen=True)
@@ -190,6 +203,8 @@ def feed_entry(feed: Joined) -> dict[str, str]:
         return {**entry, "name": feed.name}
     if feed.kind not in ("prices", "macro"):
         entry["asset"] = feed.name
+    if feed.hours:
+        entry["hours"] = feed.hours
     return {**entry, "interval": feed.interval, "delay": feed.delay}
 
 
@@ -238,7 +253,9 @@ def plan_sheets(sheets: Sequence[Sheet], options: ImportOptions, roles: Roles) -
         # One table is what the user says; of several the option decides for those that can be two things.
         sheets = [replace(sheets[0], kind=options.kind)]
     parts = [
-        part for sheet in sheets for part in vendor_parts(recognise(sheet, options.columns, options.kind), options)
+        in_exchange_hours(part, roles.calendar)
+        for sheet in sheets
+        for part in vendor_parts(recognise(sheet, options.columns, options.kind), options)
     ]
     return ImportPlan(tuple(parts), roles)
 

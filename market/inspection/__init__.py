@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from undertow.market.inspection.doctor import error_findings, market_doubts
     from undertow.market.inspection.doubt import Doubt
     from undertow.market.inspection.findings import market_findings
-    from undertow.market.inspection.tables import render_coverage
+    from undertow.market.inspection.tables import CoverageTable, coverage_tables, render_coverage
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -29,13 +29,15 @@ else:
             "doctor": ("error_findings", "market_doubts"),
             "doubt": ("Doubt",),
             "findings": ("market_findings",),
-            "tables": ("render_coverage",),
+            "tables": ("CoverageTable", "coverage_tables", "render_coverage"),
         },
     )
 
 __all__ = [
     "Coverage",
+    "CoverageTable",
     "Doubt",
+    "coverage_tables",
     "error_findings",
     "is_extreme",
     "market_coverage",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from undertow.market.clock import HOUR, FloatArray
+from undertow.market.clock import HOUR, FloatArray, InstantArray
 from undertow.market.feeds import Feed
 from undertow.market.inspection.doubt import Doubt
 from undertow.market.inspection.findings import frozen_span
@@ -14,7 +14,7 @@ from undertow.market.market import Market
 
 # Hours by which bars are tried against those of another coin and against the index.
 _SHIFTS = range(-12, 13)
-_HOURS_NEEDED, _CLEARLY = 2_000, 0.15
+_HOURS_NEEDED, _CLEARLY, _CLEARLY_OF_STOCKS = 2_000, 0.15, 0.08
 # Days of amounts on each side of a border, and how many times the level changes there.
 _LEVEL_DAYS, _LEVEL_FACTOR = 60, 4.0
 _GAP_ROWS, _ZERO_DAYS = 48, 3
@@ -113,40 +113,44 @@ def _spikes(feed: Feed) -> Iterator[Doubt]:
 
 
 def _zones(feed: Feed, market: Market) -> Iterator[Doubt]:
-    """Bars that move with those of another coin some hours apart."""
+    """Bars that move with those of another coin, or of a stock, some hours apart."""
+    if feed.hours is not None or feed.interval.timedelta != HOUR:
+        return
     for other in market.feeds_of("bars"):
-        # Bars of an exchange do not follow each other by the hour.
-        if (
-            feed.hours is not None
-            or other.hours is not None
-            or other.interval != feed.interval
-            or feed.interval.timedelta != HOUR
-            or other.asset <= feed.asset
-        ):
+        if other.interval.timedelta > HOUR or (other.hours is None and other.asset <= feed.asset):
             continue
-        times, ours, theirs = np.intersect1d(feed.times, other.times, return_indices=True)
-        if len(times) < _HOURS_NEEDED:
+        # Around the clock a shift leaves many hours in common, and of an exchange's bars all but few.
+        ends = other.times + other.interval.timedelta
+        inner = np.diff(other.times) == other.interval.timedelta
+        if inner.sum() < _HOURS_NEEDED:
             continue
-        first, second = np.log(feed["close"][ours]), np.log(other["close"][theirs])
-        found = {shift: _correlation(np.diff(first), np.diff(second), shift) for shift in _SHIFTS}
+        theirs = np.diff(np.log(other["close"]))[inner]
+        found = {}
+        for shift in _SHIFTS:
+            ours = np.log(_closes_at(feed, ends + shift * HOUR))
+            found[shift] = _correlation(np.diff(ours)[inner], theirs)
         best = max(found, key=lambda shift: found[shift])
-        if best and found[best] > found[0] + _CLEARLY:
+        if best and found[best] > found[0] + (_CLEARLY if other.hours is None else _CLEARLY_OF_STOCKS):
             yield Doubt(
                 "error",
                 "stamps some hours apart",
                 f"{feed.label}, {other.label}",
                 abs(best),
-                f"correlation of hourly returns {found[best]:.2f} with {other.asset} {best:+d} hours away,"
-                f" {found[0]:.2f} as stamped",
+                f"correlation of returns with {other.asset} {found[best]:.2f} where {feed.asset} is read"
+                f" {abs(best)} hours {'later' if best > 0 else 'earlier'}, {found[0]:.2f} as stamped",
                 "one of them has local times or the ends of its hours: supply starts in UTC",
             )
 
 
-def _correlation(first: FloatArray, second: FloatArray, shift: int) -> float:
-    if shift > 0:
-        first, second = first[:-shift], second[shift:]
-    elif shift < 0:
-        first, second = first[-shift:], second[:shift]
+def _closes_at(feed: Feed, instants: InstantArray) -> FloatArray:
+    """Closes of the last bars that had ended at instants (H,); NaN beyond an hour."""
+    ends = feed.times + feed.interval.timedelta
+    rows = np.searchsorted(ends, instants, side="right") - 1
+    fresh = (rows >= 0) & (instants - ends[rows] < HOUR)
+    return np.where(fresh, feed["close"][rows], np.nan)
+
+
+def _correlation(first: FloatArray, second: FloatArray) -> float:
     both = np.isfinite(first) & np.isfinite(second)
     return float(np.corrcoef(first[both], second[both])[0, 1]) if both.sum() > _HOURS_NEEDED / 2 else 0.0
 

@@ -1,8 +1,9 @@
-"""The tables that `undertow market check` prints."""
+"""The tables of `undertow market check`, for the terminal and for its page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,31 +15,65 @@ from undertow.market.inspection.coverage import Coverage, PriceCoverage
 _NAMES_SHOWN = 12
 
 
+@dataclass(frozen=True)
+class CoverageTable:
+    """A table of what a market covers, as texts.
+
+    Args:
+        title: its heading.
+        columns: headings of its columns; blank ones for names with their values.
+        rows: the cells of every row.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def coverage_tables(report: Coverage) -> list[CoverageTable]:
+    """The tables of a report that have rows, what looks wrong last.
+
+    Args:
+        report: the coverage of a market.
+    """
+    tables = [_overview(report), _feeds(report), _bars(report), _regimes(report), _universes(report)]
+    tables += [_prices(report.prices), _moves(report.prices), _findings(report)]
+    return [table for table in tables if table.rows]
+
+
 def render_coverage(report: Coverage) -> RenderableType:
-    """The tables that `undertow market check` prints."""
-    parts = [_overview(report), _feed_table(report), _bar_table(report), _regime_table(report), _universe_table(report)]
-    parts += [_price_table(report.prices), _move_table(report.prices), _finding_table(report)]
-    return Group(*(part for part in parts if part.row_count))
+    """The tables that `undertow market check` prints.
+
+    Args:
+        report: the coverage of a market.
+    """
+    return Group(*(_rendered(table) for table in coverage_tables(report)))
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+def _rendered(content: CoverageTable) -> Table:
     # Text throughout: square brackets in a plain string would be read as markup.
-    table = Table(title=Text(title), title_justify="left", show_header=any(columns))
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 or not any(columns) else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    named = any(content.columns)
+    table = Table(title=Text(content.title), title_justify="left", show_header=named)
+    for position, column in enumerate(content.columns):
+        table.add_column(column, justify="left" if position == 0 or not named else "right", overflow="fold")
+    for row in content.rows:
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 
-def _overview(report: Coverage) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> CoverageTable:
+    cells = (tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) for row in rows)
+    return CoverageTable(title, tuple(columns), tuple(cells))
+
+
+def _overview(report: Coverage) -> CoverageTable:
     span = f"{report.first_session} to {report.last_session}, {report.sessions:,} on {report.calendar}"
     rows = [("fingerprint", report.fingerprint), ("sessions", span)]
     rows += [("benchmark", report.benchmark or "none"), ("cash", report.cash or "none: cash earns nothing")]
     return _table(report.name, ("", ""), rows)
 
 
-def _feed_table(report: Coverage) -> Table:
+def _feeds(report: Coverage) -> CoverageTable:
     columns = (
         "feed",
         "interval",
@@ -54,7 +89,7 @@ def _feed_table(report: Coverage) -> Table:
     )
     rows = [
         (
-            f"{feed.kind} {feed.asset}".strip(),
+            f"{feed.kind} {feed.asset or feed.path}",
             feed.interval,
             feed.delay,
             feed.first[:10],
@@ -68,10 +103,10 @@ def _feed_table(report: Coverage) -> Table:
         )
         for feed in report.feeds
     ]
-    return _table("Feeds", (*columns, "age at end"), rows)
+    return _table("Feeds", columns, rows)
 
 
-def _bar_table(report: Coverage) -> Table:
+def _bars(report: Coverage) -> CoverageTable:
     columns = ("bars", "open or close outside [low, high]", f"moves beyond ±{EXTREME:.0%} in an interval", "largest")
     rows = [
         (
@@ -86,7 +121,7 @@ def _bar_table(report: Coverage) -> Table:
     return _table("Bars", columns, rows)
 
 
-def _regime_table(report: Coverage) -> Table:
+def _regimes(report: Coverage) -> CoverageTable:
     rows = [
         (f"{feed.kind} {feed.asset} {feed.interval}", regime.name, regime.first, regime.last, regime.rows)
         for feed in report.feeds
@@ -97,7 +132,7 @@ def _regime_table(report: Coverage) -> Table:
     )
 
 
-def _universe_table(report: Coverage) -> Table:
+def _universes(report: Coverage) -> CoverageTable:
     columns = (
         "universe",
         "symbols",
@@ -128,7 +163,7 @@ def _universe_table(report: Coverage) -> Table:
     return _table("Universes", columns, rows)
 
 
-def _price_table(prices: PriceCoverage) -> Table:
+def _prices(prices: PriceCoverage) -> CoverageTable:
     gaps = f"{prices.gap_cells:,} sessions in {_some(prices.gap_names)}" if prices.gap_cells else "none"
     rows = [
         ("symbols", prices.symbols),
@@ -149,12 +184,12 @@ def _price_table(prices: PriceCoverage) -> Table:
     return _table("Prices", ("", ""), rows)
 
 
-def _move_table(prices: PriceCoverage) -> Table:
+def _moves(prices: PriceCoverage) -> CoverageTable:
     rows = [(symbol, session, f"{size:+.1%}", split_ratio(size)) for symbol, session, size in prices.extreme_moves]
     return _table("Largest one-session moves", ("symbol", "session", "return", "close to a split of"), rows)
 
 
-def _finding_table(report: Coverage) -> Table:
+def _findings(report: Coverage) -> CoverageTable:
     rows: list[tuple[object, ...]] = [
         (doubt.severity, f"{doubt.where}: {doubt.kind}", doubt.count, f"{doubt.example}; {doubt.repair}")
         for doubt in report.doubts

@@ -17,18 +17,28 @@ market_app.command("import")(import_command)
 
 
 @market_app.command("check")
-def check_command(folder: Annotated[Path, typer.Argument(help="Market folder.")], as_json: JsonOption = False) -> None:
+def check_command(
+    folder: Annotated[Path, typer.Argument(help="Market folder.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check a market folder and print what it covers; exit code 2 on an error."""
     with busy("reading the market"):
         from undertow.market import load_market, market_coverage, render_coverage
 
         report = market_coverage(load_market(folder))
+    if html is not None:
+        from undertow.tearsheets import write_market_page
+
+        write_market_page(report, html)
     if as_json:
         print_json(report.as_dict())
         return
     from undertow.cli.console import show
 
     show(render_coverage(report))
+    if html is not None:
+        typer.echo(f"page: {html}")
 
 
 @market_app.command("simulate")

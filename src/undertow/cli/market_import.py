@@ -76,7 +76,8 @@ def import_command(
         decimal=decimal,
     )
     with busy("reading the files"):
-        plan = plan_import(paths, options=options, roles=Roles(benchmark=benchmark, cash=cash))
+        roles = Roles(benchmark=benchmark, cash=cash) if into is None else Roles.of_folder(into)
+        plan = plan_import(paths, options=options, roles=roles)
     if plan.questions and not plan_only:
         _report(plan, None, as_json)
         raise ParameterError("nothing is written before these are answered:\n" + "\n".join(plan.questions))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pandas as pd
 import pytest
 
 from undertow.backtests import backtest
-from undertow.market import Doubt, Feed, Market, Universe, market_doubts
+from undertow.market import Doubt, Feed, Market, Span, Universe, market_doubts
+from undertow.market.calendar import exchange_hours
+from undertow.market.market import sort_feeds
 from undertow.strategies import DrawdownDeRisk
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -228,3 +231,24 @@ def test_a_run_repeats_the_errors_of_what_it_uses(real_market: Market) -> None:
     assert run.counts["data_findings"]["NVDA"].startswith("a split that is not adjusted: -89.9% on 2024-06-10")
     assert "NVDA" not in backtest(rule, raw_split(real_market), universe="software", **span).counts["data_findings"]
     assert not backtest(rule, real_market, universe="semis", **span).counts["data_findings"]
+
+
+def test_bars_of_a_stock_show_a_coin_s_wrong_hours(real_market: Market, shared: Path) -> None:
+    table = pd.read_parquet(shared / "data/us-hourly/QQQ.parquet")
+    times = table["time"].dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+    hours = exchange_hours(real_market.calendar, times[0], Span(60.0), Span(), np.timedelta64(7, "h"))
+    inside = np.isin(times, hours.starts)
+    names = ("open", "high", "low", "close", "volume")
+    values = {name: table[name].to_numpy(dtype=np.float64)[inside] for name in names}
+    known = hours.known_at[np.searchsorted(hours.starts, times[inside])]
+    regimes = np.zeros(int(inside.sum()), dtype=np.int64)
+    index = Feed("bars", "QQQ", "QQQ", Span(60.0), Span(), times[inside], known, values, regimes, hours=hours)
+    # Without ETH the index alone can show it.
+    coins = [feed for feed in real_market.feeds if (feed.kind, feed.asset) != ("bars", "ETH")]
+    market = replace(real_market, feeds=tuple(sort_feeds([*coins, index])))
+    kind = "stamps some hours apart"
+    assert not [doubt for doubt in market_doubts(market) if doubt.kind == kind]
+    (doubt,) = [doubt for doubt in market_doubts(five_hours_off(market)) if doubt.kind == kind]
+    # The correlation of hours is that of numpy on the bars joined by hand, 0.24; five hours apart there is none.
+    assert (doubt.count, doubt.where) == (5, "bars BTC 1h, bars QQQ 1h")
+    assert "with QQQ 0.24 where BTC is read 5 hours later, -0.01 as stamped" in doubt.example
