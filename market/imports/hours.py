@@ -54,6 +54,6 @@ def in_exchange_hours(part: VendorPart, calendar: str) -> VendorPart:
 
 
 def _near(times: InstantArray, begins: InstantArray, ends: InstantArray) -> BoolArray:
-    """Which instants (H,) lie in [begin, end) of a session, which may overlap by less than a session."""
+    """Which instants (H,) lie in [begin, end) of a session."""
     row = np.searchsorted(begins, times, side="right") - 1
     return np.asarray((row >= 0) & (times < ends[np.maximum(row, 0)]), dtype=np.bool_)
